@@ -1,0 +1,1 @@
+//! Whole-system stories, in reading order.

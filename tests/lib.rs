@@ -1,0 +1,1 @@
+//! Whole-system stories live in `it/`; this library is empty on purpose.
