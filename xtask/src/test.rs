@@ -1,0 +1,88 @@
+//! `cargo xtask test`: everything that must hold before a change lands, in the order in which a
+//! failure is cheapest to find.
+//!
+//! One target directory and one feature set (`--all-features`) for every step, so that nothing is
+//! built twice. What is missing is installed where that is possible, and named where it is not.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+/// Runs every check and stops at the first that fails.
+pub(crate) fn run() -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let started = Instant::now();
+    step("format", &cargo, &["fmt", "--all", "--check"])?;
+    step("tidy", &cargo, &["xtask", "tidy"])?;
+    step("generated code", &cargo, &["xtask", "generate", "--check"])?;
+    step(
+        "clippy",
+        &cargo,
+        &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+    )?;
+    if has("cargo-nextest") {
+        step("tests", &cargo, &["nextest", "run", "--workspace", "--all-features"])?;
+    } else {
+        step("tests", &cargo, &["test", "--workspace", "--all-features", "--all-targets"])?;
+    }
+    step("doc tests", &cargo, &["test", "--workspace", "--all-features", "--doc", "--quiet"])?;
+    step_env(
+        "documentation",
+        &cargo,
+        &["doc", "--workspace", "--all-features", "--no-deps", "--quiet"],
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
+    ensure("cargo-deny", &cargo)?;
+    step("licences and sources", &cargo, &["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"])?;
+    say(&format!("all checks passed in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+/// Runs one step, showing its output as it comes.
+fn step(name: &str, program: &str, args: &[&str]) -> Result<()> {
+    step_env(name, program, args, &[])
+}
+
+fn step_env(name: &str, program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+    let shown = format!("cargo {}", args.join(" "));
+    say(&format!("{name}: {shown}"));
+    let started = Instant::now();
+    let status = Command::new(program)
+        .args(args)
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("could not start `{shown}`"))?;
+    if !status.success() {
+        bail!("{name} failed ({status}); run `{shown}` to see it alone");
+    }
+    say(&format!("{name}: passed in {} s", started.elapsed().as_secs()));
+    Ok(())
+}
+
+/// Says whether a cargo subcommand's binary can be started.
+fn has(binary: &str) -> bool {
+    Command::new(binary)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}
+
+/// Installs a tool from the registry unless it is there already.
+fn ensure(tool: &str, cargo: &str) -> Result<()> {
+    if has(tool) {
+        return Ok(());
+    }
+    say(&format!("{tool} is missing: installing it once with `cargo install --locked {tool}`"));
+    step(tool, cargo, &["install", "--locked", "--quiet", tool])
+        .with_context(|| format!("install {tool} by hand, then run `cargo xtask test` again"))
+}
+
+#[expect(clippy::print_stderr, reason = "a task speaks to the person who runs it")]
+fn say(line: &str) {
+    eprintln!("==> {line}");
+}
