@@ -33,12 +33,15 @@ impl ManualClock {
     /// Makes a clock that stands at `start`, to the millisecond.
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
-        Self { now_ms: AtomicI64::new(start.as_millisecond()) }
+        Self {
+            now_ms: AtomicI64::new(start.as_millisecond()),
+        }
     }
 
     /// Moves the clock by `seconds`; a negative number moves it back, as real clocks sometimes do.
     pub fn advance_seconds(&self, seconds: i64) {
-        self.now_ms.fetch_add(seconds.saturating_mul(1000), Ordering::SeqCst);
+        self.now_ms
+            .fetch_add(seconds.saturating_mul(1000), Ordering::SeqCst);
     }
 }
 

@@ -50,7 +50,10 @@ pub fn check(text: &str) -> Result<(), IdError> {
     if text.len() > MAX_LEN {
         return Err(IdError::TooLong { length: text.len() });
     }
-    match text.char_indices().find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))) {
+    match text
+        .char_indices()
+        .find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+    {
         Some((at, found)) => Err(IdError::BadCharacter { found, at }),
         None => Ok(()),
     }
@@ -171,10 +174,22 @@ mod tests {
     #[test]
     fn what_could_change_a_path_is_refused_by_name() {
         assert_eq!(UserId::new(""), Err(IdError::Empty));
-        for (text, found, at) in [("..", '.', 0), ("a/b", '/', 1), ("a?b", '?', 1), ("é", 'é', 0)] {
-            assert_eq!(UserId::new(text), Err(IdError::BadCharacter { found, at }), "{text}");
+        for (text, found, at) in [
+            ("..", '.', 0),
+            ("a/b", '/', 1),
+            ("a?b", '?', 1),
+            ("é", 'é', 0),
+        ] {
+            assert_eq!(
+                UserId::new(text),
+                Err(IdError::BadCharacter { found, at }),
+                "{text}"
+            );
         }
-        assert_eq!(UserId::new("a".repeat(65)), Err(IdError::TooLong { length: 65 }));
+        assert_eq!(
+            UserId::new("a".repeat(65)),
+            Err(IdError::TooLong { length: 65 })
+        );
     }
 
     proptest! {

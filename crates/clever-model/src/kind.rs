@@ -27,7 +27,9 @@ pub enum RecordKind {
 
 /// A text that names no kind of record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown record kind {0:?}; known are districts, schools, terms, courses, users, sections, resources")]
+#[error(
+    "unknown record kind {0:?}; known are districts, schools, terms, courses, users, sections, resources"
+)]
 pub struct UnknownKind(pub String);
 
 impl RecordKind {

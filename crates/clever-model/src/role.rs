@@ -29,8 +29,13 @@ pub struct UnknownRole(pub String);
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] =
-        [Self::Student, Self::Teacher, Self::Staff, Self::DistrictAdmin, Self::Contact];
+    pub const ALL: [Self; 5] = [
+        Self::Student,
+        Self::Teacher,
+        Self::Staff,
+        Self::DistrictAdmin,
+        Self::Contact,
+    ];
 
     /// Returns Clever's name of the role: a key of `roles`, a value of the `role` parameter.
     #[must_use]

@@ -1,0 +1,400 @@
+//! A page of a list, split into its records without decoding them.
+//!
+//! Clever nests a list's elements twice: `{"data":[{"data":{…},"uri":…}],"links":[…]}`. Most of a
+//! sync's records are unchanged, so the split finds where each record lies and what its id is, and
+//! leaves the rest alone. An element that has no usable id costs that element, not its page.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One page of a list. Owns the response's body; records are spans of it, in the order they came.
+#[derive(Clone)]
+pub struct RawPage {
+    body: Bytes,
+    records: Vec<Span>,
+    refused: Vec<RefusedRecord>,
+    links: Vec<Link>,
+    count: Option<u64>,
+}
+
+/// Where one record and its id lie in the body.
+#[derive(Clone)]
+struct Span {
+    id: Range<usize>,
+    json: Range<usize>,
+}
+
+/// One record of a page, not decoded. Its `Debug` shows the id only: the rest is personal data.
+#[derive(Clone, Copy)]
+pub struct RawRecord<'a> {
+    /// The record's id, as sent.
+    pub id: &'a str,
+    /// The record's JSON object, as sent: the inner `data` of its element.
+    pub json: &'a str,
+}
+
+/// An element of a page that could not be taken as a record. Holds no data of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedRecord {
+    /// Its place on the page, from 0.
+    pub index: usize,
+    /// What was wrong with it.
+    pub reason: &'static str,
+}
+
+/// A link of a page, as sent; the URI is relative to the API's origin.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Link {
+    /// What it leads to: `self`, `next`, `prev`, or anything else that Clever adds.
+    #[serde(default)]
+    pub rel: String,
+    /// Where it leads.
+    #[serde(default)]
+    pub uri: String,
+}
+
+/// Why a body is not a page.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageError {
+    /// The body is not JSON of a page's shape, or was cut.
+    #[error("the page is not whole JSON of the expected shape (line {line}, column {column})")]
+    NotJson {
+        /// Where reading stopped.
+        line: usize,
+        /// Where reading stopped.
+        column: usize,
+    },
+    /// The body is not UTF-8.
+    #[error("the page is not UTF-8 (at byte {at})")]
+    NotUtf8 {
+        /// The first wrong byte.
+        at: usize,
+    },
+    /// The body is JSON, but has neither `data` nor `resources`.
+    #[error("the answer is JSON without `data`")]
+    NoData,
+}
+
+impl RawPage {
+    /// Splits `body` into records.
+    ///
+    /// Takes a list (`data` an array), a single record (`data` an object: a page of one), `data: null`
+    /// and `{"resources":[…]}` (what Clever answers for a district without resources).
+    ///
+    /// # Errors
+    ///
+    /// [`PageError`] when the body is cut, is not JSON, or is no list; never for one odd element.
+    pub fn split(body: Bytes) -> Result<Self, PageError> {
+        let text = std::str::from_utf8(&body).map_err(|error| PageError::NotUtf8 {
+            at: error.valid_up_to(),
+        })?;
+        let envelope: Envelope<'_> =
+            serde_json::from_str(text).map_err(|error| PageError::NotJson {
+                line: error.line(),
+                column: error.column(),
+            })?;
+        let data = envelope
+            .data
+            .or(envelope.resources)
+            .ok_or(PageError::NoData)?;
+        let elements: Vec<&RawValue> = match data.get().as_bytes().first() {
+            Some(b'[') => serde_json::from_str(data.get()).map_err(|error| PageError::NotJson {
+                line: error.line(),
+                column: error.column(),
+            })?,
+            Some(b'{') => vec![data],
+            Some(b'n') => Vec::new(),
+            _ => return Err(PageError::NoData),
+        };
+        let mut records = Vec::with_capacity(elements.len());
+        let mut refused = Vec::new();
+        for (index, element) in elements.into_iter().enumerate() {
+            match record(element.get()) {
+                Ok((id, json)) => {
+                    records.push(Span {
+                        id: span(text, id),
+                        json: span(text, json),
+                    });
+                }
+                Err(reason) => refused.push(RefusedRecord { index, reason }),
+            }
+        }
+        let links = envelope.links.unwrap_or_default();
+        let count = envelope.count;
+        Ok(Self {
+            records,
+            refused,
+            links,
+            count,
+            body,
+        })
+    }
+
+    /// The page's records, in the order they came.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
+        self.records.iter().map(|span| RawRecord {
+            id: self.text(&span.id),
+            json: self.text(&span.json),
+        })
+    }
+
+    /// A part of the body; spans were made from it as text, so they lie on its boundaries.
+    fn text(&self, range: &Range<usize>) -> &str {
+        std::str::from_utf8(&self.body[range.clone()]).unwrap_or_default()
+    }
+
+    /// Elements that could not be taken as records.
+    #[must_use]
+    pub fn refused(&self) -> &[RefusedRecord] {
+        &self.refused
+    }
+
+    /// The URI of the first link called `rel`, as sent.
+    #[must_use]
+    pub fn link(&self, rel: &str) -> Option<&str> {
+        self.links
+            .iter()
+            .find(|link| link.rel == rel && !link.uri.is_empty())
+            .map(|link| &*link.uri)
+    }
+
+    /// The URI of the following page; the last page has none.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
+        self.link("next")
+    }
+
+    /// How many records the whole list has, where Clever says so.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    /// How many records the page has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Says whether the page has no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// The body's size, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl fmt::Debug for RawPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawPage")
+            .field("records", &self.records.len())
+            .field("refused", &self.refused.len())
+            .field("next", &self.next())
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RawRecord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawRecord")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The outer object of an answer. Any key may be missing, any other may be there.
+struct Envelope<'a> {
+    data: Option<&'a RawValue>,
+    resources: Option<&'a RawValue>,
+    links: Option<Vec<Link>>,
+    count: Option<u64>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Envelope<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with `data`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut envelope = Envelope {
+                    data: None,
+                    resources: None,
+                    links: None,
+                    count: None,
+                };
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match &*key {
+                        "data" => envelope.data = Some(map.next_value()?),
+                        "resources" => envelope.resources = Some(map.next_value()?),
+                        // Odd links or an odd count are absent ones; the records still count.
+                        "links" => {
+                            let raw: &RawValue = map.next_value()?;
+                            envelope.links = serde_json::from_str(raw.get()).unwrap_or_default();
+                        }
+                        "count" => {
+                            let raw: &RawValue = map.next_value()?;
+                            envelope.count = raw.get().trim_matches('"').parse().ok();
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(envelope)
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// The `id` and the `data` of an object, whatever else it has.
+#[derive(serde::Deserialize)]
+struct Keys<'a> {
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+}
+
+/// Finds the record in a list's element, and its id: `{"data":{"id":…}}`, or the bare `{"id":…}` of
+/// LMS Connect and of a few v1.2 lists.
+fn record(element: &str) -> Result<(&str, &str), &'static str> {
+    let outer: Keys<'_> =
+        serde_json::from_str(element).map_err(|_| "the element is not an object")?;
+    let (id, json) = match outer.data {
+        // An event is bare in a list element's `data` and has a `data` of its own: its id is outside.
+        Some(inner) if outer.id.is_none() => {
+            let keys: Keys<'_> =
+                serde_json::from_str(inner.get()).map_err(|_| "the record is not an object")?;
+            (keys.id, inner.get())
+        }
+        _ => (outer.id, element),
+    };
+    let id = id.ok_or("the record has no id")?.get();
+    let id = id
+        .strip_prefix('"')
+        .and_then(|id| id.strip_suffix('"'))
+        .ok_or("the record's id is not text")?;
+    if id.is_empty() || id.contains('\\') {
+        return Err("the record's id is empty or escaped");
+    }
+    Ok((id, json))
+}
+
+/// Where `part`, a slice of `whole`, lies in it.
+fn span(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - whole.as_ptr() as usize;
+    start..start + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(text: &str) -> Result<RawPage, PageError> {
+        RawPage::split(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn ids(page: &RawPage) -> Vec<&str> {
+        page.records().map(|record| record.id).collect()
+    }
+
+    #[test]
+    fn a_list_gives_its_records_as_they_were_sent() {
+        let page = split(
+            r#"{"links":[{"rel":"self","uri":"/v3.0/users"},{"rel":"next","uri":"/v3.0/users?starting_after=b"}],
+                "data":[{"data":{"name":{"id":"no"},"id":"a"},"uri":"/v3.0/users/a"},{"data":{"id":"b"}}],"count":2}"#,
+        )
+        .unwrap();
+        assert_eq!(ids(&page), ["a", "b"]);
+        assert_eq!(
+            page.records().next().unwrap().json,
+            r#"{"name":{"id":"no"},"id":"a"}"#
+        );
+        assert_eq!(page.next(), Some("/v3.0/users?starting_after=b"));
+        assert_eq!(page.count(), Some(2));
+    }
+
+    #[test]
+    fn every_envelope_that_clever_sends_is_a_page() {
+        for (text, expected) in [
+            (r#"{"data":[]}"#, 0),
+            (r#"{"data":null,"links":null}"#, 0),
+            (r#"{"resources":[]}"#, 0),
+            (r#"{"data":{"id":"a"},"links":[]}"#, 1),
+            (r#"{"data":[{"id":"a"}],"links":"odd","count":"many"}"#, 1),
+            (
+                r#"{"data":[{"data":{"id":"e","type":"users.created","data":{"object":{"id":"u"}}}}]}"#,
+                1,
+            ),
+        ] {
+            assert_eq!(split(text).unwrap().len(), expected, "{text}");
+        }
+        let event =
+            split(r#"{"data":[{"data":{"id":"e","data":{"object":{"id":"u"}}}}]}"#).unwrap();
+        assert_eq!(ids(&event), ["e"]);
+    }
+
+    #[test]
+    fn an_odd_element_costs_itself_and_is_named_by_place_only() {
+        let page = split(
+            r#"{"data":[{"data":{"id":"a"}},{"data":{"name":"Ada"}},7,{"data":{"id":"c"}}]}"#,
+        )
+        .unwrap();
+        assert_eq!(ids(&page), ["a", "c"]);
+        let places: Vec<usize> = page.refused().iter().map(|refused| refused.index).collect();
+        assert_eq!(places, [1, 2]);
+        assert!(!format!("{page:?} {:?}", page.refused()).contains("Ada"));
+    }
+
+    #[test]
+    fn what_is_no_page_is_an_error() {
+        assert_eq!(split(r#"{"message":"no"}"#).unwrap_err(), PageError::NoData);
+        assert_eq!(split(r#"{"data":7}"#).unwrap_err(), PageError::NoData);
+        assert!(matches!(
+            split("<html>").unwrap_err(),
+            PageError::NotJson { .. }
+        ));
+        assert!(matches!(
+            split("[]").unwrap_err(),
+            PageError::NotJson { .. }
+        ));
+        assert_eq!(
+            RawPage::split(Bytes::from_static(b"{\"data\":\"\xff\"}")).unwrap_err(),
+            PageError::NotUtf8 { at: 9 }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_page_is_never_a_short_one(at in 0_usize..90) {
+            let whole = r#"{"data":[{"data":{"id":"a"},"uri":"/a"},{"data":{"id":"b"},"uri":"/b"}],"links":[]}"#;
+            prop_assume!(at < whole.len());
+            prop_assert!(split(&whole[..at]).is_err());
+        }
+
+        #[test]
+        fn any_body_splits_or_is_refused_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = RawPage::split(Bytes::from(body)).map(|page| page.records().count());
+        }
+    }
+}
