@@ -1,1 +1,22 @@
-//! To be written.
+//! What each Clever token may call, as methods.
+//!
+//! A [`District`] is made from a district-app token and offers the calls that such a token may make.
+//! Lists are streams of pages that follow Clever's `next` links to their end: a stream that can't
+//! reach the end yields an error, never a short list. Retries, rate limits and time-outs live here
+//! and nowhere else.
+
+mod district;
+mod error;
+mod governor;
+mod list;
+mod options;
+mod retry;
+mod transport;
+
+pub use clever_raw as raw;
+pub use clever_raw::page::{RawPage, RawRecord};
+pub use district::District;
+pub use error::{ClientError, ErrorKind, SetupError, WalkError};
+pub use list::ListRequest;
+pub use options::{ApiVersion, ClientOptions, UnknownVersion};
+pub use retry::RetryPolicy;

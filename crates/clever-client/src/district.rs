@@ -1,0 +1,81 @@
+//! What a district-app token may call.
+
+use std::sync::Arc;
+
+use clever_auth::DistrictAppToken;
+use clever_model::{EventId, RecordKind};
+use clever_raw::page::RawPage;
+
+use crate::error::{ClientError, SetupError, WalkError};
+use crate::list::ListRequest;
+use crate::options::ClientOptions;
+use crate::transport::Transport;
+
+/// One district, as its district-app token opens it. Clones share the connection and the rate limit.
+#[derive(Debug, Clone)]
+pub struct District(Arc<Transport>);
+
+impl District {
+    /// Prepares calls with `token`; makes none.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when the options can't work.
+    pub fn new(options: ClientOptions, token: DistrictAppToken) -> Result<Self, SetupError> {
+        Transport::new(options, token).map(Self)
+    }
+
+    /// Reads the district's own record, as a page of one.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; [`WalkError::NotOneDistrict`] when the token opens none or several.
+    pub async fn district(&self) -> Result<RawPage, ClientError> {
+        let page = self.list(RecordKind::Districts).first_page().await?;
+        if page.len() == 1 {
+            return Ok(page);
+        }
+        let path = self
+            .0
+            .address(RecordKind::Districts.as_str(), &[])
+            .path()
+            .to_owned();
+        Err(ClientError::Walk {
+            path,
+            source: WalkError::NotOneDistrict { found: page.len() },
+        })
+    }
+
+    /// The list of all records of a kind.
+    pub fn list(&self, kind: RecordKind) -> ListRequest {
+        // `/districts` alone knows no `limit`.
+        ListRequest::new(
+            Arc::clone(&self.0),
+            kind.as_str(),
+            kind != RecordKind::Districts,
+        )
+    }
+
+    /// The event feed, oldest first; Clever keeps 30 days of it.
+    pub fn events(&self) -> ListRequest {
+        ListRequest::new(Arc::clone(&self.0), "events", true)
+    }
+
+    /// Reads the id of the newest event; `None` when the feed is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn newest_event(&self) -> Result<Option<EventId>, ClientError> {
+        let page = self
+            .events()
+            .limit(1)
+            .ending_before("last")
+            .first_page()
+            .await?;
+        Ok(page
+            .records()
+            .last()
+            .and_then(|event| EventId::new(event.id).ok()))
+    }
+}

@@ -1,0 +1,175 @@
+//! A list of the API as a stream of pages.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_stream::try_stream;
+use clever_model::Role;
+use clever_raw::page::RawPage;
+use futures_core::Stream;
+use url::Url;
+
+use crate::error::{ClientError, ErrorKind, WalkError};
+use crate::transport::Transport;
+
+/// Smallest page asked for when larger ones are refused, in records.
+const MIN_LIMIT: u32 = 50;
+
+/// A list to read: which, from where, in pages of what size.
+#[derive(Debug, Clone)]
+#[must_use = "a request does nothing until its pages are read"]
+pub struct ListRequest {
+    transport: Arc<Transport>,
+    path: String,
+    limit: Option<u32>,
+    query: Vec<(&'static str, String)>,
+}
+
+impl ListRequest {
+    pub(crate) fn new(transport: Arc<Transport>, path: impl Into<String>, paged: bool) -> Self {
+        let limit = paged.then_some(transport.options.page_limit);
+        Self {
+            transport,
+            path: path.into(),
+            limit,
+            query: Vec::new(),
+        }
+    }
+
+    /// Asks for `records` a page; Clever allows 1 to 10,000.
+    pub fn limit(mut self, records: u32) -> Self {
+        self.limit = self.limit.map(|_| records.clamp(1, 10_000));
+        self
+    }
+
+    /// Starts after the record with this id, which need not exist any more.
+    pub fn starting_after(mut self, id: &str) -> Self {
+        self.query.push(("starting_after", id.to_owned()));
+        self
+    }
+
+    /// Starts before the record with this id; `last` means from the end.
+    pub fn ending_before(mut self, id: &str) -> Self {
+        self.query.push(("ending_before", id.to_owned()));
+        self
+    }
+
+    /// Asks Clever to say how many records the list has.
+    pub fn count(mut self) -> Self {
+        self.query.push(("count", "true".to_owned()));
+        self
+    }
+
+    /// Keeps users of this role; other lists know no roles.
+    pub fn role(mut self, role: Role) -> Self {
+        self.query.push(("role", role.as_str().to_owned()));
+        self
+    }
+
+    /// The address of the first page.
+    fn address(&self) -> Url {
+        let limit = self.limit.map(|limit| limit.to_string());
+        let query: Vec<(&str, &str)> = limit
+            .iter()
+            .map(|limit| ("limit", limit.as_str()))
+            .chain(
+                self.query
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str())),
+            )
+            .collect();
+        self.transport.address(&self.path, &query)
+    }
+
+    /// Reads the first page alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], after the retries that the error is worth.
+    pub async fn first_page(self) -> Result<RawPage, ClientError> {
+        self.transport.page(&self.address()).await
+    }
+
+    /// Reads the list page by page, following `next` as sent until there is none.
+    ///
+    /// The stream ends after the last page or after its first error: a walk that could not reach the
+    /// end says so. Pages are read on demand; nothing is prefetched.
+    pub fn pages(self) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
+        try_stream! {
+            let first = self.address();
+            let list = first.path().to_owned();
+            let walk = |source: WalkError| ClientError::Walk { path: list.clone(), source };
+            let mut limit = self.limit;
+            let mut seen = BTreeSet::from([first.as_str().to_owned()]);
+            let mut url = first;
+            let mut number = 0_u64;
+            loop {
+                let page = match self.transport.page(&url).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        let Some(smaller) = limit.and_then(|limit| smaller(limit, &error)) else {
+                            Err(error)?;
+                            return;
+                        };
+                        limit = Some(smaller);
+                        url = with_limit(&url, smaller);
+                        continue;
+                    }
+                };
+                number += 1;
+                let next = page.next().map(|link| self.resolve(link)).transpose();
+                yield page;
+                match next.map_err(|()| walk(WalkError::BadLink { page: number }))? {
+                    None => break,
+                    Some(next) => {
+                        if next.origin() != url.origin() {
+                            Err(walk(WalkError::Foreign { page: number }))?;
+                        }
+                        let next = match limit {
+                            Some(limit) if self.limit != Some(limit) => with_limit(&next, limit),
+                            _ => next,
+                        };
+                        if !seen.insert(next.as_str().to_owned()) {
+                            Err(walk(WalkError::Loop { page: number }))?;
+                        }
+                        url = next;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a link, which is relative to the API's origin, or to the prefix of a proxy before it.
+    fn resolve(&self, link: &str) -> Result<Url, ()> {
+        let base = &self.transport.options.api_url;
+        if link.starts_with('/') && !link.starts_with("//") {
+            let base = base.as_str().trim_end_matches('/');
+            return Url::parse(&format!("{base}{link}")).map_err(drop);
+        }
+        base.join(link).map_err(drop)
+    }
+}
+
+/// The page size to go on with after `error`, if a smaller one may help.
+fn smaller(limit: u32, error: &ClientError) -> Option<u32> {
+    let too_large = error.kind() == ErrorKind::TooLarge;
+    // Clever's own clients saw time-outs on large lists; half a page takes half as long.
+    let too_slow = matches!(error, ClientError::Network { source, .. } if source.is_timeout());
+    (limit > MIN_LIMIT && (too_large || too_slow)).then_some((limit / 2).max(MIN_LIMIT))
+}
+
+/// `url` with its `limit` replaced.
+fn with_limit(url: &Url, limit: u32) -> Url {
+    let others: Vec<(String, String)> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| name != "limit")
+        .collect();
+    let mut changed = url.clone();
+    changed
+        .query_pairs_mut()
+        .clear()
+        .append_pair("limit", &limit.to_string())
+        .extend_pairs(others);
+    changed
+}

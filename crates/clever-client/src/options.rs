@@ -1,0 +1,121 @@
+//! What a caller may choose; the defaults are for Clever's own service.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clever_model::{Clock, SystemClock};
+use url::Url;
+
+use crate::retry::RetryPolicy;
+
+/// A version of Clever's data API that this crate speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiVersion {
+    /// Version 3.0.
+    V3_0,
+    /// Version 3.1: 3.0 with more fields.
+    #[default]
+    V3_1,
+}
+
+/// A text that names no version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown API version {0:?}; known are v3.0 and v3.1")]
+pub struct UnknownVersion(pub String);
+
+impl ApiVersion {
+    /// Returns the version as paths have it: `v3.1`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V3_0 => "v3.0",
+            Self::V3_1 => "v3.1",
+        }
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ApiVersion {
+    type Err = UnknownVersion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVersion> {
+        match text.strip_prefix('v').unwrap_or(text) {
+            "3.0" => Ok(Self::V3_0),
+            "3.1" => Ok(Self::V3_1),
+            _ => Err(UnknownVersion(text.chars().take(20).collect())),
+        }
+    }
+}
+
+/// Where and how to call.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// The API's origin, and a path prefix if there is a proxy before it.
+    pub api_url: Url,
+    /// The version to speak; events and data must be read in the same one.
+    pub version: ApiVersion,
+    /// Records a page, 1 to 10,000; halved for the rest of a walk when pages are refused as too large.
+    pub page_limit: u32,
+    /// When and how often to try again.
+    pub retry: RetryPolicy,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a whole answer.
+    pub request_timeout: Duration,
+    /// What to say in `User-Agent`.
+    pub user_agent: String,
+    /// Largest answer read, in bytes after decompression.
+    pub max_page_bytes: usize,
+    /// The clock against which `x-ratelimit-reset` is read.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for ClientOptions {
+    #[expect(
+        clippy::expect_used,
+        reason = "the address is a constant that parses; a test says so"
+    )]
+    fn default() -> Self {
+        Self {
+            api_url: Url::parse("https://api.clever.com").expect("a constant URL"),
+            version: ApiVersion::default(),
+            page_limit: 2000,
+            retry: RetryPolicy::default(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(120),
+            user_agent: concat!("clever-client/", env!("CARGO_PKG_VERSION"), " (Rust)").to_owned(),
+            max_page_bytes: 256 * 1024 * 1024,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_clevers_own() {
+        assert_eq!(
+            ClientOptions::default().api_url.as_str(),
+            "https://api.clever.com/"
+        );
+    }
+
+    #[test]
+    fn versions_read_with_and_without_the_letter() {
+        assert_eq!("v3.0".parse(), Ok(ApiVersion::V3_0));
+        assert_eq!("3.1".parse(), Ok(ApiVersion::V3_1));
+        assert_eq!(
+            "v2.1".parse::<ApiVersion>(),
+            Err(UnknownVersion("v2.1".to_owned()))
+        );
+    }
+}

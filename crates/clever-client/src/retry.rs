@@ -1,0 +1,189 @@
+//! What may be tried again, and how long to wait first. Pure: time and chance are passed in.
+
+use std::time::Duration;
+
+use clever_model::Timestamp;
+use http::{HeaderMap, StatusCode};
+
+/// When and how often to try again. Only reads are ever retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How often a call is tried in all; at least once.
+    pub max_attempts: u32,
+    /// The wait before the second attempt; it doubles with each further one.
+    pub base_delay: Duration,
+    /// The longest such wait.
+    pub max_delay: Duration,
+    /// The longest wait for a rate limit's window to end.
+    pub max_rate_wait: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_attempts: 6,
+            base_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(30),
+            max_rate_wait: Duration::from_secs(120),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The wait after `attempt` (from 1) failed: exponential, with `chance` in 0..1 spreading it over
+    /// its upper half, so that many clients do not return at once.
+    #[must_use]
+    pub fn delay(&self, attempt: u32, chance: f64) -> Duration {
+        let doubled = self.base_delay.saturating_mul(
+            1_u32
+                .checked_shl(attempt.saturating_sub(1))
+                .unwrap_or(u32::MAX),
+        );
+        doubled
+            .min(self.max_delay)
+            .mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
+    }
+}
+
+/// What a status means for the next step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Read the body.
+    Success,
+    /// Wait for the window's end, then try again.
+    RateLimited,
+    /// Try again after a while.
+    Transient,
+    /// Ask for less.
+    TooLarge,
+    /// Trying again changes nothing.
+    Final,
+}
+
+/// The one place that says which status may be tried again (facts: Clever's table of status codes).
+pub(crate) fn verdict(status: StatusCode) -> Verdict {
+    match status.as_u16() {
+        200..=299 => Verdict::Success,
+        413 => Verdict::TooLarge,
+        429 => Verdict::RateLimited,
+        408 | 500 | 502 | 503 | 504 => Verdict::Transient,
+        _ => Verdict::Final,
+    }
+}
+
+/// How long a 429 asks us to wait: `Retry-After`, else the latest `x-ratelimit-reset`, else a minute,
+/// which is the length of Clever's window. A `chance` in 0..1 lets many clients return one by one.
+pub(crate) fn rate_wait(headers: &HeaderMap, now: Timestamp, chance: f64) -> Duration {
+    let named = numbers(headers, "retry-after")
+        .max()
+        .or_else(|| reset_in(headers, now).map(|wait| wait.as_secs()))
+        .unwrap_or(60);
+    let wait = Duration::from_secs(named);
+    wait + (wait / 8 + Duration::from_millis(20)).mul_f64(chance.clamp(0.0, 1.0))
+}
+
+/// What is left in the most exhausted bucket, and how long its window still lasts.
+pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<(u64, Duration)> {
+    Some((
+        numbers(headers, "x-ratelimit-remaining").min()?,
+        reset_in(headers, now)?,
+    ))
+}
+
+/// Time until the last of the named windows ends; a clock that is ahead gives zero.
+fn reset_in(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let reset = i64::try_from(numbers(headers, "x-ratelimit-reset").max()?).ok()?;
+    Some(Duration::from_secs(
+        u64::try_from(reset.saturating_sub(now.as_second())).unwrap_or(0),
+    ))
+}
+
+/// The numbers of a header, which may be a comma-separated list, one for each bucket.
+fn numbers<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item = u64> + use<'a> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|number| number.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn the_most_restrictive_bucket_counts() {
+        let two = headers(&[
+            ("x-ratelimit-remaining", "200, 3"),
+            ("x-ratelimit-reset", "1000, 1030"),
+        ]);
+        assert_eq!(window(&two, at(1000)), Some((3, Duration::from_secs(30))));
+        assert_eq!(rate_wait(&two, at(1000), 0.0), Duration::from_secs(30));
+        assert_eq!(window(&headers(&[]), at(0)), None);
+    }
+
+    #[test]
+    fn retry_after_goes_before_the_reset_and_a_minute_stands_in_for_both() {
+        let both = headers(&[("retry-after", "7"), ("x-ratelimit-reset", "1050")]);
+        assert_eq!(rate_wait(&both, at(1000), 0.0), Duration::from_secs(7));
+        assert_eq!(
+            rate_wait(&headers(&[]), at(1000), 0.0),
+            Duration::from_secs(60)
+        );
+        assert_eq!(
+            rate_wait(&headers(&[("x-ratelimit-reset", "900")]), at(1000), 0.0),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn what_may_be_retried() {
+        for (status, expected) in [
+            (200, Verdict::Success),
+            (400, Verdict::Final),
+            (401, Verdict::Final),
+            (404, Verdict::Final),
+            (413, Verdict::TooLarge),
+            (429, Verdict::RateLimited),
+            (500, Verdict::Transient),
+            (501, Verdict::Final),
+            (503, Verdict::Transient),
+        ] {
+            assert_eq!(
+                verdict(StatusCode::from_u16(status).unwrap()),
+                expected,
+                "{status}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn delays_are_bounded_whatever_the_attempt(attempt in any::<u32>(), chance in -1.0..2.0_f64) {
+            let policy = RetryPolicy::default();
+            let delay = policy.delay(attempt, chance);
+            prop_assert!(delay <= policy.max_delay && delay >= policy.base_delay / 2);
+        }
+
+        #[test]
+        fn any_header_is_survived(value in "[ -~]{0,30}") {
+            let headers: HeaderMap =
+                [("x-ratelimit-reset".parse().unwrap(), value.parse().unwrap())].into_iter().collect();
+            let _ = rate_wait(&headers, at(1000), 0.5);
+        }
+    }
+}

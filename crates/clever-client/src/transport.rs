@@ -1,0 +1,299 @@
+//! One call, with its retries: the body belongs to the attempt, so a connection lost in the middle
+//! of a page is tried again like one that was never made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use clever_auth::DistrictAppToken;
+use clever_raw::page::{PageError, RawPage};
+use futures_util::StreamExt;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::redirect;
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+use url::{Host, Url};
+
+use crate::error::{self, ClientError, ErrorKind, SetupError};
+use crate::governor::Governor;
+use crate::options::ClientOptions;
+use crate::retry::{self, Verdict};
+
+/// Most of an error answer that is read, in bytes.
+const MAX_ERROR_BYTES: usize = 16 * 1024;
+
+/// What all clones of a client share.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) options: ClientOptions,
+    http: reqwest::Client,
+    token: DistrictAppToken,
+    governor: Governor,
+}
+
+/// Why one attempt gave no page.
+enum Failure {
+    Answer {
+        status: http::StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    },
+    Network(reqwest::Error),
+    Undecodable(PageError),
+    TooLarge,
+}
+
+impl Transport {
+    pub(crate) fn new(
+        options: ClientOptions,
+        token: DistrictAppToken,
+    ) -> Result<Arc<Self>, SetupError> {
+        check_address(&options.api_url)?;
+        if !(1..=10_000).contains(&options.page_limit) {
+            return Err(SetupError::PageLimit(options.page_limit));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.request_timeout)
+            .user_agent(&options.user_agent)
+            // A redirect could carry the token elsewhere; the API has none.
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(SetupError::Http)?;
+        Ok(Arc::new(Self {
+            options,
+            http,
+            token,
+            governor: Governor::default(),
+        }))
+    }
+
+    /// Makes the address of `path` below the API's address and version.
+    pub(crate) fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.options.api_url.clone();
+        let prefix = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{prefix}/{}/{path}", self.options.version));
+        url.set_query(None);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// Gets one page.
+    pub(crate) async fn page(&self, url: &Url) -> Result<RawPage, ClientError> {
+        let policy = self.options.retry;
+        let path = url.path().to_owned();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            self.wait_for_turn(&path).await?;
+            let failure = match self.attempt(url).await {
+                Ok(page) => return Ok(page),
+                Err(failure) => failure,
+            };
+            let wait = match &failure {
+                Failure::Answer {
+                    status, headers, ..
+                } => match retry::verdict(*status) {
+                    Verdict::RateLimited => {
+                        let wait =
+                            retry::rate_wait(headers, self.options.clock.now(), fastrand::f64());
+                        if wait > policy.max_rate_wait {
+                            return Err(ClientError::RateLimited { path, wait });
+                        }
+                        Some(wait)
+                    }
+                    Verdict::Transient => Some(policy.delay(attempt, fastrand::f64())),
+                    Verdict::Success | Verdict::TooLarge | Verdict::Final => None,
+                },
+                Failure::Network(error) if error.is_builder() => None,
+                Failure::Network(_) | Failure::Undecodable(_) => {
+                    Some(policy.delay(attempt, fastrand::f64()))
+                }
+                Failure::TooLarge => None,
+            };
+            match wait {
+                Some(wait) if attempt < policy.max_attempts.max(1) => {
+                    debug!(path, attempt, wait_ms = wait.as_millis(), "will try again");
+                    sleep(wait).await;
+                }
+                _ => return Err(self.give_up(failure, path, attempt)),
+            }
+        }
+    }
+
+    /// Waits until the rate limit lets one more request through.
+    async fn wait_for_turn(&self, path: &str) -> Result<(), ClientError> {
+        while let Err(wait) = self.governor.take(Instant::now()) {
+            if wait > self.options.retry.max_rate_wait {
+                return Err(ClientError::RateLimited {
+                    path: path.to_owned(),
+                    wait,
+                });
+            }
+            debug!(
+                path,
+                wait_ms = wait.as_millis(),
+                "the rate limit is used up"
+            );
+            sleep(wait + Duration::from_secs(1).mul_f64(fastrand::f64())).await;
+        }
+        Ok(())
+    }
+
+    async fn attempt(&self, url: &Url) -> Result<RawPage, Failure> {
+        let started = Instant::now();
+        let network = |error: reqwest::Error| Failure::Network(error.without_url());
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.secret()))
+            .unwrap_or(HeaderValue::from_static("Bearer"));
+        bearer.set_sensitive(true);
+        let response = self
+            .http
+            .get(url.clone())
+            .header(ACCEPT, "application/json")
+            .header(AUTHORIZATION, bearer)
+            .send()
+            .await
+            .map_err(network)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if let Some((remaining, ends_in)) = retry::window(&headers, self.options.clock.now()) {
+            self.governor.learn(remaining, ends_in, Instant::now());
+        }
+        let success = retry::verdict(status) == Verdict::Success;
+        let limit = if success {
+            self.options.max_page_bytes
+        } else {
+            MAX_ERROR_BYTES
+        };
+        let mut body = BytesMut::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            // An error answer that breaks off is still that answer.
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(_) if !success => break,
+                Err(error) => return Err(network(error)),
+            };
+            if body.len() + chunk.len() > limit {
+                if success {
+                    return Err(Failure::TooLarge);
+                }
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        debug!(
+            path = url.path(),
+            status = status.as_u16(),
+            bytes = body.len(),
+            ms = started.elapsed().as_millis(),
+            "answered"
+        );
+        let body = body.freeze();
+        let html =
+            header(&headers, CONTENT_TYPE.as_str()).is_some_and(|text| error::is_html(&text));
+        if !success || html {
+            return Err(Failure::Answer {
+                status,
+                headers,
+                body,
+            });
+        }
+        RawPage::split(body).map_err(Failure::Undecodable)
+    }
+
+    /// Turns the last failure into the caller's error.
+    fn give_up(&self, failure: Failure, path: String, attempts: u32) -> ClientError {
+        match failure {
+            Failure::Network(source) => ClientError::Network {
+                path,
+                attempts,
+                source,
+            },
+            Failure::Undecodable(source) => ClientError::Undecodable {
+                path,
+                attempts,
+                source,
+            },
+            Failure::TooLarge => ClientError::TooLarge {
+                path,
+                limit: self.options.max_page_bytes,
+            },
+            Failure::Answer {
+                status,
+                headers,
+                body,
+            } => {
+                let content_type = header(&headers, CONTENT_TYPE.as_str());
+                let html = content_type.as_deref().is_some_and(error::is_html);
+                let kind = match status.as_u16() {
+                    401 | 403 => ErrorKind::Unauthorized,
+                    200..=299 => ErrorKind::WrongTokenKind,
+                    404 if html => ErrorKind::WrongTokenKind,
+                    404 => ErrorKind::NotShared,
+                    413 => ErrorKind::TooLarge,
+                    429 => ErrorKind::RateLimited,
+                    501 => ErrorKind::Refused,
+                    408 | 500..=599 => ErrorKind::Server,
+                    _ => ErrorKind::Refused,
+                };
+                ClientError::Answer {
+                    path,
+                    status: status.as_u16(),
+                    content_type: content_type.map(|text| text.chars().take(80).collect()),
+                    request_id: header(&headers, "x-request-id")
+                        .or_else(|| header(&headers, "clever-request-id"))
+                        .map(|id| id.chars().take(80).collect()),
+                    message: message(&body),
+                    attempts,
+                    kind,
+                }
+            }
+        }
+    }
+}
+
+/// Refuses an address that can't carry requests, or would show the token to the network.
+fn check_address(url: &Url) -> Result<(), SetupError> {
+    let shown = || {
+        let mut shown = url.clone();
+        // An address may carry a password; one that can't has none to hide.
+        let _ = shown.set_password(None);
+        shown.to_string()
+    };
+    let local = match url.host() {
+        None => return Err(SetupError::Address(shown())),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if local => Ok(()),
+        "http" => Err(SetupError::Insecure(shown())),
+        _ => Err(SetupError::Address(shown())),
+    }
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
+}
+
+/// The words of an error answer: `message` (v2 and later), `error_description` or `error`.
+fn message(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Words {
+        message: Option<String>,
+        error_description: Option<String>,
+        error: Option<String>,
+    }
+    let words: Words = serde_json::from_slice(body).ok()?;
+    words
+        .message
+        .or(words.error_description)
+        .or(words.error)
+        .map(|text| error::redacted(&text))
+        .filter(|text| !text.is_empty())
+}

@@ -1,0 +1,401 @@
+//! Walks over a scripted server on loopback: whatever it does, a walk ends in the whole list or in an
+//! error, and no error shows a token or a body.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{Response, StatusCode};
+use clever_auth::DistrictAppToken;
+use clever_client::{ClientError, ClientOptions, District, ErrorKind, RetryPolicy, WalkError};
+use clever_model::RecordKind;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+const TOKEN: &str = "0123456789abcdef0123";
+
+/// One scripted answer.
+#[derive(Clone)]
+enum Answer {
+    Json(String),
+    Status(u16, &'static [(&'static str, &'static str)], &'static str),
+    /// Declares more than it sends, then drops the connection.
+    Cut(String),
+    Hang,
+}
+
+use Answer::{Cut, Hang, Json, Status};
+
+#[derive(Clone, Default)]
+struct Script {
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+async fn answer(State(script): State<Script>, request: Request) -> Response<Body> {
+    assert_eq!(
+        request.headers()["authorization"],
+        format!("Bearer {TOKEN}")
+    );
+    script.asked.lock().unwrap().push(request.uri().to_string());
+    let next =
+        script
+            .answers
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Status(500, &[], "script over"));
+    match next {
+        Json(text) => Response::builder()
+            .header("content-type", "application/json")
+            .body(Body::from(text))
+            .unwrap(),
+        Status(status, headers, text) => {
+            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            for (name, value) in headers {
+                response = response.header(*name, *value);
+            }
+            response.body(Body::from(text)).unwrap()
+        }
+        Cut(text) => {
+            let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+            let parts = stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);
+            Response::builder()
+                .header("content-type", "application/json")
+                .body(Body::from_stream(parts))
+                .unwrap()
+        }
+        Hang => {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Response::new(Body::empty())
+        }
+    }
+}
+
+/// Serves `answers` in order and gives a client of it.
+async fn serve(answers: impl IntoIterator<Item = Answer>) -> (District, Script) {
+    let script = Script::default();
+    script.answers.lock().unwrap().extend(answers);
+    let router = Router::new().fallback(answer).with_state(script.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let options = ClientOptions {
+        api_url: format!("http://{address}").parse().unwrap(),
+        retry: RetryPolicy {
+            max_attempts: 4,
+            base_delay: Duration::from_millis(1),
+            max_delay: Duration::from_millis(4),
+            max_rate_wait: Duration::from_secs(5),
+        },
+        request_timeout: Duration::from_millis(400),
+        max_page_bytes: 10_000,
+        ..ClientOptions::default()
+    };
+    (
+        District::new(options, DistrictAppToken::new(TOKEN).unwrap()).unwrap(),
+        script,
+    )
+}
+
+/// A page with one user and, if `next` is given, a link to the page after it.
+fn page(id: &str, next: Option<&str>) -> String {
+    let next = next.map_or(String::new(), |uri| {
+        format!(r#",{{"rel":"next","uri":"{uri}"}}"#)
+    });
+    format!(
+        r#"{{"data":[{{"data":{{"id":"{id}","name":{{"first":"Secretname"}}}},"uri":"/v3.1/users/{id}"}}],
+            "links":[{{"rel":"self","uri":"/v3.1/users"}}{next}]}}"#
+    )
+}
+
+fn after(id: &str) -> String {
+    format!("/v3.1/users?limit=2000&starting_after={id}")
+}
+
+/// Walks all users and gives their ids.
+async fn ids(district: &District) -> Result<Vec<String>, ClientError> {
+    let pages: Vec<_> = district
+        .list(RecordKind::Users)
+        .pages()
+        .try_collect()
+        .await?;
+    Ok(pages
+        .iter()
+        .flat_map(|page| {
+            page.records()
+                .map(|record| record.id.to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect())
+}
+
+/// Walks and expects an error that shows nothing secret.
+async fn error(district: &District) -> ClientError {
+    let error = ids(district).await.expect_err("the walk fails");
+    let shown = format!("{error} {error:?} {district:?}");
+    assert!(
+        !shown.contains(TOKEN) && !shown.contains("Secretname"),
+        "{shown}"
+    );
+    error
+}
+
+#[tokio::test]
+async fn next_is_followed_as_sent_to_its_absence() {
+    let (district, script) = serve([
+        Json(page(
+            "a",
+            Some("/v3.1/users?starting_after=a&limit=7&odd=1"),
+        )),
+        Json(
+            r#"{"data":[],"links":[{"rel":"next","uri":"/v3.1/users?starting_after=a2"}]}"#
+                .to_owned(),
+        ),
+        Json(page("b", None)),
+    ])
+    .await;
+    assert_eq!(ids(&district).await.unwrap(), ["a", "b"]);
+    assert_eq!(
+        *script.asked.lock().unwrap(),
+        [
+            "/v3.1/users?limit=2000",
+            "/v3.1/users?starting_after=a&limit=7&odd=1",
+            "/v3.1/users?starting_after=a2"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_passes_is_survived_in_mid_walk() {
+    let (district, _) = serve([
+        Status(500, &[], "oops"),
+        Json(page("a", Some(&after("a")))),
+        Cut(page("b", Some(&after("b")))),
+        Hang,
+        Json(page("b", Some(&after("b")))),
+        Status(429, &[("retry-after", "0")], "Too Many Requests"),
+        Json("{\"data\":[{\"data\":{\"id\":\"c\"}".to_owned()),
+        Status(503, &[("content-type", "text/html")], "<html>"),
+        Json(page("c", None)),
+    ])
+    .await;
+    assert_eq!(ids(&district).await.unwrap(), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_storm_over_a_hundred_pages_ends_in_the_whole_list() {
+    let mut answers = Vec::new();
+    for number in 0..100 {
+        let id = format!("u{number:03}");
+        match number % 5 {
+            0 => answers.push(Status(
+                429,
+                &[
+                    ("x-ratelimit-remaining", "4, 9"),
+                    ("x-ratelimit-reset", "1, 2"),
+                ],
+                "",
+            )),
+            1 => answers.push(Cut(page(&id, None))),
+            2 => answers.push(Status(502, &[], "bad gateway")),
+            _ => {}
+        }
+        let next = (number < 99).then(|| after(&id));
+        answers.push(Json(page(&id, next.as_deref())));
+    }
+    let (district, _) = serve(answers).await;
+    let ids = ids(&district).await.unwrap();
+    assert_eq!(ids.len(), 100);
+    assert!(ids.is_sorted());
+}
+
+#[tokio::test]
+async fn what_stays_broken_is_an_error_after_the_first_pages() {
+    let (district, _) = serve([Json(page("a", Some(&after("a"))))]).await;
+    let mut pages = Box::pin(district.list(RecordKind::Users).pages());
+    assert_eq!(pages.next().await.unwrap().unwrap().len(), 1);
+    let error = pages.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert!(error.is_transient());
+    assert!(pages.next().await.is_none(), "nothing follows an error");
+
+    let (district, _) = serve([Hang, Hang, Hang, Hang, Hang]).await;
+    let request = district.list(RecordKind::Users).limit(50);
+    let error = request.first_page().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart_and_not_repeated() {
+    const HTML: &[(&str, &str)] = &[("content-type", "text/html; charset=utf-8")];
+    const JSON: &[(&str, &str)] = &[
+        ("content-type", "application/json"),
+        ("x-request-id", "req-7"),
+    ];
+    for (answer, kind) in [
+        (
+            Status(401, JSON, r#"{"message":"bad token 0123456789abcdef0123"}"#),
+            ErrorKind::Unauthorized,
+        ),
+        (Status(403, JSON, ""), ErrorKind::Unauthorized),
+        (
+            Status(404, JSON, r#"{"message":"Resource not found"}"#),
+            ErrorKind::NotShared,
+        ),
+        (
+            Status(404, HTML, "<html>Cannot GET Secretname</html>"),
+            ErrorKind::WrongTokenKind,
+        ),
+        (
+            Status(200, HTML, "<html>Secretname</html>"),
+            ErrorKind::WrongTokenKind,
+        ),
+        (Status(400, JSON, "{}"), ErrorKind::Refused),
+        (Status(501, JSON, "{}"), ErrorKind::Refused),
+        (
+            Status(302, &[("location", "http://127.0.0.1:1/")], ""),
+            ErrorKind::Refused,
+        ),
+    ] {
+        let (district, script) = serve([answer]).await;
+        assert_eq!(error(&district).await.kind(), kind);
+        assert_eq!(
+            script.asked.lock().unwrap().len(),
+            1,
+            "{kind:?} is not tried again"
+        );
+    }
+    let (district, _) = serve([Status(
+        401,
+        JSON,
+        r#"{"message":"bad token 0123456789abcdef0123"}"#,
+    )])
+    .await;
+    assert_eq!(
+        error(&district).await.to_string(),
+        "/v3.1/users: answered 401: bad token … (request req-7)"
+    );
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_lasts_too_long_is_an_error_that_says_how_long() {
+    let (district, _) = serve([Status(429, &[("retry-after", "3600")], "")]).await;
+    assert!(
+        matches!(error(&district).await, ClientError::RateLimited { wait, .. } if wait.as_secs() >= 3600)
+    );
+}
+
+#[tokio::test]
+async fn links_that_lead_astray_are_errors() {
+    let (district, _) = serve([
+        Json(page("a", Some(&after("a")))),
+        Json(page("b", Some("/v3.1/users?limit=2000"))),
+    ])
+    .await;
+    assert!(matches!(
+        error(&district).await,
+        ClientError::Walk {
+            source: WalkError::Loop { page: 2 },
+            ..
+        }
+    ));
+
+    for foreign in ["http://127.0.0.2:9/v3.1/users", "//example.org/v3.1/users"] {
+        let (district, _) = serve([Json(page("a", Some(foreign)))]).await;
+        assert!(matches!(
+            error(&district).await,
+            ClientError::Walk {
+                source: WalkError::Foreign { page: 1 },
+                ..
+            }
+        ));
+    }
+}
+
+#[tokio::test]
+async fn pages_too_large_are_asked_for_by_halves() {
+    let large = format!(r#"{{"data":[],"pad":"{}"}}"#, "x".repeat(20_000));
+    let (district, script) = serve([
+        Status(413, &[], ""),
+        Json(large.clone()),
+        Json(page("a", Some("/v3.1/users?limit=500&starting_after=a"))),
+        Json(page("b", None)),
+    ])
+    .await;
+    assert_eq!(ids(&district).await.unwrap(), ["a", "b"]);
+    assert_eq!(
+        *script.asked.lock().unwrap(),
+        [
+            "/v3.1/users?limit=2000",
+            "/v3.1/users?limit=1000",
+            "/v3.1/users?limit=500",
+            "/v3.1/users?limit=500&starting_after=a"
+        ]
+    );
+    let (district, _) = serve(std::iter::repeat_n(Json(large), 20)).await;
+    assert_eq!(error(&district).await.kind(), ErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn a_token_opens_exactly_one_district() {
+    let two = r#"{"data":[{"data":{"id":"a"}},{"data":{"id":"b"}}]}"#;
+    for (body, found) in [(two, 2), (r#"{"data":[]}"#, 0)] {
+        let (district, script) = serve([Json(body.to_owned())]).await;
+        let error = district.district().await.unwrap_err();
+        assert!(
+            matches!(error, ClientError::Walk { source: WalkError::NotOneDistrict { found: n }, .. } if n == found)
+        );
+        assert_eq!(
+            script.asked.lock().unwrap()[0],
+            "/v3.1/districts",
+            "the list knows no limit"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_newest_event_is_the_last_of_the_feed() {
+    let feed = r#"{"data":[{"data":{"id":"64206e4431f12f05cc490775","type":"users.created","data":{"object":{"id":"u"}}}}]}"#;
+    let (district, script) =
+        serve([Json(feed.to_owned()), Json(r#"{"data":[]}"#.to_owned())]).await;
+    assert_eq!(
+        district.newest_event().await.unwrap().unwrap().as_str(),
+        "64206e4431f12f05cc490775"
+    );
+    assert_eq!(district.newest_event().await.unwrap(), None);
+    assert_eq!(
+        script.asked.lock().unwrap()[0],
+        "/v3.1/events?limit=1&ending_before=last"
+    );
+}
+
+#[test]
+fn addresses_that_would_show_the_token_are_refused() {
+    let with = |url: &str| {
+        let options = ClientOptions {
+            api_url: url.parse().unwrap(),
+            ..ClientOptions::default()
+        };
+        District::new(options, DistrictAppToken::new(TOKEN).unwrap())
+    };
+    for wrong in [
+        "http://api.clever.com",
+        "http://10.0.0.1",
+        "ftp://api.clever.com",
+        "file:///etc",
+        "mailto:a@b",
+    ] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+    for right in [
+        "https://api.clever.com",
+        "http://127.0.0.1:80",
+        "http://localhost:80",
+        "http://[::1]:80",
+    ] {
+        assert!(with(right).is_ok(), "{right}");
+    }
+}
