@@ -1,1 +1,33 @@
-//! To be written.
+//! A Clever on loopback: a recorded or a generated district, its days of life, and trouble on command.
+//!
+//! [`start`] serves a *world* over HTTP on a local port. The crate shares only words with the code that
+//! it exists to test (`clever-model`), so the two can't share a mistake.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), clever_emulator::StartError> {
+//! use clever_emulator::{EmulatorConfig, Fault, WorldSource};
+//!
+//! let config = EmulatorConfig {
+//!     world: WorldSource::Generated { seed: 7, students: 300 },
+//!     ..EmulatorConfig::default()
+//! };
+//! let emulator = clever_emulator::start(config).await?;
+//! emulator.faults().add(Fault::RateLimited.on("/users").nth(3));
+//! let day = emulator.advance_days(1);
+//! assert!(day.total() > 0);
+//! emulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod faults;
+mod life;
+mod limiter;
+mod reply;
+mod routes;
+mod server;
+pub mod world;
+
+pub use faults::{Fault, FaultRule, Faults};
+pub use life::DaySummary;
+pub use server::{Emulator, EmulatorConfig, StartError, WorldSource, start};

@@ -1,0 +1,196 @@
+//! Trouble on command: which, for which requests, when.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// A way in which an answer goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// The connection breaks in the middle of the body.
+    Cut,
+    /// The body ends early, and says that it is whole.
+    Truncated,
+    /// The connection breaks before the body.
+    Reset,
+    /// No answer for a very long time.
+    Hang,
+    /// 429 with the text that Clever sends.
+    RateLimited,
+    /// 429 with a JSON message.
+    RateLimitedJson,
+    /// 500 with a JSON message.
+    ServerError,
+    /// 404 with an HTML page.
+    Html404,
+    /// 401, as after the token was rotated.
+    TokenRotated,
+    /// A list without records.
+    EmptyList,
+    /// Every record of the page twice.
+    DuplicatedRecords,
+    /// `next` leads to the page itself.
+    RepeatedPage,
+    /// `next` is missing although there is more.
+    EarlyEnd,
+    /// The page's records in descending order.
+    Unordered,
+    /// Keys in another order; the same content.
+    ReorderedKeys,
+    /// A value that no description has: `gender` `Nonbinary`, `subject` `astronomy`.
+    UnknownEnum,
+    /// A field that no description has.
+    UnknownField,
+    /// `null` in optional fields.
+    Nulls,
+    /// An object where an optional text belongs.
+    WrongType,
+}
+
+/// A fault with the requests that it befalls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "a rule does nothing until it is added"]
+pub struct FaultRule {
+    fault: Fault,
+    path: Option<String>,
+    skip: u64,
+    times: Option<u64>,
+}
+
+impl Fault {
+    /// Every fault, for tests that try each.
+    pub const ALL: [Self; 19] = [
+        Self::Cut,
+        Self::Truncated,
+        Self::Reset,
+        Self::Hang,
+        Self::RateLimited,
+        Self::RateLimitedJson,
+        Self::ServerError,
+        Self::Html404,
+        Self::TokenRotated,
+        Self::EmptyList,
+        Self::DuplicatedRecords,
+        Self::RepeatedPage,
+        Self::EarlyEnd,
+        Self::Unordered,
+        Self::ReorderedKeys,
+        Self::UnknownEnum,
+        Self::UnknownField,
+        Self::Nulls,
+        Self::WrongType,
+    ];
+
+    /// Befalls requests whose path and query contain `part`.
+    pub fn on(self, part: impl Into<String>) -> FaultRule {
+        FaultRule {
+            fault: self,
+            path: Some(part.into()),
+            skip: 0,
+            times: None,
+        }
+    }
+
+    /// Befalls every request.
+    pub fn everywhere(self) -> FaultRule {
+        FaultRule {
+            fault: self,
+            path: None,
+            skip: 0,
+            times: None,
+        }
+    }
+}
+
+impl FaultRule {
+    /// Befalls only the `n`th matching request, counted from 1.
+    pub fn nth(mut self, n: u64) -> Self {
+        self.skip = n.saturating_sub(1);
+        self.times = Some(1);
+        self
+    }
+
+    /// Befalls at most `n` requests.
+    pub fn times(mut self, n: u64) -> Self {
+        self.times = Some(n);
+        self
+    }
+}
+
+/// The rules in force. Rules are looked at in the order in which they were added; the first wins.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<Vec<FaultRule>>);
+
+impl Faults {
+    /// Adds a rule.
+    pub fn add(&self, rule: FaultRule) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(rule);
+    }
+
+    /// Removes all rules.
+    pub fn clear(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// The fault that befalls a request, if any; counts it.
+    pub(crate) fn befall(&self, target: &str) -> Option<Fault> {
+        let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for rule in rules.iter_mut() {
+            if rule.times == Some(0)
+                || rule
+                    .path
+                    .as_ref()
+                    .is_some_and(|part| !target.contains(part))
+            {
+                continue;
+            }
+            if rule.skip > 0 {
+                rule.skip -= 1;
+                continue;
+            }
+            if let Some(times) = &mut rule.times {
+                *times -= 1;
+            }
+            return Some(rule.fault);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_befalls_what_it_names_when_it_is_due() {
+        let faults = Faults::default();
+        faults.add(Fault::Cut.on("/users").nth(2));
+        faults.add(Fault::Hang.on("/terms").times(2));
+        let seen: Vec<_> = ["/users", "/terms", "/users", "/users", "/terms", "/terms"]
+            .map(|path| faults.befall(path))
+            .into();
+        assert_eq!(
+            seen,
+            [
+                None,
+                Some(Fault::Hang),
+                Some(Fault::Cut),
+                None,
+                Some(Fault::Hang),
+                None
+            ]
+        );
+        faults.add(Fault::Reset.everywhere());
+        assert_eq!(faults.befall("/x"), Some(Fault::Reset));
+        faults.clear();
+        assert_eq!(faults.befall("/x"), None);
+    }
+}

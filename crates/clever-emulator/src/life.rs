@@ -1,0 +1,348 @@
+//! Days of school life: who comes, goes, moves, is renamed, changes classes.
+
+use clever_model::{RecordKind, Role, Timestamp};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::world::people::{self, GRADES, Place, pick, stamp};
+use crate::world::{World, object_id};
+
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
+/// What some days of life did, in people and places.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DaySummary {
+    /// Days that passed.
+    pub days: u32,
+    /// Students who came.
+    pub enrolled: u32,
+    /// Students who left.
+    pub withdrawn: u32,
+    /// Students who moved to another school of the district.
+    pub moved: u32,
+    /// People whose name or address changed.
+    pub renamed: u32,
+    /// Students who changed from one section to another.
+    pub rescheduled: u32,
+    /// Contacts whose telephone number changed.
+    pub rephoned: u32,
+    /// Sections that got another teacher.
+    pub reassigned: u32,
+}
+
+impl DaySummary {
+    /// All that happened.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.enrolled
+            + self.withdrawn
+            + self.moved
+            + self.renamed
+            + self.rescheduled
+            + self.rephoned
+            + self.reassigned
+    }
+}
+
+/// Lets `days` pass in `world`. What happens follows from the world and its seed alone.
+pub(crate) fn pass(world: &mut World, days: u32) -> DaySummary {
+    let mut summary = DaySummary {
+        days,
+        ..DaySummary::default()
+    };
+    for _ in 0..days {
+        world.day += 1;
+        world.now = Timestamp::from_second(world.now.as_second() + DAY).unwrap_or(world.now);
+        Day::of(world).live(&mut summary);
+    }
+    summary
+}
+
+/// One day in the making.
+struct Day<'a> {
+    rng: ChaCha8Rng,
+    number: u32,
+    students: Vec<String>,
+    contacts: Vec<String>,
+    teachers: Vec<String>,
+    sections: Vec<String>,
+    schools: Vec<String>,
+    world: &'a mut World,
+}
+
+impl<'a> Day<'a> {
+    fn of(world: &'a mut World) -> Self {
+        let with = |role| {
+            let users = world
+                .list(RecordKind::Users)
+                .iter()
+                .filter(|(_, user)| user.has_role(role));
+            users.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
+        };
+        let all = |kind| {
+            world
+                .list(kind)
+                .keys()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(
+                world.seed ^ world.day.wrapping_mul(0xA24B_AED4_963E_E407),
+            ),
+            number: 0,
+            students: with(Role::Student),
+            contacts: with(Role::Contact),
+            teachers: with(Role::Teacher),
+            sections: all(RecordKind::Sections),
+            schools: all(RecordKind::Schools),
+            world,
+        }
+    }
+
+    fn live(mut self, summary: &mut DaySummary) {
+        // About 18 % of a roster turns over in a year of 180 days.
+        let few = (self.students.len() / 1000).max(1);
+        for _ in 0..few {
+            summary.withdrawn += u32::from(self.withdraw());
+            summary.enrolled += u32::from(self.enroll());
+            summary.moved += u32::from(self.move_school());
+            summary.renamed += u32::from(self.rename());
+            summary.reassigned += u32::from(self.reassign());
+        }
+        for _ in 0..few * 3 {
+            summary.rescheduled += u32::from(self.reschedule());
+            summary.rephoned += u32::from(self.rephone());
+        }
+        let now = stamp(self.world.now);
+        let district = self.world.district_id().to_owned();
+        self.world.edit(RecordKind::Districts, &district, |record| {
+            record["last_sync"] = json!(now);
+        });
+    }
+
+    /// One id of a list, or none of an empty one.
+    fn one(&mut self, of: fn(&Self) -> &Vec<String>) -> Option<String> {
+        let length = of(self).len();
+        (length > 0)
+            .then(|| self.rng.random_range(0..length))
+            .map(|at| of(self)[at].clone())
+    }
+
+    /// Changes a record and marks it as changed now.
+    fn change(&mut self, kind: RecordKind, id: &str, change: impl FnOnce(&mut Value)) {
+        let now = stamp(self.world.now);
+        self.world.edit(kind, id, |record| {
+            change(record);
+            record["last_modified"] = json!(now);
+        });
+    }
+
+    /// Sections in which someone is, as `key` (`students`, `teachers`) has them.
+    fn sections_with(&self, key: &str, id: &str) -> Vec<String> {
+        let quoted = format!("\"{id}\"");
+        let sections = self.world.list(RecordKind::Sections).iter();
+        sections
+            .filter(|(_, section)| section.json().contains(&quoted))
+            .filter(|(section, _)| {
+                let value = self
+                    .world
+                    .value(RecordKind::Sections, section)
+                    .unwrap_or_default();
+                value[key]
+                    .as_array()
+                    .is_some_and(|people| people.iter().any(|person| person == id))
+            })
+            .map(|(section, _)| section.to_string())
+            .collect()
+    }
+
+    /// Takes a student out of a section; the last one takes the section along.
+    fn leave(&mut self, section: &str, student: &str) {
+        let mut empty = false;
+        self.change(RecordKind::Sections, section, |record| {
+            if let Some(students) = record["students"].as_array_mut() {
+                students.retain(|id| id != student);
+                empty = students.is_empty();
+            }
+        });
+        if empty {
+            self.world.remove(RecordKind::Sections, section);
+            self.sections.retain(|id| id != section);
+        }
+    }
+
+    fn withdraw(&mut self) -> bool {
+        let Some(student) = self.one(|day| &day.students) else {
+            return false;
+        };
+        for section in self.sections_with("students", &student) {
+            self.leave(&section, &student);
+        }
+        self.students.retain(|id| *id != student);
+        self.world.remove(RecordKind::Users, &student)
+    }
+
+    fn enroll(&mut self) -> bool {
+        let (Some(section), Some(school)) =
+            (self.one(|day| &day.sections), self.one(|day| &day.schools))
+        else {
+            return false;
+        };
+        let Some(record) = self.world.value(RecordKind::Sections, &section) else {
+            return false;
+        };
+        let school = record["school"].as_str().map_or(school, ToOwned::to_owned);
+        let grade = GRADES
+            .iter()
+            .position(|grade| record["grade"] == *grade)
+            .unwrap_or(0);
+        self.number += 1;
+        let now = self.world.now;
+        let id = object_id(now, self.world.seed, self.number);
+        let number = 500_000 + u32::try_from(self.world.day * 1000).unwrap_or(0) + self.number;
+        let family = people::family(&mut self.rng);
+        let year = i16::try_from(1970 + now.as_second() / 31_556_952).unwrap_or(2026);
+        let place = Place {
+            grade,
+            school,
+            also: None,
+            year,
+        };
+        let district = self.world.district_id().to_owned();
+        let student = people::student(&mut self.rng, &id, &district, number, &family, &place, now);
+        self.world.put(RecordKind::Users, &id, student.to_string());
+        self.join(&section, &id);
+        self.students.push(id);
+        true
+    }
+
+    fn join(&mut self, section: &str, student: &str) {
+        self.change(RecordKind::Sections, section, |record| {
+            if let Some(students) = record["students"].as_array_mut() {
+                students.push(json!(student));
+            }
+        });
+    }
+
+    fn move_school(&mut self) -> bool {
+        let (Some(student), Some(school)) =
+            (self.one(|day| &day.students), self.one(|day| &day.schools))
+        else {
+            return false;
+        };
+        let before = self
+            .world
+            .value(RecordKind::Users, &student)
+            .unwrap_or_default();
+        if before["roles"]["student"]["school"] == *school {
+            return false;
+        }
+        self.change(RecordKind::Users, &student, |user| {
+            user["roles"]["student"]["school"] = json!(school);
+            user["roles"]["student"]["schools"] = json!([school]);
+        });
+        true
+    }
+
+    fn rename(&mut self) -> bool {
+        let student = self.rng.random_bool(0.5);
+        let id = if student {
+            self.one(|day| &day.students)
+        } else {
+            self.one(|day| &day.teachers)
+        };
+        let Some(id) = id else { return false };
+        let last = people::family(&mut self.rng).last;
+        self.change(RecordKind::Users, &id, |user| {
+            user["name"]["last"] = json!(last);
+        });
+        true
+    }
+
+    fn reschedule(&mut self) -> bool {
+        let (Some(student), Some(to)) =
+            (self.one(|day| &day.students), self.one(|day| &day.sections))
+        else {
+            return false;
+        };
+        let from = self.sections_with("students", &student);
+        if from.is_empty() || from.contains(&to) {
+            return false;
+        }
+        let from = pick(&mut self.rng, &from).clone();
+        self.leave(&from, &student);
+        self.join(&to, &student);
+        true
+    }
+
+    fn rephone(&mut self) -> bool {
+        let Some(contact) = self.one(|day| &day.contacts) else {
+            return false;
+        };
+        let phone = format!("(217) 555-{:04}", self.rng.random_range(0..10_000));
+        self.change(RecordKind::Users, &contact, |user| {
+            user["roles"]["contact"]["phone"] = json!(phone);
+        });
+        true
+    }
+
+    fn reassign(&mut self) -> bool {
+        let (Some(section), Some(teacher)) =
+            (self.one(|day| &day.sections), self.one(|day| &day.teachers))
+        else {
+            return false;
+        };
+        self.change(RecordKind::Sections, &section, |record| {
+            record["teacher"] = json!(teacher);
+            record["teachers"] = json!([teacher]);
+        });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::generate::generate;
+
+    #[test]
+    fn a_day_changes_what_it_says_and_the_same_day_is_the_same_again() {
+        let start = "2026-09-14T12:00:00Z".parse().unwrap();
+        let (mut a, mut b) = (generate(5, 300, start), generate(5, 300, start));
+        let before = a.list(RecordKind::Users).len();
+        let summary = pass(&mut a, 3);
+        assert_eq!(summary, pass(&mut b, 3));
+        let texts = |world: &World| {
+            RecordKind::ALL.map(|kind| {
+                world
+                    .list(kind)
+                    .values()
+                    .map(|r| r.json().to_owned())
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(texts(&a), texts(&b));
+        assert_eq!(
+            a.list(RecordKind::Users).len() + summary.withdrawn as usize,
+            before + summary.enrolled as usize
+        );
+        assert_eq!(summary.enrolled, 3);
+        let district = a.value(RecordKind::Districts, a.district_id()).unwrap();
+        assert_eq!(district["last_sync"], "2026-09-17T12:00:00.000Z");
+    }
+
+    #[test]
+    fn years_pass_without_an_empty_section() {
+        let mut world = generate(2, 60, "2026-09-14T12:00:00Z".parse().unwrap());
+        pass(&mut world, 200);
+        for id in world.list(RecordKind::Sections).keys() {
+            let section = world.value(RecordKind::Sections, id).unwrap();
+            assert!(!section["students"].as_array().unwrap().is_empty());
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! An answer before it is sent, and what each fault makes of it.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::faults::Fault;
+use crate::limiter::Standing;
+
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// How long a hanging answer hangs.
+const HANG: Duration = Duration::from_secs(600);
+
+/// A status, a content type and a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    pub(crate) fn json(body: String) -> Self {
+        Self {
+            status: 200,
+            content_type: JSON,
+            body,
+        }
+    }
+
+    /// An error as the API words it.
+    pub(crate) fn message(status: u16, message: &str) -> Self {
+        Self {
+            status,
+            content_type: JSON,
+            body: json!({ "message": message }).to_string(),
+        }
+    }
+
+    /// What stands in for a path that the token has not: a page for people.
+    pub(crate) fn no_such_path(path: &str) -> Self {
+        // The path is shown as text, never as markup.
+        let path = path
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        let body = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Error</title>\n\
+             </head>\n<body>\n<pre>Cannot GET {path}</pre>\n</body>\n</html>\n"
+        );
+        Self {
+            status: 404,
+            content_type: HTML,
+            body,
+        }
+    }
+
+    pub(crate) fn too_many() -> Self {
+        Self {
+            status: 429,
+            content_type: "text/plain; charset=utf-8",
+            body: "Too Many Requests".to_owned(),
+        }
+    }
+
+    /// What `fault` makes of the answer's content; how it is sent is [`send`]'s affair.
+    pub(crate) fn spoiled(self, fault: Fault) -> Self {
+        match fault {
+            Fault::RateLimited => Self::too_many(),
+            Fault::RateLimitedJson => Self::message(429, "Rate limit exceeded"),
+            Fault::ServerError => Self::message(500, "Internal server error"),
+            Fault::Html404 => Self::no_such_path("/"),
+            Fault::TokenRotated => unauthorized(),
+            Fault::Truncated => {
+                let mut at = self.body.len() / 2;
+                while !self.body.is_char_boundary(at) {
+                    at -= 1;
+                }
+                Self {
+                    body: self.body[..at].to_owned(),
+                    ..self
+                }
+            }
+            Fault::Cut | Fault::Reset | Fault::Hang => self,
+            Fault::ReorderedKeys => match serde_json::from_str::<Value>(&self.body) {
+                Ok(page) => Self {
+                    body: reordered(&page),
+                    ..self
+                },
+                Err(_) => self,
+            },
+            _ => self.with_page(|page| spoil_page(page, fault)),
+        }
+    }
+
+    /// Changes the body as JSON, where it is a list.
+    fn with_page(self, change: impl FnOnce(&mut Value)) -> Self {
+        match serde_json::from_str::<Value>(&self.body) {
+            Ok(mut page) if page["data"].is_array() => {
+                change(&mut page);
+                Self {
+                    body: page.to_string(),
+                    ..self
+                }
+            }
+            _ => self,
+        }
+    }
+}
+
+/// The answer to a token that opens nothing.
+pub(crate) fn unauthorized() -> Reply {
+    Reply::message(401, "Unauthorized: the bearer token is not valid")
+}
+
+fn spoil_page(page: &mut Value, fault: Fault) {
+    let own = page["links"].as_array().and_then(|links| {
+        links
+            .iter()
+            .find(|link| link["rel"] == "self")
+            .map(|link| link["uri"].clone())
+    });
+    if let Some(links) = page["links"].as_array_mut() {
+        match fault {
+            Fault::EmptyList | Fault::EarlyEnd => links.retain(|link| link["rel"] != "next"),
+            Fault::RepeatedPage => {
+                for link in links.iter_mut().filter(|link| link["rel"] == "next") {
+                    link["uri"] = own.clone().unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+    }
+    let Some(elements) = page["data"].as_array_mut() else {
+        return;
+    };
+    match fault {
+        Fault::EmptyList => elements.clear(),
+        Fault::DuplicatedRecords => {
+            let twice = elements
+                .iter()
+                .flat_map(|element| [element.clone(), element.clone()])
+                .collect();
+            *elements = twice;
+        }
+        Fault::Unordered => elements.reverse(),
+        _ => {
+            for element in elements {
+                spoil_record(&mut element["data"], fault);
+            }
+        }
+    }
+}
+
+fn spoil_record(record: &mut Value, fault: Fault) {
+    let student = record["roles"]["student"].is_object();
+    let section = record["students"].is_array();
+    match fault {
+        Fault::UnknownEnum if student => record["roles"]["student"]["gender"] = json!("Nonbinary"),
+        Fault::UnknownEnum if section => record["subject"] = json!("astronomy"),
+        Fault::UnknownField => record["added_in_a_minor_version"] = json!({ "value": 1 }),
+        Fault::Nulls if student => {
+            record["email"] = Value::Null;
+            record["roles"]["student"]["schools"] = Value::Null;
+            record["roles"]["student"]["ext"] = Value::Null;
+        }
+        Fault::Nulls if section => record["period"] = Value::Null,
+        Fault::WrongType if student => {
+            record["roles"]["student"]["sis_id"] = json!({ "not": "text" });
+        }
+        Fault::WrongType if section => record["section_number"] = json!(["not", "text"]),
+        _ => {}
+    }
+}
+
+/// Writes a value with the keys of its objects in reverse order of the alphabet.
+fn reordered(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let parts = map.iter().rev();
+            let parts: Vec<String> = parts
+                .map(|(key, value)| format!("{}:{}", json!(key), reordered(value)))
+                .collect();
+            format!("{{{}}}", parts.join(","))
+        }
+        Value::Array(all) => {
+            format!(
+                "[{}]",
+                all.iter().map(reordered).collect::<Vec<_>>().join(",")
+            )
+        }
+        one => one.to_string(),
+    }
+}
+
+/// Sends `reply` as `fault` would have it.
+pub(crate) async fn send(
+    reply: Reply,
+    standing: Option<Standing>,
+    id: &str,
+    fault: Option<Fault>,
+) -> Response<Body> {
+    let body = Bytes::from(reply.body);
+    let whole = body.len();
+    let body = match fault {
+        Some(Fault::Hang) => {
+            tokio::time::sleep(HANG).await;
+            Body::from(body)
+        }
+        Some(Fault::Cut) => breaking(Some(body.slice(..whole / 2))),
+        Some(Fault::Reset) => breaking(None),
+        _ => Body::from(body),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(reply.content_type),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", id);
+    }
+    if let Some(standing) = standing {
+        headers.insert("x-ratelimit-bucket", HeaderValue::from_static("bearer"));
+        headers.insert("x-ratelimit-limit", HeaderValue::from(standing.limit));
+        headers.insert(
+            "x-ratelimit-remaining",
+            HeaderValue::from(standing.remaining),
+        );
+        headers.insert("x-ratelimit-reset", HeaderValue::from(standing.reset));
+    }
+    response
+}
+
+/// A body that breaks off after `first`.
+fn breaking(first: Option<Bytes>) -> Body {
+    let broken = || {
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            "broken on command",
+        ))
+    };
+    let parts: Vec<Result<Bytes, io::Error>> =
+        first.map(Ok).into_iter().chain([broken()]).collect();
+    Body::from_stream(futures_util::stream::iter(parts))
+}

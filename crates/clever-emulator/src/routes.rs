@@ -1,0 +1,475 @@
+//! The data API over a world: paths, paging, envelopes. A pure function from a request to an answer.
+
+use std::fmt::Write as _;
+use std::ops::Bound;
+
+use clever_model::{RecordKind, Role};
+use serde_json::json;
+
+use crate::reply::Reply;
+use crate::world::{List, Record, World};
+
+/// Versions of the data API that are served.
+const VERSIONS: [&str; 2] = ["v3.0", "v3.1"];
+/// Records a page when no `limit` is given.
+const DEFAULT_LIMIT: usize = 100;
+/// Largest `limit`; above it Clever answers 413.
+const MAX_LIMIT: usize = 10_000;
+
+/// A query, read as Clever reads it: what it does not know, it ignores.
+#[derive(Debug, Default)]
+struct Query {
+    limit: Option<usize>,
+    starting_after: Option<String>,
+    ending_before: Option<String>,
+    count: bool,
+    role: Option<Role>,
+    primary: bool,
+}
+
+/// What is wrong with a query.
+enum BadQuery {
+    TooLarge,
+    Bad(&'static str),
+}
+
+impl Query {
+    fn read(text: &str) -> Result<Self, BadQuery> {
+        let mut query = Self::default();
+        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            match &*name {
+                "limit" => match value.parse::<usize>() {
+                    Ok(limit) if limit > MAX_LIMIT => return Err(BadQuery::TooLarge),
+                    Ok(limit) if limit > 0 => query.limit = Some(limit),
+                    _ => return Err(BadQuery::Bad("limit must be a positive integer")),
+                },
+                "starting_after" => query.starting_after = Some(value.into_owned()),
+                "ending_before" => query.ending_before = Some(value.into_owned()),
+                "count" => query.count = value == "true",
+                "role" => {
+                    let role = value
+                        .parse()
+                        .map_err(|_| BadQuery::Bad("role is not one of the allowed values"))?;
+                    query.role = Some(role);
+                }
+                "primary" => query.primary = value == "true",
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+}
+
+/// The API version that a path asks for, if it is served.
+fn split_version(path: &str) -> Option<(&str, Vec<&str>)> {
+    let mut parts = path.strip_prefix('/')?.split('/');
+    let version = parts.next().filter(|version| VERSIONS.contains(version))?;
+    Some((version, parts.collect()))
+}
+
+/// Says whether a path is one of the API's: others get a page, whatever the token.
+pub(crate) fn is_api(path: &str) -> bool {
+    split_version(path).is_some_and(|(_, parts)| match parts.as_slice() {
+        ["events"] | ["events", _] => true,
+        [kind] | [kind, _] => kind.parse::<RecordKind>().is_ok(),
+        [kind, _, sub] => kind.parse().is_ok_and(|kind| relation(kind, sub).is_some()),
+        _ => false,
+    })
+}
+
+/// Answers a request for `path` with the query `query`.
+pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
+    let Some((version, parts)) = split_version(path) else {
+        return Reply::no_such_path(path);
+    };
+    let list = |kind: RecordKind| Listing {
+        version,
+        kind,
+        path,
+        query,
+    };
+    match parts.as_slice() {
+        // Events are switched off, as Clever's are until an app switches them on.
+        ["events"] => {
+            let own = format!("/{version}/events?{query}");
+            Reply::json(json!({ "data": [], "links": [{ "rel": "self", "uri": own }] }).to_string())
+        }
+        ["events", _] => Reply::message(404, "Resource not found"),
+        [kind] => match kind.parse() {
+            Ok(kind) => list(kind).answer(world.list(kind), |_, _| true),
+            Err(_) => Reply::no_such_path(path),
+        },
+        [kind, id] => match kind.parse() {
+            Ok(kind) => single(world, version, kind, id),
+            Err(_) => Reply::no_such_path(path),
+        },
+        [kind, id, sub] => match kind
+            .parse()
+            .ok()
+            .and_then(|kind| Some((kind, relation(kind, sub)?)))
+        {
+            Some((kind, relation)) => related(world, &list(relation.target), kind, id, relation),
+            None => Reply::no_such_path(path),
+        },
+        _ => Reply::no_such_path(path),
+    }
+}
+
+/// One record: `{"data":{…},"links":[…]}`.
+fn single(world: &World, version: &str, kind: RecordKind, id: &str) -> Reply {
+    let Some(record) = world.list(kind).get(id) else {
+        return Reply::message(404, "Resource not found");
+    };
+    Reply::json(format!(
+        r#"{{"data":{},"links":[{{"rel":"self","uri":"/{version}/{kind}/{id}"}}]}}"#,
+        record.json()
+    ))
+}
+
+/// How a record leads to others.
+#[derive(Clone, Copy)]
+struct Relation {
+    target: RecordKind,
+    /// One record is answered, not a list.
+    single: bool,
+    how: How,
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    /// The record names the others, at these places.
+    Names(&'static [&'static str]),
+    /// The others name the record, at these places.
+    NamedBy(&'static [&'static str]),
+    /// There is only one district.
+    District,
+}
+
+/// Places where a user names schools.
+const USER_SCHOOLS: &[&str] = &[
+    "/roles/student/schools",
+    "/roles/teacher/schools",
+    "/roles/staff/schools",
+];
+
+/// The sub-paths of the API that follow from what records name.
+fn relation(kind: RecordKind, sub: &str) -> Option<Relation> {
+    use RecordKind::{Courses, Districts, Schools, Sections, Terms, Users};
+    let list = |target, how| {
+        Some(Relation {
+            target,
+            single: false,
+            how,
+        })
+    };
+    let one = |target, how| {
+        Some(Relation {
+            target,
+            single: true,
+            how,
+        })
+    };
+    match (kind, sub) {
+        (Schools | Sections | Users | Courses | Terms, "district") => one(Districts, How::District),
+        (Schools, "users") => list(Users, How::NamedBy(USER_SCHOOLS)),
+        (Schools, "sections") => list(Sections, How::NamedBy(&["/school"])),
+        (Courses, "sections") => list(Sections, How::NamedBy(&["/course"])),
+        (Terms, "sections") => list(Sections, How::NamedBy(&["/term_id"])),
+        (Users, "sections") => list(Sections, How::NamedBy(&["/students", "/teachers"])),
+        (Users, "schools") => list(Schools, How::Names(USER_SCHOOLS)),
+        (Users, "mycontacts") => list(
+            Users,
+            How::NamedBy(&["/roles/contact/student_relationships"]),
+        ),
+        (Sections, "users") => list(Users, How::Names(&["/students", "/teachers"])),
+        (Sections, "school") => one(Schools, How::Names(&["/school"])),
+        (Sections, "course") => one(Courses, How::Names(&["/course"])),
+        (Sections, "term") => one(Terms, How::Names(&["/term_id"])),
+        _ => None,
+    }
+}
+
+/// Says whether `record` names `id` at one of `places`: as text, in a list, or in a list of objects.
+fn names(record: &serde_json::Value, places: &[&str], id: &str) -> bool {
+    places
+        .iter()
+        .filter_map(|place| record.pointer(place))
+        .any(|named| match named {
+            serde_json::Value::Array(all) => {
+                all.iter().any(|one| one == id || one["student"] == id)
+            }
+            one => one == id,
+        })
+}
+
+fn related(
+    world: &World,
+    listing: &Listing<'_>,
+    kind: RecordKind,
+    id: &str,
+    relation: Relation,
+) -> Reply {
+    let Some(record) = world.value(kind, id) else {
+        return Reply::message(404, "Resource not found");
+    };
+    let matches = |other_id: &str, other: &Record| match relation.how {
+        How::District => true,
+        How::Names(places) => names(&record, places, other_id),
+        How::NamedBy(places) => {
+            other.json().contains(id)
+                && serde_json::from_str(other.json()).is_ok_and(|other| names(&other, places, id))
+        }
+    };
+    let others = world.list(relation.target);
+    if relation.single {
+        return match others.iter().find(|(id, other)| matches(id, other)) {
+            // A sub-path to one record answers with that record's own address.
+            Some((id, _)) => single(world, listing.version, relation.target, id),
+            None => Reply::message(404, "Resource not found"),
+        };
+    }
+    listing.answer(others, matches)
+}
+
+/// A list as it is asked for.
+struct Listing<'a> {
+    version: &'a str,
+    kind: RecordKind,
+    path: &'a str,
+    query: &'a str,
+}
+
+impl Listing<'_> {
+    /// Answers with the page of `list` that the query asks for, of records that `matches` lets through.
+    fn answer(&self, list: &List, matches: impl Fn(&str, &Record) -> bool) -> Reply {
+        let query = match Query::read(self.query) {
+            Ok(query) => query,
+            Err(BadQuery::TooLarge) => return Reply::message(413, "limit must not exceed 10000"),
+            Err(BadQuery::Bad(why)) => return Reply::message(400, why),
+        };
+        if self.kind == RecordKind::Resources && list.is_empty() {
+            // Seen on the wire for a district without resources.
+            return Reply::json(r#"{"resources":[]}"#.to_owned());
+        }
+        let fits = |id: &str, record: &Record| {
+            query.role.is_none_or(|role| record.has_role(role)) && matches(id, record)
+        };
+        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+        let unpaged = self.kind == RecordKind::Districts;
+        let after = query.starting_after.as_deref();
+        let before = query.ending_before.as_deref();
+        let (page, more_before, more_after) = if let Some(before) = before {
+            let end = if before == "last" {
+                Bound::Unbounded
+            } else {
+                Bound::Excluded(before)
+            };
+            let mut found: Vec<_> = list
+                .range::<str, _>((Bound::Unbounded, end))
+                .rev()
+                .map(|(id, r)| (&**id, r))
+                .filter(|(id, r)| fits(id, r))
+                .take(limit + 1)
+                .collect();
+            let more = found.len() > limit;
+            found.truncate(limit);
+            found.reverse();
+            (found, more, before != "last")
+        } else {
+            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let limit = if unpaged { usize::MAX - 1 } else { limit };
+            let mut found: Vec<_> = list
+                .range::<str, _>((start, Bound::Unbounded))
+                .map(|(id, r)| (&**id, r))
+                .filter(|(id, r)| fits(id, r))
+                .take(limit + 1)
+                .collect();
+            let more = found.len() > limit;
+            found.truncate(limit);
+            (found, after.is_some(), more)
+        };
+        let count = query
+            .count
+            .then(|| list.iter().filter(|(id, record)| fits(id, record)).count());
+        Reply::json(self.write(&page, more_before, more_after, count))
+    }
+
+    /// Writes the page. The first page has its links before its data, as some of Clever's have.
+    fn write(
+        &self,
+        page: &[(&str, &Record)],
+        before: bool,
+        after: bool,
+        count: Option<usize>,
+    ) -> String {
+        let mut body = String::with_capacity(
+            256 + page.iter().map(|(_, r)| r.json().len() + 80).sum::<usize>(),
+        );
+        let links = self.links(page, before, after);
+        body.push('{');
+        if !before {
+            body.push_str(&links);
+            body.push(',');
+        }
+        body.push_str(r#""data":["#);
+        for (at, (id, record)) in page.iter().enumerate() {
+            if at > 0 {
+                body.push(',');
+            }
+            body.push_str(r#"{"data":"#);
+            body.push_str(record.json());
+            // Writing to a String can't fail.
+            let _ = write!(body, r#","uri":"/{}/{}/{id}"}}"#, self.version, self.kind);
+        }
+        body.push(']');
+        if before {
+            body.push(',');
+            body.push_str(&links);
+        }
+        if let Some(count) = count {
+            let _ = write!(body, r#","count":{count}"#);
+        }
+        body.push('}');
+        body
+    }
+
+    fn links(&self, page: &[(&str, &Record)], before: bool, after: bool) -> String {
+        let own = if self.query.is_empty() {
+            self.path.to_owned()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        };
+        let mut links = vec![json!({ "rel": "self", "uri": own })];
+        if let (true, Some((first, _))) = (before, page.first()) {
+            links.push(json!({ "rel": "prev", "uri": self.at("ending_before", first) }));
+        }
+        if let (true, Some((last, _))) = (after, page.last()) {
+            links.push(json!({ "rel": "next", "uri": self.at("starting_after", last) }));
+        }
+        format!(r#""links":{}"#, serde_json::Value::from(links))
+    }
+
+    /// The address of a neighbouring page: everything else of the query is carried over.
+    fn at(&self, cursor: &str, id: &str) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
+            if name != "starting_after" && name != "ending_before" && name != "count" {
+                query.append_pair(&name, &value);
+            }
+        }
+        query.append_pair(cursor, id);
+        format!("{}?{}", self.path, query.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clever_model::Timestamp;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::world::generate::generate;
+
+    fn world() -> World {
+        generate(1, 90, "2026-09-14T12:00:00Z".parse::<Timestamp>().unwrap())
+    }
+
+    fn get(world: &World, target: &str) -> (u16, Value) {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let reply = answer(world, path, query);
+        (
+            reply.status,
+            serde_json::from_str(&reply.body).unwrap_or_default(),
+        )
+    }
+
+    fn ids(page: &Value) -> Vec<String> {
+        let ids = page["data"].as_array().unwrap().iter();
+        ids.map(|element| element["data"]["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn link(page: &Value, rel: &str) -> Option<String> {
+        let link = page["links"]
+            .as_array()?
+            .iter()
+            .find(|link| link["rel"] == rel)?;
+        link["uri"].as_str().map(ToOwned::to_owned)
+    }
+
+    #[test]
+    fn a_list_without_a_limit_has_a_hundred_records_and_a_next() {
+        let world = world();
+        let (status, page) = get(&world, "/v3.1/users");
+        assert_eq!((status, ids(&page).len()), (200, 100));
+        assert!(link(&page, "next").is_some() && link(&page, "prev").is_none());
+    }
+
+    #[test]
+    fn the_end_is_found_from_behind() {
+        let world = world();
+        let (_, page) = get(&world, "/v3.0/users?ending_before=last&limit=1");
+        assert_eq!(
+            ids(&page)[0],
+            **world.list(RecordKind::Users).keys().last().unwrap()
+        );
+        assert!(link(&page, "next").is_none() && link(&page, "prev").is_some());
+    }
+
+    #[test]
+    fn refusals() {
+        let world = world();
+        assert_eq!(get(&world, "/v3.0/users?limit=10001").0, 413);
+        assert_eq!(get(&world, "/v3.0/users?limit=none").0, 400);
+        assert_eq!(get(&world, "/v3.0/users/ffffffffffffffffffffffff").0, 404);
+        assert_eq!(
+            answer(&world, "/v3.0/classes", "").content_type,
+            "text/html; charset=utf-8"
+        );
+        assert!(!is_api("/v3.0/classes") && !is_api("/v9/users") && is_api("/v3.1/users"));
+    }
+
+    #[test]
+    fn count_is_of_the_whole_list_and_sub_paths_follow_names() {
+        let world = world();
+        let (_, page) = get(&world, "/v3.1/users?role=student&count=true&limit=3");
+        assert_eq!(page["count"], 90);
+        let (_, sections) = get(&world, "/v3.1/sections?limit=1");
+        let section = &sections["data"][0]["data"];
+        let id = section["id"].as_str().unwrap();
+        let (_, people) = get(
+            &world,
+            &format!("/v3.1/sections/{id}/users?role=student&limit=1000"),
+        );
+        assert_eq!(
+            ids(&people).len(),
+            section["students"].as_array().unwrap().len()
+        );
+        let (_, school) = get(&world, &format!("/v3.1/sections/{id}/school"));
+        assert_eq!(school["data"]["id"], section["school"]);
+        assert_eq!(get(&world, "/v3.1/resources").1, json!({ "resources": [] }));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn walks_forward_and_backward_give_every_record_once(limit in 1_usize..70) {
+            let world = world();
+            let all: Vec<String> = world.list(RecordKind::Users).keys().map(ToString::to_string).collect();
+            for (start, rel) in [("", "next"), ("&ending_before=last", "prev")] {
+                let mut walked = Vec::new();
+                let mut target = Some(format!("/v3.1/users?limit={limit}{start}"));
+                while let Some(at) = target {
+                    let (_, page) = get(&world, &at);
+                    let found = ids(&page);
+                    prop_assert!(found.is_sorted());
+                    walked.extend(found);
+                    target = link(&page, rel);
+                }
+                walked.sort();
+                prop_assert_eq!(&walked, &all);
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! A world on a socket.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, Response, header};
+use clever_model::{Clock, SystemClock, Timestamp};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::faults::Faults;
+use crate::life::{self, DaySummary};
+use crate::limiter::Limiter;
+use crate::reply::{self, Reply};
+use crate::routes;
+use crate::world::recorded::RecordingError;
+use crate::world::{World, generate, recorded};
+
+/// Requests a minute that Clever grants each token.
+const RATE_LIMIT: u64 = 1200;
+
+/// Tokens that Clever publishes for its demo districts; an emulated district opens to them too.
+const DEMO_TOKENS: [&str; 2] = ["TEST_TOKEN", "DEMO_TOKEN"];
+
+/// What is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorldSource {
+    /// The JSON pages in a folder, as [`recorded`] reads them.
+    Recorded(PathBuf),
+    /// A made-up district.
+    Generated {
+        /// The same seed gives the same district.
+        seed: u64,
+        /// How many students it has.
+        students: u32,
+    },
+}
+
+/// How to serve a world.
+#[derive(Debug, Clone)]
+pub struct EmulatorConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What to serve.
+    pub world: WorldSource,
+    /// The district-app token; without it, the recording's own, or a made-up one.
+    pub district_token: Option<String>,
+    /// The world's first instant.
+    pub start: Timestamp,
+    /// Requests a minute granted to each token.
+    pub rate_limit: u64,
+    /// The clock of the rate limit's windows.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for EmulatorConfig {
+    /// A small made-up district on a free loopback port, on a school day in September 2026.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            world: WorldSource::Generated {
+                seed: 1,
+                students: 300,
+            },
+            district_token: None,
+            start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
+            rate_limit: RATE_LIMIT,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Why an emulator can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is not this machine's own: a made-up Clever stays on loopback.
+    #[error("{0} is not a loopback address: the emulator serves this machine only")]
+    NotLoopback(SocketAddr),
+    /// The address can't be listened on.
+    #[error("could not listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The recording can't be served.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+}
+
+/// What the server's tasks share.
+#[derive(Debug)]
+struct Shared {
+    world: RwLock<World>,
+    faults: Faults,
+    limiter: Limiter,
+    token: String,
+    clock: Arc<dyn Clock>,
+    requests: AtomicU64,
+}
+
+/// A running emulator. Dropping it ends it without waiting for open requests; [`Emulator::stop`] waits.
+#[derive(Debug)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+    base_url: Url,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+/// Starts serving.
+///
+/// # Errors
+///
+/// [`StartError`] names the address or the file.
+pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
+    if !config.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(config.listen));
+    }
+    let (world, recorded_token) = match config.world {
+        WorldSource::Recorded(folder) => {
+            let recording = recorded::read(&folder, config.start)?;
+            (recording.world, recording.token)
+        }
+        WorldSource::Generated { seed, students } => {
+            (generate::generate(seed, students, config.start), None)
+        }
+    };
+    let token = config.district_token.or(recorded_token).unwrap_or_else(|| {
+        format!(
+            "{:040x}",
+            0x0e3a_1a70_u128.wrapping_mul(u128::from(world.seed) + 0x5eed)
+        )
+    });
+    let failed = |source| StartError::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let base_url = Url::parse(&format!("http://{address}"))
+        .map_err(|error| failed(io::Error::other(error)))?;
+    let shared = Arc::new(Shared {
+        world: RwLock::new(world),
+        faults: Faults::default(),
+        limiter: Limiter::new(config.rate_limit),
+        token,
+        clock: config.clock,
+        requests: AtomicU64::new(0),
+    });
+    let router = Router::new()
+        .fallback(handle)
+        .with_state(Arc::clone(&shared));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        axum::serve(listener, router)
+            // A dropped sender ends it as well.
+            .with_graceful_shutdown(async { drop(stopped.await) })
+            .await
+    });
+    Ok(Emulator {
+        shared,
+        base_url,
+        stop,
+        task,
+    })
+}
+
+impl Emulator {
+    /// The address that stands for `https://api.clever.com`.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.base_url
+    }
+
+    /// The token that opens the district.
+    #[must_use]
+    pub fn district_token(&self) -> &str {
+        &self.shared.token
+    }
+
+    /// Trouble to come.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// How many requests were answered.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// Lets days of school life pass.
+    pub fn advance_days(&self, days: u32) -> DaySummary {
+        self.with_world(|world| life::pass(world, days))
+    }
+
+    /// Looks at the world, or changes it by hand.
+    pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self
+            .shared
+            .world
+            .write()
+            .unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends the emulator after the open requests.
+    pub async fn stop(self) {
+        drop(self.stop);
+        // Whether it ended well no longer matters to anyone.
+        drop(self.task.await);
+    }
+}
+
+/// Answers one request.
+async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
+    let id = format!("emulator-{number}");
+    let path = request.uri().path();
+    let query = request.uri().query().unwrap_or_default();
+    if request.method() != Method::GET || !routes::is_api(path) {
+        return reply::send(Reply::no_such_path(path), None, &id, None).await;
+    }
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    let Some(token) = token.filter(|token| *token == shared.token || DEMO_TOKENS.contains(token))
+    else {
+        return reply::send(reply::unauthorized(), None, &id, None).await;
+    };
+    let standing = shared.limiter.count(token, shared.clock.now());
+    if standing.exceeded {
+        return reply::send(Reply::too_many(), Some(standing), &id, None).await;
+    }
+    let reply = {
+        let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
+        routes::answer(&world, path, query)
+    };
+    let target = format!("{path}?{query}");
+    let fault = shared.faults.befall(&target);
+    let reply = match fault {
+        Some(fault) => reply.spoiled(fault),
+        None => reply,
+    };
+    reply::send(reply, Some(standing), &id, fault).await
+}

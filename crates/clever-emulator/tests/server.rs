@@ -1,0 +1,196 @@
+//! The emulator as a program in any language meets it: over HTTP, with nothing of ours in between.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use clever_emulator::{Emulator, EmulatorConfig, Fault, StartError, WorldSource};
+use clever_model::RecordKind;
+use reqwest::{Client, Response};
+use serde_json::Value;
+
+async fn emulator(rate_limit: u64) -> Emulator {
+    let config = EmulatorConfig {
+        world: WorldSource::Generated {
+            seed: 1,
+            students: 60,
+        },
+        rate_limit,
+        ..EmulatorConfig::default()
+    };
+    clever_emulator::start(config).await.unwrap()
+}
+
+async fn ask(emulator: &Emulator, path: &str) -> reqwest::Result<Response> {
+    let client = Client::builder()
+        .timeout(Duration::from_secs(2))
+        .build()
+        .unwrap();
+    client
+        .get(emulator.base_url().join(path).unwrap())
+        .bearer_auth(emulator.district_token())
+        .send()
+        .await
+}
+
+async fn json(emulator: &Emulator, path: &str) -> Value {
+    ask(emulator, path).await.unwrap().json().await.unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_says_how_much_of_the_limit_is_left() {
+    let emulator = emulator(1200).await;
+    let response = ask(&emulator, "/v3.1/districts").await.unwrap();
+    assert_eq!(response.headers()["x-ratelimit-limit"], "1200");
+    assert_eq!(response.headers()["x-ratelimit-bucket"], "bearer");
+    assert_eq!(response.headers()["x-ratelimit-remaining"], "1199");
+    assert!(response.headers().contains_key("x-ratelimit-reset"));
+    assert!(response.headers().contains_key("x-request-id"));
+    let page: Value = response.json().await.unwrap();
+    assert_eq!(page["data"][0]["data"]["state"], "running");
+    emulator.stop().await;
+}
+
+#[tokio::test]
+async fn the_limit_is_kept() {
+    let emulator = emulator(2).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let response = ask(&emulator, "/v3.0/terms").await.unwrap();
+        statuses.push(response.status().as_u16());
+        if response.status() == 429 {
+            assert_eq!(response.text().await.unwrap(), "Too Many Requests");
+        }
+    }
+    assert!(
+        statuses.contains(&429) || statuses == [200, 200, 200],
+        "a minute may have turned: {statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn only_the_districts_token_opens_it() {
+    let emulator = emulator(1200).await;
+    let client = Client::new();
+    let url = emulator.base_url().join("/v3.1/users").unwrap();
+    let wrong = client
+        .get(url.clone())
+        .bearer_auth("wrong")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 401);
+    assert!(wrong.json::<Value>().await.unwrap()["message"].is_string());
+    assert_eq!(client.get(url.clone()).send().await.unwrap().status(), 401);
+    assert_eq!(
+        client
+            .get(url)
+            .bearer_auth("TEST_TOKEN")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
+    let page = ask(&emulator, "/v3.0/<script>").await.unwrap();
+    assert_eq!(page.status(), 404);
+    assert!(
+        page.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+    assert!(!page.text().await.unwrap().contains("<script>"));
+}
+
+#[tokio::test]
+async fn each_fault_does_what_it_is_called() {
+    let emulator = emulator(1200).await;
+    let whole = json(&emulator, "/v3.1/users?limit=50").await;
+    let text = ask(&emulator, "/v3.1/users?limit=50")
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for fault in Fault::ALL {
+        emulator.faults().clear();
+        emulator.faults().add(fault.on("/users").times(1));
+        let answer = ask(&emulator, "/v3.1/users?limit=50").await;
+        let status = answer
+            .as_ref()
+            .map(|response| response.status().as_u16())
+            .unwrap_or(0);
+        let body = match answer {
+            Ok(response) => response.text().await.ok(),
+            Err(_) => None,
+        };
+        let page: Option<Value> = body
+            .as_ref()
+            .and_then(|body| serde_json::from_str(body).ok());
+        let records = page
+            .as_ref()
+            .and_then(|page| page["data"].as_array())
+            .map(Vec::len);
+        let holds = match fault {
+            Fault::Cut | Fault::Reset | Fault::Hang => body.is_none(),
+            Fault::Truncated => status == 200 && page.is_none(),
+            Fault::RateLimited | Fault::RateLimitedJson => status == 429,
+            Fault::ServerError => status == 500,
+            Fault::Html404 => status == 404 && page.is_none(),
+            Fault::TokenRotated => status == 401,
+            Fault::EmptyList => records == Some(0) && !text.contains("\"data\":[]"),
+            Fault::DuplicatedRecords => records == Some(100),
+            Fault::ReorderedKeys => page.as_ref() == Some(&whole) && body.as_ref() != Some(&text),
+            Fault::EarlyEnd => !page.unwrap()["links"].to_string().contains("next"),
+            Fault::UnknownEnum => body.unwrap().contains("Nonbinary"),
+            Fault::UnknownField => body.unwrap().contains("added_in_a_minor_version"),
+            Fault::WrongType => body.unwrap().contains(r#"{"not":"text"}"#),
+            _ => records == Some(50) && page != Some(whole.clone()),
+        };
+        assert!(holds, "{fault:?}");
+        assert_eq!(
+            json(&emulator, "/v3.1/users?limit=50").await,
+            whole,
+            "{fault:?} is over"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_day_is_seen_by_the_next_reader_and_edits_too() {
+    let emulator = emulator(1200).await;
+    let before = json(&emulator, "/v3.1/users?limit=10000").await;
+    let day = emulator.advance_days(1);
+    assert!(day.total() > 0);
+    assert_ne!(json(&emulator, "/v3.1/users?limit=10000").await, before);
+    let gone = emulator.with_world(|world| world.retain(RecordKind::Sections, |at| at > 0));
+    assert_eq!(gone, 1);
+    assert!(emulator.requests() >= 2);
+}
+
+#[tokio::test]
+async fn what_cannot_start_says_why() {
+    let first = emulator(1).await;
+    let listen = first.base_url().socket_addrs(|| None).unwrap()[0];
+    let taken = clever_emulator::start(EmulatorConfig {
+        listen,
+        ..EmulatorConfig::default()
+    })
+    .await;
+    assert!(matches!(taken, Err(StartError::Listen { address, .. }) if address == listen));
+    let open = "0.0.0.0:0".parse().unwrap();
+    let open = clever_emulator::start(EmulatorConfig {
+        listen: open,
+        ..EmulatorConfig::default()
+    })
+    .await;
+    assert!(matches!(open, Err(StartError::NotLoopback(_))));
+    let nowhere = WorldSource::Recorded("/nonexistent".into());
+    let nowhere = clever_emulator::start(EmulatorConfig {
+        world: nowhere,
+        ..EmulatorConfig::default()
+    })
+    .await;
+    assert!(matches!(nowhere, Err(StartError::Recording(_))));
+}
