@@ -1,8 +1,31 @@
-//! Clever's token kinds as types.
+//! Clever's token kinds as types, and logins that can't be hijacked.
 //!
 //! A kind of token opens certain calls and no others; here that is a matter of types, so that the
-//! wrong call does not compile. The crate does no I/O.
+//! wrong call does not compile. A login is a machine that takes callbacks and answers and gives
+//! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
+//! randomness are passed in.
 
+pub mod district_tokens;
+pub mod login;
+pub mod seal;
+pub mod stored;
 pub mod token;
 
+mod app;
+mod callback;
+mod codes;
+mod id_token;
+mod identity;
+mod kinds;
+mod message;
+mod pending;
+mod safe_path;
+
+pub use app::{App, AppError};
+pub use callback::ErrorCode;
+pub use id_token::{Discovery, IdTokenError, IdTokenVerifier};
+pub use identity::{Authority, Disagreement, Entry, UnverifiedEmail, VerifiedLogin};
+pub use kinds::{KindError, LibraryToken, LoginToken, OwnToken, RawToken, UserToken};
+pub use message::{Answer, AnswerError, Request};
+pub use safe_path::{SafePath, UnsafePath};
 pub use token::{DistrictAppToken, TokenError};

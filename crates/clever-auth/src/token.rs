@@ -47,22 +47,11 @@ impl DistrictAppToken {
     ///
     /// [`TokenError`], which never holds the text.
     pub fn new(text: impl Into<String>) -> Result<Self, TokenError> {
-        // The untrimmed copy is a secret too.
-        let text = SecretString::from(text.into());
-        let word = text.expose_secret().trim();
-        if word.is_empty() {
-            return Err(TokenError::Empty);
-        }
-        if word.len() > MAX_LEN {
-            return Err(TokenError::TooLong { length: word.len() });
-        }
-        if let Some((at, _)) = word.char_indices().find(|(_, c)| !c.is_ascii_graphic()) {
-            return Err(TokenError::BadCharacter { at });
-        }
-        if word.starts_with("il") {
+        let word = word(text.into())?;
+        if word.expose_secret().starts_with("il") {
             return Err(TokenError::UserToken);
         }
-        Ok(Self(SecretString::from(word.to_owned())))
+        Ok(Self(word))
     }
 
     /// Returns the secret itself, for the `Authorization` header and nothing else.
@@ -70,6 +59,23 @@ impl DistrictAppToken {
     pub fn secret(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// Takes the one word of `text` as a token of whatever kind.
+pub(crate) fn word(text: String) -> Result<SecretString, TokenError> {
+    // The untrimmed copy is a secret too.
+    let text = SecretString::from(text);
+    let word = text.expose_secret().trim();
+    if word.is_empty() {
+        return Err(TokenError::Empty);
+    }
+    if word.len() > MAX_LEN {
+        return Err(TokenError::TooLong { length: word.len() });
+    }
+    if let Some((at, _)) = word.char_indices().find(|(_, c)| !c.is_ascii_graphic()) {
+        return Err(TokenError::BadCharacter { at });
+    }
+    Ok(SecretString::from(word.to_owned()))
 }
 
 impl fmt::Debug for DistrictAppToken {

@@ -1,0 +1,246 @@
+//! The app as Clever knows it: its client id and secret, its redirect addresses, Clever's addresses.
+
+use std::fmt;
+
+use clever_model::DistrictId;
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::message::Request;
+
+/// The settings of one app at one issuer.
+#[derive(Clone)]
+pub struct App {
+    client_id: String,
+    client_secret: SecretString,
+    redirect: Url,
+    auth_url: Url,
+    api_url: Url,
+    issuer: String,
+    version: String,
+}
+
+/// Settings that can't work, or would send secrets unencrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// A client id is one word.
+    #[error("the client id is empty or has white space")]
+    ClientId,
+    /// A client secret is one word.
+    #[error("the client secret is empty or has white space")]
+    ClientSecret,
+    /// An address is not HTTPS, and not on this machine either.
+    #[error("the {0} address must be https (http is accepted for this machine only)")]
+    Address(&'static str),
+}
+
+impl App {
+    /// Takes the app's settings from Clever's dashboard, for Clever's own service.
+    ///
+    /// `redirect` is the *primary* redirect address: the first one registered, to which portal and Library
+    /// logins come.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError`].
+    pub fn new(
+        client_id: &str,
+        client_secret: impl Into<SecretString>,
+        redirect: Url,
+    ) -> Result<Self, AppError> {
+        let client_secret = client_secret.into();
+        let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        if !word(client_id) {
+            return Err(AppError::ClientId);
+        }
+        if !word(secrecy::ExposeSecret::expose_secret(&client_secret)) {
+            return Err(AppError::ClientSecret);
+        }
+        check(&redirect, "redirect")?;
+        Ok(Self {
+            client_id: client_id.to_owned(),
+            client_secret,
+            redirect,
+            auth_url: constant("https://clever.com"),
+            api_url: constant("https://api.clever.com"),
+            issuer: "https://clever.com".to_owned(),
+            version: "v3.1".to_owned(),
+        })
+    }
+
+    /// Uses another server than Clever's own: an emulator, or a test.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Address`].
+    pub fn at(mut self, auth_url: Url, api_url: Url) -> Result<Self, AppError> {
+        check(&auth_url, "login")?;
+        check(&api_url, "API")?;
+        auth_url
+            .as_str()
+            .trim_end_matches('/')
+            .clone_into(&mut self.issuer);
+        self.auth_url = auth_url;
+        self.api_url = api_url;
+        Ok(self)
+    }
+
+    /// Speaks another version of the API: `v1.2` to `v3.1`, as in its paths.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        version.clone_into(&mut self.version);
+        self
+    }
+
+    /// The app's client id, which is public.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The issuer whose logins this app takes.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The primary redirect address.
+    #[must_use]
+    pub fn redirect(&self) -> &Url {
+        &self.redirect
+    }
+
+    /// The page where a user signs in at Clever.
+    pub(crate) fn authorize(
+        &self,
+        state: &str,
+        nonce: &str,
+        challenge: Option<&str>,
+        district: Option<&DistrictId>,
+    ) -> Url {
+        let mut url = below(&self.auth_url, "oauth/authorize");
+        {
+            let mut query = url.query_pairs_mut();
+            query
+                .append_pair("response_type", "code")
+                .append_pair("client_id", &self.client_id)
+                .append_pair("redirect_uri", self.redirect.as_str())
+                .append_pair("state", state)
+                .append_pair("nonce", nonce);
+            if let Some(challenge) = challenge {
+                query
+                    .append_pair("code_challenge", challenge)
+                    .append_pair("code_challenge_method", "S256");
+            }
+            if let Some(district) = district {
+                query.append_pair("district_id", district.as_str());
+            }
+        }
+        url
+    }
+
+    /// The request that redeems a code.
+    pub(crate) fn redeem(&self, code: &SecretString, verifier: Option<&str>) -> Request {
+        let url = below(&self.auth_url, "oauth/tokens");
+        let request = Request::basic(url, &self.client_id, &self.client_secret)
+            .field("grant_type", "authorization_code".to_owned())
+            .field("code", code.clone())
+            .field("redirect_uri", self.redirect.to_string());
+        match verifier {
+            Some(verifier) => request.field("code_verifier", verifier.to_owned()),
+            None => request,
+        }
+    }
+
+    /// A request to the login service with the app's own credentials.
+    pub(crate) fn as_app(&self, path: &str, query: &[(&str, &str)]) -> Request {
+        let mut url = below(&self.auth_url, path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Request::basic(url, &self.client_id, &self.client_secret)
+    }
+
+    /// A request to the login service with a token.
+    pub(crate) fn token_info(&self, token: &str) -> Request {
+        Request::bearer(below(&self.auth_url, "oauth/tokeninfo"), token)
+    }
+
+    /// The request for whose a user's token is.
+    pub(crate) fn me(&self, token: &str) -> Request {
+        let path = format!("{}/me", self.version);
+        Request::bearer(below(&self.api_url, &path), token)
+    }
+
+    /// The request for a user's claims.
+    pub(crate) fn user_info(&self, token: &str) -> Request {
+        Request::bearer(below(&self.api_url, "userinfo"), token)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("client_id", &self.client_id)
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(url: &Url, which: &'static str) -> Result<(), AppError> {
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" if url.has_host() => Ok(()),
+        "http" if local => Ok(()),
+        _ => Err(AppError::Address(which)),
+    }
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let prefix = base.path().trim_end_matches('/').to_owned();
+    url.set_path(&format!("{prefix}/{path}"));
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "called with constants only; a test makes an app of them"
+)]
+fn constant(url: &'static str) -> Url {
+    Url::parse(url).expect("a constant URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(redirect: &str) -> Result<App, AppError> {
+        App::new("abc", "secretsecret".to_owned(), redirect.parse().unwrap())
+    }
+
+    #[test]
+    fn settings_that_would_show_secrets_are_refused() {
+        assert!(app("https://app.example/callback").is_ok());
+        assert!(app("http://127.0.0.1:8080/callback").is_ok());
+        assert_eq!(
+            app("http://app.example/callback").unwrap_err(),
+            AppError::Address("redirect")
+        );
+        let there = app("https://app.example/").unwrap().at(
+            "http://clever.example".parse().unwrap(),
+            "https://api.clever.example".parse().unwrap(),
+        );
+        assert_eq!(there.unwrap_err(), AppError::Address("login"));
+        let shown = format!("{:?}", app("https://app.example/").unwrap());
+        assert!(!shown.contains("secretsecret"), "{shown}");
+    }
+}

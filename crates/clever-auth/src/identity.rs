@@ -1,0 +1,432 @@
+//! Who has signed in: what `/me`, `/userinfo` and an id token say, and whether they agree.
+
+use std::fmt;
+
+use clever_model::{DistrictId, Timestamp, UserId};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::message::{Answer, AnswerError, read};
+
+/// Who shares a user with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Authority {
+    /// The user's district.
+    District,
+    /// The teacher, through Clever Library.
+    Teacher,
+}
+
+/// An address as Clever has it: nobody has checked that the person reads its mail.
+///
+/// It never identifies anyone, so it has no conversion to an address that was checked. Its `Debug`
+/// hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UnverifiedEmail(Box<str>);
+
+impl UnverifiedEmail {
+    /// Returns the text, to show to its owner or to send a check to.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnverifiedEmail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UnverifiedEmail(…)")
+    }
+}
+
+/// What one source says of the user. Every field but `id` may be missing.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) id: UserId,
+    legacy_id: Option<UserId>,
+    district: Option<DistrictId>,
+    kind: Option<String>,
+    authorized_by: Option<String>,
+    email: Option<String>,
+    given_name: Option<String>,
+    family_name: Option<String>,
+}
+
+/// Two sources contradict each other about the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Clever's answers disagree about the user's {field}")]
+pub struct Disagreement {
+    /// What they disagree about.
+    pub field: &'static str,
+}
+
+/// Longest text of a person that is kept, in bytes.
+const MAX_TEXT: usize = 1024;
+
+/// A text field; missing, `null` and `""` are all "no value".
+fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) if !text.is_empty() && text.len() <= MAX_TEXT => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// A text field that is an id; an unusable one is an error, not an absent one.
+fn id<T: std::str::FromStr>(
+    object: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<T>, AnswerError> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| AnswerError::Missing(name)),
+        Some(_) => Err(AnswerError::Missing(name)),
+    }
+}
+
+/// Reads `/me` in the shape of any version from v1.2 to v3.1.
+pub(crate) fn me(answer: &Answer) -> Result<Statement, AnswerError> {
+    let whole: Map<String, Value> = read(answer)?;
+    let data = whole
+        .get("data")
+        .and_then(Value::as_object)
+        .ok_or(AnswerError::Missing("data"))?;
+    let name = data.get("name").and_then(Value::as_object);
+    let part = |part| name.and_then(|name| text(name, part));
+    Ok(Statement {
+        id: id(data, "id")?.ok_or(AnswerError::Missing("data.id"))?,
+        legacy_id: None,
+        district: id(data, "district")?,
+        // v1 has the type outside only; v3 says `user` outside and sometimes the role inside.
+        kind: role(text(data, "type").or_else(|| text(&whole, "type"))),
+        authorized_by: text(data, "authorized_by"),
+        email: text(data, "email"),
+        given_name: part("first"),
+        family_name: part("last"),
+    })
+}
+
+/// Reads `/userinfo`, or the claims of an id token, which have the same names.
+pub(crate) fn claims(object: &Map<String, Value>) -> Result<Statement, AnswerError> {
+    let subject: UserId = id(object, "sub")?.ok_or(AnswerError::Missing("sub"))?;
+    if id(object, "multi_role_user_id")?.is_some_and(|same: UserId| same != subject) {
+        return Err(AnswerError::Missing("multi_role_user_id"));
+    }
+    let (long, short) = (id(object, "district_id")?, id(object, "district")?);
+    if long.is_some() && short.is_some() && long != short {
+        return Err(AnswerError::Missing("district"));
+    }
+    Ok(Statement {
+        id: subject,
+        legacy_id: id(object, "user_id")?,
+        district: long.or(short),
+        kind: role(text(object, "user_type")),
+        authorized_by: text(object, "authorized_by"),
+        email: text(object, "email"),
+        given_name: text(object, "given_name"),
+        family_name: text(object, "family_name"),
+    })
+}
+
+/// Reads an answer of `/userinfo`.
+pub(crate) fn user_info(answer: &Answer) -> Result<Statement, AnswerError> {
+    claims(&read(answer)?)
+}
+
+/// A role as a word of its own; `user` says nothing.
+fn role(kind: Option<String>) -> Option<String> {
+    let kind = kind?.trim().to_ascii_lowercase().replace(' ', "_");
+    match kind.as_str() {
+        "user" => None,
+        "school_admin" => Some("staff".to_owned()),
+        _ => Some(kind),
+    }
+}
+
+impl Statement {
+    /// Says who shares the user. Where Clever doesn't, a district's presence tells.
+    pub(crate) fn authority(&self) -> Authority {
+        match (self.authorized_by.as_deref(), &self.district) {
+            (Some("teacher"), _) | (None, None) => Authority::Teacher,
+            _ => Authority::District,
+        }
+    }
+
+    /// Joins what two sources say.
+    pub(crate) fn agree(mut self, other: Self) -> Result<Self, Disagreement> {
+        fn one<T: PartialEq>(
+            field: &'static str,
+            a: Option<T>,
+            b: Option<T>,
+        ) -> Result<Option<T>, Disagreement> {
+            match (a, b) {
+                (Some(a), Some(b)) if a != b => Err(Disagreement { field }),
+                (a, b) => Ok(a.or(b)),
+            }
+        }
+        if self.id != other.id {
+            // `/me` of v2 and of demo tokens has the id from before v3; the claims name both.
+            if other.legacy_id.as_ref() != Some(&self.id) {
+                return Err(Disagreement { field: "id" });
+            }
+            self.id = other.id;
+        }
+        Ok(Self {
+            id: self.id,
+            legacy_id: one("legacy id", self.legacy_id, other.legacy_id)?,
+            district: one("district", self.district, other.district)?,
+            kind: one("type", self.kind, other.kind)?,
+            authorized_by: one("authority", self.authorized_by, other.authorized_by)?,
+            email: one("email", self.email, other.email)?,
+            given_name: one("name", self.given_name, other.given_name)?,
+            family_name: one("name", self.family_name, other.family_name)?,
+        })
+    }
+}
+
+/// How a login came to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Entry {
+    /// From our own sign-in button.
+    App,
+    /// From Clever's portal, Library or an instant-login link, then restarted by us with a `state`.
+    Restarted,
+    /// From Clever without a `state`, which [`crate::login::StatePolicy::AllowLoginCsrf`] let through.
+    Unbound,
+}
+
+/// A user whom Clever has just signed in, for us, in this browser.
+///
+/// Only the end of a login makes one. It can't be copied, stored or built, so whoever holds one holds
+/// the proof. `Debug` shows ids only.
+pub struct VerifiedLogin {
+    statement: Statement,
+    entry: Entry,
+    verified_at: Timestamp,
+    digest: [u8; 32],
+}
+
+impl VerifiedLogin {
+    pub(crate) fn new(statement: Statement, entry: Entry, verified_at: Timestamp) -> Self {
+        let mut hash = Sha256::new();
+        let s = &statement;
+        for part in [
+            Some(s.id.as_str()),
+            s.legacy_id.as_ref().map(UserId::as_str),
+            s.district.as_ref().map(DistrictId::as_str),
+            s.kind.as_deref(),
+            s.authorized_by.as_deref(),
+            s.email.as_deref(),
+        ] {
+            let part = part.unwrap_or_default();
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self {
+            digest: hash.finalize().into(),
+            statement,
+            entry,
+            verified_at,
+        }
+    }
+
+    /// Clever's id of the person: the one key of an account link.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.statement.id
+    }
+
+    /// The id that one of the person's roles had before API v3, where Clever says.
+    #[must_use]
+    pub fn legacy_id(&self) -> Option<&UserId> {
+        let legacy = self.statement.legacy_id.as_ref();
+        legacy.filter(|id| **id != self.statement.id)
+    }
+
+    /// The person's district; Library teachers may have none.
+    #[must_use]
+    pub fn district(&self) -> Option<&DistrictId> {
+        self.statement.district.as_ref()
+    }
+
+    /// Who shares the person with us, as of this login.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        self.statement.authority()
+    }
+
+    /// The role of this login, a hint: all roles are in the person's record.
+    #[must_use]
+    pub fn role_hint(&self) -> Option<&str> {
+        self.statement.kind.as_deref()
+    }
+
+    /// The address that Clever has, if any; young students have none.
+    #[must_use]
+    pub fn email(&self) -> Option<UnverifiedEmail> {
+        let email = self.statement.email.as_deref();
+        email.map(|text| UnverifiedEmail(text.into()))
+    }
+
+    /// Given and family name, to show who is signed in.
+    #[must_use]
+    pub fn name(&self) -> (Option<&str>, Option<&str>) {
+        let s = &self.statement;
+        (s.given_name.as_deref(), s.family_name.as_deref())
+    }
+
+    /// How the login came to us.
+    #[must_use]
+    pub fn entry(&self) -> Entry {
+        self.entry
+    }
+
+    /// When the login was verified.
+    #[must_use]
+    pub fn verified_at(&self) -> Timestamp {
+        self.verified_at
+    }
+
+    /// A digest of what Clever said, for a ledger.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl fmt::Debug for VerifiedLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedLogin")
+            .field("user_id", self.user_id())
+            .field("district", &self.district())
+            .field("entry", &self.entry)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answer(body: &str) -> Answer {
+        Answer {
+            status: 200,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn every_versions_me_is_understood() {
+        use Authority::{District, Teacher};
+        for (version, body, district, kind, authority) in [
+            (
+                "v1.2",
+                r#"{"type":"school_admin","data":{"id":"a1","district":"d1","email":"","name":{"first":"A"}},
+                    "links":[{"rel":"self","uri":"/me"}]}"#,
+                Some("d1"),
+                Some("staff"),
+                District,
+            ),
+            (
+                "v2.0",
+                r#"{"data":{"id":"a1","type":"teacher"}}"#,
+                None,
+                Some("teacher"),
+                Teacher,
+            ),
+            (
+                "v2.1",
+                r#"{"data":{"id":"a1","type":"teacher","authorized_by":"teacher"},"links":[]}"#,
+                None,
+                Some("teacher"),
+                Teacher,
+            ),
+            (
+                "v3.0",
+                r#"{"type":"user","data":{"id":"a1","district":"d1","type":"user","authorized_by":"district"}}"#,
+                Some("d1"),
+                None,
+                District,
+            ),
+            (
+                "v3.1",
+                r#"{"type":"user","data":{"id":"a1","district":null,"type":"user","authorized_by":"teacher"}}"#,
+                None,
+                None,
+                Teacher,
+            ),
+            (
+                "demo",
+                r#"{"data":{"id":"a1","district":"d1","type":"teacher"}}"#,
+                Some("d1"),
+                Some("teacher"),
+                District,
+            ),
+        ] {
+            let me = me(&answer(body)).unwrap();
+            assert_eq!(me.id.as_str(), "a1", "{version}");
+            assert_eq!(
+                me.district.as_ref().map(DistrictId::as_str),
+                district,
+                "{version}"
+            );
+            assert_eq!(me.kind.as_deref(), kind, "{version}");
+            assert_eq!(me.authority(), authority, "{version}");
+            assert_eq!(me.email, None, "{version}");
+        }
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            r#"{"data":{}}"#,
+            r#"{"data":{"id":7}}"#,
+            r#"{"data":{"id":"../x"}}"#,
+        ] {
+            assert!(me(&answer(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_id_from_before_v3_gives_way_to_the_subject() {
+        let me = me(&answer(r#"{"data":{"id":"old","district":"d1"}}"#)).unwrap();
+        let info = user_info(&answer(
+            r#"{"sub":"new","user_id":"old","multi_role_user_id":"new","district":"d1","name":{"first":"A"}}"#,
+        ));
+        let login = VerifiedLogin::new(
+            me.agree(info.unwrap()).unwrap(),
+            Entry::App,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(login.user_id().as_str(), "new");
+        assert_eq!(login.legacy_id().unwrap().as_str(), "old");
+    }
+
+    proptest! {
+        #[test]
+        fn p24_sources_that_differ_in_a_shared_field_make_no_login(
+            field in prop::sample::select(vec!["sub", "user_id", "district", "user_type", "email", "authorized_by", "given_name"]),
+            other in "[a-z]{9}",
+        ) {
+            let mut one = Map::new();
+            for (name, value) in [
+                ("sub", "a1"), ("user_id", "a0"), ("district", "d1"), ("user_type", "teacher"),
+                ("email", "a@x.example"), ("authorized_by", "district"), ("given_name", "Ada"),
+            ] {
+                one.insert(name.to_owned(), value.into());
+            }
+            let mut two = one.clone();
+            prop_assert!(claims(&one).unwrap().agree(claims(&two).unwrap()).is_ok());
+            two.insert(field.to_owned(), other.into());
+            prop_assert!(claims(&one).unwrap().agree(claims(&two).unwrap()).is_err());
+            if field != "sub" {
+                // Silence is no contradiction.
+                two.remove(field);
+                prop_assert!(claims(&one).unwrap().agree(claims(&two).unwrap()).is_ok());
+            }
+        }
+    }
+}

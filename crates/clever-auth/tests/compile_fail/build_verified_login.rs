@@ -1,0 +1,3 @@
+fn main() {
+    let _ = clever_auth::VerifiedLogin {};
+}

@@ -1,0 +1,5 @@
+fn leak(token: &clever_auth::RawToken) -> &str {
+    token.secret()
+}
+
+fn main() {}
