@@ -9,11 +9,11 @@ use clever_raw::page::RawPage;
 use crate::error::{ClientError, SetupError, WalkError};
 use crate::list::ListRequest;
 use crate::options::ClientOptions;
-use crate::transport::Transport;
+use crate::transport::{Bearer, Transport};
 
 /// One district, as its district-app token opens it. Clones share the connection and the rate limit.
 #[derive(Debug, Clone)]
-pub struct District(Arc<Transport>);
+pub struct District(pub(crate) Arc<Transport>);
 
 impl District {
     /// Prepares calls with `token`; makes none.
@@ -22,7 +22,8 @@ impl District {
     ///
     /// [`SetupError`] when the options can't work.
     pub fn new(options: ClientOptions, token: DistrictAppToken) -> Result<Self, SetupError> {
-        Transport::new(options, token).map(Self)
+        let version = options.version.as_str();
+        Transport::new(options, Bearer::District(token), version).map(Self)
     }
 
     /// Reads the district's own record, as a page of one.

@@ -1,17 +1,22 @@
 //! What each Clever token may call, as methods.
 //!
-//! A [`District`] is made from a district-app token and offers the calls that such a token may make.
+//! A [`District`] is made from a district-app token and offers the calls that such a token may make;
+//! a [`User`] and a [`LibraryTeacher`] are the same for users' tokens. [`LoginService`] sends what
+//! `clever-auth` has decided.
 //! Lists are streams of pages that follow Clever's `next` links to their end: a stream that can't
 //! reach the end yields an error, never a short list. Retries, rate limits and time-outs live here
 //! and nowhere else.
 
 mod district;
+mod endpoints;
 mod error;
 mod governor;
 mod list;
 mod options;
 mod retry;
+mod sign_in;
 mod transport;
+mod user;
 
 pub use clever_raw as raw;
 pub use clever_raw::page::{RawPage, RawRecord};
@@ -20,3 +25,5 @@ pub use error::{ClientError, ErrorKind, SetupError, WalkError};
 pub use list::ListRequest;
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
+pub use sign_in::{LoginService, SignInError};
+pub use user::{LibraryTeacher, LibraryVersion, User};

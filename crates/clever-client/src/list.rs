@@ -100,7 +100,7 @@ impl ListRequest {
             let list = first.path().to_owned();
             let walk = |source: WalkError| ClientError::Walk { path: list.clone(), source };
             let mut limit = self.limit;
-            let mut seen = BTreeSet::from([first.as_str().to_owned()]);
+            let mut seen = BTreeSet::from([place(&first)]);
             let mut url = first;
             let mut number = 0_u64;
             loop {
@@ -129,7 +129,7 @@ impl ListRequest {
                             Some(limit) if self.limit != Some(limit) => with_limit(&next, limit),
                             _ => next,
                         };
-                        if !seen.insert(next.as_str().to_owned()) {
+                        if !seen.insert(place(&next)) {
                             Err(walk(WalkError::Loop { page: number }))?;
                         }
                         url = next;
@@ -156,6 +156,16 @@ fn smaller(limit: u32, error: &ClientError) -> Option<u32> {
     // Clever's own clients saw time-outs on large lists; half a page takes half as long.
     let too_slow = matches!(error, ClientError::Network { source, .. } if source.is_timeout());
     (limit > MIN_LIMIT && (too_large || too_slow)).then_some((limit / 2).max(MIN_LIMIT))
+}
+
+/// Where in the list a page is: its address without the page's size, in whatever order the parameters
+/// came. A cursor that returns is a loop, even with another size.
+fn place(url: &Url) -> (String, BTreeSet<(String, String)>) {
+    let query = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| name != "limit");
+    (url.path().to_owned(), query.collect())
 }
 
 /// `url` with its `limit` replaced.

@@ -71,11 +71,15 @@ pub(crate) fn verdict(status: StatusCode) -> Verdict {
     }
 }
 
+/// The longest wait that a header is believed, in seconds: a nonsense number must not overflow a sum.
+const LONGEST_S: u64 = 24 * 3600;
+
 /// How long a 429 asks us to wait: `Retry-After`, else the latest `x-ratelimit-reset`, else a minute,
 /// which is the length of Clever's window. A `chance` in 0..1 lets many clients return one by one.
 pub(crate) fn rate_wait(headers: &HeaderMap, now: Timestamp, chance: f64) -> Duration {
     let named = numbers(headers, "retry-after")
         .max()
+        .map(|seconds| seconds.min(LONGEST_S))
         .or_else(|| reset_in(headers, now).map(|wait| wait.as_secs()))
         .unwrap_or(60);
     let wait = Duration::from_secs(named);
@@ -93,9 +97,8 @@ pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<(u64, Durati
 /// Time until the last of the named windows ends; a clock that is ahead gives zero.
 fn reset_in(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let reset = i64::try_from(numbers(headers, "x-ratelimit-reset").max()?).ok()?;
-    Some(Duration::from_secs(
-        u64::try_from(reset.saturating_sub(now.as_second())).unwrap_or(0),
-    ))
+    let seconds = u64::try_from(reset.saturating_sub(now.as_second())).unwrap_or(0);
+    Some(Duration::from_secs(seconds.min(LONGEST_S)))
 }
 
 /// The numbers of a header, which may be a comma-separated list, one for each bucket.
@@ -184,6 +187,18 @@ mod tests {
             let headers: HeaderMap =
                 [("x-ratelimit-reset".parse().unwrap(), value.parse().unwrap())].into_iter().collect();
             let _ = rate_wait(&headers, at(1000), 0.5);
+        }
+
+        #[test]
+        fn any_number_is_survived(retry in any::<u64>(), reset in any::<u64>()) {
+            let headers: HeaderMap = [("retry-after", retry), ("x-ratelimit-reset", reset), ("x-ratelimit-remaining", 0)]
+                .into_iter()
+                .map(|(name, number)| (name.parse().unwrap(), number.to_string().parse().unwrap()))
+                .collect();
+            prop_assert!(rate_wait(&headers, at(1000), 1.0) <= Duration::from_secs(LONGEST_S * 2));
+            if let Some((_, ends_in)) = window(&headers, at(1000)) {
+                let _ = tokio::time::Instant::now() + ends_in;
+            }
         }
     }
 }

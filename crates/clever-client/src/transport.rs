@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use clever_auth::DistrictAppToken;
+use clever_auth::{DistrictAppToken, LibraryToken, UserToken};
 use clever_raw::page::{PageError, RawPage};
 use futures_util::StreamExt;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -28,8 +28,27 @@ const MAX_ERROR_BYTES: usize = 16 * 1024;
 pub(crate) struct Transport {
     pub(crate) options: ClientOptions,
     http: reqwest::Client,
-    token: DistrictAppToken,
+    token: Bearer,
+    version: &'static str,
     governor: Governor,
+}
+
+/// The token of a client; which calls it may make is the handle's matter.
+#[derive(Debug)]
+pub(crate) enum Bearer {
+    District(DistrictAppToken),
+    User(UserToken),
+    Library(LibraryToken),
+}
+
+impl Bearer {
+    fn secret(&self) -> &str {
+        match self {
+            Self::District(token) => token.secret(),
+            Self::User(token) => token.secret(),
+            Self::Library(token) => token.secret(),
+        }
+    }
 }
 
 /// Why one attempt gave no page.
@@ -47,24 +66,19 @@ enum Failure {
 impl Transport {
     pub(crate) fn new(
         options: ClientOptions,
-        token: DistrictAppToken,
+        token: Bearer,
+        version: &'static str,
     ) -> Result<Arc<Self>, SetupError> {
         check_address(&options.api_url)?;
         if !(1..=10_000).contains(&options.page_limit) {
             return Err(SetupError::PageLimit(options.page_limit));
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.request_timeout)
-            .user_agent(&options.user_agent)
-            // A redirect could carry the token elsewhere; the API has none.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(SetupError::Http)?;
+        let http = http_client(&options)?;
         Ok(Arc::new(Self {
             options,
             http,
             token,
+            version,
             governor: Governor::default(),
         }))
     }
@@ -73,7 +87,7 @@ impl Transport {
     pub(crate) fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.options.api_url.clone();
         let prefix = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{prefix}/{}/{path}", self.options.version));
+        url.set_path(&format!("{prefix}/{}/{path}", self.version));
         url.set_query(None);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -253,6 +267,18 @@ impl Transport {
             }
         }
     }
+}
+
+/// Makes the HTTP client that all calls share.
+pub(crate) fn http_client(options: &ClientOptions) -> Result<reqwest::Client, SetupError> {
+    reqwest::Client::builder()
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.request_timeout)
+        .user_agent(&options.user_agent)
+        // A redirect could carry the token elsewhere; the API has none.
+        .redirect(redirect::Policy::none())
+        .build()
+        .map_err(SetupError::Http)
 }
 
 /// Refuses an address that can't carry requests, or would show the token to the network.

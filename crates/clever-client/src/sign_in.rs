@@ -1,0 +1,222 @@
+//! Sends what `clever-auth` has decided to send, and brings back the answers.
+//!
+//! A code is redeemed at most once: its request is never repeated, not even when no answer came. Reads
+//! are tried again like all others.
+
+use clever_auth::district_tokens::{self, DistrictGrant};
+use clever_auth::login::{LoginError, Redeem, SignedIn};
+use clever_auth::{
+    Answer, AnswerError, App, Discovery, IdTokenVerifier, KindError, OwnToken, RawToken, Request,
+};
+use clever_model::DistrictId;
+use futures_util::StreamExt;
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::error::SetupError;
+use crate::options::ClientOptions;
+use crate::retry::{self, Verdict};
+use crate::transport::http_client;
+
+/// Largest answer read, in bytes; `clever-auth` refuses one of this size.
+const MAX_ANSWER: usize = 1024 * 1024 + 1;
+/// Most parts of a list of grants.
+const MAX_PARTS: usize = 10_000;
+
+/// Calls Clever's login service.
+#[derive(Debug, Clone)]
+pub struct LoginService {
+    http: reqwest::Client,
+    options: ClientOptions,
+}
+
+/// Why a call to the login service failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// No whole answer came. A code that was on its way is lost: begin the login anew.
+    #[error("no whole answer from the login service")]
+    Network(#[source] reqwest::Error),
+    /// The login does not stand.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// The token is not what it should be.
+    #[error(transparent)]
+    Kind(#[from] KindError),
+    /// The answer can't be used.
+    #[error("the answer of the login service can't be used")]
+    Answer(#[from] AnswerError),
+    /// The list of districts leads elsewhere or never ends.
+    #[error("the list of districts does not end")]
+    Endless,
+}
+
+impl LoginService {
+    /// Prepares calls with the options' time-outs and retries; the addresses are the app's.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`].
+    pub fn new(options: ClientOptions) -> Result<Self, SetupError> {
+        let http = http_client(&options)?;
+        Ok(Self { http, options })
+    }
+
+    /// Ends a login: redeems its code, once, and asks who the person is.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]; the person has to begin anew.
+    pub async fn finish<P>(
+        &self,
+        redeem: Redeem<P>,
+        verifier: Option<&IdTokenVerifier>,
+    ) -> Result<SignedIn<P>, SignInError> {
+        let tokens = self.once(&redeem.request()).await?;
+        let identify = redeem.answered(&tokens)?;
+        let me = self.read(&identify.me_request()).await?;
+        let info = self.read(&identify.user_info_request()).await?;
+        // Not every service has `/userinfo`; what it does say must agree.
+        let info = (info.status != 404).then_some(&info);
+        let now = self.options.clock.now();
+        Ok(identify.finish(&me, info, verifier, now)?)
+    }
+
+    /// Asks Clever whether a token is our app's.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`].
+    pub async fn confirm(&self, app: &App, token: RawToken) -> Result<OwnToken, SignInError> {
+        let answer = self.read(&token.ask(app)).await?;
+        Ok(token.confirm(app, &answer)?)
+    }
+
+    /// Reads the issuer's keys into `verifier`.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]; the verifier keeps the keys it had.
+    pub async fn refresh_keys(
+        &self,
+        app: &App,
+        verifier: &mut IdTokenVerifier,
+    ) -> Result<Discovery, SignInError> {
+        let document = self.read_public(&Discovery::address(app)).await?;
+        let discovery = Discovery::parse(app, &document)?;
+        let keys = self.read_public(discovery.jwks_uri.as_str()).await?;
+        verifier.take_keys(&keys, self.options.clock.now())?;
+        Ok(discovery)
+    }
+
+    /// Reads the districts that have connected the app, or one of them, with their tokens of now.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]; never a part of the list.
+    pub async fn district_grants(
+        &self,
+        app: &App,
+        district: Option<&DistrictId>,
+    ) -> Result<Vec<DistrictGrant>, SignInError> {
+        let mut grants = Vec::new();
+        let mut request = district_tokens::request(app, district);
+        for _ in 0..MAX_PARTS {
+            let part = district_tokens::parse(&self.read(&request).await?)?;
+            grants.extend(part.grants);
+            let Some(next) = part.next else {
+                return Ok(grants);
+            };
+            request = district_tokens::next_request(app, &next).ok_or(SignInError::Endless)?;
+        }
+        Err(SignInError::Endless)
+    }
+
+    /// Sends a read, again if that may help.
+    async fn read(&self, request: &Request) -> Result<Answer, SignInError> {
+        self.repeat(|| self.prepared(request)).await
+    }
+
+    async fn read_public(&self, url: &str) -> Result<Answer, SignInError> {
+        self.repeat(|| self.http.get(url)).await
+    }
+
+    async fn repeat(
+        &self,
+        prepared: impl Fn() -> reqwest::RequestBuilder,
+    ) -> Result<Answer, SignInError> {
+        let policy = self.options.retry;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let result = send(prepared()).await;
+            let may = match &result {
+                Err(error) => !error.is_builder(),
+                Ok((answer, _)) => matches!(
+                    status(answer).map(retry::verdict),
+                    Some(Verdict::Transient | Verdict::RateLimited)
+                ),
+            };
+            if !may || attempt >= policy.max_attempts.max(1) {
+                return result
+                    .map(|(answer, _)| answer)
+                    .map_err(SignInError::Network);
+            }
+            let chance = fastrand::f64();
+            let wait = match &result {
+                Ok((answer, headers)) if answer.status == 429 => {
+                    let wait = retry::rate_wait(headers, self.options.clock.now(), chance);
+                    wait.min(policy.max_rate_wait)
+                }
+                _ => policy.delay(attempt, chance),
+            };
+            debug!(attempt, wait_ms = wait.as_millis(), "will try again");
+            sleep(wait).await;
+        }
+    }
+
+    /// Sends what must not be sent twice.
+    async fn once(&self, request: &Request) -> Result<Answer, SignInError> {
+        let sent = send(self.prepared(request)).await;
+        sent.map(|(answer, _)| answer).map_err(SignInError::Network)
+    }
+
+    fn prepared(&self, request: &Request) -> reqwest::RequestBuilder {
+        let url = request.url().clone();
+        let mut prepared = match request.form_body() {
+            Some(form) => self
+                .http
+                .post(url)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form),
+            None => self.http.get(url),
+        };
+        if let Some((user, password)) = request.basic_credentials() {
+            prepared = prepared.basic_auth(user, Some(password));
+        }
+        if let Some(token) = request.bearer_token() {
+            prepared = prepared.bearer_auth(token);
+        }
+        prepared.header("accept", "application/json")
+    }
+}
+
+fn status(answer: &Answer) -> Option<http::StatusCode> {
+    http::StatusCode::from_u16(answer.status).ok()
+}
+
+async fn send(
+    prepared: reqwest::RequestBuilder,
+) -> Result<(Answer, http::HeaderMap), reqwest::Error> {
+    let response = prepared.send().await.map_err(reqwest::Error::without_url)?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        body.extend_from_slice(&chunk.map_err(reqwest::Error::without_url)?);
+        if body.len() >= MAX_ANSWER {
+            break;
+        }
+    }
+    Ok((Answer { status, body }, headers))
+}

@@ -1,0 +1,147 @@
+//! What users' tokens may call: their own data, without page sizes or cursors, which Clever refuses them.
+
+use std::sync::Arc;
+
+use clever_auth::{LibraryToken, UserToken};
+use clever_model::{DistrictId, SectionId, UserId};
+use clever_raw::page::RawPage;
+use futures_core::Stream;
+
+use crate::error::{ClientError, SetupError};
+use crate::list::ListRequest;
+use crate::options::ClientOptions;
+use crate::transport::{Bearer, Transport};
+
+/// A district-shared user, as the token of a login opens it. There are no rosters here.
+#[derive(Debug, Clone)]
+pub struct User(Arc<Transport>);
+
+impl User {
+    /// Prepares calls with `token`; makes none.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when the options can't work.
+    pub fn new(options: ClientOptions, token: UserToken) -> Result<Self, SetupError> {
+        let version = options.version.as_str();
+        Transport::new(options, Bearer::User(token), version).map(Self)
+    }
+
+    /// Reads the user's own record: name, address, roles.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn record(&self, own: &UserId) -> Result<RawPage, ClientError> {
+        one(&self.0, format!("users/{own}")).await
+    }
+
+    /// Reads the record of the user's own district.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn district(&self, own: &DistrictId) -> Result<RawPage, ClientError> {
+        one(&self.0, format!("districts/{own}")).await
+    }
+}
+
+/// A version of the API for Library teachers; older apps still speak v2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LibraryVersion {
+    /// Version 2.0: `/teachers`, `/students`.
+    V2_0,
+    /// Version 2.1.
+    V2_1,
+    /// Version 3.0: `/users`.
+    V3_0,
+    /// Version 3.1.
+    #[default]
+    V3_1,
+}
+
+impl LibraryVersion {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::V2_0 => "v2.0",
+            Self::V2_1 => "v2.1",
+            Self::V3_0 => "v3.0",
+            Self::V3_1 => "v3.1",
+        }
+    }
+
+    /// Says whether every person is a `user`.
+    const fn has_users(self) -> bool {
+        matches!(self, Self::V3_0 | Self::V3_1)
+    }
+}
+
+/// A teacher who shares her own classes with us through Clever Library.
+#[derive(Debug, Clone)]
+pub struct LibraryTeacher {
+    transport: Arc<Transport>,
+    version: LibraryVersion,
+}
+
+impl LibraryTeacher {
+    /// Prepares calls with `token` in `version`, whatever the options say; makes none.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when the options can't work.
+    pub fn new(
+        options: ClientOptions,
+        token: LibraryToken,
+        version: LibraryVersion,
+    ) -> Result<Self, SetupError> {
+        let transport = Transport::new(options, Bearer::Library(token), version.as_str())?;
+        Ok(Self { transport, version })
+    }
+
+    /// Reads the teacher's own record.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn record(&self, own: &UserId) -> Result<RawPage, ClientError> {
+        one(&self.transport, format!("{}/{own}", self.people())).await
+    }
+
+    /// The teacher's sections.
+    pub fn sections(
+        &self,
+        own: &UserId,
+    ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static + use<> {
+        let path = format!("{}/{own}/sections", self.people());
+        ListRequest::new(Arc::clone(&self.transport), path, false).pages()
+    }
+
+    /// The students of one of the teacher's sections.
+    pub fn students(
+        &self,
+        section: &SectionId,
+    ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static + use<> {
+        let list = |path| ListRequest::new(Arc::clone(&self.transport), path, false);
+        if self.version.has_users() {
+            list(format!("sections/{section}/users"))
+                .role(clever_model::Role::Student)
+                .pages()
+        } else {
+            list(format!("sections/{section}/students")).pages()
+        }
+    }
+
+    fn people(&self) -> &'static str {
+        if self.version.has_users() {
+            "users"
+        } else {
+            "teachers"
+        }
+    }
+}
+
+async fn one(transport: &Arc<Transport>, path: String) -> Result<RawPage, ClientError> {
+    ListRequest::new(Arc::clone(transport), path, false)
+        .first_page()
+        .await
+}

@@ -1,0 +1,5 @@
+fn feed(teacher: &clever_client::LibraryTeacher) {
+    teacher.events();
+}
+
+fn main() {}
