@@ -1,7 +1,11 @@
 //! Logins over HTTP against a Clever of a few lines: codes are redeemed once, handles ask for what their
 //! token opens, grants come whole.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,7 +75,10 @@ async fn answer(State(clever): State<Clever>, request: Request) -> Response<Body
             let (id, next) = if page {
                 ("d2", "")
             } else {
-                ("d1", r#"{"rel":"next","uri":"/oauth/tokens?owner_type=district&page=2"}"#)
+                (
+                    "d1",
+                    r#"{"rel":"next","uri":"/oauth/tokens?owner_type=district&page=2"}"#,
+                )
             };
             json(format!(
                 r#"{{"data":[{{"owner":{{"type":"district","id":"{id}"}},"access_token":"token-{id}"}}],"links":[{next}]}}"#
@@ -89,7 +96,9 @@ async fn serve(silent: bool, authority: &'static str) -> (App, ClientOptions, As
         authority,
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url: url::Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let url: url::Url = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
     let router = Router::new().fallback(answer).with_state(clever);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let redirect = "https://app.example/callback".parse().unwrap();
@@ -110,7 +119,9 @@ async fn serve(silent: bool, authority: &'static str) -> (App, ClientOptions, As
 fn code(app: &App) -> Redeem<Login> {
     let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
     let (now, random) = (SystemClock.now(), &SystemRandomness);
-    let departure = flow.start(None, &SafePath::root(), None, now, random).unwrap();
+    let departure = flow
+        .start(None, &SafePath::root(), None, now, random)
+        .unwrap();
     let mut query = departure.authorize.query_pairs();
     let state = query.find(|(name, _)| name == "state").unwrap().1;
     let query = format!("code=c1&state={state}");
@@ -141,7 +152,10 @@ async fn a_login_redeems_once_and_reads_until_it_knows() {
     assert_eq!(redeemed[0][2], "Basic b3VyLWFwcDphcHAtc2VjcmV0");
     assert!(redeemed[0][3].starts_with("grant_type=authorization_code&code=c1&"));
     let last = asked.last().unwrap();
-    assert_eq!((&*last[1], &*last[2]), ("/v3.1/users/a1", "Bearer ilsecret"));
+    assert_eq!(
+        (&*last[1], &*last[2]),
+        ("/v3.1/users/a1", "Bearer ilsecret")
+    );
 }
 
 #[tokio::test]
@@ -158,11 +172,19 @@ async fn a_library_teacher_asks_in_her_apis_words_and_never_for_page_sizes() {
     for (version, expected) in [
         (
             LibraryVersion::V2_1,
-            ["/v2.1/teachers/a1", "/v2.1/teachers/a1/sections", "/v2.1/sections/s1/students"],
+            [
+                "/v2.1/teachers/a1",
+                "/v2.1/teachers/a1/sections",
+                "/v2.1/sections/s1/students",
+            ],
         ),
         (
             LibraryVersion::V3_1,
-            ["/v3.1/users/a1", "/v3.1/users/a1/sections", "/v3.1/sections/s1/users?role=student"],
+            [
+                "/v3.1/users/a1",
+                "/v3.1/users/a1/sections",
+                "/v3.1/sections/s1/users?role=student",
+            ],
         ),
     ] {
         let (app, options, asked) = serve(false, "teacher").await;
@@ -182,7 +204,11 @@ async fn a_library_teacher_asks_in_her_apis_words_and_never_for_page_sizes() {
         teacher.record(&id).await.unwrap();
         teacher.sections(&id).try_collect::<Vec<_>>().await.unwrap();
         let section = SectionId::new("s1").unwrap();
-        teacher.students(&section).try_collect::<Vec<_>>().await.unwrap();
+        teacher
+            .students(&section)
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap();
         let mut paths: Vec<String> = asked.lock().unwrap().iter().map(|a| a[1].clone()).collect();
         paths.dedup();
         assert_eq!(paths[1..], expected);

@@ -1,6 +1,12 @@
 //! Walks over a scripted server on loopback: whatever it does, a walk ends in the whole list or in an
 //! error, and no error shows a token or a body.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -293,6 +299,19 @@ async fn links_that_lead_astray_are_errors() {
     let (district, _) = serve([
         Json(page("a", Some(&after("a")))),
         Json(page("b", Some("/v3.1/users?limit=2000"))),
+    ])
+    .await;
+    assert!(matches!(
+        error(&district).await,
+        ClientError::Walk {
+            source: WalkError::Loop { page: 2 },
+            ..
+        }
+    ));
+
+    let (district, _) = serve([
+        Json(page("a", Some("/v3.1/users?limit=7&starting_after=a"))),
+        Json(page("b", Some("/v3.1/users?starting_after=a&limit=8"))),
     ])
     .await;
     assert!(matches!(
