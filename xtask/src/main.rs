@@ -1,2 +1,81 @@
-//! To be written.
-fn main() {}
+//! The toolkit's own tasks. `cargo xtask --help` lists them.
+
+mod generate;
+mod import;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "The toolkit's own tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Convert Clever's Swagger files of one API version into openapi/VERSION/imported.json.
+    Import {
+        /// The API version: v3.1.
+        #[arg(long)]
+        api: String,
+        /// Write here and touch nothing in the tree.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// What to record as the files' origin: a repository and revision.
+        #[arg(long, default_value = "github.com/Clever/swagger-api")]
+        source: String,
+        /// The files; where they disagree, later ones win.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write clever-raw's generated modules from openapi/.
+    Generate {
+        /// Write nothing; fail if what is committed is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Run everything that CI checks.
+    Test,
+    /// Check dependency arrows, file lengths and file openings.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            test::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    match Cli::parse().task {
+        Task::Import {
+            api,
+            out,
+            source,
+            files,
+        } => import::run(&root()?, &api, out.as_deref(), &source, &files),
+        Task::Generate { check } => generate::run(&root()?, check),
+        Task::Test => test::run(),
+        Task::Tidy => tidy::run(),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(here
+        .parent()
+        .context("xtask lies in the workspace")?
+        .to_owned())
+}

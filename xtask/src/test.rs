@@ -19,23 +19,64 @@ pub(crate) fn run() -> Result<()> {
     step(
         "clippy",
         &cargo,
-        &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--",
+            "-D",
+            "warnings",
+        ],
     )?;
     if has("cargo-nextest") {
-        step("tests", &cargo, &["nextest", "run", "--workspace", "--all-features"])?;
+        step(
+            "tests",
+            &cargo,
+            &["nextest", "run", "--workspace", "--all-features"],
+        )?;
     } else {
-        step("tests", &cargo, &["test", "--workspace", "--all-features", "--all-targets"])?;
+        step(
+            "tests",
+            &cargo,
+            &["test", "--workspace", "--all-features", "--all-targets"],
+        )?;
     }
-    step("doc tests", &cargo, &["test", "--workspace", "--all-features", "--doc", "--quiet"])?;
+    step(
+        "doc tests",
+        &cargo,
+        &["test", "--workspace", "--all-features", "--doc", "--quiet"],
+    )?;
     step_env(
         "documentation",
         &cargo,
-        &["doc", "--workspace", "--all-features", "--no-deps", "--quiet"],
+        &[
+            "doc",
+            "--workspace",
+            "--all-features",
+            "--no-deps",
+            "--quiet",
+        ],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
     ensure("cargo-deny", &cargo)?;
-    step("licences and sources", &cargo, &["deny", "--log-level", "warn", "check", "bans", "licenses", "sources"])?;
-    say(&format!("all checks passed in {} s", started.elapsed().as_secs()));
+    step(
+        "licences and sources",
+        &cargo,
+        &[
+            "deny",
+            "--log-level",
+            "warn",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ],
+    )?;
+    say(&format!(
+        "all checks passed in {} s",
+        started.elapsed().as_secs()
+    ));
     Ok(())
 }
 
@@ -57,7 +98,10 @@ fn step_env(name: &str, program: &str, args: &[&str], env: &[(&str, &str)]) -> R
     if !status.success() {
         bail!("{name} failed ({status}); run `{shown}` to see it alone");
     }
-    say(&format!("{name}: passed in {} s", started.elapsed().as_secs()));
+    say(&format!(
+        "{name}: passed in {} s",
+        started.elapsed().as_secs()
+    ));
     Ok(())
 }
 
@@ -77,12 +121,17 @@ fn ensure(tool: &str, cargo: &str) -> Result<()> {
     if has(tool) {
         return Ok(());
     }
-    say(&format!("{tool} is missing: installing it once with `cargo install --locked {tool}`"));
+    say(&format!(
+        "{tool} is missing: installing it once with `cargo install --locked {tool}`"
+    ));
     step(tool, cargo, &["install", "--locked", "--quiet", tool])
         .with_context(|| format!("install {tool} by hand, then run `cargo xtask test` again"))
 }
 
-#[expect(clippy::print_stderr, reason = "a task speaks to the person who runs it")]
-fn say(line: &str) {
+#[expect(
+    clippy::print_stderr,
+    reason = "a task speaks to the person who runs it"
+)]
+pub(crate) fn say(line: &str) {
     eprintln!("==> {line}");
 }

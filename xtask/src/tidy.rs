@@ -16,9 +16,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
     ("clever-raw", &[]),
     ("clever-auth", &["clever-model"]),
-    ("clever-client", &["clever-raw", "clever-auth", "clever-model"]),
+    (
+        "clever-client",
+        &["clever-raw", "clever-auth", "clever-model"],
+    ),
     ("clever-provision", &["clever-auth", "clever-model"]),
-    ("clever-sync", &["clever-client", "clever-model", "clever-raw"]),
+    (
+        "clever-sync",
+        &["clever-client", "clever-model", "clever-raw"],
+    ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
     ("clever-cli", &["*"]),
@@ -28,15 +34,25 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Checks the whole tree and reports every breach, not only the first.
 pub(crate) fn run() -> Result<()> {
-    let metadata = MetadataCommand::new().no_deps().exec().context("could not read the workspace")?;
+    let metadata = MetadataCommand::new()
+        .no_deps()
+        .exec()
+        .context("could not read the workspace")?;
     let mut breaches = arrows(&metadata)?;
     for package in &metadata.packages {
-        let dir = package.manifest_path.parent().context("a manifest has a folder")?;
+        let dir = package
+            .manifest_path
+            .parent()
+            .context("a manifest has a folder")?;
         for file in rust_files(dir.as_std_path())? {
             let text = fs::read_to_string(&file)
                 .with_context(|| format!("could not read {}", file.display()))?;
             let root = metadata.workspace_root.as_std_path();
-            let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
+            let shown = file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string();
             breaches.extend(file_breaches(&shown, &text));
         }
     }
@@ -50,17 +66,26 @@ pub(crate) fn run() -> Result<()> {
 /// but the emulator, which must not meet the client even there.
 fn arrows(metadata: &cargo_metadata::Metadata) -> Result<Vec<String>> {
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
-    let ours: BTreeSet<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
+    let ours: BTreeSet<&str> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     let mut breaches = Vec::new();
     for package in &metadata.packages {
         let Some(targets) = allowed.get(package.name.as_str()) else {
-            breaches.push(format!("{}: not in the map of arrows (xtask/src/tidy.rs)", package.name));
+            breaches.push(format!(
+                "{}: not in the map of arrows (xtask/src/tidy.rs)",
+                package.name
+            ));
             continue;
         };
         for dependency in &package.dependencies {
             let name = dependency.name.as_str();
-            let strict = dependency.kind == DependencyKind::Normal || package.name.as_str() == "clever-emulator";
-            if ours.contains(name) && strict && !targets.contains(&"*") && !targets.contains(&name) {
+            let strict = dependency.kind == DependencyKind::Normal
+                || package.name.as_str() == "clever-emulator";
+            if ours.contains(name) && strict && !targets.contains(&"*") && !targets.contains(&name)
+            {
                 breaches.push(format!("{} must not depend on {name}", package.name));
             }
         }
@@ -88,10 +113,12 @@ fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("could not list {}", folder.display()))?;
         for entry in entries {
-            let path = entry.with_context(|| format!("could not list {}", folder.display()))?.path();
+            let path = entry
+                .with_context(|| format!("could not list {}", folder.display()))?
+                .path();
             if path.is_dir() && !path.ends_with("target") {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -48,7 +48,7 @@ pub struct RefusedRecord {
 }
 
 /// A link of a page, as sent; the URI is relative to the API's origin.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Link {
     /// What it leads to: `self`, `next`, `prev`, or anything else that Clever adds.
     #[serde(default)]

@@ -1,0 +1,203 @@
+//! What came and the models do not know: undeclared fields, unknown enum values, values of a wrong
+//! type. Drift is counted, never fatal; it says that Clever moved and our documents should follow.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::shape::{Kind, Shape};
+
+/// Most different entries that one count keeps; beyond it only the total grows.
+const MAX_ENTRIES: usize = 200;
+/// Longest unknown enum value kept, in characters; a longer one is no enum value.
+const MAX_VALUE: usize = 60;
+
+/// Counts of what was not expected, by place. A place is a kind and a path: `users.roles.student.gender`.
+///
+/// Values are kept for enums alone, whose values are words of Clever's; any other value may be personal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// Fields that no document declares.
+    pub undeclared_fields: BTreeMap<String, u64>,
+    /// Values that no document lists, by place: `users.roles.student.gender = Nonbinary`.
+    pub unknown_values: BTreeMap<String, u64>,
+    /// Values of another type than declared, by place; they read as absent where no text can be made of them.
+    pub wrong_types: BTreeMap<String, u64>,
+    /// Records looked at.
+    pub records: u64,
+}
+
+impl Drift {
+    /// Says whether everything was as declared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.undeclared_fields.is_empty()
+            && self.unknown_values.is_empty()
+            && self.wrong_types.is_empty()
+    }
+
+    /// Adds another count to this one.
+    pub fn merge(&mut self, other: Self) {
+        self.records += other.records;
+        for (mine, theirs) in [
+            (&mut self.undeclared_fields, other.undeclared_fields),
+            (&mut self.unknown_values, other.unknown_values),
+            (&mut self.wrong_types, other.wrong_types),
+        ] {
+            for (place, count) in theirs {
+                add(mine, place, count);
+            }
+        }
+    }
+
+    /// Compares a record with what version 3.1 declares for its kind (`users`, `sections`, …).
+    ///
+    /// A kind that is not known is counted as one undeclared field.
+    #[cfg(feature = "v3_1")]
+    pub fn observe(&mut self, kind: &str, record: &Value) {
+        self.records += 1;
+        match crate::v3_1::shapes::of_kind(kind) {
+            Some(shape) => self.object(kind, shape, record, crate::v3_1::shapes::named),
+            None => add(&mut self.undeclared_fields, kind.to_owned(), 1),
+        }
+    }
+
+    fn object(
+        &mut self,
+        path: &str,
+        shape: &Shape,
+        value: &Value,
+        named: fn(&str) -> Option<&'static Shape>,
+    ) {
+        let Value::Object(fields) = value else {
+            if !is_absent(value) {
+                add(&mut self.wrong_types, path.to_owned(), 1);
+            }
+            return;
+        };
+        for (name, value) in fields {
+            let path = format!("{path}.{name}");
+            match shape.field(name) {
+                Some(kind) => self.value(&path, kind, value, named),
+                None => add(&mut self.undeclared_fields, path, 1),
+            }
+        }
+    }
+
+    fn value(
+        &mut self,
+        path: &str,
+        kind: &Kind,
+        value: &Value,
+        named: fn(&str) -> Option<&'static Shape>,
+    ) {
+        if is_absent(value) {
+            return;
+        }
+        match (kind, value) {
+            (Kind::Text, Value::String(_))
+            | (Kind::Number, Value::Number(_))
+            | (Kind::Boolean, Value::Bool(_))
+            | (Kind::Free, Value::Object(_)) => {}
+            (Kind::Enum(known), Value::String(text)) => {
+                if !known.contains(&text.as_str()) {
+                    let shown: String = text.chars().take(MAX_VALUE).collect();
+                    add(&mut self.unknown_values, format!("{path} = {shown}"), 1);
+                }
+            }
+            (Kind::Object(name), value) => match named(name) {
+                Some(shape) => self.object(path, shape, value, named),
+                None => add(&mut self.wrong_types, path.to_owned(), 1),
+            },
+            (Kind::List(element), Value::Array(all)) => {
+                for value in all {
+                    self.value(path, element, value, named);
+                }
+            }
+            _ => add(&mut self.wrong_types, path.to_owned(), 1),
+        }
+    }
+}
+
+/// The three ways in which absence is written.
+fn is_absent(value: &Value) -> bool {
+    value.is_null() || value == ""
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, place: String, count: u64) {
+    let full = counts.len() >= MAX_ENTRIES;
+    match counts.get_mut(&place) {
+        Some(known) => *known += count,
+        None if full => *counts.entry("(others)".to_owned()).or_default() += count,
+        None => {
+            counts.insert(place, count);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "v3_1"))]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn observed(kind: &str, record: &Value) -> Drift {
+        let mut drift = Drift::default();
+        drift.observe(kind, record);
+        drift
+    }
+
+    #[test]
+    fn what_is_declared_is_no_drift_and_absence_is_none_either() {
+        let user = json!({ "id": "u", "name": { "first": "A" }, "email": "", "district": null,
+            "roles": { "student": { "gender": "X", "grade": "", "ext": { "shirt": "M" }, "schools": [], "email": "a" } } });
+        assert!(
+            observed("users", &user).is_empty(),
+            "{:?}",
+            observed("users", &user)
+        );
+    }
+
+    #[test]
+    fn what_is_not_declared_is_counted_by_place_and_only_words_are_shown() {
+        let user = json!({ "id": "u", "nick": "Bo", "roles": { "student": {
+            "gender": "Nonbinary", "sis_id": { "secret": 1 }, "schools": "s", "location": { "planet": "Earth" },
+        }, "alumnus": {} } });
+        let drift = observed("users", &user);
+        let fields: Vec<&str> = drift.undeclared_fields.keys().map(String::as_str).collect();
+        assert_eq!(
+            fields,
+            [
+                "users.nick",
+                "users.roles.alumnus",
+                "users.roles.student.location.planet"
+            ]
+        );
+        assert_eq!(
+            drift.unknown_values["users.roles.student.gender = Nonbinary"],
+            1
+        );
+        let wrong: Vec<&str> = drift.wrong_types.keys().map(String::as_str).collect();
+        assert_eq!(
+            wrong,
+            ["users.roles.student.schools", "users.roles.student.sis_id"]
+        );
+        let shown = serde_json::to_string(&drift).unwrap();
+        assert!(
+            !shown.contains("Bo") && !shown.contains("secret") && !shown.contains("Earth"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn counts_add_up_and_stay_bounded() {
+        let mut all = Drift::default();
+        for number in 0..1000 {
+            all.merge(observed("schools", &json!({ format!("f{number}"): 1 })));
+        }
+        assert_eq!(all.records, 1000);
+        assert_eq!(all.undeclared_fields.values().sum::<u64>(), 1000);
+        assert!(all.undeclared_fields.len() <= MAX_ENTRIES + 1);
+    }
+}

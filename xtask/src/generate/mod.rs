@@ -1,0 +1,218 @@
+//! `cargo xtask generate`: from our documents to clever-raw's modules.
+//!
+//! imported facts → overlay → normalise → progenitor → rewrite → prettyplease. The result is committed;
+//! `--check` writes nothing and compares, so that documents and code can't part.
+
+mod emit;
+mod normalise;
+mod overlay;
+mod rewrite;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::Value;
+
+use crate::test::say;
+
+/// The versions that are generated, with their modules.
+const VERSIONS: &[(&str, &str)] = &[("v3.1", "v3_1")];
+
+/// The models of the roster's kinds.
+const KINDS: &[(&str, &str)] = &[
+    ("courses", "Course"),
+    ("districts", "District"),
+    ("events", "Event"),
+    ("resources", "Resource"),
+    ("schools", "School"),
+    ("sections", "Section"),
+    ("terms", "Term"),
+    ("users", "User"),
+];
+
+/// Writes the modules of every version, or compares them with what is there.
+pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
+    let mut differing = Vec::new();
+    for (version, module) in VERSIONS {
+        let folder = root.join("crates/clever-raw/src").join(module);
+        let files =
+            version_files(root, version, module).with_context(|| format!("version {version}"))?;
+        if check {
+            differing.extend(compare(&folder, &files)?);
+            continue;
+        }
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("could not make {}", folder.display()))?;
+        for (name, text) in &files {
+            let path = folder.join(name);
+            fs::write(&path, text)
+                .with_context(|| format!("could not write {}", path.display()))?;
+        }
+        say(&format!("wrote {} files of {version}", files.len()));
+    }
+    ensure!(
+        differing.is_empty(),
+        "generated files are not what the documents give; run `cargo xtask generate`:\n  {}",
+        differing.join("\n  ")
+    );
+    Ok(())
+}
+
+/// Names each file that is missing, superfluous or different, with its first differing line.
+fn compare(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    let mut differing = Vec::new();
+    for (name, wanted) in files {
+        let path = folder.join(name);
+        match fs::read_to_string(&path) {
+            Err(_) => differing.push(format!("{}: missing", path.display())),
+            Ok(found) if found != *wanted => {
+                let line = found
+                    .lines()
+                    .zip(wanted.lines())
+                    .take_while(|(a, b)| a == b)
+                    .count()
+                    + 1;
+                differing.push(format!("{}:{line}: differs", path.display()));
+            }
+            Ok(_) => {}
+        }
+    }
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))?
+    {
+        let entry = entry?;
+        if !files.contains_key(&*entry.file_name().to_string_lossy()) {
+            differing.push(format!("{}: not generated", entry.path().display()));
+        }
+    }
+    Ok(differing)
+}
+
+/// Makes the files of one version, by name.
+fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<String, String>> {
+    let folder = root.join("openapi").join(version);
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
+    };
+    let mut document: Value =
+        serde_json::from_str(&read("imported.json")?).context("imported.json")?;
+    overlay::apply(&mut document, &read("overlay.yaml")?).context("overlay.yaml")?;
+
+    let operations = normalise::errors(&mut document)?;
+    ensure!(
+        normalise::events(&mut document)? > 0,
+        "no event types were found"
+    );
+    let envelopes = normalise::envelopes(&mut document)?;
+    let enums = normalise::enums(&mut document)?;
+    ensure!(
+        normalise::scalars(&mut document)? > 0,
+        "no dates were found"
+    );
+    let wrapped = envelopes.values().map(normalise::Envelope::model);
+    let keep: Vec<&str> = KINDS
+        .iter()
+        .map(|(_, model)| *model)
+        .chain(wrapped)
+        .collect();
+    normalise::prune(&mut document, &keep)?;
+    let shapes = emit::shapes(&document, &enums, KINDS)?;
+    ensure!(
+        normalise::nullable(&mut document)? > 0,
+        "no optional fields were found"
+    );
+
+    let text = document.to_string();
+    let used: normalise::Enums = enums
+        .into_iter()
+        .filter(|(name, _)| text.contains(&format!("#/components/schemas/{name}\"")))
+        .collect();
+    let mut settings = progenitor::GenerationSettings::default();
+    settings.with_interface(progenitor::InterfaceStyle::Builder);
+    let mut replace = |name: &str, with: String| {
+        settings.with_replacement(name, &with, std::iter::empty());
+    };
+    for name in used.keys() {
+        replace(name, format!("crate::{module}::enums::{name}"));
+    }
+    for name in ["Timestamp", "Date"] {
+        replace(name, format!("crate::scalar::{name}"));
+    }
+    replace("Event", "crate::event::Event".to_owned());
+    for (name, envelope) in &envelopes {
+        let of = |model: &str| match model {
+            "Event" => "crate::event::Event".to_owned(),
+            model => format!("crate::{module}::types::{model}"),
+        };
+        replace(
+            name,
+            match envelope {
+                normalise::Envelope::One(model) => {
+                    format!("crate::envelope::Envelope<{}>", of(model))
+                }
+                normalise::Envelope::Page(model) => format!("crate::envelope::Page<{}>", of(model)),
+                normalise::Envelope::BarePage(model) => {
+                    format!("crate::envelope::BarePage<{}>", of(model))
+                }
+            },
+        );
+    }
+    let client = rewrite::client(progenitor_file(document, &settings)?, operations)?;
+    let client = emit::HEADER.to_owned() + &prettyplease::unparse(&client);
+    // An example that names no values can't be compiled.
+    let client = client.replace("```ignore", "```text");
+    for left_over in [
+        "progenitor",
+        "chrono",
+        "api-version",
+        "regress",
+        "encode_path",
+    ] {
+        ensure!(
+            !client.contains(left_over),
+            "`{left_over}` is left in the generated client"
+        );
+    }
+    ensure!(
+        client.matches("fn request(").count() == operations,
+        "not every operation has `request()`"
+    );
+    let module_text = format!(
+        "{}//! Version {} of the API: data, events, LMS Connect and attendance.\n\nmod client;\npub mod enums;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\n",
+        emit::HEADER,
+        version.trim_start_matches('v'),
+    );
+    // Shapes and enums are written loosely; one printer gives all files one form.
+    let pretty = |text: &str| -> Result<String> {
+        let file = syn::parse_file(text).context("a generated file does not parse")?;
+        Ok(emit::HEADER.to_owned() + &prettyplease::unparse(&file))
+    };
+    Ok(BTreeMap::from([
+        ("client.rs".to_owned(), client),
+        ("enums.rs".to_owned(), emit::enums(&used)),
+        ("mod.rs".to_owned(), module_text),
+        ("shapes.rs".to_owned(), pretty(&shapes)?),
+    ]))
+}
+
+/// Runs progenitor, whose failures are panics.
+fn progenitor_file(
+    document: Value,
+    settings: &progenitor::GenerationSettings,
+) -> Result<syn::File> {
+    let document: openapiv3::OpenAPI =
+        serde_json::from_value(document).context("the normalised document is not OpenAPI 3.0")?;
+    let settings = settings.clone();
+    let generated = panic::catch_unwind(move || {
+        progenitor::Generator::new(&settings).generate_tokens(&document)
+    });
+    match generated {
+        Ok(Ok(tokens)) => syn::parse2(tokens).context("progenitor's code does not parse"),
+        Ok(Err(error)) => Err(anyhow!(error).context("progenitor refused the document")),
+        Err(_) => bail!("progenitor panicked; its message is above"),
+    }
+}

@@ -1,0 +1,398 @@
+//! From facts to what a tolerant client needs. Each pass changes one thing and says how often.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+/// A set of words that the generated code has as one open enum.
+pub(super) type Enums = BTreeMap<String, Vec<String>>;
+
+/// Names for sets of words whose field's name would not do, by schema and field.
+const ENUM_NAMES: &[(&str, &str, &str)] = &[
+    ("District", "lms_state", "LmsState"),
+    ("District", "state", "DistrictState"),
+    ("Student", "ell_status", "YesNo"),
+    ("StudentRelationship", "type", "ContactType"),
+    ("School", "low_grade", "Grade"),
+];
+
+/// Every schema, by name.
+fn schemas(document: &mut Value) -> Result<&mut Map<String, Value>> {
+    document["components"]["schemas"]
+        .as_object_mut()
+        .context("components/schemas is missing")
+}
+
+/// Leaves the success answers of each operation and lets any error body through undecoded: errors come
+/// as JSON, as text and as HTML, and only some are declared.
+pub(super) fn errors(document: &mut Value) -> Result<usize> {
+    let mut count = 0;
+    for (path, item) in document["paths"]
+        .as_object_mut()
+        .context("paths is missing")?
+    {
+        for (method, operation) in item.as_object_mut().context("a path is no object")? {
+            let responses = operation["responses"]
+                .as_object_mut()
+                .context("responses is missing")?;
+            responses.retain(|status, _| status.starts_with('2'));
+            ensure!(
+                responses.len() == 1,
+                "{method} {path} has {} success answers",
+                responses.len()
+            );
+            let any = json!({ "description": "", "content": { "*/*": { "schema": {} } } });
+            responses.insert("4XX".to_owned(), any.clone());
+            responses.insert("5XX".to_owned(), any);
+            count += 1;
+        }
+    }
+    document["components"]
+        .as_object_mut()
+        .context("components is missing")?
+        .remove("responses");
+    Ok(count)
+}
+
+/// Names dates and instants, so that they can be replaced by types that keep their text; drops every
+/// other format and all patterns: what Clever sends obeys neither.
+pub(super) fn scalars(document: &mut Value) -> Result<usize> {
+    let mut count = 0;
+    each_schema(document, &mut |schema| {
+        schema.remove("pattern");
+        if schema.get("type") != Some(&json!("string")) {
+            // One integer type for all; bounds would make another of it.
+            for key in ["format", "minimum", "maximum", "minItems", "maxItems"] {
+                schema.remove(key);
+            }
+            return;
+        }
+        let named = match schema.remove("format").as_ref().and_then(Value::as_str) {
+            Some("datetime" | "date-time") => "Timestamp",
+            Some("date") => "Date",
+            _ => return,
+        };
+        *schema = Map::from_iter([(
+            "$ref".to_owned(),
+            json!(format!("#/components/schemas/{named}")),
+        )]);
+        count += 1;
+    });
+    for name in ["Timestamp", "Date"] {
+        schemas(document)?.insert(name.to_owned(), json!({ "type": "string" }));
+    }
+    Ok(count)
+}
+
+/// Gives each set of words a name, and refers to it where it stood. The empty text is no word: it is how
+/// absence is written.
+pub(super) fn enums(document: &mut Value) -> Result<Enums> {
+    let mut enums = Enums::new();
+    let mut of_words: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    let words = |schema: &Value| -> Option<Vec<String>> {
+        let values = schema["enum"].as_array()?;
+        let mut words: Vec<String> = values
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|word| !word.is_empty())
+            .map(ToOwned::to_owned)
+            .collect();
+        words.sort();
+        Some(words)
+    };
+    let named: Vec<(String, Vec<String>)> = schemas(document)?
+        .iter()
+        .filter_map(|(name, schema)| Some((name.clone(), words(schema)?)))
+        .collect();
+    for (name, words) in named {
+        of_words.insert(words.clone(), name.clone());
+        schemas(document)?.insert(name.clone(), json!({ "type": "string" }));
+        enums.insert(name, words);
+    }
+    let all: Vec<String> = schemas(document)?.keys().cloned().collect();
+    // The hand-chosen names first, so that they win whichever field comes first.
+    for (schema, field, name) in ENUM_NAMES {
+        let found = schemas(document)?[*schema]["properties"][*field].clone();
+        let found = words(&found)
+            .with_context(|| format!("{schema}.{field} is named {name} and is no enum"))?;
+        of_words
+            .entry(found.clone())
+            .or_insert_with(|| (*name).to_owned());
+        enums.entry((*name).to_owned()).or_insert(found);
+    }
+    for schema_name in &all {
+        let mut schema = schemas(document)?[schema_name].clone();
+        let fields: Vec<String> = schema["properties"]
+            .as_object()
+            .map(|fields| fields.keys().cloned().collect())
+            .unwrap_or_default();
+        for field in fields {
+            let mut property = &mut schema["properties"][&field];
+            if property["items"]["enum"].is_array() {
+                property = &mut property["items"];
+            }
+            let Some(found) = words(property) else {
+                continue;
+            };
+            let name = match of_words.get(&found) {
+                Some(name) => name.clone(),
+                None => {
+                    let plain = pascal(&field);
+                    let name = if enums.contains_key(&plain) || all.contains(&plain) {
+                        format!("{schema_name}{plain}")
+                    } else {
+                        plain
+                    };
+                    of_words.insert(found.clone(), name.clone());
+                    enums.insert(name.clone(), found);
+                    name
+                }
+            };
+            *property = json!({ "$ref": format!("#/components/schemas/{name}") });
+        }
+        schemas(document)?.insert(schema_name.clone(), schema);
+    }
+    for name in enums.keys() {
+        schemas(document)?.insert(name.clone(), json!({ "type": "string" }));
+    }
+    // Query parameters: words that the caller chooses. They stay text; clever-client has them as types.
+    each_parameter(document, &mut |schema| {
+        schema.remove("enum");
+        if let Some(items) = schema.get_mut("items").and_then(Value::as_object_mut) {
+            items.remove("enum");
+        }
+    })?;
+    let text = document["components"].to_string();
+    ensure!(
+        !text.contains("\"enum\":"),
+        "a set of words stands where none is expected"
+    );
+    Ok(enums)
+}
+
+/// Everything that is not required may be null: in Clever's answers, missing and null are the same.
+pub(super) fn nullable(document: &mut Value) -> Result<usize> {
+    let mut count = 0;
+    for schema in schemas(document)?.values_mut() {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for (name, property) in fields {
+            if required.iter().any(|required| required == name) {
+                continue;
+            }
+            let Some(property_map) = property.as_object_mut() else {
+                continue;
+            };
+            match property_map.remove("$ref") {
+                Some(target) => {
+                    *property = json!({ "nullable": true, "allOf": [{ "$ref": target }] });
+                }
+                None => {
+                    property_map.insert("nullable".to_owned(), true.into());
+                }
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// What an envelope holds, by its name: `UsersResponse` is a page of `User`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Envelope {
+    /// `{"data":{…}}`.
+    One(String),
+    /// `{"data":[{"data":{…}}]}`.
+    Page(String),
+    /// `{"data":[{…}]}`.
+    BarePage(String),
+}
+
+impl Envelope {
+    /// The model inside.
+    pub(super) fn model(&self) -> &str {
+        match self {
+            Self::One(model) | Self::Page(model) | Self::BarePage(model) => model,
+        }
+    }
+}
+
+/// Finds the envelopes; the generated code has one generic type for each sort. Their schemas stay as
+/// names to be replaced.
+pub(super) fn envelopes(document: &mut Value) -> Result<BTreeMap<String, Envelope>> {
+    let target = |value: &Value| {
+        let reference = value["$ref"].as_str()?;
+        reference
+            .strip_prefix("#/components/schemas/")
+            .map(ToOwned::to_owned)
+    };
+    let mut found = BTreeMap::new();
+    let all = schemas(document)?.clone();
+    for (name, schema) in &all {
+        if !name.ends_with("Response") {
+            continue;
+        }
+        let data = &schema["properties"]["data"];
+        if let Some(one) = target(data) {
+            found.insert(name.clone(), Envelope::One(one));
+        } else if let Some(item) = target(&data["items"]) {
+            let inner = all
+                .get(&item)
+                .and_then(|inner| target(&inner["properties"]["data"]));
+            match inner {
+                Some(inner) if item.ends_with("Response") => {
+                    found.insert(name.clone(), Envelope::Page(inner))
+                }
+                _ => found.insert(name.clone(), Envelope::BarePage(item)),
+            };
+        }
+    }
+    for name in found.keys() {
+        schemas(document)?.insert(name.clone(), json!({ "type": "object" }));
+    }
+    Ok(found)
+}
+
+/// Takes out the subtypes of `Event`: an event's object is decoded by what it is, not by a list of types
+/// that grows.
+pub(super) fn events(document: &mut Value) -> Result<usize> {
+    let schemas = schemas(document)?;
+    let before = schemas.len();
+    schemas.retain(|name, _| !name.contains('.') && !name.ends_with("Object"));
+    schemas.insert("Event".to_owned(), json!({ "type": "object" }));
+    Ok(before - schemas.len())
+}
+
+/// Takes out schemas that nothing refers to any more.
+pub(super) fn prune(document: &mut Value, keep: &[&str]) -> Result<usize> {
+    let mut dropped = 0;
+    loop {
+        let text = document.to_string();
+        let unused: Vec<String> = schemas(document)?
+            .keys()
+            .filter(|name| !keep.contains(&name.as_str()))
+            .filter(|name| !text.contains(&format!("\"#/components/schemas/{name}\"")))
+            .cloned()
+            .collect();
+        if unused.is_empty() {
+            return Ok(dropped);
+        }
+        dropped += unused.len();
+        for name in unused {
+            schemas(document)?.remove(&name);
+        }
+    }
+}
+
+/// Calls `change` with every schema of the document, inner ones first.
+fn each_schema(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value>)) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                // Their members are schemas by name, not schemas.
+                if key == "properties" || key == "schemas" {
+                    for value in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
+                        each_schema(value, change);
+                    }
+                } else {
+                    each_schema(value, change);
+                }
+            }
+            if map.get("type").is_some_and(Value::is_string) {
+                change(map);
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|value| each_schema(value, change)),
+        _ => {}
+    }
+}
+
+fn each_parameter(
+    document: &mut Value,
+    change: &mut impl FnMut(&mut Map<String, Value>),
+) -> Result<()> {
+    for item in document["paths"]
+        .as_object_mut()
+        .context("paths is missing")?
+        .values_mut()
+    {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                change(
+                    parameter["schema"]
+                        .as_object_mut()
+                        .context("a parameter has no schema")?,
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `low_grade` as `LowGrade`.
+pub(super) fn pascal(name: &str) -> String {
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter_map(|word| {
+            let mut letters = word.chars();
+            Some(letters.next()?.to_ascii_uppercase().to_string() + letters.as_str())
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(schemas: &Value) -> Value {
+        json!({ "paths": {}, "components": { "schemas": schemas } })
+    }
+
+    #[test]
+    fn equal_sets_of_words_are_one_enum_and_empty_text_is_no_word() {
+        let mut doc = document(&json!({
+            "District": { "properties": { "lms_state": { "enum": ["on"] }, "state": { "enum": ["off"] } } },
+            "Student": { "properties": {
+                "ell_status": { "enum": ["", "N", "Y"] }, "hispanic": { "enum": ["N", "Y"] }, "gender": { "enum": ["F"] },
+            } },
+            "StudentRelationship": { "properties": { "type": { "enum": ["Other"] } } },
+            "School": { "properties": { "low_grade": { "enum": ["1"] } } },
+        }));
+        let enums = enums(&mut doc).unwrap();
+        assert_eq!(enums["YesNo"], ["N", "Y"]);
+        assert_eq!(enums["Gender"], ["F"]);
+        let fields = &doc["components"]["schemas"]["Student"]["properties"];
+        assert_eq!(fields["hispanic"]["$ref"], "#/components/schemas/YesNo");
+    }
+
+    #[test]
+    fn envelopes_are_told_apart() {
+        let refers = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+        let mut doc = document(&json!({
+            "User": { "type": "object" },
+            "UserResponse": { "properties": { "data": refers("User") } },
+            "UsersResponse": { "properties": { "data": { "items": refers("UserResponse") } } },
+            "AttendanceResponse": { "properties": { "data": { "items": refers("User") } } },
+        }));
+        let found = envelopes(&mut doc).unwrap();
+        assert_eq!(found["UserResponse"], Envelope::One("User".to_owned()));
+        assert_eq!(found["UsersResponse"], Envelope::Page("User".to_owned()));
+        assert_eq!(
+            found["AttendanceResponse"],
+            Envelope::BarePage("User".to_owned())
+        );
+    }
+
+    #[test]
+    fn formats_become_types_that_keep_their_text() {
+        let mut doc = document(&json!({ "A": { "type": "object", "properties": {
+            "at": { "type": "string", "format": "datetime" }, "id": { "type": "string", "format": "mongo-id" },
+        } } }));
+        assert_eq!(scalars(&mut doc).unwrap(), 1);
+        let fields = &doc["components"]["schemas"]["A"]["properties"];
+        assert_eq!(fields["at"]["$ref"], "#/components/schemas/Timestamp");
+        assert_eq!(fields["id"], json!({ "type": "string" }));
+    }
+}
