@@ -20,9 +20,9 @@ use crate::id_token::{IdTokenError, IdTokenVerifier};
 use crate::identity::{self, Disagreement, Entry, VerifiedLogin};
 use crate::kinds::LoginToken;
 use crate::message::{Answer, AnswerError, Request, read};
-use crate::pending::{LIFE_S, Pending, Purpose, Tabs, challenge, random_text};
+use crate::pending::{LIFE_S, Pending, Purpose, Tabs, challenge};
 use crate::safe_path::SafePath;
-use crate::seal::{NoRandomness, Randomness, SealingKeys};
+use crate::seal::{NoRandomness, Randomness, SealingKeys, random_text};
 
 /// Name of the cookie. The prefix makes browsers accept it from this host alone, over HTTPS.
 pub const COOKIE: &str = "__Host-clever_login";

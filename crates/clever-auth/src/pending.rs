@@ -53,13 +53,6 @@ pub(crate) struct Tabs {
     restarted: Option<i64>,
 }
 
-/// Makes a text of 32 unpredictable bytes.
-pub(crate) fn random_text(random: &dyn Randomness) -> Result<String, NoRandomness> {
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
 /// The PKCE challenge of a verifier (RFC 7636, S256).
 pub(crate) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))

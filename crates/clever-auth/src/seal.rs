@@ -37,6 +37,17 @@ impl Randomness for SystemRandomness {
     }
 }
 
+/// Makes a text of 32 unpredictable bytes, 43 URL-safe characters long.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn random_text(random: &dyn Randomness) -> Result<String, NoRandomness> {
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// Names a key, so that keys can be changed while old seals still open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId(pub u32);

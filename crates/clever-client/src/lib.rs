@@ -17,6 +17,8 @@ mod retry;
 mod sign_in;
 mod transport;
 mod user;
+#[cfg(feature = "axum")]
+pub mod web;
 
 pub use clever_raw as raw;
 pub use clever_raw::page::{RawPage, RawRecord};
