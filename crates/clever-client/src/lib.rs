@@ -6,6 +6,9 @@
 //! Lists are streams of pages that follow Clever's `next` links to their end: a stream that can't
 //! reach the end yields an error, never a short list. Retries, rate limits and time-outs live here
 //! and nowhere else.
+//!
+//! Through the `metrics` facade it counts `clever_answers_total` (by status), `clever_retries_total` and
+//! `clever_answer_bytes_total`, and measures `clever_answer_seconds` and `clever_rate_wait_seconds`.
 
 mod district;
 mod endpoints;

@@ -95,6 +95,28 @@ impl ListRequest {
     /// The stream ends after the last page or after its first error: a walk that could not reach the
     /// end says so. Pages are read on demand; nothing is prefetched.
     pub fn pages(self) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
+        self.walk("next")
+    }
+
+    /// Reads the list from its end, page by page, following `prev` as sent until there is none.
+    ///
+    /// Within a page, records ascend as ever. Otherwise like [`ListRequest::pages`].
+    pub fn pages_backward(
+        self,
+    ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
+        let from_the_end = self.query.iter().all(|(name, _)| *name != "ending_before");
+        let request = if from_the_end {
+            self.ending_before("last")
+        } else {
+            self
+        };
+        request.walk("prev")
+    }
+
+    fn walk(
+        self,
+        rel: &'static str,
+    ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
         try_stream! {
             let first = self.address();
             let list = first.path().to_owned();
@@ -117,7 +139,7 @@ impl ListRequest {
                     }
                 };
                 number += 1;
-                let next = page.next().map(|link| self.resolve(link)).transpose();
+                let next = page.link(rel).map(|link| self.resolve(link)).transpose();
                 yield page;
                 match next.map_err(|()| walk(WalkError::BadLink { page: number }))? {
                     None => break,

@@ -131,6 +131,7 @@ impl Transport {
             match wait {
                 Some(wait) if attempt < policy.max_attempts.max(1) => {
                     debug!(path, attempt, wait_ms = wait.as_millis(), "will try again");
+                    metrics::counter!("clever_retries_total").increment(1);
                     sleep(wait).await;
                 }
                 _ => return Err(self.give_up(failure, path, attempt)),
@@ -152,6 +153,7 @@ impl Transport {
                 wait_ms = wait.as_millis(),
                 "the rate limit is used up"
             );
+            metrics::histogram!("clever_rate_wait_seconds").record(wait.as_secs_f64());
             sleep(wait + Duration::from_secs(1).mul_f64(fastrand::f64())).await;
         }
         Ok(())
@@ -205,6 +207,11 @@ impl Transport {
             ms = started.elapsed().as_millis(),
             "answered"
         );
+        // No path in a label: ids would make as many series as there are records.
+        metrics::counter!("clever_answers_total", "status" => status.as_u16().to_string())
+            .increment(1);
+        metrics::histogram!("clever_answer_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("clever_answer_bytes_total").increment(body.len() as u64);
         let body = body.freeze();
         let html =
             header(&headers, CONTENT_TYPE.as_str()).is_some_and(|text| error::is_html(&text));

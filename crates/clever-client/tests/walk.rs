@@ -418,3 +418,28 @@ fn addresses_that_would_show_the_token_are_refused() {
         assert!(with(right).is_ok(), "{right}");
     }
 }
+
+#[tokio::test]
+async fn a_list_is_read_from_its_end_by_prev() {
+    let (district, script) = serve([
+        Json(
+            r#"{"data":[{"data":{"id":"b"}}],"links":[{"rel":"prev","uri":"/v3.1/users?limit=1&ending_before=b"}]}"#
+                .to_owned(),
+        ),
+        Json(
+            r#"{"data":[{"data":{"id":"a"}}],"links":[{"rel":"next","uri":"/v3.1/users?limit=1&starting_after=a"}]}"#
+                .to_owned(),
+        ),
+    ])
+    .await;
+    let request = district.list(RecordKind::Users).limit(1);
+    let pages: Vec<_> = request.pages_backward().try_collect().await.unwrap();
+    assert_eq!(pages.len(), 2);
+    assert_eq!(
+        *script.asked.lock().unwrap(),
+        [
+            "/v3.1/users?limit=1&ending_before=last",
+            "/v3.1/users?limit=1&ending_before=b"
+        ]
+    );
+}
