@@ -31,3 +31,4 @@ pub mod world;
 pub use faults::{Fault, FaultRule, Faults};
 pub use life::DaySummary;
 pub use server::{Emulator, EmulatorConfig, StartError, WorldSource, start};
+pub use world::events::Touched;

@@ -1,11 +1,14 @@
 //! Days of school life: who comes, goes, moves, is renamed, changes classes.
 
+use std::collections::BTreeMap;
+
 use clever_model::{RecordKind, Role, Timestamp};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::world::events::{self, Journal, Touched};
 use crate::world::people::{self, GRADES, Place, pick, stamp};
 use crate::world::{World, object_id};
 
@@ -32,6 +35,9 @@ pub struct DaySummary {
     pub rephoned: u32,
     /// Sections that got another teacher.
     pub reassigned: u32,
+    /// The records that are other than before, by kind; for tests that look each of them up.
+    #[serde(skip)]
+    pub touched: BTreeMap<RecordKind, Touched>,
 }
 
 impl DaySummary {
@@ -54,12 +60,23 @@ pub(crate) fn pass(world: &mut World, days: u32) -> DaySummary {
         days,
         ..DaySummary::default()
     };
+    let mut journal = world.publish();
+    journal.clear();
     for _ in 0..days {
         world.day += 1;
         world.now = Timestamp::from_second(world.now.as_second() + DAY).unwrap_or(world.now);
         Day::of(world).live(&mut summary);
+        remember(&mut journal, world.publish());
     }
+    summary.touched = events::touched(world, &journal);
     summary
+}
+
+/// Adds a day's journal to that of the days before: the earliest look at a record counts.
+fn remember(journal: &mut Journal, day: Journal) {
+    for (record, before) in day {
+        journal.entry(record).or_insert(before);
+    }
 }
 
 /// One day in the making.
@@ -184,7 +201,32 @@ impl<'a> Day<'a> {
             self.leave(&section, &student);
         }
         self.students.retain(|id| *id != student);
+        self.part_from_contacts(&student);
         self.world.remove(RecordKind::Users, &student)
+    }
+
+    /// Takes a student out of the contacts' lists; a contact of nobody else goes along.
+    fn part_from_contacts(&mut self, student: &str) {
+        let quoted = format!("\"{student}\"");
+        let users = self.world.list(RecordKind::Users).iter();
+        let contacts: Vec<String> = users
+            .filter(|(_, user)| user.has_role(Role::Contact) && user.json().contains(&quoted))
+            .map(|(id, _)| id.to_string())
+            .collect();
+        for contact in contacts {
+            let mut alone = false;
+            self.change(RecordKind::Users, &contact, |user| {
+                let students = &mut user["roles"]["contact"]["student_relationships"];
+                if let Some(students) = students.as_array_mut() {
+                    students.retain(|one| one["student"] != student);
+                    alone = students.is_empty();
+                }
+            });
+            if alone {
+                self.world.remove(RecordKind::Users, &contact);
+                self.contacts.retain(|id| *id != contact);
+            }
+        }
     }
 
     fn enroll(&mut self) -> bool {
@@ -239,8 +281,20 @@ impl<'a> Day<'a> {
             .world
             .value(RecordKind::Users, &student)
             .unwrap_or_default();
-        if before["roles"]["student"]["school"] == *school {
+        let from = before["roles"]["student"]["school"].clone();
+        let band = |id: &str| {
+            let school = self.world.value(RecordKind::Schools, id);
+            school.map(|school| school["low_grade"].clone())
+        };
+        if from == *school || from.as_str().and_then(band) != band(&school) {
             return false;
+        }
+        // The classes stay behind; those at the new school follow by the days' changes of schedule.
+        for section in self.sections_with("students", &student) {
+            let at = self.world.value(RecordKind::Sections, &section);
+            if at.is_some_and(|section| section["school"] == from) {
+                self.leave(&section, &student);
+            }
         }
         self.change(RecordKind::Users, &student, |user| {
             user["roles"]["student"]["school"] = json!(school);
@@ -327,11 +381,13 @@ mod tests {
             })
         };
         assert_eq!(texts(&a), texts(&b));
+        let users = &summary.touched[&RecordKind::Users];
         assert_eq!(
-            a.list(RecordKind::Users).len() + summary.withdrawn as usize,
-            before + summary.enrolled as usize
+            a.list(RecordKind::Users).len() + users.deleted.len(),
+            before + users.created.len()
         );
         assert_eq!(summary.enrolled, 3);
+        assert!(users.deleted.len() >= summary.withdrawn as usize);
         let district = a.value(RecordKind::Districts, a.district_id()).unwrap();
         assert_eq!(district["last_sync"], "2026-09-17T12:00:00.000Z");
     }
@@ -343,6 +399,14 @@ mod tests {
         for id in world.list(RecordKind::Sections).keys() {
             let section = world.value(RecordKind::Sections, id).unwrap();
             assert!(!section["students"].as_array().unwrap().is_empty());
+        }
+        let users = world.list(RecordKind::Users);
+        for id in users.keys() {
+            let user = world.value(RecordKind::Users, id).unwrap();
+            let students = user.pointer("/roles/contact/student_relationships");
+            for one in students.and_then(Value::as_array).into_iter().flatten() {
+                assert!(users.contains_key(one["student"].as_str().unwrap()));
+            }
         }
     }
 }

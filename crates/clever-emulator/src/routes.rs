@@ -84,17 +84,22 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
     };
     let list = |kind: RecordKind| Listing {
         version,
-        kind,
+        noun: kind.as_str(),
         path,
         query,
     };
     match parts.as_slice() {
-        // Events are switched off, as Clever's are until an app switches them on.
         ["events"] => {
-            let own = format!("/{version}/events?{query}");
-            Reply::json(json!({ "data": [], "links": [{ "rel": "self", "uri": own }] }).to_string())
+            let listing = Listing {
+                version,
+                noun: "events",
+                path,
+                query,
+            };
+            let wanted = WantedEvents::read(query);
+            listing.answer(world.events(), |_, event| wanted.has(event))
         }
-        ["events", _] => Reply::message(404, "Resource not found"),
+        ["events", id] => found(version, "events", id, world.events().get(*id)),
         [kind] => match kind.parse() {
             Ok(kind) => list(kind).answer(world.list(kind), |_, _| true),
             Err(_) => Reply::no_such_path(path),
@@ -117,13 +122,54 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
 
 /// One record: `{"data":{…},"links":[…]}`.
 fn single(world: &World, version: &str, kind: RecordKind, id: &str) -> Reply {
-    let Some(record) = world.list(kind).get(id) else {
+    found(version, kind.as_str(), id, world.list(kind).get(id))
+}
+
+fn found(version: &str, noun: &str, id: &str, record: Option<&Record>) -> Reply {
+    let Some(record) = record else {
         return Reply::message(404, "Resource not found");
     };
     Reply::json(format!(
-        r#"{{"data":{},"links":[{{"rel":"self","uri":"/{version}/{kind}/{id}"}}]}}"#,
+        r#"{{"data":{},"links":[{{"rel":"self","uri":"/{version}/{noun}/{id}"}}]}}"#,
         record.json()
     ))
+}
+
+/// Which events a query asks for.
+struct WantedEvents {
+    kinds: Vec<String>,
+    school: Option<String>,
+}
+
+impl WantedEvents {
+    /// Reads `record_type`, which may be repeated, and `school`.
+    fn read(query: &str) -> Self {
+        let of = |wanted: &'static str| {
+            url::form_urlencoded::parse(query.as_bytes())
+                .filter(move |(name, _)| name == wanted)
+                .map(|(_, value)| value.into_owned())
+        };
+        Self {
+            kinds: of("record_type").collect(),
+            school: of("school").next(),
+        }
+    }
+
+    fn has(&self, event: &Record) -> bool {
+        if self.kinds.is_empty() && self.school.is_none() {
+            return true;
+        }
+        let event: serde_json::Value = serde_json::from_str(event.json()).unwrap_or_default();
+        let kind = event["type"].as_str().unwrap_or_default();
+        let kind = kind.split('.').next().unwrap_or_default();
+        let object = &event["data"]["object"];
+        (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
+            && self.school.as_ref().is_none_or(|school| {
+                (kind == "schools" && object["id"] == **school)
+                    || names(object, &["/school"], school)
+                    || names(object, USER_SCHOOLS, school)
+            })
+    }
 }
 
 /// How a record leads to others.
@@ -234,7 +280,8 @@ fn related(
 /// A list as it is asked for.
 struct Listing<'a> {
     version: &'a str,
-    kind: RecordKind,
+    /// The records' word in paths: a kind, or `events`.
+    noun: &'a str,
     path: &'a str,
     query: &'a str,
 }
@@ -247,15 +294,16 @@ impl Listing<'_> {
             Err(BadQuery::TooLarge) => return Reply::message(413, "limit must not exceed 10000"),
             Err(BadQuery::Bad(why)) => return Reply::message(400, why),
         };
-        if self.kind == RecordKind::Resources && list.is_empty() {
+        if self.noun == "resources" && list.is_empty() {
             // Seen on the wire for a district without resources.
             return Reply::json(r#"{"resources":[]}"#.to_owned());
         }
         let fits = |id: &str, record: &Record| {
-            query.role.is_none_or(|role| record.has_role(role)) && matches(id, record)
+            let role = query.role.filter(|_| self.noun == "users");
+            role.is_none_or(|role| record.has_role(role)) && matches(id, record)
         };
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        let unpaged = self.kind == RecordKind::Districts;
+        let unpaged = self.noun == "districts";
         let after = query.starting_after.as_deref();
         let before = query.ending_before.as_deref();
         let (page, more_before, more_after) = if let Some(before) = before {
@@ -319,7 +367,7 @@ impl Listing<'_> {
             body.push_str(r#"{"data":"#);
             body.push_str(record.json());
             // Writing to a String can't fail.
-            let _ = write!(body, r#","uri":"/{}/{}/{id}"}}"#, self.version, self.kind);
+            let _ = write!(body, r#","uri":"/{}/{}/{id}"}}"#, self.version, self.noun);
         }
         body.push(']');
         if before {
@@ -334,7 +382,7 @@ impl Listing<'_> {
     }
 
     fn links(&self, page: &[(&str, &Record)], before: bool, after: bool) -> String {
-        let own = if self.query.is_empty() {
+        let own = if self.query.is_empty() && self.noun != "events" {
             self.path.to_owned()
         } else {
             format!("{}?{}", self.path, self.query)

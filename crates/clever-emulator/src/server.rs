@@ -55,6 +55,8 @@ pub struct EmulatorConfig {
     pub district_token: Option<String>,
     /// The world's first instant.
     pub start: Timestamp,
+    /// Whether the events feed is switched on; as at Clever, it is off until asked for.
+    pub events: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// The clock of the rate limit's windows.
@@ -72,6 +74,7 @@ impl Default for EmulatorConfig {
             },
             district_token: None,
             start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
+            events: false,
             rate_limit: RATE_LIMIT,
             clock: Arc::new(SystemClock),
         }
@@ -128,7 +131,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
-    let (world, recorded_token) = match config.world {
+    let (mut world, recorded_token) = match config.world {
         WorldSource::Recorded(folder) => {
             let recording = recorded::read(&folder, config.start)?;
             (recording.world, recording.token)
@@ -137,6 +140,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
             (generate::generate(seed, students, config.start), None)
         }
     };
+    world.set_events(config.events);
     let token = config.district_token.or(recorded_token).unwrap_or_else(|| {
         format!(
             "{:040x}",
@@ -207,13 +211,16 @@ impl Emulator {
         self.with_world(|world| life::pass(world, days))
     }
 
-    /// Looks at the world, or changes it by hand.
+    /// Looks at the world, or changes it by hand; what changes is told as events.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        act(&mut self
+        let mut world = self
             .shared
             .world
             .write()
-            .unwrap_or_else(PoisonError::into_inner))
+            .unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut world);
+        drop(world.publish());
+        result
     }
 
     /// Ends the emulator after the open requests.

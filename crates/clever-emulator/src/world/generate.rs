@@ -38,9 +38,12 @@ struct Maker {
 /// Makes a district of `students` students as it is at `now`.
 #[must_use]
 pub fn generate(seed: u64, students: u32, now: Timestamp) -> World {
-    // Ids carry their time: the district's records were made on a summer's day of the same year.
+    // Ids carry their time: the district's records were made on the summer's day before the school year.
     let year = i16::try_from(1970 + now.as_second() / 31_556_952).unwrap_or(2026);
-    let made: Timestamp = format!("{year}-08-03T06:00:00Z").parse().unwrap_or(now);
+    let summer = |year| format!("{year}-08-03T06:00:00Z").parse().unwrap_or(now);
+    // A spring belongs to the school year that began the summer before.
+    let year = if summer(year) > now { year - 1 } else { year };
+    let made: Timestamp = summer(year);
     let mut maker = Maker {
         rng: ChaCha8Rng::seed_from_u64(seed),
         world: World::empty(now, seed),
@@ -56,6 +59,8 @@ pub fn generate(seed: u64, students: u32, now: Timestamp) -> World {
     maker.employees(&mut schools);
     maker.sections(&schools, &terms);
     maker.district(now);
+    // Nothing of how it came about is news.
+    drop(maker.world.publish());
     maker.world
 }
 

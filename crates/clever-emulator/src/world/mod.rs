@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+pub mod events;
 pub mod generate;
 mod names;
 pub(crate) mod people;
@@ -62,6 +63,10 @@ pub struct World {
     pub(crate) day: u64,
     /// The seed of everything that is made up from here on.
     pub(crate) seed: u64,
+    /// How the records touched since the last publication were.
+    journal: events::Journal,
+    /// What was published.
+    feed: events::Feed,
 }
 
 impl World {
@@ -75,6 +80,8 @@ impl World {
             now,
             day: 0,
             seed,
+            journal: events::Journal::new(),
+            feed: events::Feed::default(),
         }
     }
 
@@ -93,17 +100,29 @@ impl World {
 
     /// Puts a record in, replacing the one with its id.
     pub fn put(&mut self, kind: RecordKind, id: &str, json: impl Into<Box<str>>) {
-        self.lists
+        let before = self
+            .lists
             .entry(kind)
             .or_default()
             .insert(id.into(), Record::new(json));
+        self.note(kind, id, before);
+    }
+
+    /// Keeps how a record was, if it was not touched before.
+    fn note(&mut self, kind: RecordKind, id: &str, before: Option<Record>) {
+        self.journal
+            .entry((kind, id.into()))
+            .or_insert_with(|| before.map(|record| record.json));
     }
 
     /// Takes a record out; says whether it was there.
     pub fn remove(&mut self, kind: RecordKind, id: &str) -> bool {
-        self.lists
-            .get_mut(&kind)
-            .is_some_and(|list| list.remove(id).is_some())
+        let before = self.lists.get_mut(&kind).and_then(|list| list.remove(id));
+        let was_there = before.is_some();
+        if was_there {
+            self.note(kind, id, before);
+        }
+        was_there
     }
 
     /// Keeps the records of `kind` whose position (from 0) `keep` lets stay; says how many went.

@@ -134,6 +134,7 @@ pub fn read(path: &Path, now: Timestamp) -> Result<Recording, RecordingError> {
             path: path.to_owned(),
         });
     }
+    drop(world.publish());
     Ok(Recording { world, token })
 }
 
