@@ -19,6 +19,7 @@ mod options;
 mod retry;
 mod sign_in;
 mod transport;
+mod typed;
 mod user;
 #[cfg(feature = "axum")]
 pub mod web;
@@ -31,4 +32,5 @@ pub use list::ListRequest;
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
 pub use sign_in::{LoginService, SignInError};
+pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

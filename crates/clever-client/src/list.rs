@@ -36,6 +36,10 @@ impl ListRequest {
         }
     }
 
+    pub(crate) fn transport(&self) -> &Arc<Transport> {
+        &self.transport
+    }
+
     /// Asks for `records` a page; Clever allows 1 to 10,000.
     pub fn limit(mut self, records: u32) -> Self {
         self.limit = self.limit.map(|_| records.clamp(1, 10_000));

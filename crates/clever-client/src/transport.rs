@@ -19,6 +19,7 @@ use crate::error::{self, ClientError, ErrorKind, SetupError};
 use crate::governor::Governor;
 use crate::options::ClientOptions;
 use crate::retry::{self, Verdict};
+use crate::typed::DriftCount;
 
 /// Most of an error answer that is read, in bytes.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
@@ -31,6 +32,7 @@ pub(crate) struct Transport {
     token: Bearer,
     version: &'static str,
     governor: Governor,
+    pub(crate) drift: DriftCount,
 }
 
 /// The token of a client; which calls it may make is the handle's matter.
@@ -80,6 +82,7 @@ impl Transport {
             token,
             version,
             governor: Governor::default(),
+            drift: DriftCount::default(),
         }))
     }
 

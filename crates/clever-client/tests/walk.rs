@@ -16,7 +16,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use clever_auth::DistrictAppToken;
-use clever_client::{ClientError, ClientOptions, District, ErrorKind, RetryPolicy, WalkError};
+use clever_client::{
+    ClientError, ClientOptions, District, Element, ErrorKind, RetryPolicy, WalkError,
+};
 use clever_model::RecordKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -441,5 +443,37 @@ async fn a_list_is_read_from_its_end_by_prev() {
             "/v3.1/users?limit=1&ending_before=last",
             "/v3.1/users?limit=1&ending_before=b"
         ]
+    );
+}
+
+#[tokio::test]
+async fn typed_records_survive_odd_ones_and_drift_is_counted() {
+    let (district, script) = serve([Json(
+        r#"{"data":[
+            {"data":{"id":"a","email":null,"name":{"first":"Secretname"},"shoe_size":7,
+                     "roles":{"student":{"gender":"Z","grade":5}}}},
+            {"data":{"id":"b","name":"odd"}},
+            {"data":{"no":"id"}}]}"#
+            .to_owned(),
+    )])
+    .await;
+    let list = district.users().role(clever_model::Role::Student);
+    let elements: Vec<_> = list.records().try_collect().await.unwrap();
+    assert_eq!(elements.len(), 3);
+    assert!(matches!(elements[2], Element::Unreadable { id: None }));
+    let drift = district.clone().drift();
+    assert_eq!(drift.records, 2);
+    assert!(drift.undeclared_fields.contains_key("users.shoe_size"));
+    assert!(
+        drift
+            .unknown_values
+            .contains_key("users.roles.student.gender = Z")
+    );
+    assert!(!format!("{elements:?} {drift:?}").contains("Secretname"));
+    let first = elements.into_iter().next().unwrap().record().unwrap();
+    assert_eq!(first.id.as_deref(), Some("a"));
+    assert_eq!(
+        *script.asked.lock().unwrap(),
+        ["/v3.1/users?limit=2000&role=student"]
     );
 }
