@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clever_client::ApiVersion;
 use clever_model::RecordKind;
@@ -15,9 +15,16 @@ use crate::settings::StoreUrl;
 
 /// A district's Clever roster in your database: synced, explained, never lost.
 #[derive(Debug, Parser)]
-#[command(name = "cleverctl", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 held for approval, 4 refused by Clever.\n\
-    Start with `cleverctl demo`: it needs no Clever account.")]
+#[command(
+    name = "cleverctl",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 held for approval, 4 refused by Clever.\n\
+    Start with `cleverctl demo`: it needs no Clever account."
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -54,7 +61,12 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
     /// The database: `sqlite:PATH`.
-    #[arg(long, env = "CLEVER_STORE", default_value = "sqlite:clever.db", value_name = "URL")]
+    #[arg(
+        long,
+        env = "CLEVER_STORE",
+        default_value = "sqlite:clever.db",
+        value_name = "URL"
+    )]
     pub(crate) store: StoreUrl,
 }
 
@@ -64,7 +76,12 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     /// Clever's API, or an emulator of it.
-    #[arg(long, env = "CLEVER_API_URL", default_value = "https://api.clever.com", value_name = "URL")]
+    #[arg(
+        long,
+        env = "CLEVER_API_URL",
+        default_value = "https://api.clever.com",
+        value_name = "URL"
+    )]
     pub(crate) api_url: Url,
     /// The API version to speak.
     #[arg(long, default_value = "v3.1", value_name = "VERSION")]
@@ -134,13 +151,4 @@ pub(crate) struct DemoArgs {
     /// The seed of the district and of its day.
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub(crate) seed: u64,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Tables and sentences.
-    Human,
-    /// One JSON document.
-    Json,
 }

@@ -1,2 +1,55 @@
-//! To be written.
-fn main() {}
+//! `cleverctl`: the command line over the Clever toolkit.
+//!
+//! This crate reads arguments, calls the libraries and prints; it decides nothing about a roster.
+
+mod args;
+mod cmd;
+mod diagnostics;
+mod output;
+mod progress;
+mod settings;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+use crate::diagnostics::Exit;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_env("CLEVER_LOG").unwrap_or_else(|_| EnvFilter::new("error")),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match run(cli).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::note(diagnostics::render(&error));
+            diagnostics::exit(&error).into()
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit> {
+    let (json, quiet) = (cli.json, cli.quiet);
+    match cli.command {
+        Command::Demo(args) => cmd::demo::run(args, json, quiet).await,
+        Command::Sync(args) => cmd::sync::run(args, json, quiet).await,
+        Command::Status(args) => cmd::status::run(&args, json),
+        Command::Changes(args) => cmd::changes::run(&args, json),
+        Command::Emulator(args) => cmd::emulator::run(args, json).await,
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "cleverctl", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+    }
+}

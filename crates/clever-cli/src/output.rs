@@ -32,8 +32,14 @@ pub(crate) fn note(text: impl AsRef<str>) {
 /// Starts a table whose columns after the first `left` are numbers.
 pub(crate) fn table(headers: &[&str], left: usize) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headers.iter().map(|header| Cell::new(header).add_attribute(Attribute::Bold)));
+    table
+        .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(
+        headers
+            .iter()
+            .map(|header| Cell::new(header).add_attribute(Attribute::Bold)),
+    );
     for column in table.column_iter_mut().skip(left) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -42,7 +48,11 @@ pub(crate) fn table(headers: &[&str], left: usize) -> Table {
 
 /// Writes a count as people read it: `12,345`; zero as `·`, so that what happened stands out.
 pub(crate) fn count(number: u64) -> String {
-    if number == 0 { "·".to_owned() } else { grouped(number) }
+    if number == 0 {
+        "·".to_owned()
+    } else {
+        grouped(number)
+    }
 }
 
 /// Writes a number with a comma between each three digits.
@@ -60,7 +70,11 @@ pub(crate) fn grouped(number: u64) -> String {
 
 /// Writes a count with its noun: `1 user`, `2,098 users`.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// Writes a size in bytes as people read it.

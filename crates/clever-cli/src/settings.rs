@@ -50,9 +50,10 @@ impl FromStr for StoreUrl {
 /// Reads the district-app token from `file` (`-` is standard input), else from the environment.
 pub(crate) fn district_token(file: Option<&Path>) -> Result<DistrictAppToken> {
     let (text, source) = match file {
-        Some(path) if path == Path::new("-") => {
-            (read_token(std::io::stdin().lock(), "standard input")?, "standard input".to_owned())
-        }
+        Some(path) if path == Path::new("-") => (
+            read_token(std::io::stdin().lock(), "standard input")?,
+            "standard input".to_owned(),
+        ),
         Some(path) => {
             let shown = path.display().to_string();
             let open = std::fs::File::open(path)
@@ -94,8 +95,14 @@ mod tests {
 
     #[test]
     fn store_addresses_read() {
-        assert_eq!("sqlite:a.db".parse::<StoreUrl>().unwrap().path(), Path::new("a.db"));
-        assert_eq!("sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(), Path::new("/tmp/a"));
+        assert_eq!(
+            "sqlite:a.db".parse::<StoreUrl>().unwrap().path(),
+            Path::new("a.db")
+        );
+        assert_eq!(
+            "sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(),
+            Path::new("/tmp/a")
+        );
         for wrong in ["", "a.db", "sqlite:", "postgres://localhost/x"] {
             assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
         }

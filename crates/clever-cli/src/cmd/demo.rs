@@ -1,0 +1,182 @@
+//! `cleverctl demo`: a made-up district, synced, a day of its life, synced again. Everything is real but
+//! the children: HTTP on loopback, the same client, the same store.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clever_auth::DistrictAppToken;
+use clever_client::{ClientOptions, District};
+use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
+use clever_model::SystemClock;
+use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
+use serde_json::json;
+
+use crate::args::DemoArgs;
+use crate::cmd::sync::print;
+use crate::diagnostics::Exit;
+use crate::output::{self, counted};
+use crate::progress::Watch;
+
+/// The store's file is there already.
+#[derive(Debug)]
+pub(crate) struct FileExists(String);
+
+impl std::fmt::Display for FileExists {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} is there already, and the demo overwrites nothing",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for FileExists {}
+
+/// Runs the demo.
+pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    let path = args.store.path();
+    if path.exists() {
+        return Err(FileExists(path.display().to_string()).into());
+    }
+    let started = Instant::now();
+    let silent = as_json || quiet;
+    let say = |text: String| if as_json { Ok(()) } else { output::line(text) };
+    say(format!(
+        "A made-up district of {}, served on loopback.",
+        counted(u64::from(args.students), "student", "students")
+    ))?;
+    let config = EmulatorConfig {
+        world: WorldSource::Generated {
+            seed: args.seed,
+            students: args.students,
+        },
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config)
+        .await
+        .context("could not start the emulator")?;
+    let options = ClientOptions {
+        api_url: emulator.base_url().clone(),
+        ..ClientOptions::default()
+    };
+    let district = District::new(options, DistrictAppToken::new(emulator.district_token())?)?;
+    let mut store = SqliteStore::open(path)?;
+
+    say(String::new())?;
+    say("First sync: everything is new.".to_owned())?;
+    let first = sync(&district, &mut store, silent).await?;
+    if !as_json {
+        print(&first)?;
+    }
+    let day = live_a_day(&emulator);
+    say(String::new())?;
+    say(format!("A school day passes: {}.", tell(&day)))?;
+    say(String::new())?;
+    say("Second sync: only what changed.".to_owned())?;
+    let second = sync(&district, &mut store, silent).await?;
+    let requests = emulator.requests();
+    emulator.stop().await;
+    if as_json {
+        output::json(
+            &json!({ "store": args.store.to_string(), "first": first, "day": day, "second": second }),
+        )?;
+        return Ok(Exit::Done);
+    }
+    print(&second)?;
+    output::line("")?;
+    output::line(format!(
+        "Done in {:.1} s, over {}. The roster is in {}. Try:",
+        started.elapsed().as_secs_f64(),
+        counted(requests, "HTTP request", "HTTP requests"),
+        path.display()
+    ))?;
+    for question in QUESTIONS {
+        output::line(format!("  sqlite3 {} \"{question}\"", path.display()))?;
+    }
+    output::line(format!(
+        "  cleverctl changes --store {} --after {}",
+        args.store,
+        changes_before(&store, &second)?
+    ))?;
+    output::line(format!("  cleverctl status --store {}", args.store))?;
+    Ok(Exit::Done)
+}
+
+/// SQL that a newcomer may like to run.
+const QUESTIONS: [&str; 3] = [
+    "SELECT s.name, count(*) FROM sections s JOIN enrollments e ON e.section_id = s.id WHERE e.role = 'student' GROUP BY s.id ORDER BY 2 DESC LIMIT 5",
+    "SELECT kind, op, fields, count(*) FROM changes WHERE run = 2 GROUP BY 1, 2, 3 ORDER BY 4 DESC",
+    "SELECT role, count(*) FROM user_roles GROUP BY role",
+];
+
+async fn sync(district: &District, store: &mut SqliteStore, silent: bool) -> Result<SyncReport> {
+    let watch = Watch::new(silent);
+    clever_sync::sync(
+        district,
+        store,
+        &SyncPolicy::default(),
+        &SyncOptions::default(),
+        &SystemClock,
+        &watch,
+    )
+    .await
+    .context("sync failed")
+}
+
+fn live_a_day(emulator: &Emulator) -> DaySummary {
+    emulator.advance_days(1)
+}
+
+/// The last sequence number before the second run.
+fn changes_before(store: &SqliteStore, second: &SyncReport) -> Result<u64> {
+    let changed: u64 = second
+        .kinds
+        .values()
+        .map(|kind| kind.created + kind.updated + kind.archived + kind.restored)
+        .sum();
+    let all = store
+        .status()?
+        .iter()
+        .map(|district| district.changes)
+        .sum::<u64>();
+    Ok(all.saturating_sub(changed))
+}
+
+fn tell(day: &DaySummary) -> String {
+    let parts = [
+        (day.enrolled, "student enrols", "students enrol"),
+        (day.withdrawn, "leaves", "leave"),
+        (
+            day.moved,
+            "moves to another school",
+            "move to another school",
+        ),
+        (
+            day.renamed,
+            "person gets another name",
+            "people get another name",
+        ),
+        (
+            day.rescheduled,
+            "student changes class",
+            "students change class",
+        ),
+        (
+            day.reassigned,
+            "class gets another teacher",
+            "classes get another teacher",
+        ),
+        (
+            day.rephoned,
+            "parent gets another telephone",
+            "parents get another telephone",
+        ),
+    ];
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| counted(u64::from(number), one, many))
+        .collect();
+    told.join(", ")
+}

@@ -1,0 +1,58 @@
+//! `cleverctl emulator`: a Clever on this machine, until interrupted.
+
+use anyhow::{Context, Result};
+use clever_emulator::{EmulatorConfig, WorldSource};
+use serde_json::json;
+
+use crate::args::EmulatorArgs;
+use crate::diagnostics::Exit;
+use crate::output;
+use crate::settings::TOKEN_VARIABLE;
+
+/// Serves until Ctrl-C.
+pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
+    let world = match args.recorded {
+        Some(folder) => WorldSource::Recorded(folder),
+        None => WorldSource::Generated {
+            seed: args.seed,
+            students: args.students,
+        },
+    };
+    let config = EmulatorConfig {
+        listen: args.listen,
+        world,
+        district_token: std::env::var(TOKEN_VARIABLE)
+            .ok()
+            .filter(|token| !token.trim().is_empty()),
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config)
+        .await
+        .context("could not start the emulator")?;
+    let base_url = emulator
+        .base_url()
+        .as_str()
+        .trim_end_matches('/')
+        .to_owned();
+    let token = emulator.district_token();
+    if as_json {
+        output::json(&json!({ "base_url": base_url, "district_token": token }))?;
+    } else {
+        output::line(format!("Clever emulator on {base_url}"))?;
+        output::line(format!("district token: {token}"))?;
+        output::line("")?;
+        output::line("Try it from another terminal:")?;
+        output::line(format!(
+            "  curl -H 'Authorization: Bearer {token}' '{base_url}/v3.1/users?limit=2'"
+        ))?;
+        output::line(format!(
+            "  {TOKEN_VARIABLE}={token} cleverctl sync --api-url {base_url}"
+        ))?;
+        output::line("Ctrl-C ends it.")?;
+    }
+    tokio::signal::ctrl_c()
+        .await
+        .context("could not wait for Ctrl-C")?;
+    emulator.stop().await;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,7 @@
+//! The commands, one a file.
+
+pub(crate) mod changes;
+pub(crate) mod demo;
+pub(crate) mod emulator;
+pub(crate) mod status;
+pub(crate) mod sync;

@@ -1,0 +1,208 @@
+//! From an error to what a person reads: what failed, why, and the next step; and to an exit code.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clever_client::{ClientError, ErrorKind, SetupError};
+use clever_emulator::StartError;
+use clever_sync::{StoreError, SyncError};
+
+use crate::cmd::demo::FileExists;
+use crate::settings::{MissingToken, TOKEN_VARIABLE};
+
+/// How a run ended, for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Part of the plan waits for approval; the rest was applied.
+    Held = 3,
+    /// Clever refused the token or the request.
+    Refused = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Writes `error` with its causes and, where one is known, the next step.
+pub(crate) fn render(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let shown = cause.to_string();
+        // A transparent wrapper says the same words again.
+        if shown != last {
+            // Writing to a String can't fail.
+            let _ = write!(text, "\n  caused by: {shown}");
+        }
+        last = shown;
+    }
+    if let Some(hint) = hint(error) {
+        let _ = write!(text, "\nhint: {hint}");
+    }
+    text
+}
+
+/// Chooses the exit code of `error`.
+pub(crate) fn exit(error: &anyhow::Error) -> Exit {
+    match client_kind(error) {
+        Some(ErrorKind::Unauthorized | ErrorKind::NotShared | ErrorKind::WrongTokenKind) => {
+            Exit::Refused
+        }
+        _ => Exit::Failed,
+    }
+}
+
+/// The client's error in the chain of `error`, if there is one.
+fn client_kind(error: &anyhow::Error) -> Option<ErrorKind> {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<ClientError>())
+        .map(ClientError::kind)
+}
+
+/// Says whether an error of this type is in the chain.
+fn has<T: std::error::Error + 'static>(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<T>().is_some())
+}
+
+/// The next step for whoever sees `error`.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    if has::<MissingToken>(error) {
+        return Some(format!(
+            "put a district-app token into {TOKEN_VARIABLE} or name a file with --token-file; \
+             `cleverctl demo` needs none"
+        ));
+    }
+    if has::<FileExists>(error) {
+        return Some("remove the file, or name another with --store sqlite:PATH".to_owned());
+    }
+    if let Some(kind) = client_kind(error) {
+        return client_hint(kind).map(ToOwned::to_owned);
+    }
+    error.chain().find_map(|cause| {
+        if let Some(store) = cause.downcast_ref::<StoreError>() {
+            store_hint(store)
+        } else if let Some(sync) = cause.downcast_ref::<SyncError>() {
+            sync_hint(sync)
+        } else if cause.is::<StartError>() {
+            Some("choose another address with --listen, or port 0 for a free one".to_owned())
+        } else if cause.is::<SetupError>() {
+            Some("the API's address looks like https://api.clever.com".to_owned())
+        } else {
+            None
+        }
+    })
+}
+
+fn client_hint(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Unauthorized => {
+            "the token is wrong, revoked or rotated: read the active one from your Clever dashboard and set CLEVER_TOKEN"
+        }
+        ErrorKind::NotShared => {
+            "the token does not open this: Secure Sync may not be enabled for the app, or the district shares nothing"
+        }
+        ErrorKind::WrongTokenKind => {
+            "this path answers with a web page: check --api-url (https://api.clever.com), and that the token is a \
+             district-app token"
+        }
+        ErrorKind::RateLimited => {
+            "other programs use the same token; run again when the limit's window is over"
+        }
+        ErrorKind::Server => "Clever is failing: see https://status.clever.com and run again later",
+        ErrorKind::Network => {
+            "check --api-url and the network, then run again; the roster is unchanged"
+        }
+        ErrorKind::Undecodable => {
+            "the answer was cut or is not Clever's: check --api-url, then run again"
+        }
+        ErrorKind::TooLarge => "ask for smaller pages with --page-size",
+        ErrorKind::Walk => "the list changed while it was read, or is not Clever's: run again",
+        _ => return None,
+    })
+}
+
+fn store_hint(error: &StoreError) -> Option<String> {
+    Some(match error {
+        StoreError::Missing { .. } => "make one with `cleverctl sync`, or name another with --store sqlite:PATH".to_owned(),
+        StoreError::Unreadable { .. } => {
+            "check the path's folder and permissions, or name another store with --store sqlite:PATH".to_owned()
+        }
+        StoreError::NotAStore { .. } => "the file was left as it is; name another with --store sqlite:PATH".to_owned(),
+        StoreError::OtherVersion { found, .. } if *found > clever_sync::SCHEMA_VERSION => {
+            "a newer cleverctl wrote it: use that one".to_owned()
+        }
+        StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
+        StoreError::Locked => "another cleverctl is writing: run again when it is done".to_owned(),
+        StoreError::Full => "free some space and run again; nothing was written".to_owned(),
+        StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),
+        _ => return None,
+    })
+}
+
+fn sync_hint(error: &SyncError) -> Option<String> {
+    Some(match error {
+        SyncError::OtherPlan { .. } => {
+            "look at what is held now with `cleverctl sync --dry-run`, and approve that plan's hash"
+                .to_owned()
+        }
+        SyncError::NotOneDistrict { .. } => {
+            "use a district-app token: it opens exactly one district".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_why_and_what_next() {
+        let missing = StoreError::Missing {
+            path: "roster.db".into(),
+        };
+        let error = anyhow::Error::from(missing).context("could not show the status");
+        insta::assert_snapshot!(render(&error), @r"
+        error: could not show the status
+          caused by: there is no store at roster.db
+        hint: make one with `cleverctl sync`, or name another with --store sqlite:PATH
+        ");
+        assert_eq!(exit(&error), Exit::Failed);
+    }
+
+    #[test]
+    fn what_clever_refuses_has_an_exit_code_of_its_own() {
+        let answer = ClientError::Answer {
+            path: "/v3.1/users".to_owned(),
+            status: 401,
+            content_type: None,
+            request_id: Some("r1".to_owned()),
+            message: Some("Unauthorized".to_owned()),
+            attempts: 1,
+            kind: ErrorKind::Unauthorized,
+        };
+        let fetch = SyncError::Fetch {
+            kind: clever_model::RecordKind::Users,
+            source: Box::new(answer),
+        };
+        let error = Err::<(), _>(fetch).context("sync failed").unwrap_err();
+        assert_eq!(exit(&error), Exit::Refused);
+        insta::assert_snapshot!(render(&error), @r"
+        error: sync failed
+          caused by: could not read users; the roster is unchanged
+          caused by: /v3.1/users: answered 401: Unauthorized (request r1)
+        hint: the token is wrong, revoked or rotated: read the active one from your Clever dashboard and set CLEVER_TOKEN
+        ");
+    }
+}

@@ -1,0 +1,141 @@
+//! What every story stands on: the binary, an emulator process, a store, the recorded district.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary under test, with nothing of the caller's settings.
+pub(crate) fn cleverctl() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cleverctl"));
+    for variable in [
+        "CLEVER_TOKEN",
+        "CLEVER_API_URL",
+        "CLEVER_STORE",
+        "CLEVER_LOG",
+    ] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// A running `cleverctl emulator`; it ends with the value.
+pub(crate) struct Emulator {
+    process: Child,
+    pub(crate) url: String,
+    pub(crate) token: String,
+}
+
+impl Emulator {
+    /// Starts an emulator on a free port with `args` and reads its start-up line.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut process = cleverctl()
+            .args(["emulator", "--json", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the emulator starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("its output is piped"))
+            .read_line(&mut line)
+            .expect("it prints a line");
+        let start: Value = serde_json::from_str(&line).expect("the line is JSON");
+        let text = |key: &str| start[key].as_str().expect(key).to_owned();
+        Self {
+            url: text("base_url"),
+            token: text("district_token"),
+            process,
+        }
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// A folder that holds one store.
+pub(crate) struct Store(TempDir);
+
+impl Store {
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().expect("a temporary folder"))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("roster.db")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    /// The one number that `sql` answers.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        let connection = Connection::open(self.path()).expect("the store opens");
+        connection.query_row(sql, [], |row| row.get(0)).expect(sql)
+    }
+
+    /// Runs `cleverctl sync` against `emulator`.
+    pub(crate) fn sync(&self, emulator: &Emulator, args: &[&str]) -> Output {
+        cleverctl()
+            .args(["sync", "--store", &self.url(), "--api-url", &emulator.url])
+            .args(args)
+            .env("CLEVER_TOKEN", &emulator.token)
+            .output()
+            .expect("the binary runs")
+    }
+
+    /// Runs `cleverctl sync --json`, checks its exit code and returns the report.
+    pub(crate) fn report(&self, emulator: &Emulator, exit: i32) -> Value {
+        let output = self.sync(emulator, &["--json"]);
+        assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+        serde_json::from_slice(&output.stdout).expect("the report is one JSON document")
+    }
+}
+
+/// What a process said on standard error.
+pub(crate) fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The recorded demo district, where this machine has it.
+pub(crate) fn recorded() -> Option<PathBuf> {
+    let shared = std::env::var_os("CLEVER_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        PathBuf::from,
+    );
+    let folder = shared.join("recorded/demo-district");
+    if folder.join("users.json").is_file() {
+        return Some(folder);
+    }
+    eprintln!(
+        "skipped: no recorded district in {} (set CLEVER_SHARED)",
+        shared.display()
+    );
+    None
+}
+
+/// A copy of the recorded district whose list of `kind` went through `edit`.
+pub(crate) fn edited(folder: &Path, kind: &str, edit: impl FnOnce(&mut Vec<Value>)) -> TempDir {
+    let copy = TempDir::new().expect("a temporary folder");
+    for name in ["districts", "users", "sections", "tokens"] {
+        let file = format!("{name}.json");
+        fs::copy(folder.join(&file), copy.path().join(&file)).expect("the recording copies");
+    }
+    let path = copy.path().join(format!("{kind}.json"));
+    // The recording is read-only; its copy is not.
+    let text = fs::read_to_string(&path).expect("the list reads");
+    fs::remove_file(&path).expect("the copy is ours");
+    let mut page: Value = serde_json::from_str(&text).expect("the list is JSON");
+    edit(page["data"].as_array_mut().expect("the list has data"));
+    fs::write(&path, page.to_string()).expect("the copy writes");
+    copy
+}

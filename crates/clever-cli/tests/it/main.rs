@@ -1,0 +1,11 @@
+//! The binary as its user runs it: real process, real HTTP on loopback, real SQLite file.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
+mod demo;
+mod ground;
+mod mistakes;
+mod recorded;

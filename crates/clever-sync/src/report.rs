@@ -1,0 +1,153 @@
+//! What a sync did, in values that a person or a script can read. Counts and ids; nothing of a person.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use clever_model::{RecordKind, Timestamp};
+use clever_raw::drift::Drift;
+use serde::Serialize;
+
+use crate::certificate::Certificate;
+use crate::guard::Cause;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Everything was applied.
+    Done,
+    /// Part of the plan waits for approval; the rest was applied.
+    Held,
+    /// Nothing was applied, as asked.
+    Planned,
+}
+
+/// What a run did to one kind, in records.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KindReport {
+    /// Records that came.
+    pub seen: u64,
+    /// Records that were as known, byte for byte or in meaning.
+    pub unchanged: u64,
+    /// Records that were new.
+    pub created: u64,
+    /// Records that said something else.
+    pub updated: u64,
+    /// Records that were gone.
+    pub archived: u64,
+    /// Records that were gone and came back.
+    pub restored: u64,
+    /// Records whose change waits for approval; counted nowhere else.
+    pub held: u64,
+    /// Records that were missing from a walk which proves nothing, and so were kept.
+    pub kept: u64,
+    /// Active records in the store afterwards.
+    pub total: u64,
+    /// Changed fields of updated records, with how many records changed in each.
+    pub fields: BTreeMap<String, u64>,
+    /// Whether the walk was provably complete.
+    pub certificate: Certificate,
+}
+
+/// Which part of a kind's changes is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The archiving.
+    Archive,
+    /// The updates.
+    Update,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Archive => "archiving",
+            Self::Update => "updating",
+        })
+    }
+}
+
+/// A part of the plan that waits for approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// What is held.
+    pub part: Part,
+    /// How many records (or places in sections) it concerns.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// The share that is let through, in percent.
+    pub limit_percent: u64,
+    /// What probably caused it.
+    pub cause: Cause,
+}
+
+/// Something odd in the roster that stops nothing: a reference that leads nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The kind of the records that refer.
+    pub kind: RecordKind,
+    /// The field that refers.
+    pub field: String,
+    /// The kind of what they refer to.
+    pub target: RecordKind,
+    /// How many references lead nowhere.
+    pub count: u64,
+    /// Up to three ids that do not exist in the roster.
+    pub samples: Vec<String>,
+}
+
+/// Places in sections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Enrollments {
+    /// Students' places in active sections.
+    pub students: u64,
+    /// Teachers' places in active sections.
+    pub teachers: u64,
+}
+
+/// What one sync did.
+#[derive(Debug, Clone, Serialize)]
+#[must_use = "a report may hold something for approval"]
+pub struct SyncReport {
+    /// The run's number, from 1; none for a plan that was not applied.
+    pub run: Option<u64>,
+    /// The district's id.
+    pub district_id: String,
+    /// The district's name.
+    pub district_name: String,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it did, by kind, in reading order.
+    pub kinds: BTreeMap<RecordKind, KindReport>,
+    /// Places in active sections afterwards.
+    pub enrollments: Enrollments,
+    /// Active users afterwards, by role; a person with two roles counts in both.
+    pub roles: BTreeMap<String, u64>,
+    /// What waits for approval.
+    pub holds: Vec<Hold>,
+    /// The hash of the held part, or of the whole plan where nothing is held. The same difference from
+    /// the same records has the same hash.
+    pub plan_hash: String,
+    /// References that lead nowhere.
+    pub findings: Vec<Finding>,
+    /// What came and the models do not know.
+    pub drift: Drift,
+}
+
+impl SyncReport {
+    /// Says whether the roster was as known.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.kinds.values().all(|kind| {
+            kind.created + kind.updated + kind.archived + kind.restored + kind.held == 0
+        })
+    }
+}
