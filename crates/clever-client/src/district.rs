@@ -66,7 +66,7 @@ impl District {
     ///
     /// # Errors
     ///
-    /// [`ClientError`].
+    /// [`ClientError`]; [`WalkError::NoEventId`] when the newest event has no usable id.
     pub async fn newest_event(&self) -> Result<Option<EventId>, ClientError> {
         let page = self
             .events()
@@ -74,9 +74,15 @@ impl District {
             .ending_before("last")
             .first_page()
             .await?;
-        Ok(page
-            .records()
-            .last()
-            .and_then(|event| EventId::new(event.id).ok()))
+        let newest = page.records().last().map(|event| EventId::new(event.id));
+        match newest {
+            Some(Ok(id)) => Ok(Some(id)),
+            None if page.refused().is_empty() => Ok(None),
+            // Taken for an empty feed, it would set a cursor that skips events.
+            _ => Err(ClientError::Walk {
+                path: self.0.address("events", &[]).path().to_owned(),
+                source: WalkError::NoEventId,
+            }),
+        }
     }
 }

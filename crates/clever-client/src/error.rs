@@ -146,6 +146,9 @@ pub enum WalkError {
         /// How many the list had.
         found: usize,
     },
+    /// There is a newest event, but its id can't serve as a cursor.
+    #[error("the newest event has no usable id")]
+    NoEventId,
 }
 
 impl ClientError {

@@ -391,6 +391,14 @@ async fn the_newest_event_is_the_last_of_the_feed() {
         script.asked.lock().unwrap()[0],
         "/v3.1/events?limit=1&ending_before=last"
     );
+    for odd in [
+        r#"{"data":[{"data":{"id":"../x"}}]}"#,
+        r#"{"data":[{"data":{}}]}"#,
+    ] {
+        let (district, _) = serve([Json(odd.to_owned())]).await;
+        let error = district.newest_event().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Walk, "not taken for an empty feed");
+    }
 }
 
 #[test]
