@@ -23,6 +23,7 @@
 mod faults;
 mod life;
 mod limiter;
+mod related;
 mod reply;
 mod routes;
 mod server;

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use clever_model::{RecordKind, Role};
 use serde_json::json;
 
+use crate::related::{USER_SCHOOLS, names, primary, related, relation};
 use crate::reply::Reply;
 use crate::world::{List, Record, World};
 
@@ -24,7 +25,6 @@ struct Query {
     ending_before: Option<String>,
     count: bool,
     role: Option<Role>,
-    primary: bool,
 }
 
 /// What is wrong with a query.
@@ -52,7 +52,6 @@ impl Query {
                         .map_err(|_| BadQuery::Bad("role is not one of the allowed values"))?;
                     query.role = Some(role);
                 }
-                "primary" => query.primary = value == "true",
                 _ => {}
             }
         }
@@ -72,7 +71,9 @@ pub(crate) fn is_api(path: &str) -> bool {
     split_version(path).is_some_and(|(_, parts)| match parts.as_slice() {
         ["events"] | ["events", _] => true,
         [kind] | [kind, _] => kind.parse::<RecordKind>().is_ok(),
-        [kind, _, sub] => kind.parse().is_ok_and(|kind| relation(kind, sub).is_some()),
+        [kind, _, sub] => kind
+            .parse()
+            .is_ok_and(|kind| relation(kind, sub, false).is_some()),
         _ => false,
     })
 }
@@ -111,7 +112,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
         [kind, id, sub] => match kind
             .parse()
             .ok()
-            .and_then(|kind| Some((kind, relation(kind, sub)?)))
+            .and_then(|kind| Some((kind, relation(kind, sub, primary(query))?)))
         {
             Some((kind, relation)) => related(world, &list(relation.target), kind, id, relation),
             None => Reply::no_such_path(path),
@@ -121,7 +122,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
 }
 
 /// One record: `{"data":{…},"links":[…]}`.
-fn single(world: &World, version: &str, kind: RecordKind, id: &str) -> Reply {
+pub(crate) fn single(world: &World, version: &str, kind: RecordKind, id: &str) -> Reply {
     found(version, kind.as_str(), id, world.list(kind).get(id))
 }
 
@@ -172,114 +173,9 @@ impl WantedEvents {
     }
 }
 
-/// How a record leads to others.
-#[derive(Clone, Copy)]
-struct Relation {
-    target: RecordKind,
-    /// One record is answered, not a list.
-    single: bool,
-    how: How,
-}
-
-#[derive(Clone, Copy)]
-enum How {
-    /// The record names the others, at these places.
-    Names(&'static [&'static str]),
-    /// The others name the record, at these places.
-    NamedBy(&'static [&'static str]),
-    /// There is only one district.
-    District,
-}
-
-/// Places where a user names schools.
-const USER_SCHOOLS: &[&str] = &[
-    "/roles/student/schools",
-    "/roles/teacher/schools",
-    "/roles/staff/schools",
-];
-
-/// The sub-paths of the API that follow from what records name.
-fn relation(kind: RecordKind, sub: &str) -> Option<Relation> {
-    use RecordKind::{Courses, Districts, Schools, Sections, Terms, Users};
-    let list = |target, how| {
-        Some(Relation {
-            target,
-            single: false,
-            how,
-        })
-    };
-    let one = |target, how| {
-        Some(Relation {
-            target,
-            single: true,
-            how,
-        })
-    };
-    match (kind, sub) {
-        (Schools | Sections | Users | Courses | Terms, "district") => one(Districts, How::District),
-        (Schools, "users") => list(Users, How::NamedBy(USER_SCHOOLS)),
-        (Schools, "sections") => list(Sections, How::NamedBy(&["/school"])),
-        (Courses, "sections") => list(Sections, How::NamedBy(&["/course"])),
-        (Terms, "sections") => list(Sections, How::NamedBy(&["/term_id"])),
-        (Users, "sections") => list(Sections, How::NamedBy(&["/students", "/teachers"])),
-        (Users, "schools") => list(Schools, How::Names(USER_SCHOOLS)),
-        (Users, "mycontacts") => list(
-            Users,
-            How::NamedBy(&["/roles/contact/student_relationships"]),
-        ),
-        (Sections, "users") => list(Users, How::Names(&["/students", "/teachers"])),
-        (Sections, "school") => one(Schools, How::Names(&["/school"])),
-        (Sections, "course") => one(Courses, How::Names(&["/course"])),
-        (Sections, "term") => one(Terms, How::Names(&["/term_id"])),
-        _ => None,
-    }
-}
-
-/// Says whether `record` names `id` at one of `places`: as text, in a list, or in a list of objects.
-fn names(record: &serde_json::Value, places: &[&str], id: &str) -> bool {
-    places
-        .iter()
-        .filter_map(|place| record.pointer(place))
-        .any(|named| match named {
-            serde_json::Value::Array(all) => {
-                all.iter().any(|one| one == id || one["student"] == id)
-            }
-            one => one == id,
-        })
-}
-
-fn related(
-    world: &World,
-    listing: &Listing<'_>,
-    kind: RecordKind,
-    id: &str,
-    relation: Relation,
-) -> Reply {
-    let Some(record) = world.value(kind, id) else {
-        return Reply::message(404, "Resource not found");
-    };
-    let matches = |other_id: &str, other: &Record| match relation.how {
-        How::District => true,
-        How::Names(places) => names(&record, places, other_id),
-        How::NamedBy(places) => {
-            other.json().contains(id)
-                && serde_json::from_str(other.json()).is_ok_and(|other| names(&other, places, id))
-        }
-    };
-    let others = world.list(relation.target);
-    if relation.single {
-        return match others.iter().find(|(id, other)| matches(id, other)) {
-            // A sub-path to one record answers with that record's own address.
-            Some((id, _)) => single(world, listing.version, relation.target, id),
-            None => Reply::message(404, "Resource not found"),
-        };
-    }
-    listing.answer(others, matches)
-}
-
 /// A list as it is asked for.
-struct Listing<'a> {
-    version: &'a str,
+pub(crate) struct Listing<'a> {
+    pub(crate) version: &'a str,
     /// The records' word in paths: a kind, or `events`.
     noun: &'a str,
     path: &'a str,
@@ -288,13 +184,13 @@ struct Listing<'a> {
 
 impl Listing<'_> {
     /// Answers with the page of `list` that the query asks for, of records that `matches` lets through.
-    fn answer(&self, list: &List, matches: impl Fn(&str, &Record) -> bool) -> Reply {
+    pub(crate) fn answer(&self, list: &List, matches: impl Fn(&str, &Record) -> bool) -> Reply {
         let query = match Query::read(self.query) {
             Ok(query) => query,
             Err(BadQuery::TooLarge) => return Reply::message(413, "limit must not exceed 10000"),
             Err(BadQuery::Bad(why)) => return Reply::message(400, why),
         };
-        if self.noun == "resources" && list.is_empty() {
+        if self.noun == "resources" && !list.iter().any(|(id, record)| matches(id, record)) {
             // Seen on the wire for a district without resources.
             return Reply::json(r#"{"resources":[]}"#.to_owned());
         }
@@ -497,6 +393,85 @@ mod tests {
         let (_, school) = get(&world, &format!("/v3.1/sections/{id}/school"));
         assert_eq!(school["data"]["id"], section["school"]);
         assert_eq!(get(&world, "/v3.1/resources").1, json!({ "resources": [] }));
+    }
+
+    #[test]
+    fn people_and_places_are_reached_through_sections() {
+        let world = world();
+        let (_, sections) = get(&world, "/v3.1/sections?limit=1000");
+        let section = &sections["data"][0]["data"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let teacher = text(&section["teacher"]);
+        let student = text(&section["students"][0]);
+        let reaches = |path: String, id: &str| {
+            let (status, page) = get(&world, &path);
+            assert_eq!(status, 200, "{path}");
+            assert!(ids(&page).iter().any(|one| one == id), "{path}");
+            page
+        };
+        reaches(
+            format!("/v3.1/users/{teacher}/mystudents?limit=1000"),
+            &student,
+        );
+        reaches(format!("/v3.1/users/{student}/myteachers"), &teacher);
+        let (school, course, term) = (
+            text(&section["school"]),
+            text(&section["course"]),
+            text(&section["term_id"]),
+        );
+        reaches(format!("/v3.1/schools/{school}/courses"), &course);
+        let terms = reaches(format!("/v3.1/schools/{school}/terms"), &term);
+        let date = text(&terms["data"][0]["data"]["start_date"]);
+        assert!(date.ends_with("T00:00:00.000Z"));
+        reaches(format!("/v3.1/courses/{course}/schools"), &school);
+        reaches(format!("/v3.1/terms/{term}/schools"), &school);
+        for (path, field) in [("users", "/roles/student/school")] {
+            let at = format!("/v3.1/schools/{school}/{path}?primary=true&role=student&limit=1000");
+            for element in reaches(at, &student)["data"].as_array().unwrap() {
+                assert_eq!(element["data"].pointer(field).unwrap(), &json!(school));
+            }
+        }
+        let resources = get(
+            &world,
+            &format!("/v3.1/sections/{}/resources", text(&section["id"])),
+        );
+        assert_eq!(resources, (200, json!({ "resources": [] })));
+    }
+
+    #[test]
+    fn a_role_filters_users_only_and_events_by_what_they_are_of() {
+        let mut world = world();
+        let (_, all) = get(&world, "/v3.1/sections?role=student&limit=1000");
+        assert_eq!(ids(&all).len(), world.list(RecordKind::Sections).len());
+        world.set_events(true);
+        assert_eq!(get(&world, "/v3.1/events").1["data"], json!([]));
+        crate::life::pass(&mut world, 2);
+        let (_, page) = get(&world, "/v3.1/events");
+        assert_eq!(link(&page, "self").unwrap(), "/v3.1/events?");
+        assert_eq!(page["data"][0]["data"]["type"], "districts.updated");
+        let (_, page) = get(
+            &world,
+            "/v3.1/events?record_type=users&record_type=districts",
+        );
+        for event in page["data"].as_array().unwrap() {
+            let kind = event["data"]["type"].as_str().unwrap();
+            assert!(kind.starts_with("users.") || kind.starts_with("districts."));
+        }
+        let (_, newest) = get(&world, "/v3.1/events?ending_before=last&limit=1");
+        let id = &ids(&newest)[0];
+        assert_eq!(get(&world, &format!("/v3.1/events/{id}")).0, 200);
+        let (_, after) = get(&world, &format!("/v3.1/events?starting_after={id}"));
+        assert!(ids(&after).is_empty() && link(&after, "next").is_none());
+        let school = world.list(RecordKind::Schools).keys().next().unwrap();
+        let (_, page) = get(&world, &format!("/v3.1/events?school={school}&limit=1000"));
+        assert!(
+            page["data"]
+                .to_string()
+                .matches("districts.updated")
+                .count()
+                == 0
+        );
+        assert!(!ids(&page).is_empty());
     }
 
     proptest! {

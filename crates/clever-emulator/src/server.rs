@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -26,6 +27,9 @@ use crate::world::{World, generate, recorded};
 
 /// Requests a minute that Clever grants each token.
 const RATE_LIMIT: u64 = 1200;
+
+/// Longest wait for open requests at the end.
+const STOP: Duration = Duration::from_secs(2);
 
 /// Tokens that Clever publishes for its demo districts; an emulated district opens to them too.
 const DEMO_TOKENS: [&str; 2] = ["TEST_TOKEN", "DEMO_TOKEN"];
@@ -223,11 +227,13 @@ impl Emulator {
         result
     }
 
-    /// Ends the emulator after the open requests.
-    pub async fn stop(self) {
+    /// Ends the emulator after the open requests; those that hang on command are not waited for.
+    pub async fn stop(mut self) {
         drop(self.stop);
         // Whether it ended well no longer matters to anyone.
-        drop(self.task.await);
+        if tokio::time::timeout(STOP, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Record {
 
 impl Record {
     /// Takes `json`, one object, as a record.
-    fn new(json: impl Into<Box<str>>) -> Self {
+    pub(crate) fn new(json: impl Into<Box<str>>) -> Self {
         #[derive(Deserialize)]
         struct Roles {
             #[serde(default)]
