@@ -1,1 +1,6 @@
-//! Whole-system stories, in reading order.
+//! Whole-system stories, in reading order: emulator, client and store together, over HTTP on loopback.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod ground;
+mod life;
+mod trouble;
