@@ -21,6 +21,7 @@
 //! ```
 
 mod faults;
+mod identity;
 mod life;
 mod limiter;
 mod related;

@@ -22,6 +22,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) body: String,
+    /// Where a redirection leads.
+    pub(crate) location: Option<String>,
 }
 
 impl Reply {
@@ -30,6 +32,7 @@ impl Reply {
             status: 200,
             content_type: JSON,
             body,
+            location: None,
         }
     }
 
@@ -39,16 +42,14 @@ impl Reply {
             status,
             content_type: JSON,
             body: json!({ "message": message }).to_string(),
+            location: None,
         }
     }
 
     /// What stands in for a path that the token has not: a page for people.
     pub(crate) fn no_such_path(path: &str) -> Self {
         // The path is shown as text, never as markup.
-        let path = path
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;");
+        let path = escaped(path);
         let body = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Error</title>\n\
              </head>\n<body>\n<pre>Cannot GET {path}</pre>\n</body>\n</html>\n"
@@ -57,6 +58,28 @@ impl Reply {
             status: 404,
             content_type: HTML,
             body,
+            location: None,
+        }
+    }
+
+    /// A page for people. `title` and `body` are markup.
+    pub(crate) fn page(status: u16, title: &str, body: &str) -> Self {
+        let body = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+             </head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+        );
+        Self {
+            status,
+            content_type: HTML,
+            body,
+            location: None,
+        }
+    }
+
+    pub(crate) fn redirect(location: String) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::page(302, "Found", "")
         }
     }
 
@@ -65,6 +88,7 @@ impl Reply {
             status: 429,
             content_type: "text/plain; charset=utf-8",
             body: "Too Many Requests".to_owned(),
+            location: None,
         }
     }
 
@@ -111,6 +135,14 @@ impl Reply {
             _ => self,
         }
     }
+}
+
+/// `text` so that a browser shows it and does nothing else with it.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// The answer to a token that opens nothing.
@@ -225,6 +257,9 @@ pub(crate) async fn send(
         HeaderValue::from_static(reply.content_type),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::LOCATION, location);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-request-id", id);
     }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::faults::Faults;
+use crate::identity::{self, App};
 use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
 use crate::reply::{self, Reply};
@@ -27,6 +28,9 @@ use crate::world::{World, generate, recorded};
 
 /// Requests a minute that Clever grants each token.
 const RATE_LIMIT: u64 = 1200;
+
+/// Largest body of a code exchange, in bytes.
+const MAX_FORM: usize = 64 * 1024;
 
 /// Longest wait for open requests at the end.
 const STOP: Duration = Duration::from_secs(2);
@@ -61,6 +65,8 @@ pub struct EmulatorConfig {
     pub start: Timestamp,
     /// Whether the events feed is switched on; as at Clever, it is off until asked for.
     pub events: bool,
+    /// Addresses to which sign-ins return, the primary one first; none allows all on loopback.
+    pub redirect_uris: Vec<String>,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// The clock of the rate limit's windows.
@@ -79,6 +85,7 @@ impl Default for EmulatorConfig {
             district_token: None,
             start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
             events: false,
+            redirect_uris: Vec::new(),
             rate_limit: RATE_LIMIT,
             clock: Arc::new(SystemClock),
         }
@@ -111,6 +118,7 @@ pub enum StartError {
 struct Shared {
     world: RwLock<World>,
     faults: Faults,
+    app: App,
     limiter: Limiter,
     token: String,
     clock: Arc<dyn Clock>,
@@ -159,7 +167,9 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     let address = listener.local_addr().map_err(failed)?;
     let base_url = Url::parse(&format!("http://{address}"))
         .map_err(|error| failed(io::Error::other(error)))?;
+    let app = App::new(world.seed, config.redirect_uris);
     let shared = Arc::new(Shared {
+        app,
         world: RwLock::new(world),
         faults: Faults::default(),
         limiter: Limiter::new(config.rate_limit),
@@ -196,6 +206,24 @@ impl Emulator {
     #[must_use]
     pub fn district_token(&self) -> &str {
         &self.shared.token
+    }
+
+    /// The id of the app that users sign in to.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.shared.app.client_id
+    }
+
+    /// The app's secret.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.shared.app.client_secret
+    }
+
+    /// A token of the user with this id, as a sign-in would give.
+    #[must_use]
+    pub fn user_token(&self, user: &str) -> String {
+        self.shared.app.user_token(user)
     }
 
     /// Trouble to come.
@@ -241,9 +269,20 @@ impl Emulator {
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let id = format!("emulator-{number}");
+    if request.uri().path().starts_with("/oauth/") {
+        let target = request.uri().to_string();
+        let reply = sign_in(&shared, request).await;
+        let fault = shared.faults.befall(&target);
+        let reply = match fault {
+            Some(fault) => reply.spoiled(fault),
+            None => reply,
+        };
+        return reply::send(reply, None, &id, fault).await;
+    }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
-    if request.method() != Method::GET || !routes::is_api(path) {
+    let of_user = path == "/userinfo" || path.ends_with("/me");
+    if request.method() != Method::GET || !(of_user || routes::is_api(path)) {
         return reply::send(Reply::no_such_path(path), None, &id, None).await;
     }
     let token = request
@@ -253,7 +292,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
-    let Some(token) = token.filter(|token| *token == shared.token || DEMO_TOKENS.contains(token))
+    let user = token.and_then(|token| shared.app.user_of(token));
+    let Some(token) = token
+        .filter(|token| user.is_some() || *token == shared.token || DEMO_TOKENS.contains(token))
     else {
         return reply::send(reply::unauthorized(), None, &id, None).await;
     };
@@ -263,7 +304,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     }
     let reply = {
         let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-        routes::answer(&world, path, query)
+        match &user {
+            Some(user) => identity::answer_user(&world, user, path),
+            None => routes::answer(&world, path, query),
+        }
     };
     let target = format!("{path}?{query}");
     let fault = shared.faults.befall(&target);
@@ -272,4 +316,48 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         None => reply,
     };
     reply::send(reply, Some(standing), &id, fault).await
+}
+
+/// Answers one request under `/oauth`.
+async fn sign_in(shared: &Shared, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    let header = |name| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
+    let authorization = header(header::AUTHORIZATION);
+    let query = parts.uri.query().unwrap_or_default();
+    let world = || shared.world.read().unwrap_or_else(PoisonError::into_inner);
+    match (&parts.method, parts.uri.path()) {
+        (&Method::GET, "/oauth/authorize" | "/oauth/instant-login") => {
+            let target = parts.uri.to_string();
+            shared.app.authorize(&world(), &target, shared.clock.now())
+        }
+        (&Method::GET, "/oauth/tokeninfo") => {
+            let token = authorization.and_then(|value| value.split_once(' '));
+            let known = token.is_some_and(|(_, token)| {
+                token == shared.token || shared.app.user_of(token).is_some()
+            });
+            if known {
+                shared.app.token_info()
+            } else {
+                reply::unauthorized()
+            }
+        }
+        (&Method::GET | &Method::POST, "/oauth/tokens") if !shared.app.is_client(authorization) => {
+            identity::refused(401, "invalid_client", "client authentication failed")
+        }
+        (&Method::GET, "/oauth/tokens") => shared.app.tokens(&world(), query, &shared.token),
+        (&Method::POST, "/oauth/tokens") => {
+            let content_type = header(header::CONTENT_TYPE).unwrap_or_default();
+            let body = axum::body::to_bytes(body, MAX_FORM)
+                .await
+                .unwrap_or_default();
+            let body = String::from_utf8_lossy(&body);
+            shared.app.exchange(content_type, &body, shared.clock.now())
+        }
+        (_, path) => Reply::no_such_path(path),
+    }
 }

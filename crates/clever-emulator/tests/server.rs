@@ -194,3 +194,83 @@ async fn what_cannot_start_says_why() {
     .await;
     assert!(matches!(nowhere, Err(StartError::Recording(_))));
 }
+
+#[tokio::test]
+async fn a_user_signs_in_and_days_are_told_as_events() {
+    let config = EmulatorConfig {
+        events: true,
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let user = emulator.with_world(|world| {
+        let mut users = world.list(RecordKind::Users).keys();
+        users.next().unwrap().to_string()
+    });
+    let back = "http://127.0.0.1:9/callback";
+    let id = emulator.client_id();
+    let at = |path: &str| emulator.base_url().join(path).unwrap();
+    let target = format!(
+        "/oauth/authorize?response_type=code&client_id={id}&redirect_uri={back}&state=s&user={user}"
+    );
+    let answer = client.get(at(&target)).send().await.unwrap();
+    assert_eq!(answer.status(), 302);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let code = location.split("code=").nth(1).unwrap();
+    let code = code.split('&').next().unwrap();
+    let exchange = |secret: &str| {
+        client
+            .post(at("/oauth/tokens"))
+            .basic_auth(id, Some(secret))
+            .json(&serde_json::json!({
+                "code": code, "grant_type": "authorization_code", "redirect_uri": back,
+            }))
+            .send()
+    };
+    assert_eq!(exchange("wrong").await.unwrap().status(), 401);
+    let answer: Value = exchange(emulator.client_secret())
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let token = answer["access_token"].as_str().unwrap();
+    let me = client.get(at("/v3.1/me")).bearer_auth(token).send();
+    let me: Value = me.await.unwrap().json().await.unwrap();
+    assert_eq!(me["data"]["id"], *user);
+    let again = exchange(emulator.client_secret()).await.unwrap();
+    assert_eq!(again.status(), 400);
+    let tokens = client
+        .get(at("/oauth/tokens?owner_type=district"))
+        .basic_auth(id, Some(emulator.client_secret()));
+    let tokens: Value = tokens.send().await.unwrap().json().await.unwrap();
+    assert_eq!(tokens["data"][0]["access_token"], emulator.district_token());
+    assert_eq!(
+        json(&emulator, "/v3.1/events").await["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    let day = emulator.advance_days(1);
+    let page = json(&emulator, "/v3.1/events?limit=10000").await;
+    let told: usize = day
+        .touched
+        .values()
+        .map(|kind| kind.created.len() + kind.updated.len() + kind.deleted.len())
+        .sum();
+    assert_eq!(page["data"].as_array().unwrap().len(), told);
+    emulator.stop().await;
+}
+
+#[tokio::test]
+async fn what_hangs_does_not_hold_up_the_end() {
+    let emulator = emulator(1200).await;
+    emulator.faults().add(Fault::Hang.everywhere());
+    assert!(ask(&emulator, "/v3.1/terms").await.is_err());
+    let end = tokio::time::timeout(Duration::from_secs(10), emulator.stop());
+    assert!(end.await.is_ok());
+}
