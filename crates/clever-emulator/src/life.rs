@@ -259,7 +259,7 @@ impl<'a> Day<'a> {
         let student = people::student(&mut self.rng, &id, &district, number, &family, &place, now);
         self.world.put(RecordKind::Users, &id, student.to_string());
         self.join(&section, &id);
-        self.students.push(id);
+        // Who comes today does not leave or move today, so that the day's numbers are exact.
         true
     }
 

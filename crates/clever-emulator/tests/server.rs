@@ -274,3 +274,54 @@ async fn what_hangs_does_not_hold_up_the_end() {
     let end = tokio::time::timeout(Duration::from_secs(10), emulator.stop());
     assert!(end.await.is_ok());
 }
+
+/// The recorded district beside the workspace, if this machine has it.
+fn recording() -> Option<std::path::PathBuf> {
+    let shared = std::env::var_os("CLEVER_SHARED").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
+        Into::into,
+    );
+    let folder = shared.join("recorded/demo-district");
+    folder.is_dir().then_some(folder)
+}
+
+#[tokio::test]
+async fn a_recording_is_read_back_byte_for_byte() {
+    #[derive(serde::Deserialize)]
+    struct Page {
+        data: Vec<Element>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Element {
+        data: Box<serde_json::value::RawValue>,
+    }
+    let records = |text: &str| {
+        let page: Page = serde_json::from_str(text).unwrap();
+        let mut records: Vec<String> = page
+            .data
+            .iter()
+            .map(|one| one.data.get().to_owned())
+            .collect();
+        records.sort();
+        records
+    };
+    let Some(folder) = recording() else {
+        println!("skipped: no recorded district at $CLEVER_SHARED/recorded/demo-district");
+        return;
+    };
+    let config = EmulatorConfig {
+        world: WorldSource::Recorded(folder.clone()),
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    for (kind, count) in [("users", 2098), ("sections", 378), ("districts", 1)] {
+        let file = std::fs::read_to_string(folder.join(format!("{kind}.json"))).unwrap();
+        let path = format!("/v3.0/{kind}?limit=10000");
+        let answer = ask(&emulator, &path).await.unwrap();
+        let served = answer.text().await.unwrap();
+        assert_eq!(records(&served).len(), count, "{kind}");
+        assert!(records(&served) == records(&file), "{kind} differ");
+    }
+    let schools = json(&emulator, "/v3.1/schools").await;
+    assert_eq!(schools["data"].as_array().unwrap().len(), 0);
+}
