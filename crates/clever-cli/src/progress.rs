@@ -69,7 +69,9 @@ impl Watch {
         if let Some(bar) = current.bar.take() {
             bar.finish_and_clear();
         }
-        if let (Some(kind), Mode::Lines) = (current.kind.take(), self.mode) {
+        // A list of which nothing was read failed; its error says so.
+        let read = current.kind.take().filter(|_| current.bytes > 0);
+        if let (Some(kind), Mode::Lines) = (read, self.mode) {
             output::note(read_line(kind, current.records, current.bytes));
         }
         current.kind = None;

@@ -114,6 +114,8 @@ impl<'a> KindDiff<'a> {
             self.report.seen += 1;
             let known = if ascends {
                 self.pass_to(record.id)?
+            } else if self.came_before(record.id)? {
+                continue;
             } else {
                 self.look_up(record.id)?
             };
@@ -195,9 +197,6 @@ impl<'a> KindDiff<'a> {
     fn compare(&mut self, id: &str, json: &str, known: Option<State>) -> Result<(), StoreError> {
         let hash = xxh3_128(json.as_bytes()).to_be_bytes();
         let Some(known) = known else {
-            if self.already_staged(id)? {
-                return Ok(());
-            }
             self.observe(json);
             self.report.created += 1;
             return self.put(id, Op::Create, None, &hash, None, Some(json));
@@ -268,12 +267,12 @@ impl<'a> KindDiff<'a> {
         )
     }
 
-    /// Says whether a new record came before on this walk, out of order or twice.
-    fn already_staged(&self, id: &str) -> Result<bool, StoreError> {
+    /// Says whether a record that came out of order was staged before on this walk: it came twice.
+    fn came_before(&self, id: &str) -> Result<bool, StoreError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT 1 FROM temp.staged WHERE kind = ?1 AND id = ?2")?;
-        Ok(statement.exists(params![self.kind as u8, id])?)
+            .prepare_cached("SELECT 1 FROM temp.staged WHERE kind = ?1 AND id = ?2 AND op <> ?3")?;
+        Ok(statement.exists(params![self.kind as u8, id, Op::Archive as u8])?)
     }
 
     fn put(
