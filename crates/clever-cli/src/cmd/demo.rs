@@ -94,12 +94,16 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
     for question in QUESTIONS {
         output::line(format!("  sqlite3 {} \"{question}\"", path.display()))?;
     }
+    // As it was started, so that the line works where `cleverctl` is not installed.
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "cleverctl".to_owned());
+    let seen = changes_before(&store, &second)?;
     output::line(format!(
-        "  cleverctl changes --store {} --after {}",
-        args.store,
-        changes_before(&store, &second)?
+        "  {program} changes --store {} --after {seen}",
+        args.store
     ))?;
-    output::line(format!("  cleverctl status --store {}", args.store))?;
+    output::line(format!("  {program} status --store {}", args.store))?;
     Ok(Exit::Done)
 }
 

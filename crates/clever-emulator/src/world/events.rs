@@ -1,6 +1,6 @@
 //! The events feed: what changed in a world, as Clever's `/events` tells it.
 //!
-//! The world's journal remembers how each touched record was; [`World::publish`] turns it into events.
+//! The world's journal remembers how each touched record was; `World::publish` turns it into events.
 //! As at Clever, the feed is switched off until an app switches it on, knows nothing of the time before,
 //! and forgets what is older than 30 days: a cursor that old silently gets the oldest events still kept.
 
