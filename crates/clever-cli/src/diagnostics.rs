@@ -48,6 +48,13 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
     text
 }
 
+/// Says whether the reader of our output went away, as `head` does.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Chooses the exit code of `error`.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     match client_kind(error) {

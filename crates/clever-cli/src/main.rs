@@ -31,6 +31,8 @@ async fn main() -> ExitCode {
         .init();
     match run(cli).await {
         Ok(exit) => exit.into(),
+        // Whoever read our output has read enough.
+        Err(error) if diagnostics::is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
             output::note(diagnostics::render(&error));
             diagnostics::exit(&error).into()
@@ -47,8 +49,9 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Changes(args) => cmd::changes::run(&args, json),
         Command::Emulator(args) => cmd::emulator::run(args, json).await,
         Command::Completions { shell } => {
-            let mut command = Cli::command();
-            clap_complete::generate(shell, &mut command, "cleverctl", &mut std::io::stdout());
+            let (mut command, mut script) = (Cli::command(), Vec::new());
+            clap_complete::generate(shell, &mut command, "cleverctl", &mut script);
+            output::raw(&script)?;
             Ok(Exit::Done)
         }
     }

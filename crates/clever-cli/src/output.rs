@@ -8,6 +8,9 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 
+/// Narrowest terminal that tables are fitted to, in columns.
+const MIN_WIDTH: u16 = 60;
+
 /// Prints one line of results.
 pub(crate) fn line(text: impl AsRef<str>) -> Result<()> {
     writeln!(io::stdout().lock(), "{}", text.as_ref())?;
@@ -23,6 +26,12 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
+/// Prints a text as it is.
+pub(crate) fn raw(text: &[u8]) -> Result<()> {
+    io::stdout().lock().write_all(text)?;
+    Ok(())
+}
+
 /// Prints one line for the person who watches.
 pub(crate) fn note(text: impl AsRef<str>) {
     // A closed standard error is no reason to stop the work.
@@ -35,6 +44,10 @@ pub(crate) fn table(headers: &[&str], left: usize) -> Table {
     table
         .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
         .set_content_arrangement(ContentArrangement::Dynamic);
+    // A terminal that gives no room, or names none, would get one letter a line.
+    if table.width().is_some_and(|width| width < MIN_WIDTH) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
     table.set_header(
         headers
             .iter()
