@@ -56,9 +56,23 @@ impl Drift {
     /// A kind that is not known is counted as one undeclared field.
     #[cfg(feature = "v3_1")]
     pub fn observe(&mut self, kind: &str, record: &Value) {
+        use crate::v3_1::shapes;
+        self.compare(kind, shapes::of_kind(kind), record, shapes::named);
+    }
+
+    /// Compares a record with `shape`, whose parts `named` finds: those of any version's `shapes` module.
+    ///
+    /// Without a shape, the kind is counted as one undeclared field.
+    pub fn compare(
+        &mut self,
+        kind: &str,
+        shape: Option<&Shape>,
+        record: &Value,
+        named: fn(&str) -> Option<&'static Shape>,
+    ) {
         self.records += 1;
-        match crate::v3_1::shapes::of_kind(kind) {
-            Some(shape) => self.object(kind, shape, record, crate::v3_1::shapes::named),
+        match shape {
+            Some(shape) => self.object(kind, shape, record, named),
             None => add(&mut self.undeclared_fields, kind.to_owned(), 1),
         }
     }

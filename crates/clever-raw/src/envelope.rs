@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::de::Tolerant;
 use crate::page::Link;
 
 /// `{"data":{…},"links":[…]}`.
@@ -44,4 +45,40 @@ pub struct BarePage<T> {
     /// Where the page leads.
     #[serde(default)]
     pub links: Vec<Link>,
+}
+
+macro_rules! tolerant {
+    ($($name:ident),+) => {$(
+        impl<T: serde::de::DeserializeOwned> Tolerant for $name<T> {
+            fn read(json: &str) -> Option<Self> {
+                serde_json::from_str(json).ok()
+            }
+        }
+    )+};
+}
+
+tolerant!(Envelope, Page, BarePage);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn each_envelope_reads_what_it_is_named_for() {
+        let page: Page<Value> = serde_json::from_str(
+            r#"{"data":[{"data":{"id":"a"},"uri":"/v3.0/users/a"}],"links":[]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (page.data[0].data["id"].as_str(), page.data[0].uri.as_str()),
+            (Some("a"), "/v3.0/users/a")
+        );
+        let bare =
+            BarePage::<Value>::read(r#"{"data":[{"id":"a"}],"links":[{"rel":"next","uri":"/n"}]}"#)
+                .unwrap();
+        assert_eq!((bare.data.len(), bare.links[0].uri.as_str()), (1, "/n"));
+        assert!(Envelope::<Value>::read("[]").is_none());
+    }
 }

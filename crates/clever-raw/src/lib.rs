@@ -15,6 +15,46 @@ pub mod scalar;
 pub mod shape;
 pub mod support;
 
+#[cfg(feature = "v1_2")]
+#[rustfmt::skip]
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes,
+    reason = "generated: fields and builders carry the API's own names"
+)]
+pub mod v1_2;
+
+#[cfg(feature = "v2_0")]
+#[rustfmt::skip]
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes,
+    reason = "generated: fields and builders carry the API's own names"
+)]
+pub mod v2_0;
+
+#[cfg(feature = "v2_1")]
+#[rustfmt::skip]
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes,
+    reason = "generated: fields and builders carry the API's own names"
+)]
+pub mod v2_1;
+
+#[cfg(feature = "v3_0")]
+#[rustfmt::skip]
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes,
+    reason = "generated: fields and builders carry the API's own names"
+)]
+pub mod v3_0;
+
 #[cfg(feature = "v3_1")]
 #[rustfmt::skip]
 #[expect(

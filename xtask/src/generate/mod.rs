@@ -19,16 +19,27 @@ use serde_json::Value;
 use crate::test::say;
 
 /// The versions that are generated, with their modules.
-const VERSIONS: &[(&str, &str)] = &[("v3.1", "v3_1")];
+const VERSIONS: &[(&str, &str)] = &[
+    ("v1.2", "v1_2"),
+    ("v2.0", "v2_0"),
+    ("v2.1", "v2_1"),
+    ("v3.0", "v3_0"),
+    ("v3.1", "v3_1"),
+];
 
-/// The models of the roster's kinds.
+/// The models of the roster's kinds, in any version.
 const KINDS: &[(&str, &str)] = &[
+    ("contacts", "Contact"),
     ("courses", "Course"),
+    ("district_admins", "DistrictAdmin"),
     ("districts", "District"),
     ("events", "Event"),
     ("resources", "Resource"),
+    ("school_admins", "SchoolAdmin"),
     ("schools", "School"),
     ("sections", "Section"),
+    ("students", "Student"),
+    ("teachers", "Teacher"),
     ("terms", "Term"),
     ("users", "User"),
 ];
@@ -100,7 +111,9 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
     };
     let mut document: Value =
         serde_json::from_str(&read("imported.json")?).context("imported.json")?;
-    overlay::apply(&mut document, &read("overlay.yaml")?).context("overlay.yaml")?;
+    if folder.join("overlay.yaml").exists() {
+        overlay::apply(&mut document, &read("overlay.yaml")?).context("overlay.yaml")?;
+    }
 
     let operations = normalise::errors(&mut document)?;
     ensure!(
@@ -120,7 +133,14 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
         .chain(wrapped)
         .collect();
     normalise::prune(&mut document, &keep)?;
-    let shapes = emit::shapes(&document, &enums, KINDS)?;
+    // A role of v3 is no kind of record: its plural has no list of its own.
+    let kinds: Vec<(&str, &str)> = KINDS
+        .iter()
+        .copied()
+        .filter(|(kind, _)| document["paths"][format!("/{kind}")].is_object())
+        .collect();
+    ensure!(!kinds.is_empty(), "no lists of records were found");
+    let shapes = emit::shapes(&document, &enums, &kinds)?;
     ensure!(
         normalise::nullable(&mut document)? > 0,
         "no optional fields were found"
@@ -182,7 +202,7 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
         "not every operation has `request()`"
     );
     let module_text = format!(
-        "{}//! Version {} of the API: data, events, LMS Connect and attendance.\n\nmod client;\npub mod enums;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\n",
+        "{}//! Version {} of the API.\n\nmod client;\npub mod enums;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\n",
         emit::HEADER,
         version.trim_start_matches('v'),
     );

@@ -113,7 +113,11 @@ pub(super) fn enums(document: &mut Value) -> Result<Enums> {
     let all: Vec<String> = schemas(document)?.keys().cloned().collect();
     // The hand-chosen names first, so that they win whichever field comes first.
     for (schema, field, name) in ENUM_NAMES {
-        let found = schemas(document)?[*schema]["properties"][*field].clone();
+        // Older versions have not all of them.
+        let found = schemas(document)?
+            .get(*schema)
+            .and_then(|schema| schema["properties"].get(*field).cloned());
+        let Some(found) = found else { continue };
         let found = words(&found)
             .with_context(|| format!("{schema}.{field} is named {name} and is no enum"))?;
         of_words
@@ -320,7 +324,10 @@ fn each_parameter(
         .values_mut()
     {
         for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            let parameters = operation
+                .get_mut("parameters")
+                .and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
                 change(
                     parameter["schema"]
                         .as_object_mut()

@@ -109,7 +109,7 @@ fn types(module: &mut ItemMod) -> Result<()> {
             }
         });
     }
-    ensure!(tolerant > 100, "only {tolerant} fields were made tolerant");
+    ensure!(tolerant > 50, "only {tolerant} fields were made tolerant");
     items.extend(debugs);
     Ok(())
 }
@@ -190,6 +190,15 @@ fn builders(module: &mut ItemMod) -> Result<usize> {
     items.retain(
         |item| !matches!(item, Item::Use(names) if quote_text(names).contains("encode_path")),
     );
+    // Versions without request bodies name no model in their builders but as answers, by full paths.
+    let is_use_of_types = |item: &Item| matches!(item, Item::Use(names) if quote_text(names) == "use super :: types ;");
+    let uses_types = items.iter().any(|item| {
+        let text = quote_text(item).replace(":: types ::", "");
+        !is_use_of_types(item) && text.contains("types ::")
+    });
+    if !uses_types {
+        items.retain(|item| !is_use_of_types(item));
+    }
     let mut count = 0;
     for item in items.iter_mut() {
         match item {
