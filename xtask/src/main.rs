@@ -1,5 +1,6 @@
 //! The toolkit's own tasks. `cargo xtask --help` lists them.
 
+mod api_diff;
 mod generate;
 mod import;
 mod test;
@@ -41,6 +42,16 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Say what changes between two API versions, or two imported files, and whether that breaks callers.
+    ApiDiff {
+        /// A version below openapi/ (`v3.0`) or a file.
+        from: String,
+        /// A version below openapi/ (`v3.1`) or a file.
+        to: String,
+        /// How to write the difference.
+        #[arg(long, value_enum, default_value = "text")]
+        format: api_diff::Format,
+    },
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -66,6 +77,10 @@ fn run() -> Result<()> {
             files,
         } => import::run(&root()?, &api, out.as_deref(), &source, &files),
         Task::Generate { check } => generate::run(&root()?, check),
+        Task::ApiDiff { from, to, format } => {
+            test::print(&api_diff::run(&root()?, &from, &to, format)?);
+            Ok(())
+        }
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

@@ -135,3 +135,11 @@ fn ensure(tool: &str, cargo: &str) -> Result<()> {
 pub(crate) fn say(line: &str) {
     eprintln!("==> {line}");
 }
+
+#[expect(
+    clippy::print_stdout,
+    reason = "a task's result goes where it can be piped"
+)]
+pub(crate) fn print(text: &str) {
+    println!("{text}");
+}
