@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Changes(ChangesArgs),
     /// Run a Clever on this machine to try things against.
     Emulator(EmulatorArgs),
+    /// Say what the models make of saved answers: records read and refused, unknown fields and values.
+    Drift(DriftArgs),
     /// Print a completion script for your shell.
     Completions {
         /// The shell.
@@ -137,6 +139,17 @@ pub(crate) struct EmulatorArgs {
     /// How many students the generated district has.
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) students: u32,
+}
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// The API version whose models to compare with.
+    #[arg(long, default_value = "v3.1", value_name = "VERSION")]
+    pub(crate) api: ApiVersion,
+    /// JSON as the API answers it; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// Arguments of `demo`.

@@ -48,6 +48,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Status(args) => cmd::status::run(&args, json),
         Command::Changes(args) => cmd::changes::run(&args, json),
         Command::Emulator(args) => cmd::emulator::run(args, json).await,
+        Command::Drift(args) => cmd::drift::run(&args, json),
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);

@@ -14,6 +14,8 @@ pub mod page;
 pub mod scalar;
 pub mod shape;
 pub mod support;
+#[cfg(any(feature = "v3_0", feature = "v3_1"))]
+pub mod survey;
 
 #[cfg(feature = "v1_2")]
 #[rustfmt::skip]

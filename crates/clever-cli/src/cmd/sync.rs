@@ -198,24 +198,11 @@ fn findings(report: &SyncReport) -> Result<()> {
 }
 
 fn drift(report: &SyncReport) -> Result<()> {
-    let drift = &report.drift;
-    if drift.is_empty() {
+    if report.drift.is_empty() {
         return Ok(());
     }
     output::line("Drift: what Clever sent and the models do not know; kept in the records.")?;
-    for (word, counts) in [
-        ("undeclared field", &drift.undeclared_fields),
-        ("unknown value", &drift.unknown_values),
-        ("wrong type", &drift.wrong_types),
-    ] {
-        for (place, count) in counts {
-            output::line(format!(
-                "  {word} {place}: {}",
-                counted(*count, "record", "records")
-            ))?;
-        }
-    }
-    Ok(())
+    super::drift::print(&report.drift)
 }
 
 /// Says what to do about what is held.

@@ -6,6 +6,7 @@
 )]
 
 mod demo;
+mod drift;
 mod ground;
 mod mistakes;
 mod recorded;

@@ -1,0 +1,82 @@
+//! `cleverctl drift`: what the models make of saved answers of the API.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clever_client::ApiVersion;
+use clever_raw::drift::Drift;
+use clever_raw::survey::{Survey, Version};
+
+use crate::args::DriftArgs;
+use crate::diagnostics::Exit;
+use crate::output::{self, counted, grouped};
+
+/// Looks through the files. Fails where a record could not be read; drift alone is no failure.
+pub(crate) fn run(args: &DriftArgs, as_json: bool) -> Result<Exit> {
+    let version = match args.api {
+        ApiVersion::V3_0 => Version::V3_0,
+        ApiVersion::V3_1 => Version::V3_1,
+    };
+    let mut survey = Survey::default();
+    for path in &args.files {
+        let (name, text) = read(path)?;
+        survey.look(&name, &text, version);
+    }
+    if as_json {
+        output::json(&survey)?;
+    } else {
+        let mut table = output::table(&["Kind", "Records read"], 1);
+        for (kind, count) in &survey.read {
+            table.add_row([kind.clone(), grouped(*count)]);
+        }
+        output::line(table.to_string())?;
+        for refused in &survey.refused {
+            output::line(format!("refused: {}: {}", refused.place, refused.reason))?;
+        }
+        if survey.drift.is_empty() {
+            output::line(format!(
+                "No drift: {} knows every field and value.",
+                args.api
+            ))?;
+        } else {
+            output::line(format!("Drift: what {} does not know.", args.api))?;
+            print(&survey.drift)?;
+        }
+    }
+    Ok(if survey.refused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+/// Prints drift, a line a place.
+pub(crate) fn print(drift: &Drift) -> Result<()> {
+    for (word, counts) in [
+        ("undeclared field", &drift.undeclared_fields),
+        ("unknown value", &drift.unknown_values),
+        ("wrong type", &drift.wrong_types),
+    ] {
+        for (place, count) in counts {
+            output::line(format!(
+                "  {word} {place}: {}",
+                counted(*count, "record", "records")
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<(String, String)> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("could not read standard input")?;
+        return Ok(("standard input".to_owned(), text));
+    }
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {name}"))?;
+    Ok((name, text))
+}
