@@ -146,11 +146,13 @@ fn role(kind: Option<String>) -> Option<String> {
 }
 
 impl Statement {
-    /// Says who shares the user. Where Clever doesn't, a district's presence tells.
+    /// Says who shares the user. Where Clever doesn't, or in a word that is not known, a district's
+    /// presence tells: without one, nobody gets a district's reach.
     pub(crate) fn authority(&self) -> Authority {
         match (self.authorized_by.as_deref(), &self.district) {
-            (Some("teacher"), _) | (None, None) => Authority::Teacher,
-            _ => Authority::District,
+            (Some("teacher"), _) => Authority::Teacher,
+            (Some("district"), _) | (_, Some(_)) => Authority::District,
+            (_, None) => Authority::Teacher,
         }
     }
 
@@ -355,6 +357,13 @@ mod tests {
             (
                 "v3.1",
                 r#"{"type":"user","data":{"id":"a1","district":null,"type":"user","authorized_by":"teacher"}}"#,
+                None,
+                None,
+                Teacher,
+            ),
+            (
+                "a word that nobody lists",
+                r#"{"data":{"id":"a1","authorized_by":"guardian"}}"#,
                 None,
                 None,
                 Teacher,
