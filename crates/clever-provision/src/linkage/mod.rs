@@ -1,0 +1,1 @@
+//! Record linkage: which records of two files are about the same person.
