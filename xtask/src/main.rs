@@ -1,6 +1,7 @@
 //! The toolkit's own tasks. `cargo xtask --help` lists them.
 
 mod api_diff;
+mod bench;
 mod generate;
 mod import;
 mod test;
@@ -52,6 +53,14 @@ enum Task {
         #[arg(long, value_enum, default_value = "text")]
         format: api_diff::Format,
     },
+    /// Measure, with ratios in one run: all benches, or the one named.
+    Bench {
+        /// Which one.
+        name: Option<String>,
+        /// Passed on to the bench.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -81,6 +90,7 @@ fn run() -> Result<()> {
             test::print(&api_diff::run(&root()?, &from, &to, format)?);
             Ok(())
         }
+        Task::Bench { name, args } => bench::run(name.as_deref(), &args),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

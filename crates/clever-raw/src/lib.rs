@@ -12,6 +12,7 @@ pub mod event;
 mod open_enum;
 pub mod page;
 pub mod scalar;
+mod scan;
 pub mod shape;
 pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]

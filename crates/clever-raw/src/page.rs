@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::scan;
 
 /// One page of a list. Owns the response's body; records are spans of it, in the order they came.
 #[derive(Clone)]
@@ -43,8 +46,19 @@ pub struct RawRecord<'a> {
 pub struct RefusedRecord {
     /// Its place on the page, from 0.
     pub index: usize,
+    /// Its id, where it has one that can be used.
+    pub id: Option<String>,
     /// What was wrong with it.
     pub reason: &'static str,
+}
+
+/// A page's records as models, and what could not be read as one.
+#[derive(Debug, Clone)]
+pub struct Decoded<T> {
+    /// The records, in the order they came.
+    pub records: Vec<T>,
+    /// The others, in order of their places.
+    pub refused: Vec<RefusedRecord>,
 }
 
 /// A link of a page, as sent; the URI is relative to the API's origin.
@@ -94,23 +108,28 @@ impl RawPage {
         let text = std::str::from_utf8(&body).map_err(|error| PageError::NotUtf8 {
             at: error.valid_up_to(),
         })?;
-        let envelope: Envelope<'_> =
-            serde_json::from_str(text).map_err(|error| PageError::NotJson {
-                line: error.line(),
-                column: error.column(),
-            })?;
-        let data = envelope
-            .data
-            .or(envelope.resources)
-            .ok_or(PageError::NoData)?;
-        let elements: Vec<&RawValue> = match data.get().as_bytes().first() {
-            Some(b'[') => serde_json::from_str(data.get()).map_err(|error| PageError::NotJson {
-                line: error.line(),
-                column: error.column(),
-            })?,
-            Some(b'{') => vec![data],
-            Some(b'n') => Vec::new(),
-            _ => return Err(PageError::NoData),
+        let not_json = |error: serde_json::Error| PageError::NotJson {
+            line: error.line(),
+            column: error.column(),
+        };
+        // A list is read in one pass; what is no list is small, and read again.
+        let list: Result<Envelope<Vec<&RawValue>>, _> = serde_json::from_str(text);
+        let (elements, links, count) = match list {
+            Ok(list) => {
+                let data = list.data.or(list.resources).ok_or(PageError::NoData)?;
+                (data, list.links, list.count)
+            }
+            Err(_) => {
+                let answer: Envelope<&RawValue> = serde_json::from_str(text).map_err(not_json)?;
+                let data = answer.data.or(answer.resources).ok_or(PageError::NoData)?;
+                let elements = match data.get().as_bytes().first() {
+                    Some(b'[') => serde_json::from_str(data.get()).map_err(not_json)?,
+                    Some(b'{') => vec![data],
+                    Some(b'n') => Vec::new(),
+                    _ => return Err(PageError::NoData),
+                };
+                (elements, answer.links, answer.count)
+            }
         };
         let mut records = Vec::with_capacity(elements.len());
         let mut refused = Vec::new();
@@ -122,15 +141,17 @@ impl RawPage {
                         json: span(text, json),
                     });
                 }
-                Err(reason) => refused.push(RefusedRecord { index, reason }),
+                Err(reason) => refused.push(RefusedRecord {
+                    index,
+                    id: None,
+                    reason,
+                }),
             }
         }
-        let links = envelope.links.unwrap_or_default();
-        let count = envelope.count;
         Ok(Self {
             records,
             refused,
-            links,
+            links: links.unwrap_or_default(),
             count,
             body,
         })
@@ -142,6 +163,33 @@ impl RawPage {
             id: self.text(&span.id),
             json: self.text(&span.json),
         })
+    }
+
+    /// Decodes every record with the model `T`. One that does not fit costs itself: it is named by its
+    /// place and id, and the others arrive.
+    #[must_use]
+    pub fn decode<T: serde::de::DeserializeOwned>(&self) -> Decoded<T> {
+        let mut records = Vec::with_capacity(self.records.len());
+        let mut refused = self.refused.clone();
+        let mut index = 0;
+        let mut places = self.refused.iter().map(|refused| refused.index).peekable();
+        for record in self.records() {
+            while places.next_if_eq(&index).is_some() {
+                index += 1;
+            }
+            // The parser's message may quote what it read, which may be personal.
+            match serde_json::from_str(record.json) {
+                Ok(model) => records.push(model),
+                Err(_) => refused.push(RefusedRecord {
+                    index,
+                    id: Some(record.id.to_owned()),
+                    reason: "the record does not fit its model",
+                }),
+            }
+            index += 1;
+        }
+        refused.sort_by_key(|refused| refused.index);
+        Decoded { records, refused }
     }
 
     /// A part of the body; spans were made from it as text, so they lie on its boundaries.
@@ -214,19 +262,19 @@ impl fmt::Debug for RawRecord<'_> {
     }
 }
 
-/// The outer object of an answer. Any key may be missing, any other may be there.
-struct Envelope<'a> {
-    data: Option<&'a RawValue>,
-    resources: Option<&'a RawValue>,
+/// The outer object of an answer, its data read as `D`. Any key may be missing, any other may be there.
+struct Envelope<D> {
+    data: Option<D>,
+    resources: Option<D>,
     links: Option<Vec<Link>>,
     count: Option<u64>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Envelope<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = Envelope<'de>;
+        struct Keys<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Keys<T> {
+            type Value = Envelope<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object with `data`")
@@ -260,34 +308,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
                 Ok(envelope)
             }
         }
-        deserializer.deserialize_map(Keys)
+        deserializer.deserialize_map(Keys(PhantomData))
     }
-}
-
-/// The `id` and the `data` of an object, whatever else it has.
-#[derive(serde::Deserialize)]
-struct Keys<'a> {
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
 }
 
 /// Finds the record in a list's element, and its id: `{"data":{"id":…}}`, or the bare `{"id":…}` of
 /// LMS Connect and of a few v1.2 lists.
 fn record(element: &str) -> Result<(&str, &str), &'static str> {
-    let outer: Keys<'_> =
-        serde_json::from_str(element).map_err(|_| "the element is not an object")?;
+    let outer = scan::keys(element).ok_or("the element is not an object")?;
     let (id, json) = match outer.data {
         // An event is bare in a list element's `data` and has a `data` of its own: its id is outside.
         Some(inner) if outer.id.is_none() => {
-            let keys: Keys<'_> =
-                serde_json::from_str(inner.get()).map_err(|_| "the record is not an object")?;
-            (keys.id, inner.get())
+            let keys = scan::keys(inner).ok_or("the record is not an object")?;
+            (keys.id, inner)
         }
         _ => (outer.id, element),
     };
-    let id = id.ok_or("the record has no id")?.get();
+    let id = id.ok_or("the record has no id")?;
     let id = id
         .strip_prefix('"')
         .and_then(|id| id.strip_suffix('"'))
@@ -364,6 +401,30 @@ mod tests {
         let places: Vec<usize> = page.refused().iter().map(|refused| refused.index).collect();
         assert_eq!(places, [1, 2]);
         assert!(!format!("{page:?} {:?}", page.refused()).contains("Ada"));
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_its_model_is_named_and_the_others_arrive() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Model {
+            id: String,
+            #[serde(rename = "grade")]
+            _grade: u8,
+        }
+        let page = split(
+            r#"{"data":[7,{"data":{"id":"a","grade":1}},{"data":{"id":"b","grade":"Ada"}},{"data":{}},{"data":{"id":"c","grade":2}}]}"#,
+        )
+        .unwrap();
+        let decoded = page.decode::<Model>();
+        let ids: Vec<&str> = decoded.records.iter().map(|model| &*model.id).collect();
+        assert_eq!(ids, ["a", "c"]);
+        let refused: Vec<_> = decoded
+            .refused
+            .iter()
+            .map(|one| (one.index, one.id.as_deref()))
+            .collect();
+        assert_eq!(refused, [(0, None), (2, Some("b")), (3, None)]);
+        assert!(!format!("{:?}", decoded.refused).contains("Ada"));
     }
 
     #[test]
