@@ -59,8 +59,50 @@ impl Difference {
 
 /// Compares the documents of two versions (`v3.0`), or two files, and returns the difference as text.
 pub(crate) fn run(root: &Path, a: &str, b: &str, format: Format) -> Result<String> {
-    let difference = compare(&facts(&read(root, a)?), &facts(&read(root, b)?));
-    Ok(write(&difference, a, b, format))
+    let (before, after) = (read(root, a)?, read(root, b)?);
+    Ok(between(&before, &after, (a, b), format))
+}
+
+/// The difference between two documents called `names`, as text.
+pub(crate) fn between(
+    before: &Value,
+    after: &Value,
+    names: (&str, &str),
+    format: Format,
+) -> String {
+    write(
+        &compare(&facts(before), &facts(after)),
+        names.0,
+        names.1,
+        format,
+    )
+}
+
+/// What each version changed against the one before, as the page `docs/api-versions.md`.
+pub(crate) fn history(root: &Path, versions: &[String]) -> Result<String> {
+    let mut text = String::from(
+        "# What the API's versions change\n\n\
+         Written by `cargo xtask generate` from `openapi/*/imported.json`; `cargo xtask api-diff A B` prints one step. A step is\n\
+         *minor* when it only adds: what was written against the older version goes on working. An operation or a model that\n\
+         is new or gone stands for its parts.\n\n\
+         | Step | Verdict | Added | Removed | Changed |\n| --- | --- | --: | --: | --: |\n",
+    );
+    let mut steps = String::new();
+    for (from, to) in versions.iter().zip(versions.iter().skip(1)) {
+        let difference = compare(&facts(&read(root, from)?), &facts(&read(root, to)?));
+        let _ = writeln!(
+            text,
+            "| {from} to {to} | {} | {} | {} | {} |",
+            name_of(difference.verdict()),
+            difference.added.len(),
+            difference.removed.len(),
+            difference.changed.len()
+        );
+        steps.push('\n');
+        steps.push_str(write(&difference, from, to, Format::Markdown).trim_end());
+        steps.push('\n');
+    }
+    Ok(text + &steps)
 }
 
 /// Reads an imported document: a version's, or a file's.

@@ -42,6 +42,9 @@ enum Task {
         /// Write nothing; fail if what is committed is not what would be written.
         #[arg(long)]
         check: bool,
+        /// One version alone: v3.1.
+        #[arg(long)]
+        api: Option<String>,
     },
     /// Say what changes between two API versions, or two imported files, and whether that breaks callers.
     ApiDiff {
@@ -85,7 +88,7 @@ fn run() -> Result<()> {
             source,
             files,
         } => import::run(&root()?, &api, out.as_deref(), &source, &files),
-        Task::Generate { check } => generate::run(&root()?, check),
+        Task::Generate { check, api } => generate::run(&root()?, check, api.as_deref()),
         Task::ApiDiff { from, to, format } => {
             test::print(&api_diff::run(&root()?, &from, &to, format)?);
             Ok(())

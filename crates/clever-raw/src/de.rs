@@ -27,6 +27,15 @@ pub trait Tolerant: Sized {
     fn read(json: &str) -> Option<Self>;
 }
 
+/// Reads a model from a JSON object; `None` for anything else, a list of its fields' values among them.
+#[must_use]
+pub fn object<T: serde::de::DeserializeOwned>(json: &str) -> Option<T> {
+    json.trim_start()
+        .starts_with('{')
+        .then(|| serde_json::from_str(json).ok())
+        .flatten()
+}
+
 /// A JSON scalar as text; `None` for null, lists and objects.
 #[must_use]
 pub fn text_of(json: &str) -> Option<Cow<'_, str>> {
@@ -147,6 +156,20 @@ impl<T: Tolerant> Tolerant for Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_values_is_no_object() {
+        #[derive(serde::Deserialize)]
+        struct Pair {
+            a: Option<u8>,
+        }
+        assert_eq!(
+            object::<Pair>(r#" {"a":1}"#).and_then(|pair| pair.a),
+            Some(1)
+        );
+        assert!(serde_json::from_str::<Pair>("[1]").is_ok());
+        assert!(object::<Pair>("[1]").is_none());
+    }
 
     #[test]
     fn any_json_reads_as_a_value_or_as_none() {

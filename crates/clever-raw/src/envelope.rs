@@ -51,7 +51,7 @@ macro_rules! tolerant {
     ($($name:ident),+) => {$(
         impl<T: serde::de::DeserializeOwned> Tolerant for $name<T> {
             fn read(json: &str) -> Option<Self> {
-                serde_json::from_str(json).ok()
+                crate::de::object(json)
             }
         }
     )+};

@@ -9,6 +9,8 @@ pub mod de;
 pub mod drift;
 pub mod envelope;
 pub mod event;
+#[rustfmt::skip]
+mod event_type;
 mod open_enum;
 pub mod page;
 pub mod scalar;
@@ -17,54 +19,4 @@ pub mod shape;
 pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]
 pub mod survey;
-
-#[cfg(feature = "v1_2")]
-#[rustfmt::skip]
-#[expect(
-    missing_docs,
-    unused_qualifications,
-    clippy::allow_attributes,
-    reason = "generated: fields and builders carry the API's own names"
-)]
-pub mod v1_2;
-
-#[cfg(feature = "v2_0")]
-#[rustfmt::skip]
-#[expect(
-    missing_docs,
-    unused_qualifications,
-    clippy::allow_attributes,
-    reason = "generated: fields and builders carry the API's own names"
-)]
-pub mod v2_0;
-
-#[cfg(feature = "v2_1")]
-#[rustfmt::skip]
-#[expect(
-    missing_docs,
-    unused_qualifications,
-    clippy::allow_attributes,
-    reason = "generated: fields and builders carry the API's own names"
-)]
-pub mod v2_1;
-
-#[cfg(feature = "v3_0")]
-#[rustfmt::skip]
-#[expect(
-    missing_docs,
-    unused_qualifications,
-    clippy::allow_attributes,
-    reason = "generated: fields and builders carry the API's own names"
-)]
-pub mod v3_0;
-
-#[cfg(feature = "v3_1")]
-#[rustfmt::skip]
-#[expect(
-    missing_docs,
-    unused_qualifications,
-    clippy::uninlined_format_args,
-    clippy::allow_attributes,
-    reason = "generated: fields and builders carry the API's own names"
-)]
-pub mod v3_1;
+include!("versions.rs");

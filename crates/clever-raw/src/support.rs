@@ -49,6 +49,25 @@ impl From<reqwest::Error> for Error {
     }
 }
 
+/// The host part of an address; the address itself where it has none, so that requests fail with its name.
+#[must_use]
+pub fn origin(address: &str) -> String {
+    match reqwest::Url::parse(address) {
+        Ok(url) if url.has_host() => url.origin().ascii_serialization(),
+        _ => address.trim_end_matches('/').to_owned(),
+    }
+}
+
+/// Where tokens are given, for an API at `origin`: Clever has two hosts, its stand-ins have one.
+#[must_use]
+pub fn site(origin: &str) -> String {
+    if origin == "https://api.clever.com" {
+        "https://clever.com".to_owned()
+    } else {
+        origin.to_owned()
+    }
+}
+
 /// A decoded answer with its status and headers.
 #[derive(Debug, Clone)]
 pub struct Answer<T> {
@@ -194,5 +213,17 @@ mod tests {
         for wrong in ["", ".", "..", "a/b", "a?b", "a%2e", "é"] {
             assert!(segment(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn tokens_are_given_where_the_api_has_them() {
+        assert_eq!(
+            origin("https://api.clever.com/v3.1/"),
+            "https://api.clever.com"
+        );
+        assert_eq!(origin("http://127.0.0.1:9/v3.1"), "http://127.0.0.1:9");
+        assert_eq!(site("https://api.clever.com"), "https://clever.com");
+        assert_eq!(site("http://127.0.0.1:9"), "http://127.0.0.1:9");
+        assert_eq!(origin("nowhere"), "nowhere");
     }
 }

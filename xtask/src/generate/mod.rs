@@ -3,10 +3,12 @@
 //! imported facts → overlay → normalise → progenitor → rewrite → prettyplease. The result is committed;
 //! `--check` writes nothing and compares, so that documents and code can't part.
 
+pub(crate) mod documents;
 mod emit;
 mod normalise;
 mod overlay;
 mod rewrite;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,15 +19,6 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::test::say;
-
-/// The versions that are generated, with their modules.
-const VERSIONS: &[(&str, &str)] = &[
-    ("v1.2", "v1_2"),
-    ("v2.0", "v2_0"),
-    ("v2.1", "v2_1"),
-    ("v3.0", "v3_0"),
-    ("v3.1", "v3_1"),
-];
 
 /// The models of the roster's kinds, in any version.
 const KINDS: &[(&str, &str)] = &[
@@ -44,25 +37,56 @@ const KINDS: &[(&str, &str)] = &[
     ("users", "User"),
 ];
 
-/// Writes the modules of every version, or compares them with what is there.
-pub(crate) fn run(root: &Path, check: bool) -> Result<()> {
+/// Writes the modules of every version, or of `only` one, or compares them with what is there.
+pub(crate) fn run(root: &Path, check: bool, only: Option<&str>) -> Result<()> {
+    let documents = documents::read(root)?;
+    if let Some(only) = only {
+        let known: Vec<&str> = documents.keys().map(String::as_str).collect();
+        ensure!(
+            known.contains(&only),
+            "{only} is not below openapi/; there are: {}",
+            known.join(", ")
+        );
+    }
     let mut differing = Vec::new();
-    for (version, module) in VERSIONS {
-        let folder = root.join("crates/clever-raw/src").join(module);
-        let files =
-            version_files(root, version, module).with_context(|| format!("version {version}"))?;
+    let mut undocumented = Vec::new();
+    for (version, document) in documents
+        .iter()
+        .filter(|(version, _)| only.is_none_or(|only| only == *version))
+    {
+        let module = documents::module_of(version);
+        let generated = version_files(document.clone(), version, &module)
+            .with_context(|| format!("version {version}"))?;
+        undocumented.extend(
+            generated
+                .undocumented
+                .iter()
+                .map(|place| format!("{version}: {place}")),
+        );
+        let folder = root.join("crates/clever-raw/src").join(&module);
         if check {
-            differing.extend(compare(&folder, &files)?);
+            differing.extend(compare(&folder, &generated.files)?);
             continue;
         }
         fs::create_dir_all(&folder)
             .with_context(|| format!("could not make {}", folder.display()))?;
-        for (name, text) in &files {
+        for (name, text) in &generated.files {
             let path = folder.join(name);
             fs::write(&path, text)
                 .with_context(|| format!("could not write {}", path.display()))?;
         }
-        say(&format!("wrote {} files of {version}", files.len()));
+        say(&format!(
+            "wrote {} files of {version}",
+            generated.files.len()
+        ));
+    }
+    differing.extend(shared::run(root, &documents, check)?);
+    if !undocumented.is_empty() {
+        let places = undocumented.join("\n  ");
+        let hint = "say in openapi/common/overlay.yaml what these are";
+        // An upgrade must not wait for words; a commit must.
+        ensure!(!check, "{hint}:\n  {places}");
+        say(&format!("{hint}:\n  {places}"));
     }
     ensure!(
         differing.is_empty(),
@@ -102,24 +126,25 @@ fn compare(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<String
     Ok(differing)
 }
 
-/// Makes the files of one version, by name.
-fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<String, String>> {
-    let folder = root.join("openapi").join(version);
-    let read = |name: &str| {
-        let path = folder.join(name);
-        fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))
-    };
-    let mut document: Value =
-        serde_json::from_str(&read("imported.json")?).context("imported.json")?;
-    if folder.join("overlay.yaml").exists() {
-        overlay::apply(&mut document, &read("overlay.yaml")?).context("overlay.yaml")?;
-    }
+/// What one version's document gives.
+struct Generated {
+    /// Files of the module, by name.
+    files: BTreeMap<String, String>,
+    /// Places that nobody has described.
+    undocumented: Vec<String>,
+}
 
-    let operations = normalise::errors(&mut document)?;
-    ensure!(
-        normalise::events(&mut document)? > 0,
-        "no event types were found"
-    );
+/// Makes the files of one version from its document.
+fn version_files(mut document: Value, version: &str, module: &str) -> Result<Generated> {
+    let elsewhere = normalise::servers(&mut document)?;
+    let facts = rewrite::Facts {
+        operations: normalise::errors(&mut document)?,
+        elsewhere,
+        parameters: normalise::parameters(&document),
+    };
+    let events = normalise::events(&mut document)?;
+    ensure!(!events.types.is_empty(), "no event types were found");
+    let meanings = emit::enum_meanings(&document);
     let envelopes = normalise::envelopes(&mut document)?;
     let enums = normalise::enums(&mut document)?;
     ensure!(
@@ -140,6 +165,9 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
         .filter(|(kind, _)| document["paths"][format!("/{kind}")].is_object())
         .collect();
     ensure!(!kinds.is_empty(), "no lists of records were found");
+    let mut undocumented = documents::undocumented(&document);
+    // Their words stand with their types.
+    undocumented.retain(|place| !place.starts_with("Event"));
     let shapes = emit::shapes(&document, &enums, &kinds)?;
     ensure!(
         normalise::nullable(&mut document)? > 0,
@@ -181,7 +209,7 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
             },
         );
     }
-    let client = rewrite::client(progenitor_file(document, &settings)?, operations)?;
+    let client = rewrite::client(progenitor_file(document, &settings)?, &facts)?;
     let client = emit::HEADER.to_owned() + &prettyplease::unparse(&client);
     // An example that names no values can't be compiled.
     let client = client.replace("```ignore", "```text");
@@ -198,11 +226,11 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
         );
     }
     ensure!(
-        client.matches("fn request(").count() == operations,
+        client.matches("fn request(").count() == facts.operations,
         "not every operation has `request()`"
     );
     let module_text = format!(
-        "{}//! Version {} of the API.\n\nmod client;\npub mod enums;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\n",
+        "{}//! Version {} of the API.\n\nmod client;\npub mod enums;\nmod events;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\npub use events::EventObject;\n",
         emit::HEADER,
         version.trim_start_matches('v'),
     );
@@ -211,12 +239,16 @@ fn version_files(root: &Path, version: &str, module: &str) -> Result<BTreeMap<St
         let file = syn::parse_file(text).context("a generated file does not parse")?;
         Ok(emit::HEADER.to_owned() + &prettyplease::unparse(&file))
     };
-    Ok(BTreeMap::from([
-        ("client.rs".to_owned(), client),
-        ("enums.rs".to_owned(), emit::enums(&used)),
-        ("mod.rs".to_owned(), module_text),
-        ("shapes.rs".to_owned(), pretty(&shapes)?),
-    ]))
+    Ok(Generated {
+        files: BTreeMap::from([
+            ("client.rs".to_owned(), client),
+            ("enums.rs".to_owned(), emit::enums(&used, &meanings)),
+            ("events.rs".to_owned(), pretty(&emit::events(&events))?),
+            ("mod.rs".to_owned(), module_text),
+            ("shapes.rs".to_owned(), pretty(&shapes)?),
+        ]),
+        undocumented,
+    })
 }
 
 /// Runs progenitor, whose failures are panics.

@@ -1,6 +1,6 @@
 //! From facts to what a tolerant client needs. Each pass changes one thing and says how often.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ pub(super) type Enums = BTreeMap<String, Vec<String>>;
 
 /// Names for sets of words whose field's name would not do, by schema and field.
 const ENUM_NAMES: &[(&str, &str, &str)] = &[
+    ("AttachmentRequest", "type", "AttachmentType"),
     ("District", "lms_state", "LmsState"),
     ("District", "state", "DistrictState"),
     ("Student", "ell_status", "YesNo"),
@@ -22,6 +23,16 @@ fn schemas(document: &mut Value) -> Result<&mut Map<String, Value>> {
     document["components"]["schemas"]
         .as_object_mut()
         .context("components/schemas is missing")
+}
+
+/// The schema that `value` refers to.
+fn target(value: &Value) -> Option<String> {
+    let reference = value["$ref"]
+        .as_str()
+        .or(value["allOf"][0]["$ref"].as_str())?;
+    reference
+        .strip_prefix("#/components/schemas/")
+        .map(ToOwned::to_owned)
 }
 
 /// Leaves the success answers of each operation and lets any error body through undecoded: errors come
@@ -73,16 +84,22 @@ pub(super) fn scalars(document: &mut Value) -> Result<usize> {
             Some("date") => "Date",
             _ => return,
         };
-        *schema = Map::from_iter([(
-            "$ref".to_owned(),
-            json!(format!("#/components/schemas/{named}")),
-        )]);
+        refer(schema, named);
         count += 1;
     });
     for name in ["Timestamp", "Date"] {
         schemas(document)?.insert(name.to_owned(), json!({ "type": "string" }));
     }
     Ok(count)
+}
+
+/// Makes `schema` a reference to the schema called `name`; its documentation stays.
+fn refer(schema: &mut Map<String, Value>, name: &str) {
+    schema.retain(|key, _| key == "description");
+    schema.insert(
+        "$ref".to_owned(),
+        json!(format!("#/components/schemas/{name}")),
+    );
 }
 
 /// Gives each set of words a name, and refers to it where it stood. The empty text is no word: it is how
@@ -153,7 +170,9 @@ pub(super) fn enums(document: &mut Value) -> Result<Enums> {
                     name
                 }
             };
-            *property = json!({ "$ref": format!("#/components/schemas/{name}") });
+            if let Some(property) = property.as_object_mut() {
+                refer(property, &name);
+            }
         }
         schemas(document)?.insert(schema_name.clone(), schema);
     }
@@ -184,20 +203,17 @@ pub(super) fn nullable(document: &mut Value) -> Result<usize> {
             continue;
         };
         for (name, property) in fields {
+            let Some(property) = property.as_object_mut() else {
+                continue;
+            };
+            // Nothing may stand beside a reference, but documentation does.
+            if let Some(target) = property.remove("$ref") {
+                property.insert("allOf".to_owned(), json!([{ "$ref": target }]));
+            }
             if required.iter().any(|required| required == name) {
                 continue;
             }
-            let Some(property_map) = property.as_object_mut() else {
-                continue;
-            };
-            match property_map.remove("$ref") {
-                Some(target) => {
-                    *property = json!({ "nullable": true, "allOf": [{ "$ref": target }] });
-                }
-                None => {
-                    property_map.insert("nullable".to_owned(), true.into());
-                }
-            }
+            property.insert("nullable".to_owned(), true.into());
             count += 1;
         }
     }
@@ -227,12 +243,6 @@ impl Envelope {
 /// Finds the envelopes; the generated code has one generic type for each sort. Their schemas stay as
 /// names to be replaced.
 pub(super) fn envelopes(document: &mut Value) -> Result<BTreeMap<String, Envelope>> {
-    let target = |value: &Value| {
-        let reference = value["$ref"].as_str()?;
-        reference
-            .strip_prefix("#/components/schemas/")
-            .map(ToOwned::to_owned)
-    };
     let mut found = BTreeMap::new();
     let all = schemas(document)?.clone();
     for (name, schema) in &all {
@@ -260,14 +270,81 @@ pub(super) fn envelopes(document: &mut Value) -> Result<BTreeMap<String, Envelop
     Ok(found)
 }
 
-/// Takes out the subtypes of `Event`: an event's object is decoded by what it is, not by a list of types
-/// that grows.
-pub(super) fn events(document: &mut Value) -> Result<usize> {
+/// What a version's events are about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Events {
+    /// Their types: `users.created`.
+    pub(super) types: BTreeSet<String>,
+    /// The model of the record, by what stands before the dot.
+    pub(super) models: BTreeMap<String, String>,
+}
+
+/// Takes out the subtypes of `Event`, and says what they are: an event is read without looking at its
+/// type, and its record afterwards.
+pub(super) fn events(document: &mut Value) -> Result<Events> {
     let schemas = schemas(document)?;
-    let before = schemas.len();
+    let mut found = Events::default();
+    for (name, schema) in schemas.iter() {
+        let Some((records, _)) = name.split_once('.') else {
+            continue;
+        };
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        let object = parts
+            .filter_map(|part| target(&part["properties"]["data"]))
+            .filter_map(|data| target(&schemas.get(&data)?["properties"]["object"]))
+            .next()
+            .with_context(|| format!("the event {name} has no object"))?;
+        found.types.insert(name.clone());
+        found.models.insert(records.to_owned(), object);
+    }
     schemas.retain(|name, _| !name.contains('.') && !name.ends_with("Object"));
     schemas.insert("Event".to_owned(), json!({ "type": "object" }));
-    Ok(before - schemas.len())
+    Ok(found)
+}
+
+/// Where operations live that are not below the version's address, by their ids: the host's address. Takes
+/// the mark off the paths.
+pub(super) fn servers(document: &mut Value) -> Result<BTreeMap<String, String>> {
+    let mut elsewhere = BTreeMap::new();
+    for (path, item) in document["paths"]
+        .as_object_mut()
+        .context("paths is missing")?
+    {
+        let item = item.as_object_mut().context("a path is no object")?;
+        let Some(servers) = item.remove("servers") else {
+            continue;
+        };
+        let url = servers[0]["url"]
+            .as_str()
+            .with_context(|| format!("{path}: servers without a url"))?;
+        for operation in item.values() {
+            let id = operation["operationId"]
+                .as_str()
+                .with_context(|| format!("{path}: an operation without an id"))?;
+            elsewhere.insert(id.to_owned(), url.to_owned());
+        }
+    }
+    Ok(elsewhere)
+}
+
+/// What each operation's parameters mean, by the operation's id and the parameter's name.
+pub(super) fn parameters(document: &Value) -> BTreeMap<(String, String), String> {
+    let mut meanings = BTreeMap::new();
+    for item in document["paths"].as_object().into_iter().flatten() {
+        for operation in item.1.as_object().into_iter().flatten() {
+            let id = operation.1["operationId"].as_str().unwrap_or_default();
+            let parameters = operation.1.get("parameters").and_then(Value::as_array);
+            for parameter in parameters.into_iter().flatten() {
+                if let (Some(name), Some(meaning)) = (
+                    parameter["name"].as_str(),
+                    parameter["description"].as_str(),
+                ) {
+                    meanings.insert((id.to_owned(), name.to_owned()), meaning.to_owned());
+                }
+            }
+        }
+    }
+    meanings
 }
 
 /// Takes out schemas that nothing refers to any more.
@@ -401,5 +478,86 @@ mod tests {
         let fields = &doc["components"]["schemas"]["A"]["properties"];
         assert_eq!(fields["at"]["$ref"], "#/components/schemas/Timestamp");
         assert_eq!(fields["id"], json!({ "type": "string" }));
+    }
+
+    #[test]
+    fn only_success_is_decoded() {
+        let mut doc = json!({ "components": { "responses": { "BadRequest": {} } }, "paths": {
+            "/a": { "get": { "responses": { "200": { "description": "a" }, "400": {}, "404": {} } } },
+        } });
+        assert_eq!(errors(&mut doc).unwrap(), 1);
+        let responses = doc["paths"]["/a"]["get"]["responses"].as_object().unwrap();
+        let statuses: Vec<&str> = responses.keys().map(String::as_str).collect();
+        assert_eq!(statuses, ["200", "4XX", "5XX"]);
+        assert!(doc["components"].get("responses").is_none());
+        doc["paths"]["/a"]["get"]["responses"]["202"] = json!({});
+        let error = errors(&mut doc).unwrap_err().to_string();
+        assert!(error.contains("get /a has 2 success answers"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_required_may_be_null_and_keeps_its_documentation() {
+        let mut doc = document(&json!({ "A": { "required": ["b"], "properties": {
+            "a": { "$ref": "#/components/schemas/B", "description": "words" },
+            "b": { "$ref": "#/components/schemas/B", "description": "more" },
+            "c": { "type": "string" },
+        } } }));
+        assert_eq!(nullable(&mut doc).unwrap(), 2);
+        let refers = json!([{ "$ref": "#/components/schemas/B" }]);
+        assert_eq!(
+            doc["components"]["schemas"]["A"]["properties"],
+            json!({
+                "a": { "allOf": refers, "description": "words", "nullable": true },
+                "b": { "allOf": refers, "description": "more" },
+                "c": { "type": "string", "nullable": true },
+            })
+        );
+    }
+
+    #[test]
+    fn event_types_and_their_models_are_found_and_taken_out() {
+        let refers = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+        let mut doc = document(&json!({
+            "Event": { "properties": { "id": { "type": "string" } } },
+            "User": { "type": "object" },
+            "UserObject": { "properties": { "object": refers("User") } },
+            "users.created": { "allOf": [refers("Event"), { "properties": { "data": refers("UserObject") } }] },
+        }));
+        let found = events(&mut doc).unwrap();
+        assert_eq!(found.types, BTreeSet::from(["users.created".to_owned()]));
+        assert_eq!(found.models["users"], "User");
+        let left: Vec<&String> = doc["components"]["schemas"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(left, ["Event", "User"]);
+    }
+
+    #[test]
+    fn operations_elsewhere_and_meanings_of_parameters_are_found() {
+        let mut doc = json!({ "paths": {
+            "/a": { "servers": [{ "url": "https://b" }], "get": { "operationId": "getA" } },
+            "/c": { "get": { "operationId": "getC", "parameters": [{ "name": "limit", "description": "words" }] } },
+        } });
+        let elsewhere = servers(&mut doc).unwrap();
+        assert_eq!(
+            elsewhere,
+            BTreeMap::from([("getA".to_owned(), "https://b".to_owned())])
+        );
+        assert!(doc["paths"]["/a"].get("servers").is_none());
+        let meanings = parameters(&doc);
+        assert_eq!(meanings[&("getC".to_owned(), "limit".to_owned())], "words");
+    }
+
+    #[test]
+    fn what_nothing_refers_to_goes_with_what_it_alone_referred_to() {
+        let mut doc = document(&json!({
+            "Kept": { "type": "object" },
+            "A": { "properties": { "b": { "$ref": "#/components/schemas/B" } } },
+            "B": { "type": "object" },
+        }));
+        assert_eq!(prune(&mut doc, &["Kept"]).unwrap(), 2);
+        assert!(doc["components"]["schemas"]["Kept"].is_object());
     }
 }

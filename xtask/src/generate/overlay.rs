@@ -3,10 +3,12 @@
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json_path::JsonPath;
 
+/// An overlay, read and checked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Overlay {
+pub(super) struct Overlay {
     overlay: String,
     #[expect(dead_code, reason = "the format asks for it")]
     info: Value,
@@ -16,7 +18,7 @@ struct Overlay {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Action {
-    target: String,
+    target: JsonPath,
     /// Why, with the evidence.
     description: Option<String>,
     update: Option<Value>,
@@ -24,41 +26,65 @@ struct Action {
     remove: bool,
 }
 
-/// Applies the overlay in `text` to `document`. Returns how many actions there were.
-pub(super) fn apply(document: &mut Value, text: &str) -> Result<usize> {
-    let overlay: Overlay = serde_saphyr::from_str(text).context("not an overlay")?;
-    ensure!(
-        overlay.overlay == "1.0.0",
-        "overlay version {} is not known",
-        overlay.overlay
-    );
-    for action in &overlay.actions {
-        let context = || format!("action on {}", action.target);
-        let path = pointer(&action.target).with_context(context)?;
-        match (&action.update, action.remove) {
-            (Some(update), false) => {
-                let target = document
-                    .pointer_mut(&path)
-                    .with_context(|| format!("{}: matches nothing", context()))?;
-                merge(target, update);
-            }
-            (None, true) => {
-                ensure!(
+impl Overlay {
+    /// Reads an overlay's YAML.
+    pub(super) fn read(text: &str) -> Result<Self> {
+        let overlay: Self = serde_saphyr::from_str(text).context("not an overlay")?;
+        ensure!(
+            overlay.overlay == "1.0.0",
+            "overlay version {} is not known",
+            overlay.overlay
+        );
+        for action in &overlay.actions {
+            match (&action.update, action.remove) {
+                (Some(_), false) => {}
+                (None, true) => ensure!(
                     action.description.is_some(),
-                    "{}: a removal needs its reason",
-                    context()
-                );
-                let (parent, key) = path.rsplit_once('/').with_context(context)?;
-                let parent = document.pointer_mut(parent).and_then(Value::as_object_mut);
-                let key = key.replace("~1", "/").replace("~0", "~");
-                parent
-                    .and_then(|parent| parent.remove(&key))
-                    .with_context(|| format!("{}: matches nothing", context()))?;
+                    "action on {}: a removal needs its reason",
+                    action.target
+                ),
+                _ => bail!("action on {}: either updates or removes", action.target),
             }
-            _ => bail!("{}: either updates or removes", context()),
         }
+        Ok(overlay)
     }
-    Ok(overlay.actions.len())
+
+    /// Applies every action in order. Returns how many places each matched.
+    pub(super) fn apply(&self, document: &mut Value) -> Vec<usize> {
+        self.actions
+            .iter()
+            .map(|action| {
+                let places: Vec<String> = action
+                    .target
+                    .query_located(document)
+                    .iter()
+                    .map(|node| node.location().to_json_pointer())
+                    .collect();
+                // From the last, so that removals from a list move nothing that is still to come.
+                for place in places.iter().rev() {
+                    match &action.update {
+                        Some(update) => {
+                            if let Some(target) = document.pointer_mut(place) {
+                                merge(target, update);
+                            }
+                        }
+                        None => remove(document, place),
+                    }
+                }
+                places.len()
+            })
+            .collect()
+    }
+
+    /// The targets of actions that `matched` nowhere.
+    pub(super) fn unmatched(&self, matched: &[usize]) -> Vec<String> {
+        self.actions
+            .iter()
+            .zip(matched)
+            .filter(|(_, count)| **count == 0)
+            .map(|(action, _)| action.target.to_string())
+            .collect()
+    }
 }
 
 /// The update rules of the format: objects merge, lists grow, the rest is replaced.
@@ -74,28 +100,21 @@ fn merge(target: &mut Value, update: &Value) {
     }
 }
 
-/// A JSONPath that names one place (`$.a.b['c/d']`) as a JSON pointer.
-fn pointer(path: &str) -> Result<String> {
-    let mut rest = path.strip_prefix('$').context("a target begins with $")?;
-    let mut pointer = String::new();
-    while !rest.is_empty() {
-        let (name, after) = if let Some(quoted) = rest.strip_prefix("['") {
-            quoted
-                .split_once("']")
-                .context("a quoted name has no end")?
-        } else {
-            let plain = rest.strip_prefix('.').context("a name begins with a dot")?;
-            plain.split_at(plain.find(['.', '[']).unwrap_or(plain.len()))
-        };
-        ensure!(
-            !name.is_empty() && !name.contains('*'),
-            "{path} does not name one place"
-        );
-        pointer.push('/');
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-        rest = after;
+fn remove(document: &mut Value, place: &str) {
+    let Some((parent, key)) = place.rsplit_once('/') else {
+        return;
+    };
+    match document.pointer_mut(parent) {
+        Some(Value::Object(parent)) => {
+            parent.remove(&key.replace("~1", "/").replace("~0", "~"));
+        }
+        Some(Value::Array(parent)) => {
+            if let Some(at) = key.parse().ok().filter(|at| *at < parent.len()) {
+                parent.remove(at);
+            }
+        }
+        _ => {}
     }
-    Ok(pointer)
 }
 
 #[cfg(test)]
@@ -104,33 +123,40 @@ mod tests {
 
     use super::*;
 
-    fn overlay(actions: &str) -> String {
-        format!("overlay: 1.0.0\ninfo: {{ title: t, version: '1' }}\nactions:\n{actions}")
+    fn overlay(actions: &str) -> Result<Overlay> {
+        Overlay::read(&format!(
+            "overlay: 1.0.0\ninfo: {{ title: t, version: '1' }}\nactions:\n{actions}"
+        ))
     }
 
     #[test]
-    fn updates_merge_and_removals_remove() {
-        let mut document = json!({ "a": { "b": 1, "/x": 2 } });
-        let actions = "  - { target: $.a, update: { c: words } }\n  - { target: \"$.a['/x']\", remove: true, description: why }\n";
-        assert_eq!(apply(&mut document, &overlay(actions)).unwrap(), 2);
-        assert_eq!(document, json!({ "a": { "b": 1, "c": "words" } }));
+    fn updates_merge_and_removals_remove_wherever_they_match() {
+        let mut document =
+            json!({ "a": { "b": 1, "/x": 2 }, "l": [{ "n": 1 }, { "n": 2 }, { "n": 1 }] });
+        let overlay = overlay(
+            "  - { target: $.a, update: { c: words } }\n  - { target: \"$.a['/x']\", remove: true, description: why }\n  \
+             - { target: \"$.l[?@.n == 1]\", remove: true, description: why }\n  - { target: $.l.*, update: { m: 3 } }\n",
+        )
+        .unwrap();
+        assert_eq!(overlay.apply(&mut document), [1, 1, 2, 1]);
+        assert_eq!(
+            document,
+            json!({ "a": { "b": 1, "c": "words" }, "l": [{ "n": 2, "m": 3 }] })
+        );
     }
 
     #[test]
-    fn what_matches_nothing_is_an_error_with_its_target() {
-        let error = |actions: &str| {
-            format!(
-                "{:#}",
-                apply(&mut json!({ "a": {} }), &overlay(actions)).unwrap_err()
-            )
-        };
-        assert!(error("  - { target: $.b.c, update: {} }\n").contains("$.b.c: matches nothing"));
-        assert!(
-            error("  - { target: $.a.x, remove: true, description: why }\n")
-                .contains("matches nothing")
-        );
-        assert!(
-            error("  - { target: $.a.*, remove: true, description: why }\n").contains("one place")
-        );
+    fn what_matches_nothing_is_named_and_what_makes_no_sense_is_refused() {
+        let nowhere = overlay("  - { target: $.b.c, update: {} }\n").unwrap();
+        let matched = nowhere.apply(&mut json!({ "a": {} }));
+        assert_eq!(nowhere.unmatched(&matched), ["$.b.c"]);
+        for (actions, reason) in [
+            ("  - { target: $.a, remove: true }\n", "needs its reason"),
+            ("  - { target: $.a }\n", "either updates or removes"),
+            ("  - { target: 'a', update: {} }\n", "not an overlay"),
+        ] {
+            let error = format!("{:#}", overlay(actions).unwrap_err());
+            assert!(error.contains(reason), "{error}");
+        }
     }
 }

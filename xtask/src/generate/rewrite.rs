@@ -1,14 +1,60 @@
 //! From what progenitor writes to what users get. Each step asserts how often it found its place, so
 //! that a changed generator can't make it match nothing, silently.
 
-use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Block, Expr, Fields, File, ImplItem, Item, ItemMod, ItemStruct, Stmt, Type, parse_quote,
+    Block, Expr, Fields, File, ImplItem, Item, ItemImpl, ItemMod, ItemStruct, Stmt, Type,
+    parse_quote,
 };
 
-/// Rewrites the file of one version, which has `operations` operations.
-pub(super) fn client(mut file: File, operations: usize) -> Result<File> {
+use super::normalise::pascal;
+
+/// What the rewriting must know of a document.
+pub(super) struct Facts {
+    /// How many operations there are.
+    pub(super) operations: usize,
+    /// The hosts of operations that live elsewhere, by operation id.
+    pub(super) elsewhere: BTreeMap<String, String>,
+    /// What parameters mean, by operation id and name.
+    pub(super) parameters: BTreeMap<(String, String), String>,
+}
+
+/// A host that operations are sent to, beside the version's address.
+#[derive(Clone, Copy)]
+enum Host {
+    /// Where tokens are given.
+    Site,
+    /// The API without a version.
+    Origin,
+}
+
+impl Facts {
+    /// The host of a builder's operation, if it is not the version's address.
+    fn host(&self, builder: &str) -> Result<Option<Host>> {
+        let found = self
+            .elsewhere
+            .iter()
+            .find(|(operation, _)| is_builder_of(builder, operation));
+        Ok(match found.map(|(_, url)| url.as_str()) {
+            None => None,
+            Some("https://clever.com") => Some(Host::Site),
+            Some("https://api.clever.com") => Some(Host::Origin),
+            Some(url) => bail!("{builder} lives at {url}, which no client knows"),
+        })
+    }
+}
+
+/// Says whether a type, as it is written (`GetUsers < 'a >`), is the builder of `operation`.
+fn is_builder_of(builder: &str, operation: &str) -> bool {
+    builder.split([' ', '<']).next() == Some(&*pascal(operation))
+}
+
+/// Rewrites the file of one version.
+pub(super) fn client(mut file: File, facts: &Facts) -> Result<File> {
+    let operations = facts.operations;
     let mut builders = 0;
     let mut items = Vec::new();
     for item in file.items {
@@ -18,7 +64,7 @@ pub(super) fn client(mut file: File, operations: usize) -> Result<File> {
                 items.push(Item::Mod(module));
             }
             Item::Mod(mut module) if module.ident == "builder" => {
-                builders += self::builders(&mut module)?;
+                builders += self::builders(&mut module, facts)?;
                 items.push(Item::Mod(module));
             }
             // Ours stand in their place.
@@ -39,7 +85,7 @@ pub(super) fn client(mut file: File, operations: usize) -> Result<File> {
     );
     items.extend(client_type());
     file.items = items;
-    Rename.visit_file_mut(&mut file);
+    Rename::default().visit_file_mut(&mut file);
     Ok(file)
 }
 
@@ -50,16 +96,34 @@ fn client_type() -> [Item; 2] {
             /// Calls this version of the API. Authorization is a default header of the HTTP client.
             #[derive(Clone, Debug)]
             pub struct Client {
-                pub(crate) baseurl: String,
-                pub(crate) client: reqwest::Client,
+                baseurl: String,
+                origin: String,
+                site: String,
+                client: reqwest::Client,
             }
         },
         parse_quote! {
             impl Client {
                 /// Takes the API's address with its version, and a prepared HTTP client.
+                ///
+                /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+                /// when it is another; [`with_site`](Self::with_site) changes that.
                 #[must_use]
                 pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
-                    Self { baseurl: baseurl.trim_end_matches('/').to_owned(), client }
+                    let origin = crate::support::origin(baseurl);
+                    Self {
+                        baseurl: baseurl.trim_end_matches('/').to_owned(),
+                        site: crate::support::site(&origin),
+                        origin,
+                        client,
+                    }
+                }
+
+                /// Sets the address at which tokens are given.
+                #[must_use]
+                pub fn with_site(mut self, site: &str) -> Self {
+                    self.site = site.trim_end_matches('/').to_owned();
+                    self
                 }
             }
         },
@@ -104,7 +168,7 @@ fn types(module: &mut ItemMod) -> Result<()> {
         debugs.push(parse_quote! {
             impl crate::de::Tolerant for #name {
                 fn read(json: &str) -> Option<Self> {
-                    serde_json::from_str(json).ok()
+                    crate::de::object(json)
                 }
             }
         });
@@ -185,20 +249,12 @@ fn redacted_debug(model: &ItemStruct) -> Item {
 }
 
 /// Operations: `request()` builds, `send()` sends what it built.
-fn builders(module: &mut ItemMod) -> Result<usize> {
+fn builders(module: &mut ItemMod, facts: &Facts) -> Result<usize> {
+    let mut elsewhere = 0;
     let items = content(module)?;
     items.retain(
         |item| !matches!(item, Item::Use(names) if quote_text(names).contains("encode_path")),
     );
-    // Versions without request bodies name no model in their builders but as answers, by full paths.
-    let is_use_of_types = |item: &Item| matches!(item, Item::Use(names) if quote_text(names) == "use super :: types ;");
-    let uses_types = items.iter().any(|item| {
-        let text = quote_text(item).replace(":: types ::", "");
-        !is_use_of_types(item) && text.contains("types ::")
-    });
-    if !uses_types {
-        items.retain(|item| !is_use_of_types(item));
-    }
     let mut count = 0;
     for item in items.iter_mut() {
         match item {
@@ -210,6 +266,7 @@ fn builders(module: &mut ItemMod) -> Result<usize> {
                 block
                     .items
                     .retain(|item| !matches!(item, ImplItem::Fn(f) if f.sig.ident == "body_map"));
+                plain_body(block)?;
                 let Some(at) = at else { continue };
                 let at = at.min(block.items.len() - 1);
                 let ImplItem::Fn(send) = &mut block.items[at] else {
@@ -229,12 +286,17 @@ fn builders(module: &mut ItemMod) -> Result<usize> {
                 ];
                 request.block =
                     request_block(&request.block).context("a request has another form")?;
+                if let Some(host) = facts.host(&quote_text(&block.self_ty))? {
+                    elsewhere += 1;
+                    move_to(&mut request.block, host)?;
+                }
                 send.block = parse_quote!({
                     let client = self.client;
                     let request = self.request()?;
                     crate::support::send(&client.client, request).await
                 });
                 block.items.insert(at, ImplItem::Fn(request));
+                document_setters(block, facts);
                 count += 1;
             }
             Item::Struct(builder) => {
@@ -248,7 +310,122 @@ fn builders(module: &mut ItemMod) -> Result<usize> {
             _ => {}
         }
     }
+    ensure!(
+        elsewhere == facts.elsewhere.len(),
+        "{elsewhere} of {} operations were moved to their hosts",
+        facts.elsewhere.len()
+    );
     Ok(count)
+}
+
+/// A body is taken as its model, and must be given.
+fn plain_body(block: &mut ItemImpl) -> Result<()> {
+    let mut model = None;
+    for item in &mut block.items {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        if function.sig.ident != "body" {
+            continue;
+        }
+        // `where V: TryInto<types::Model>`.
+        let text = quote_text(&function.sig.generics.where_clause);
+        let name = text
+            .split_once("TryInto < types :: ")
+            .and_then(|(_, rest)| rest.split([' ', '>']).next())
+            .context("a body has no model")?;
+        let ty: Type = syn::parse_str(&format!("types::{name}"))?;
+        *function = parse_quote! {
+            pub fn body(mut self, body: #ty) -> Self {
+                self.body = Ok(body);
+                self
+            }
+        };
+        model = Some(name.to_owned());
+    }
+    let Some(model) = model else { return Ok(()) };
+    struct Unset(usize);
+    impl VisitMut for Unset {
+        fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
+            if quote_text(&field.member) == "body" && field.colon_token.is_some() {
+                field.expr = parse_quote!(Err("body was not initialized".to_string()));
+                self.0 += 1;
+            }
+        }
+
+        fn visit_local_mut(&mut self, local: &mut syn::Local) {
+            if quote_text(&local.pat) == "body"
+                && let Some(init) = &mut local.init
+            {
+                init.expr = parse_quote!(body.map_err(Error::InvalidRequest)?);
+                self.0 += 1;
+            }
+        }
+    }
+    let mut unset = Unset(0);
+    unset.visit_item_impl_mut(block);
+    ensure!(
+        unset.0 == 2,
+        "the body {model} was found in {} places",
+        unset.0
+    );
+    Ok(())
+}
+
+/// Sends a request to another host than the version's address.
+fn move_to(block: &mut Block, host: Host) -> Result<()> {
+    struct Move(Host, usize);
+    impl VisitMut for Move {
+        fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
+            let Ok(Format(mut arguments)) = syn::parse2(call.tokens.clone()) else {
+                return;
+            };
+            for argument in &mut arguments {
+                if quote_text(argument) == "client . baseurl" {
+                    *argument = match self.0 {
+                        Host::Site => parse_quote!(client.site),
+                        Host::Origin => parse_quote!(client.origin),
+                    };
+                    self.1 += 1;
+                }
+            }
+            call.tokens = quote::quote!(#(#arguments),*);
+        }
+    }
+    let mut moving = Move(host, 0);
+    moving.visit_block_mut(block);
+    ensure!(
+        moving.1 == 1,
+        "the version's address was found {} times",
+        moving.1
+    );
+    Ok(())
+}
+
+/// Says what each parameter means; `new` is for the client alone.
+fn document_setters(block: &mut ItemImpl, facts: &Facts) {
+    let builder = quote_text(&block.self_ty);
+    for item in &mut block.items {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        let name = function.sig.ident.to_string();
+        match name.as_str() {
+            "new" => function.vis = parse_quote!(pub(super)),
+            "request" | "send" => {}
+            name => {
+                let meaning = facts
+                    .parameters
+                    .iter()
+                    .find(|((operation, parameter), _)| {
+                        is_builder_of(&builder, operation) && parameter == name
+                    })
+                    .map_or("What to send.", |(_, meaning)| meaning);
+                let meaning = format!(" {meaning}");
+                function.attrs.push(parse_quote!(#[doc = #meaning]));
+            }
+        }
+    }
 }
 
 /// The statements up to the built request, without the version header that progenitor adds.
@@ -297,13 +474,54 @@ fn request_block(send: &Block) -> Result<Block> {
 }
 
 /// Points the names of progenitor's run-time crate to ours.
-struct Rename;
+#[derive(Default)]
+struct Rename {
+    /// Whether the models' own module is being visited.
+    in_types: bool,
+}
 
 impl VisitMut for Rename {
+    /// The lints are ours to hold.
+    fn visit_item_mod_mut(&mut self, module: &mut ItemMod) {
+        self.in_types = module.ident == "types";
+        visit_mut::visit_item_mod_mut(self, module);
+        self.in_types = false;
+        module
+            .attrs
+            .retain(|attribute| !attribute.path().is_ident("allow"));
+    }
+
+    fn visit_field_value_mut(&mut self, field: &mut syn::FieldValue) {
+        visit_mut::visit_field_value_mut(self, field);
+        if quote_text(&field.member) == quote_text(&field.expr) {
+            field.colon_token = None;
+        }
+    }
+
     fn visit_path_mut(&mut self, path: &mut syn::Path) {
         visit_mut::visit_path_mut(self, path);
         let text = quote_text(path).replace(' ', "");
-        if text.starts_with("progenitor_client::") {
+        // What every module has in scope anyway.
+        let prelude = [
+            "option::Option",
+            "string::String",
+            "vec::Vec",
+            "convert::TryInto",
+        ];
+        let names: Vec<String> = path
+            .segments
+            .iter()
+            .map(|part| part.ident.to_string())
+            .collect();
+        if names
+            .join("::")
+            .strip_prefix("std::")
+            .is_some_and(|name| prelude.contains(&name))
+        {
+            if let Some(last) = path.segments.last().cloned() {
+                *path = last.into();
+            }
+        } else if text.starts_with("progenitor_client::") {
             let rest: Vec<_> = path.segments.iter().skip(1).cloned().collect();
             *path = parse_quote!(crate::support::#(#rest)::*);
         } else if text.starts_with("Error::") {
@@ -317,9 +535,15 @@ impl VisitMut for Rename {
             }
         } else if text == "Error<ByteStream>" {
             *path = parse_quote!(crate::support::Error);
-        } else if text.starts_with("types::builder::") {
+        } else if text.starts_with("types::builder::")
+            || (text.starts_with("crate::v") && text.contains("::types::"))
+        {
             let last = path.segments.last();
-            *path = parse_quote!(types::#last);
+            *path = if self.in_types {
+                parse_quote!(#last)
+            } else {
+                parse_quote!(types::#last)
+            };
         }
     }
 

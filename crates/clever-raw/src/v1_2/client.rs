@@ -2,455 +2,755 @@
 
 /// Types used as operation parameters and responses.
 pub mod types {
+    ///A login's code, to be exchanged for a token.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct CodeExchange {
+        ///The code, as it came. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub code: Option<String>,
+        ///`authorization_code`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub grant_type: Option<String>,
+        ///The address that the code came to; the primary one for logins that started at Clever.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub redirect_uri: Option<String>,
+    }
     ///What a person logs in with at the district; never a password.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Credentials {
+        ///The name that the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_username: ::std::option::Option<::std::string::String>,
+        pub district_username: Option<String>,
     }
     ///The district: the tenant of everything else.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct District {
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
-    ///Someone who acts for the whole district.
+    ///An admin of the whole district: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictAdmin {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///`DistrictStatus`
+    ///How a district's connection is doing.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictStatus {
+        ///What is wrong with the connection, for people; `""` when nothing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub error: ::std::option::Option<::std::string::String>,
+        pub error: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///Whether users may log in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub instant_login: ::std::option::Option<bool>,
+        pub instant_login: Option<bool>,
+        ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_sync: Option<crate::scalar::Timestamp>,
+        ///The day on which users first see the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub launch_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub launch_date: Option<crate::scalar::Timestamp>,
+        ///When the district's data move again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_end: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_end: Option<crate::scalar::Timestamp>,
+        ///When the district's data stop moving.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_start: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_start: Option<crate::scalar::Timestamp>,
+        ///The student information system that the data come from; `sftp` for uploaded files.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_type: ::std::option::Option<::std::string::String>,
+        pub sis_type: Option<String>,
+        ///How the connection is doing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v1_2::enums::State>,
+        pub state: Option<crate::v1_2::enums::State>,
     }
-    ///`DistrictStatusResponses`
+    ///The answer about a district's connection.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictStatusResponses {
+        ///The answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub data: ::std::option::Option<
-            ::std::vec::Vec<
-                crate::envelope::Envelope<crate::v1_2::types::DistrictStatus>,
-            >,
-        >,
+        pub data: Option<Vec<crate::envelope::Envelope<DistrictStatus>>>,
     }
-    ///`GradeLevelsResponse`
+    ///The token of one district. Keep the district's id and read the token again when it is refused.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct DistrictToken {
+        ///The token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///When the district connected the app.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the authorization.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///Who it acts for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub owner: Option<TokenOwner>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///What a code was exchanged for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct ExchangedToken {
+        ///The user's token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///The signed identity, for apps with OpenID Connect.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id_token: Option<String>,
+        ///`bearer`, in any case of letters.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub token_type: Option<String>,
+    }
+    ///The grades that a teacher's sections have.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct GradeLevelsResponse {
+        ///The answer.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub data: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub data: Option<Vec<String>>,
     }
-    ///A postal address.
+    ///A postal address, with its place on the map.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Location {
+        ///Street and number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub address: ::std::option::Option<::std::string::String>,
+        pub address: Option<String>,
+        ///The city.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub city: ::std::option::Option<::std::string::String>,
+        pub city: Option<String>,
+        ///The latitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lat: ::std::option::Option<::std::string::String>,
+        pub lat: Option<String>,
+        ///The longitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lon: ::std::option::Option<::std::string::String>,
+        pub lon: Option<String>,
+        ///The state, as its postal letters.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<::std::string::String>,
+        pub state: Option<String>,
+        ///The ZIP code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub zip: ::std::option::Option<::std::string::String>,
+        pub zip: Option<String>,
+    }
+    ///A token's user, in few words; the rest is in the user's own record.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct Me {
+        ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district; absent for users whom a teacher shared.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The address, unverified; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///The user's Clever id; tokens of old apps may give the one from before v3.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///The name; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///`user`, or the role that logged in. A hint: roles are in the user's record.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Name {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The head of a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Principal {
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
     ///A school of the district.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct School {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The highest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub high_grade: ::std::option::Option<crate::v1_2::enums::Grade>,
+        pub high_grade: Option<crate::v1_2::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The lowest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub low_grade: ::std::option::Option<crate::v1_2::enums::Grade>,
+        pub low_grade: Option<crate::v1_2::enums::Grade>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///The head of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub principal: ::std::option::Option<Principal>,
+        pub principal: Option<Principal>,
+        ///The number that the district gave the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_number: ::std::option::Option<::std::string::String>,
+        pub school_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
     }
-    ///`SchoolAdmin`
+    ///Someone who acts for one or more schools; staff from v3.0 on.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolAdmin {
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id of the person as staff, in the district's system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff_id: ::std::option::Option<::std::string::String>,
+        pub staff_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///One taught group. Its `students` and `teachers` are the roster's enrollments.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Section {
+        ///What is taught, in the district's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course_description: ::std::option::Option<::std::string::String>,
+        pub course_description: Option<String>,
+        ///The name of what is taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course_name: ::std::option::Option<::std::string::String>,
+        pub course_name: Option<String>,
+        ///The number of what is taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course_number: ::std::option::Option<::std::string::String>,
+        pub course_number: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The grade taught; may differ from its students'.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v1_2::enums::Grade>,
+        pub grade: Option<crate::v1_2::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name that Clever makes from course, teacher and period; not unique.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The period of the day, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub period: ::std::option::Option<::std::string::String>,
+        pub period: Option<String>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The number that the district gave the section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_number: ::std::option::Option<::std::string::String>,
+        pub section_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///The subject, in Clever's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub subject: ::std::option::Option<crate::v1_2::enums::Subject>,
+        pub subject: Option<crate::v1_2::enums::Subject>,
+        ///The id of the primary teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<::std::string::String>,
+        pub teacher: Option<String>,
+        ///The ids of all teachers, the primary one among them.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teachers: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub teachers: Option<Vec<String>>,
+        ///The teaching period.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term: ::std::option::Option<Term>,
+        pub term: Option<Term>,
     }
-    ///A pupil.
+    ///A student: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Student {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: ::std::option::Option<::std::string::String>,
+        pub dob: Option<String>,
+        ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ell_status: ::std::option::Option<crate::v1_2::enums::YesNo>,
+        pub ell_status: Option<crate::v1_2::enums::YesNo>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The gender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gender: ::std::option::Option<crate::v1_2::enums::Gender>,
+        pub gender: Option<crate::v1_2::enums::Gender>,
+        ///The grade level.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v1_2::enums::Grade>,
+        pub grade: Option<crate::v1_2::enums::Grade>,
+        ///The year of graduation, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub graduation_year: ::std::option::Option<::std::string::String>,
+        pub graduation_year: Option<String>,
+        ///Whether the ethnicity is Hispanic.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub hispanic_ethnicity: ::std::option::Option<crate::v1_2::enums::YesNo>,
+        pub hispanic_ethnicity: Option<crate::v1_2::enums::YesNo>,
+        ///The language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language: ::std::option::Option<crate::v1_2::enums::HomeLanguage>,
+        pub home_language: Option<crate::v1_2::enums::HomeLanguage>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub iep_status: ::std::option::Option<::std::string::String>,
+        pub iep_status: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The race.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub race: ::std::option::Option<crate::v1_2::enums::Race>,
+        pub race: Option<crate::v1_2::enums::Race>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the student; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_number: ::std::option::Option<::std::string::String>,
+        pub student_number: Option<String>,
+        ///The grade point average, unweighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub unweighted_gpa: ::std::option::Option<::std::string::String>,
+        pub unweighted_gpa: Option<String>,
+        ///The grade point average, weighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub weighted_gpa: ::std::option::Option<::std::string::String>,
+        pub weighted_gpa: Option<String>,
     }
-    ///`StudentContact`
+    ///An adult of one student; one record for each student.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct StudentContact {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///What sort of telephone it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone_type: ::std::option::Option<::std::string::String>,
+        pub phone_type: Option<String>,
+        ///Who the contact is to the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub relationship: ::std::option::Option<::std::string::String>,
+        pub relationship: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id of the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student: ::std::option::Option<::std::string::String>,
+        pub student: Option<String>,
+        ///What the contact is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<::std::string::String>,
+        pub type_: Option<String>,
     }
-    ///Someone who teaches sections.
+    ///A teacher: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Teacher {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the teacher; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher_number: ::std::option::Option<::std::string::String>,
+        pub teacher_number: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A teaching period. Its id changes when its data do.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Term {
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+    }
+    ///Which app a token was given to, and what it may read.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenInfo {
+        ///The app's client id. Compare it with yours before you trust a token.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub client_id: Option<String>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///Who a token acts for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenOwner {
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///`district`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
+    }
+    ///A token's user, in the words of OpenID Connect and a few of Clever's.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct UserInfo {
+        ///Who shared the user: `district`, or `teacher` through the Library.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The id of the district again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district_id: Option<String>,
+        ///The address; see `email_verified`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///Whether Clever calls the address verified; `false` unless its support switched it on.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email_verified: Option<bool>,
+        ///The family name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub family_name: Option<String>,
+        ///The given name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub given_name: Option<String>,
+        ///The v3 id again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub multi_role_user_id: Option<String>,
+        ///The name in parts, not the text that OpenID Connect has.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///The ids of the user's schools; often empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub schools: Option<Vec<String>>,
+        ///The v3 id of the user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sub: Option<String>,
+        ///The id before v3. Not a key: it differs from `sub` for all but students.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_id: Option<String>,
+        ///The role that logged in.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_type: Option<String>,
+    }
+    impl std::fmt::Debug for CodeExchange {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CodeExchange").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for CodeExchange {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
     }
     impl std::fmt::Debug for Credentials {
         /// Shows the type alone: what is in it may be personal.
@@ -460,7 +760,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Credentials {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for District {
@@ -471,7 +771,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for District {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictAdmin {
@@ -482,7 +782,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictStatus {
@@ -493,7 +793,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictStatus {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictStatusResponses {
@@ -504,7 +804,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictStatusResponses {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for DistrictToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DistrictToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for DistrictToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for ExchangedToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ExchangedToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for ExchangedToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for GradeLevelsResponse {
@@ -515,7 +837,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for GradeLevelsResponse {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Location {
@@ -526,7 +848,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Location {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for Me {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Me").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for Me {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Name {
@@ -537,7 +870,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Name {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Principal {
@@ -548,7 +881,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Principal {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for School {
@@ -559,7 +892,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for School {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolAdmin {
@@ -570,7 +903,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Section {
@@ -581,7 +914,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Section {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Student {
@@ -592,7 +925,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Student {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for StudentContact {
@@ -603,7 +936,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for StudentContact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Teacher {
@@ -614,7 +947,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Teacher {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Term {
@@ -625,13 +958,52 @@ pub mod types {
     }
     impl crate::de::Tolerant for Term {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenOwner {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenOwner").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenOwner {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for UserInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UserInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for UserInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
 }
 impl Client {
-    /**Sends a `GET` request to `/contacts`
+    /**All contacts of shared students. Needs a scope of its own
 
+Sends a `GET` request to `/contacts`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts()
     .ending_before(ending_before)
@@ -643,8 +1015,12 @@ let response = client.get_contacts()
     pub fn get_contacts(&self) -> builder::GetContacts<'_> {
         builder::GetContacts::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}`
+    /**One contact, by id
 
+Sends a `GET` request to `/contacts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_contact()
     .id(id)
@@ -654,8 +1030,12 @@ let response = client.get_contact()
     pub fn get_contact(&self) -> builder::GetContact<'_> {
         builder::GetContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/district`
+    /**The district of a contact
 
+Sends a `GET` request to `/contacts/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_student_contact()
     .id(id)
@@ -667,8 +1047,12 @@ let response = client.get_district_for_student_contact()
     ) -> builder::GetDistrictForStudentContact<'_> {
         builder::GetDistrictForStudentContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/student`
+    /**The student whom a contact belongs to
 
+Sends a `GET` request to `/contacts/{id}/student`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_student_for_contact()
     .id(id)
@@ -678,8 +1062,14 @@ let response = client.get_student_for_contact()
     pub fn get_student_for_contact(&self) -> builder::GetStudentForContact<'_> {
         builder::GetStudentForContact::new(self)
     }
-    /**Sends a `GET` request to `/district_admins`
+    /**All admins of the whole district
 
+Sends a `GET` request to `/district_admins`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `show_links`: Whether to answer with links.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_district_admins()
     .ending_before(ending_before)
@@ -691,8 +1081,12 @@ let response = client.get_district_admins()
     pub fn get_district_admins(&self) -> builder::GetDistrictAdmins<'_> {
         builder::GetDistrictAdmins::new(self)
     }
-    /**Sends a `GET` request to `/district_admins/{id}`
+    /**One district admin, by id
 
+Sends a `GET` request to `/district_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_admin()
     .id(id)
@@ -702,7 +1096,9 @@ let response = client.get_district_admin()
     pub fn get_district_admin(&self) -> builder::GetDistrictAdmin<'_> {
         builder::GetDistrictAdmin::new(self)
     }
-    /**Sends a `GET` request to `/districts`
+    /**The district that the token belongs to: a list of one
+
+Sends a `GET` request to `/districts`
 
 ```text
 let response = client.get_districts()
@@ -712,8 +1108,13 @@ let response = client.get_districts()
     pub fn get_districts(&self) -> builder::GetDistricts<'_> {
         builder::GetDistricts::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}`
+    /**One district, by id
 
+Sends a `GET` request to `/districts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
+- `include`: Further records to answer with. Gone from v2.0 on.
 ```text
 let response = client.get_district()
     .id(id)
@@ -724,8 +1125,12 @@ let response = client.get_district()
     pub fn get_district(&self) -> builder::GetDistrict<'_> {
         builder::GetDistrict::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/admins`
+    /**Admins of the whole district
 
+Sends a `GET` request to `/districts/{id}/admins`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_admins_for_district()
     .id(id)
@@ -735,8 +1140,16 @@ let response = client.get_admins_for_district()
     pub fn get_admins_for_district(&self) -> builder::GetAdminsForDistrict<'_> {
         builder::GetAdminsForDistrict::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/schools`
+    /**The schools of a district
 
+Sends a `GET` request to `/districts/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_schools_for_district()
     .id(id)
@@ -750,8 +1163,16 @@ let response = client.get_schools_for_district()
     pub fn get_schools_for_district(&self) -> builder::GetSchoolsForDistrict<'_> {
         builder::GetSchoolsForDistrict::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/sections`
+    /**The sections of a district
 
+Sends a `GET` request to `/districts/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_sections_for_district()
     .id(id)
@@ -765,8 +1186,12 @@ let response = client.get_sections_for_district()
     pub fn get_sections_for_district(&self) -> builder::GetSectionsForDistrict<'_> {
         builder::GetSectionsForDistrict::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/status`
+    /**How the district's connection is doing
 
+Sends a `GET` request to `/districts/{id}/status`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_status()
     .id(id)
@@ -776,8 +1201,16 @@ let response = client.get_district_status()
     pub fn get_district_status(&self) -> builder::GetDistrictStatus<'_> {
         builder::GetDistrictStatus::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/students`
+    /**The students of a district
 
+Sends a `GET` request to `/districts/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_students_for_district()
     .id(id)
@@ -791,8 +1224,16 @@ let response = client.get_students_for_district()
     pub fn get_students_for_district(&self) -> builder::GetStudentsForDistrict<'_> {
         builder::GetStudentsForDistrict::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}/teachers`
+    /**The teachers of a district
 
+Sends a `GET` request to `/districts/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_teachers_for_district()
     .id(id)
@@ -806,8 +1247,14 @@ let response = client.get_teachers_for_district()
     pub fn get_teachers_for_district(&self) -> builder::GetTeachersForDistrict<'_> {
         builder::GetTeachersForDistrict::new(self)
     }
-    /**Sends a `GET` request to `/events`
+    /**What changed, oldest first. Kept for 30 days; only for apps with events switched on
 
+Sends a `GET` request to `/events`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events()
     .ending_before(ending_before)
@@ -819,8 +1266,12 @@ let response = client.get_events()
     pub fn get_events(&self) -> builder::GetEvents<'_> {
         builder::GetEvents::new(self)
     }
-    /**Sends a `GET` request to `/events/{id}`
+    /**One event, by id
 
+Sends a `GET` request to `/events/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_event()
     .id(id)
@@ -830,8 +1281,69 @@ let response = client.get_event()
     pub fn get_event(&self) -> builder::GetEvent<'_> {
         builder::GetEvent::new(self)
     }
-    /**Sends a `GET` request to `/school_admins`
+    /**Who a user's token belongs to. Only for tokens of users
 
+Sends a `GET` request to `/me`
+
+```text
+let response = client.get_me()
+    .send()
+    .await;
+```*/
+    pub fn get_me(&self) -> builder::GetMe<'_> {
+        builder::GetMe::new(self)
+    }
+    /**Which app a token was given to, and what it may read
+
+Sends a `GET` request to `/oauth/tokeninfo`
+
+```text
+let response = client.get_token_info()
+    .send()
+    .await;
+```*/
+    pub fn get_token_info(&self) -> builder::GetTokenInfo<'_> {
+        builder::GetTokenInfo::new(self)
+    }
+    /**The tokens of all districts that connected the app. Authorization is the app's client id and secret
+
+Sends a `GET` request to `/oauth/tokens`
+
+Arguments:
+- `district`: Keeps the token of this district.
+- `owner_type`: `district`: the only owner that is listed.
+```text
+let response = client.get_district_tokens()
+    .district(district)
+    .owner_type(owner_type)
+    .send()
+    .await;
+```*/
+    pub fn get_district_tokens(&self) -> builder::GetDistrictTokens<'_> {
+        builder::GetDistrictTokens::new(self)
+    }
+    /**A login's code for its token. Codes are good once, for a minute. Authorization is the app's client id and secret
+
+Sends a `POST` request to `/oauth/tokens`
+
+```text
+let response = client.exchange_code()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn exchange_code(&self) -> builder::ExchangeCode<'_> {
+        builder::ExchangeCode::new(self)
+    }
+    /**All admins of the shared schools
+
+Sends a `GET` request to `/school_admins`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_school_admins()
     .ending_before(ending_before)
@@ -844,8 +1356,13 @@ let response = client.get_school_admins()
     pub fn get_school_admins(&self) -> builder::GetSchoolAdmins<'_> {
         builder::GetSchoolAdmins::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}`
+    /**One school admin, by id
 
+Sends a `GET` request to `/school_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
+- `include`: Further records to answer with. Gone from v2.0 on.
 ```text
 let response = client.get_school_admin()
     .id(id)
@@ -856,8 +1373,15 @@ let response = client.get_school_admin()
     pub fn get_school_admin(&self) -> builder::GetSchoolAdmin<'_> {
         builder::GetSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/events`
+    /**What changed in a school admin, oldest first
 
+Sends a `GET` request to `/school_admins/{id}/events`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events_for_school_admin()
     .id(id)
@@ -870,8 +1394,15 @@ let response = client.get_events_for_school_admin()
     pub fn get_events_for_school_admin(&self) -> builder::GetEventsForSchoolAdmin<'_> {
         builder::GetEventsForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/schools`
+    /**The schools of a school admin
 
+Sends a `GET` request to `/school_admins/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_school_admin()
     .id(id)
@@ -884,8 +1415,15 @@ let response = client.get_schools_for_school_admin()
     pub fn get_schools_for_school_admin(&self) -> builder::GetSchoolsForSchoolAdmin<'_> {
         builder::GetSchoolsForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/schools`
+    /**All shared schools
 
+Sends a `GET` request to `/schools`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_schools()
     .ending_before(ending_before)
@@ -898,8 +1436,12 @@ let response = client.get_schools()
     pub fn get_schools(&self) -> builder::GetSchools<'_> {
         builder::GetSchools::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}`
+    /**One school, by id
 
+Sends a `GET` request to `/schools/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school()
     .id(id)
@@ -909,8 +1451,12 @@ let response = client.get_school()
     pub fn get_school(&self) -> builder::GetSchool<'_> {
         builder::GetSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/district`
+    /**The district of a school
 
+Sends a `GET` request to `/schools/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school()
     .id(id)
@@ -920,8 +1466,15 @@ let response = client.get_district_for_school()
     pub fn get_district_for_school(&self) -> builder::GetDistrictForSchool<'_> {
         builder::GetDistrictForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/events`
+    /**What changed in a school, oldest first
 
+Sends a `GET` request to `/schools/{id}/events`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events_for_school()
     .id(id)
@@ -934,8 +1487,16 @@ let response = client.get_events_for_school()
     pub fn get_events_for_school(&self) -> builder::GetEventsForSchool<'_> {
         builder::GetEventsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/sections`
+    /**The sections of a school
 
+Sends a `GET` request to `/schools/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_sections_for_school()
     .id(id)
@@ -949,8 +1510,16 @@ let response = client.get_sections_for_school()
     pub fn get_sections_for_school(&self) -> builder::GetSectionsForSchool<'_> {
         builder::GetSectionsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/students`
+    /**The students of a school
 
+Sends a `GET` request to `/schools/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_students_for_school()
     .id(id)
@@ -964,8 +1533,16 @@ let response = client.get_students_for_school()
     pub fn get_students_for_school(&self) -> builder::GetStudentsForSchool<'_> {
         builder::GetStudentsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/teachers`
+    /**The teachers of a school
 
+Sends a `GET` request to `/schools/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_teachers_for_school()
     .id(id)
@@ -979,8 +1556,15 @@ let response = client.get_teachers_for_school()
     pub fn get_teachers_for_school(&self) -> builder::GetTeachersForSchool<'_> {
         builder::GetTeachersForSchool::new(self)
     }
-    /**Sends a `GET` request to `/sections`
+    /**All sections of the shared schools, with the ids of their students and teachers
 
+Sends a `GET` request to `/sections`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_sections()
     .ending_before(ending_before)
@@ -993,8 +1577,12 @@ let response = client.get_sections()
     pub fn get_sections(&self) -> builder::GetSections<'_> {
         builder::GetSections::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}`
+    /**One section, by id
 
+Sends a `GET` request to `/sections/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_section()
     .id(id)
@@ -1004,8 +1592,12 @@ let response = client.get_section()
     pub fn get_section(&self) -> builder::GetSection<'_> {
         builder::GetSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/district`
+    /**The district of a section
 
+Sends a `GET` request to `/sections/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_section()
     .id(id)
@@ -1015,8 +1607,15 @@ let response = client.get_district_for_section()
     pub fn get_district_for_section(&self) -> builder::GetDistrictForSection<'_> {
         builder::GetDistrictForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/events`
+    /**What changed in a section, oldest first
 
+Sends a `GET` request to `/sections/{id}/events`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events_for_section()
     .id(id)
@@ -1029,8 +1628,12 @@ let response = client.get_events_for_section()
     pub fn get_events_for_section(&self) -> builder::GetEventsForSection<'_> {
         builder::GetEventsForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/school`
+    /**The school of a section
 
+Sends a `GET` request to `/sections/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_section()
     .id(id)
@@ -1040,8 +1643,15 @@ let response = client.get_school_for_section()
     pub fn get_school_for_section(&self) -> builder::GetSchoolForSection<'_> {
         builder::GetSchoolForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/students`
+    /**The students enrolled in a section
 
+Sends a `GET` request to `/sections/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_section()
     .id(id)
@@ -1054,8 +1664,12 @@ let response = client.get_students_for_section()
     pub fn get_students_for_section(&self) -> builder::GetStudentsForSection<'_> {
         builder::GetStudentsForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teacher`
+    /**A section's primary teacher
 
+Sends a `GET` request to `/sections/{id}/teacher`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_teacher_for_section()
     .id(id)
@@ -1065,8 +1679,15 @@ let response = client.get_teacher_for_section()
     pub fn get_teacher_for_section(&self) -> builder::GetTeacherForSection<'_> {
         builder::GetTeacherForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teachers`
+    /**All teachers of a section, the primary one among them
 
+Sends a `GET` request to `/sections/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_section()
     .id(id)
@@ -1079,8 +1700,15 @@ let response = client.get_teachers_for_section()
     pub fn get_teachers_for_section(&self) -> builder::GetTeachersForSection<'_> {
         builder::GetTeachersForSection::new(self)
     }
-    /**Sends a `GET` request to `/students`
+    /**All students of the shared schools
 
+Sends a `GET` request to `/students`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_students()
     .ending_before(ending_before)
@@ -1093,8 +1721,13 @@ let response = client.get_students()
     pub fn get_students(&self) -> builder::GetStudents<'_> {
         builder::GetStudents::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}`
+    /**One student, by id
 
+Sends a `GET` request to `/students/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
+- `include`: Further records to answer with. Gone from v2.0 on.
 ```text
 let response = client.get_student()
     .id(id)
@@ -1105,8 +1738,13 @@ let response = client.get_student()
     pub fn get_student(&self) -> builder::GetStudent<'_> {
         builder::GetStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/contacts`
+    /**The contacts of a student
 
+Sends a `GET` request to `/students/{id}/contacts`
+
+Arguments:
+- `id`: The record's Clever id.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
 ```text
 let response = client.get_contacts_for_student()
     .id(id)
@@ -1117,8 +1755,12 @@ let response = client.get_contacts_for_student()
     pub fn get_contacts_for_student(&self) -> builder::GetContactsForStudent<'_> {
         builder::GetContactsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/district`
+    /**The district of a student
 
+Sends a `GET` request to `/students/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_student()
     .id(id)
@@ -1128,8 +1770,15 @@ let response = client.get_district_for_student()
     pub fn get_district_for_student(&self) -> builder::GetDistrictForStudent<'_> {
         builder::GetDistrictForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/events`
+    /**What changed in a student, oldest first
 
+Sends a `GET` request to `/students/{id}/events`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events_for_student()
     .id(id)
@@ -1142,8 +1791,12 @@ let response = client.get_events_for_student()
     pub fn get_events_for_student(&self) -> builder::GetEventsForStudent<'_> {
         builder::GetEventsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/school`
+    /**A student's primary school
 
+Sends a `GET` request to `/students/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_student()
     .id(id)
@@ -1153,8 +1806,15 @@ let response = client.get_school_for_student()
     pub fn get_school_for_student(&self) -> builder::GetSchoolForStudent<'_> {
         builder::GetSchoolForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/sections`
+    /**The sections of a student
 
+Sends a `GET` request to `/students/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_student()
     .id(id)
@@ -1167,8 +1827,15 @@ let response = client.get_sections_for_student()
     pub fn get_sections_for_student(&self) -> builder::GetSectionsForStudent<'_> {
         builder::GetSectionsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/teachers`
+    /**The teachers of a student's sections
 
+Sends a `GET` request to `/students/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_student()
     .id(id)
@@ -1181,8 +1848,15 @@ let response = client.get_teachers_for_student()
     pub fn get_teachers_for_student(&self) -> builder::GetTeachersForStudent<'_> {
         builder::GetTeachersForStudent::new(self)
     }
-    /**Sends a `GET` request to `/teachers`
+    /**All teachers of the shared schools
 
+Sends a `GET` request to `/teachers`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
+- `where_`: A filter over fields, as JSON. Gone from v2.0 on.
 ```text
 let response = client.get_teachers()
     .ending_before(ending_before)
@@ -1195,8 +1869,13 @@ let response = client.get_teachers()
     pub fn get_teachers(&self) -> builder::GetTeachers<'_> {
         builder::GetTeachers::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}`
+    /**One teacher, by id
 
+Sends a `GET` request to `/teachers/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
+- `include`: Further records to answer with. Gone from v2.0 on.
 ```text
 let response = client.get_teacher()
     .id(id)
@@ -1207,8 +1886,12 @@ let response = client.get_teacher()
     pub fn get_teacher(&self) -> builder::GetTeacher<'_> {
         builder::GetTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/district`
+    /**The district of a teacher
 
+Sends a `GET` request to `/teachers/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_teacher()
     .id(id)
@@ -1218,8 +1901,15 @@ let response = client.get_district_for_teacher()
     pub fn get_district_for_teacher(&self) -> builder::GetDistrictForTeacher<'_> {
         builder::GetDistrictForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/events`
+    /**What changed in a teacher, oldest first
 
+Sends a `GET` request to `/teachers/{id}/events`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events_for_teacher()
     .id(id)
@@ -1232,8 +1922,12 @@ let response = client.get_events_for_teacher()
     pub fn get_events_for_teacher(&self) -> builder::GetEventsForTeacher<'_> {
         builder::GetEventsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/grade_levels`
+    /**The grades that a teacher's sections have
 
+Sends a `GET` request to `/teachers/{id}/grade_levels`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_grade_levels_for_teacher()
     .id(id)
@@ -1243,8 +1937,12 @@ let response = client.get_grade_levels_for_teacher()
     pub fn get_grade_levels_for_teacher(&self) -> builder::GetGradeLevelsForTeacher<'_> {
         builder::GetGradeLevelsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/school`
+    /**A teacher's primary school
 
+Sends a `GET` request to `/teachers/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_teacher()
     .id(id)
@@ -1254,8 +1952,15 @@ let response = client.get_school_for_teacher()
     pub fn get_school_for_teacher(&self) -> builder::GetSchoolForTeacher<'_> {
         builder::GetSchoolForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/sections`
+    /**The sections of a teacher
 
+Sends a `GET` request to `/teachers/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_teacher()
     .id(id)
@@ -1268,8 +1973,15 @@ let response = client.get_sections_for_teacher()
     pub fn get_sections_for_teacher(&self) -> builder::GetSectionsForTeacher<'_> {
         builder::GetSectionsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/students`
+    /**The students of a teacher's sections
 
+Sends a `GET` request to `/teachers/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_teacher()
     .id(id)
@@ -1282,9 +1994,20 @@ let response = client.get_students_for_teacher()
     pub fn get_students_for_teacher(&self) -> builder::GetStudentsForTeacher<'_> {
         builder::GetStudentsForTeacher::new(self)
     }
+    /**Who a user's token belongs to, in the words of OpenID Connect
+
+Sends a `GET` request to `/userinfo`
+
+```text
+let response = client.get_user_info()
+    .send()
+    .await;
+```*/
+    pub fn get_user_info(&self) -> builder::GetUserInfo<'_> {
+        builder::GetUserInfo::new(self)
+    }
 }
 /// Types for composing operation parameters.
-#[allow(clippy::all)]
 pub mod builder {
     use super::types;
     /**Builder for [`Client::get_contacts`]
@@ -1293,22 +2016,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContacts<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContacts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1319,9 +2043,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1329,9 +2054,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1374,9 +2100,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v1_2::types::StudentContact>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::StudentContact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1390,18 +2114,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1437,9 +2162,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::StudentContact>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::StudentContact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1453,18 +2176,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForStudentContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForStudentContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1500,9 +2224,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1516,18 +2238,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentForContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetStudentForContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1563,9 +2286,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::Student>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1579,22 +2300,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmins<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
-        show_links: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
+        show_links: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetDistrictAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 show_links: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1605,9 +2327,10 @@ pub mod builder {
                 });
             self
         }
+        /// Whether to answer with links.
         pub fn show_links<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.show_links = value
                 .try_into()
@@ -1618,9 +2341,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1663,9 +2387,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v1_2::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1679,18 +2401,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1726,9 +2449,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1744,8 +2465,8 @@ pub mod builder {
         client: &'a super::Client,
     }
     impl<'a> GetDistricts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
-            Self { client: client }
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
         }
         /// Builds the request without sending it.
         ///
@@ -1769,7 +2490,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::District>>,
+            crate::support::Answer<crate::envelope::Page<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1783,20 +2504,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        include: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        include: Result<Option<String>, String>,
     }
     impl<'a> GetDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 include: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1806,9 +2528,10 @@ pub mod builder {
                 });
             self
         }
+        /// Further records to answer with. Gone from v2.0 on.
         pub fn include<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.include = value
                 .try_into()
@@ -1847,9 +2570,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1863,18 +2584,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetAdminsForDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetAdminsForDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1910,9 +2632,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v1_2::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1926,16 +2646,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -1943,9 +2663,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1955,9 +2676,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1968,9 +2690,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1978,9 +2701,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1991,9 +2715,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -2042,7 +2767,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2056,16 +2781,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -2073,9 +2798,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2085,9 +2811,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2098,9 +2825,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2108,9 +2836,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2121,9 +2850,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -2172,7 +2902,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2186,18 +2916,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictStatus<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictStatus<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2247,16 +2978,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -2264,9 +2995,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2276,9 +3008,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2289,9 +3022,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2299,9 +3033,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2312,9 +3047,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -2363,7 +3099,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2377,16 +3113,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -2394,9 +3130,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2406,9 +3143,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2419,9 +3157,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2429,9 +3168,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2442,9 +3182,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -2493,7 +3234,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2507,22 +3248,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEvents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2533,9 +3275,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2543,9 +3286,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2602,18 +3346,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetEvent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2657,30 +3402,240 @@ pub mod builder {
             crate::support::send(&client.client, request).await
         }
     }
+    /**Builder for [`Client::get_me`]
+
+[`Client::get_me`]: super::Client::get_me*/
+    #[derive(Clone)]
+    pub struct GetMe<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetMe<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/me", client.baseurl,);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/me`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::Envelope<types::Me>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_token_info`]
+
+[`Client::get_token_info`]: super::Client::get_token_info*/
+    #[derive(Clone)]
+    pub struct GetTokenInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTokenInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/oauth/tokeninfo", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokeninfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::TokenInfo>, crate::support::Error> {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_district_tokens`]
+
+[`Client::get_district_tokens`]: super::Client::get_district_tokens*/
+    #[derive(Clone)]
+    pub struct GetDistrictTokens<'a> {
+        client: &'a super::Client,
+        district: Result<Option<String>, String>,
+        owner_type: Result<String, String>,
+    }
+    impl<'a> GetDistrictTokens<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                district: Ok(None),
+                owner_type: Err("owner_type was not initialized".to_string()),
+            }
+        }
+        /// Keeps the token of this district.
+        pub fn district<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.district = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for district failed"
+                        .to_string()
+                });
+            self
+        }
+        /// `district`: the only owner that is listed.
+        pub fn owner_type<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.owner_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for owner_type failed"
+                        .to_string()
+                });
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, district, owner_type } = self;
+            let district = district.map_err(crate::support::Error::InvalidRequest)?;
+            let owner_type = owner_type.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&crate::support::QueryParam::new("district", &district))
+                .query(&crate::support::QueryParam::new("owner_type", &owner_type))
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictToken>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::exchange_code`]
+
+[`Client::exchange_code`]: super::Client::exchange_code*/
+    #[derive(Clone)]
+    pub struct ExchangeCode<'a> {
+        client: &'a super::Client,
+        body: Result<types::CodeExchange, String>,
+    }
+    impl<'a> ExchangeCode<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        /// What to send.
+        pub fn body(mut self, body: types::CodeExchange) -> Self {
+            self.body = Ok(body);
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, body } = self;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `POST` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<types::ExchangedToken>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
     /**Builder for [`Client::get_school_admins`]
 
 [`Client::get_school_admins`]: super::Client::get_school_admins*/
     #[derive(Clone)]
     pub struct GetSchoolAdmins<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
                 where_: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2691,9 +3646,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2701,9 +3657,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2714,9 +3671,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -2761,9 +3719,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v1_2::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2777,20 +3733,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        include: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        include: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 include: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2800,9 +3757,10 @@ pub mod builder {
                 });
             self
         }
+        /// Further records to answer with. Gone from v2.0 on.
         pub fn include<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.include = value
                 .try_into()
@@ -2841,9 +3799,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2857,24 +3813,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEventsForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEventsForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2884,9 +3841,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2897,9 +3855,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2907,9 +3866,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2970,24 +3930,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2997,9 +3958,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3010,9 +3972,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3020,9 +3983,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3069,7 +4033,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3083,24 +4047,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchools<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSchools<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
                 where_: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3111,9 +4076,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3121,9 +4087,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3134,9 +4101,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -3181,7 +4149,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3195,18 +4163,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3242,9 +4211,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3258,18 +4225,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3305,9 +4273,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3321,24 +4287,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEventsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEventsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3348,9 +4315,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3361,9 +4329,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3371,9 +4340,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3434,16 +4404,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -3451,9 +4421,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3463,9 +4434,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3476,9 +4448,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3486,9 +4459,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3499,9 +4473,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -3550,7 +4525,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3564,16 +4539,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -3581,9 +4556,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3593,9 +4569,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3606,9 +4583,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3616,9 +4594,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3629,9 +4608,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -3680,7 +4660,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3694,16 +4674,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -3711,9 +4691,10 @@ pub mod builder {
                 where_: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3723,9 +4704,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3736,9 +4718,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3746,9 +4729,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3759,9 +4743,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -3810,7 +4795,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3824,24 +4809,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSections<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetSections<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
                 where_: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3852,9 +4838,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3862,9 +4849,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3875,9 +4863,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -3922,7 +4911,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3936,18 +4925,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3983,9 +4973,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::Section>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3999,18 +4987,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4046,9 +5035,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4062,24 +5049,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEventsForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEventsForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4089,9 +5077,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4102,9 +5091,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4112,9 +5102,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4175,18 +5166,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4222,9 +5214,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4238,24 +5228,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4265,9 +5256,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4278,9 +5270,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4288,9 +5281,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4337,7 +5331,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4351,18 +5345,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacherForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTeacherForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4398,9 +5393,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4414,24 +5407,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4441,9 +5435,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4454,9 +5449,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4464,9 +5460,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4513,7 +5510,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4527,24 +5524,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetStudents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
                 where_: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4555,9 +5553,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4565,9 +5564,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4578,9 +5578,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -4625,7 +5626,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4639,20 +5640,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        include: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        include: Result<Option<String>, String>,
     }
     impl<'a> GetStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 include: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4662,9 +5664,10 @@ pub mod builder {
                 });
             self
         }
+        /// Further records to answer with. Gone from v2.0 on.
         pub fn include<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.include = value
                 .try_into()
@@ -4703,9 +5706,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::Student>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4719,20 +5720,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContactsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
         limit: Result<Option<i64>, String>,
     }
     impl<'a> GetContactsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 limit: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4742,9 +5744,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4780,9 +5783,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v1_2::types::StudentContact>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::StudentContact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4796,18 +5797,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4843,9 +5845,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4859,24 +5859,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEventsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEventsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4886,9 +5887,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4899,9 +5901,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4909,9 +5912,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4972,18 +5976,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5019,9 +6024,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5035,24 +6038,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5062,9 +6066,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5075,9 +6080,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5085,9 +6091,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5134,7 +6141,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5148,24 +6155,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5175,9 +6183,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5188,9 +6197,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5198,9 +6208,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5247,7 +6258,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5261,24 +6272,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachers<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
-        where_: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
+        where_: Result<Option<String>, String>,
     }
     impl<'a> GetTeachers<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
                 where_: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5289,9 +6301,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5299,9 +6312,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5312,9 +6326,10 @@ pub mod builder {
                 });
             self
         }
+        /// What to send.
         pub fn where_<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.where_ = value
                 .try_into()
@@ -5359,7 +6374,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5373,20 +6388,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        include: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        include: Result<Option<String>, String>,
     }
     impl<'a> GetTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 include: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5396,9 +6412,10 @@ pub mod builder {
                 });
             self
         }
+        /// Further records to answer with. Gone from v2.0 on.
         pub fn include<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.include = value
                 .try_into()
@@ -5437,9 +6454,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5453,18 +6468,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5500,9 +6516,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5516,24 +6530,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEventsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEventsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5543,9 +6558,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5556,9 +6572,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5566,9 +6583,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5629,18 +6647,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetGradeLevelsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetGradeLevelsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5690,18 +6709,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5737,9 +6757,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v1_2::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5753,24 +6771,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5780,9 +6799,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5793,9 +6813,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5803,9 +6824,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5852,7 +6874,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5866,24 +6888,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5893,9 +6916,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5906,9 +6930,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5916,9 +6941,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5965,9 +6991,47 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v1_2::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_user_info`]
+
+[`Client::get_user_info`]: super::Client::get_user_info*/
+    #[derive(Clone)]
+    pub struct GetUserInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetUserInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/userinfo", client.origin);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/userinfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::UserInfo>, crate::support::Error> {
             let client = self.client;
             let request = self.request()?;
             crate::support::send(&client.client, request).await
@@ -5977,16 +7041,30 @@ pub mod builder {
 /// Calls this version of the API. Authorization is a default header of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
+    baseurl: String,
+    origin: String,
+    site: String,
+    client: reqwest::Client,
 }
 impl Client {
     /// Takes the API's address with its version, and a prepared HTTP client.
+    ///
+    /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+    /// when it is another; [`with_site`](Self::with_site) changes that.
     #[must_use]
     pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
+        let origin = crate::support::origin(baseurl);
         Self {
             baseurl: baseurl.trim_end_matches('/').to_owned(),
+            site: crate::support::site(&origin),
+            origin,
             client,
         }
+    }
+    /// Sets the address at which tokens are given.
+    #[must_use]
+    pub fn with_site(mut self, site: &str) -> Self {
+        self.site = site.trim_end_matches('/').to_owned();
+        self
     }
 }

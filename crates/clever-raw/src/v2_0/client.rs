@@ -2,455 +2,751 @@
 
 /// Types used as operation parameters and responses.
 pub mod types {
-    ///`AdminName`
+    ///An admin's name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct AdminName {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
     }
-    ///An adult of students.
+    ///A login's code, to be exchanged for a token.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct CodeExchange {
+        ///The code, as it came. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub code: Option<String>,
+        ///`authorization_code`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub grant_type: Option<String>,
+        ///The address that the code came to; the primary one for logins that started at Clever.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub redirect_uri: Option<String>,
+    }
+    ///An adult of students: from v3.0 on what a user has as one (the whole name is in the user's `name.last`), before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Contact {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The whole name, in one text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///What sort of telephone it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone_type: ::std::option::Option<crate::v2_0::enums::PhoneType>,
+        pub phone_type: Option<crate::v2_0::enums::PhoneType>,
+        ///Who the contact is to the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub relationship: ::std::option::Option<crate::v2_0::enums::Relationship>,
+        pub relationship: Option<crate::v2_0::enums::Relationship>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///What the contact is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<crate::v2_0::enums::Type>,
+        pub type_: Option<crate::v2_0::enums::Type>,
     }
     ///What sections teach; belongs to the district, not to a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Course {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The number that the district gave the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub number: ::std::option::Option<::std::string::String>,
+        pub number: Option<String>,
     }
     ///What a person logs in with at the district; never a password.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Credentials {
+        ///The name that the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_username: ::std::option::Option<::std::string::String>,
+        pub district_username: Option<String>,
     }
     ///The district: the tenant of everything else.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct District {
+        ///What is wrong with the connection, for people; `""` when nothing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub error: ::std::option::Option<::std::string::String>,
+        pub error: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_sync: Option<crate::scalar::Timestamp>,
+        ///The day on which users first see the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub launch_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub launch_date: Option<crate::scalar::Timestamp>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///When the district's data move again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_end: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_end: Option<crate::scalar::Timestamp>,
+        ///When the district's data stop moving.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_start: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_start: Option<crate::scalar::Timestamp>,
+        ///The student information system that the data come from; `sftp` for uploaded files.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_type: ::std::option::Option<::std::string::String>,
+        pub sis_type: Option<String>,
+        ///How the connection is doing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v2_0::enums::DistrictState>,
+        pub state: Option<crate::v2_0::enums::DistrictState>,
     }
-    ///Someone who acts for the whole district.
+    ///An admin of the whole district: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictAdmin {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<AdminName>,
+        pub name: Option<AdminName>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///A postal address.
+    ///The token of one district. Keep the district's id and read the token again when it is refused.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct DistrictToken {
+        ///The token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///When the district connected the app.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the authorization.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///Who it acts for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub owner: Option<TokenOwner>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///What a code was exchanged for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct ExchangedToken {
+        ///The user's token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///The signed identity, for apps with OpenID Connect.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id_token: Option<String>,
+        ///`bearer`, in any case of letters.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub token_type: Option<String>,
+    }
+    ///A postal address, with its place on the map.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Location {
+        ///Street and number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub address: ::std::option::Option<::std::string::String>,
+        pub address: Option<String>,
+        ///The city.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub city: ::std::option::Option<::std::string::String>,
+        pub city: Option<String>,
+        ///The latitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lat: ::std::option::Option<::std::string::String>,
+        pub lat: Option<String>,
+        ///The longitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lon: ::std::option::Option<::std::string::String>,
+        pub lon: Option<String>,
+        ///The state, as its postal letters.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<::std::string::String>,
+        pub state: Option<String>,
+        ///The ZIP code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub zip: ::std::option::Option<::std::string::String>,
+        pub zip: Option<String>,
+    }
+    ///A token's user, in few words; the rest is in the user's own record.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct Me {
+        ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district; absent for users whom a teacher shared.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The address, unverified; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///The user's Clever id; tokens of old apps may give the one from before v3.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///The name; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///`user`, or the role that logged in. A hint: roles are in the user's record.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Name {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The head of a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Principal {
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
     ///A school of the district.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct School {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The highest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub high_grade: ::std::option::Option<crate::v2_0::enums::Grade>,
+        pub high_grade: Option<crate::v2_0::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The lowest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub low_grade: ::std::option::Option<crate::v2_0::enums::Grade>,
+        pub low_grade: Option<crate::v2_0::enums::Grade>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///The head of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub principal: ::std::option::Option<Principal>,
+        pub principal: Option<Principal>,
+        ///The number that the district gave the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_number: ::std::option::Option<::std::string::String>,
+        pub school_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
     }
-    ///`SchoolAdmin`
+    ///Someone who acts for one or more schools; staff from v3.0 on.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolAdmin {
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<AdminName>,
+        pub name: Option<AdminName>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id of the person as staff, in the district's system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff_id: ::std::option::Option<::std::string::String>,
+        pub staff_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///One taught group. Its `students` and `teachers` are the roster's enrollments.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Section {
+        ///The id of the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course: ::std::option::Option<::std::string::String>,
+        pub course: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The grade taught; may differ from its students'.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v2_0::enums::Grade>,
+        pub grade: Option<crate::v2_0::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name that Clever makes from course, teacher and period; not unique.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The period of the day, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub period: ::std::option::Option<::std::string::String>,
+        pub period: Option<String>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The number that the district gave the section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_number: ::std::option::Option<::std::string::String>,
+        pub section_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///The subject, in Clever's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub subject: ::std::option::Option<crate::v2_0::enums::Subject>,
+        pub subject: Option<crate::v2_0::enums::Subject>,
+        ///The id of the primary teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<::std::string::String>,
+        pub teacher: Option<String>,
+        ///The ids of all teachers, the primary one among them.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teachers: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub teachers: Option<Vec<String>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
     }
-    ///A pupil.
+    ///A student: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Student {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: ::std::option::Option<crate::scalar::Timestamp>,
+        pub dob: Option<crate::scalar::Timestamp>,
+        ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ell_status: ::std::option::Option<crate::v2_0::enums::YesNo>,
+        pub ell_status: Option<crate::v2_0::enums::YesNo>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The gender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gender: ::std::option::Option<crate::v2_0::enums::Gender>,
+        pub gender: Option<crate::v2_0::enums::Gender>,
+        ///The grade level.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v2_0::enums::Grade>,
+        pub grade: Option<crate::v2_0::enums::Grade>,
+        ///The year of graduation, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub graduation_year: ::std::option::Option<::std::string::String>,
+        pub graduation_year: Option<String>,
+        ///Whether the ethnicity is Hispanic.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub hispanic_ethnicity: ::std::option::Option<crate::v2_0::enums::YesNo>,
+        pub hispanic_ethnicity: Option<crate::v2_0::enums::YesNo>,
+        ///The language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language: ::std::option::Option<crate::v2_0::enums::HomeLanguage>,
+        pub home_language: Option<crate::v2_0::enums::HomeLanguage>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub iep_status: ::std::option::Option<::std::string::String>,
+        pub iep_status: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The race.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub race: ::std::option::Option<crate::v2_0::enums::Race>,
+        pub race: Option<crate::v2_0::enums::Race>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the student; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_number: ::std::option::Option<::std::string::String>,
+        pub student_number: Option<String>,
+        ///The grade point average, unweighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub unweighted_gpa: ::std::option::Option<::std::string::String>,
+        pub unweighted_gpa: Option<String>,
+        ///The grade point average, weighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub weighted_gpa: ::std::option::Option<::std::string::String>,
+        pub weighted_gpa: Option<String>,
     }
-    ///Someone who teaches sections.
+    ///A teacher: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Teacher {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the teacher; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher_number: ::std::option::Option<::std::string::String>,
+        pub teacher_number: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A teaching period. Its id changes when its data do.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Term {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+    }
+    ///Which app a token was given to, and what it may read.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenInfo {
+        ///The app's client id. Compare it with yours before you trust a token.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub client_id: Option<String>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///Who a token acts for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenOwner {
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///`district`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
+    }
+    ///A token's user, in the words of OpenID Connect and a few of Clever's.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct UserInfo {
+        ///Who shared the user: `district`, or `teacher` through the Library.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The id of the district again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district_id: Option<String>,
+        ///The address; see `email_verified`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///Whether Clever calls the address verified; `false` unless its support switched it on.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email_verified: Option<bool>,
+        ///The family name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub family_name: Option<String>,
+        ///The given name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub given_name: Option<String>,
+        ///The v3 id again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub multi_role_user_id: Option<String>,
+        ///The name in parts, not the text that OpenID Connect has.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///The ids of the user's schools; often empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub schools: Option<Vec<String>>,
+        ///The v3 id of the user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sub: Option<String>,
+        ///The id before v3. Not a key: it differs from `sub` for all but students.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_id: Option<String>,
+        ///The role that logged in.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_type: Option<String>,
     }
     impl std::fmt::Debug for AdminName {
         /// Shows the type alone: what is in it may be personal.
@@ -460,7 +756,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for AdminName {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for CodeExchange {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CodeExchange").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for CodeExchange {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Contact {
@@ -471,7 +778,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Contact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Course {
@@ -482,7 +789,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Course {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Credentials {
@@ -493,7 +800,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Credentials {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for District {
@@ -504,7 +811,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for District {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictAdmin {
@@ -515,7 +822,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for DistrictToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DistrictToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for DistrictToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for ExchangedToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ExchangedToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for ExchangedToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Location {
@@ -526,7 +855,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Location {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for Me {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Me").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for Me {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Name {
@@ -537,7 +877,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Name {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Principal {
@@ -548,7 +888,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Principal {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for School {
@@ -559,7 +899,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for School {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolAdmin {
@@ -570,7 +910,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Section {
@@ -581,7 +921,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Section {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Student {
@@ -592,7 +932,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Student {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Teacher {
@@ -603,7 +943,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Teacher {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Term {
@@ -614,13 +954,52 @@ pub mod types {
     }
     impl crate::de::Tolerant for Term {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenOwner {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenOwner").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenOwner {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for UserInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UserInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for UserInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
 }
 impl Client {
-    /**Sends a `GET` request to `/contacts`
+    /**All contacts of shared students. Needs a scope of its own
 
+Sends a `GET` request to `/contacts`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts()
     .ending_before(ending_before)
@@ -632,8 +1011,12 @@ let response = client.get_contacts()
     pub fn get_contacts(&self) -> builder::GetContacts<'_> {
         builder::GetContacts::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}`
+    /**One contact, by id
 
+Sends a `GET` request to `/contacts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_contact()
     .id(id)
@@ -643,8 +1026,12 @@ let response = client.get_contact()
     pub fn get_contact(&self) -> builder::GetContact<'_> {
         builder::GetContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/district`
+    /**The district of a contact
 
+Sends a `GET` request to `/contacts/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_contact()
     .id(id)
@@ -654,8 +1041,15 @@ let response = client.get_district_for_contact()
     pub fn get_district_for_contact(&self) -> builder::GetDistrictForContact<'_> {
         builder::GetDistrictForContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/students`
+    /**The students whom a contact belongs to
 
+Sends a `GET` request to `/contacts/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_contact()
     .id(id)
@@ -668,8 +1062,14 @@ let response = client.get_students_for_contact()
     pub fn get_students_for_contact(&self) -> builder::GetStudentsForContact<'_> {
         builder::GetStudentsForContact::new(self)
     }
-    /**Sends a `GET` request to `/courses`
+    /**All courses that shared sections teach
 
+Sends a `GET` request to `/courses`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses()
     .ending_before(ending_before)
@@ -681,8 +1081,12 @@ let response = client.get_courses()
     pub fn get_courses(&self) -> builder::GetCourses<'_> {
         builder::GetCourses::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}`
+    /**One course, by id
 
+Sends a `GET` request to `/courses/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course()
     .id(id)
@@ -692,8 +1096,12 @@ let response = client.get_course()
     pub fn get_course(&self) -> builder::GetCourse<'_> {
         builder::GetCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/district`
+    /**The district of a course
 
+Sends a `GET` request to `/courses/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_course()
     .id(id)
@@ -703,8 +1111,15 @@ let response = client.get_district_for_course()
     pub fn get_district_for_course(&self) -> builder::GetDistrictForCourse<'_> {
         builder::GetDistrictForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/sections`
+    /**The sections of a course
 
+Sends a `GET` request to `/courses/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_course()
     .id(id)
@@ -717,8 +1132,14 @@ let response = client.get_sections_for_course()
     pub fn get_sections_for_course(&self) -> builder::GetSectionsForCourse<'_> {
         builder::GetSectionsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/district_admins`
+    /**All admins of the whole district
 
+Sends a `GET` request to `/district_admins`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_district_admins()
     .ending_before(ending_before)
@@ -730,8 +1151,12 @@ let response = client.get_district_admins()
     pub fn get_district_admins(&self) -> builder::GetDistrictAdmins<'_> {
         builder::GetDistrictAdmins::new(self)
     }
-    /**Sends a `GET` request to `/district_admins/{id}`
+    /**One district admin, by id
 
+Sends a `GET` request to `/district_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_admin()
     .id(id)
@@ -741,8 +1166,12 @@ let response = client.get_district_admin()
     pub fn get_district_admin(&self) -> builder::GetDistrictAdmin<'_> {
         builder::GetDistrictAdmin::new(self)
     }
-    /**Sends a `GET` request to `/district_admins/{id}/district`
+    /**The district of a district admin
 
+Sends a `GET` request to `/district_admins/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_district_admin()
     .id(id)
@@ -754,7 +1183,9 @@ let response = client.get_district_for_district_admin()
     ) -> builder::GetDistrictForDistrictAdmin<'_> {
         builder::GetDistrictForDistrictAdmin::new(self)
     }
-    /**Sends a `GET` request to `/districts`
+    /**The district that the token belongs to: a list of one
+
+Sends a `GET` request to `/districts`
 
 ```text
 let response = client.get_districts()
@@ -764,8 +1195,12 @@ let response = client.get_districts()
     pub fn get_districts(&self) -> builder::GetDistricts<'_> {
         builder::GetDistricts::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}`
+    /**One district, by id
 
+Sends a `GET` request to `/districts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district()
     .id(id)
@@ -775,8 +1210,16 @@ let response = client.get_district()
     pub fn get_district(&self) -> builder::GetDistrict<'_> {
         builder::GetDistrict::new(self)
     }
-    /**Sends a `GET` request to `/events`
+    /**What changed, oldest first. Kept for 30 days; only for apps with events switched on
 
+Sends a `GET` request to `/events`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `record_type`: Keeps events of these kinds of records.
+- `school`: Keeps events of this school's records.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events()
     .ending_before(ending_before)
@@ -790,8 +1233,12 @@ let response = client.get_events()
     pub fn get_events(&self) -> builder::GetEvents<'_> {
         builder::GetEvents::new(self)
     }
-    /**Sends a `GET` request to `/events/{id}`
+    /**One event, by id
 
+Sends a `GET` request to `/events/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_event()
     .id(id)
@@ -801,8 +1248,68 @@ let response = client.get_event()
     pub fn get_event(&self) -> builder::GetEvent<'_> {
         builder::GetEvent::new(self)
     }
-    /**Sends a `GET` request to `/school_admins`
+    /**Who a user's token belongs to. Only for tokens of users
 
+Sends a `GET` request to `/me`
+
+```text
+let response = client.get_me()
+    .send()
+    .await;
+```*/
+    pub fn get_me(&self) -> builder::GetMe<'_> {
+        builder::GetMe::new(self)
+    }
+    /**Which app a token was given to, and what it may read
+
+Sends a `GET` request to `/oauth/tokeninfo`
+
+```text
+let response = client.get_token_info()
+    .send()
+    .await;
+```*/
+    pub fn get_token_info(&self) -> builder::GetTokenInfo<'_> {
+        builder::GetTokenInfo::new(self)
+    }
+    /**The tokens of all districts that connected the app. Authorization is the app's client id and secret
+
+Sends a `GET` request to `/oauth/tokens`
+
+Arguments:
+- `district`: Keeps the token of this district.
+- `owner_type`: `district`: the only owner that is listed.
+```text
+let response = client.get_district_tokens()
+    .district(district)
+    .owner_type(owner_type)
+    .send()
+    .await;
+```*/
+    pub fn get_district_tokens(&self) -> builder::GetDistrictTokens<'_> {
+        builder::GetDistrictTokens::new(self)
+    }
+    /**A login's code for its token. Codes are good once, for a minute. Authorization is the app's client id and secret
+
+Sends a `POST` request to `/oauth/tokens`
+
+```text
+let response = client.exchange_code()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn exchange_code(&self) -> builder::ExchangeCode<'_> {
+        builder::ExchangeCode::new(self)
+    }
+    /**All admins of the shared schools
+
+Sends a `GET` request to `/school_admins`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_school_admins()
     .ending_before(ending_before)
@@ -814,8 +1321,12 @@ let response = client.get_school_admins()
     pub fn get_school_admins(&self) -> builder::GetSchoolAdmins<'_> {
         builder::GetSchoolAdmins::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}`
+    /**One school admin, by id
 
+Sends a `GET` request to `/school_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_admin()
     .id(id)
@@ -825,8 +1336,12 @@ let response = client.get_school_admin()
     pub fn get_school_admin(&self) -> builder::GetSchoolAdmin<'_> {
         builder::GetSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/district`
+    /**The district of a school admin
 
+Sends a `GET` request to `/school_admins/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school_admin()
     .id(id)
@@ -838,8 +1353,15 @@ let response = client.get_district_for_school_admin()
     ) -> builder::GetDistrictForSchoolAdmin<'_> {
         builder::GetDistrictForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/schools`
+    /**The schools of a school admin
 
+Sends a `GET` request to `/school_admins/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_school_admin()
     .id(id)
@@ -852,8 +1374,14 @@ let response = client.get_schools_for_school_admin()
     pub fn get_schools_for_school_admin(&self) -> builder::GetSchoolsForSchoolAdmin<'_> {
         builder::GetSchoolsForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/schools`
+    /**All shared schools
 
+Sends a `GET` request to `/schools`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools()
     .ending_before(ending_before)
@@ -865,8 +1393,12 @@ let response = client.get_schools()
     pub fn get_schools(&self) -> builder::GetSchools<'_> {
         builder::GetSchools::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}`
+    /**One school, by id
 
+Sends a `GET` request to `/schools/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school()
     .id(id)
@@ -876,8 +1408,12 @@ let response = client.get_school()
     pub fn get_school(&self) -> builder::GetSchool<'_> {
         builder::GetSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/district`
+    /**The district of a school
 
+Sends a `GET` request to `/schools/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school()
     .id(id)
@@ -887,8 +1423,15 @@ let response = client.get_district_for_school()
     pub fn get_district_for_school(&self) -> builder::GetDistrictForSchool<'_> {
         builder::GetDistrictForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/sections`
+    /**The sections of a school
 
+Sends a `GET` request to `/schools/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_school()
     .id(id)
@@ -901,8 +1444,15 @@ let response = client.get_sections_for_school()
     pub fn get_sections_for_school(&self) -> builder::GetSectionsForSchool<'_> {
         builder::GetSectionsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/students`
+    /**The students of a school
 
+Sends a `GET` request to `/schools/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_school()
     .id(id)
@@ -915,8 +1465,15 @@ let response = client.get_students_for_school()
     pub fn get_students_for_school(&self) -> builder::GetStudentsForSchool<'_> {
         builder::GetStudentsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/teachers`
+    /**The teachers of a school
 
+Sends a `GET` request to `/schools/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_school()
     .id(id)
@@ -929,8 +1486,14 @@ let response = client.get_teachers_for_school()
     pub fn get_teachers_for_school(&self) -> builder::GetTeachersForSchool<'_> {
         builder::GetTeachersForSchool::new(self)
     }
-    /**Sends a `GET` request to `/sections`
+    /**All sections of the shared schools, with the ids of their students and teachers
 
+Sends a `GET` request to `/sections`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections()
     .ending_before(ending_before)
@@ -942,8 +1505,12 @@ let response = client.get_sections()
     pub fn get_sections(&self) -> builder::GetSections<'_> {
         builder::GetSections::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}`
+    /**One section, by id
 
+Sends a `GET` request to `/sections/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_section()
     .id(id)
@@ -953,8 +1520,12 @@ let response = client.get_section()
     pub fn get_section(&self) -> builder::GetSection<'_> {
         builder::GetSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/course`
+    /**The course of a section
 
+Sends a `GET` request to `/sections/{id}/course`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course_for_section()
     .id(id)
@@ -964,8 +1535,12 @@ let response = client.get_course_for_section()
     pub fn get_course_for_section(&self) -> builder::GetCourseForSection<'_> {
         builder::GetCourseForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/district`
+    /**The district of a section
 
+Sends a `GET` request to `/sections/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_section()
     .id(id)
@@ -975,8 +1550,12 @@ let response = client.get_district_for_section()
     pub fn get_district_for_section(&self) -> builder::GetDistrictForSection<'_> {
         builder::GetDistrictForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/school`
+    /**The school of a section
 
+Sends a `GET` request to `/sections/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_section()
     .id(id)
@@ -986,8 +1565,15 @@ let response = client.get_school_for_section()
     pub fn get_school_for_section(&self) -> builder::GetSchoolForSection<'_> {
         builder::GetSchoolForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/students`
+    /**The students enrolled in a section
 
+Sends a `GET` request to `/sections/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_section()
     .id(id)
@@ -1000,8 +1586,12 @@ let response = client.get_students_for_section()
     pub fn get_students_for_section(&self) -> builder::GetStudentsForSection<'_> {
         builder::GetStudentsForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teacher`
+    /**A section's primary teacher
 
+Sends a `GET` request to `/sections/{id}/teacher`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_teacher_for_section()
     .id(id)
@@ -1011,8 +1601,15 @@ let response = client.get_teacher_for_section()
     pub fn get_teacher_for_section(&self) -> builder::GetTeacherForSection<'_> {
         builder::GetTeacherForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teachers`
+    /**All teachers of a section, the primary one among them
 
+Sends a `GET` request to `/sections/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_section()
     .id(id)
@@ -1025,8 +1622,12 @@ let response = client.get_teachers_for_section()
     pub fn get_teachers_for_section(&self) -> builder::GetTeachersForSection<'_> {
         builder::GetTeachersForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/term`
+    /**The term of a section
 
+Sends a `GET` request to `/sections/{id}/term`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term_for_section()
     .id(id)
@@ -1036,8 +1637,14 @@ let response = client.get_term_for_section()
     pub fn get_term_for_section(&self) -> builder::GetTermForSection<'_> {
         builder::GetTermForSection::new(self)
     }
-    /**Sends a `GET` request to `/students`
+    /**All students of the shared schools
 
+Sends a `GET` request to `/students`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students()
     .ending_before(ending_before)
@@ -1049,8 +1656,12 @@ let response = client.get_students()
     pub fn get_students(&self) -> builder::GetStudents<'_> {
         builder::GetStudents::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}`
+    /**One student, by id
 
+Sends a `GET` request to `/students/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_student()
     .id(id)
@@ -1060,8 +1671,15 @@ let response = client.get_student()
     pub fn get_student(&self) -> builder::GetStudent<'_> {
         builder::GetStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/contacts`
+    /**The contacts of a student
 
+Sends a `GET` request to `/students/{id}/contacts`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts_for_student()
     .id(id)
@@ -1074,8 +1692,12 @@ let response = client.get_contacts_for_student()
     pub fn get_contacts_for_student(&self) -> builder::GetContactsForStudent<'_> {
         builder::GetContactsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/district`
+    /**The district of a student
 
+Sends a `GET` request to `/students/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_student()
     .id(id)
@@ -1085,8 +1707,12 @@ let response = client.get_district_for_student()
     pub fn get_district_for_student(&self) -> builder::GetDistrictForStudent<'_> {
         builder::GetDistrictForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/school`
+    /**A student's primary school
 
+Sends a `GET` request to `/students/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_student()
     .id(id)
@@ -1096,8 +1722,15 @@ let response = client.get_school_for_student()
     pub fn get_school_for_student(&self) -> builder::GetSchoolForStudent<'_> {
         builder::GetSchoolForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/schools`
+    /**All schools of a student
 
+Sends a `GET` request to `/students/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_student()
     .id(id)
@@ -1110,8 +1743,15 @@ let response = client.get_schools_for_student()
     pub fn get_schools_for_student(&self) -> builder::GetSchoolsForStudent<'_> {
         builder::GetSchoolsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/sections`
+    /**The sections of a student
 
+Sends a `GET` request to `/students/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_student()
     .id(id)
@@ -1124,8 +1764,15 @@ let response = client.get_sections_for_student()
     pub fn get_sections_for_student(&self) -> builder::GetSectionsForStudent<'_> {
         builder::GetSectionsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/teachers`
+    /**The teachers of a student's sections
 
+Sends a `GET` request to `/students/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_student()
     .id(id)
@@ -1138,8 +1785,14 @@ let response = client.get_teachers_for_student()
     pub fn get_teachers_for_student(&self) -> builder::GetTeachersForStudent<'_> {
         builder::GetTeachersForStudent::new(self)
     }
-    /**Sends a `GET` request to `/teachers`
+    /**All teachers of the shared schools
 
+Sends a `GET` request to `/teachers`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers()
     .ending_before(ending_before)
@@ -1151,8 +1804,12 @@ let response = client.get_teachers()
     pub fn get_teachers(&self) -> builder::GetTeachers<'_> {
         builder::GetTeachers::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}`
+    /**One teacher, by id
 
+Sends a `GET` request to `/teachers/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_teacher()
     .id(id)
@@ -1162,8 +1819,12 @@ let response = client.get_teacher()
     pub fn get_teacher(&self) -> builder::GetTeacher<'_> {
         builder::GetTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/district`
+    /**The district of a teacher
 
+Sends a `GET` request to `/teachers/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_teacher()
     .id(id)
@@ -1173,8 +1834,12 @@ let response = client.get_district_for_teacher()
     pub fn get_district_for_teacher(&self) -> builder::GetDistrictForTeacher<'_> {
         builder::GetDistrictForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/school`
+    /**A teacher's primary school
 
+Sends a `GET` request to `/teachers/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_teacher()
     .id(id)
@@ -1184,8 +1849,15 @@ let response = client.get_school_for_teacher()
     pub fn get_school_for_teacher(&self) -> builder::GetSchoolForTeacher<'_> {
         builder::GetSchoolForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/schools`
+    /**All schools of a teacher
 
+Sends a `GET` request to `/teachers/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_teacher()
     .id(id)
@@ -1198,8 +1870,15 @@ let response = client.get_schools_for_teacher()
     pub fn get_schools_for_teacher(&self) -> builder::GetSchoolsForTeacher<'_> {
         builder::GetSchoolsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/sections`
+    /**The sections of a teacher
 
+Sends a `GET` request to `/teachers/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_teacher()
     .id(id)
@@ -1212,8 +1891,15 @@ let response = client.get_sections_for_teacher()
     pub fn get_sections_for_teacher(&self) -> builder::GetSectionsForTeacher<'_> {
         builder::GetSectionsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/students`
+    /**The students of a teacher's sections
 
+Sends a `GET` request to `/teachers/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_teacher()
     .id(id)
@@ -1226,8 +1912,14 @@ let response = client.get_students_for_teacher()
     pub fn get_students_for_teacher(&self) -> builder::GetStudentsForTeacher<'_> {
         builder::GetStudentsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/terms`
+    /**All terms that shared sections lie in
 
+Sends a `GET` request to `/terms`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms()
     .ending_before(ending_before)
@@ -1239,8 +1931,12 @@ let response = client.get_terms()
     pub fn get_terms(&self) -> builder::GetTerms<'_> {
         builder::GetTerms::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}`
+    /**One term, by id
 
+Sends a `GET` request to `/terms/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term()
     .id(id)
@@ -1250,8 +1946,12 @@ let response = client.get_term()
     pub fn get_term(&self) -> builder::GetTerm<'_> {
         builder::GetTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/district`
+    /**The district of a term
 
+Sends a `GET` request to `/terms/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_term()
     .id(id)
@@ -1261,8 +1961,15 @@ let response = client.get_district_for_term()
     pub fn get_district_for_term(&self) -> builder::GetDistrictForTerm<'_> {
         builder::GetDistrictForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/sections`
+    /**The sections of a term
 
+Sends a `GET` request to `/terms/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_term()
     .id(id)
@@ -1275,32 +1982,45 @@ let response = client.get_sections_for_term()
     pub fn get_sections_for_term(&self) -> builder::GetSectionsForTerm<'_> {
         builder::GetSectionsForTerm::new(self)
     }
+    /**Who a user's token belongs to, in the words of OpenID Connect
+
+Sends a `GET` request to `/userinfo`
+
+```text
+let response = client.get_user_info()
+    .send()
+    .await;
+```*/
+    pub fn get_user_info(&self) -> builder::GetUserInfo<'_> {
+        builder::GetUserInfo::new(self)
+    }
 }
 /// Types for composing operation parameters.
-#[allow(clippy::all)]
 pub mod builder {
+    use super::types;
     /**Builder for [`Client::get_contacts`]
 
 [`Client::get_contacts`]: super::Client::get_contacts*/
     #[derive(Clone)]
     pub struct GetContacts<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContacts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1311,9 +2031,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1321,9 +2042,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1366,7 +2088,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Contact>>,
+            crate::support::Answer<crate::envelope::Page<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1380,18 +2102,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1427,9 +2150,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Contact>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1443,18 +2164,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1490,9 +2212,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1506,24 +2226,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1533,9 +2254,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1546,9 +2268,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1556,9 +2279,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1605,7 +2329,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1619,22 +2343,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourses<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCourses<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1645,9 +2370,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1655,9 +2381,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1700,7 +2427,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1714,18 +2441,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1761,9 +2489,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1777,18 +2503,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1824,9 +2551,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1840,24 +2565,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1867,9 +2593,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1880,9 +2607,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1890,9 +2618,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1939,7 +2668,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1953,22 +2682,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmins<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetDistrictAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1979,9 +2709,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1989,9 +2720,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2034,9 +2766,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v2_0::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2050,18 +2780,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2097,9 +2828,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2113,18 +2842,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForDistrictAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForDistrictAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2160,9 +2890,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2178,8 +2906,8 @@ pub mod builder {
         client: &'a super::Client,
     }
     impl<'a> GetDistricts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
-            Self { client: client }
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
         }
         /// Builds the request without sending it.
         ///
@@ -2203,7 +2931,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::District>>,
+            crate::support::Answer<crate::envelope::Page<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2217,18 +2945,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2264,9 +2993,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2280,16 +3007,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        record_type: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
-        school: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        record_type: Result<Option<Vec<String>>, String>,
+        school: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEvents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 record_type: Ok(None),
@@ -2297,9 +3024,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2310,9 +3038,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2320,9 +3049,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps events of these kinds of records.
         pub fn record_type<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+            V: TryInto<Vec<String>>,
         {
             self.record_type = value
                 .try_into()
@@ -2333,9 +3063,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps events of this school's records.
         pub fn school<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.school = value
                 .try_into()
@@ -2346,9 +3077,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2417,18 +3149,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetEvent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2472,28 +3205,238 @@ pub mod builder {
             crate::support::send(&client.client, request).await
         }
     }
+    /**Builder for [`Client::get_me`]
+
+[`Client::get_me`]: super::Client::get_me*/
+    #[derive(Clone)]
+    pub struct GetMe<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetMe<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/me", client.baseurl,);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/me`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::Envelope<types::Me>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_token_info`]
+
+[`Client::get_token_info`]: super::Client::get_token_info*/
+    #[derive(Clone)]
+    pub struct GetTokenInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTokenInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/oauth/tokeninfo", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokeninfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::TokenInfo>, crate::support::Error> {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_district_tokens`]
+
+[`Client::get_district_tokens`]: super::Client::get_district_tokens*/
+    #[derive(Clone)]
+    pub struct GetDistrictTokens<'a> {
+        client: &'a super::Client,
+        district: Result<Option<String>, String>,
+        owner_type: Result<String, String>,
+    }
+    impl<'a> GetDistrictTokens<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                district: Ok(None),
+                owner_type: Err("owner_type was not initialized".to_string()),
+            }
+        }
+        /// Keeps the token of this district.
+        pub fn district<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.district = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for district failed"
+                        .to_string()
+                });
+            self
+        }
+        /// `district`: the only owner that is listed.
+        pub fn owner_type<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.owner_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for owner_type failed"
+                        .to_string()
+                });
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, district, owner_type } = self;
+            let district = district.map_err(crate::support::Error::InvalidRequest)?;
+            let owner_type = owner_type.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&crate::support::QueryParam::new("district", &district))
+                .query(&crate::support::QueryParam::new("owner_type", &owner_type))
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictToken>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::exchange_code`]
+
+[`Client::exchange_code`]: super::Client::exchange_code*/
+    #[derive(Clone)]
+    pub struct ExchangeCode<'a> {
+        client: &'a super::Client,
+        body: Result<types::CodeExchange, String>,
+    }
+    impl<'a> ExchangeCode<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        /// What to send.
+        pub fn body(mut self, body: types::CodeExchange) -> Self {
+            self.body = Ok(body);
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, body } = self;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `POST` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<types::ExchangedToken>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
     /**Builder for [`Client::get_school_admins`]
 
 [`Client::get_school_admins`]: super::Client::get_school_admins*/
     #[derive(Clone)]
     pub struct GetSchoolAdmins<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2504,9 +3447,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2514,9 +3458,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2559,9 +3504,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v2_0::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2575,18 +3518,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2622,9 +3566,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2638,18 +3580,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2685,9 +3628,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2701,24 +3642,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2728,9 +3670,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2741,9 +3684,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2751,9 +3695,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2800,7 +3745,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2814,22 +3759,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchools<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchools<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2840,9 +3786,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2850,9 +3797,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2895,7 +3843,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2909,18 +3857,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2956,9 +3905,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2972,18 +3919,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3019,9 +3967,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3035,24 +3981,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3062,9 +4009,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3075,9 +4023,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3085,9 +4034,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3134,7 +4084,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3148,24 +4098,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3175,9 +4126,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3188,9 +4140,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3198,9 +4151,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3247,7 +4201,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3261,24 +4215,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3288,9 +4243,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3301,9 +4257,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3311,9 +4268,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3360,7 +4318,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3374,22 +4332,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSections<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSections<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3400,9 +4359,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3410,9 +4370,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3455,7 +4416,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3469,18 +4430,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3516,9 +4478,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Section>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3532,18 +4492,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourseForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourseForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3579,9 +4540,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3595,18 +4554,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3642,9 +4602,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3658,18 +4616,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3705,9 +4664,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3721,24 +4678,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3748,9 +4706,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3761,9 +4720,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3771,9 +4731,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3820,7 +4781,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3834,18 +4795,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacherForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTeacherForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3881,9 +4843,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3897,24 +4857,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3924,9 +4885,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3937,9 +4899,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3947,9 +4910,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3996,7 +4960,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4010,18 +4974,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTermForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4057,7 +5022,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v2_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4071,22 +5036,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4097,9 +5063,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4107,9 +5074,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4152,7 +5120,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4166,18 +5134,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4213,9 +5182,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Student>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4229,24 +5196,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContactsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContactsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4256,9 +5224,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4269,9 +5238,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4279,9 +5249,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4328,7 +5299,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Contact>>,
+            crate::support::Answer<crate::envelope::Page<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4342,18 +5313,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4389,9 +5361,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4405,18 +5375,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4452,9 +5423,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4468,24 +5437,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4495,9 +5465,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4508,9 +5479,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4518,9 +5490,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4567,7 +5540,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4581,24 +5554,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4608,9 +5582,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4621,9 +5596,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4631,9 +5607,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4680,7 +5657,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4694,24 +5671,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4721,9 +5699,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4734,9 +5713,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4744,9 +5724,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4793,7 +5774,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4807,22 +5788,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachers<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachers<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4833,9 +5815,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4843,9 +5826,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4888,7 +5872,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4902,18 +5886,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4949,9 +5934,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4965,18 +5948,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5012,9 +5996,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5028,18 +6010,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5075,9 +6058,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5091,24 +6072,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5118,9 +6100,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5131,9 +6114,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5141,9 +6125,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5190,7 +6175,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5204,24 +6189,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5231,9 +6217,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5244,9 +6231,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5254,9 +6242,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5303,7 +6292,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5317,24 +6306,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5344,9 +6334,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5357,9 +6348,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5367,9 +6359,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5416,7 +6409,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5430,22 +6423,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerms<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTerms<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5456,9 +6450,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5466,9 +6461,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5511,7 +6507,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5525,18 +6521,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5572,7 +6569,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v2_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5586,18 +6583,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5633,9 +6631,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5649,24 +6645,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5676,9 +6673,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5689,9 +6687,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5699,9 +6698,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5748,9 +6748,47 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_user_info`]
+
+[`Client::get_user_info`]: super::Client::get_user_info*/
+    #[derive(Clone)]
+    pub struct GetUserInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetUserInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/userinfo", client.origin);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/userinfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::UserInfo>, crate::support::Error> {
             let client = self.client;
             let request = self.request()?;
             crate::support::send(&client.client, request).await
@@ -5760,16 +6798,30 @@ pub mod builder {
 /// Calls this version of the API. Authorization is a default header of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
+    baseurl: String,
+    origin: String,
+    site: String,
+    client: reqwest::Client,
 }
 impl Client {
     /// Takes the API's address with its version, and a prepared HTTP client.
+    ///
+    /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+    /// when it is another; [`with_site`](Self::with_site) changes that.
     #[must_use]
     pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
+        let origin = crate::support::origin(baseurl);
         Self {
             baseurl: baseurl.trim_end_matches('/').to_owned(),
+            site: crate::support::site(&origin),
+            origin,
             client,
         }
+    }
+    /// Sets the address at which tokens are given.
+    #[must_use]
+    pub fn with_site(mut self, site: &str) -> Self {
+        self.site = site.trim_end_matches('/').to_owned();
+        self
     }
 }

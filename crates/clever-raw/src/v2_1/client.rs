@@ -2,509 +2,808 @@
 
 /// Types used as operation parameters and responses.
 pub mod types {
-    ///`AdminName`
+    ///An admin's name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct AdminName {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
     }
-    ///An adult of students.
+    ///A login's code, to be exchanged for a token.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct CodeExchange {
+        ///The code, as it came. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub code: Option<String>,
+        ///`authorization_code`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub grant_type: Option<String>,
+        ///The address that the code came to; the primary one for logins that started at Clever.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub redirect_uri: Option<String>,
+    }
+    ///An adult of students: from v3.0 on what a user has as one (the whole name is in the user's `name.last`), before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Contact {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The whole name, in one text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///What sort of telephone it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone_type: ::std::option::Option<crate::v2_1::enums::PhoneType>,
+        pub phone_type: Option<crate::v2_1::enums::PhoneType>,
+        ///Who the contact is to the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub relationship: ::std::option::Option<crate::v2_1::enums::Relationship>,
+        pub relationship: Option<crate::v2_1::enums::Relationship>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///What the contact is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<crate::v2_1::enums::Type>,
+        pub type_: Option<crate::v2_1::enums::Type>,
     }
     ///What sections teach; belongs to the district, not to a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Course {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The number that the district gave the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub number: ::std::option::Option<::std::string::String>,
+        pub number: Option<String>,
     }
     ///What a person logs in with at the district; never a password.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Credentials {
+        ///The name that the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_username: ::std::option::Option<::std::string::String>,
+        pub district_username: Option<String>,
     }
     ///The district: the tenant of everything else.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct District {
+        ///The admin who connected the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_contact: ::std::option::Option<DistrictAdmin>,
+        pub district_contact: Option<DistrictAdmin>,
+        ///What is wrong with the connection, for people; `""` when nothing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub error: ::std::option::Option<::std::string::String>,
+        pub error: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_sync: Option<crate::scalar::Timestamp>,
+        ///The day on which users first see the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub launch_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub launch_date: Option<crate::scalar::Timestamp>,
+        ///How users of the district may log in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub login_methods: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub login_methods: Option<Vec<String>>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///When the district's data move again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_end: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_end: Option<crate::scalar::Timestamp>,
+        ///When the district's data stop moving.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_start: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_start: Option<crate::scalar::Timestamp>,
+        ///Where the district's portal is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub portal_url: ::std::option::Option<::std::string::String>,
+        pub portal_url: Option<String>,
+        ///The student information system that the data come from; `sftp` for uploaded files.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_type: ::std::option::Option<::std::string::String>,
+        pub sis_type: Option<String>,
+        ///How the connection is doing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v2_1::enums::DistrictState>,
+        pub state: Option<crate::v2_1::enums::DistrictState>,
     }
-    ///Someone who acts for the whole district.
+    ///An admin of the whole district: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictAdmin {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<AdminName>,
+        pub name: Option<AdminName>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///A postal address.
+    ///The token of one district. Keep the district's id and read the token again when it is refused.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct DistrictToken {
+        ///The token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///When the district connected the app.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the authorization.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///Who it acts for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub owner: Option<TokenOwner>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///What a code was exchanged for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct ExchangedToken {
+        ///The user's token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///The signed identity, for apps with OpenID Connect.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id_token: Option<String>,
+        ///`bearer`, in any case of letters.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub token_type: Option<String>,
+    }
+    ///A postal address, with its place on the map.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Location {
+        ///Street and number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub address: ::std::option::Option<::std::string::String>,
+        pub address: Option<String>,
+        ///The city.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub city: ::std::option::Option<::std::string::String>,
+        pub city: Option<String>,
+        ///The latitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lat: ::std::option::Option<::std::string::String>,
+        pub lat: Option<String>,
+        ///The longitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lon: ::std::option::Option<::std::string::String>,
+        pub lon: Option<String>,
+        ///The state, as its postal letters.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<::std::string::String>,
+        pub state: Option<String>,
+        ///The ZIP code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub zip: ::std::option::Option<::std::string::String>,
+        pub zip: Option<String>,
+    }
+    ///A token's user, in few words; the rest is in the user's own record.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct Me {
+        ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district; absent for users whom a teacher shared.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The address, unverified; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///The user's Clever id; tokens of old apps may give the one from before v3.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///The name; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///`user`, or the role that logged in. A hint: roles are in the user's record.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Name {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The head of a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Principal {
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
     ///A school of the district.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct School {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The highest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub high_grade: ::std::option::Option<crate::v2_1::enums::Grade>,
+        pub high_grade: Option<crate::v2_1::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The lowest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub low_grade: ::std::option::Option<crate::v2_1::enums::Grade>,
+        pub low_grade: Option<crate::v2_1::enums::Grade>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///The head of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub principal: ::std::option::Option<Principal>,
+        pub principal: Option<Principal>,
+        ///The number that the district gave the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_number: ::std::option::Option<::std::string::String>,
+        pub school_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
     }
-    ///`SchoolAdmin`
+    ///Someone who acts for one or more schools; staff from v3.0 on.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolAdmin {
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub department: ::std::option::Option<::std::string::String>,
+        pub department: Option<String>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<AdminName>,
+        pub name: Option<AdminName>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id of the person as staff, in the district's system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff_id: ::std::option::Option<::std::string::String>,
+        pub staff_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A student's place at a school, with dates. Not a place in a section.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolEnrollment {
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
     }
     ///One taught group. Its `students` and `teachers` are the roster's enrollments.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Section {
+        ///The id of the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course: ::std::option::Option<::std::string::String>,
+        pub course: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The grade taught; may differ from its students'.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v2_1::enums::Grade>,
+        pub grade: Option<crate::v2_1::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name that Clever makes from course, teacher and period; not unique.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The period of the day, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub period: ::std::option::Option<::std::string::String>,
+        pub period: Option<String>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The number that the district gave the section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_number: ::std::option::Option<::std::string::String>,
+        pub section_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///The subject, in Clever's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub subject: ::std::option::Option<crate::v2_1::enums::Subject>,
+        pub subject: Option<crate::v2_1::enums::Subject>,
+        ///The id of the primary teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<::std::string::String>,
+        pub teacher: Option<String>,
+        ///The ids of all teachers, the primary one among them.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teachers: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub teachers: Option<Vec<String>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
     }
-    ///A pupil.
+    ///A student: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Student {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: ::std::option::Option<::std::string::String>,
+        pub dob: Option<String>,
+        ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ell_status: ::std::option::Option<crate::v2_1::enums::YesNo>,
+        pub ell_status: Option<crate::v2_1::enums::YesNo>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The student's places at schools, with dates. Not places in sections.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub enrollments: ::std::option::Option<::std::vec::Vec<SchoolEnrollment>>,
+        pub enrollments: Option<Vec<SchoolEnrollment>>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The gender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gender: ::std::option::Option<crate::v2_1::enums::Gender>,
+        pub gender: Option<crate::v2_1::enums::Gender>,
+        ///The grade level.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v2_1::enums::Grade>,
+        pub grade: Option<crate::v2_1::enums::Grade>,
+        ///The year of graduation, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub graduation_year: ::std::option::Option<::std::string::String>,
+        pub graduation_year: Option<String>,
+        ///Whether the ethnicity is Hispanic.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub hispanic_ethnicity: ::std::option::Option<crate::v2_1::enums::YesNo>,
+        pub hispanic_ethnicity: Option<crate::v2_1::enums::YesNo>,
+        ///The language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language: ::std::option::Option<crate::v2_1::enums::HomeLanguage>,
+        pub home_language: Option<crate::v2_1::enums::HomeLanguage>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub iep_status: ::std::option::Option<::std::string::String>,
+        pub iep_status: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The race.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub race: ::std::option::Option<crate::v2_1::enums::Race>,
+        pub race: Option<crate::v2_1::enums::Race>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the student; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_number: ::std::option::Option<::std::string::String>,
+        pub student_number: Option<String>,
+        ///The grade point average, unweighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub unweighted_gpa: ::std::option::Option<::std::string::String>,
+        pub unweighted_gpa: Option<String>,
+        ///The grade point average, weighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub weighted_gpa: ::std::option::Option<::std::string::String>,
+        pub weighted_gpa: Option<String>,
     }
-    ///Someone who teaches sections.
+    ///A teacher: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Teacher {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the teacher; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher_number: ::std::option::Option<::std::string::String>,
+        pub teacher_number: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A teaching period. Its id changes when its data do.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Term {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+    }
+    ///Which app a token was given to, and what it may read.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenInfo {
+        ///The app's client id. Compare it with yours before you trust a token.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub client_id: Option<String>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///Who a token acts for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenOwner {
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///`district`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
+    }
+    ///A token's user, in the words of OpenID Connect and a few of Clever's.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct UserInfo {
+        ///Who shared the user: `district`, or `teacher` through the Library.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The id of the district again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district_id: Option<String>,
+        ///The address; see `email_verified`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///Whether Clever calls the address verified; `false` unless its support switched it on.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email_verified: Option<bool>,
+        ///The family name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub family_name: Option<String>,
+        ///The given name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub given_name: Option<String>,
+        ///The v3 id again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub multi_role_user_id: Option<String>,
+        ///The name in parts, not the text that OpenID Connect has.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///The ids of the user's schools; often empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub schools: Option<Vec<String>>,
+        ///The v3 id of the user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sub: Option<String>,
+        ///The id before v3. Not a key: it differs from `sub` for all but students.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_id: Option<String>,
+        ///The role that logged in.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_type: Option<String>,
     }
     impl std::fmt::Debug for AdminName {
         /// Shows the type alone: what is in it may be personal.
@@ -514,7 +813,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for AdminName {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for CodeExchange {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CodeExchange").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for CodeExchange {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Contact {
@@ -525,7 +835,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Contact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Course {
@@ -536,7 +846,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Course {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Credentials {
@@ -547,7 +857,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Credentials {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for District {
@@ -558,7 +868,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for District {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictAdmin {
@@ -569,7 +879,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for DistrictToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DistrictToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for DistrictToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for ExchangedToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ExchangedToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for ExchangedToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Location {
@@ -580,7 +912,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Location {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for Me {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Me").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for Me {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Name {
@@ -591,7 +934,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Name {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Principal {
@@ -602,7 +945,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Principal {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for School {
@@ -613,7 +956,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for School {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolAdmin {
@@ -624,7 +967,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolEnrollment {
@@ -635,7 +978,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolEnrollment {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Section {
@@ -646,7 +989,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Section {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Student {
@@ -657,7 +1000,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Student {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Teacher {
@@ -668,7 +1011,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Teacher {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Term {
@@ -679,13 +1022,53 @@ pub mod types {
     }
     impl crate::de::Tolerant for Term {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenOwner {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenOwner").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenOwner {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for UserInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UserInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for UserInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
 }
 impl Client {
-    /**Sends a `GET` request to `/contacts`
+    /**All contacts of shared students. Needs a scope of its own
 
+Sends a `GET` request to `/contacts`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts()
     .count(count)
@@ -698,8 +1081,12 @@ let response = client.get_contacts()
     pub fn get_contacts(&self) -> builder::GetContacts<'_> {
         builder::GetContacts::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}`
+    /**One contact, by id
 
+Sends a `GET` request to `/contacts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_contact()
     .id(id)
@@ -709,8 +1096,12 @@ let response = client.get_contact()
     pub fn get_contact(&self) -> builder::GetContact<'_> {
         builder::GetContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/district`
+    /**The district of a contact
 
+Sends a `GET` request to `/contacts/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_contact()
     .id(id)
@@ -720,8 +1111,15 @@ let response = client.get_district_for_contact()
     pub fn get_district_for_contact(&self) -> builder::GetDistrictForContact<'_> {
         builder::GetDistrictForContact::new(self)
     }
-    /**Sends a `GET` request to `/contacts/{id}/students`
+    /**The students whom a contact belongs to
 
+Sends a `GET` request to `/contacts/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_contact()
     .id(id)
@@ -734,8 +1132,15 @@ let response = client.get_students_for_contact()
     pub fn get_students_for_contact(&self) -> builder::GetStudentsForContact<'_> {
         builder::GetStudentsForContact::new(self)
     }
-    /**Sends a `GET` request to `/courses`
+    /**All courses that shared sections teach
 
+Sends a `GET` request to `/courses`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses()
     .count(count)
@@ -748,8 +1153,12 @@ let response = client.get_courses()
     pub fn get_courses(&self) -> builder::GetCourses<'_> {
         builder::GetCourses::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}`
+    /**One course, by id
 
+Sends a `GET` request to `/courses/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course()
     .id(id)
@@ -759,8 +1168,12 @@ let response = client.get_course()
     pub fn get_course(&self) -> builder::GetCourse<'_> {
         builder::GetCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/district`
+    /**The district of a course
 
+Sends a `GET` request to `/courses/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_course()
     .id(id)
@@ -770,8 +1183,15 @@ let response = client.get_district_for_course()
     pub fn get_district_for_course(&self) -> builder::GetDistrictForCourse<'_> {
         builder::GetDistrictForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/sections`
+    /**The sections of a course
 
+Sends a `GET` request to `/courses/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_course()
     .id(id)
@@ -784,8 +1204,15 @@ let response = client.get_sections_for_course()
     pub fn get_sections_for_course(&self) -> builder::GetSectionsForCourse<'_> {
         builder::GetSectionsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/district_admins`
+    /**All admins of the whole district
 
+Sends a `GET` request to `/district_admins`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_district_admins()
     .count(count)
@@ -798,8 +1225,12 @@ let response = client.get_district_admins()
     pub fn get_district_admins(&self) -> builder::GetDistrictAdmins<'_> {
         builder::GetDistrictAdmins::new(self)
     }
-    /**Sends a `GET` request to `/district_admins/{id}`
+    /**One district admin, by id
 
+Sends a `GET` request to `/district_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_admin()
     .id(id)
@@ -809,8 +1240,12 @@ let response = client.get_district_admin()
     pub fn get_district_admin(&self) -> builder::GetDistrictAdmin<'_> {
         builder::GetDistrictAdmin::new(self)
     }
-    /**Sends a `GET` request to `/district_admins/{id}/district`
+    /**The district of a district admin
 
+Sends a `GET` request to `/district_admins/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_district_admin()
     .id(id)
@@ -822,8 +1257,12 @@ let response = client.get_district_for_district_admin()
     ) -> builder::GetDistrictForDistrictAdmin<'_> {
         builder::GetDistrictForDistrictAdmin::new(self)
     }
-    /**Sends a `GET` request to `/districts`
+    /**The district that the token belongs to: a list of one
 
+Sends a `GET` request to `/districts`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
 ```text
 let response = client.get_districts()
     .count(count)
@@ -833,8 +1272,12 @@ let response = client.get_districts()
     pub fn get_districts(&self) -> builder::GetDistricts<'_> {
         builder::GetDistricts::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}`
+    /**One district, by id
 
+Sends a `GET` request to `/districts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district()
     .id(id)
@@ -844,8 +1287,16 @@ let response = client.get_district()
     pub fn get_district(&self) -> builder::GetDistrict<'_> {
         builder::GetDistrict::new(self)
     }
-    /**Sends a `GET` request to `/events`
+    /**What changed, oldest first. Kept for 30 days; only for apps with events switched on
 
+Sends a `GET` request to `/events`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `record_type`: Keeps events of these kinds of records.
+- `school`: Keeps events of this school's records.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events()
     .ending_before(ending_before)
@@ -859,8 +1310,12 @@ let response = client.get_events()
     pub fn get_events(&self) -> builder::GetEvents<'_> {
         builder::GetEvents::new(self)
     }
-    /**Sends a `GET` request to `/events/{id}`
+    /**One event, by id
 
+Sends a `GET` request to `/events/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_event()
     .id(id)
@@ -870,8 +1325,69 @@ let response = client.get_event()
     pub fn get_event(&self) -> builder::GetEvent<'_> {
         builder::GetEvent::new(self)
     }
-    /**Sends a `GET` request to `/school_admins`
+    /**Who a user's token belongs to. Only for tokens of users
 
+Sends a `GET` request to `/me`
+
+```text
+let response = client.get_me()
+    .send()
+    .await;
+```*/
+    pub fn get_me(&self) -> builder::GetMe<'_> {
+        builder::GetMe::new(self)
+    }
+    /**Which app a token was given to, and what it may read
+
+Sends a `GET` request to `/oauth/tokeninfo`
+
+```text
+let response = client.get_token_info()
+    .send()
+    .await;
+```*/
+    pub fn get_token_info(&self) -> builder::GetTokenInfo<'_> {
+        builder::GetTokenInfo::new(self)
+    }
+    /**The tokens of all districts that connected the app. Authorization is the app's client id and secret
+
+Sends a `GET` request to `/oauth/tokens`
+
+Arguments:
+- `district`: Keeps the token of this district.
+- `owner_type`: `district`: the only owner that is listed.
+```text
+let response = client.get_district_tokens()
+    .district(district)
+    .owner_type(owner_type)
+    .send()
+    .await;
+```*/
+    pub fn get_district_tokens(&self) -> builder::GetDistrictTokens<'_> {
+        builder::GetDistrictTokens::new(self)
+    }
+    /**A login's code for its token. Codes are good once, for a minute. Authorization is the app's client id and secret
+
+Sends a `POST` request to `/oauth/tokens`
+
+```text
+let response = client.exchange_code()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn exchange_code(&self) -> builder::ExchangeCode<'_> {
+        builder::ExchangeCode::new(self)
+    }
+    /**All admins of the shared schools
+
+Sends a `GET` request to `/school_admins`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_school_admins()
     .count(count)
@@ -884,8 +1400,12 @@ let response = client.get_school_admins()
     pub fn get_school_admins(&self) -> builder::GetSchoolAdmins<'_> {
         builder::GetSchoolAdmins::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}`
+    /**One school admin, by id
 
+Sends a `GET` request to `/school_admins/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_admin()
     .id(id)
@@ -895,8 +1415,12 @@ let response = client.get_school_admin()
     pub fn get_school_admin(&self) -> builder::GetSchoolAdmin<'_> {
         builder::GetSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/district`
+    /**The district of a school admin
 
+Sends a `GET` request to `/school_admins/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school_admin()
     .id(id)
@@ -908,8 +1432,15 @@ let response = client.get_district_for_school_admin()
     ) -> builder::GetDistrictForSchoolAdmin<'_> {
         builder::GetDistrictForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/school_admins/{id}/schools`
+    /**The schools of a school admin
 
+Sends a `GET` request to `/school_admins/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_school_admin()
     .id(id)
@@ -922,8 +1453,15 @@ let response = client.get_schools_for_school_admin()
     pub fn get_schools_for_school_admin(&self) -> builder::GetSchoolsForSchoolAdmin<'_> {
         builder::GetSchoolsForSchoolAdmin::new(self)
     }
-    /**Sends a `GET` request to `/schools`
+    /**All shared schools
 
+Sends a `GET` request to `/schools`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools()
     .count(count)
@@ -936,8 +1474,12 @@ let response = client.get_schools()
     pub fn get_schools(&self) -> builder::GetSchools<'_> {
         builder::GetSchools::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}`
+    /**One school, by id
 
+Sends a `GET` request to `/schools/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school()
     .id(id)
@@ -947,8 +1489,12 @@ let response = client.get_school()
     pub fn get_school(&self) -> builder::GetSchool<'_> {
         builder::GetSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/district`
+    /**The district of a school
 
+Sends a `GET` request to `/schools/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school()
     .id(id)
@@ -958,8 +1504,15 @@ let response = client.get_district_for_school()
     pub fn get_district_for_school(&self) -> builder::GetDistrictForSchool<'_> {
         builder::GetDistrictForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/sections`
+    /**The sections of a school
 
+Sends a `GET` request to `/schools/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_school()
     .id(id)
@@ -972,8 +1525,15 @@ let response = client.get_sections_for_school()
     pub fn get_sections_for_school(&self) -> builder::GetSectionsForSchool<'_> {
         builder::GetSectionsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/students`
+    /**The students of a school
 
+Sends a `GET` request to `/schools/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_school()
     .id(id)
@@ -986,8 +1546,15 @@ let response = client.get_students_for_school()
     pub fn get_students_for_school(&self) -> builder::GetStudentsForSchool<'_> {
         builder::GetStudentsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/teachers`
+    /**The teachers of a school
 
+Sends a `GET` request to `/schools/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_school()
     .id(id)
@@ -1000,8 +1567,15 @@ let response = client.get_teachers_for_school()
     pub fn get_teachers_for_school(&self) -> builder::GetTeachersForSchool<'_> {
         builder::GetTeachersForSchool::new(self)
     }
-    /**Sends a `GET` request to `/sections`
+    /**All sections of the shared schools, with the ids of their students and teachers
 
+Sends a `GET` request to `/sections`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections()
     .count(count)
@@ -1014,8 +1588,12 @@ let response = client.get_sections()
     pub fn get_sections(&self) -> builder::GetSections<'_> {
         builder::GetSections::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}`
+    /**One section, by id
 
+Sends a `GET` request to `/sections/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_section()
     .id(id)
@@ -1025,8 +1603,12 @@ let response = client.get_section()
     pub fn get_section(&self) -> builder::GetSection<'_> {
         builder::GetSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/course`
+    /**The course of a section
 
+Sends a `GET` request to `/sections/{id}/course`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course_for_section()
     .id(id)
@@ -1036,8 +1618,12 @@ let response = client.get_course_for_section()
     pub fn get_course_for_section(&self) -> builder::GetCourseForSection<'_> {
         builder::GetCourseForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/district`
+    /**The district of a section
 
+Sends a `GET` request to `/sections/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_section()
     .id(id)
@@ -1047,8 +1633,12 @@ let response = client.get_district_for_section()
     pub fn get_district_for_section(&self) -> builder::GetDistrictForSection<'_> {
         builder::GetDistrictForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/school`
+    /**The school of a section
 
+Sends a `GET` request to `/sections/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_section()
     .id(id)
@@ -1058,8 +1648,15 @@ let response = client.get_school_for_section()
     pub fn get_school_for_section(&self) -> builder::GetSchoolForSection<'_> {
         builder::GetSchoolForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/students`
+    /**The students enrolled in a section
 
+Sends a `GET` request to `/sections/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_section()
     .id(id)
@@ -1072,8 +1669,12 @@ let response = client.get_students_for_section()
     pub fn get_students_for_section(&self) -> builder::GetStudentsForSection<'_> {
         builder::GetStudentsForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teacher`
+    /**A section's primary teacher
 
+Sends a `GET` request to `/sections/{id}/teacher`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_teacher_for_section()
     .id(id)
@@ -1083,8 +1684,15 @@ let response = client.get_teacher_for_section()
     pub fn get_teacher_for_section(&self) -> builder::GetTeacherForSection<'_> {
         builder::GetTeacherForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/teachers`
+    /**All teachers of a section, the primary one among them
 
+Sends a `GET` request to `/sections/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_section()
     .id(id)
@@ -1097,8 +1705,12 @@ let response = client.get_teachers_for_section()
     pub fn get_teachers_for_section(&self) -> builder::GetTeachersForSection<'_> {
         builder::GetTeachersForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/term`
+    /**The term of a section
 
+Sends a `GET` request to `/sections/{id}/term`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term_for_section()
     .id(id)
@@ -1108,8 +1720,15 @@ let response = client.get_term_for_section()
     pub fn get_term_for_section(&self) -> builder::GetTermForSection<'_> {
         builder::GetTermForSection::new(self)
     }
-    /**Sends a `GET` request to `/students`
+    /**All students of the shared schools
 
+Sends a `GET` request to `/students`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students()
     .count(count)
@@ -1122,8 +1741,12 @@ let response = client.get_students()
     pub fn get_students(&self) -> builder::GetStudents<'_> {
         builder::GetStudents::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}`
+    /**One student, by id
 
+Sends a `GET` request to `/students/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_student()
     .id(id)
@@ -1133,8 +1756,15 @@ let response = client.get_student()
     pub fn get_student(&self) -> builder::GetStudent<'_> {
         builder::GetStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/contacts`
+    /**The contacts of a student
 
+Sends a `GET` request to `/students/{id}/contacts`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts_for_student()
     .id(id)
@@ -1147,8 +1777,12 @@ let response = client.get_contacts_for_student()
     pub fn get_contacts_for_student(&self) -> builder::GetContactsForStudent<'_> {
         builder::GetContactsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/district`
+    /**The district of a student
 
+Sends a `GET` request to `/students/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_student()
     .id(id)
@@ -1158,8 +1792,12 @@ let response = client.get_district_for_student()
     pub fn get_district_for_student(&self) -> builder::GetDistrictForStudent<'_> {
         builder::GetDistrictForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/school`
+    /**A student's primary school
 
+Sends a `GET` request to `/students/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_student()
     .id(id)
@@ -1169,8 +1807,15 @@ let response = client.get_school_for_student()
     pub fn get_school_for_student(&self) -> builder::GetSchoolForStudent<'_> {
         builder::GetSchoolForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/schools`
+    /**All schools of a student
 
+Sends a `GET` request to `/students/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_student()
     .id(id)
@@ -1183,8 +1828,15 @@ let response = client.get_schools_for_student()
     pub fn get_schools_for_student(&self) -> builder::GetSchoolsForStudent<'_> {
         builder::GetSchoolsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/sections`
+    /**The sections of a student
 
+Sends a `GET` request to `/students/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_student()
     .id(id)
@@ -1197,8 +1849,15 @@ let response = client.get_sections_for_student()
     pub fn get_sections_for_student(&self) -> builder::GetSectionsForStudent<'_> {
         builder::GetSectionsForStudent::new(self)
     }
-    /**Sends a `GET` request to `/students/{id}/teachers`
+    /**The teachers of a student's sections
 
+Sends a `GET` request to `/students/{id}/teachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_student()
     .id(id)
@@ -1211,8 +1870,15 @@ let response = client.get_teachers_for_student()
     pub fn get_teachers_for_student(&self) -> builder::GetTeachersForStudent<'_> {
         builder::GetTeachersForStudent::new(self)
     }
-    /**Sends a `GET` request to `/teachers`
+    /**All teachers of the shared schools
 
+Sends a `GET` request to `/teachers`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers()
     .count(count)
@@ -1225,8 +1891,12 @@ let response = client.get_teachers()
     pub fn get_teachers(&self) -> builder::GetTeachers<'_> {
         builder::GetTeachers::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}`
+    /**One teacher, by id
 
+Sends a `GET` request to `/teachers/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_teacher()
     .id(id)
@@ -1236,8 +1906,12 @@ let response = client.get_teacher()
     pub fn get_teacher(&self) -> builder::GetTeacher<'_> {
         builder::GetTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/district`
+    /**The district of a teacher
 
+Sends a `GET` request to `/teachers/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_teacher()
     .id(id)
@@ -1247,8 +1921,12 @@ let response = client.get_district_for_teacher()
     pub fn get_district_for_teacher(&self) -> builder::GetDistrictForTeacher<'_> {
         builder::GetDistrictForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/school`
+    /**A teacher's primary school
 
+Sends a `GET` request to `/teachers/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_teacher()
     .id(id)
@@ -1258,8 +1936,15 @@ let response = client.get_school_for_teacher()
     pub fn get_school_for_teacher(&self) -> builder::GetSchoolForTeacher<'_> {
         builder::GetSchoolForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/schools`
+    /**All schools of a teacher
 
+Sends a `GET` request to `/teachers/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_teacher()
     .id(id)
@@ -1272,8 +1957,15 @@ let response = client.get_schools_for_teacher()
     pub fn get_schools_for_teacher(&self) -> builder::GetSchoolsForTeacher<'_> {
         builder::GetSchoolsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/sections`
+    /**The sections of a teacher
 
+Sends a `GET` request to `/teachers/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_teacher()
     .id(id)
@@ -1286,8 +1978,15 @@ let response = client.get_sections_for_teacher()
     pub fn get_sections_for_teacher(&self) -> builder::GetSectionsForTeacher<'_> {
         builder::GetSectionsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/teachers/{id}/students`
+    /**The students of a teacher's sections
 
+Sends a `GET` request to `/teachers/{id}/students`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_teacher()
     .id(id)
@@ -1300,8 +1999,15 @@ let response = client.get_students_for_teacher()
     pub fn get_students_for_teacher(&self) -> builder::GetStudentsForTeacher<'_> {
         builder::GetStudentsForTeacher::new(self)
     }
-    /**Sends a `GET` request to `/terms`
+    /**All terms that shared sections lie in
 
+Sends a `GET` request to `/terms`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms()
     .count(count)
@@ -1314,8 +2020,12 @@ let response = client.get_terms()
     pub fn get_terms(&self) -> builder::GetTerms<'_> {
         builder::GetTerms::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}`
+    /**One term, by id
 
+Sends a `GET` request to `/terms/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term()
     .id(id)
@@ -1325,8 +2035,12 @@ let response = client.get_term()
     pub fn get_term(&self) -> builder::GetTerm<'_> {
         builder::GetTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/district`
+    /**The district of a term
 
+Sends a `GET` request to `/terms/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_term()
     .id(id)
@@ -1336,8 +2050,15 @@ let response = client.get_district_for_term()
     pub fn get_district_for_term(&self) -> builder::GetDistrictForTerm<'_> {
         builder::GetDistrictForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/sections`
+    /**The sections of a term
 
+Sends a `GET` request to `/terms/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_term()
     .id(id)
@@ -1350,34 +2071,47 @@ let response = client.get_sections_for_term()
     pub fn get_sections_for_term(&self) -> builder::GetSectionsForTerm<'_> {
         builder::GetSectionsForTerm::new(self)
     }
+    /**Who a user's token belongs to, in the words of OpenID Connect
+
+Sends a `GET` request to `/userinfo`
+
+```text
+let response = client.get_user_info()
+    .send()
+    .await;
+```*/
+    pub fn get_user_info(&self) -> builder::GetUserInfo<'_> {
+        builder::GetUserInfo::new(self)
+    }
 }
 /// Types for composing operation parameters.
-#[allow(clippy::all)]
 pub mod builder {
+    use super::types;
     /**Builder for [`Client::get_contacts`]
 
 [`Client::get_contacts`]: super::Client::get_contacts*/
     #[derive(Clone)]
     pub struct GetContacts<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContacts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -1388,9 +2122,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1401,9 +2136,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1411,9 +2147,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1458,7 +2195,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Contact>>,
+            crate::support::Answer<crate::envelope::Page<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1472,18 +2209,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1519,9 +2257,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Contact>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1535,18 +2271,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1582,9 +2319,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1598,24 +2333,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForContact<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForContact<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1625,9 +2361,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1638,9 +2375,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1648,9 +2386,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1697,7 +2436,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1711,24 +2450,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourses<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCourses<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -1739,9 +2479,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1752,9 +2493,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1762,9 +2504,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1809,7 +2552,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1823,18 +2566,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1870,9 +2614,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1886,18 +2628,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1933,9 +2676,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1949,24 +2690,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1976,9 +2718,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1989,9 +2732,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1999,9 +2743,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2048,7 +2793,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2062,24 +2807,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmins<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetDistrictAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -2090,9 +2836,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2103,9 +2850,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2113,9 +2861,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2160,9 +2909,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v2_1::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2176,18 +2923,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2223,9 +2971,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::DistrictAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::DistrictAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2239,18 +2985,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForDistrictAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForDistrictAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2286,9 +3033,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2302,18 +3047,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistricts<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
     }
     impl<'a> GetDistricts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
-            Self {
-                client: client,
-                count: Ok(None),
-            }
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client, count: Ok(None) }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -2348,7 +3091,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::District>>,
+            crate::support::Answer<crate::envelope::Page<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2362,18 +3105,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2409,9 +3153,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2425,16 +3167,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        record_type: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
-        school: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        record_type: Result<Option<Vec<String>>, String>,
+        school: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEvents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 record_type: Ok(None),
@@ -2442,9 +3184,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2455,9 +3198,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2465,9 +3209,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps events of these kinds of records.
         pub fn record_type<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+            V: TryInto<Vec<String>>,
         {
             self.record_type = value
                 .try_into()
@@ -2478,9 +3223,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps events of this school's records.
         pub fn school<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.school = value
                 .try_into()
@@ -2491,9 +3237,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2562,18 +3309,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetEvent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2617,30 +3365,240 @@ pub mod builder {
             crate::support::send(&client.client, request).await
         }
     }
+    /**Builder for [`Client::get_me`]
+
+[`Client::get_me`]: super::Client::get_me*/
+    #[derive(Clone)]
+    pub struct GetMe<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetMe<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/me", client.baseurl,);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/me`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::Envelope<types::Me>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_token_info`]
+
+[`Client::get_token_info`]: super::Client::get_token_info*/
+    #[derive(Clone)]
+    pub struct GetTokenInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTokenInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/oauth/tokeninfo", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokeninfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::TokenInfo>, crate::support::Error> {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_district_tokens`]
+
+[`Client::get_district_tokens`]: super::Client::get_district_tokens*/
+    #[derive(Clone)]
+    pub struct GetDistrictTokens<'a> {
+        client: &'a super::Client,
+        district: Result<Option<String>, String>,
+        owner_type: Result<String, String>,
+    }
+    impl<'a> GetDistrictTokens<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                district: Ok(None),
+                owner_type: Err("owner_type was not initialized".to_string()),
+            }
+        }
+        /// Keeps the token of this district.
+        pub fn district<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.district = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for district failed"
+                        .to_string()
+                });
+            self
+        }
+        /// `district`: the only owner that is listed.
+        pub fn owner_type<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.owner_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for owner_type failed"
+                        .to_string()
+                });
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, district, owner_type } = self;
+            let district = district.map_err(crate::support::Error::InvalidRequest)?;
+            let owner_type = owner_type.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&crate::support::QueryParam::new("district", &district))
+                .query(&crate::support::QueryParam::new("owner_type", &owner_type))
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictToken>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::exchange_code`]
+
+[`Client::exchange_code`]: super::Client::exchange_code*/
+    #[derive(Clone)]
+    pub struct ExchangeCode<'a> {
+        client: &'a super::Client,
+        body: Result<types::CodeExchange, String>,
+    }
+    impl<'a> ExchangeCode<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        /// What to send.
+        pub fn body(mut self, body: types::CodeExchange) -> Self {
+            self.body = Ok(body);
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, body } = self;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `POST` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<types::ExchangedToken>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
     /**Builder for [`Client::get_school_admins`]
 
 [`Client::get_school_admins`]: super::Client::get_school_admins*/
     #[derive(Clone)]
     pub struct GetSchoolAdmins<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolAdmins<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -2651,9 +3609,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2664,9 +3623,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2674,9 +3634,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2721,9 +3682,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Page<crate::v2_1::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Page<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2737,18 +3696,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2784,9 +3744,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::SchoolAdmin>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::SchoolAdmin>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2800,18 +3758,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2847,9 +3806,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2863,24 +3820,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForSchoolAdmin<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForSchoolAdmin<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2890,9 +3848,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2903,9 +3862,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2913,9 +3873,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2962,7 +3923,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2976,24 +3937,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchools<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchools<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -3004,9 +3966,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3017,9 +3980,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3027,9 +3991,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3074,7 +4039,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3088,18 +4053,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3135,9 +4101,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3151,18 +4115,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3198,9 +4163,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3214,24 +4177,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3241,9 +4205,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3254,9 +4219,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3264,9 +4230,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3313,7 +4280,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3327,24 +4294,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3354,9 +4322,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3367,9 +4336,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3377,9 +4347,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3426,7 +4397,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3440,24 +4411,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3467,9 +4439,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3480,9 +4453,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3490,9 +4464,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3539,7 +4514,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3553,24 +4528,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSections<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSections<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -3581,9 +4557,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3594,9 +4571,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3604,9 +4582,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3651,7 +4630,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3665,18 +4644,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3712,9 +4692,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Section>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3728,18 +4706,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourseForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourseForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3775,9 +4754,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3791,18 +4768,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3838,9 +4816,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3854,18 +4830,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3901,9 +4878,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3917,24 +4892,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3944,9 +4920,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3957,9 +4934,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3967,9 +4945,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4016,7 +4995,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4030,18 +5009,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacherForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTeacherForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4077,9 +5057,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4093,24 +5071,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4120,9 +5099,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4133,9 +5113,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4143,9 +5124,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4192,7 +5174,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4206,18 +5188,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTermForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4253,7 +5236,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v2_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4267,24 +5250,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudents<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -4295,9 +5279,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4308,9 +5293,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4318,9 +5304,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4365,7 +5352,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4379,18 +5366,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4426,9 +5414,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Student>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4442,24 +5428,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContactsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContactsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4469,9 +5456,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4482,9 +5470,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4492,9 +5481,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4541,7 +5531,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Contact>>,
+            crate::support::Answer<crate::envelope::Page<types::Contact>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4555,18 +5545,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4602,9 +5593,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4618,18 +5607,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4665,9 +5655,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4681,24 +5669,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4708,9 +5697,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4721,9 +5711,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4731,9 +5722,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4780,7 +5772,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4794,24 +5786,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4821,9 +5814,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4834,9 +5828,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4844,9 +5839,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4893,7 +5889,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4907,24 +5903,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForStudent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForStudent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4934,9 +5931,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4947,9 +5945,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4957,9 +5956,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5006,7 +6006,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5020,24 +6020,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachers<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachers<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -5048,9 +6049,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5061,9 +6063,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5071,9 +6074,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5118,7 +6122,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Teacher>>,
+            crate::support::Answer<crate::envelope::Page<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5132,18 +6136,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5179,9 +6184,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::Teacher>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Teacher>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5195,18 +6198,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5242,9 +6246,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5258,18 +6260,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5305,9 +6308,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5321,24 +6322,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5348,9 +6350,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5361,9 +6364,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5371,9 +6375,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5420,7 +6425,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5434,24 +6439,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5461,9 +6467,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5474,9 +6481,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5484,9 +6492,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5533,7 +6542,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5547,24 +6556,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForTeacher<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForTeacher<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5574,9 +6584,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5587,9 +6598,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5597,9 +6609,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5646,7 +6659,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Student>>,
+            crate::support::Answer<crate::envelope::Page<types::Student>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5660,24 +6673,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerms<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTerms<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -5688,9 +6702,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5701,9 +6716,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5711,9 +6727,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5758,7 +6775,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5772,18 +6789,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5819,7 +6837,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v2_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5833,18 +6851,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5880,9 +6899,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v2_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5896,24 +6913,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5923,9 +6941,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5936,9 +6955,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5946,9 +6966,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5995,9 +7016,47 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v2_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_user_info`]
+
+[`Client::get_user_info`]: super::Client::get_user_info*/
+    #[derive(Clone)]
+    pub struct GetUserInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetUserInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/userinfo", client.origin);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/userinfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::UserInfo>, crate::support::Error> {
             let client = self.client;
             let request = self.request()?;
             crate::support::send(&client.client, request).await
@@ -6007,16 +7066,30 @@ pub mod builder {
 /// Calls this version of the API. Authorization is a default header of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
+    baseurl: String,
+    origin: String,
+    site: String,
+    client: reqwest::Client,
 }
 impl Client {
     /// Takes the API's address with its version, and a prepared HTTP client.
+    ///
+    /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+    /// when it is another; [`with_site`](Self::with_site) changes that.
     #[must_use]
     pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
+        let origin = crate::support::origin(baseurl);
         Self {
             baseurl: baseurl.trim_end_matches('/').to_owned(),
+            site: crate::support::site(&origin),
+            origin,
             client,
         }
+    }
+    /// Sets the address at which tokens are given.
+    #[must_use]
+    pub fn with_site(mut self, site: &str) -> Self {
+        self.site = site.trim_end_matches('/').to_owned();
+        self
     }
 }

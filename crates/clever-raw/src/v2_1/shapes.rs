@@ -10,6 +10,14 @@ pub static SHAPES: &[Shape] = &[
         fields: &[("first", Kind::Text), ("last", Kind::Text)],
     },
     Shape {
+        name: "CodeExchange",
+        fields: &[
+            ("code", Kind::Text),
+            ("grant_type", Kind::Text),
+            ("redirect_uri", Kind::Text),
+        ],
+    },
+    Shape {
         name: "Contact",
         fields: &[
             ("district", Kind::Text),
@@ -67,6 +75,24 @@ pub static SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        name: "DistrictToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("created", Kind::Text),
+            ("id", Kind::Text),
+            ("owner", Kind::Object("TokenOwner")),
+            ("scopes", Kind::List(&Kind::Text)),
+        ],
+    },
+    Shape {
+        name: "ExchangedToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("id_token", Kind::Text),
+            ("token_type", Kind::Text),
+        ],
+    },
+    Shape {
         name: "Location",
         fields: &[
             ("address", Kind::Text),
@@ -75,6 +101,17 @@ pub static SHAPES: &[Shape] = &[
             ("lon", Kind::Text),
             ("state", Kind::Text),
             ("zip", Kind::Text),
+        ],
+    },
+    Shape {
+        name: "Me",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("email", Kind::Text),
+            ("id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("type", Kind::Text),
         ],
     },
     Shape {
@@ -209,6 +246,32 @@ pub static SHAPES: &[Shape] = &[
             ("id", Kind::Text),
             ("name", Kind::Text),
             ("start_date", Kind::Text),
+        ],
+    },
+    Shape {
+        name: "TokenInfo",
+        fields: &[("client_id", Kind::Text), ("scopes", Kind::List(&Kind::Text))],
+    },
+    Shape {
+        name: "TokenOwner",
+        fields: &[("id", Kind::Text), ("type", Kind::Text)],
+    },
+    Shape {
+        name: "UserInfo",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("district_id", Kind::Text),
+            ("email", Kind::Text),
+            ("email_verified", Kind::Boolean),
+            ("family_name", Kind::Text),
+            ("given_name", Kind::Text),
+            ("multi_role_user_id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("schools", Kind::List(&Kind::Text)),
+            ("sub", Kind::Text),
+            ("user_id", Kind::Text),
+            ("user_type", Kind::Text),
         ],
     },
 ];

@@ -2,570 +2,887 @@
 
 /// Types used as operation parameters and responses.
 pub mod types {
-    ///What a user has as an adult of students. The whole name is in `name.last`.
+    ///A login's code, to be exchanged for a token.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct CodeExchange {
+        ///The code, as it came. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub code: Option<String>,
+        ///`authorization_code`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub grant_type: Option<String>,
+        ///The address that the code came to; the primary one for logins that started at Clever.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub redirect_uri: Option<String>,
+    }
+    ///An adult of students: from v3.0 on what a user has as one (the whole name is in the user's `name.last`), before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Contact {
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///What sort of telephone it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone_type: ::std::option::Option<crate::v3_0::enums::PhoneType>,
+        pub phone_type: Option<crate::v3_0::enums::PhoneType>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The students whom the contact belongs to, and how.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_relationships: ::std::option::Option<
-            ::std::vec::Vec<StudentRelationship>,
-        >,
+        pub student_relationships: Option<Vec<StudentRelationship>>,
     }
     ///What sections teach; belongs to the district, not to a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Course {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The number that the district gave the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub number: ::std::option::Option<::std::string::String>,
+        pub number: Option<String>,
     }
     ///What a person logs in with at the district; never a password.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Credentials {
+        ///The name that the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_username: ::std::option::Option<::std::string::String>,
+        pub district_username: Option<String>,
     }
     ///The district: the tenant of everything else.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct District {
+        ///The admin who connected the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_contact: ::std::option::Option<DistrictContact>,
+        pub district_contact: Option<DistrictContact>,
+        ///What is wrong with the connection, for people; `""` when nothing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub error: ::std::option::Option<::std::string::String>,
+        pub error: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_sync: Option<crate::scalar::Timestamp>,
+        ///The day on which users first see the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub launch_date: ::std::option::Option<crate::scalar::Date>,
+        pub launch_date: Option<crate::scalar::Date>,
+        ///How users of the district may log in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub login_methods: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub login_methods: Option<Vec<String>>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///When the district's data move again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_end: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_end: Option<crate::scalar::Timestamp>,
+        ///When the district's data stop moving.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_start: ::std::option::Option<crate::scalar::Timestamp>,
+        pub pause_start: Option<crate::scalar::Timestamp>,
+        ///Where the district's portal is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub portal_url: ::std::option::Option<::std::string::String>,
+        pub portal_url: Option<String>,
+        ///The student information system that the data come from; `sftp` for uploaded files.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_type: ::std::option::Option<::std::string::String>,
+        pub sis_type: Option<String>,
+        ///How the connection is doing.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v3_0::enums::DistrictState>,
+        pub state: Option<crate::v3_0::enums::DistrictState>,
     }
-    ///What a user has as an admin of the whole district.
+    ///An admin of the whole district: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictAdmin {
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///The admin who connected the app.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictContact {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///A postal address.
+    ///The token of one district. Keep the district's id and read the token again when it is refused.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct DistrictToken {
+        ///The token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///When the district connected the app.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the authorization.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///Who it acts for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub owner: Option<TokenOwner>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///What a code was exchanged for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct ExchangedToken {
+        ///The user's token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///The signed identity, for apps with OpenID Connect.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id_token: Option<String>,
+        ///`bearer`, in any case of letters.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub token_type: Option<String>,
+    }
+    ///A postal address, with its place on the map.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Location {
+        ///Street and number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub address: ::std::option::Option<::std::string::String>,
+        pub address: Option<String>,
+        ///The city.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub city: ::std::option::Option<::std::string::String>,
+        pub city: Option<String>,
+        ///The latitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lat: ::std::option::Option<::std::string::String>,
+        pub lat: Option<String>,
+        ///The longitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lon: ::std::option::Option<::std::string::String>,
+        pub lon: Option<String>,
+        ///The state, as its postal letters.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<::std::string::String>,
+        pub state: Option<String>,
+        ///The ZIP code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub zip: ::std::option::Option<::std::string::String>,
+        pub zip: Option<String>,
+    }
+    ///A token's user, in few words; the rest is in the user's own record.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct Me {
+        ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district; absent for users whom a teacher shared.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The address, unverified; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///The user's Clever id; tokens of old apps may give the one from before v3.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///The name; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///`user`, or the role that logged in. A hint: roles are in the user's record.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Name {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The head of a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Principal {
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
     ///A piece of the app's content that the district mapped to courses.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Resource {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The app's own id of the content.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub resource_id: ::std::option::Option<::std::string::String>,
+        pub resource_id: Option<String>,
+        ///Who the content is for.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_0::enums::ResourceRoles>,
-        >,
+        pub roles: Option<Vec<crate::v3_0::enums::ResourceRoles>>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
+        ///When the mapping last changed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub updated: ::std::option::Option<crate::scalar::Timestamp>,
+        pub updated: Option<crate::scalar::Timestamp>,
     }
     ///The parts a user plays. Student and contact never meet another role; the others may meet.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Roles {
+        ///As an adult of students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub contact: ::std::option::Option<Box<Contact>>,
+        pub contact: Option<Box<Contact>>,
+        ///As an admin of the whole district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_admin: ::std::option::Option<Box<DistrictAdmin>>,
+        pub district_admin: Option<Box<DistrictAdmin>>,
+        ///As staff of schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff: ::std::option::Option<Box<Staff>>,
+        pub staff: Option<Box<Staff>>,
+        ///The student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student: ::std::option::Option<Box<Student>>,
+        pub student: Option<Box<Student>>,
+        ///The teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<Box<Teacher>>,
+        pub teacher: Option<Box<Teacher>>,
     }
     ///A school of the district.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct School {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The highest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub high_grade: ::std::option::Option<crate::v3_0::enums::Grade>,
+        pub high_grade: Option<crate::v3_0::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The lowest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub low_grade: ::std::option::Option<crate::v3_0::enums::Grade>,
+        pub low_grade: Option<crate::v3_0::enums::Grade>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///The head of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub principal: ::std::option::Option<Principal>,
+        pub principal: Option<Principal>,
+        ///The number that the district gave the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_number: ::std::option::Option<::std::string::String>,
+        pub school_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
     }
     ///A student's place at a school, with dates. Not a place in a section.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolEnrollment {
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
     }
     ///One taught group. Its `students` and `teachers` are the roster's enrollments.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Section {
+        ///The id of the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course: ::std::option::Option<::std::string::String>,
+        pub course: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The grade taught; may differ from its students'.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v3_0::enums::Grade>,
+        pub grade: Option<crate::v3_0::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name that Clever makes from course, teacher and period; not unique.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The period of the day, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub period: ::std::option::Option<::std::string::String>,
+        pub period: Option<String>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The number that the district gave the section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_number: ::std::option::Option<::std::string::String>,
+        pub section_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///The subject, in Clever's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub subject: ::std::option::Option<crate::v3_0::enums::Subject>,
+        pub subject: Option<crate::v3_0::enums::Subject>,
+        ///The id of the primary teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<::std::string::String>,
+        pub teacher: Option<String>,
+        ///The ids of all teachers, the primary one among them.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teachers: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub teachers: Option<Vec<String>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
     }
     ///What a user has as staff of schools. Has no primary school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Staff {
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub department: ::std::option::Option<::std::string::String>,
+        pub department: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///What the person may do: `PortalOnly`, `SchoolTechLead` and others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub roles: Option<Vec<String>>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id of the person as staff, in the district's system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff_id: ::std::option::Option<::std::string::String>,
+        pub staff_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///What a user has as a student.
+    ///A student: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Student {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: ::std::option::Option<::std::string::String>,
+        pub dob: Option<String>,
+        ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ell_status: ::std::option::Option<crate::v3_0::enums::YesNo>,
+        pub ell_status: Option<crate::v3_0::enums::YesNo>,
         ///The student's address, repeated from the user. Not in events.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The student's places at schools, with dates. Not places in sections.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub enrollments: ::std::option::Option<::std::vec::Vec<SchoolEnrollment>>,
+        pub enrollments: Option<Vec<SchoolEnrollment>>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The gender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gender: ::std::option::Option<crate::v3_0::enums::Gender>,
+        pub gender: Option<crate::v3_0::enums::Gender>,
+        ///The grade level.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v3_0::enums::Grade>,
+        pub grade: Option<crate::v3_0::enums::Grade>,
+        ///The year of graduation, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub graduation_year: ::std::option::Option<::std::string::String>,
+        pub graduation_year: Option<String>,
+        ///Whether the ethnicity is Hispanic.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub hispanic_ethnicity: ::std::option::Option<crate::v3_0::enums::YesNo>,
+        pub hispanic_ethnicity: Option<crate::v3_0::enums::YesNo>,
+        ///The language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language: ::std::option::Option<crate::v3_0::enums::HomeLanguage>,
+        pub home_language: Option<crate::v3_0::enums::HomeLanguage>,
+        ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub iep_status: ::std::option::Option<::std::string::String>,
+        pub iep_status: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The race.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub race: ::std::option::Option<crate::v3_0::enums::Race>,
+        pub race: Option<crate::v3_0::enums::Race>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the student; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_number: ::std::option::Option<::std::string::String>,
+        pub student_number: Option<String>,
+        ///The grade point average, unweighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub unweighted_gpa: ::std::option::Option<::std::string::String>,
+        pub unweighted_gpa: Option<String>,
+        ///The grade point average, weighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub weighted_gpa: ::std::option::Option<::std::string::String>,
+        pub weighted_gpa: Option<String>,
     }
     ///How a contact belongs to one student.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct StudentRelationship {
+        ///Who the contact is to the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub relationship: ::std::option::Option<crate::v3_0::enums::Relationship>,
+        pub relationship: Option<crate::v3_0::enums::Relationship>,
+        ///The id of the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student: ::std::option::Option<::std::string::String>,
+        pub student: Option<String>,
+        ///What the contact is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<crate::v3_0::enums::ContactType>,
+        pub type_: Option<crate::v3_0::enums::ContactType>,
     }
-    ///What a user has as a teacher.
+    ///A teacher: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Teacher {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the teacher; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher_number: ::std::option::Option<::std::string::String>,
+        pub teacher_number: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A teaching period. Its id changes when its data do.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Term {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+    }
+    ///Which app a token was given to, and what it may read.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenInfo {
+        ///The app's client id. Compare it with yours before you trust a token.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub client_id: Option<String>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///Who a token acts for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenOwner {
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///`district`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A person of any role. `id` is the key of every link to an app's account.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct User {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The parts that the user plays.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<Roles>,
+        pub roles: Option<Roles>,
+    }
+    ///A token's user, in the words of OpenID Connect and a few of Clever's.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct UserInfo {
+        ///Who shared the user: `district`, or `teacher` through the Library.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The id of the district again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district_id: Option<String>,
+        ///The address; see `email_verified`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///Whether Clever calls the address verified; `false` unless its support switched it on.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email_verified: Option<bool>,
+        ///The family name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub family_name: Option<String>,
+        ///The given name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub given_name: Option<String>,
+        ///The v3 id again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub multi_role_user_id: Option<String>,
+        ///The name in parts, not the text that OpenID Connect has.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///The ids of the user's schools; often empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub schools: Option<Vec<String>>,
+        ///The v3 id of the user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sub: Option<String>,
+        ///The id before v3. Not a key: it differs from `sub` for all but students.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_id: Option<String>,
+        ///The role that logged in.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_type: Option<String>,
+    }
+    impl std::fmt::Debug for CodeExchange {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CodeExchange").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for CodeExchange {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
     }
     impl std::fmt::Debug for Contact {
         /// Shows the type alone: what is in it may be personal.
@@ -575,7 +892,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Contact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Course {
@@ -586,7 +903,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Course {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Credentials {
@@ -597,7 +914,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Credentials {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for District {
@@ -608,7 +925,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for District {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictAdmin {
@@ -619,7 +936,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictContact {
@@ -630,7 +947,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictContact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for DistrictToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DistrictToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for DistrictToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for ExchangedToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ExchangedToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for ExchangedToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Location {
@@ -641,7 +980,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Location {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for Me {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Me").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for Me {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Name {
@@ -652,7 +1002,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Name {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Principal {
@@ -663,7 +1013,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Principal {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Resource {
@@ -674,7 +1024,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Resource {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Roles {
@@ -685,7 +1035,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Roles {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for School {
@@ -696,7 +1046,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for School {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolEnrollment {
@@ -707,7 +1057,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolEnrollment {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Section {
@@ -718,7 +1068,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Section {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Staff {
@@ -729,7 +1079,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Staff {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Student {
@@ -740,7 +1090,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Student {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for StudentRelationship {
@@ -751,7 +1101,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for StudentRelationship {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Teacher {
@@ -762,7 +1112,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Teacher {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Term {
@@ -773,7 +1123,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for Term {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenOwner {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenOwner").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenOwner {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for User {
@@ -784,13 +1156,31 @@ pub mod types {
     }
     impl crate::de::Tolerant for User {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for UserInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UserInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for UserInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
 }
 impl Client {
-    /**Sends a `GET` request to `/courses`
+    /**All courses that shared sections teach
 
+Sends a `GET` request to `/courses`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses()
     .count(count)
@@ -803,8 +1193,12 @@ let response = client.get_courses()
     pub fn get_courses(&self) -> builder::GetCourses<'_> {
         builder::GetCourses::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}`
+    /**One course, by id
 
+Sends a `GET` request to `/courses/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course()
     .id(id)
@@ -814,8 +1208,12 @@ let response = client.get_course()
     pub fn get_course(&self) -> builder::GetCourse<'_> {
         builder::GetCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/district`
+    /**The district of a course
 
+Sends a `GET` request to `/courses/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_course()
     .id(id)
@@ -825,8 +1223,15 @@ let response = client.get_district_for_course()
     pub fn get_district_for_course(&self) -> builder::GetDistrictForCourse<'_> {
         builder::GetDistrictForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/resources`
+    /**The resources of a course
 
+Sends a `GET` request to `/courses/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_course()
     .id(id)
@@ -839,8 +1244,15 @@ let response = client.get_resources_for_course()
     pub fn get_resources_for_course(&self) -> builder::GetResourcesForCourse<'_> {
         builder::GetResourcesForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/schools`
+    /**The schools of a course
 
+Sends a `GET` request to `/courses/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_course()
     .id(id)
@@ -853,8 +1265,15 @@ let response = client.get_schools_for_course()
     pub fn get_schools_for_course(&self) -> builder::GetSchoolsForCourse<'_> {
         builder::GetSchoolsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/sections`
+    /**The sections of a course
 
+Sends a `GET` request to `/courses/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_course()
     .id(id)
@@ -867,8 +1286,12 @@ let response = client.get_sections_for_course()
     pub fn get_sections_for_course(&self) -> builder::GetSectionsForCourse<'_> {
         builder::GetSectionsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/districts`
+    /**The district that the token belongs to: a list of one
 
+Sends a `GET` request to `/districts`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
 ```text
 let response = client.get_districts()
     .count(count)
@@ -878,8 +1301,12 @@ let response = client.get_districts()
     pub fn get_districts(&self) -> builder::GetDistricts<'_> {
         builder::GetDistricts::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}`
+    /**One district, by id
 
+Sends a `GET` request to `/districts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district()
     .id(id)
@@ -889,8 +1316,16 @@ let response = client.get_district()
     pub fn get_district(&self) -> builder::GetDistrict<'_> {
         builder::GetDistrict::new(self)
     }
-    /**Sends a `GET` request to `/events`
+    /**What changed, oldest first. Kept for 30 days; only for apps with events switched on
 
+Sends a `GET` request to `/events`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `record_type`: Keeps events of these kinds of records.
+- `school`: Keeps events of this school's records.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events()
     .ending_before(ending_before)
@@ -904,8 +1339,12 @@ let response = client.get_events()
     pub fn get_events(&self) -> builder::GetEvents<'_> {
         builder::GetEvents::new(self)
     }
-    /**Sends a `GET` request to `/events/{id}`
+    /**One event, by id
 
+Sends a `GET` request to `/events/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_event()
     .id(id)
@@ -915,8 +1354,68 @@ let response = client.get_event()
     pub fn get_event(&self) -> builder::GetEvent<'_> {
         builder::GetEvent::new(self)
     }
-    /**Sends a `GET` request to `/resources`
+    /**Who a user's token belongs to. Only for tokens of users
 
+Sends a `GET` request to `/me`
+
+```text
+let response = client.get_me()
+    .send()
+    .await;
+```*/
+    pub fn get_me(&self) -> builder::GetMe<'_> {
+        builder::GetMe::new(self)
+    }
+    /**Which app a token was given to, and what it may read
+
+Sends a `GET` request to `/oauth/tokeninfo`
+
+```text
+let response = client.get_token_info()
+    .send()
+    .await;
+```*/
+    pub fn get_token_info(&self) -> builder::GetTokenInfo<'_> {
+        builder::GetTokenInfo::new(self)
+    }
+    /**The tokens of all districts that connected the app. Authorization is the app's client id and secret
+
+Sends a `GET` request to `/oauth/tokens`
+
+Arguments:
+- `district`: Keeps the token of this district.
+- `owner_type`: `district`: the only owner that is listed.
+```text
+let response = client.get_district_tokens()
+    .district(district)
+    .owner_type(owner_type)
+    .send()
+    .await;
+```*/
+    pub fn get_district_tokens(&self) -> builder::GetDistrictTokens<'_> {
+        builder::GetDistrictTokens::new(self)
+    }
+    /**A login's code for its token. Codes are good once, for a minute. Authorization is the app's client id and secret
+
+Sends a `POST` request to `/oauth/tokens`
+
+```text
+let response = client.exchange_code()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn exchange_code(&self) -> builder::ExchangeCode<'_> {
+        builder::ExchangeCode::new(self)
+    }
+    /**All pieces of the app's content that the district mapped. Needs a scope of its own
+
+Sends a `GET` request to `/resources`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources()
     .ending_before(ending_before)
@@ -928,8 +1427,12 @@ let response = client.get_resources()
     pub fn get_resources(&self) -> builder::GetResources<'_> {
         builder::GetResources::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}`
+    /**One resource, by id
 
+Sends a `GET` request to `/resources/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_resource()
     .id(id)
@@ -939,8 +1442,15 @@ let response = client.get_resource()
     pub fn get_resource(&self) -> builder::GetResource<'_> {
         builder::GetResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/courses`
+    /**The courses of a resource
 
+Sends a `GET` request to `/resources/{id}/courses`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses_for_resource()
     .id(id)
@@ -953,8 +1463,15 @@ let response = client.get_courses_for_resource()
     pub fn get_courses_for_resource(&self) -> builder::GetCoursesForResource<'_> {
         builder::GetCoursesForResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/sections`
+    /**The sections of a resource
 
+Sends a `GET` request to `/resources/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_resource()
     .id(id)
@@ -967,8 +1484,16 @@ let response = client.get_sections_for_resource()
     pub fn get_sections_for_resource(&self) -> builder::GetSectionsForResource<'_> {
         builder::GetSectionsForResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/users`
+    /**The users of a resource
 
+Sends a `GET` request to `/resources/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_resource()
     .id(id)
@@ -982,8 +1507,15 @@ let response = client.get_users_for_resource()
     pub fn get_users_for_resource(&self) -> builder::GetUsersForResource<'_> {
         builder::GetUsersForResource::new(self)
     }
-    /**Sends a `GET` request to `/schools`
+    /**All shared schools
 
+Sends a `GET` request to `/schools`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools()
     .count(count)
@@ -996,8 +1528,12 @@ let response = client.get_schools()
     pub fn get_schools(&self) -> builder::GetSchools<'_> {
         builder::GetSchools::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}`
+    /**One school, by id
 
+Sends a `GET` request to `/schools/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school()
     .id(id)
@@ -1007,8 +1543,15 @@ let response = client.get_school()
     pub fn get_school(&self) -> builder::GetSchool<'_> {
         builder::GetSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/courses`
+    /**The courses of a school
 
+Sends a `GET` request to `/schools/{id}/courses`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses_for_school()
     .id(id)
@@ -1021,8 +1564,12 @@ let response = client.get_courses_for_school()
     pub fn get_courses_for_school(&self) -> builder::GetCoursesForSchool<'_> {
         builder::GetCoursesForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/district`
+    /**The district of a school
 
+Sends a `GET` request to `/schools/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school()
     .id(id)
@@ -1032,8 +1579,15 @@ let response = client.get_district_for_school()
     pub fn get_district_for_school(&self) -> builder::GetDistrictForSchool<'_> {
         builder::GetDistrictForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/sections`
+    /**The sections of a school
 
+Sends a `GET` request to `/schools/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_school()
     .id(id)
@@ -1046,8 +1600,15 @@ let response = client.get_sections_for_school()
     pub fn get_sections_for_school(&self) -> builder::GetSectionsForSchool<'_> {
         builder::GetSectionsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/terms`
+    /**The terms of a school
 
+Sends a `GET` request to `/schools/{id}/terms`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms_for_school()
     .id(id)
@@ -1060,8 +1621,17 @@ let response = client.get_terms_for_school()
     pub fn get_terms_for_school(&self) -> builder::GetTermsForSchool<'_> {
         builder::GetTermsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/users`
+    /**Everyone attached to a school, whether or not it is their primary one
 
+Sends a `GET` request to `/schools/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `primary`: `true` keeps those whose primary school it is.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_school()
     .id(id)
@@ -1076,8 +1646,15 @@ let response = client.get_users_for_school()
     pub fn get_users_for_school(&self) -> builder::GetUsersForSchool<'_> {
         builder::GetUsersForSchool::new(self)
     }
-    /**Sends a `GET` request to `/sections`
+    /**All sections of the shared schools, with the ids of their students and teachers
 
+Sends a `GET` request to `/sections`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections()
     .count(count)
@@ -1090,8 +1667,12 @@ let response = client.get_sections()
     pub fn get_sections(&self) -> builder::GetSections<'_> {
         builder::GetSections::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}`
+    /**One section, by id
 
+Sends a `GET` request to `/sections/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_section()
     .id(id)
@@ -1101,8 +1682,12 @@ let response = client.get_section()
     pub fn get_section(&self) -> builder::GetSection<'_> {
         builder::GetSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/course`
+    /**The course of a section
 
+Sends a `GET` request to `/sections/{id}/course`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course_for_section()
     .id(id)
@@ -1112,8 +1697,12 @@ let response = client.get_course_for_section()
     pub fn get_course_for_section(&self) -> builder::GetCourseForSection<'_> {
         builder::GetCourseForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/district`
+    /**The district of a section
 
+Sends a `GET` request to `/sections/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_section()
     .id(id)
@@ -1123,8 +1712,15 @@ let response = client.get_district_for_section()
     pub fn get_district_for_section(&self) -> builder::GetDistrictForSection<'_> {
         builder::GetDistrictForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/resources`
+    /**The resources of a section
 
+Sends a `GET` request to `/sections/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_section()
     .id(id)
@@ -1137,8 +1733,12 @@ let response = client.get_resources_for_section()
     pub fn get_resources_for_section(&self) -> builder::GetResourcesForSection<'_> {
         builder::GetResourcesForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/school`
+    /**The school of a section
 
+Sends a `GET` request to `/sections/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_section()
     .id(id)
@@ -1148,8 +1748,12 @@ let response = client.get_school_for_section()
     pub fn get_school_for_section(&self) -> builder::GetSchoolForSection<'_> {
         builder::GetSchoolForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/term`
+    /**The term of a section
 
+Sends a `GET` request to `/sections/{id}/term`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term_for_section()
     .id(id)
@@ -1159,8 +1763,16 @@ let response = client.get_term_for_section()
     pub fn get_term_for_section(&self) -> builder::GetTermForSection<'_> {
         builder::GetTermForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/users`
+    /**Who is enrolled in a section: its students and teachers, by id
 
+Sends a `GET` request to `/sections/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_section()
     .id(id)
@@ -1174,8 +1786,15 @@ let response = client.get_users_for_section()
     pub fn get_users_for_section(&self) -> builder::GetUsersForSection<'_> {
         builder::GetUsersForSection::new(self)
     }
-    /**Sends a `GET` request to `/terms`
+    /**All terms that shared sections lie in
 
+Sends a `GET` request to `/terms`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms()
     .count(count)
@@ -1188,8 +1807,12 @@ let response = client.get_terms()
     pub fn get_terms(&self) -> builder::GetTerms<'_> {
         builder::GetTerms::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}`
+    /**One term, by id
 
+Sends a `GET` request to `/terms/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term()
     .id(id)
@@ -1199,8 +1822,12 @@ let response = client.get_term()
     pub fn get_term(&self) -> builder::GetTerm<'_> {
         builder::GetTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/district`
+    /**The district of a term
 
+Sends a `GET` request to `/terms/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_term()
     .id(id)
@@ -1210,8 +1837,15 @@ let response = client.get_district_for_term()
     pub fn get_district_for_term(&self) -> builder::GetDistrictForTerm<'_> {
         builder::GetDistrictForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/schools`
+    /**The schools of a term
 
+Sends a `GET` request to `/terms/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_term()
     .id(id)
@@ -1224,8 +1858,15 @@ let response = client.get_schools_for_term()
     pub fn get_schools_for_term(&self) -> builder::GetSchoolsForTerm<'_> {
         builder::GetSchoolsForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/sections`
+    /**The sections of a term
 
+Sends a `GET` request to `/terms/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_term()
     .id(id)
@@ -1238,8 +1879,28 @@ let response = client.get_sections_for_term()
     pub fn get_sections_for_term(&self) -> builder::GetSectionsForTerm<'_> {
         builder::GetSectionsForTerm::new(self)
     }
-    /**Sends a `GET` request to `/users`
+    /**Who a user's token belongs to, in the words of OpenID Connect
 
+Sends a `GET` request to `/userinfo`
+
+```text
+let response = client.get_user_info()
+    .send()
+    .await;
+```*/
+    pub fn get_user_info(&self) -> builder::GetUserInfo<'_> {
+        builder::GetUserInfo::new(self)
+    }
+    /**All users of the shared schools, each once, with all their roles
+
+Sends a `GET` request to `/users`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users()
     .count(count)
@@ -1253,8 +1914,12 @@ let response = client.get_users()
     pub fn get_users(&self) -> builder::GetUsers<'_> {
         builder::GetUsers::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}`
+    /**One user, by id
 
+Sends a `GET` request to `/users/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_user()
     .id(id)
@@ -1264,8 +1929,12 @@ let response = client.get_user()
     pub fn get_user(&self) -> builder::GetUser<'_> {
         builder::GetUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/district`
+    /**The district of an user
 
+Sends a `GET` request to `/users/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_user()
     .id(id)
@@ -1275,8 +1944,15 @@ let response = client.get_district_for_user()
     pub fn get_district_for_user(&self) -> builder::GetDistrictForUser<'_> {
         builder::GetDistrictForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/mycontacts`
+    /**A student's contacts
 
+Sends a `GET` request to `/users/{id}/mycontacts`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts_for_user()
     .id(id)
@@ -1289,8 +1965,15 @@ let response = client.get_contacts_for_user()
     pub fn get_contacts_for_user(&self) -> builder::GetContactsForUser<'_> {
         builder::GetContactsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/mystudents`
+    /**The students of a teacher's sections, or of a contact
 
+Sends a `GET` request to `/users/{id}/mystudents`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_user()
     .id(id)
@@ -1303,8 +1986,15 @@ let response = client.get_students_for_user()
     pub fn get_students_for_user(&self) -> builder::GetStudentsForUser<'_> {
         builder::GetStudentsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/myteachers`
+    /**The teachers of a student's sections
 
+Sends a `GET` request to `/users/{id}/myteachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_user()
     .id(id)
@@ -1317,8 +2007,15 @@ let response = client.get_teachers_for_user()
     pub fn get_teachers_for_user(&self) -> builder::GetTeachersForUser<'_> {
         builder::GetTeachersForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/resources`
+    /**The resources of an user
 
+Sends a `GET` request to `/users/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_user()
     .id(id)
@@ -1331,8 +2028,16 @@ let response = client.get_resources_for_user()
     pub fn get_resources_for_user(&self) -> builder::GetResourcesForUser<'_> {
         builder::GetResourcesForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/schools`
+    /**A user's schools
 
+Sends a `GET` request to `/users/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `primary`: `true` keeps those whose primary school it is.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_user()
     .id(id)
@@ -1346,8 +2051,15 @@ let response = client.get_schools_for_user()
     pub fn get_schools_for_user(&self) -> builder::GetSchoolsForUser<'_> {
         builder::GetSchoolsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/sections`
+    /**The sections in which a user is enrolled
 
+Sends a `GET` request to `/users/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_user()
     .id(id)
@@ -1362,32 +2074,33 @@ let response = client.get_sections_for_user()
     }
 }
 /// Types for composing operation parameters.
-#[allow(clippy::all)]
 pub mod builder {
+    use super::types;
     /**Builder for [`Client::get_courses`]
 
 [`Client::get_courses`]: super::Client::get_courses*/
     #[derive(Clone)]
     pub struct GetCourses<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCourses<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -1398,9 +2111,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1411,9 +2125,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1421,9 +2136,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1468,7 +2184,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1482,18 +2198,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1529,9 +2246,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1545,18 +2260,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1592,9 +2308,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1608,24 +2322,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1635,9 +2350,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1648,9 +2364,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1658,9 +2375,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1707,7 +2425,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1721,24 +2439,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1748,9 +2467,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1761,9 +2481,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1771,9 +2492,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1820,7 +2542,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1834,24 +2556,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -1861,9 +2584,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -1874,9 +2598,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -1884,9 +2609,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -1933,7 +2659,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -1947,18 +2673,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistricts<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
     }
     impl<'a> GetDistricts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
-            Self {
-                client: client,
-                count: Ok(None),
-            }
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client, count: Ok(None) }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -1993,7 +2717,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::District>>,
+            crate::support::Answer<crate::envelope::Page<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2007,18 +2731,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2054,9 +2779,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2070,16 +2793,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        record_type: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
-        school: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        record_type: Result<Option<Vec<String>>, String>,
+        school: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEvents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 record_type: Ok(None),
@@ -2087,9 +2810,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2100,9 +2824,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2110,9 +2835,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps events of these kinds of records.
         pub fn record_type<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+            V: TryInto<Vec<String>>,
         {
             self.record_type = value
                 .try_into()
@@ -2123,9 +2849,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps events of this school's records.
         pub fn school<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.school = value
                 .try_into()
@@ -2136,9 +2863,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2207,18 +2935,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetEvent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2262,28 +2991,238 @@ pub mod builder {
             crate::support::send(&client.client, request).await
         }
     }
+    /**Builder for [`Client::get_me`]
+
+[`Client::get_me`]: super::Client::get_me*/
+    #[derive(Clone)]
+    pub struct GetMe<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetMe<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/me", client.baseurl,);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/me`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::Envelope<types::Me>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_token_info`]
+
+[`Client::get_token_info`]: super::Client::get_token_info*/
+    #[derive(Clone)]
+    pub struct GetTokenInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTokenInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/oauth/tokeninfo", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokeninfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::TokenInfo>, crate::support::Error> {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_district_tokens`]
+
+[`Client::get_district_tokens`]: super::Client::get_district_tokens*/
+    #[derive(Clone)]
+    pub struct GetDistrictTokens<'a> {
+        client: &'a super::Client,
+        district: Result<Option<String>, String>,
+        owner_type: Result<String, String>,
+    }
+    impl<'a> GetDistrictTokens<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                district: Ok(None),
+                owner_type: Err("owner_type was not initialized".to_string()),
+            }
+        }
+        /// Keeps the token of this district.
+        pub fn district<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.district = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for district failed"
+                        .to_string()
+                });
+            self
+        }
+        /// `district`: the only owner that is listed.
+        pub fn owner_type<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.owner_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for owner_type failed"
+                        .to_string()
+                });
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, district, owner_type } = self;
+            let district = district.map_err(crate::support::Error::InvalidRequest)?;
+            let owner_type = owner_type.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&crate::support::QueryParam::new("district", &district))
+                .query(&crate::support::QueryParam::new("owner_type", &owner_type))
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictToken>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::exchange_code`]
+
+[`Client::exchange_code`]: super::Client::exchange_code*/
+    #[derive(Clone)]
+    pub struct ExchangeCode<'a> {
+        client: &'a super::Client,
+        body: Result<types::CodeExchange, String>,
+    }
+    impl<'a> ExchangeCode<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        /// What to send.
+        pub fn body(mut self, body: types::CodeExchange) -> Self {
+            self.body = Ok(body);
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, body } = self;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `POST` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<types::ExchangedToken>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
     /**Builder for [`Client::get_resources`]
 
 [`Client::get_resources`]: super::Client::get_resources*/
     #[derive(Clone)]
     pub struct GetResources<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResources<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2294,9 +3233,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2304,9 +3244,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2349,7 +3290,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2363,18 +3304,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2410,9 +3352,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::Resource>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2426,24 +3366,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCoursesForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCoursesForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2453,9 +3394,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2466,9 +3408,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2476,9 +3419,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2525,7 +3469,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2539,24 +3483,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2566,9 +3511,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2579,9 +3525,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2589,9 +3536,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2638,7 +3586,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2652,16 +3600,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -2669,9 +3617,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2681,9 +3630,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2694,9 +3644,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2704,9 +3655,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -2717,9 +3669,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2768,7 +3721,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2782,24 +3735,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchools<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchools<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -2810,9 +3764,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2823,9 +3778,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2833,9 +3789,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2880,7 +3837,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2894,18 +3851,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2941,9 +3899,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2957,24 +3913,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCoursesForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCoursesForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2984,9 +3941,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2997,9 +3955,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3007,9 +3966,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3056,7 +4016,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3070,18 +4030,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3117,9 +4078,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3133,24 +4092,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3160,9 +4120,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3173,9 +4134,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3183,9 +4145,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3232,7 +4195,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3246,24 +4209,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTermsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3273,9 +4237,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3286,9 +4251,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3296,9 +4262,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3345,7 +4312,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3359,17 +4326,17 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        primary: Result<Option<::std::string::String>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        primary: Result<Option<String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -3378,9 +4345,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3390,9 +4358,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3403,9 +4372,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3413,9 +4383,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// `true` keeps those whose primary school it is.
         pub fn primary<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.primary = value
                 .try_into()
@@ -3426,9 +4397,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -3439,9 +4411,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3500,7 +4473,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3514,24 +4487,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSections<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSections<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -3542,9 +4516,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3555,9 +4530,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3565,9 +4541,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3612,7 +4589,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3626,18 +4603,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3673,9 +4651,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::Section>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3689,18 +4665,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourseForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourseForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3736,9 +4713,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3752,18 +4727,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3799,9 +4775,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3815,24 +4789,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3842,9 +4817,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3855,9 +4831,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3865,9 +4842,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3914,7 +4892,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3928,18 +4906,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3975,9 +4954,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3991,18 +4968,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTermForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4038,7 +5016,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4052,16 +5030,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -4069,9 +5047,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4081,9 +5060,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4094,9 +5074,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4104,9 +5085,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -4117,9 +5099,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4168,7 +5151,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4182,24 +5165,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerms<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTerms<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -4210,9 +5194,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4223,9 +5208,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4233,9 +5219,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4280,7 +5267,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4294,18 +5281,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4341,7 +5329,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_0::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4355,18 +5343,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4402,9 +5391,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4418,24 +5405,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4445,9 +5433,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4458,9 +5447,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4468,9 +5458,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4517,7 +5508,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4531,24 +5522,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4558,9 +5550,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4571,9 +5564,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4581,9 +5575,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4630,9 +5625,47 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_user_info`]
+
+[`Client::get_user_info`]: super::Client::get_user_info*/
+    #[derive(Clone)]
+    pub struct GetUserInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetUserInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/userinfo", client.origin);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/userinfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::UserInfo>, crate::support::Error> {
             let client = self.client;
             let request = self.request()?;
             crate::support::send(&client.client, request).await
@@ -4644,16 +5677,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsers<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsers<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -4661,9 +5694,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -4674,9 +5708,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4687,9 +5722,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4697,9 +5733,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -4710,9 +5747,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4759,7 +5797,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4773,18 +5811,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4820,7 +5859,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Envelope<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4834,18 +5873,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4881,9 +5921,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_0::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4897,24 +5935,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContactsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContactsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4924,9 +5963,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4937,9 +5977,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4947,9 +5988,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4996,7 +6038,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5010,24 +6052,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5037,9 +6080,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5050,9 +6094,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5060,9 +6105,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5109,7 +6155,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5123,24 +6169,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5150,9 +6197,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5163,9 +6211,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5173,9 +6222,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5222,7 +6272,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5236,24 +6286,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5263,9 +6314,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5276,9 +6328,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5286,9 +6339,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5335,7 +6389,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5349,16 +6403,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        primary: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        primary: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -5366,9 +6420,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5378,9 +6433,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5391,9 +6447,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5401,9 +6458,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// `true` keeps those whose primary school it is.
         pub fn primary<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.primary = value
                 .try_into()
@@ -5414,9 +6472,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5465,7 +6524,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5479,24 +6538,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5506,9 +6566,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5519,9 +6580,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5529,9 +6591,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5578,7 +6641,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_0::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5590,16 +6653,30 @@ pub mod builder {
 /// Calls this version of the API. Authorization is a default header of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
+    baseurl: String,
+    origin: String,
+    site: String,
+    client: reqwest::Client,
 }
 impl Client {
     /// Takes the API's address with its version, and a prepared HTTP client.
+    ///
+    /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+    /// when it is another; [`with_site`](Self::with_site) changes that.
     #[must_use]
     pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
+        let origin = crate::support::origin(baseurl);
         Self {
             baseurl: baseurl.trim_end_matches('/').to_owned(),
+            site: crate::support::site(&origin),
+            origin,
             client,
         }
+    }
+    /// Sets the address at which tokens are given.
+    #[must_use]
+    pub fn with_site(mut self, site: &str) -> Self {
+        self.site = site.trim_end_matches('/').to_owned();
+        self
     }
 }

@@ -4,6 +4,8 @@
 
 mod client;
 pub mod enums;
+mod events;
 pub mod shapes;
 
 pub use client::{Client, builder, types};
+pub use events::EventObject;

@@ -6,6 +6,14 @@ use crate::shape::{Kind, Shape};
 /// Every model, in order of their names.
 pub static SHAPES: &[Shape] = &[
     Shape {
+        name: "CodeExchange",
+        fields: &[
+            ("code", Kind::Text),
+            ("grant_type", Kind::Text),
+            ("redirect_uri", Kind::Text),
+        ],
+    },
+    Shape {
         name: "Contact",
         fields: &[
             ("legacy_id", Kind::Text),
@@ -62,6 +70,24 @@ pub static SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        name: "DistrictToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("created", Kind::Text),
+            ("id", Kind::Text),
+            ("owner", Kind::Object("TokenOwner")),
+            ("scopes", Kind::List(&Kind::Text)),
+        ],
+    },
+    Shape {
+        name: "ExchangedToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("id_token", Kind::Text),
+            ("token_type", Kind::Text),
+        ],
+    },
+    Shape {
         name: "Location",
         fields: &[
             ("address", Kind::Text),
@@ -70,6 +96,17 @@ pub static SHAPES: &[Shape] = &[
             ("lon", Kind::Text),
             ("state", Kind::Text),
             ("zip", Kind::Text),
+        ],
+    },
+    Shape {
+        name: "Me",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("email", Kind::Text),
+            ("id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("type", Kind::Text),
         ],
     },
     Shape {
@@ -232,6 +269,14 @@ pub static SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        name: "TokenInfo",
+        fields: &[("client_id", Kind::Text), ("scopes", Kind::List(&Kind::Text))],
+    },
+    Shape {
+        name: "TokenOwner",
+        fields: &[("id", Kind::Text), ("type", Kind::Text)],
+    },
+    Shape {
         name: "User",
         fields: &[
             ("created", Kind::Text),
@@ -241,6 +286,24 @@ pub static SHAPES: &[Shape] = &[
             ("last_modified", Kind::Text),
             ("name", Kind::Object("Name")),
             ("roles", Kind::Object("Roles")),
+        ],
+    },
+    Shape {
+        name: "UserInfo",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("district_id", Kind::Text),
+            ("email", Kind::Text),
+            ("email_verified", Kind::Boolean),
+            ("family_name", Kind::Text),
+            ("given_name", Kind::Text),
+            ("multi_role_user_id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("schools", Kind::List(&Kind::Text)),
+            ("sub", Kind::Text),
+            ("user_id", Kind::Text),
+            ("user_type", Kind::Text),
         ],
     },
 ];

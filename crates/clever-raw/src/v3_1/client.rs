@@ -6,947 +6,1354 @@ pub mod types {
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Assignment {
+        ///The ids of those the assignment is for, where not all.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub assignee_ids: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub assignee_ids: Option<Vec<String>>,
+        ///Whether the assignment is for all or for some.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub assignee_mode: ::std::option::Option<crate::v3_1::enums::AssigneeMode>,
+        pub assignee_mode: Option<crate::v3_1::enums::AssigneeMode>,
+        ///What is attached.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attachments: ::std::option::Option<::std::vec::Vec<Attachment>>,
+        pub attachments: Option<Vec<Attachment>>,
+        ///The category's id in the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub category_id: ::std::option::Option<::std::string::String>,
+        pub category_id: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The description, as HTML where the system has it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description: ::std::option::Option<::std::string::String>,
+        pub description: Option<String>,
+        ///The description without markup.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description_plaintext: ::std::option::Option<::std::string::String>,
+        pub description_plaintext: Option<String>,
+        ///From when students see it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub display_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub display_date: Option<crate::scalar::Timestamp>,
+        ///By when it is to be handed in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub due_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub due_date: Option<crate::scalar::Timestamp>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///How grades become words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grading_scale: ::std::option::Option<::std::vec::Vec<GradingScale>>,
+        pub grading_scale: Option<Vec<GradingScale>>,
+        ///How it is graded.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grading_type: ::std::option::Option<crate::v3_1::enums::GradingType>,
+        pub grading_type: Option<crate::v3_1::enums::GradingType>,
+        ///The assignment's id in the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///How often a student may hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub max_attempts: ::std::option::Option<i64>,
+        pub max_attempts: Option<i64>,
+        ///The most points.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub points_possible: ::std::option::Option<f64>,
+        pub points_possible: Option<f64>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+        ///How far the assignment is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v3_1::enums::AssignmentState>,
+        pub state: Option<crate::v3_1::enums::AssignmentState>,
+        ///In what form students may hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub submission_types: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_1::enums::SubmissionType>,
-        >,
+        pub submission_types: Option<Vec<crate::v3_1::enums::SubmissionType>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///An assignment to be made or changed.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct AssignmentRequest {
+        ///The ids of those the assignment is for, where not all.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub assignee_ids: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub assignee_ids: Option<Vec<String>>,
+        ///Whether the assignment is for all or for some.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub assignee_mode: ::std::option::Option<crate::v3_1::enums::AssigneeMode>,
+        pub assignee_mode: Option<crate::v3_1::enums::AssigneeMode>,
+        ///What is attached.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attachments: ::std::option::Option<::std::vec::Vec<AttachmentRequest>>,
+        pub attachments: Option<Vec<AttachmentRequest>>,
+        ///The description, as HTML where the system has it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description: ::std::option::Option<::std::string::String>,
+        pub description: Option<String>,
+        ///The description without markup.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description_plaintext: ::std::option::Option<::std::string::String>,
+        pub description_plaintext: Option<String>,
+        ///From when students see it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub display_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub display_date: Option<crate::scalar::Timestamp>,
+        ///By when it is to be handed in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub due_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub due_date: Option<crate::scalar::Timestamp>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///How it is graded.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grading_type: ::std::option::Option<crate::v3_1::enums::GradingType>,
+        pub grading_type: Option<crate::v3_1::enums::GradingType>,
+        ///How often a student may hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub max_attempts: ::std::option::Option<i64>,
+        pub max_attempts: Option<i64>,
+        ///The most points.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub points_possible: ::std::option::Option<f64>,
+        pub points_possible: Option<f64>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+        ///In what form students may hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub submission_types: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_1::enums::SubmissionType>,
-        >,
+        pub submission_types: Option<Vec<crate::v3_1::enums::SubmissionType>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///`Attachment`
+    ///Something attached to an assignment or a submission.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Attachment {
+        ///The description, as HTML where the system has it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description: ::std::option::Option<::std::string::String>,
+        pub description: Option<String>,
+        ///The file's id in the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub file_external_id: ::std::option::Option<::std::string::String>,
+        pub file_external_id: Option<String>,
+        ///The size, in bytes.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub size: ::std::option::Option<f64>,
+        pub size: Option<f64>,
+        ///Where a small picture of it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub thumbnail_url: ::std::option::Option<::std::string::String>,
+        pub thumbnail_url: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
+        ///What sort it is.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<::std::string::String>,
+        pub type_: Option<String>,
+        ///Where the attached thing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub url: ::std::option::Option<::std::string::String>,
+        pub url: Option<String>,
     }
-    ///`AttachmentRequest`
+    ///Something to attach.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct AttachmentRequest {
+        ///The description, as HTML where the system has it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub description: ::std::option::Option<::std::string::String>,
+        pub description: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
+        ///What sort it is.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<crate::v3_1::enums::Type>,
+        pub type_: Option<crate::v3_1::enums::AttachmentType>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub url: ::std::option::Option<::std::string::String>,
+        pub url: Option<String>,
     }
-    ///Whether a student was there, for a day or a section.
+    ///One mark: a student, a day, and whether they were there.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Attendance {
+        ///The day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attendance_date: ::std::option::Option<crate::scalar::Date>,
+        pub attendance_date: Option<crate::scalar::Date>,
+        ///Whether the student was there.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attendance_status: ::std::option::Option<
-            crate::v3_1::enums::AttendanceStatus,
-        >,
+        pub attendance_status: Option<crate::v3_1::enums::AttendanceStatus>,
+        ///Whether the mark is for the day or for a section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attendance_type: ::std::option::Option<crate::v3_1::enums::AttendanceType>,
+        pub attendance_type: Option<crate::v3_1::enums::AttendanceType>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_id: ::std::option::Option<::std::string::String>,
+        pub district_id: Option<String>,
+        ///The district's own code for the reason.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub excuse_code: ::std::option::Option<::std::string::String>,
+        pub excuse_code: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_id: ::std::option::Option<::std::string::String>,
+        pub school_id: Option<String>,
+        ///The id of the section, for marks of sections.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_id: ::std::option::Option<::std::string::String>,
+        pub section_id: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id of the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_id: ::std::option::Option<::std::string::String>,
+        pub student_id: Option<String>,
     }
-    ///What a user has as an adult of students. The whole name is in `name.last`.
+    ///A login's code, to be exchanged for a token.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct CodeExchange {
+        ///The code, as it came. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub code: Option<String>,
+        ///`authorization_code`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub grant_type: Option<String>,
+        ///The address that the code came to; the primary one for logins that started at Clever.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub redirect_uri: Option<String>,
+    }
+    ///An adult of students: from v3.0 on what a user has as one (the whole name is in the user's `name.last`), before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Contact {
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///What sort of telephone it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone_type: ::std::option::Option<crate::v3_1::enums::PhoneType>,
+        pub phone_type: Option<crate::v3_1::enums::PhoneType>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The students whom the contact belongs to, and how.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_relationships: ::std::option::Option<
-            ::std::vec::Vec<StudentRelationship>,
-        >,
+        pub student_relationships: Option<Vec<StudentRelationship>>,
     }
     ///What sections teach; belongs to the district, not to a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Course {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The number that the district gave the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub number: ::std::option::Option<::std::string::String>,
+        pub number: Option<String>,
     }
     ///What a person logs in with at the district; never a password.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Credentials {
+        ///The name that the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_username: ::std::option::Option<::std::string::String>,
+        pub district_username: Option<String>,
     }
     ///Special education data; needs scopes of its own.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Disability {
+        ///The code of the disability.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub disability_code: ::std::option::Option<crate::v3_1::enums::DisabilityCode>,
+        pub disability_code: Option<crate::v3_1::enums::DisabilityCode>,
+        ///Whether there is one.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub disability_status: ::std::option::Option<crate::v3_1::enums::YesNo>,
+        pub disability_status: Option<crate::v3_1::enums::YesNo>,
+        ///The kind of disability.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub disability_type: ::std::option::Option<crate::v3_1::enums::DisabilityType>,
+        pub disability_type: Option<crate::v3_1::enums::DisabilityType>,
     }
     ///The district: the tenant of everything else.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct District {
+        ///The admin who connected the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_contact: ::std::option::Option<DistrictContact>,
+        pub district_contact: Option<DistrictContact>,
+        ///What is wrong with the connection, for people; `""` when nothing is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub error: ::std::option::Option<::std::string::String>,
+        pub error: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last took attendance.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_attendance_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_attendance_sync: Option<crate::scalar::Timestamp>,
+        ///When Clever last compared its data with the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_sync: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_lms_sync: Option<crate::scalar::Timestamp>,
+        ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub launch_date: ::std::option::Option<crate::scalar::Date>,
+        pub last_sync: Option<crate::scalar::Timestamp>,
+        ///The day on which users first see the app.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lms_state: ::std::option::Option<crate::v3_1::enums::LmsState>,
+        pub launch_date: Option<crate::scalar::Date>,
+        ///How much of the roster was found in the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lms_type: ::std::option::Option<crate::v3_1::enums::LmsType>,
+        pub lms_matched_percentage: Option<
+            ::serde_json::Map<String, ::serde_json::Value>,
+        >,
+        ///How far the connection to the learning management system is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub login_methods: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub lms_state: Option<crate::v3_1::enums::LmsState>,
+        ///Which learning management system it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub lms_type: Option<crate::v3_1::enums::LmsType>,
+        ///How users of the district may log in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub login_methods: Option<Vec<String>>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_end: ::std::option::Option<crate::scalar::Timestamp>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub pause_start: ::std::option::Option<crate::scalar::Timestamp>,
+        pub nces_id: Option<String>,
+        ///When the district's data move again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub portal_url: ::std::option::Option<::std::string::String>,
+        pub pause_end: Option<crate::scalar::Timestamp>,
+        ///When the district's data stop moving.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_type: ::std::option::Option<::std::string::String>,
+        pub pause_start: Option<crate::scalar::Timestamp>,
+        ///Where the district's portal is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v3_1::enums::DistrictState>,
+        pub portal_url: Option<String>,
+        ///The student information system that the data come from; `sftp` for uploaded files.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sis_type: Option<String>,
+        ///How the connection is doing.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub state: Option<crate::v3_1::enums::DistrictState>,
     }
-    ///What a user has as an admin of the whole district.
+    ///An admin of the whole district: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictAdmin {
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///The admin who connected the app.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct DistrictContact {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///`GradingScale`
+    ///The token of one district. Keep the district's id and read the token again when it is refused.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct DistrictToken {
+        ///The token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///When the district connected the app.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the authorization.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///Who it acts for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub owner: Option<TokenOwner>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///What a code was exchanged for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct ExchangedToken {
+        ///The user's token. A secret.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub access_token: Option<String>,
+        ///The signed identity, for apps with OpenID Connect.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id_token: Option<String>,
+        ///`bearer`, in any case of letters.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub token_type: Option<String>,
+    }
+    ///How a learning management system turns grades into words.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct GradingScale {
+        ///The steps, best first.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub entries: ::std::option::Option<::std::vec::Vec<GradingScaleEntry>>,
+        pub entries: Option<Vec<GradingScaleEntry>>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
-    ///`GradingScaleEntry`
+    ///One step of a grading scale.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct GradingScaleEntry {
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///From which share of the points on.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub value: ::std::option::Option<::std::string::String>,
+        pub value: Option<String>,
     }
-    ///Whether a record is known to the district's learning management system.
+    ///Whether the district's learning management system knows a record.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct LmsStatus {
+        ///Whether the learning management system has it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub synced_in_lms: ::std::option::Option<bool>,
+        pub synced_in_lms: Option<bool>,
     }
-    ///A postal address.
+    ///A postal address, with its place on the map.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Location {
+        ///Street and number.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub address: ::std::option::Option<::std::string::String>,
+        pub address: Option<String>,
+        ///The city.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub city: ::std::option::Option<::std::string::String>,
+        pub city: Option<String>,
+        ///The latitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lat: ::std::option::Option<::std::string::String>,
+        pub lat: Option<String>,
+        ///The longitude, in degrees.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lon: ::std::option::Option<::std::string::String>,
+        pub lon: Option<String>,
+        ///The state, as its postal letters.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<::std::string::String>,
+        pub state: Option<String>,
+        ///The ZIP code.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub zip: ::std::option::Option<::std::string::String>,
+        pub zip: Option<String>,
+    }
+    ///A token's user, in few words; the rest is in the user's own record.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct Me {
+        ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district; absent for users whom a teacher shared.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The address, unverified; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///The user's Clever id; tokens of old apps may give the one from before v3.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///The name; v1.2 alone.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///`user`, or the role that logged in. A hint: roles are in the user's record.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A name in parts, each of which may be absent.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Name {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The name that a student goes by.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct PreferredName {
+        ///The given name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub first: ::std::option::Option<::std::string::String>,
+        pub first: Option<String>,
+        ///The family name; a contact's whole name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last: ::std::option::Option<::std::string::String>,
+        pub last: Option<String>,
+        ///The middle name or initial.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub middle: ::std::option::Option<::std::string::String>,
+        pub middle: Option<String>,
     }
     ///The head of a school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Principal {
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
     }
     ///A piece of the app's content that the district mapped to courses.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Resource {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The app's own id of the content.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub resource_id: ::std::option::Option<::std::string::String>,
+        pub resource_id: Option<String>,
+        ///Who the content is for.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_1::enums::ResourceRoles>,
-        >,
+        pub roles: Option<Vec<crate::v3_1::enums::ResourceRoles>>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
+        ///When the mapping last changed.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub updated: ::std::option::Option<crate::scalar::Timestamp>,
+        pub updated: Option<crate::scalar::Timestamp>,
     }
     ///The parts a user plays. Student and contact never meet another role; the others may meet.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Roles {
+        ///As an adult of students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub contact: ::std::option::Option<Box<Contact>>,
+        pub contact: Option<Box<Contact>>,
+        ///As an admin of the whole district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district_admin: ::std::option::Option<Box<DistrictAdmin>>,
+        pub district_admin: Option<Box<DistrictAdmin>>,
+        ///As staff of schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff: ::std::option::Option<Box<Staff>>,
+        pub staff: Option<Box<Staff>>,
+        ///The student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student: ::std::option::Option<Box<Student>>,
+        pub student: Option<Box<Student>>,
+        ///The teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<Box<Teacher>>,
+        pub teacher: Option<Box<Teacher>>,
     }
     ///A school of the district.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct School {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The highest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub high_grade: ::std::option::Option<crate::v3_1::enums::Grade>,
+        pub high_grade: Option<crate::v3_1::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The lowest grade taught.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub low_grade: ::std::option::Option<crate::v3_1::enums::Grade>,
+        pub low_grade: Option<crate::v3_1::enums::Grade>,
+        ///The id at Market Data Retrieval.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub mdr_number: ::std::option::Option<::std::string::String>,
+        pub mdr_number: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The id at the National Center for Education Statistics.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub nces_id: ::std::option::Option<::std::string::String>,
+        pub nces_id: Option<String>,
+        ///A telephone number, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub phone: ::std::option::Option<::std::string::String>,
+        pub phone: Option<String>,
+        ///The head of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub principal: ::std::option::Option<Principal>,
+        pub principal: Option<Principal>,
+        ///The number that the district gave the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school_number: ::std::option::Option<::std::string::String>,
+        pub school_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
     }
     ///A student's place at a school, with dates. Not a place in a section.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SchoolEnrollment {
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
     }
     ///One taught group. Its `students` and `teachers` are the roster's enrollments.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Section {
+        ///The id of the course.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub course: ::std::option::Option<::std::string::String>,
+        pub course: Option<String>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The grade taught; may differ from its students'.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v3_1::enums::Grade>,
+        pub grade: Option<crate::v3_1::enums::Grade>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Whether the district's learning management system knows it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lms_status: ::std::option::Option<LmsStatus>,
+        pub lms_status: Option<LmsStatus>,
+        ///The name that Clever makes from course, teacher and period; not unique.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The period of the day, as the district wrote it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub period: ::std::option::Option<::std::string::String>,
+        pub period: Option<String>,
+        ///The id of the school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The number that the district gave the section.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_number: ::std::option::Option<::std::string::String>,
+        pub section_number: Option<String>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The ids of the students.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub students: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub students: Option<Vec<String>>,
+        ///The subject, in Clever's words.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub subject: ::std::option::Option<crate::v3_1::enums::Subject>,
+        pub subject: Option<crate::v3_1::enums::Subject>,
+        ///The id of the primary teacher.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher: ::std::option::Option<::std::string::String>,
+        pub teacher: Option<String>,
+        ///The ids of all teachers, the primary one among them.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teachers: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub teachers: Option<Vec<String>>,
+        ///The id of the term.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub term_id: ::std::option::Option<::std::string::String>,
+        pub term_id: Option<String>,
     }
     ///What a user has as staff of schools. Has no primary school.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Staff {
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The department.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub department: ::std::option::Option<::std::string::String>,
+        pub department: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///What the person may do: `PortalOnly`, `SchoolTechLead` and others.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub roles: Option<Vec<String>>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id of the person as staff, in the district's system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub staff_id: ::std::option::Option<::std::string::String>,
+        pub staff_id: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
-    ///What a user has as a student.
+    ///A student: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Student {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///Special education data. Sensitive: needs scopes of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub disability: ::std::option::Option<Disability>,
+        pub disability: Option<Disability>,
+        ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: ::std::option::Option<::std::string::String>,
+        pub dob: Option<String>,
+        ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ell_status: ::std::option::Option<crate::v3_1::enums::YesNo>,
+        pub ell_status: Option<crate::v3_1::enums::YesNo>,
         ///The student's address, repeated from the user. Not in events.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The student's places at schools, with dates. Not places in sections.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub enrollments: ::std::option::Option<::std::vec::Vec<SchoolEnrollment>>,
+        pub enrollments: Option<Vec<SchoolEnrollment>>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///Whether lunch is free or reduced. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub frl_status: ::std::option::Option<crate::v3_1::enums::FrlStatus>,
+        pub frl_status: Option<crate::v3_1::enums::FrlStatus>,
+        ///The gender.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gender: ::std::option::Option<crate::v3_1::enums::Gender>,
+        pub gender: Option<crate::v3_1::enums::Gender>,
+        ///Whether the student is in a gifted programme. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub gifted_status: ::std::option::Option<crate::v3_1::enums::YesNo>,
+        pub gifted_status: Option<crate::v3_1::enums::YesNo>,
+        ///The grade level.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<crate::v3_1::enums::Grade>,
+        pub grade: Option<crate::v3_1::enums::Grade>,
+        ///The year of graduation, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub graduation_year: ::std::option::Option<::std::string::String>,
+        pub graduation_year: Option<String>,
+        ///Whether the ethnicity is Hispanic.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub hispanic_ethnicity: ::std::option::Option<crate::v3_1::enums::YesNo>,
+        pub hispanic_ethnicity: Option<crate::v3_1::enums::YesNo>,
+        ///The language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language: ::std::option::Option<crate::v3_1::enums::HomeLanguage>,
+        pub home_language: Option<crate::v3_1::enums::HomeLanguage>,
+        ///The code of the language spoken at home. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub home_language_code: ::std::option::Option<
-            crate::v3_1::enums::HomeLanguageCode,
-        >,
+        pub home_language_code: Option<crate::v3_1::enums::HomeLanguageCode>,
+        ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub iep_status: ::std::option::Option<::std::string::String>,
+        pub iep_status: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///Where it is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub location: ::std::option::Option<Location>,
+        pub location: Option<Location>,
+        ///The name that the student goes by.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub preferred_name: ::std::option::Option<PreferredName>,
+        pub preferred_name: Option<PreferredName>,
+        ///The race.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub race: ::std::option::Option<crate::v3_1::enums::Race>,
+        pub race: Option<crate::v3_1::enums::Race>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///Whether there is a plan under Section 504. Sensitive.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub section_504_status: ::std::option::Option<crate::v3_1::enums::YesNo>,
+        pub section_504_status: Option<crate::v3_1::enums::YesNo>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the student; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student_number: ::std::option::Option<::std::string::String>,
+        pub student_number: Option<String>,
+        ///The grade point average, unweighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub unweighted_gpa: ::std::option::Option<::std::string::String>,
+        pub unweighted_gpa: Option<String>,
+        ///The grade point average, weighted, as text.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub weighted_gpa: ::std::option::Option<::std::string::String>,
+        pub weighted_gpa: Option<String>,
     }
     ///How a contact belongs to one student.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct StudentRelationship {
+        ///Who the contact is to the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub relationship: ::std::option::Option<crate::v3_1::enums::Relationship>,
+        pub relationship: Option<crate::v3_1::enums::Relationship>,
+        ///The id of the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub student: ::std::option::Option<::std::string::String>,
+        pub student: Option<String>,
+        ///What the contact is for.
         #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub type_: ::std::option::Option<crate::v3_1::enums::ContactType>,
+        pub type_: Option<crate::v3_1::enums::ContactType>,
     }
-    ///A student's answer to an assignment. Keyed by section, assignment and user.
+    ///What one student handed in for one assignment. Keyed by section, assignment and user: its `id` is going away.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Submission {
+        ///The assignment's id in the learning management system.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub assignment_id: ::std::option::Option<::std::string::String>,
+        pub assignment_id: Option<String>,
+        ///What is attached.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attachments: ::std::option::Option<::std::vec::Vec<Attachment>>,
+        pub attachments: Option<Vec<Attachment>>,
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///How many attempts more this student has.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub extra_attempts: ::std::option::Option<i64>,
+        pub extra_attempts: Option<i64>,
+        ///What is odd about it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub flags: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_1::enums::SubmissionFlag>,
-        >,
+        pub flags: Option<Vec<crate::v3_1::enums::SubmissionFlag>>,
+        ///The grade given, as the system shows it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<::std::string::String>,
+        pub grade: Option<String>,
+        ///What the grader wrote.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade_comment: ::std::option::Option<::std::string::String>,
+        pub grade_comment: Option<String>,
+        ///The points given.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade_points: ::std::option::Option<f64>,
+        pub grade_points: Option<f64>,
+        ///The Clever id of the grader.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grader_id: ::std::option::Option<::std::string::String>,
+        pub grader_id: Option<String>,
+        ///The submission's id; going away, and empty for some systems: use the assignment's and the user's.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///By when this student is to hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub override_due_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub override_due_date: Option<crate::scalar::Timestamp>,
+        ///How far the submission is.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v3_1::enums::SubmissionState>,
+        pub state: Option<crate::v3_1::enums::SubmissionState>,
+        ///The Clever id of the student.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub user_id: ::std::option::Option<::std::string::String>,
+        pub user_id: Option<String>,
     }
-    ///A grade or a state to be written to a submission.
+    ///What to change in a submission.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct SubmissionRequest {
+        ///What is attached.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub attachments: ::std::option::Option<::std::vec::Vec<AttachmentRequest>>,
+        pub attachments: Option<Vec<AttachmentRequest>>,
+        ///How many attempts more this student has.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub extra_attempts: ::std::option::Option<i64>,
+        pub extra_attempts: Option<i64>,
+        ///What is odd about it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub flags: ::std::option::Option<
-            ::std::vec::Vec<crate::v3_1::enums::SubmissionFlag>,
-        >,
+        pub flags: Option<Vec<crate::v3_1::enums::SubmissionFlag>>,
+        ///The grade to give.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade: ::std::option::Option<::std::string::String>,
+        pub grade: Option<String>,
+        ///What the grader wrote.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade_comment: ::std::option::Option<::std::string::String>,
+        pub grade_comment: Option<String>,
+        ///The points given.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grade_points: ::std::option::Option<f64>,
+        pub grade_points: Option<f64>,
+        ///The Clever id of the grader.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub grader_id: ::std::option::Option<::std::string::String>,
+        pub grader_id: Option<String>,
+        ///By when this student is to hand in.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub override_due_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub override_due_date: Option<crate::scalar::Timestamp>,
+        ///How far the submission shall be.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state: ::std::option::Option<crate::v3_1::enums::SubmissionState>,
+        pub state: Option<crate::v3_1::enums::SubmissionState>,
     }
-    ///What a user has as a teacher.
+    ///A teacher: from v3.0 on what a user has as one, before that the whole person.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Teacher {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///What the person logs in with at the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub credentials: ::std::option::Option<Credentials>,
+        pub credentials: Option<Credentials>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///Fields that the district maps for this app alone, by their names.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub ext: ::std::option::Option<
-            ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        >,
+        pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub legacy_id: ::std::option::Option<::std::string::String>,
+        pub legacy_id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The id of the primary school.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub school: ::std::option::Option<::std::string::String>,
+        pub school: Option<String>,
+        ///The ids of all schools.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub schools: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+        pub schools: Option<Vec<String>>,
+        ///The id in the district's student information system; may be given to another record later.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub sis_id: ::std::option::Option<::std::string::String>,
+        pub sis_id: Option<String>,
+        ///The id that the state gave.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub state_id: ::std::option::Option<::std::string::String>,
+        pub state_id: Option<String>,
+        ///The number that the district gave the teacher; may be given again.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub teacher_number: ::std::option::Option<::std::string::String>,
+        pub teacher_number: Option<String>,
+        ///The title.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub title: ::std::option::Option<::std::string::String>,
+        pub title: Option<String>,
     }
     ///A teaching period. Its id changes when its data do.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct Term {
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The last day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub end_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub end_date: Option<crate::scalar::Timestamp>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<::std::string::String>,
+        pub name: Option<String>,
+        ///The first day.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub start_date: ::std::option::Option<crate::scalar::Timestamp>,
+        pub start_date: Option<crate::scalar::Timestamp>,
+    }
+    ///Which app a token was given to, and what it may read.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenInfo {
+        ///The app's client id. Compare it with yours before you trust a token.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub client_id: Option<String>,
+        ///What it may read.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub scopes: Option<Vec<String>>,
+    }
+    ///Who a token acts for.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct TokenOwner {
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub id: Option<String>,
+        ///`district`.
+        #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub type_: Option<String>,
     }
     ///A person of any role. `id` is the key of every link to an app's account.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
     pub struct User {
+        ///When Clever says that it first had the record; not stable between snapshots, so no key.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub created: ::std::option::Option<crate::scalar::Timestamp>,
+        pub created: Option<crate::scalar::Timestamp>,
+        ///The id of the district.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub district: ::std::option::Option<::std::string::String>,
+        pub district: Option<String>,
+        ///The address, unverified: may be absent, malformed, or shared by several people.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub email: ::std::option::Option<::std::string::String>,
+        pub email: Option<String>,
+        ///The Clever id: opaque, never used again for another record.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub id: ::std::option::Option<::std::string::String>,
+        pub id: Option<String>,
+        ///When Clever last changed the record; may lie before `created`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub last_modified: ::std::option::Option<crate::scalar::Timestamp>,
+        pub last_modified: Option<crate::scalar::Timestamp>,
+        ///Whether the district's learning management system knows it.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub lms_status: ::std::option::Option<LmsStatus>,
+        pub lms_status: Option<LmsStatus>,
+        ///The name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub name: ::std::option::Option<Name>,
+        pub name: Option<Name>,
+        ///The parts that the user plays.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub roles: ::std::option::Option<Roles>,
+        pub roles: Option<Roles>,
+    }
+    ///A token's user, in the words of OpenID Connect and a few of Clever's.
+    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
+    #[non_exhaustive]
+    pub struct UserInfo {
+        ///Who shared the user: `district`, or `teacher` through the Library.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub authorized_by: Option<String>,
+        ///The id of the district.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district: Option<String>,
+        ///The id of the district again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub district_id: Option<String>,
+        ///The address; see `email_verified`.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email: Option<String>,
+        ///Whether Clever calls the address verified; `false` unless its support switched it on.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub email_verified: Option<bool>,
+        ///The family name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub family_name: Option<String>,
+        ///The given name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub given_name: Option<String>,
+        ///The v3 id again.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub multi_role_user_id: Option<String>,
+        ///The name in parts, not the text that OpenID Connect has.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub name: Option<Name>,
+        ///The ids of the user's schools; often empty.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub schools: Option<Vec<String>>,
+        ///The v3 id of the user.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub sub: Option<String>,
+        ///The id before v3. Not a key: it differs from `sub` for all but students.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_id: Option<String>,
+        ///The role that logged in.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "crate::de::tolerant")]
+        pub user_type: Option<String>,
     }
     impl std::fmt::Debug for Assignment {
         /// Shows the type alone: what is in it may be personal.
@@ -956,7 +1363,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Assignment {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for AssignmentRequest {
@@ -967,7 +1374,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for AssignmentRequest {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Attachment {
@@ -978,7 +1385,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Attachment {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for AttachmentRequest {
@@ -989,7 +1396,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for AttachmentRequest {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Attendance {
@@ -1000,7 +1407,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Attendance {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for CodeExchange {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("CodeExchange").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for CodeExchange {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Contact {
@@ -1011,7 +1429,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Contact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Course {
@@ -1022,7 +1440,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Course {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Credentials {
@@ -1033,7 +1451,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Credentials {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Disability {
@@ -1044,7 +1462,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Disability {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for District {
@@ -1055,7 +1473,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for District {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictAdmin {
@@ -1066,7 +1484,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictAdmin {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for DistrictContact {
@@ -1077,7 +1495,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for DistrictContact {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for DistrictToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("DistrictToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for DistrictToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for ExchangedToken {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("ExchangedToken").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for ExchangedToken {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for GradingScale {
@@ -1088,7 +1528,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for GradingScale {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for GradingScaleEntry {
@@ -1099,7 +1539,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for GradingScaleEntry {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for LmsStatus {
@@ -1110,7 +1550,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for LmsStatus {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Location {
@@ -1121,7 +1561,18 @@ pub mod types {
     }
     impl crate::de::Tolerant for Location {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for Me {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Me").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for Me {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Name {
@@ -1132,7 +1583,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Name {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for PreferredName {
@@ -1143,7 +1594,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for PreferredName {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Principal {
@@ -1154,7 +1605,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Principal {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Resource {
@@ -1165,7 +1616,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Resource {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Roles {
@@ -1176,7 +1627,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Roles {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for School {
@@ -1187,7 +1638,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for School {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SchoolEnrollment {
@@ -1198,7 +1649,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SchoolEnrollment {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Section {
@@ -1209,7 +1660,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Section {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Staff {
@@ -1220,7 +1671,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Staff {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Student {
@@ -1231,7 +1682,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Student {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for StudentRelationship {
@@ -1242,7 +1693,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for StudentRelationship {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Submission {
@@ -1253,7 +1704,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Submission {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for SubmissionRequest {
@@ -1264,7 +1715,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for SubmissionRequest {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Teacher {
@@ -1275,7 +1726,7 @@ pub mod types {
     }
     impl crate::de::Tolerant for Teacher {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for Term {
@@ -1286,7 +1737,29 @@ pub mod types {
     }
     impl crate::de::Tolerant for Term {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for TokenOwner {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("TokenOwner").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for TokenOwner {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
     impl std::fmt::Debug for User {
@@ -1297,13 +1770,34 @@ pub mod types {
     }
     impl crate::de::Tolerant for User {
         fn read(json: &str) -> Option<Self> {
-            serde_json::from_str(json).ok()
+            crate::de::object(json)
+        }
+    }
+    impl std::fmt::Debug for UserInfo {
+        /// Shows the type alone: what is in it may be personal.
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("UserInfo").finish_non_exhaustive()
+        }
+    }
+    impl crate::de::Tolerant for UserInfo {
+        fn read(json: &str) -> Option<Self> {
+            crate::de::object(json)
         }
     }
 }
 impl Client {
-    /**Sends a `GET` request to `/attendance/schools/{school_id}`
+    /**Attendance marks of a school. Records have no id: follow the links
 
+Sends a `GET` request to `/attendance/schools/{school_id}`
+
+Arguments:
+- `school_id`: The school's Clever id.
+- `attendance_status`: Keeps marks of this status.
+- `date_range_end`: The last day, `YYYY-MM-DD`.
+- `date_range_start`: The first day, `YYYY-MM-DD`.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.list_attendance_for_school()
     .school_id(school_id)
@@ -1319,8 +1813,18 @@ let response = client.list_attendance_for_school()
     pub fn list_attendance_for_school(&self) -> builder::ListAttendanceForSchool<'_> {
         builder::ListAttendanceForSchool::new(self)
     }
-    /**Sends a `GET` request to `/attendance/sections/{section_id}`
+    /**Attendance marks of a section. Records have no id: follow the links
 
+Sends a `GET` request to `/attendance/sections/{section_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `attendance_status`: Keeps marks of this status.
+- `date_range_end`: The last day, `YYYY-MM-DD`.
+- `date_range_start`: The first day, `YYYY-MM-DD`.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.list_attendance_for_section()
     .section_id(section_id)
@@ -1336,8 +1840,15 @@ let response = client.list_attendance_for_section()
     pub fn list_attendance_for_section(&self) -> builder::ListAttendanceForSection<'_> {
         builder::ListAttendanceForSection::new(self)
     }
-    /**Sends a `GET` request to `/courses`
+    /**All courses that shared sections teach
 
+Sends a `GET` request to `/courses`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses()
     .count(count)
@@ -1350,8 +1861,12 @@ let response = client.get_courses()
     pub fn get_courses(&self) -> builder::GetCourses<'_> {
         builder::GetCourses::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}`
+    /**One course, by id
 
+Sends a `GET` request to `/courses/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course()
     .id(id)
@@ -1361,8 +1876,12 @@ let response = client.get_course()
     pub fn get_course(&self) -> builder::GetCourse<'_> {
         builder::GetCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/district`
+    /**The district of a course
 
+Sends a `GET` request to `/courses/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_course()
     .id(id)
@@ -1372,8 +1891,15 @@ let response = client.get_district_for_course()
     pub fn get_district_for_course(&self) -> builder::GetDistrictForCourse<'_> {
         builder::GetDistrictForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/resources`
+    /**The resources of a course
 
+Sends a `GET` request to `/courses/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_course()
     .id(id)
@@ -1386,8 +1912,15 @@ let response = client.get_resources_for_course()
     pub fn get_resources_for_course(&self) -> builder::GetResourcesForCourse<'_> {
         builder::GetResourcesForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/schools`
+    /**The schools of a course
 
+Sends a `GET` request to `/courses/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_course()
     .id(id)
@@ -1400,8 +1933,15 @@ let response = client.get_schools_for_course()
     pub fn get_schools_for_course(&self) -> builder::GetSchoolsForCourse<'_> {
         builder::GetSchoolsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/courses/{id}/sections`
+    /**The sections of a course
 
+Sends a `GET` request to `/courses/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_course()
     .id(id)
@@ -1414,8 +1954,12 @@ let response = client.get_sections_for_course()
     pub fn get_sections_for_course(&self) -> builder::GetSectionsForCourse<'_> {
         builder::GetSectionsForCourse::new(self)
     }
-    /**Sends a `GET` request to `/districts`
+    /**The district that the token belongs to: a list of one
 
+Sends a `GET` request to `/districts`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
 ```text
 let response = client.get_districts()
     .count(count)
@@ -1425,8 +1969,12 @@ let response = client.get_districts()
     pub fn get_districts(&self) -> builder::GetDistricts<'_> {
         builder::GetDistricts::new(self)
     }
-    /**Sends a `GET` request to `/districts/{id}`
+    /**One district, by id
 
+Sends a `GET` request to `/districts/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district()
     .id(id)
@@ -1436,8 +1984,16 @@ let response = client.get_district()
     pub fn get_district(&self) -> builder::GetDistrict<'_> {
         builder::GetDistrict::new(self)
     }
-    /**Sends a `GET` request to `/events`
+    /**What changed, oldest first. Kept for 30 days; only for apps with events switched on
 
+Sends a `GET` request to `/events`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `record_type`: Keeps events of these kinds of records.
+- `school`: Keeps events of this school's records.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_events()
     .ending_before(ending_before)
@@ -1451,8 +2007,12 @@ let response = client.get_events()
     pub fn get_events(&self) -> builder::GetEvents<'_> {
         builder::GetEvents::new(self)
     }
-    /**Sends a `GET` request to `/events/{id}`
+    /**One event, by id
 
+Sends a `GET` request to `/events/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_event()
     .id(id)
@@ -1462,8 +2022,68 @@ let response = client.get_event()
     pub fn get_event(&self) -> builder::GetEvent<'_> {
         builder::GetEvent::new(self)
     }
-    /**Sends a `GET` request to `/resources`
+    /**Who a user's token belongs to. Only for tokens of users
 
+Sends a `GET` request to `/me`
+
+```text
+let response = client.get_me()
+    .send()
+    .await;
+```*/
+    pub fn get_me(&self) -> builder::GetMe<'_> {
+        builder::GetMe::new(self)
+    }
+    /**Which app a token was given to, and what it may read
+
+Sends a `GET` request to `/oauth/tokeninfo`
+
+```text
+let response = client.get_token_info()
+    .send()
+    .await;
+```*/
+    pub fn get_token_info(&self) -> builder::GetTokenInfo<'_> {
+        builder::GetTokenInfo::new(self)
+    }
+    /**The tokens of all districts that connected the app. Authorization is the app's client id and secret
+
+Sends a `GET` request to `/oauth/tokens`
+
+Arguments:
+- `district`: Keeps the token of this district.
+- `owner_type`: `district`: the only owner that is listed.
+```text
+let response = client.get_district_tokens()
+    .district(district)
+    .owner_type(owner_type)
+    .send()
+    .await;
+```*/
+    pub fn get_district_tokens(&self) -> builder::GetDistrictTokens<'_> {
+        builder::GetDistrictTokens::new(self)
+    }
+    /**A login's code for its token. Codes are good once, for a minute. Authorization is the app's client id and secret
+
+Sends a `POST` request to `/oauth/tokens`
+
+```text
+let response = client.exchange_code()
+    .body(body)
+    .send()
+    .await;
+```*/
+    pub fn exchange_code(&self) -> builder::ExchangeCode<'_> {
+        builder::ExchangeCode::new(self)
+    }
+    /**All pieces of the app's content that the district mapped. Needs a scope of its own
+
+Sends a `GET` request to `/resources`
+
+Arguments:
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources()
     .ending_before(ending_before)
@@ -1475,8 +2095,12 @@ let response = client.get_resources()
     pub fn get_resources(&self) -> builder::GetResources<'_> {
         builder::GetResources::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}`
+    /**One resource, by id
 
+Sends a `GET` request to `/resources/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_resource()
     .id(id)
@@ -1486,8 +2110,15 @@ let response = client.get_resource()
     pub fn get_resource(&self) -> builder::GetResource<'_> {
         builder::GetResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/courses`
+    /**The courses of a resource
 
+Sends a `GET` request to `/resources/{id}/courses`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses_for_resource()
     .id(id)
@@ -1500,8 +2131,15 @@ let response = client.get_courses_for_resource()
     pub fn get_courses_for_resource(&self) -> builder::GetCoursesForResource<'_> {
         builder::GetCoursesForResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/sections`
+    /**The sections of a resource
 
+Sends a `GET` request to `/resources/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_resource()
     .id(id)
@@ -1514,8 +2152,16 @@ let response = client.get_sections_for_resource()
     pub fn get_sections_for_resource(&self) -> builder::GetSectionsForResource<'_> {
         builder::GetSectionsForResource::new(self)
     }
-    /**Sends a `GET` request to `/resources/{id}/users`
+    /**The users of a resource
 
+Sends a `GET` request to `/resources/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_resource()
     .id(id)
@@ -1529,8 +2175,15 @@ let response = client.get_users_for_resource()
     pub fn get_users_for_resource(&self) -> builder::GetUsersForResource<'_> {
         builder::GetUsersForResource::new(self)
     }
-    /**Sends a `GET` request to `/schools`
+    /**All shared schools
 
+Sends a `GET` request to `/schools`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools()
     .count(count)
@@ -1543,8 +2196,12 @@ let response = client.get_schools()
     pub fn get_schools(&self) -> builder::GetSchools<'_> {
         builder::GetSchools::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}`
+    /**One school, by id
 
+Sends a `GET` request to `/schools/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school()
     .id(id)
@@ -1554,8 +2211,15 @@ let response = client.get_school()
     pub fn get_school(&self) -> builder::GetSchool<'_> {
         builder::GetSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/courses`
+    /**The courses of a school
 
+Sends a `GET` request to `/schools/{id}/courses`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_courses_for_school()
     .id(id)
@@ -1568,8 +2232,12 @@ let response = client.get_courses_for_school()
     pub fn get_courses_for_school(&self) -> builder::GetCoursesForSchool<'_> {
         builder::GetCoursesForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/district`
+    /**The district of a school
 
+Sends a `GET` request to `/schools/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_school()
     .id(id)
@@ -1579,8 +2247,15 @@ let response = client.get_district_for_school()
     pub fn get_district_for_school(&self) -> builder::GetDistrictForSchool<'_> {
         builder::GetDistrictForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/sections`
+    /**The sections of a school
 
+Sends a `GET` request to `/schools/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_school()
     .id(id)
@@ -1593,8 +2268,15 @@ let response = client.get_sections_for_school()
     pub fn get_sections_for_school(&self) -> builder::GetSectionsForSchool<'_> {
         builder::GetSectionsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/terms`
+    /**The terms of a school
 
+Sends a `GET` request to `/schools/{id}/terms`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms_for_school()
     .id(id)
@@ -1607,8 +2289,17 @@ let response = client.get_terms_for_school()
     pub fn get_terms_for_school(&self) -> builder::GetTermsForSchool<'_> {
         builder::GetTermsForSchool::new(self)
     }
-    /**Sends a `GET` request to `/schools/{id}/users`
+    /**Everyone attached to a school, whether or not it is their primary one
 
+Sends a `GET` request to `/schools/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `primary`: `true` keeps those whose primary school it is.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_school()
     .id(id)
@@ -1623,8 +2314,15 @@ let response = client.get_users_for_school()
     pub fn get_users_for_school(&self) -> builder::GetUsersForSchool<'_> {
         builder::GetUsersForSchool::new(self)
     }
-    /**Sends a `GET` request to `/sections`
+    /**All sections of the shared schools, with the ids of their students and teachers
 
+Sends a `GET` request to `/sections`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections()
     .count(count)
@@ -1637,8 +2335,12 @@ let response = client.get_sections()
     pub fn get_sections(&self) -> builder::GetSections<'_> {
         builder::GetSections::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}`
+    /**One section, by id
 
+Sends a `GET` request to `/sections/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_section()
     .id(id)
@@ -1648,8 +2350,12 @@ let response = client.get_section()
     pub fn get_section(&self) -> builder::GetSection<'_> {
         builder::GetSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/course`
+    /**The course of a section
 
+Sends a `GET` request to `/sections/{id}/course`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_course_for_section()
     .id(id)
@@ -1659,8 +2365,12 @@ let response = client.get_course_for_section()
     pub fn get_course_for_section(&self) -> builder::GetCourseForSection<'_> {
         builder::GetCourseForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/district`
+    /**The district of a section
 
+Sends a `GET` request to `/sections/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_section()
     .id(id)
@@ -1670,8 +2380,15 @@ let response = client.get_district_for_section()
     pub fn get_district_for_section(&self) -> builder::GetDistrictForSection<'_> {
         builder::GetDistrictForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/resources`
+    /**The resources of a section
 
+Sends a `GET` request to `/sections/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_section()
     .id(id)
@@ -1684,8 +2401,12 @@ let response = client.get_resources_for_section()
     pub fn get_resources_for_section(&self) -> builder::GetResourcesForSection<'_> {
         builder::GetResourcesForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/school`
+    /**The school of a section
 
+Sends a `GET` request to `/sections/{id}/school`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_school_for_section()
     .id(id)
@@ -1695,8 +2416,12 @@ let response = client.get_school_for_section()
     pub fn get_school_for_section(&self) -> builder::GetSchoolForSection<'_> {
         builder::GetSchoolForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/term`
+    /**The term of a section
 
+Sends a `GET` request to `/sections/{id}/term`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term_for_section()
     .id(id)
@@ -1706,8 +2431,16 @@ let response = client.get_term_for_section()
     pub fn get_term_for_section(&self) -> builder::GetTermForSection<'_> {
         builder::GetTermForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{id}/users`
+    /**Who is enrolled in a section: its students and teachers, by id
 
+Sends a `GET` request to `/sections/{id}/users`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users_for_section()
     .id(id)
@@ -1721,8 +2454,13 @@ let response = client.get_users_for_section()
     pub fn get_users_for_section(&self) -> builder::GetUsersForSection<'_> {
         builder::GetUsersForSection::new(self)
     }
-    /**Sends a `POST` request to `/sections/{section_id}/assignments`
+    /**Makes an assignment in the district's learning management system. Not idempotent: never repeat it blindly
 
+Sends a `POST` request to `/sections/{section_id}/assignments`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `body`
 ```text
 let response = client.create_assignment_for_section()
     .section_id(section_id)
@@ -1735,8 +2473,13 @@ let response = client.create_assignment_for_section()
     ) -> builder::CreateAssignmentForSection<'_> {
         builder::CreateAssignmentForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}`
+    /**One assignment
 
+Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
 ```text
 let response = client.get_assignment_for_section()
     .section_id(section_id)
@@ -1747,8 +2490,13 @@ let response = client.get_assignment_for_section()
     pub fn get_assignment_for_section(&self) -> builder::GetAssignmentForSection<'_> {
         builder::GetAssignmentForSection::new(self)
     }
-    /**Sends a `DELETE` request to `/sections/{section_id}/assignments/{assignment_id}`
+    /**Deletes an assignment
 
+Sends a `DELETE` request to `/sections/{section_id}/assignments/{assignment_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
 ```text
 let response = client.delete_assignment_for_section()
     .section_id(section_id)
@@ -1761,8 +2509,14 @@ let response = client.delete_assignment_for_section()
     ) -> builder::DeleteAssignmentForSection<'_> {
         builder::DeleteAssignmentForSection::new(self)
     }
-    /**Sends a `PATCH` request to `/sections/{section_id}/assignments/{assignment_id}`
+    /**Changes an assignment; fields left out stay as they are
 
+Sends a `PATCH` request to `/sections/{section_id}/assignments/{assignment_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
+- `body`
 ```text
 let response = client.update_assignment_for_section()
     .section_id(section_id)
@@ -1776,8 +2530,15 @@ let response = client.update_assignment_for_section()
     ) -> builder::UpdateAssignmentForSection<'_> {
         builder::UpdateAssignmentForSection::new(self)
     }
-    /**Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}/submissions`
+    /**What students handed in, by cursor
 
+Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}/submissions`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
+- `cursor`: Where a page of submissions begins, as the `next` link of the page before has it; good for two hours.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
 ```text
 let response = client.get_submissions_for_assignment()
     .section_id(section_id)
@@ -1792,8 +2553,14 @@ let response = client.get_submissions_for_assignment()
     ) -> builder::GetSubmissionsForAssignment<'_> {
         builder::GetSubmissionsForAssignment::new(self)
     }
-    /**Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}/submissions/{user_id}`
+    /**What one student handed in
 
+Sends a `GET` request to `/sections/{section_id}/assignments/{assignment_id}/submissions/{user_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
+- `user_id`: The user's Clever id.
 ```text
 let response = client.get_submission_for_assignment()
     .section_id(section_id)
@@ -1807,8 +2574,15 @@ let response = client.get_submission_for_assignment()
     ) -> builder::GetSubmissionForAssignment<'_> {
         builder::GetSubmissionForAssignment::new(self)
     }
-    /**Sends a `PATCH` request to `/sections/{section_id}/assignments/{assignment_id}/submissions/{user_id}`
+    /**Grades, returns or flags what one student handed in
 
+Sends a `PATCH` request to `/sections/{section_id}/assignments/{assignment_id}/submissions/{user_id}`
+
+Arguments:
+- `section_id`: The section's Clever id.
+- `assignment_id`: The assignment's id in the learning management system.
+- `user_id`: The user's Clever id.
+- `body`
 ```text
 let response = client.update_submission_for_assignment()
     .section_id(section_id)
@@ -1823,8 +2597,15 @@ let response = client.update_submission_for_assignment()
     ) -> builder::UpdateSubmissionForAssignment<'_> {
         builder::UpdateSubmissionForAssignment::new(self)
     }
-    /**Sends a `GET` request to `/terms`
+    /**All terms that shared sections lie in
 
+Sends a `GET` request to `/terms`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_terms()
     .count(count)
@@ -1837,8 +2618,12 @@ let response = client.get_terms()
     pub fn get_terms(&self) -> builder::GetTerms<'_> {
         builder::GetTerms::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}`
+    /**One term, by id
 
+Sends a `GET` request to `/terms/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_term()
     .id(id)
@@ -1848,8 +2633,12 @@ let response = client.get_term()
     pub fn get_term(&self) -> builder::GetTerm<'_> {
         builder::GetTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/district`
+    /**The district of a term
 
+Sends a `GET` request to `/terms/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_term()
     .id(id)
@@ -1859,8 +2648,15 @@ let response = client.get_district_for_term()
     pub fn get_district_for_term(&self) -> builder::GetDistrictForTerm<'_> {
         builder::GetDistrictForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/schools`
+    /**The schools of a term
 
+Sends a `GET` request to `/terms/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_term()
     .id(id)
@@ -1873,8 +2669,15 @@ let response = client.get_schools_for_term()
     pub fn get_schools_for_term(&self) -> builder::GetSchoolsForTerm<'_> {
         builder::GetSchoolsForTerm::new(self)
     }
-    /**Sends a `GET` request to `/terms/{id}/sections`
+    /**The sections of a term
 
+Sends a `GET` request to `/terms/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_term()
     .id(id)
@@ -1887,8 +2690,28 @@ let response = client.get_sections_for_term()
     pub fn get_sections_for_term(&self) -> builder::GetSectionsForTerm<'_> {
         builder::GetSectionsForTerm::new(self)
     }
-    /**Sends a `GET` request to `/users`
+    /**Who a user's token belongs to, in the words of OpenID Connect
 
+Sends a `GET` request to `/userinfo`
+
+```text
+let response = client.get_user_info()
+    .send()
+    .await;
+```*/
+    pub fn get_user_info(&self) -> builder::GetUserInfo<'_> {
+        builder::GetUserInfo::new(self)
+    }
+    /**All users of the shared schools, each once, with all their roles
+
+Sends a `GET` request to `/users`
+
+Arguments:
+- `count`: `true` adds the length of the whole list.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `role`: Keeps users with this role; a user of several roles is in the list of each.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_users()
     .count(count)
@@ -1902,8 +2725,12 @@ let response = client.get_users()
     pub fn get_users(&self) -> builder::GetUsers<'_> {
         builder::GetUsers::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}`
+    /**One user, by id
 
+Sends a `GET` request to `/users/{id}`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_user()
     .id(id)
@@ -1913,8 +2740,12 @@ let response = client.get_user()
     pub fn get_user(&self) -> builder::GetUser<'_> {
         builder::GetUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/district`
+    /**The district of an user
 
+Sends a `GET` request to `/users/{id}/district`
+
+Arguments:
+- `id`: The record's Clever id.
 ```text
 let response = client.get_district_for_user()
     .id(id)
@@ -1924,8 +2755,15 @@ let response = client.get_district_for_user()
     pub fn get_district_for_user(&self) -> builder::GetDistrictForUser<'_> {
         builder::GetDistrictForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/mycontacts`
+    /**A student's contacts
 
+Sends a `GET` request to `/users/{id}/mycontacts`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_contacts_for_user()
     .id(id)
@@ -1938,8 +2776,15 @@ let response = client.get_contacts_for_user()
     pub fn get_contacts_for_user(&self) -> builder::GetContactsForUser<'_> {
         builder::GetContactsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/mystudents`
+    /**The students of a teacher's sections, or of a contact
 
+Sends a `GET` request to `/users/{id}/mystudents`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_students_for_user()
     .id(id)
@@ -1952,8 +2797,15 @@ let response = client.get_students_for_user()
     pub fn get_students_for_user(&self) -> builder::GetStudentsForUser<'_> {
         builder::GetStudentsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/myteachers`
+    /**The teachers of a student's sections
 
+Sends a `GET` request to `/users/{id}/myteachers`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_teachers_for_user()
     .id(id)
@@ -1966,8 +2818,15 @@ let response = client.get_teachers_for_user()
     pub fn get_teachers_for_user(&self) -> builder::GetTeachersForUser<'_> {
         builder::GetTeachersForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/resources`
+    /**The resources of an user
 
+Sends a `GET` request to `/users/{id}/resources`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_resources_for_user()
     .id(id)
@@ -1980,8 +2839,16 @@ let response = client.get_resources_for_user()
     pub fn get_resources_for_user(&self) -> builder::GetResourcesForUser<'_> {
         builder::GetResourcesForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/schools`
+    /**A user's schools
 
+Sends a `GET` request to `/users/{id}/schools`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `primary`: `true` keeps those whose primary school it is.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_schools_for_user()
     .id(id)
@@ -1995,8 +2862,15 @@ let response = client.get_schools_for_user()
     pub fn get_schools_for_user(&self) -> builder::GetSchoolsForUser<'_> {
         builder::GetSchoolsForUser::new(self)
     }
-    /**Sends a `GET` request to `/users/{id}/sections`
+    /**The sections in which a user is enrolled
 
+Sends a `GET` request to `/users/{id}/sections`
+
+Arguments:
+- `id`: The record's Clever id.
+- `ending_before`: The page before this id, backwards; `last` gives the end of the list.
+- `limit`: Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
+- `starting_after`: The page after this id, forwards; the id itself is left out and need not exist.
 ```text
 let response = client.get_sections_for_user()
     .id(id)
@@ -2011,7 +2885,6 @@ let response = client.get_sections_for_user()
     }
 }
 /// Types for composing operation parameters.
-#[allow(clippy::all)]
 pub mod builder {
     use super::types;
     /**Builder for [`Client::list_attendance_for_school`]
@@ -2020,18 +2893,18 @@ pub mod builder {
     #[derive(Clone)]
     pub struct ListAttendanceForSchool<'a> {
         client: &'a super::Client,
-        school_id: Result<::std::string::String, String>,
-        attendance_status: Result<Option<::std::string::String>, String>,
+        school_id: Result<String, String>,
+        attendance_status: Result<Option<String>, String>,
         date_range_end: Result<Option<crate::scalar::Date>, String>,
         date_range_start: Result<Option<crate::scalar::Date>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> ListAttendanceForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 school_id: Err("school_id was not initialized".to_string()),
                 attendance_status: Ok(None),
                 date_range_end: Ok(None),
@@ -2041,9 +2914,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The school's Clever id.
         pub fn school_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.school_id = value
                 .try_into()
@@ -2053,9 +2927,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps marks of this status.
         pub fn attendance_status<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.attendance_status = value
                 .try_into()
@@ -2066,9 +2941,10 @@ pub mod builder {
                 });
             self
         }
+        /// The last day, `YYYY-MM-DD`.
         pub fn date_range_end<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<crate::scalar::Date>,
+            V: TryInto<crate::scalar::Date>,
         {
             self.date_range_end = value
                 .try_into()
@@ -2079,9 +2955,10 @@ pub mod builder {
                 });
             self
         }
+        /// The first day, `YYYY-MM-DD`.
         pub fn date_range_start<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<crate::scalar::Date>,
+            V: TryInto<crate::scalar::Date>,
         {
             self.date_range_start = value
                 .try_into()
@@ -2092,9 +2969,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2105,9 +2983,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2115,9 +2994,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2194,9 +3074,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v3_1::types::Attendance>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::Attendance>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2210,18 +3088,18 @@ pub mod builder {
     #[derive(Clone)]
     pub struct ListAttendanceForSection<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        attendance_status: Result<Option<::std::string::String>, String>,
+        section_id: Result<String, String>,
+        attendance_status: Result<Option<String>, String>,
         date_range_end: Result<Option<crate::scalar::Date>, String>,
         date_range_start: Result<Option<crate::scalar::Date>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> ListAttendanceForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 attendance_status: Ok(None),
                 date_range_end: Ok(None),
@@ -2231,9 +3109,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -2243,9 +3122,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps marks of this status.
         pub fn attendance_status<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.attendance_status = value
                 .try_into()
@@ -2256,9 +3136,10 @@ pub mod builder {
                 });
             self
         }
+        /// The last day, `YYYY-MM-DD`.
         pub fn date_range_end<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<crate::scalar::Date>,
+            V: TryInto<crate::scalar::Date>,
         {
             self.date_range_end = value
                 .try_into()
@@ -2269,9 +3150,10 @@ pub mod builder {
                 });
             self
         }
+        /// The first day, `YYYY-MM-DD`.
         pub fn date_range_start<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<crate::scalar::Date>,
+            V: TryInto<crate::scalar::Date>,
         {
             self.date_range_start = value
                 .try_into()
@@ -2282,9 +3164,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2295,9 +3178,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2305,9 +3189,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2384,9 +3269,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v3_1::types::Attendance>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::Attendance>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2400,24 +3283,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourses<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCourses<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -2428,9 +3312,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2441,9 +3326,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2451,9 +3337,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2498,7 +3385,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2512,18 +3399,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2559,9 +3447,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2575,18 +3461,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2622,9 +3509,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2638,24 +3523,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2665,9 +3551,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2678,9 +3565,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2688,9 +3576,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2737,7 +3626,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2751,24 +3640,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2778,9 +3668,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2791,9 +3682,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2801,9 +3693,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2850,7 +3743,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2864,24 +3757,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForCourse<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForCourse<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -2891,9 +3785,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -2904,9 +3799,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -2914,9 +3810,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -2963,7 +3860,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -2977,18 +3874,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistricts<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
     }
     impl<'a> GetDistricts<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
-            Self {
-                client: client,
-                count: Ok(None),
-            }
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client, count: Ok(None) }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -3023,7 +3918,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::District>>,
+            crate::support::Answer<crate::envelope::Page<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3037,18 +3932,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrict<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrict<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3084,9 +3980,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3100,16 +3994,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvents<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        record_type: Result<Option<::std::vec::Vec<::std::string::String>>, String>,
-        school: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        record_type: Result<Option<Vec<String>>, String>,
+        school: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetEvents<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 record_type: Ok(None),
@@ -3117,9 +4011,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3130,9 +4025,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3140,9 +4036,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps events of these kinds of records.
         pub fn record_type<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::vec::Vec<::std::string::String>>,
+            V: TryInto<Vec<String>>,
         {
             self.record_type = value
                 .try_into()
@@ -3153,9 +4050,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps events of this school's records.
         pub fn school<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.school = value
                 .try_into()
@@ -3166,9 +4064,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3237,18 +4136,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetEvent<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetEvent<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3292,28 +4192,238 @@ pub mod builder {
             crate::support::send(&client.client, request).await
         }
     }
+    /**Builder for [`Client::get_me`]
+
+[`Client::get_me`]: super::Client::get_me*/
+    #[derive(Clone)]
+    pub struct GetMe<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetMe<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/me", client.baseurl,);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/me`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::Envelope<types::Me>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_token_info`]
+
+[`Client::get_token_info`]: super::Client::get_token_info*/
+    #[derive(Clone)]
+    pub struct GetTokenInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetTokenInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/oauth/tokeninfo", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokeninfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::TokenInfo>, crate::support::Error> {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_district_tokens`]
+
+[`Client::get_district_tokens`]: super::Client::get_district_tokens*/
+    #[derive(Clone)]
+    pub struct GetDistrictTokens<'a> {
+        client: &'a super::Client,
+        district: Result<Option<String>, String>,
+        owner_type: Result<String, String>,
+    }
+    impl<'a> GetDistrictTokens<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                district: Ok(None),
+                owner_type: Err("owner_type was not initialized".to_string()),
+            }
+        }
+        /// Keeps the token of this district.
+        pub fn district<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.district = value
+                .try_into()
+                .map(Some)
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for district failed"
+                        .to_string()
+                });
+            self
+        }
+        /// `district`: the only owner that is listed.
+        pub fn owner_type<V>(mut self, value: V) -> Self
+        where
+            V: TryInto<String>,
+        {
+            self.owner_type = value
+                .try_into()
+                .map_err(|_| {
+                    "conversion to `:: std :: string :: String` for owner_type failed"
+                        .to_string()
+                });
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, district, owner_type } = self;
+            let district = district.map_err(crate::support::Error::InvalidRequest)?;
+            let owner_type = owner_type.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .query(&crate::support::QueryParam::new("district", &district))
+                .query(&crate::support::QueryParam::new("owner_type", &owner_type))
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<crate::envelope::BarePage<types::DistrictToken>>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::exchange_code`]
+
+[`Client::exchange_code`]: super::Client::exchange_code*/
+    #[derive(Clone)]
+    pub struct ExchangeCode<'a> {
+        client: &'a super::Client,
+        body: Result<types::CodeExchange, String>,
+    }
+    impl<'a> ExchangeCode<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self {
+                client,
+                body: Err("body was not initialized".to_string()),
+            }
+        }
+        /// What to send.
+        pub fn body(mut self, body: types::CodeExchange) -> Self {
+            self.body = Ok(body);
+            self
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client, body } = self;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
+            let url = format!("{}/oauth/tokens", client.site);
+            let request = client
+                .client
+                .post(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .json(&body)
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `POST` request to `/oauth/tokens`
+        pub async fn send(
+            self,
+        ) -> Result<
+            crate::support::Answer<types::ExchangedToken>,
+            crate::support::Error,
+        > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
     /**Builder for [`Client::get_resources`]
 
 [`Client::get_resources`]: super::Client::get_resources*/
     #[derive(Clone)]
     pub struct GetResources<'a> {
         client: &'a super::Client,
-        ending_before: Result<Option<::std::string::String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResources<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3324,9 +4434,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3334,9 +4445,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3379,7 +4491,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3393,18 +4505,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3440,9 +4553,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Resource>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3456,24 +4567,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCoursesForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCoursesForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3483,9 +4595,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3496,9 +4609,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3506,9 +4620,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3555,7 +4670,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3569,24 +4684,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3596,9 +4712,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3609,9 +4726,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3619,9 +4737,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3668,7 +4787,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3682,16 +4801,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForResource<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForResource<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -3699,9 +4818,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3711,9 +4831,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3724,9 +4845,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3734,9 +4856,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -3747,9 +4870,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3798,7 +4922,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3812,24 +4936,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchools<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchools<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -3840,9 +4965,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -3853,9 +4979,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -3863,9 +4990,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -3910,7 +5038,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3924,18 +5052,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -3971,9 +5100,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -3987,24 +5114,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCoursesForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetCoursesForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4014,9 +5142,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4027,9 +5156,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4037,9 +5167,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4086,7 +5217,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Course>>,
+            crate::support::Answer<crate::envelope::Page<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4100,18 +5231,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4147,9 +5279,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4163,24 +5293,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4190,9 +5321,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4203,9 +5335,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4213,9 +5346,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4262,7 +5396,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4276,24 +5410,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermsForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTermsForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4303,9 +5438,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4316,9 +5452,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4326,9 +5463,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4375,7 +5513,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4389,17 +5527,17 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForSchool<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        primary: Result<Option<::std::string::String>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        primary: Result<Option<String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForSchool<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -4408,9 +5546,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4420,9 +5559,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4433,9 +5573,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4443,9 +5584,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// `true` keeps those whose primary school it is.
         pub fn primary<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.primary = value
                 .try_into()
@@ -4456,9 +5598,10 @@ pub mod builder {
                 });
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -4469,9 +5612,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4530,7 +5674,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4544,24 +5688,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSections<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSections<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -4572,9 +5717,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4585,9 +5731,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4595,9 +5742,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4642,7 +5790,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4656,18 +5804,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4703,9 +5852,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Section>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4719,18 +5866,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetCourseForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetCourseForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4766,9 +5914,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Course>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Course>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4782,18 +5928,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4829,9 +5976,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4845,24 +5990,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -4872,9 +6018,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -4885,9 +6032,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -4895,9 +6043,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -4944,7 +6093,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -4958,18 +6107,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetSchoolForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5005,9 +6155,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::School>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5021,18 +6169,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTermForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTermForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5068,7 +6217,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5082,16 +6231,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsersForSection<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsersForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -5099,9 +6248,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -5111,9 +6261,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5124,9 +6275,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5134,9 +6286,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -5147,9 +6300,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5198,7 +6352,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5212,20 +6366,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct CreateAssignmentForSection<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
         body: Result<types::AssignmentRequest, String>,
     }
     impl<'a> CreateAssignmentForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
-                body: Ok(::std::default::Default::default()),
+                body: Err("body was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5235,19 +6390,9 @@ pub mod builder {
                 });
             self
         }
-        pub fn body<V>(mut self, value: V) -> Self
-        where
-            V: std::convert::TryInto<types::AssignmentRequest>,
-            <V as std::convert::TryInto<
-                types::AssignmentRequest,
-            >>::Error: std::fmt::Display,
-        {
-            self.body = value
-                .try_into()
-                .map(From::from)
-                .map_err(|s| {
-                    format!("conversion to `AssignmentRequest` for body failed: {}", s)
-                });
+        /// What to send.
+        pub fn body(mut self, body: types::AssignmentRequest) -> Self {
+            self.body = Ok(body);
             self
         }
         /// Builds the request without sending it.
@@ -5258,11 +6403,7 @@ pub mod builder {
         pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
             let Self { client, section_id, body } = self;
             let section_id = section_id.map_err(crate::support::Error::InvalidRequest)?;
-            let body = body
-                .and_then(|v| {
-                    types::AssignmentRequest::try_from(v).map_err(|e| e.to_string())
-                })
-                .map_err(crate::support::Error::InvalidRequest)?;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
             let url = format!(
                 "{}/sections/{}/assignments", client.baseurl, crate ::support::segment(&
                 section_id.to_string()) ?
@@ -5282,9 +6423,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Assignment>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Assignment>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5298,20 +6437,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetAssignmentForSection<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
     }
     impl<'a> GetAssignmentForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5321,9 +6461,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5362,9 +6503,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Assignment>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Assignment>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5378,20 +6517,21 @@ pub mod builder {
     #[derive(Clone)]
     pub struct DeleteAssignmentForSection<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
     }
     impl<'a> DeleteAssignmentForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5401,9 +6541,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5446,22 +6587,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct UpdateAssignmentForSection<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
         body: Result<types::AssignmentRequest, String>,
     }
     impl<'a> UpdateAssignmentForSection<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
-                body: Ok(::std::default::Default::default()),
+                body: Err("body was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5471,9 +6613,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5483,19 +6626,9 @@ pub mod builder {
                 });
             self
         }
-        pub fn body<V>(mut self, value: V) -> Self
-        where
-            V: std::convert::TryInto<types::AssignmentRequest>,
-            <V as std::convert::TryInto<
-                types::AssignmentRequest,
-            >>::Error: std::fmt::Display,
-        {
-            self.body = value
-                .try_into()
-                .map(From::from)
-                .map_err(|s| {
-                    format!("conversion to `AssignmentRequest` for body failed: {}", s)
-                });
+        /// What to send.
+        pub fn body(mut self, body: types::AssignmentRequest) -> Self {
+            self.body = Ok(body);
             self
         }
         /// Builds the request without sending it.
@@ -5508,11 +6641,7 @@ pub mod builder {
             let section_id = section_id.map_err(crate::support::Error::InvalidRequest)?;
             let assignment_id = assignment_id
                 .map_err(crate::support::Error::InvalidRequest)?;
-            let body = body
-                .and_then(|v| {
-                    types::AssignmentRequest::try_from(v).map_err(|e| e.to_string())
-                })
-                .map_err(crate::support::Error::InvalidRequest)?;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
             let url = format!(
                 "{}/sections/{}/assignments/{}", client.baseurl, crate
                 ::support::segment(& section_id.to_string()) ?, crate
@@ -5533,9 +6662,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Assignment>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Assignment>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5549,24 +6676,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSubmissionsForAssignment<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
-        cursor: Result<Option<::std::string::String>, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
+        cursor: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
     }
     impl<'a> GetSubmissionsForAssignment<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
                 cursor: Ok(None),
                 limit: Ok(None),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5576,9 +6704,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5588,9 +6717,10 @@ pub mod builder {
                 });
             self
         }
+        /// Where a page of submissions begins, as the `next` link of the page before has it; good for two hours.
         pub fn cursor<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.cursor = value
                 .try_into()
@@ -5601,9 +6731,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5644,9 +6775,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::BarePage<crate::v3_1::types::Submission>,
-            >,
+            crate::support::Answer<crate::envelope::BarePage<types::Submission>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5660,22 +6789,23 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSubmissionForAssignment<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
-        user_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
+        user_id: Result<String, String>,
     }
     impl<'a> GetSubmissionForAssignment<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
                 user_id: Err("user_id was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5685,9 +6815,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5697,9 +6828,10 @@ pub mod builder {
                 });
             self
         }
+        /// The user's Clever id.
         pub fn user_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.user_id = value
                 .try_into()
@@ -5740,9 +6872,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Submission>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Submission>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5756,24 +6886,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct UpdateSubmissionForAssignment<'a> {
         client: &'a super::Client,
-        section_id: Result<::std::string::String, String>,
-        assignment_id: Result<::std::string::String, String>,
-        user_id: Result<::std::string::String, String>,
+        section_id: Result<String, String>,
+        assignment_id: Result<String, String>,
+        user_id: Result<String, String>,
         body: Result<types::SubmissionRequest, String>,
     }
     impl<'a> UpdateSubmissionForAssignment<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 section_id: Err("section_id was not initialized".to_string()),
                 assignment_id: Err("assignment_id was not initialized".to_string()),
                 user_id: Err("user_id was not initialized".to_string()),
-                body: Ok(::std::default::Default::default()),
+                body: Err("body was not initialized".to_string()),
             }
         }
+        /// The section's Clever id.
         pub fn section_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.section_id = value
                 .try_into()
@@ -5783,9 +6914,10 @@ pub mod builder {
                 });
             self
         }
+        /// The assignment's id in the learning management system.
         pub fn assignment_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.assignment_id = value
                 .try_into()
@@ -5795,9 +6927,10 @@ pub mod builder {
                 });
             self
         }
+        /// The user's Clever id.
         pub fn user_id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.user_id = value
                 .try_into()
@@ -5807,19 +6940,9 @@ pub mod builder {
                 });
             self
         }
-        pub fn body<V>(mut self, value: V) -> Self
-        where
-            V: std::convert::TryInto<types::SubmissionRequest>,
-            <V as std::convert::TryInto<
-                types::SubmissionRequest,
-            >>::Error: std::fmt::Display,
-        {
-            self.body = value
-                .try_into()
-                .map(From::from)
-                .map_err(|s| {
-                    format!("conversion to `SubmissionRequest` for body failed: {}", s)
-                });
+        /// What to send.
+        pub fn body(mut self, body: types::SubmissionRequest) -> Self {
+            self.body = Ok(body);
             self
         }
         /// Builds the request without sending it.
@@ -5833,11 +6956,7 @@ pub mod builder {
             let assignment_id = assignment_id
                 .map_err(crate::support::Error::InvalidRequest)?;
             let user_id = user_id.map_err(crate::support::Error::InvalidRequest)?;
-            let body = body
-                .and_then(|v| {
-                    types::SubmissionRequest::try_from(v).map_err(|e| e.to_string())
-                })
-                .map_err(crate::support::Error::InvalidRequest)?;
+            let body = body.map_err(crate::support::Error::InvalidRequest)?;
             let url = format!(
                 "{}/sections/{}/assignments/{}/submissions/{}", client.baseurl, crate
                 ::support::segment(& section_id.to_string()) ?, crate
@@ -5859,9 +6978,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::Submission>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::Submission>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5875,24 +6992,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerms<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTerms<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -5903,9 +7021,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -5916,9 +7035,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -5926,9 +7046,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -5973,7 +7094,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Page<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -5987,18 +7108,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6034,7 +7156,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_1::types::Term>>,
+            crate::support::Answer<crate::envelope::Envelope<types::Term>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6048,18 +7170,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6095,9 +7218,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6111,24 +7232,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6138,9 +7260,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6151,9 +7274,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6161,9 +7285,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6210,7 +7335,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6224,24 +7349,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForTerm<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForTerm<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6251,9 +7377,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6264,9 +7391,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6274,9 +7402,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6323,9 +7452,47 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
+            let client = self.client;
+            let request = self.request()?;
+            crate::support::send(&client.client, request).await
+        }
+    }
+    /**Builder for [`Client::get_user_info`]
+
+[`Client::get_user_info`]: super::Client::get_user_info*/
+    #[derive(Clone)]
+    pub struct GetUserInfo<'a> {
+        client: &'a super::Client,
+    }
+    impl<'a> GetUserInfo<'a> {
+        pub(super) fn new(client: &'a super::Client) -> Self {
+            Self { client }
+        }
+        /// Builds the request without sending it.
+        ///
+        /// # Errors
+        ///
+        /// [`crate::support::Error::InvalidRequest`] when a parameter is missing or no id.
+        pub fn request(self) -> Result<reqwest::Request, crate::support::Error> {
+            let Self { client } = self;
+            let url = format!("{}/userinfo", client.origin);
+            let request = client
+                .client
+                .get(url)
+                .header(
+                    ::reqwest::header::ACCEPT,
+                    ::reqwest::header::HeaderValue::from_static("application/json"),
+                )
+                .build()?;
+            Ok(request)
+        }
+        ///Sends a `GET` request to `/userinfo`
+        pub async fn send(
+            self,
+        ) -> Result<crate::support::Answer<types::UserInfo>, crate::support::Error> {
             let client = self.client;
             let request = self.request()?;
             crate::support::send(&client.client, request).await
@@ -6337,16 +7504,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUsers<'a> {
         client: &'a super::Client,
-        count: Result<Option<::std::string::String>, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        count: Result<Option<String>, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        role: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        role: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetUsers<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 count: Ok(None),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -6354,9 +7521,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// `true` adds the length of the whole list.
         pub fn count<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.count = value
                 .try_into()
@@ -6367,9 +7535,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6380,9 +7549,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6390,9 +7560,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// Keeps users with this role; a user of several roles is in the list of each.
         pub fn role<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.role = value
                 .try_into()
@@ -6403,9 +7574,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6452,7 +7624,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6466,18 +7638,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6513,7 +7686,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Envelope<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Envelope<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6527,18 +7700,19 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetDistrictForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
+        id: Result<String, String>,
     }
     impl<'a> GetDistrictForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6574,9 +7748,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<
-                crate::envelope::Envelope<crate::v3_1::types::District>,
-            >,
+            crate::support::Answer<crate::envelope::Envelope<types::District>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6590,24 +7762,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetContactsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetContactsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6617,9 +7790,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6630,9 +7804,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6640,9 +7815,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6689,7 +7865,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6703,24 +7879,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetStudentsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetStudentsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6730,9 +7907,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6743,9 +7921,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6753,9 +7932,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6802,7 +7982,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6816,24 +7996,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetTeachersForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetTeachersForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6843,9 +8024,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6856,9 +8038,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6866,9 +8049,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -6915,7 +8099,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::User>>,
+            crate::support::Answer<crate::envelope::Page<types::User>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -6929,24 +8113,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetResourcesForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetResourcesForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -6956,9 +8141,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -6969,9 +8155,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -6979,9 +8166,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -7028,7 +8216,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Resource>>,
+            crate::support::Answer<crate::envelope::Page<types::Resource>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -7042,16 +8230,16 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSchoolsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        primary: Result<Option<::std::string::String>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        primary: Result<Option<String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSchoolsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
@@ -7059,9 +8247,10 @@ pub mod builder {
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -7071,9 +8260,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -7084,9 +8274,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -7094,9 +8285,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// `true` keeps those whose primary school it is.
         pub fn primary<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.primary = value
                 .try_into()
@@ -7107,9 +8299,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -7158,7 +8351,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::School>>,
+            crate::support::Answer<crate::envelope::Page<types::School>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -7172,24 +8365,25 @@ pub mod builder {
     #[derive(Clone)]
     pub struct GetSectionsForUser<'a> {
         client: &'a super::Client,
-        id: Result<::std::string::String, String>,
-        ending_before: Result<Option<::std::string::String>, String>,
+        id: Result<String, String>,
+        ending_before: Result<Option<String>, String>,
         limit: Result<Option<i64>, String>,
-        starting_after: Result<Option<::std::string::String>, String>,
+        starting_after: Result<Option<String>, String>,
     }
     impl<'a> GetSectionsForUser<'a> {
-        pub fn new(client: &'a super::Client) -> Self {
+        pub(super) fn new(client: &'a super::Client) -> Self {
             Self {
-                client: client,
+                client,
                 id: Err("id was not initialized".to_string()),
                 ending_before: Ok(None),
                 limit: Ok(None),
                 starting_after: Ok(None),
             }
         }
+        /// The record's Clever id.
         pub fn id<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.id = value
                 .try_into()
@@ -7199,9 +8393,10 @@ pub mod builder {
                 });
             self
         }
+        /// The page before this id, backwards; `last` gives the end of the list.
         pub fn ending_before<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.ending_before = value
                 .try_into()
@@ -7212,9 +8407,10 @@ pub mod builder {
                 });
             self
         }
+        /// Records a page; 100 when not given, 10,000 at most for the roster, 1,000 for attendance, 100 for submissions.
         pub fn limit<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<i64>,
+            V: TryInto<i64>,
         {
             self.limit = value
                 .try_into()
@@ -7222,9 +8418,10 @@ pub mod builder {
                 .map_err(|_| "conversion to `i64` for limit failed".to_string());
             self
         }
+        /// The page after this id, forwards; the id itself is left out and need not exist.
         pub fn starting_after<V>(mut self, value: V) -> Self
         where
-            V: std::convert::TryInto<::std::string::String>,
+            V: TryInto<String>,
         {
             self.starting_after = value
                 .try_into()
@@ -7271,7 +8468,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<crate::envelope::Page<crate::v3_1::types::Section>>,
+            crate::support::Answer<crate::envelope::Page<types::Section>>,
             crate::support::Error,
         > {
             let client = self.client;
@@ -7283,16 +8480,30 @@ pub mod builder {
 /// Calls this version of the API. Authorization is a default header of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pub(crate) baseurl: String,
-    pub(crate) client: reqwest::Client,
+    baseurl: String,
+    origin: String,
+    site: String,
+    client: reqwest::Client,
 }
 impl Client {
     /// Takes the API's address with its version, and a prepared HTTP client.
+    ///
+    /// Tokens are given at `https://clever.com` when the API is Clever's own, at the same host
+    /// when it is another; [`with_site`](Self::with_site) changes that.
     #[must_use]
     pub fn new_with_client(baseurl: &str, client: reqwest::Client) -> Self {
+        let origin = crate::support::origin(baseurl);
         Self {
             baseurl: baseurl.trim_end_matches('/').to_owned(),
+            site: crate::support::site(&origin),
+            origin,
             client,
         }
+    }
+    /// Sets the address at which tokens are given.
+    #[must_use]
+    pub fn with_site(mut self, site: &str) -> Self {
+        self.site = site.trim_end_matches('/').to_owned();
+        self
     }
 }

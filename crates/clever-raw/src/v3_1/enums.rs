@@ -3,7 +3,7 @@
 //! Sets of words. Each keeps a word that it does not list.
 
 crate::open_enum! {
-    /// The words of `AssigneeMode`.
+    /// Who an assignment is for.
     pub enum AssigneeMode {
         /// `all`.
         All = "all",
@@ -13,7 +13,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `AssignmentState`.
+    /// How far an assignment is.
     pub enum AssignmentState {
         /// `draft`.
         Draft = "draft",
@@ -27,7 +27,15 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `AttendanceStatus`.
+    /// The words of `AttachmentType`.
+    pub enum AttachmentType {
+        /// `file`.
+        File = "file",
+    }
+}
+
+crate::open_enum! {
+    /// Whether a student was there.
     pub enum AttendanceStatus {
         /// `absent`.
         Absent = "absent",
@@ -39,7 +47,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `AttendanceType`.
+    /// Whether a mark is for the day or for a section.
     pub enum AttendanceType {
         /// `daily`.
         Daily = "daily",
@@ -225,7 +233,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `GradingType`.
+    /// How an assignment is graded.
     pub enum GradingType {
         /// `letter_grade`.
         LetterGrade = "letter_grade",
@@ -979,7 +987,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `SubmissionFlag`.
+    /// What is odd about a submission.
     pub enum SubmissionFlag {
         /// `excused`.
         Excused = "excused",
@@ -991,7 +999,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `SubmissionState`.
+    /// How far a submission is.
     pub enum SubmissionState {
         /// `created`.
         Created = "created",
@@ -1005,7 +1013,7 @@ crate::open_enum! {
 }
 
 crate::open_enum! {
-    /// The words of `SubmissionType`.
+    /// In what form students hand in.
     pub enum SubmissionType {
         /// `discussion`.
         Discussion = "discussion",
@@ -1015,14 +1023,6 @@ crate::open_enum! {
         Link = "link",
         /// `text`.
         Text = "text",
-    }
-}
-
-crate::open_enum! {
-    /// The words of `Type`.
-    pub enum Type {
-        /// `file`.
-        File = "file",
     }
 }
 

@@ -68,7 +68,7 @@ pub static SHAPES: &[Shape] = &[
         fields: &[
             ("description", Kind::Text),
             ("title", Kind::Text),
-            ("type", Kind::Enum(Type::KNOWN)),
+            ("type", Kind::Enum(AttachmentType::KNOWN)),
             ("url", Kind::Text),
         ],
     },
@@ -86,6 +86,14 @@ pub static SHAPES: &[Shape] = &[
             ("section_id", Kind::Text),
             ("sis_id", Kind::Text),
             ("student_id", Kind::Text),
+        ],
+    },
+    Shape {
+        name: "CodeExchange",
+        fields: &[
+            ("code", Kind::Text),
+            ("grant_type", Kind::Text),
+            ("redirect_uri", Kind::Text),
         ],
     },
     Shape {
@@ -126,8 +134,10 @@ pub static SHAPES: &[Shape] = &[
             ("error", Kind::Text),
             ("id", Kind::Text),
             ("last_attendance_sync", Kind::Text),
+            ("last_lms_sync", Kind::Text),
             ("last_sync", Kind::Text),
             ("launch_date", Kind::Text),
+            ("lms_matched_percentage", Kind::Free),
             ("lms_state", Kind::Enum(LmsState::KNOWN)),
             ("lms_type", Kind::Enum(LmsType::KNOWN)),
             ("login_methods", Kind::List(&Kind::Text)),
@@ -156,6 +166,24 @@ pub static SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        name: "DistrictToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("created", Kind::Text),
+            ("id", Kind::Text),
+            ("owner", Kind::Object("TokenOwner")),
+            ("scopes", Kind::List(&Kind::Text)),
+        ],
+    },
+    Shape {
+        name: "ExchangedToken",
+        fields: &[
+            ("access_token", Kind::Text),
+            ("id_token", Kind::Text),
+            ("token_type", Kind::Text),
+        ],
+    },
+    Shape {
         name: "GradingScale",
         fields: &[
             ("entries", Kind::List(&Kind::Object("GradingScaleEntry"))),
@@ -179,6 +207,17 @@ pub static SHAPES: &[Shape] = &[
             ("lon", Kind::Text),
             ("state", Kind::Text),
             ("zip", Kind::Text),
+        ],
+    },
+    Shape {
+        name: "Me",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("email", Kind::Text),
+            ("id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("type", Kind::Text),
         ],
     },
     Shape {
@@ -385,6 +424,14 @@ pub static SHAPES: &[Shape] = &[
         ],
     },
     Shape {
+        name: "TokenInfo",
+        fields: &[("client_id", Kind::Text), ("scopes", Kind::List(&Kind::Text))],
+    },
+    Shape {
+        name: "TokenOwner",
+        fields: &[("id", Kind::Text), ("type", Kind::Text)],
+    },
+    Shape {
         name: "User",
         fields: &[
             ("created", Kind::Text),
@@ -395,6 +442,24 @@ pub static SHAPES: &[Shape] = &[
             ("lms_status", Kind::Object("LmsStatus")),
             ("name", Kind::Object("Name")),
             ("roles", Kind::Object("Roles")),
+        ],
+    },
+    Shape {
+        name: "UserInfo",
+        fields: &[
+            ("authorized_by", Kind::Text),
+            ("district", Kind::Text),
+            ("district_id", Kind::Text),
+            ("email", Kind::Text),
+            ("email_verified", Kind::Boolean),
+            ("family_name", Kind::Text),
+            ("given_name", Kind::Text),
+            ("multi_role_user_id", Kind::Text),
+            ("name", Kind::Object("Name")),
+            ("schools", Kind::List(&Kind::Text)),
+            ("sub", Kind::Text),
+            ("user_id", Kind::Text),
+            ("user_type", Kind::Text),
         ],
     },
 ];
