@@ -6,6 +6,7 @@ mod generate;
 mod import;
 mod test;
 mod tidy;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,6 +46,18 @@ enum Task {
         /// One version alone: v3.1.
         #[arg(long)]
         api: Option<String>,
+    },
+    /// Take in a version that Clever published, or a new revision: import, generate, difference, tests.
+    UpgradeApi {
+        /// The API version: v3.1.
+        #[arg(long)]
+        api: String,
+        /// What to record as the files' origin: a repository and revision.
+        #[arg(long, default_value = "github.com/Clever/swagger-api")]
+        source: String,
+        /// The files; where they disagree, later ones win.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// Say what changes between two API versions, or two imported files, and whether that breaks callers.
     ApiDiff {
@@ -88,6 +101,7 @@ fn run() -> Result<()> {
             source,
             files,
         } => import::run(&root()?, &api, out.as_deref(), &source, &files),
+        Task::UpgradeApi { api, source, files } => upgrade::run(&root()?, &api, &source, &files),
         Task::Generate { check, api } => generate::run(&root()?, check, api.as_deref()),
         Task::ApiDiff { from, to, format } => {
             test::print(&api_diff::run(&root()?, &from, &to, format)?);

@@ -136,6 +136,7 @@ struct Generated {
 
 /// Makes the files of one version from its document.
 fn version_files(mut document: Value, version: &str, module: &str) -> Result<Generated> {
+    normalise::lists(&document)?;
     let elsewhere = normalise::servers(&mut document)?;
     let facts = rewrite::Facts {
         operations: normalise::errors(&mut document)?,

@@ -66,6 +66,24 @@ pub(super) fn errors(document: &mut Value) -> Result<usize> {
     Ok(count)
 }
 
+/// Refuses lists in queries that are not written as repeated keys: progenitor writes all lists so,
+/// whatever the document says.
+pub(super) fn lists(document: &Value) -> Result<()> {
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            let parameters = operation.get("parameters").and_then(Value::as_array);
+            for parameter in parameters.into_iter().flatten() {
+                ensure!(
+                    parameter["explode"] != false,
+                    "{method} {path}: the list {} is not written as repeated keys, which the generator can't do",
+                    parameter["name"]
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Names dates and instants, so that they can be replaced by types that keep their text; drops every
 /// other format and all patterns: what Clever sends obeys neither.
 pub(super) fn scalars(document: &mut Value) -> Result<usize> {
@@ -134,9 +152,9 @@ pub(super) fn enums(document: &mut Value) -> Result<Enums> {
         let found = schemas(document)?
             .get(*schema)
             .and_then(|schema| schema["properties"].get(*field).cloned());
-        let Some(found) = found else { continue };
-        let found = words(&found)
-            .with_context(|| format!("{schema}.{field} is named {name} and is no enum"))?;
+        let Some(found) = found.as_ref().and_then(&words) else {
+            continue;
+        };
         of_words
             .entry(found.clone())
             .or_insert_with(|| (*name).to_owned());
@@ -478,6 +496,14 @@ mod tests {
         let fields = &doc["components"]["schemas"]["A"]["properties"];
         assert_eq!(fields["at"]["$ref"], "#/components/schemas/Timestamp");
         assert_eq!(fields["id"], json!({ "type": "string" }));
+    }
+
+    #[test]
+    fn a_list_with_commas_is_refused() {
+        let doc = |explode: bool| json!({ "paths": { "/a": { "get": { "parameters": [{ "name": "kinds", "explode": explode }] } } } });
+        assert!(lists(&doc(true)).is_ok());
+        let error = lists(&doc(false)).unwrap_err().to_string();
+        assert!(error.contains("get /a: the list \"kinds\""), "{error}");
     }
 
     #[test]

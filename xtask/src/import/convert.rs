@@ -1,17 +1,18 @@
-//! Swagger 2.0 to OpenAPI 3.0.3, for the constructs that Clever's files use. Anything else is an error
-//! that names the place: a fact silently lost here would be missing from every client.
+//! Swagger 2.0 to OpenAPI 3.0.3. A construct that is not known is an error that names the place: a fact
+//! silently lost here would be missing from every client.
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
-/// Keys that hold sentences, or marks of Clever's own tools: facts for nobody.
-fn is_prose(key: &str) -> bool {
-    matches!(key, "description" | "summary" | "tags" | "externalDocs")
-        || (key.starts_with("x-") && key != "x-nullable")
-}
+use super::schema::{is_prose, named, object, parameter, reference, schema};
 
 /// Converts one file.
 pub(super) fn document(source: &Value, api: &str) -> Result<Value> {
+    if let Some(version) = source["openapi"].as_str() {
+        bail!(
+            "this is OpenAPI {version}; Clever's files have been Swagger 2.0, and only that is read"
+        );
+    }
     ensure!(
         source["swagger"] == "2.0",
         "not a Swagger 2.0 document: `swagger` is {}",
@@ -19,161 +20,103 @@ pub(super) fn document(source: &Value, api: &str) -> Result<Value> {
     );
     let mut paths = Map::new();
     let mut components = Map::new();
+    let mut security = None;
     for (key, value) in object(source, "the document")? {
         match key.as_str() {
-            "swagger"
-            | "info"
-            | "host"
-            | "basePath"
-            | "schemes"
-            | "consumes"
-            | "produces"
-            | "security"
-            | "securityDefinitions" => {}
-            "paths" => paths = self::paths(value)?,
+            "swagger" | "info" | "host" | "basePath" | "schemes" | "consumes" | "produces"
+            // Stand where they are referred to.
+            | "parameters" => {}
+            "security" => security = Some(value.clone()),
+            "paths" => paths = self::paths(value, source)?,
             "definitions" => {
-                components.insert("schemas".to_owned(), schemas(value)?);
+                components.insert("schemas".to_owned(), named(value, "definitions", schema)?);
             }
             "responses" => {
-                let mut responses = Map::new();
-                for (name, response) in object(value, "responses")? {
-                    let response =
-                        self::response(response).with_context(|| format!("responses/{name}"))?;
-                    responses.insert(name.clone(), response);
-                }
-                components.insert("responses".to_owned(), responses.into());
+                components.insert("responses".to_owned(), named(value, "responses", response)?);
+            }
+            "securityDefinitions" => {
+                components.insert(
+                    "securitySchemes".to_owned(),
+                    named(value, "securityDefinitions", security_scheme)?,
+                );
             }
             key if is_prose(key) => {}
             key => bail!("{key}: not known at the top of a document"),
         }
     }
-    let version = source["info"]["version"]
-        .as_str()
-        .unwrap_or(api.trim_start_matches('v'));
-    Ok(json!({
+    let mut document = json!({
         "openapi": "3.0.3",
-        "info": { "title": "Clever API", "version": if version.is_empty() { api } else { api.trim_start_matches('v') } },
-        "servers": [{ "url": format!("https://api.clever.com/{api}") }],
+        // Clever's files name each other's versions; ours is the one that was asked for.
+        "info": { "title": "Clever API", "version": api.trim_start_matches('v') },
+        "servers": [{ "url": server(source, api) }],
         "paths": paths,
         "components": components,
-    }))
-}
-
-fn object<'a>(value: &'a Value, place: &str) -> Result<&'a Map<String, Value>> {
-    value
-        .as_object()
-        .with_context(|| format!("{place} is not an object"))
-}
-
-fn schemas(definitions: &Value) -> Result<Value> {
-    let mut schemas = Map::new();
-    for (name, schema) in object(definitions, "definitions")? {
-        let schema = self::schema(schema).with_context(|| format!("definitions/{name}"))?;
-        schemas.insert(name.clone(), schema);
+    });
+    if let Some(security) = security {
+        document["security"] = security;
     }
-    Ok(schemas.into())
+    Ok(document)
 }
 
-/// Converts a schema. `x-nullable` becomes `nullable`, beside a reference by way of `allOf`.
-fn schema(source: &Value) -> Result<Value> {
-    let source = object(source, "a schema")?;
-    let nullable = source.get("x-nullable") == Some(&Value::Bool(true));
-    if let Some(target) = source.get("$ref") {
-        for key in source.keys() {
-            ensure!(
-                matches!(key.as_str(), "$ref" | "type") || key.starts_with("x-") || is_prose(key),
-                "{key} beside $ref is not known"
-            );
+/// The address that paths are below.
+fn server(source: &Value, api: &str) -> String {
+    let host = source["host"].as_str().unwrap_or("api.clever.com");
+    let scheme = source["schemes"][0].as_str().unwrap_or("https");
+    match source["basePath"].as_str() {
+        Some(base) => format!("{scheme}://{host}{}", base.trim_end_matches('/')),
+        None => format!("{scheme}://{host}/{api}"),
+    }
+}
+
+/// Converts how requests are authorized.
+fn security_scheme(source: &Value) -> Result<Value> {
+    Ok(match source["type"].as_str() {
+        Some("basic") => json!({ "type": "http", "scheme": "basic" }),
+        Some("apiKey") => {
+            json!({ "type": "apiKey", "name": source["name"], "in": source["in"] })
         }
-        let target = json!({ "$ref": reference(target)? });
-        return Ok(if nullable {
-            json!({ "nullable": true, "allOf": [target] })
-        } else {
-            target
-        });
-    }
-    let mut converted = Map::new();
-    for (key, value) in source {
-        match key.as_str() {
-            "type" | "format" | "pattern" | "required" | "minimum" | "maximum" | "minItems"
-            | "maxItems" | "default" => {
-                converted.insert(key.clone(), value.clone());
+        Some("oauth2") => {
+            let (flow, urls): (&str, &[&str]) = match source["flow"].as_str() {
+                Some("accessCode") => ("authorizationCode", &["authorizationUrl", "tokenUrl"]),
+                Some("implicit") => ("implicit", &["authorizationUrl"]),
+                Some("password") => ("password", &["tokenUrl"]),
+                Some("application") => ("clientCredentials", &["tokenUrl"]),
+                _ => bail!("flow {}: not known", source["flow"]),
+            };
+            let mut converted = Map::new();
+            // A scope's value is a sentence.
+            let mut scopes = Map::new();
+            for name in source["scopes"].as_object().into_iter().flatten() {
+                scopes.insert(name.0.clone(), "".into());
             }
-            // Clever's tools write enums in random order; sorted, equal sets are equal bytes.
-            "enum" => {
-                let mut values = value.as_array().cloned().context("enum is not a list")?;
-                values.sort_by_key(ToString::to_string);
-                converted.insert(key.clone(), values.into());
+            converted.insert("scopes".to_owned(), scopes.into());
+            for url in urls {
+                converted.insert((*url).to_owned(), source[*url].clone());
             }
-            "items" => {
-                converted.insert(key.clone(), schema(value).context("items")?);
-            }
-            "properties" => {
-                let mut properties = Map::new();
-                for (name, property) in object(value, "properties")? {
-                    let property =
-                        schema(property).with_context(|| format!("properties/{name}"))?;
-                    properties.insert(name.clone(), property);
-                }
-                converted.insert(key.clone(), properties.into());
-            }
-            "allOf" => {
-                let parts = value.as_array().context("allOf is not a list")?;
-                let parts: Vec<Value> = parts
-                    .iter()
-                    .map(schema)
-                    .collect::<Result<_>>()
-                    .context("allOf")?;
-                converted.insert(key.clone(), parts.into());
-            }
-            "discriminator" => {
-                converted.insert(key.clone(), json!({ "propertyName": value }));
-            }
-            "additionalProperties" => {
-                let inner = if value.is_boolean() {
-                    value.clone()
-                } else {
-                    schema(value)?
-                };
-                converted.insert(key.clone(), inner);
-            }
-            "x-nullable" => {
-                if nullable {
-                    converted.insert("nullable".to_owned(), Value::Bool(true));
-                }
-            }
-            key if is_prose(key) => {}
-            key => bail!("{key}: not known in a schema"),
+            json!({ "type": "oauth2", "flows": { flow: converted } })
         }
-    }
-    Ok(converted.into())
+        _ => bail!("type {}: not known", source["type"]),
+    })
 }
 
-/// Where a reference leads in the converted document.
-fn reference(target: &Value) -> Result<String> {
-    let target = target.as_str().context("$ref is not text")?;
-    for (from, to) in [
-        ("#/definitions/", "#/components/schemas/"),
-        ("#/responses/", "#/components/responses/"),
-    ] {
-        if let Some(name) = target.strip_prefix(from) {
-            return Ok(format!("{to}{name}"));
-        }
-    }
-    bail!("$ref {target}: not known")
-}
-
-fn paths(source: &Value) -> Result<Map<String, Value>> {
+fn paths(source: &Value, document: &Value) -> Result<Map<String, Value>> {
     let mut paths = Map::new();
     for (path, item) in object(source, "paths")? {
+        let item = object(item, path)?;
+        let shared = item
+            .get("parameters")
+            .map_or(Ok(Vec::new()), |shared| parameters(shared, document))
+            .with_context(|| format!("paths{path}"))?;
         let mut operations = Map::new();
-        for (method, operation) in object(item, path)? {
-            ensure!(
-                matches!(method.as_str(), "get" | "post" | "put" | "patch" | "delete"),
-                "paths{path}/{method}: not known"
-            );
-            let operation =
-                self::operation(operation).with_context(|| format!("paths{path}/{method}"))?;
+        for (method, operation) in item {
+            match method.as_str() {
+                "get" | "post" | "put" | "patch" | "delete" | "head" | "options" => {}
+                "parameters" => continue,
+                key if is_prose(key) => continue,
+                _ => bail!("paths{path}/{method}: not known"),
+            }
+            let operation = self::operation(operation, &shared, document)
+                .with_context(|| format!("paths{path}/{method}"))?;
             operations.insert(method.clone(), operation);
         }
         paths.insert(path.clone(), operations.into());
@@ -181,80 +124,100 @@ fn paths(source: &Value) -> Result<Map<String, Value>> {
     Ok(paths)
 }
 
-fn operation(source: &Value) -> Result<Value> {
+/// The parameters of a list, those that are referred to in full.
+fn parameters<'a>(list: &'a Value, document: &'a Value) -> Result<Vec<&'a Value>> {
+    let list = list.as_array().context("parameters is not a list")?;
+    list.iter()
+        .map(|parameter| match parameter["$ref"].as_str() {
+            None => Ok(parameter),
+            Some(target) => {
+                let name = target
+                    .strip_prefix("#/parameters/")
+                    .with_context(|| format!("parameter $ref {target}: not known"))?;
+                document["parameters"]
+                    .get(name)
+                    .with_context(|| format!("parameter $ref {target}: leads nowhere"))
+            }
+        })
+        .collect()
+}
+
+fn operation(source: &Value, shared: &[&Value], document: &Value) -> Result<Value> {
     let mut operation = Map::new();
+    let mut given = Vec::new();
     for (key, value) in object(source, "an operation")? {
         match key.as_str() {
-            "operationId" => {
+            "operationId" | "deprecated" | "security" => {
                 operation.insert(key.clone(), value.clone());
             }
-            "parameters" => {
-                let mut parameters = Vec::new();
-                for parameter in value.as_array().context("parameters is not a list")? {
-                    if parameter["in"] == "body" {
-                        let schema = schema(&parameter["schema"]).context("the body")?;
-                        operation.insert(
-                            "requestBody".to_owned(),
-                            json!({ "required": true, "content": { "application/json": { "schema": schema } } }),
-                        );
-                    } else {
-                        parameters.push(self::parameter(parameter)?);
-                    }
-                }
-                operation.insert(key.clone(), parameters.into());
-            }
+            "parameters" => given = parameters(value, document)?,
             "responses" => {
-                let mut responses = Map::new();
-                for (status, response) in object(value, "responses")? {
-                    let response =
-                        self::response(response).with_context(|| format!("responses/{status}"))?;
-                    responses.insert(status.clone(), response);
-                }
-                operation.insert(key.clone(), responses.into());
+                operation.insert(key.clone(), named(value, "responses", response)?);
             }
-            "produces" | "consumes" | "security" | "deprecated" => {}
+            "produces" | "consumes" | "schemes" => {}
             key if is_prose(key) => {}
             key => bail!("{key}: not known in an operation"),
         }
     }
+    // An operation's own parameter stands for the path's of the same name.
+    let own = |shared: &&&Value| {
+        !given
+            .iter()
+            .any(|own| own["name"] == shared["name"] && own["in"] == shared["in"])
+    };
+    let all: Vec<&Value> = shared.iter().filter(own).chain(&given).copied().collect();
+    let mut plain = Vec::new();
+    let mut form = Vec::new();
+    for source in all {
+        match source["in"].as_str() {
+            Some("body") => {
+                let schema = schema(&source["schema"]).context("the body")?;
+                let required = source["required"] != false;
+                operation.insert(
+                    "requestBody".to_owned(),
+                    json!({ "required": required, "content": { "application/json": { "schema": schema } } }),
+                );
+            }
+            Some("formData") => form.push(source),
+            _ => plain.push(parameter(source)?),
+        }
+    }
+    if !form.is_empty() {
+        operation.insert("requestBody".to_owned(), form_body(&form)?);
+    }
+    if !plain.is_empty() || source.get("parameters").is_some() {
+        operation.insert("parameters".to_owned(), plain.into());
+    }
     Ok(operation.into())
 }
 
-fn parameter(source: &Value) -> Result<Value> {
-    let source = object(source, "a parameter")?;
-    let name = source
-        .get("name")
-        .and_then(Value::as_str)
-        .context("a parameter has no name")?;
-    let mut parameter = Map::new();
-    let mut own = Map::new();
-    for (key, value) in source {
-        match key.as_str() {
-            "name" | "in" | "required" => {
-                ensure!(
-                    key != "in" || value == "query" || value == "path",
-                    "parameter {name}: in {value}: not known"
-                );
-                parameter.insert(key.clone(), value.clone());
-            }
-            "collectionFormat" => {
-                // Comma-separated lists would be sent wrongly by the generated client.
-                ensure!(
-                    value == "multi",
-                    "parameter {name}: collectionFormat {value}: not known"
-                );
-                parameter.insert("style".to_owned(), "form".into());
-                parameter.insert("explode".to_owned(), true.into());
-            }
-            key if is_prose(key) => {}
-            _ => {
-                own.insert(key.clone(), value.clone());
-            }
+/// The fields of a form as the body of a request.
+fn form_body(fields: &[&Value]) -> Result<Value> {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    let mut media = "application/x-www-form-urlencoded";
+    for field in fields {
+        let mut own = object(field, "a form's field")?.clone();
+        let name = own
+            .remove("name")
+            .and_then(|name| name.as_str().map(ToOwned::to_owned))
+            .context("a form's field has no name")?;
+        if own.remove("required") == Some(Value::Bool(true)) {
+            required.push(Value::from(name.clone()));
         }
+        own.remove("in");
+        own.remove("collectionFormat");
+        if own.get("type") == Some(&json!("file")) {
+            media = "multipart/form-data";
+        }
+        let converted = schema(&own.into()).with_context(|| format!("the form's field {name}"))?;
+        properties.insert(name, converted);
     }
-    let schema = schema(&own.into()).with_context(|| format!("parameter {name}"))?;
-    parameter.insert("schema".to_owned(), schema);
-    Ok(parameter.into())
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    Ok(json!({ "required": true, "content": { media: { "schema": schema } } }))
 }
 
 fn response(source: &Value) -> Result<Value> {
@@ -273,6 +236,10 @@ fn response(source: &Value) -> Result<Value> {
                     json!({ "application/json": { "schema": schema } }),
                 );
             }
+            "headers" => {
+                let header = |header: &Value| Ok(json!({ "schema": schema(header)? }));
+                response.insert(key.clone(), named(value, "headers", header)?);
+            }
             key if is_prose(key) => {}
             key => bail!("{key}: not known in a response"),
         }
@@ -284,41 +251,75 @@ fn response(source: &Value) -> Result<Value> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn nullability_survives_beside_a_reference_and_prose_does_not() {
-        let source = json!({ "type": "object", "description": "words", "properties": {
-            "a": { "$ref": "#/definitions/A", "x-nullable": true },
-            "b": { "type": "string", "enum": ["z", "a"], "x-validation": true },
-        } });
-        assert_eq!(
-            schema(&source).unwrap(),
-            json!({ "type": "object", "properties": {
-                "a": { "nullable": true, "allOf": [{ "$ref": "#/components/schemas/A" }] },
-                "b": { "type": "string", "enum": ["a", "z"] },
-            } })
-        );
+    fn file(paths: &Value) -> Value {
+        json!({ "swagger": "2.0", "paths": paths })
     }
 
     #[test]
     fn what_is_not_known_is_named_with_its_place() {
-        let file = |paths: Value| json!({ "swagger": "2.0", "paths": paths });
-        for (paths, place) in [
+        for (source, place) in [
             (
-                json!({ "/a": { "get": { "callbacks": {} } } }),
-                "paths/a/get",
+                file(&json!({ "/a": { "get": { "callbacks": {} } } })),
+                "paths/a/get: callbacks",
             ),
-            (json!({ "/a": { "trace": {} } }), "paths/a/trace"),
+            (file(&json!({ "/a": { "trace": {} } })), "paths/a/trace"),
             (
-                json!({ "/a": { "get": { "parameters": [{ "name": "x", "in": "cookie" }] } } }),
-                "parameter x",
+                file(
+                    &json!({ "/a": { "get": { "parameters": [{ "name": "x", "in": "cookie" }] } } }),
+                ),
+                "parameter x: in \"cookie\"",
             ),
             (
-                json!({ "/a": { "get": { "parameters": [{ "name": "x", "in": "query", "collectionFormat": "csv" }] } } }),
-                "csv",
+                file(&json!({ "/a": { "get": { "parameters": [{ "$ref": "#/parameters/b" }] } } })),
+                "#/parameters/b: leads nowhere",
             ),
+            (
+                json!({ "swagger": "2.0", "definitions": { "A": { "properties": { "b": { "oneOf": [] } } } } }),
+                "definitions/A: properties/b: oneOf",
+            ),
+            (json!({ "openapi": "3.0.1" }), "this is OpenAPI 3.0.1"),
+            (json!({ "a": 1 }), "not a Swagger 2.0 document"),
         ] {
-            let error = format!("{:#}", document(&file(paths), "v9").unwrap_err());
+            let error = format!("{:#}", document(&source, "v9").unwrap_err());
             assert!(error.contains(place), "{error}");
         }
+    }
+
+    #[test]
+    fn shared_parameters_forms_headers_and_authorization_are_carried_over() {
+        let source = json!({
+            "swagger": "2.0", "host": "api.example.org", "basePath": "/v9/", "schemes": ["https"],
+            "parameters": { "limit": { "name": "limit", "in": "query", "type": "integer" } },
+            "securityDefinitions": { "oauth": { "type": "oauth2", "flow": "accessCode", "authorizationUrl": "https://a", "tokenUrl": "https://t" } },
+            "security": [{ "oauth": [] }],
+            "paths": { "/a/{id}": {
+                "parameters": [{ "name": "id", "in": "path", "required": true, "type": "string" }],
+                "get": { "parameters": [{ "$ref": "#/parameters/limit" }], "responses": { "200": { "headers": { "X-Left": { "type": "integer" } } } } },
+                "post": { "parameters": [
+                    { "name": "code", "in": "formData", "required": true, "type": "string" },
+                    { "name": "id", "in": "path", "required": true, "type": "integer" },
+                ], "responses": {} },
+            } },
+        });
+        let converted = document(&source, "v9").unwrap();
+        assert_eq!(converted["servers"][0]["url"], "https://api.example.org/v9");
+        let item = &converted["paths"]["/a/{id}"];
+        let names: Vec<_> = item["get"]["parameters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["name"])
+            .collect();
+        assert_eq!(names, ["id", "limit"]);
+        assert_eq!(
+            item["get"]["responses"]["200"]["headers"]["X-Left"]["schema"]["type"],
+            "integer"
+        );
+        assert_eq!(item["post"]["parameters"][0]["schema"]["type"], "integer");
+        let form = &item["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"];
+        assert_eq!(form["schema"]["required"], json!(["code"]));
+        let flows = &converted["components"]["securitySchemes"]["oauth"]["flows"];
+        assert_eq!(flows["authorizationCode"]["scopes"], json!({}));
+        assert_eq!(converted["security"], json!([{ "oauth": [] }]));
     }
 }

@@ -3,6 +3,10 @@
 
 mod convert;
 mod merge;
+#[cfg(test)]
+mod oracle;
+mod schema;
+mod verify;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let mut union = Value::Object(Map::new());
     let mut digests = toml::Table::new();
+    let mut said = Vec::new();
     for file in files {
         let text = fs::read_to_string(file)
             .with_context(|| format!("could not read {}", file.display()))?;
@@ -34,6 +39,10 @@ pub(crate) fn run(
             .unwrap_or_default();
         let converted =
             convert::document(&document, api).with_context(|| format!("in {}", file.display()))?;
+        let facts = verify::of_file(&document);
+        verify::same(&facts, &verify::of_document(&converted))
+            .with_context(|| format!("in {}", file.display()))?;
+        said.push((name.clone(), facts));
         for line in merge::into(&mut union, converted, &name) {
             say(&line);
         }
@@ -44,6 +53,10 @@ pub(crate) fn run(
         digests.insert(name, digest.into());
     }
     check_references(&union)?;
+    verify::complete(&verify::of_document(&union), &said)?;
+    for line in verify::one_sided(&said) {
+        say(&line);
+    }
     // Parsed objects are ordered by key, so equal facts are equal bytes.
     let text = serde_json::to_string_pretty(&union)? + "\n";
     let folder = root.join("openapi").join(api);
@@ -115,7 +128,7 @@ fn check_references(document: &Value) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
@@ -127,5 +140,76 @@ mod tests {
             .to_string();
         assert!(error.contains("/a/0: #/b"), "{error}");
         assert!(check_references(&json!({ "a": { "$ref": "#/b" }, "b": {} })).is_ok());
+    }
+
+    /// The folder of Clever's published files, which are not part of this repository; none where it is not.
+    pub(crate) fn specs() -> Option<PathBuf> {
+        let shared = std::env::var_os("CLEVER_SHARED").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+            PathBuf::from,
+        );
+        let specs = shared.join("clever-specs");
+        if !specs.join("v3.1.yml").is_file() {
+            say(&format!(
+                "skipped: Clever's files are not in {} (set CLEVER_SHARED)",
+                specs.display()
+            ));
+            return None;
+        }
+        Some(specs)
+    }
+
+    /// The files of a version, in the order in which they are imported.
+    fn files(specs: &Path, api: &str) -> Vec<PathBuf> {
+        ["-client", "", "-events", "-lms", "-attendance"]
+            .map(|part| specs.join(format!("{api}{part}.yml")))
+            .into_iter()
+            .filter(|path| path.is_file())
+            .collect()
+    }
+
+    #[test]
+    fn clevers_files_give_the_documents_that_are_committed() {
+        let Some(specs) = specs() else { return };
+        let root = crate::root().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for api in crate::generate::documents::versions(&root).unwrap() {
+            let out = folder.path().join(format!("{api}.json"));
+            run(&root, &api, Some(&out), "test", &files(&specs, &api)).unwrap();
+            let committed = root.join("openapi").join(&api).join("imported.json");
+            assert!(
+                fs::read(out).unwrap() == fs::read(&committed).unwrap(),
+                "{} is not what Clever's files give; run `cargo xtask import --api {api} …`",
+                committed.display()
+            );
+        }
+    }
+
+    #[test]
+    fn out_writes_there_and_touches_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        let file = folder.path().join("a.yml");
+        fs::write(
+            &file,
+            "swagger: '2.0'\npaths: {}\ndefinitions: { A: { type: object } }\n",
+        )
+        .unwrap();
+        let out = folder.path().join("out.json");
+        run(&root, "v9", Some(&out), "test", std::slice::from_ref(&file)).unwrap();
+        assert!(out.is_file() && !root.exists());
+        fs::write(
+            &file,
+            "swagger: '2.0'\npaths: { /a: { get: { links: {} } } }\n",
+        )
+        .unwrap();
+        let error = format!(
+            "{:#}",
+            run(&root, "v9", Some(&out), "test", &[file]).unwrap_err()
+        );
+        assert!(
+            error.contains("a.yml") && error.contains("paths/a/get: links"),
+            "{error}"
+        );
     }
 }

@@ -501,7 +501,7 @@ pub mod types {
         ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub dob: Option<crate::scalar::Timestamp>,
+        pub dob: Option<String>,
         ///Whether the student is learning English. Sensitive: needs a scope of its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "crate::de::tolerant")]
