@@ -2,6 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ground;
-mod raw;
 mod life;
+mod raw;
 mod trouble;

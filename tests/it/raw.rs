@@ -28,10 +28,21 @@ async fn the_raw_client_reads_the_roster_and_who_a_token_is() {
         ..EmulatorConfig::default()
     };
     let emulator = clever_emulator::start(config).await.unwrap();
-    let base = emulator.base_url().as_str().trim_end_matches('/').to_owned();
+    let base = emulator
+        .base_url()
+        .as_str()
+        .trim_end_matches('/')
+        .to_owned();
     let district = client(&base, &format!("Bearer {}", emulator.district_token()));
 
-    let page = district.get_users().limit(50).role("student").send().await.unwrap().body;
+    let page = district
+        .get_users()
+        .limit(50)
+        .role("student")
+        .send()
+        .await
+        .unwrap()
+        .body;
     assert_eq!(page.data.len(), 50);
     let next = page.links.iter().find(|link| link.rel == "next");
     assert!(next.is_some_and(|link| link.uri.contains("starting_after=")));
@@ -46,7 +57,11 @@ async fn the_raw_client_reads_the_roster_and_who_a_token_is() {
     let wrong = district.get_user().id("../districts").send().await;
     assert!(matches!(wrong, Err(Error::InvalidRequest(_))), "{wrong:?}");
     assert_eq!(emulator.requests(), sent);
-    let missing = district.get_section().id("5a25ffb0c1bc2a0036000000").send().await;
+    let missing = district
+        .get_section()
+        .id("5a25ffb0c1bc2a0036000000")
+        .send()
+        .await;
     assert!(
         matches!(&missing, Err(Error::Status { status, .. }) if status.as_u16() == 404),
         "{missing:?}"
@@ -67,7 +82,13 @@ async fn the_raw_client_reads_the_roster_and_who_a_token_is() {
         base64::engine::general_purpose::STANDARD.encode(pair)
     };
     let app = client(&base, &format!("Basic {basic}"));
-    let tokens = app.get_district_tokens().owner_type("district").send().await.unwrap().body;
+    let tokens = app
+        .get_district_tokens()
+        .owner_type("district")
+        .send()
+        .await
+        .unwrap()
+        .body;
     assert_eq!(
         tokens.data[0].access_token.as_deref(),
         Some(emulator.district_token())
@@ -91,5 +112,8 @@ async fn the_raw_client_reads_the_roster_and_who_a_token_is() {
         let object = event.data.object::<EventObject>().unwrap();
         *seen.entry(format!("{object:?}")).or_default() += 1;
     }
-    assert!(seen.contains_key("User") && !seen.contains_key("Unknown"), "{seen:?}");
+    assert!(
+        seen.contains_key("User") && !seen.contains_key("Unknown"),
+        "{seen:?}"
+    );
 }

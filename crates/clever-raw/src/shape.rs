@@ -1,5 +1,8 @@
 //! What a document declares of a record, as data: for comparing what came with what was expected.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 /// The fields of one model, by name.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -38,4 +41,16 @@ impl Shape {
             .ok()?;
         self.fields.get(at).map(|(_, kind)| kind)
     }
+}
+
+/// Reads JSON with the model `T` and writes what it understood.
+///
+/// # Errors
+///
+/// When the JSON does not fit the model.
+pub fn read_as<T: DeserializeOwned + Serialize>(
+    json: &str,
+) -> Result<serde_json::Value, serde_json::Error> {
+    let model: T = serde_json::from_str(json)?;
+    serde_json::to_value(&model)
 }

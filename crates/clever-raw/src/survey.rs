@@ -121,7 +121,8 @@ impl Survey {
         {
             return self.event(here, record, version);
         }
-        match kind.or_else(|| kind_of_fields(record)) {
+        let kind = kind.or_else(|| kind_of_fields(record));
+        match kind.or_else(|| kind_of_name(name)) {
             Some(kind) => self.of_kind(here, kind, record, version),
             None => self.refuse(here, "no kind of record has its fields".to_owned()),
         }
@@ -145,59 +146,44 @@ impl Survey {
 
     /// Decodes a record with the model of its kind, and compares it with the model's shape.
     fn of_kind(&mut self, here: String, kind: &str, record: &Value, version: Version) {
-        let (shape, named) = shapes(version, kind);
-        self.drift.compare(kind, shape, record, named);
-        if shape.is_none() {
+        let version = version.shapes();
+        let shape = (version.of_kind)(kind);
+        self.drift.compare(kind, shape, record, version.named);
+        let Some(shape) = shape else {
             return self.refuse(here, "a kind of record that no document has".to_owned());
-        }
-        if decodes(version, kind, &record.to_string()) {
-            *self.read.entry(kind.to_owned()).or_default() += 1;
-        } else {
-            self.refuse(here, format!("not a record of {kind}"));
+        };
+        match (version.read)(shape.name, &record.to_string()) {
+            Some(Ok(_)) => *self.read.entry(kind.to_owned()).or_default() += 1,
+            _ => self.refuse(here, format!("not a record of {kind}")),
         }
     }
 }
 
-/// Finds a shape by its name.
-type Named = fn(&str) -> Option<&'static Shape>;
-
-fn shapes(version: Version, kind: &str) -> (Option<&'static Shape>, Named) {
-    match version {
-        #[cfg(feature = "v3_0")]
-        Version::V3_0 => (
-            crate::v3_0::shapes::of_kind(kind),
-            crate::v3_0::shapes::named,
-        ),
-        #[cfg(feature = "v3_1")]
-        Version::V3_1 => (
-            crate::v3_1::shapes::of_kind(kind),
-            crate::v3_1::shapes::named,
-        ),
-    }
+/// What a version declares and reads.
+struct Shapes {
+    of_kind: fn(&str) -> Option<&'static Shape>,
+    named: fn(&str) -> Option<&'static Shape>,
+    read: fn(&str, &str) -> Option<Result<Value, serde_json::Error>>,
 }
 
-macro_rules! decodes {
-    ($types:path, $kind:expr, $json:expr) => {{
-        use $types as types;
-        match $kind {
-            "courses" => serde_json::from_str::<types::Course>($json).is_ok(),
-            "districts" => serde_json::from_str::<types::District>($json).is_ok(),
-            "resources" => serde_json::from_str::<types::Resource>($json).is_ok(),
-            "schools" => serde_json::from_str::<types::School>($json).is_ok(),
-            "sections" => serde_json::from_str::<types::Section>($json).is_ok(),
-            "terms" => serde_json::from_str::<types::Term>($json).is_ok(),
-            "users" => serde_json::from_str::<types::User>($json).is_ok(),
-            _ => false,
+impl Version {
+    fn shapes(self) -> Shapes {
+        macro_rules! of {
+            ($module:ident) => {{
+                use crate::$module::shapes::{named, of_kind, read};
+                Shapes {
+                    of_kind,
+                    named,
+                    read,
+                }
+            }};
         }
-    }};
-}
-
-fn decodes(version: Version, kind: &str, json: &str) -> bool {
-    match version {
-        #[cfg(feature = "v3_0")]
-        Version::V3_0 => decodes!(crate::v3_0::types, kind, json),
-        #[cfg(feature = "v3_1")]
-        Version::V3_1 => decodes!(crate::v3_1::types, kind, json),
+        match self {
+            #[cfg(feature = "v3_0")]
+            Self::V3_0 => of!(v3_0),
+            #[cfg(feature = "v3_1")]
+            Self::V3_1 => of!(v3_1),
+        }
     }
 }
 
@@ -206,8 +192,28 @@ fn kind_of_uri(uri: &str) -> Option<&str> {
     uri.split('/').nth(2).filter(|kind| !kind.is_empty())
 }
 
+/// The kind that a text is named for: `users.json`, `saved/users-2.json`.
+fn kind_of_name(name: &str) -> Option<&'static str> {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    [
+        "users",
+        "sections",
+        "schools",
+        "districts",
+        "resources",
+        "terms",
+        "courses",
+    ]
+    .into_iter()
+    .find(|kind| file.starts_with(kind))
+}
+
 /// The kind of a record that came without its address, by a field that no other kind has.
 fn kind_of_fields(record: &Value) -> Option<&'static str> {
+    // Only people have names in parts.
+    if record["name"].is_object() {
+        return Some("users");
+    }
     let has = |names: &[&str]| names.iter().any(|name| record.get(*name).is_some());
     [
         ("users", &["roles"][..]),

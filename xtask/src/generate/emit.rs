@@ -101,7 +101,7 @@ pub(super) fn variant(word: &str) -> String {
 /// Writes what each schema declares, as data. `kinds` are the roster's models by the plural of their kind.
 pub(super) fn shapes(document: &Value, enums: &Enums, kinds: &[(&str, &str)]) -> Result<String> {
     let mut text = format!(
-        "{HEADER}//! What the document declares of each model, as data.\n\nuse super::enums::*;\nuse crate::shape::{{Kind, Shape}};\n"
+        "{HEADER}//! What the document declares of each model, as data.\n\nuse serde_json::Value;\nuse super::enums::*;\nuse crate::shape::{{Kind, Shape, read_as}};\n"
     );
     let schemas = document["components"]["schemas"]
         .as_object()
@@ -120,6 +120,21 @@ pub(super) fn shapes(document: &Value, enums: &Enums, kinds: &[(&str, &str)]) ->
         );
     }
     text.push_str("];\n\n/// The shape of the model called `name`.\n#[must_use]\npub fn named(name: &str) -> Option<&'static Shape> {\n    let at = SHAPES.binary_search_by(|shape| shape.name.cmp(name)).ok()?;\n    SHAPES.get(at)\n}\n");
+    text.push_str(
+        "\n/// Reads JSON with the model called `name` and writes what it understood; `None` for a model that is not here.\n#[must_use]\n\
+         pub fn read(name: &str, json: &str) -> Option<Result<Value, serde_json::Error>> {\n    Some(match name {\n",
+    );
+    for name in schemas
+        .iter()
+        .filter(|(_, schema)| schema["properties"].is_object())
+        .map(|(name, _)| name)
+    {
+        let _ = writeln!(
+            text,
+            "        {name:?} => read_as::<super::types::{name}>(json),"
+        );
+    }
+    text.push_str("        _ => return None,\n    })\n}\n");
     text.push_str("\n/// The shape of a kind of record, by its plural: `users`.\n#[must_use]\npub fn of_kind(kind: &str) -> Option<&'static Shape> {\n    match kind {\n");
     for (kind, model) in kinds {
         let _ = writeln!(text, "        {kind:?} => named({model:?}),");

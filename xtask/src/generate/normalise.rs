@@ -264,7 +264,7 @@ pub(super) fn envelopes(document: &mut Value) -> Result<BTreeMap<String, Envelop
     let mut found = BTreeMap::new();
     let all = schemas(document)?.clone();
     for (name, schema) in &all {
-        if !name.ends_with("Response") {
+        if !name.ends_with("Response") && !name.ends_with("Responses") {
             continue;
         }
         let data = &schema["properties"]["data"];

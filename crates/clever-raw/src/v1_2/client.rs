@@ -111,15 +111,6 @@ pub mod types {
         #[serde(default, deserialize_with = "crate::de::tolerant")]
         pub state: Option<crate::v1_2::enums::State>,
     }
-    ///The answer about a district's connection.
-    #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
-    #[non_exhaustive]
-    pub struct DistrictStatusResponses {
-        ///The answer.
-        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "crate::de::tolerant")]
-        pub data: Option<Vec<crate::envelope::Envelope<DistrictStatus>>>,
-    }
     ///The token of one district. Keep the district's id and read the token again when it is refused.
     #[derive(serde::Deserialize, serde::Serialize, Clone, PartialEq, Default)]
     #[non_exhaustive]
@@ -792,17 +783,6 @@ pub mod types {
         }
     }
     impl crate::de::Tolerant for DistrictStatus {
-        fn read(json: &str) -> Option<Self> {
-            crate::de::object(json)
-        }
-    }
-    impl std::fmt::Debug for DistrictStatusResponses {
-        /// Shows the type alone: what is in it may be personal.
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("DistrictStatusResponses").finish_non_exhaustive()
-        }
-    }
-    impl crate::de::Tolerant for DistrictStatusResponses {
         fn read(json: &str) -> Option<Self> {
             crate::de::object(json)
         }
@@ -2964,7 +2944,7 @@ pub mod builder {
         pub async fn send(
             self,
         ) -> Result<
-            crate::support::Answer<types::DistrictStatusResponses>,
+            crate::support::Answer<crate::envelope::Page<types::DistrictStatus>>,
             crate::support::Error,
         > {
             let client = self.client;
