@@ -29,6 +29,7 @@ pub(crate) fn run() -> Result<()> {
             "warnings",
         ],
     )?;
+    features(&cargo)?;
     if has("cargo-nextest") {
         step(
             "tests",
@@ -59,6 +60,11 @@ pub(crate) fn run() -> Result<()> {
         ],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
+    step(
+        "package",
+        &cargo,
+        &["package", "--quiet", "--allow-dirty", "-p", "clever-raw"],
+    )?;
     ensure("cargo-deny", &cargo)?;
     step(
         "licences and sources",
@@ -77,6 +83,36 @@ pub(crate) fn run() -> Result<()> {
         "all checks passed in {} s",
         started.elapsed().as_secs()
     ));
+    Ok(())
+}
+
+/// Checks that clever-raw compiles with each of its versions alone, and with none.
+fn features(cargo: &str) -> Result<()> {
+    let root = crate::root()?;
+    let versions = crate::generate::documents::versions(&root)?;
+    let modules = versions
+        .iter()
+        .map(|version| crate::generate::documents::module_of(version));
+    for feature in modules.chain([String::new()]) {
+        let args = [
+            "clippy",
+            "--quiet",
+            "-p",
+            "clever-raw",
+            "--no-default-features",
+            "--features",
+            &feature,
+            "--",
+            "-D",
+            "warnings",
+        ];
+        let name = if feature.is_empty() {
+            "no feature"
+        } else {
+            &feature
+        };
+        step(&format!("clever-raw with {name}"), cargo, &args)?;
+    }
     Ok(())
 }
 

@@ -20,3 +20,8 @@ pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]
 pub mod survey;
 include!("versions.rs");
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "v3_1"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
