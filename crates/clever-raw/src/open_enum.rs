@@ -77,7 +77,7 @@ mod tests {
     fn any_word_survives() {
         let read = |json| serde_json::from_str::<Gender>(json).unwrap();
         assert_eq!(read("\"F\""), Gender::F);
-        assert_eq!(read("\"Nonbinary\"").as_str(), "Nonbinary");
+        assert_eq!(read("\"zz-word\"").as_str(), "zz-word");
         assert_eq!(read("7"), Gender::Unrecognized("7".into()));
         assert_eq!(serde_json::to_string(&read("\"X\"")).unwrap(), "\"X\"");
         assert!(Gender::F.is_recognized() && !read("\"Z\"").is_recognized());
