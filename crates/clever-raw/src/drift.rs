@@ -183,9 +183,9 @@ mod tests {
         assert_eq!(
             fields,
             [
-                "users.zz_field",
+                "users.roles.student.location.zz_place",
                 "users.roles.zz_role",
-                "users.roles.student.location.zz_place"
+                "users.zz_field",
             ]
         );
         assert_eq!(
