@@ -1,7 +1,8 @@
 //! `cargo xtask upgrade-api`: Clever published a version, or a new revision of one; this takes it in.
 //!
-//! import → generate → difference → compile → tests, each with its own output. What is left for a person is
-//! to read the difference and to describe what is new.
+//! import → difference → generate → compile → tests, each with its own output. What is left for a person is
+//! to read the difference and to describe what is new. The difference comes early: what Clever took away may
+//! stop a later step.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,23 +17,24 @@ use crate::{api_diff, generate, import};
 
 /// Takes in `files` as the version `api`; stops at the first step that fails.
 pub(crate) fn run(root: &Path, api: &str, source: &str, files: &[PathBuf]) -> Result<()> {
-    let difference = documents(root, api, source, files)?;
+    print(&take_in(root, api, source, files)?);
+    generate::run(root, false, None)?;
     compile(root, api)?;
     cargo(
         root,
         "tests",
         &["test", "--quiet", "-p", "clever-raw", "--all-features"],
     )?;
-    print(&difference);
     say(&format!(
-        "{api} is taken in and its client compiles; read `git diff`, and describe what is new in openapi/common/overlay.yaml"
+        "{api} is taken in, its client compiles and the tests pass; the difference is above. Read `git diff`, and \
+         describe what is new in openapi/common/overlay.yaml"
     ));
     Ok(())
 }
 
-/// Imports and generates; returns the difference to what was there before: the version's last revision, or
-/// the version before it.
-fn documents(root: &Path, api: &str, source: &str, files: &[PathBuf]) -> Result<String> {
+/// Imports; returns the difference to what was there before: the version's last revision, or the version
+/// before it.
+fn take_in(root: &Path, api: &str, source: &str, files: &[PathBuf]) -> Result<String> {
     ensure!(
         api.strip_prefix('v')
             .is_some_and(|number| number.split('.').all(|part| part.parse::<u32>().is_ok())),
@@ -51,7 +53,6 @@ fn documents(root: &Path, api: &str, source: &str, files: &[PathBuf]) -> Result<
         None => bail!("no version is imported yet; begin with `cargo xtask import`"),
     };
     import::run(root, api, None, source, files)?;
-    generate::run(root, false, None)?;
     let after = read(root, api)?;
     Ok(api_diff::between(
         &before,
@@ -184,7 +185,8 @@ mod tests {
                      added: word field Student.gender = \"N\"\nverdict: minor";
         // A new revision of a version, and the same as a new version.
         for api in ["v3.1", "v3.2"] {
-            let difference = documents(&tree, api, "test", &files).unwrap();
+            let difference = take_in(&tree, api, "test", &files).unwrap();
+            generate::run(&tree, false, None).unwrap();
             let expected = if api == "v3.1" {
                 minor
             } else {
@@ -212,7 +214,8 @@ mod tests {
                 fields.remove("period");
             }
         });
-        let difference = documents(&tree, "v3.2", "test", &without.unwrap()).unwrap();
+        let difference = take_in(&tree, "v3.2", "test", &without.unwrap()).unwrap();
+        generate::run(&tree, false, None).unwrap();
         assert!(
             difference.contains("removed: field Section.period\n"),
             "{difference}"
@@ -223,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_no_version_is_refused_before_anything_is_read() {
-        let error = documents(Path::new("nowhere"), "3.1", "test", &[]).unwrap_err();
+        let error = take_in(Path::new("nowhere"), "3.1", "test", &[]).unwrap_err();
         assert!(error.to_string().contains("3.1 is no version"), "{error}");
     }
 }
