@@ -156,6 +156,14 @@ impl Statement {
         }
     }
 
+    pub(crate) fn district(&self) -> Option<&DistrictId> {
+        self.district.as_ref()
+    }
+
+    pub(crate) fn role(&self) -> Option<&str> {
+        self.kind.as_deref()
+    }
+
     /// Joins what two sources say.
     pub(crate) fn agree(mut self, other: Self) -> Result<Self, Disagreement> {
         fn one<T: PartialEq>(
@@ -206,6 +214,7 @@ pub enum Entry {
 pub struct VerifiedLogin {
     statement: Statement,
     entry: Entry,
+    id_token: bool,
     verified_at: Timestamp,
     digest: [u8; 32],
 }
@@ -230,8 +239,21 @@ impl VerifiedLogin {
             digest: hash.finalize().into(),
             statement,
             entry,
+            id_token: false,
             verified_at,
         }
+    }
+
+    /// Notes that an id token was checked, and stood.
+    pub(crate) fn with_id_token(mut self, checked: bool) -> Self {
+        self.id_token = checked;
+        self
+    }
+
+    /// Says whether Clever sent an id token for this login, which was checked.
+    #[must_use]
+    pub fn had_id_token(&self) -> bool {
+        self.id_token
     }
 
     /// Clever's id of the person: the one key of an account link.

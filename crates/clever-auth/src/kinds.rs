@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clever_model::{DistrictId, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -131,7 +132,35 @@ impl RawToken {
     }
 }
 
+/// Whose a user's token is, as Clever tells any holder of the token: no proof that the user is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenHolder {
+    /// The user.
+    pub user: UserId,
+    /// The user's district, if Clever says.
+    pub district: Option<DistrictId>,
+    /// Who shares the user with us.
+    pub authority: Authority,
+    /// The role of the login, a hint.
+    pub role: Option<String>,
+}
+
 impl OwnToken {
+    /// Reads whose the token is from Clever's answer to [`OwnToken::ask`].
+    ///
+    /// # Errors
+    ///
+    /// [`AnswerError`] when no user's token gets such an answer.
+    pub fn holder(&self, answer: &Answer) -> Result<TokenHolder, AnswerError> {
+        let me = identity::me(answer)?;
+        Ok(TokenHolder {
+            authority: me.authority(),
+            role: me.role().map(ToOwned::to_owned),
+            district: me.district().cloned(),
+            user: me.id,
+        })
+    }
+
     /// Asks Clever whose user's the token is.
     #[must_use]
     pub fn ask(&self, app: &App) -> Request {
@@ -203,6 +232,11 @@ mod tests {
         let me = answer(200, r#"{"data":{"id":"a1","authorized_by":"teacher"}}"#);
         assert!(matches!(own().into_user(&me), Ok(LoginToken::Library(_))));
         let me = answer(200, r#"{"data":{"id":"a1","district":"d1"}}"#);
+        let holder = own().holder(&me).unwrap();
+        assert_eq!(
+            (holder.user.as_str(), holder.authority),
+            ("a1", Authority::District)
+        );
         assert!(matches!(own().into_user(&me), Ok(LoginToken::District(_))));
         assert_eq!(own().into_district_app(), Err(TokenError::UserToken));
         assert!(!format!("{:?}", own()).contains("123456"));

@@ -26,7 +26,7 @@ pub use app::{App, AppError};
 pub use callback::ErrorCode;
 pub use id_token::{Discovery, IdTokenError, IdTokenVerifier};
 pub use identity::{Authority, Disagreement, Entry, UnverifiedEmail, VerifiedLogin};
-pub use kinds::{KindError, LibraryToken, LoginToken, OwnToken, RawToken, UserToken};
+pub use kinds::{KindError, LibraryToken, LoginToken, OwnToken, RawToken, TokenHolder, UserToken};
 pub use message::{Answer, AnswerError, Request};
 pub use safe_path::{SafePath, UnsafePath};
 pub use token::{DistrictAppToken, TokenError};

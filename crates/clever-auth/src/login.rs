@@ -560,18 +560,19 @@ impl<P> Identify<P> {
         if let Some(answer) = user_info {
             who = who.agree(identity::user_info(answer).map_err(LoginError::UserInfo)?)?;
         }
-        match (&self.id_token, verifier) {
+        let checked = match (&self.id_token, verifier) {
             (Some(token), Some(verifier)) => {
                 let nonce = self.facts.nonce.as_deref();
                 who = who.agree(verifier.verify(token.expose_secret(), nonce, now)?)?;
+                true
             }
             _ if self.facts.flow.0.id_token => return Err(LoginError::NoIdToken),
-            _ => {}
-        }
+            _ => false,
+        };
         self.facts.flow.0.codes.done(self.facts.code_digest);
         Ok(SignedIn {
             token: LoginToken::new(self.token, who.authority()),
-            login: VerifiedLogin::new(who, self.facts.entry, now),
+            login: VerifiedLogin::new(who, self.facts.entry, now).with_id_token(checked),
             return_to: self.facts.return_to,
             purpose: self.purpose,
         })

@@ -57,6 +57,11 @@ pub struct KeyId(pub u32);
 #[error("the sealed text is not ours, or not meant for this")]
 pub struct NotOurs;
 
+/// A text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key is 32 bytes as 43 characters of URL-safe base64")]
+pub struct NotAKey;
+
 /// The keys that seals open with; the first one also makes them.
 ///
 /// To change keys: put the new one first, keep the old one as long as its seals shall open.
@@ -72,6 +77,18 @@ impl SealingKeys {
     #[must_use]
     pub fn new(id: KeyId, key: &[u8; 32]) -> Self {
         Self(vec![(id, Aes256GcmSiv::new(key.into()))])
+    }
+
+    /// Takes a key from its text: what [`random_text`] makes, with white space around it or without.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAKey`], which holds nothing of the text.
+    pub fn from_text(id: KeyId, text: &str) -> Result<Self, NotAKey> {
+        let bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(text.trim()).map_err(|_| NotAKey)?);
+        let key: Zeroizing<[u8; 32]> =
+            Zeroizing::new(bytes.as_slice().try_into().map_err(|_| NotAKey)?);
+        Ok(Self::new(id, &key))
     }
 
     /// Adds an older key that only opens.
@@ -176,6 +193,18 @@ mod tests {
         let new = both.seal(&["a"], b"text", &SystemRandomness).unwrap();
         assert_eq!(keys(1, 1).open(&["a"], &new), Err(NotOurs));
         assert_eq!(format!("{both:?}"), "[KeyId(2), KeyId(1)]");
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_text() {
+        let text = random_text(&SystemRandomness).unwrap();
+        let key = SealingKeys::from_text(KeyId(1), &text).unwrap();
+        let sealed = key.seal(&["a"], b"text", &SystemRandomness).unwrap();
+        let again = SealingKeys::from_text(KeyId(1), &format!(" {text}\n")).unwrap();
+        assert_eq!(again.open(&["a"], &sealed).unwrap().as_slice(), b"text");
+        for wrong in ["", "short", &text[1..], &format!("{text}A")] {
+            assert!(SealingKeys::from_text(KeyId(1), wrong).is_err());
+        }
     }
 
     proptest! {

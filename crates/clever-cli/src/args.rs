@@ -50,6 +50,17 @@ pub(crate) enum Command {
     Changes(ChangesArgs),
     /// Run a Clever on this machine to try things against.
     Emulator(EmulatorArgs),
+    /// Keep tokens and apps under names, sealed.
+    #[command(subcommand)]
+    Credential(crate::cmd::credential::CredentialCommand),
+    /// List the districts that have connected the app.
+    Districts(crate::cmd::districts::DistrictsArgs),
+    /// Sign in with Clever in the browser, and say who that was.
+    Login(crate::cmd::login::LoginArgs),
+    /// Say what a token is and whose.
+    Me(crate::cmd::me::MeArgs),
+    /// Check a connection step by step, and explain what fails.
+    Doctor(crate::cmd::doctor::DoctorArgs),
     /// Say what the models make of saved answers: records read and refused, unknown fields and values.
     Drift(DriftArgs),
     /// Print a completion script for your shell.

@@ -3,12 +3,17 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use clever_client::{ClientError, ErrorKind, SetupError};
+use clever_auth::credential::CredentialError;
+use clever_auth::login::Rejection;
+use clever_auth::{AnswerError, KindError};
+use clever_client::{ClientError, ErrorKind, SetupError, SignInError};
 use clever_emulator::StartError;
 use clever_sync::{StoreError, SyncError};
 
+use crate::access::MissingApp;
 use crate::cmd::demo::FileExists;
 use crate::settings::{MissingToken, TOKEN_VARIABLE};
+use crate::vault::NoCredential;
 
 /// How a run ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +66,20 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
         Some(ErrorKind::Unauthorized | ErrorKind::NotShared | ErrorKind::WrongTokenKind) => {
             Exit::Refused
         }
+        _ if refused_sign_in(error) => Exit::Refused,
         _ => Exit::Failed,
     }
+}
+
+/// Says whether the login service refused: its status, another app's token, an `error` in a callback.
+fn refused_sign_in(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<AnswerError>(),
+            Some(AnswerError::Refused { status: 400..=499 })
+        ) || matches!(cause.downcast_ref::<KindError>(), Some(KindError::OtherApp))
+            || cause.downcast_ref::<Rejection>().is_some()
+    })
 }
 
 /// The client's error in the chain of `error`, if there is one.
@@ -88,6 +105,16 @@ fn hint(error: &anyhow::Error) -> Option<String> {
              `cleverctl demo` needs none"
         ));
     }
+    if has::<MissingApp>(error) {
+        return Some(
+            "set CLEVER_CLIENT_ID and CLEVER_CLIENT_SECRET (your Clever dashboard, Settings > General), or keep them \
+             with `cleverctl credential add NAME --client-id ID` and use --credential NAME"
+                .to_owned(),
+        );
+    }
+    if has::<NoCredential>(error) {
+        return Some("`cleverctl credential list` shows the names".to_owned());
+    }
     if has::<FileExists>(error) {
         return Some("remove the file, or name another with --store sqlite:PATH".to_owned());
     }
@@ -99,6 +126,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             store_hint(store)
         } else if let Some(sync) = cause.downcast_ref::<SyncError>() {
             sync_hint(sync)
+        } else if let Some(sign_in) = cause.downcast_ref::<SignInError>() {
+            sign_in_hint(sign_in).map(ToOwned::to_owned)
+        } else if let Some(kept) = cause.downcast_ref::<CredentialError>() {
+            credential_hint(kept).map(ToOwned::to_owned)
         } else if cause.is::<StartError>() {
             Some("choose another address with --listen, or port 0 for a free one".to_owned())
         } else if cause.is::<SetupError>() {
@@ -151,6 +182,35 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::Locked => "another cleverctl is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
         StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),
+        _ => return None,
+    })
+}
+
+fn sign_in_hint(error: &SignInError) -> Option<&'static str> {
+    Some(match error {
+        SignInError::Network(_) => {
+            "check --auth-url and the network; `cleverctl doctor` checks step by step"
+        }
+        SignInError::Kind(KindError::OtherApp) => {
+            "use a token of this app, or the other app's id and secret"
+        }
+        SignInError::Login(_) => "begin again; a code is good for one minute and one use",
+        SignInError::Answer(AnswerError::Refused { status: 400..=499 }) => {
+            "the client id, its secret or the token is wrong: `cleverctl doctor` tells which"
+        }
+        SignInError::Answer(_) => {
+            "this is not Clever's login service: check --auth-url (https://clever.com)"
+        }
+        _ => return None,
+    })
+}
+
+fn credential_hint(error: &CredentialError) -> Option<&'static str> {
+    Some(match error {
+        CredentialError::Taken(_) => "remove it first, or choose another name",
+        CredentialError::NotOurs(_) => {
+            "the key is another one: name the right file with --key-file, or set CLEVER_KEY"
+        }
         _ => return None,
     })
 }

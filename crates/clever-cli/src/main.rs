@@ -2,12 +2,14 @@
 //!
 //! This crate reads arguments, calls the libraries and prints; it decides nothing about a roster.
 
+mod access;
 mod args;
 mod cmd;
 mod diagnostics;
 mod output;
 mod progress;
 mod settings;
+mod vault;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -48,6 +50,11 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Status(args) => cmd::status::run(&args, json),
         Command::Changes(args) => cmd::changes::run(&args, json),
         Command::Emulator(args) => cmd::emulator::run(args, json).await,
+        Command::Credential(command) => cmd::credential::run(command, json),
+        Command::Districts(args) => cmd::districts::run(&args, json).await,
+        Command::Login(args) => cmd::login::run(&args, json).await,
+        Command::Me(args) => cmd::me::run(&args, json).await,
+        Command::Doctor(args) => cmd::doctor::run(&args, json).await,
         Command::Drift(args) => cmd::drift::run(&args, json),
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());

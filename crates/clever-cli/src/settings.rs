@@ -49,7 +49,16 @@ impl FromStr for StoreUrl {
 
 /// Reads the district-app token from `file` (`-` is standard input), else from the environment.
 pub(crate) fn district_token(file: Option<&Path>) -> Result<DistrictAppToken> {
-    let (text, source) = match file {
+    let Some((text, source)) = secret(file, TOKEN_VARIABLE)? else {
+        return Err(MissingToken.into());
+    };
+    DistrictAppToken::new(text).with_context(|| format!("the token in {source} can't be used"))
+}
+
+/// Reads a secret from `file` (`-` is standard input), else from the environment's `variable`; gives it
+/// with the name of its source.
+pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<(String, String)>> {
+    Ok(Some(match file {
         Some(path) if path == Path::new("-") => (
             read_token(std::io::stdin().lock(), "standard input")?,
             "standard input".to_owned(),
@@ -57,23 +66,22 @@ pub(crate) fn district_token(file: Option<&Path>) -> Result<DistrictAppToken> {
         Some(path) => {
             let shown = path.display().to_string();
             let open = std::fs::File::open(path)
-                .with_context(|| format!("could not open the token file {shown}"))?;
+                .with_context(|| format!("could not open the secret's file {shown}"))?;
             (read_token(open, &shown)?, shown)
         }
-        None => match std::env::var(TOKEN_VARIABLE) {
-            Ok(text) => (text, TOKEN_VARIABLE.to_owned()),
-            Err(VarError::NotUnicode(_)) => bail!("{TOKEN_VARIABLE} is not text"),
-            Err(VarError::NotPresent) => return Err(MissingToken.into()),
+        None => match std::env::var(variable) {
+            Ok(text) => (text, variable.to_owned()),
+            Err(VarError::NotUnicode(_)) => bail!("{variable} is not text"),
+            Err(VarError::NotPresent) => return Ok(None),
         },
-    };
-    DistrictAppToken::new(text).with_context(|| format!("the token in {source} can't be used"))
+    }))
 }
 
 fn read_token(from: impl Read, shown: &str) -> Result<String> {
     let mut text = String::new();
     from.take(MAX_TOKEN_BYTES)
         .read_to_string(&mut text)
-        .with_context(|| format!("could not read the token from {shown}"))?;
+        .with_context(|| format!("could not read the secret from {shown}"))?;
     Ok(text)
 }
 

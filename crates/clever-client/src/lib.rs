@@ -31,6 +31,6 @@ pub use error::{ClientError, ErrorKind, SetupError, WalkError};
 pub use list::ListRequest;
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
-pub use sign_in::{LoginService, SignInError};
+pub use sign_in::{LoginService, Reach, SignInError};
 pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

@@ -18,6 +18,10 @@ pub struct RetryPolicy {
     pub max_rate_wait: Duration,
 }
 
+/// How often a service is called that refuses connections and has never answered: a wrong address or a
+/// stopped server doesn't get better by waiting.
+pub(crate) const FIRST_CONTACT_ATTEMPTS: u32 = 2;
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {

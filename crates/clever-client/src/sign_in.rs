@@ -3,15 +3,20 @@
 //! A code is redeemed at most once: its request is never repeated, not even when no answer came. Reads
 //! are tried again like all others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use clever_auth::district_tokens::{self, DistrictGrant};
 use clever_auth::login::{LoginError, Redeem, SignedIn};
 use clever_auth::{
-    Answer, AnswerError, App, Discovery, IdTokenVerifier, KindError, OwnToken, RawToken, Request,
+    Answer, AnswerError, App, Discovery, IdTokenVerifier, KindError, LoginToken, OwnToken,
+    RawToken, Request, TokenHolder,
 };
 use clever_model::DistrictId;
 use futures_util::StreamExt;
 use tokio::time::sleep;
 use tracing::debug;
+use url::Url;
 
 use crate::error::SetupError;
 use crate::options::ClientOptions;
@@ -28,6 +33,17 @@ const MAX_PARTS: usize = 10_000;
 pub struct LoginService {
     http: reqwest::Client,
     options: ClientOptions,
+    /// Whether the service has ever answered.
+    answered: Arc<AtomicBool>,
+}
+
+/// What a knock at a service's door found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// By how many seconds the service's clock is ahead of ours, if it says the time.
+    pub clock_ahead_s: Option<i64>,
 }
 
 /// Why a call to the login service failed.
@@ -59,7 +75,11 @@ impl LoginService {
     /// [`SetupError`].
     pub fn new(options: ClientOptions) -> Result<Self, SetupError> {
         let http = http_client(&options)?;
-        Ok(Self { http, options })
+        Ok(Self {
+            http,
+            options,
+            answered: Arc::default(),
+        })
     }
 
     /// Ends a login: redeems its code, once, and asks who the person is.
@@ -90,6 +110,43 @@ impl LoginService {
     pub async fn confirm(&self, app: &App, token: RawToken) -> Result<OwnToken, SignInError> {
         let answer = self.read(&token.ask(app)).await?;
         Ok(token.confirm(app, &answer)?)
+    }
+
+    /// Asks Clever whose user's our app's token is.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::Answer`] when it is no user's.
+    pub async fn holder(&self, app: &App, token: &OwnToken) -> Result<TokenHolder, SignInError> {
+        Ok(token.holder(&self.read(&token.ask(app)).await?)?)
+    }
+
+    /// Asks Clever whose user's our app's token is, and takes it as that user's.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::Answer`] when it is no user's.
+    pub async fn into_user(&self, app: &App, token: OwnToken) -> Result<LoginToken, SignInError> {
+        let answer = self.read(&token.ask(app)).await?;
+        Ok(token.into_user(&answer)?)
+    }
+
+    /// Knocks at `url` once: does anybody answer, and how far is its clock from ours?
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::Network`] when nobody answers.
+    pub async fn reach(&self, url: &Url) -> Result<Reach, SignInError> {
+        let (answer, headers) = send(self.http.get(url.clone()))
+            .await
+            .map_err(SignInError::Network)?;
+        let date = headers.get("date").and_then(|date| date.to_str().ok());
+        let there = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let here = self.options.clock.now().as_second();
+        Ok(Reach {
+            status: answer.status,
+            clock_ahead_s: there.map(|there| there.timestamp().as_second() - here),
+        })
     }
 
     /// Reads the issuer's keys into `verifier`.
@@ -150,7 +207,13 @@ impl LoginService {
         loop {
             attempt += 1;
             let result = send(prepared()).await;
+            if result.is_ok() {
+                self.answered.store(true, Ordering::Relaxed);
+            }
             let may = match &result {
+                Err(error) if error.is_connect() && !self.answered.load(Ordering::Relaxed) => {
+                    attempt < retry::FIRST_CONTACT_ATTEMPTS
+                }
                 Err(error) => !error.is_builder(),
                 Ok((answer, _)) => matches!(
                     status(answer).map(retry::verdict),

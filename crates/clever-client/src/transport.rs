@@ -2,6 +2,7 @@
 //! of a page is tried again like one that was never made.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -32,6 +33,8 @@ pub(crate) struct Transport {
     token: Bearer,
     version: &'static str,
     governor: Governor,
+    /// Whether the API has ever answered.
+    answered: AtomicBool,
     pub(crate) drift: DriftCount,
 }
 
@@ -82,6 +85,7 @@ impl Transport {
             token,
             version,
             governor: Governor::default(),
+            answered: AtomicBool::new(false),
             drift: DriftCount::default(),
         }))
     }
@@ -126,6 +130,13 @@ impl Transport {
                     Verdict::Success | Verdict::TooLarge | Verdict::Final => None,
                 },
                 Failure::Network(error) if error.is_builder() => None,
+                Failure::Network(error)
+                    if error.is_connect()
+                        && !self.answered.load(Ordering::Relaxed)
+                        && attempt >= retry::FIRST_CONTACT_ATTEMPTS =>
+                {
+                    None
+                }
                 Failure::Network(_) | Failure::Undecodable(_) => {
                     Some(policy.delay(attempt, fastrand::f64()))
                 }
@@ -176,6 +187,7 @@ impl Transport {
             .send()
             .await
             .map_err(network)?;
+        self.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some((remaining, ends_in)) = retry::window(&headers, self.options.clock.now()) {
             self.governor.learn(remaining, ends_in, Instant::now());

@@ -1,8 +1,13 @@
 //! The commands, one a file.
 
 pub(crate) mod changes;
+pub(crate) mod credential;
 pub(crate) mod demo;
+pub(crate) mod districts;
+pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod emulator;
+pub(crate) mod login;
+pub(crate) mod me;
 pub(crate) mod status;
 pub(crate) mod sync;

@@ -1,0 +1,192 @@
+//! Which Clever to call, and as whom: the arguments that several commands share, and what they open.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clever_auth::credential::{Credential, Secret};
+use clever_auth::{App, DistrictAppToken, district_tokens};
+use clever_client::{ApiVersion, ClientOptions, LoginService};
+use clever_model::DistrictId;
+use url::Url;
+
+use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
+use crate::vault::{NoCredential, VaultArgs};
+
+const SECRET_VARIABLE: &str = "CLEVER_CLIENT_SECRET";
+/// Clever's own login service, for Clever's own API.
+const CLEVER_API: &str = "api.clever.com";
+const CLEVER_AUTH: &str = "https://clever.com";
+
+/// Which Clever.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServiceArgs {
+    /// Clever's API, or an emulator of it.
+    #[arg(
+        long,
+        env = "CLEVER_API_URL",
+        default_value = "https://api.clever.com",
+        value_name = "URL"
+    )]
+    pub(crate) api_url: Url,
+    /// Clever's login service [default: https://clever.com; for another API, the API's address].
+    #[arg(long, env = "CLEVER_AUTH_URL", value_name = "URL")]
+    pub(crate) auth_url: Option<Url>,
+    /// The API version to speak.
+    #[arg(long, default_value = "v3.1", value_name = "VERSION")]
+    pub(crate) api: ApiVersion,
+}
+
+impl ServiceArgs {
+    pub(crate) fn auth_url(&self) -> Result<Url> {
+        match &self.auth_url {
+            Some(url) => Ok(url.clone()),
+            None if self.api_url.host_str() == Some(CLEVER_API) => Ok(CLEVER_AUTH.parse()?),
+            None => Ok(self.api_url.clone()),
+        }
+    }
+
+    pub(crate) fn options(&self) -> ClientOptions {
+        ClientOptions {
+            api_url: self.api_url.clone(),
+            version: self.api,
+            ..ClientOptions::default()
+        }
+    }
+}
+
+/// Which app.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AppArgs {
+    /// Use the kept credential NAME (see `cleverctl credential`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) credential: Option<String>,
+    /// The app's client id, from your Clever dashboard.
+    #[arg(long, env = "CLEVER_CLIENT_ID", value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// Read the client secret from FILE (`-` for standard input) instead of CLEVER_CLIENT_SECRET.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) vault: VaultArgs,
+}
+
+/// No app was given.
+#[derive(Debug)]
+pub(crate) struct MissingApp;
+
+impl fmt::Display for MissingApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no app: neither a client id with its secret nor a kept credential is given"
+        )
+    }
+}
+
+impl std::error::Error for MissingApp {}
+
+impl AppArgs {
+    /// The app, if one was given.
+    pub(crate) fn find(&self, service: &ServiceArgs, redirect: &Url) -> Result<Option<App>> {
+        let (id, secret) = match &self.credential {
+            Some(name) => match kept(&self.vault, name)?.secret {
+                Secret::App {
+                    client_id,
+                    client_secret,
+                } => (client_id, client_secret),
+                Secret::DistrictApp { .. } => return Ok(None),
+            },
+            None => {
+                let secret = settings::secret(self.client_secret_file.as_deref(), SECRET_VARIABLE)?;
+                match (&self.client_id, secret) {
+                    (Some(id), Some((secret, _))) => (id.clone(), secret.trim().to_owned().into()),
+                    (None, None) => return Ok(None),
+                    (Some(_), None) => bail!(
+                        "the client id has no secret: set {SECRET_VARIABLE} or name a file with --client-secret-file"
+                    ),
+                    (None, Some(_)) => {
+                        bail!(
+                            "the client secret has no id: set CLEVER_CLIENT_ID or use --client-id"
+                        )
+                    }
+                }
+            }
+        };
+        let app = App::new(&id, secret, redirect.clone())?
+            .at(service.auth_url()?, service.api_url.clone())?
+            .version(service.api.as_str());
+        Ok(Some(app))
+    }
+
+    /// The app.
+    pub(crate) fn app(&self, service: &ServiceArgs, redirect: &Url) -> Result<App> {
+        match (self.find(service, redirect)?, &self.credential) {
+            (Some(app), _) => Ok(app),
+            (None, Some(name)) => {
+                bail!("the credential `{name}` is a district's token; an app's is needed")
+            }
+            (None, None) => Err(MissingApp.into()),
+        }
+    }
+}
+
+/// A redirect address for calls that redirect nobody.
+pub(crate) fn no_redirect() -> Result<Url> {
+    Ok(Url::parse("http://127.0.0.1/callback")?)
+}
+
+/// Reads a kept credential.
+pub(crate) fn kept(vault: &VaultArgs, name: &str) -> Result<Credential> {
+    vault
+        .read()?
+        .get(name)
+        .cloned()
+        .ok_or_else(|| NoCredential(name.to_owned()).into())
+}
+
+/// Finds the district-app token: a file's, a kept one, the app's own for a district, the environment's.
+///
+/// With an app's credential, the token is asked for at every run: districts' tokens change, ids don't.
+pub(crate) async fn district_token(
+    app: &AppArgs,
+    token_file: Option<&Path>,
+    district: Option<&DistrictId>,
+    service: &ServiceArgs,
+) -> Result<DistrictAppToken> {
+    if token_file.is_some() {
+        return settings::district_token(token_file);
+    }
+    if let Some(name) = &app.credential
+        && let Secret::DistrictApp { token, .. } = kept(&app.vault, name)?.secret
+    {
+        return Ok(token);
+    }
+    if app.credential.is_none() && std::env::var_os(TOKEN_VARIABLE).is_some() {
+        return settings::district_token(None);
+    }
+    let Some(app) = app.find(service, &no_redirect()?)? else {
+        return Err(MissingToken.into());
+    };
+    let grants = LoginService::new(service.options())?
+        .district_grants(&app, district)
+        .await
+        .context("could not read the districts' tokens")?;
+    let mut districts: Vec<&DistrictId> = grants.iter().map(|grant| &grant.district).collect();
+    districts.sort();
+    districts.dedup();
+    let wanted = match (district, districts.as_slice()) {
+        (Some(district), _) => district,
+        (None, [only]) => only,
+        (None, []) => bail!("no district has connected the app"),
+        (None, many) => bail!(
+            "the app has {} districts: choose one with --district (`cleverctl districts` lists them)",
+            many.len()
+        ),
+    };
+    match district_tokens::current(&grants, wanted) {
+        Some(grant) => Ok(grant.token.clone()),
+        None => bail!("the district {wanted} has not connected the app, or not any more"),
+    }
+}

@@ -1,0 +1,159 @@
+//! `cleverctl credential`: tokens and apps under names, sealed in a file; secrets are never shown.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use clever_auth::DistrictAppToken;
+use clever_auth::credential::{Credential, Secret};
+use clever_model::DistrictId;
+use serde_json::json;
+
+use crate::access::MissingApp;
+use crate::diagnostics::Exit;
+use crate::output;
+use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
+use crate::vault::{NoCredential, VaultArgs};
+
+/// What to do with credentials.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CredentialCommand {
+    /// Keep a district-app token, or with --client-id an app's id and secret.
+    Add(AddArgs),
+    /// List names and descriptions, no secrets.
+    List(VaultArgs),
+    /// Forget a credential.
+    Remove {
+        /// Its name.
+        name: String,
+        #[command(flatten)]
+        vault: VaultArgs,
+    },
+}
+
+/// Arguments of `credential add`.
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Its name: letters, digits, `-`, `_`, `.`.
+    name: String,
+    /// What it is for, in your words.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    description: String,
+    /// Keep an app: this client id, and the secret from --secret-file or CLEVER_CLIENT_SECRET.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The district that the token opens.
+    #[arg(long, value_name = "ID", conflicts_with = "client_id")]
+    district: Option<DistrictId>,
+    /// Read the token or client secret from FILE (`-` for standard input) instead of the environment.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    vault: VaultArgs,
+}
+
+/// Adds, lists or removes.
+pub(crate) fn run(command: CredentialCommand, as_json: bool) -> Result<Exit> {
+    match command {
+        CredentialCommand::Add(args) => add(args, as_json)?,
+        CredentialCommand::List(vault) => list(&vault, as_json)?,
+        CredentialCommand::Remove { name, vault } => {
+            vault.change(|all| {
+                all.remove(&name)
+                    .map(drop)
+                    .ok_or_else(|| NoCredential(name.clone()).into())
+            })?;
+            if as_json {
+                output::json(&json!({ "removed": name }))?;
+            } else {
+                output::line(format!("removed `{name}`"))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn add(args: AddArgs, as_json: bool) -> Result<()> {
+    let file = args.secret_file.as_deref();
+    let secret = match args.client_id {
+        Some(client_id) => {
+            let (text, _) = settings::secret(file, "CLEVER_CLIENT_SECRET")?.ok_or(MissingApp)?;
+            // The same checks as where it is used.
+            clever_auth::App::new(
+                &client_id,
+                text.trim().to_owned(),
+                crate::access::no_redirect()?,
+            )?;
+            Secret::App {
+                client_id,
+                client_secret: text.trim().to_owned().into(),
+            }
+        }
+        None => {
+            let (text, source) = settings::secret(file, TOKEN_VARIABLE)?.ok_or(MissingToken)?;
+            Secret::DistrictApp {
+                district: args.district,
+                token: DistrictAppToken::new(text)
+                    .with_context(|| format!("the token in {source} can't be used"))?,
+            }
+        }
+    };
+    let kind = kind(&secret);
+    let credential = Credential {
+        description: args.description,
+        secret,
+    };
+    args.vault
+        .change(|all| Ok(all.add(&args.name, credential)?))?;
+    if as_json {
+        output::json(&json!({ "added": args.name, "kind": kind }))
+    } else {
+        output::line(format!("added `{}` ({kind})", args.name))
+    }
+}
+
+fn kind(secret: &Secret) -> &'static str {
+    match secret {
+        Secret::DistrictApp { .. } => "district token",
+        Secret::App { .. } => "app",
+    }
+}
+
+/// What a credential is for, as far as that is public.
+fn opens(secret: &Secret) -> Option<&str> {
+    match secret {
+        Secret::DistrictApp { district, .. } => district.as_ref().map(DistrictId::as_str),
+        Secret::App { client_id, .. } => Some(client_id),
+    }
+}
+
+fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
+    let all = vault.read()?;
+    if as_json {
+        let shown: Vec<_> = all
+            .iter()
+            .map(|(name, one)| {
+                json!({
+                    "name": name, "kind": kind(&one.secret), "opens": opens(&one.secret),
+                    "description": one.description,
+                })
+            })
+            .collect();
+        return output::json(&shown);
+    }
+    let mut table = output::table(&["Name", "Kind", "District or client id", "Description"], 4);
+    let mut rows = 0;
+    for (name, one) in all.iter() {
+        rows += 1;
+        table.add_row([
+            name,
+            kind(&one.secret),
+            opens(&one.secret).unwrap_or("?"),
+            &one.description,
+        ]);
+    }
+    if rows == 0 {
+        return output::line("No credential is kept; `cleverctl credential add` keeps one.");
+    }
+    output::line(table.to_string())
+}

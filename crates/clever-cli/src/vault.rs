@@ -1,0 +1,161 @@
+//! The credentials that a person keeps: one sealed file, and the key to it in another.
+//!
+//! The seal keeps secrets out of backups, synced folders and eyes that see the file alone. Who can read
+//! both files can read the secrets: keep the key where only its owner reads, or bring it in CLEVER_KEY.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clever_auth::credential::Credentials;
+use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
+
+/// The environment variable that may hold the key itself.
+const KEY_VARIABLE: &str = "CLEVER_KEY";
+
+/// Where credentials are kept.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VaultArgs {
+    /// The sealed file of credentials [default: clever/credentials in your configuration folder].
+    #[arg(long, env = "CLEVER_CREDENTIALS", value_name = "FILE")]
+    pub(crate) credentials: Option<PathBuf>,
+    /// The key to it [default: the same name with `.key`]; made when the first credential is added.
+    #[arg(long, env = "CLEVER_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// No such credential.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no credential `{0}`")]
+pub(crate) struct NoCredential(pub(crate) String);
+
+impl VaultArgs {
+    fn file(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.credentials {
+            return Ok(path.clone());
+        }
+        let config = std::env::var_os("XDG_CONFIG_HOME")
+            .or_else(|| std::env::var_os("APPDATA"))
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::home_dir().map(|home| home.join(".config")))
+            .context("there is no home folder: name the file with --credentials")?;
+        Ok(config.join("clever").join("credentials"))
+    }
+
+    fn key_file(&self) -> Result<PathBuf> {
+        match &self.key_file {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.file()?.with_extension("key")),
+        }
+    }
+
+    /// Reads all credentials; none where there is no file yet.
+    pub(crate) fn read(&self) -> Result<Credentials> {
+        let file = self.file()?;
+        let sealed = match fs::read_to_string(&file) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Credentials::default()),
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("could not read the credentials in {}", file.display())
+                });
+            }
+        };
+        Credentials::open(&self.key(false)?, &sealed)
+            .with_context(|| format!("could not open the credentials in {}", file.display()))
+    }
+
+    /// Changes the credentials, alone: another `cleverctl` waits its turn.
+    pub(crate) fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Credentials) -> Result<T>,
+    ) -> Result<T> {
+        let file = self.file()?;
+        if let Some(folder) = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("could not make the folder {}", folder.display()))?;
+        }
+        let lock = private(&file.with_extension("lock"), false)?;
+        lock.lock().context("could not lock the credentials")?;
+        let mut all = self.read()?;
+        let result = change(&mut all)?;
+        let sealed = all.seal(&self.key(true)?, &SystemRandomness)?;
+        // Written beside and moved over: a crash leaves the old file or the new one.
+        let new = file.with_extension("new");
+        let mut out = private(&new, true)?;
+        out.write_all(sealed.as_bytes())
+            .and_then(|()| out.sync_all())
+            .and_then(|()| fs::rename(&new, &file))
+            .with_context(|| format!("could not write the credentials to {}", file.display()))?;
+        Ok(result)
+    }
+
+    /// The key, from the environment or its file; `make` makes it where there is none.
+    fn key(&self, make: bool) -> Result<SealingKeys> {
+        let id = KeyId(1);
+        if let Some(text) = std::env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) {
+            let text = text.to_str().unwrap_or_default();
+            return SealingKeys::from_text(id, text)
+                .with_context(|| format!("{KEY_VARIABLE} holds no key"));
+        }
+        let path = self.key_file()?;
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                refuse_shared(&path)?;
+                SealingKeys::from_text(id, &text)
+                    .with_context(|| format!("{} holds no key", path.display()))
+            }
+            // A new key for old credentials would lose them.
+            Err(error) if error.kind() == ErrorKind::NotFound && make && !self.file()?.exists() => {
+                let text = random_text(&SystemRandomness)?;
+                let mut out = private(&path, true)?;
+                writeln!(out, "{text}")
+                    .and_then(|()| out.sync_all())
+                    .with_context(|| format!("could not write the key to {}", path.display()))?;
+                Ok(SealingKeys::from_text(id, &text)?)
+            }
+            Err(error) => {
+                Err(error).with_context(|| format!("could not read the key in {}", path.display()))
+            }
+        }
+    }
+}
+
+/// Opens a file that only its owner may read, empty if `fresh`.
+fn private(path: &Path, fresh: bool) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(fresh);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+        .open(path)
+        .with_context(|| format!("could not write {}", path.display()))
+}
+
+/// Refuses a key that others of this machine can read.
+#[cfg(unix)]
+fn refuse_shared(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!(
+            "the key in {} can be read by others: `chmod 600` it",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_shared(_: &Path) -> Result<()> {
+    Ok(())
+}
