@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clever_client::ApiVersion;
-use clever_model::RecordKind;
-use url::Url;
+use clever_model::{DistrictId, RecordKind};
 
+use crate::access::{AppArgs, ServiceArgs};
 use crate::settings::StoreUrl;
 
 /// A district's Clever roster in your database: synced, explained, never lost.
@@ -88,17 +88,13 @@ pub(crate) struct StoreArgs {
 pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Clever's API, or an emulator of it.
-    #[arg(
-        long,
-        env = "CLEVER_API_URL",
-        default_value = "https://api.clever.com",
-        value_name = "URL"
-    )]
-    pub(crate) api_url: Url,
-    /// The API version to speak.
-    #[arg(long, default_value = "v3.1", value_name = "VERSION")]
-    pub(crate) api: ApiVersion,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) app: AppArgs,
+    /// The district, where the app of the credential has several.
+    #[arg(long, value_name = "ID")]
+    pub(crate) district: Option<DistrictId>,
     /// Read the district-app token from FILE (`-` for standard input) instead of CLEVER_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,

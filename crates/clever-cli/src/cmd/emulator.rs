@@ -36,10 +36,15 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
         .to_owned();
     let token = emulator.district_token();
     if as_json {
-        output::json(&json!({ "base_url": base_url, "district_token": token }))?;
+        output::json(&json!({
+            "base_url": base_url, "district_token": token,
+            "client_id": emulator.client_id(), "client_secret": emulator.client_secret(),
+        }))?;
     } else {
         output::line(format!("Clever emulator on {base_url}"))?;
         output::line(format!("district token: {token}"))?;
+        output::line(format!("client id: {}", emulator.client_id()))?;
+        output::line(format!("client secret: {}", emulator.client_secret()))?;
         output::line("")?;
         output::line("Try it from another terminal:")?;
         output::line(format!(
@@ -47,6 +52,11 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
         ))?;
         output::line(format!(
             "  {TOKEN_VARIABLE}={token} cleverctl sync --api-url {base_url}"
+        ))?;
+        output::line(format!(
+            "  CLEVER_CLIENT_ID={} CLEVER_CLIENT_SECRET={} cleverctl login --api-url {base_url}",
+            emulator.client_id(),
+            emulator.client_secret()
         ))?;
         output::line("Ctrl-C ends it.")?;
     }

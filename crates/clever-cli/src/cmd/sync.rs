@@ -5,21 +5,25 @@ use clever_client::{ClientOptions, District};
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{Outcome, SqliteStore, SyncOptions, SyncPolicy, SyncReport};
 
+use crate::access;
 use crate::args::SyncArgs;
 use crate::diagnostics::Exit;
 use crate::output::{self, count, counted, grouped};
 use crate::progress::Watch;
-use crate::settings;
 
 /// Runs one sync.
 pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     // The token first: a run that can't start makes no store.
-    let token = settings::district_token(args.token_file.as_deref())?;
+    let token = access::district_token(
+        &args.app,
+        args.token_file.as_deref(),
+        args.district.as_ref(),
+        &args.service,
+    )
+    .await?;
     let options = ClientOptions {
-        api_url: args.api_url,
-        version: args.api,
         page_limit: args.page_size,
-        ..ClientOptions::default()
+        ..args.service.options()
     };
     let district = District::new(options, token)?;
     let mut store = SqliteStore::open(args.store.store.path())?;

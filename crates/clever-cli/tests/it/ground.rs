@@ -17,6 +17,12 @@ pub(crate) fn cleverctl() -> Command {
         "CLEVER_API_URL",
         "CLEVER_STORE",
         "CLEVER_LOG",
+        "CLEVER_AUTH_URL",
+        "CLEVER_CLIENT_ID",
+        "CLEVER_CLIENT_SECRET",
+        "CLEVER_CREDENTIALS",
+        "CLEVER_KEY",
+        "CLEVER_KEY_FILE",
     ] {
         command.env_remove(variable);
     }
@@ -29,6 +35,8 @@ pub(crate) struct Emulator {
     process: Child,
     pub(crate) url: String,
     pub(crate) token: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
 }
 
 impl Emulator {
@@ -49,6 +57,8 @@ impl Emulator {
         Self {
             url: text("base_url"),
             token: text("district_token"),
+            client_id: text("client_id"),
+            client_secret: text("client_secret"),
             process,
         }
     }

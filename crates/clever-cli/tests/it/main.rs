@@ -1,10 +1,12 @@
 //! The binary as its user runs it: real process, real HTTP on loopback, real SQLite file.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::print_stderr,
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod connect;
 mod demo;
 mod drift;
 mod ground;
