@@ -1,6 +1,43 @@
-//! Which of an app's accounts is this Clever person? Decisions about accounts are made here, by proof
-//! and by reach, and every one of them can be explained and undone.
+//! Which of an app's accounts is this Clever person?
+//!
+//! [`decide`] answers by proof and by reach: without proof from an account's holder, an identity may only
+//! be joined to accounts that its own authority governs already. The decision is a pure, total,
+//! deterministic function over values; it explains itself, and what must happen with it is data too.
+//! `docs/provisioning.md` has the flow as a picture and the decision table.
 //!
 //! [`linkage`] compares two files of people, or one with itself.
 
+mod bulk;
+mod decide;
+mod directory;
+mod effects;
+mod evidence;
 pub mod linkage;
+mod memory;
+mod policy;
+mod prefill;
+mod proof;
+mod reach;
+mod rule;
+mod scoped;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use bulk::decide_all;
+pub use decide::{Accepts, Basis, Decided, Decision, Explanation, Rejection, decide};
+pub use directory::{
+    Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, LoginMethod,
+};
+pub use effects::{Effects, Notice};
+pub use evidence::{Evidence, Field, KnownPerson, compare};
+pub use memory::{ApplyError, MemoryAccounts};
+pub use policy::Policy;
+pub use prefill::{Prefill, Question, Source, prefill, questions};
+pub use proof::{AccountProof, AdminProof, MAX_PROOF_AGE_SECONDS, Proof};
+pub use reach::in_reach;
+pub use rule::{Outcome, Rule, decision_table};
+pub use scoped::{Scoped, SisId, StudentNumber};
+pub use subject::{
+    Authority, Class, Classes, Person, PersonName, Purpose, RefusedSubject, Subject,
+};

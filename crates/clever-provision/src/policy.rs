@@ -1,0 +1,47 @@
+//! What an app allows beyond the safest. Every knob only tightens or loosens; none opens what proof and
+//! reach close.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::subject::Class;
+
+/// An app's policy. The default is the safest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Link to an account that somebody has entered, when the district governs it and all agrees (R5).
+    pub managed_auto: bool,
+    /// Follow a student whose Clever id changed to the old account, when the score allows it (R6).
+    pub id_change_auto: bool,
+    /// The least score for a link by score, in millibits.
+    pub auto_millibits: i32,
+    /// How far the best candidate must lead, in millibits.
+    pub margin_millibits: i32,
+    /// An account unused for longer says nothing for today's holder of its ids, in days.
+    pub idle_limit_days: u32,
+    /// Ask an employee for an account from before, once, before one is made.
+    pub ask_before_create: bool,
+    /// Make accounts at the sync; else at the first login.
+    pub create_at_sync: bool,
+    /// Classes that the app does not serve.
+    pub blocked: BTreeSet<Class>,
+    /// Refuse people whom only a teacher shares.
+    pub block_library: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            managed_auto: false,
+            id_change_auto: false,
+            auto_millibits: 26_000,
+            margin_millibits: 6_000,
+            idle_limit_days: 400,
+            ask_before_create: true,
+            create_at_sync: false,
+            blocked: BTreeSet::from([Class::Contact]),
+            block_library: false,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Properties and attacks of the identity model, over generated worlds. Each is named after its id.
+
+mod attacks;
+mod properties;
+mod story;
+mod world;
