@@ -26,9 +26,11 @@ pub(crate) fn digest(code: &str) -> CodeDigest {
 pub(crate) enum Claim {
     /// Nobody has redeemed it: the caller may, once.
     Fresh,
-    /// Somebody is redeeming it, or has failed to.
+    /// It was claimed for another login.
+    Elsewhere,
+    /// It was claimed for this very login, and is being redeemed, or could not be.
     Taken,
-    /// It gave a login.
+    /// It was claimed for this very login, and ended it.
     Done,
 }
 
@@ -36,21 +38,24 @@ pub(crate) enum Claim {
 struct Entry {
     at: i64,
     done: bool,
+    /// The login's `state`, as a digest; none for one that had none.
+    login: Option<CodeDigest>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Codes(Mutex<BTreeMap<CodeDigest, Entry>>);
 
 impl Codes {
-    /// Claims a code; only the first claim is [`Claim::Fresh`].
-    pub(crate) fn claim(&self, code: CodeDigest, now: Timestamp) -> Claim {
+    /// Claims a code for the login with this `state`; only the first claim is [`Claim::Fresh`].
+    pub(crate) fn claim(&self, code: CodeDigest, state: Option<&str>, now: Timestamp) -> Claim {
+        let login = state.map(digest);
         let now = now.as_second();
         let mut codes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = codes.get(&code) {
-            return if entry.done {
-                Claim::Done
-            } else {
-                Claim::Taken
+            return match (login.is_some() && login == entry.login, entry.done) {
+                (false, _) => Claim::Elsewhere,
+                (true, false) => Claim::Taken,
+                (true, true) => Claim::Done,
             };
         }
         if codes.len() >= MAX_CODES {
@@ -66,6 +71,7 @@ impl Codes {
             Entry {
                 at: now,
                 done: false,
+                login,
             },
         );
         Claim::Fresh
@@ -92,7 +98,9 @@ mod tests {
         let threads: Vec<_> = (0..8)
             .map(|_| {
                 let codes = Arc::clone(&codes);
-                std::thread::spawn(move || codes.claim(digest("c"), Timestamp::UNIX_EPOCH))
+                std::thread::spawn(move || {
+                    codes.claim(digest("c"), Some("s"), Timestamp::UNIX_EPOCH)
+                })
             })
             .collect();
         let fresh = threads
@@ -102,10 +110,15 @@ mod tests {
             .count();
         assert_eq!(fresh, 1);
         codes.done(digest("c"));
-        assert_eq!(codes.claim(digest("c"), Timestamp::UNIX_EPOCH), Claim::Done);
-        assert_eq!(
-            codes.claim(digest("d"), Timestamp::UNIX_EPOCH),
-            Claim::Fresh
-        );
+        for (code, state, claim) in [
+            ("c", Some("s"), Claim::Done),
+            ("c", Some("t"), Claim::Elsewhere),
+            ("c", None, Claim::Elsewhere),
+            ("d", None, Claim::Fresh),
+            ("d", None, Claim::Elsewhere),
+        ] {
+            let claimed = codes.claim(digest(code), state, Timestamp::UNIX_EPOCH);
+            assert_eq!(claimed, claim, "{code} {state:?}");
+        }
     }
 }

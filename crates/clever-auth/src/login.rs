@@ -56,6 +56,14 @@ struct Settings {
 #[derive(Clone, Copy)]
 pub struct SessionDigest(pub [u8; 32]);
 
+impl SessionDigest {
+    /// Makes the digest of a session's secret id.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        Self(digest(id))
+    }
+}
+
 /// Where to send the browser, and the cookie that it must bring back.
 #[derive(Clone)]
 pub struct Departure {
@@ -84,12 +92,33 @@ pub enum Arrival {
     Login(Redeem<Login>, String),
     /// An account link of this browser: go on with [`Redeem`] and set the cookie to this value.
     Link(Redeem<Link>, String),
-    /// The browser repeats a login that it has finished: send it on, if its session is alive.
-    Repeat(SafePath),
+    /// The browser repeats a callback of its own: give it the answer that the first delivery gets.
+    Repeat(Repeat),
     /// A login that Clever began: begin it anew. The code was not redeemed.
     Restart(Departure),
     /// No login. Show why, with a button to start again.
     Rejected(Rejection),
+}
+
+/// A callback that the same browser delivers again: by reload, by its back button, or twice at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// Which delivery it repeats: the key of its [`Redeem`].
+    pub delivery: DeliveryKey,
+    /// Whether the login is finished; if not, it is under way, or has failed.
+    pub finished: bool,
+    /// Where the login leads.
+    pub return_to: SafePath,
+}
+
+/// Names a callback's first delivery, for whoever remembers answers. `Debug` shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeliveryKey([u8; 32]);
+
+impl fmt::Debug for DeliveryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeliveryKey(…)")
+    }
 }
 
 /// Why a callback is refused. No code was redeemed.
@@ -344,10 +373,17 @@ impl LoginFlow {
             return reject(Rejection::Used);
         }
         let return_to = SafePath::new(&pending.return_to).unwrap_or_default();
-        // Both double deliveries and reloads land here: the memory, not the cookie, is what counts.
-        match self.0.codes.claim(code_digest, now) {
-            Claim::Done if repeats => return Ok(Arrival::Repeat(return_to)),
+        // Reloads and double deliveries land here. The second of two may still bring the first's cookie,
+        // so the memory counts: of this code, for this `state`, which this browser alone holds.
+        match self.0.codes.claim(code_digest, Some(&pending.state), now) {
             Claim::Fresh if !repeats => {}
+            claim @ (Claim::Taken | Claim::Done) => {
+                return Ok(Arrival::Repeat(Repeat {
+                    delivery: DeliveryKey(code_digest),
+                    finished: claim == Claim::Done,
+                    return_to,
+                }));
+            }
             _ => return reject(Rejection::Used),
         }
         pending.used = Some(code_digest);
@@ -392,7 +428,7 @@ impl LoginFlow {
     ) -> Result<Arrival, NoRandomness> {
         if self.0.policy == StatePolicy::AllowLoginCsrf {
             let code_digest = digest(code.expose_secret());
-            if self.0.codes.claim(code_digest, now) != Claim::Fresh {
+            if self.0.codes.claim(code_digest, None, now) != Claim::Fresh {
                 return Ok(Arrival::Rejected(Rejection::Used));
             }
             let facts = Facts {
@@ -480,6 +516,12 @@ pub struct SignedIn<P> {
 }
 
 impl<P> Redeem<P> {
+    /// Names this delivery, for remembering its answer: a [`Repeat`] asks by it.
+    #[must_use]
+    pub fn delivery(&self) -> DeliveryKey {
+        DeliveryKey(self.facts.code_digest)
+    }
+
     /// The request to send once.
     #[must_use]
     pub fn request(&self) -> Request {

@@ -103,9 +103,33 @@ fn our_own_login_ends_with_its_user_and_path() {
     assert_eq!(signed_in.return_to.as_str(), "/classes");
     // The back button: the same browser gets its result again; the code is not redeemed again.
     let again = callback(&flow, Some(&cookie), &format!("code=c1&state={state}"), 9);
-    assert!(matches!(again, Arrival::Repeat(path) if path.as_str() == "/classes"));
+    assert!(
+        matches!(again, Arrival::Repeat(again) if again.finished && again.return_to.as_str() == "/classes")
+    );
     let other_code = callback(&flow, Some(&cookie), &format!("code=c2&state={state}"), 9);
     assert_eq!(refused(other_code), Rejection::Used);
+}
+
+#[test]
+fn a12_a_second_delivery_at_once_is_told_apart_from_a_strangers() {
+    let flow = flow();
+    let (departure, state) = begin(&flow);
+    let query = format!("code=c1&state={state}");
+    let Arrival::Login(redeem, cookie) = callback(&flow, Some(&departure.cookie), &query, 5) else {
+        panic!("no login")
+    };
+    // It brings the cookie from before the first delivery, or the one that the first has set.
+    for cookie in [&departure.cookie, &cookie] {
+        let Arrival::Repeat(again) = callback(&flow, Some(cookie), &query, 5) else {
+            panic!("not known again")
+        };
+        assert!(!again.finished && again.delivery == redeem.delivery());
+    }
+    // The same code in another browser's login.
+    let (other, other_state) = begin(&flow);
+    let stolen = format!("code=c1&state={other_state}");
+    let refusal = refused(callback(&flow, Some(&other.cookie), &stolen, 6));
+    assert_eq!(refusal, Rejection::Used);
 }
 
 #[test]

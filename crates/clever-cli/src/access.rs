@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_auth::credential::{Credential, Secret};
 use clever_auth::{App, DistrictAppToken, district_tokens};
-use clever_client::{ApiVersion, ClientOptions, LoginService};
+use clever_client::{ApiVersion, ClientOptions, ConnectError, District, LoginService};
 use clever_model::DistrictId;
 use url::Url;
 
@@ -146,47 +146,84 @@ pub(crate) fn kept(vault: &VaultArgs, name: &str) -> Result<Credential> {
         .ok_or_else(|| NoCredential(name.to_owned()).into())
 }
 
-/// Finds the district-app token: a file's, a kept one, the app's own for a district, the environment's.
-///
-/// With an app's credential, the token is asked for at every run: districts' tokens change, ids don't.
+/// A way into a district.
+pub(crate) enum Way {
+    /// A token: a file's, a kept one, the environment's.
+    Token(DistrictAppToken),
+    /// The app's own: the district's token is asked for, and asked for again when it has changed.
+    App(Box<(App, LoginService)>, DistrictId),
+}
+
+impl Way {
+    /// Opens the district with `options`.
+    pub(crate) async fn open(self, options: ClientOptions) -> Result<District> {
+        Ok(match self {
+            Self::Token(token) => District::new(options, token)?,
+            Self::App(both, district) => {
+                let (app, service) = *both;
+                District::connect(options, service, app, district).await?
+            }
+        })
+    }
+}
+
+/// Finds the way into the district that the arguments mean.
+pub(crate) async fn way(
+    app: &AppArgs,
+    token_file: Option<&Path>,
+    district: Option<&DistrictId>,
+    service: &ServiceArgs,
+) -> Result<Way> {
+    if token_file.is_some() {
+        return settings::district_token(token_file).map(Way::Token);
+    }
+    if let Some(name) = &app.credential
+        && let Secret::DistrictApp { token, .. } = kept(&app.vault, name)?.secret
+    {
+        return Ok(Way::Token(token));
+    }
+    if app.credential.is_none() && std::env::var_os(TOKEN_VARIABLE).is_some() {
+        return settings::district_token(None).map(Way::Token);
+    }
+    let Some(app) = app.find(service, &no_redirect()?)? else {
+        return Err(MissingToken.into());
+    };
+    let login = LoginService::new(service.options())?;
+    if let Some(district) = district {
+        return Ok(Way::App(Box::new((app, login)), district.clone()));
+    }
+    let grants = login
+        .district_grants(&app, None)
+        .await
+        .context("could not read the districts' tokens")?;
+    let mut districts: Vec<&DistrictId> = grants.iter().map(|grant| &grant.district).collect();
+    districts.sort();
+    districts.dedup();
+    match districts.as_slice() {
+        [only] => Ok(Way::App(Box::new((app, login)), (*only).clone())),
+        [] => bail!("no district has connected the app"),
+        many => bail!(
+            "the app has {} districts: choose one with --district (`cleverctl districts` lists them)",
+            many.len()
+        ),
+    }
+}
+
+/// Finds the district-app token of now.
 pub(crate) async fn district_token(
     app: &AppArgs,
     token_file: Option<&Path>,
     district: Option<&DistrictId>,
     service: &ServiceArgs,
 ) -> Result<DistrictAppToken> {
-    if token_file.is_some() {
-        return settings::district_token(token_file);
-    }
-    if let Some(name) = &app.credential
-        && let Secret::DistrictApp { token, .. } = kept(&app.vault, name)?.secret
-    {
-        return Ok(token);
-    }
-    if app.credential.is_none() && std::env::var_os(TOKEN_VARIABLE).is_some() {
-        return settings::district_token(None);
-    }
-    let Some(app) = app.find(service, &no_redirect()?)? else {
-        return Err(MissingToken.into());
-    };
-    let grants = LoginService::new(service.options())?
-        .district_grants(&app, district)
-        .await
-        .context("could not read the districts' tokens")?;
-    let mut districts: Vec<&DistrictId> = grants.iter().map(|grant| &grant.district).collect();
-    districts.sort();
-    districts.dedup();
-    let wanted = match (district, districts.as_slice()) {
-        (Some(district), _) => district,
-        (None, [only]) => only,
-        (None, []) => bail!("no district has connected the app"),
-        (None, many) => bail!(
-            "the app has {} districts: choose one with --district (`cleverctl districts` lists them)",
-            many.len()
-        ),
-    };
-    match district_tokens::current(&grants, wanted) {
-        Some(grant) => Ok(grant.token.clone()),
-        None => bail!("the district {wanted} has not connected the app, or not any more"),
+    match way(app, token_file, district, service).await? {
+        Way::Token(token) => Ok(token),
+        Way::App(both, district) => {
+            let (app, login) = *both;
+            let grants = login.district_grants(&app, Some(&district)).await?;
+            district_tokens::current(&grants, &district)
+                .map(|grant| grant.token.clone())
+                .ok_or_else(|| ConnectError::NotConnected(district).into())
+        }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use clever_auth::DistrictAppToken;
-use clever_model::{EventId, RecordKind};
+use clever_auth::{App, DistrictAppToken, district_tokens};
+use clever_model::{DistrictId, EventId, RecordKind};
 use clever_raw::page::RawPage;
 
-use crate::error::{ClientError, SetupError, WalkError};
+use crate::error::{ClientError, ConnectError, SetupError, WalkError};
 use crate::list::ListRequest;
 use crate::options::ClientOptions;
-use crate::transport::{Bearer, Transport};
+use crate::sign_in::LoginService;
+use crate::transport::{Bearer, Renewal, Transport};
 
 /// One district, as its district-app token opens it. Clones share the connection and the rate limit.
 #[derive(Debug, Clone)]
@@ -23,7 +24,41 @@ impl District {
     /// [`SetupError`] when the options can't work.
     pub fn new(options: ClientOptions, token: DistrictAppToken) -> Result<Self, SetupError> {
         let version = options.version.as_str();
-        Transport::new(options, Bearer::District(token), version).map(Self)
+        Transport::new(options, Bearer::District(token), version, None).map(Self)
+    }
+
+    /// Prepares calls for one of the app's districts, with its token of now.
+    ///
+    /// When Clever refuses the token, it is read again, once for all clones: districts' tokens change,
+    /// their ids don't. So store the id.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn connect(
+        options: ClientOptions,
+        service: LoginService,
+        app: App,
+        district: DistrictId,
+    ) -> Result<Self, ConnectError> {
+        let grants = service.district_grants(&app, Some(&district)).await?;
+        let Some(grant) = district_tokens::current(&grants, &district) else {
+            return Err(ConnectError::NotConnected(district));
+        };
+        let version = options.version.as_str();
+        let token = Bearer::District(grant.token.clone());
+        let renewal = Renewal {
+            service,
+            app,
+            district,
+            gate: tokio::sync::Mutex::default(),
+        };
+        Ok(Self(Transport::new(
+            options,
+            token,
+            version,
+            Some(renewal),
+        )?))
     }
 
     /// Reads the district's own record, as a page of one.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clever_model::DistrictId;
 use clever_raw::page::PageError;
 
 /// A client can't be set up.
@@ -20,6 +21,21 @@ pub enum SetupError {
     /// TLS or the HTTP client could not be prepared.
     #[error("the HTTP client could not be prepared")]
     Http(#[source] reqwest::Error),
+}
+
+/// A district can't be connected to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The client can't be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The login service did not give the district's token.
+    #[error("the district's token could not be read")]
+    SignIn(#[from] crate::sign_in::SignInError),
+    /// The district has not connected the app, or not any more.
+    #[error("the district {0} has not connected the app, or not any more")]
+    NotConnected(DistrictId),
 }
 
 /// The sort of a [`ClientError`], for whoever decides what to do next.
@@ -145,6 +161,14 @@ pub enum WalkError {
     NotOneDistrict {
         /// How many the list had.
         found: usize,
+    },
+    /// Clever said how many records the list has, and the walk found another number.
+    #[error("the list has {said} records, and {found} were found")]
+    Count {
+        /// What the first page said.
+        said: u64,
+        /// How many there were.
+        found: u64,
     },
     /// There is a newest event, but its id can't serve as a cursor.
     #[error("the newest event has no usable id")]

@@ -7,8 +7,8 @@
 //! reach the end yields an error, never a short list. Retries, rate limits and time-outs live here
 //! and nowhere else.
 //!
-//! Through the `metrics` facade it counts `clever_answers_total` (by status), `clever_retries_total` and
-//! `clever_answer_bytes_total`, and measures `clever_answer_seconds` and `clever_rate_wait_seconds`.
+//! Through the `metrics` facade it counts `clever_answers_total` (by status), `clever_retries_total`,
+//! `clever_token_renewals_total` and `clever_answer_bytes_total`, and measures `clever_answer_seconds` and `clever_rate_wait_seconds`.
 
 mod district;
 mod endpoints;
@@ -27,7 +27,7 @@ pub mod web;
 pub use clever_raw as raw;
 pub use clever_raw::page::{RawPage, RawRecord};
 pub use district::District;
-pub use error::{ClientError, ErrorKind, SetupError, WalkError};
+pub use error::{ClientError, ConnectError, ErrorKind, SetupError, WalkError};
 pub use list::ListRequest;
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;

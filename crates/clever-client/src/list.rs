@@ -58,7 +58,8 @@ impl ListRequest {
         self
     }
 
-    /// Asks Clever to say how many records the list has.
+    /// Asks Clever to say how many records the list has. A walk from one end to the other that finds
+    /// another number ends in an error.
     pub fn count(mut self) -> Self {
         self.query.push(("count", "true".to_owned()));
         self
@@ -125,10 +126,14 @@ impl ListRequest {
             let first = self.address();
             let list = first.path().to_owned();
             let walk = |source: WalkError| ClientError::Walk { path: list.clone(), source };
+            let whole = !self.query.iter().any(|(name, value)| {
+                *name == "starting_after" || (*name == "ending_before" && value != "last")
+            });
             let mut limit = self.limit;
             let mut seen = BTreeSet::from([place(&first)]);
             let mut url = first;
             let mut number = 0_u64;
+            let (mut said, mut found) = (None, 0_u64);
             loop {
                 let page = match self.transport.page(&url).await {
                     Ok(page) => page,
@@ -143,10 +148,19 @@ impl ListRequest {
                     }
                 };
                 number += 1;
+                if number == 1 && whole {
+                    said = page.count();
+                }
+                found += (page.len() + page.refused().len()) as u64;
                 let next = page.link(rel).map(|link| self.resolve(link)).transpose();
                 yield page;
                 match next.map_err(|()| walk(WalkError::BadLink { page: number }))? {
-                    None => break,
+                    None => {
+                        if let Some(said) = said.filter(|said| *said != found) {
+                            Err(walk(WalkError::Count { said, found }))?;
+                        }
+                        break;
+                    }
                     Some(next) => {
                         if next.origin() != url.origin() {
                             Err(walk(WalkError::Foreign { page: number }))?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use clever_model::Timestamp;
 use http::{HeaderMap, StatusCode};
 
+use crate::governor::Standing;
+
 /// When and how often to try again. Only reads are ever retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -90,12 +92,13 @@ pub(crate) fn rate_wait(headers: &HeaderMap, now: Timestamp, chance: f64) -> Dur
     wait + (wait / 8 + Duration::from_millis(20)).mul_f64(chance.clamp(0.0, 1.0))
 }
 
-/// What is left in the most exhausted bucket, and how long its window still lasts.
-pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<(u64, Duration)> {
-    Some((
-        numbers(headers, "x-ratelimit-remaining").min()?,
-        reset_in(headers, now)?,
-    ))
+/// What is left in the most exhausted bucket, of how many, and how long its window still lasts.
+pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
+    Some(Standing {
+        remaining: numbers(headers, "x-ratelimit-remaining").min()?,
+        limit: numbers(headers, "x-ratelimit-limit").min(),
+        ends_in: reset_in(headers, now)?,
+    })
 }
 
 /// Time until the last of the named windows ends; a clock that is ahead gives zero.
@@ -138,7 +141,12 @@ mod tests {
             ("x-ratelimit-remaining", "200, 3"),
             ("x-ratelimit-reset", "1000, 1030"),
         ]);
-        assert_eq!(window(&two, at(1000)), Some((3, Duration::from_secs(30))));
+        let standing = Standing {
+            remaining: 3,
+            limit: None,
+            ends_in: Duration::from_secs(30),
+        };
+        assert_eq!(window(&two, at(1000)), Some(standing));
         assert_eq!(rate_wait(&two, at(1000), 0.0), Duration::from_secs(30));
         assert_eq!(window(&headers(&[]), at(0)), None);
     }
@@ -200,8 +208,8 @@ mod tests {
                 .map(|(name, number)| (name.parse().unwrap(), number.to_string().parse().unwrap()))
                 .collect();
             prop_assert!(rate_wait(&headers, at(1000), 1.0) <= Duration::from_secs(LONGEST_S * 2));
-            if let Some((_, ends_in)) = window(&headers, at(1000)) {
-                let _ = tokio::time::Instant::now() + ends_in;
+            if let Some(standing) = window(&headers, at(1000)) {
+                let _ = tokio::time::Instant::now() + standing.ends_in;
             }
         }
     }

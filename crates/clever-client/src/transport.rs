@@ -1,25 +1,27 @@
 //! One call, with its retries: the body belongs to the attempt, so a connection lost in the middle
 //! of a page is tried again like one that was never made.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use clever_auth::{DistrictAppToken, LibraryToken, UserToken};
+use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, district_tokens};
+use clever_model::DistrictId;
 use clever_raw::page::{PageError, RawPage};
 use futures_util::StreamExt;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
-use tracing::debug;
+use tracing::{Instrument, debug, debug_span, info, warn};
 use url::{Host, Url};
 
 use crate::error::{self, ClientError, ErrorKind, SetupError};
 use crate::governor::Governor;
 use crate::options::ClientOptions;
 use crate::retry::{self, Verdict};
+use crate::sign_in::LoginService;
 use crate::typed::DriftCount;
 
 /// Most of an error answer that is read, in bytes.
@@ -30,7 +32,8 @@ const MAX_ERROR_BYTES: usize = 16 * 1024;
 pub(crate) struct Transport {
     pub(crate) options: ClientOptions,
     http: reqwest::Client,
-    token: Bearer,
+    token: RwLock<Bearer>,
+    renewal: Option<Renewal>,
     version: &'static str,
     governor: Governor,
     /// Whether the API has ever answered.
@@ -38,8 +41,18 @@ pub(crate) struct Transport {
     pub(crate) drift: DriftCount,
 }
 
-/// The token of a client; which calls it may make is the handle's matter.
+/// How to find a district's token again after it was changed.
 #[derive(Debug)]
+pub(crate) struct Renewal {
+    pub(crate) service: LoginService,
+    pub(crate) app: App,
+    pub(crate) district: DistrictId,
+    /// One asks, the others wait.
+    pub(crate) gate: tokio::sync::Mutex<()>,
+}
+
+/// The token of a client; which calls it may make is the handle's matter.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Bearer {
     District(DistrictAppToken),
     User(UserToken),
@@ -73,6 +86,7 @@ impl Transport {
         options: ClientOptions,
         token: Bearer,
         version: &'static str,
+        renewal: Option<Renewal>,
     ) -> Result<Arc<Self>, SetupError> {
         check_address(&options.api_url)?;
         if !(1..=10_000).contains(&options.page_limit) {
@@ -82,7 +96,8 @@ impl Transport {
         Ok(Arc::new(Self {
             options,
             http,
-            token,
+            token: RwLock::new(token),
+            renewal,
             version,
             governor: Governor::default(),
             answered: AtomicBool::new(false),
@@ -104,16 +119,28 @@ impl Transport {
 
     /// Gets one page.
     pub(crate) async fn page(&self, url: &Url) -> Result<RawPage, ClientError> {
+        let span = debug_span!("clever_call", path = shape(url.path()));
+        self.tried(url).instrument(span).await
+    }
+
+    /// Gets one page, with the tries that it is worth.
+    async fn tried(&self, url: &Url) -> Result<RawPage, ClientError> {
         let policy = self.options.retry;
         let path = url.path().to_owned();
-        let mut attempt = 0;
+        let (mut attempt, mut renewed) = (0, false);
         loop {
             attempt += 1;
             self.wait_for_turn(&path).await?;
-            let failure = match self.attempt(url).await {
+            let token = self.token();
+            let failure = match self.attempt(url, &token).await {
                 Ok(page) => return Ok(page),
                 Err(failure) => failure,
             };
+            let refused = matches!(&failure, Failure::Answer { status, .. } if matches!(status.as_u16(), 401 | 403));
+            if refused && !renewed && self.renew(&token).await {
+                renewed = true;
+                continue;
+            }
             let wait = match &failure {
                 Failure::Answer {
                     status, headers, ..
@@ -144,7 +171,7 @@ impl Transport {
             };
             match wait {
                 Some(wait) if attempt < policy.max_attempts.max(1) => {
-                    debug!(path, attempt, wait_ms = wait.as_millis(), "will try again");
+                    debug!(attempt, wait_ms = wait.as_millis(), "will try again");
                     metrics::counter!("clever_retries_total").increment(1);
                     sleep(wait).await;
                 }
@@ -155,28 +182,74 @@ impl Transport {
 
     /// Waits until the rate limit lets one more request through.
     async fn wait_for_turn(&self, path: &str) -> Result<(), ClientError> {
-        while let Err(wait) = self.governor.take(Instant::now()) {
+        loop {
+            let wait = match self.governor.take(Instant::now()) {
+                Ok(Duration::ZERO) => return Ok(()),
+                Ok(pause) => {
+                    let pause = pause.min(self.options.retry.max_rate_wait);
+                    metrics::histogram!("clever_rate_wait_seconds").record(pause.as_secs_f64());
+                    sleep(pause).await;
+                    return Ok(());
+                }
+                Err(wait) => wait,
+            };
             if wait > self.options.retry.max_rate_wait {
                 return Err(ClientError::RateLimited {
                     path: path.to_owned(),
                     wait,
                 });
             }
-            debug!(
-                path,
-                wait_ms = wait.as_millis(),
-                "the rate limit is used up"
-            );
+            debug!(wait_ms = wait.as_millis(), "the rate limit is used up");
             metrics::histogram!("clever_rate_wait_seconds").record(wait.as_secs_f64());
             sleep(wait + Duration::from_secs(1).mul_f64(fastrand::f64())).await;
         }
-        Ok(())
     }
 
-    async fn attempt(&self, url: &Url) -> Result<RawPage, Failure> {
+    /// The token of now.
+    fn token(&self) -> Bearer {
+        self.token
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Reads the district's token again after `refused` was; says whether there is another one.
+    async fn renew(&self, refused: &Bearer) -> bool {
+        let Some(renewal) = &self.renewal else {
+            return false;
+        };
+        let _turn = renewal.gate.lock().await;
+        if self.token() != *refused {
+            return true;
+        }
+        let district = &renewal.district;
+        let grants = renewal
+            .service
+            .district_grants(&renewal.app, Some(district));
+        let grants = match grants.await {
+            Ok(grants) => grants,
+            Err(error) => {
+                warn!(%district, %error, "the district's token was refused, and could not be read again");
+                return false;
+            }
+        };
+        let Some(grant) = district_tokens::current(&grants, district) else {
+            return false;
+        };
+        let token = Bearer::District(grant.token.clone());
+        let other = token != *refused;
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        if other {
+            info!(%district, "the district's token had changed");
+            metrics::counter!("clever_token_renewals_total").increment(1);
+        }
+        other
+    }
+
+    async fn attempt(&self, url: &Url, token: &Bearer) -> Result<RawPage, Failure> {
         let started = Instant::now();
         let network = |error: reqwest::Error| Failure::Network(error.without_url());
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.secret()))
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret()))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         bearer.set_sensitive(true);
         let response = self
@@ -189,8 +262,8 @@ impl Transport {
             .map_err(network)?;
         self.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (response.status(), response.headers().clone());
-        if let Some((remaining, ends_in)) = retry::window(&headers, self.options.clock.now()) {
-            self.governor.learn(remaining, ends_in, Instant::now());
+        if let Some(standing) = retry::window(&headers, self.options.clock.now()) {
+            self.governor.learn(standing, Instant::now());
         }
         let success = retry::verdict(status) == Verdict::Success;
         let limit = if success {
@@ -216,7 +289,6 @@ impl Transport {
             body.extend_from_slice(&chunk);
         }
         debug!(
-            path = url.path(),
             status = status.as_u16(),
             bytes = body.len(),
             ms = started.elapsed().as_millis(),
@@ -323,6 +395,21 @@ fn check_address(url: &Url) -> Result<(), SetupError> {
         "http" => Err(SetupError::Insecure(shown())),
         _ => Err(SetupError::Address(shown())),
     }
+}
+
+/// A path without ids, for spans: `/v3.1/users/{id}/sections`.
+fn shape(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        let word = |c: char| c.is_ascii_lowercase();
+        let version =
+            part.starts_with('v') && part[1..].chars().all(|c| c.is_ascii_digit() || c == '.');
+        if version || part.chars().all(word) {
+            part
+        } else {
+            "{id}"
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

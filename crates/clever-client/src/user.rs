@@ -24,7 +24,7 @@ impl User {
     /// [`SetupError`] when the options can't work.
     pub fn new(options: ClientOptions, token: UserToken) -> Result<Self, SetupError> {
         let version = options.version.as_str();
-        Transport::new(options, Bearer::User(token), version).map(Self)
+        Transport::new(options, Bearer::User(token), version, None).map(Self)
     }
 
     /// Reads the user's own record: name, address, roles.
@@ -94,7 +94,7 @@ impl LibraryTeacher {
         token: LibraryToken,
         version: LibraryVersion,
     ) -> Result<Self, SetupError> {
-        let transport = Transport::new(options, Bearer::Library(token), version.as_str())?;
+        let transport = Transport::new(options, Bearer::Library(token), version.as_str(), None)?;
         Ok(Self { transport, version })
     }
 

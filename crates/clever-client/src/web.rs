@@ -3,17 +3,22 @@
 //! The application keeps sessions and accounts; this keeps to the rules. Each login gets a new session
 //! id, and the browser's former session ends, whosever it was: school computers are shared.
 
+mod deliveries;
+mod notice;
+
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, FromRequestParts, Query, RawQuery, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use clever_auth::login::{self, Arrival, Departure, Login, LoginFlow, Redeem};
+use clever_auth::login::{
+    self, Arrival, Departure, Link, Login, LoginFlow, Redeem, Rejection, Repeat, SessionDigest,
+};
 use clever_auth::seal::{NoRandomness, Randomness, SystemRandomness, random_text};
 use clever_auth::{IdTokenVerifier, LoginToken, SafePath, VerifiedLogin};
 use clever_model::{Clock, DistrictId, SystemClock};
@@ -21,7 +26,9 @@ use serde::Deserialize;
 use tokio::sync::RwLock;
 use tracing::{info, warn};
 
-use crate::sign_in::LoginService;
+use crate::sign_in::{LoginService, SignInError};
+use deliveries::{Deliveries, Outcome};
+pub use notice::Notice;
 
 /// Name of the session's cookie.
 const SESSION: &str = "__Host-clever_session";
@@ -41,6 +48,19 @@ pub trait Sessions: Send + Sync + 'static {
         token: LoginToken,
     ) -> impl Future<Output = Option<()>> + Send;
 
+    /// Links the account that [`WebLogin::link`] named to whom Clever has signed in, ends **all** of the
+    /// account's sessions (one of them may be a stranger's, from before), and begins the session `id` for
+    /// its holder; `None` refuses, as it does where nothing is said.
+    fn link(
+        &self,
+        id: &str,
+        link: Link,
+        login: VerifiedLogin,
+    ) -> impl Future<Output = Option<()>> + Send {
+        let _ = (id, link, login);
+        std::future::ready(None)
+    }
+
     /// Finds the user of a live session.
     fn find(&self, id: &str) -> impl Future<Output = Option<Self::User>> + Send;
 
@@ -58,12 +78,20 @@ struct Inner<S> {
     verifier: Option<RwLock<IdTokenVerifier>>,
     clock: Box<dyn Clock>,
     random: Box<dyn Randomness>,
+    deliveries: Deliveries,
+    page: fn(Notice) -> String,
 }
 
 impl<S> Clone for WebLogin<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
+}
+
+/// A code that came back, for either purpose.
+enum Back {
+    Login(Redeem<Login>),
+    Link(Redeem<Link>),
 }
 
 impl<S: Sessions> WebLogin<S> {
@@ -74,6 +102,17 @@ impl<S: Sessions> WebLogin<S> {
         sessions: S,
         verifier: Option<IdTokenVerifier>,
     ) -> Self {
+        Self::with_page(flow, service, sessions, verifier, Notice::page)
+    }
+
+    /// Like [`WebLogin::new`], with the application's own pages for what a sign-in has to say.
+    pub fn with_page(
+        flow: LoginFlow,
+        service: LoginService,
+        sessions: S,
+        verifier: Option<IdTokenVerifier>,
+        page: fn(Notice) -> String,
+    ) -> Self {
         Self(Arc::new(Inner {
             flow,
             service,
@@ -81,6 +120,8 @@ impl<S: Sessions> WebLogin<S> {
             verifier: verifier.map(RwLock::new),
             clock: Box::new(SystemClock),
             random: Box::new(SystemRandomness),
+            deliveries: Deliveries::default(),
+            page,
         }))
     }
 
@@ -98,43 +139,124 @@ impl<S: Sessions> WebLogin<S> {
         self.0.sessions.find(cookie(headers, SESSION)?).await
     }
 
-    /// Ends a login that came back: asks Clever, then begins a new session in place of the former.
-    async fn finish(
+    /// Sends the holder of `account`, who has proven to be it just now, to Clever for the proof of also
+    /// being a Clever user. It ends in [`Sessions::link`], in the same session only.
+    pub fn link(&self, headers: &HeaderMap, account: &str, return_to: &SafePath) -> Response {
+        let this = &self.0;
+        let Some(session) = cookie(headers, SESSION) else {
+            return self.notice(Notice::SignedOut);
+        };
+        let departure = this.flow.start_link(
+            cookie(headers, login::COOKIE),
+            account,
+            SessionDigest::of(session),
+            return_to,
+            this.clock.now(),
+            &*this.random,
+        );
+        self.answer(departure.map(|departure| depart(&departure)))
+    }
+
+    /// Ends a login that came back, once; a repeated delivery gets this one's answer.
+    ///
+    /// The work goes on when the browser breaks off its request: the code is spent, and the browser may
+    /// have asked twice.
+    async fn finish(&self, headers: &HeaderMap, back: Back, pending: String) -> Response {
+        let delivery = match &back {
+            Back::Login(redeem) => redeem.delivery(),
+            Back::Link(redeem) => redeem.delivery(),
+        };
+        let now = self.0.clock.now();
+        let (answer, login) = (self.0.deliveries.begin(delivery, now), self.clone());
+        let former = cookie(headers, SESSION).map(ToOwned::to_owned);
+        let work = tokio::spawn(async move {
+            let outcome = login
+                .outcome(former.as_deref(), back, &pending)
+                .await
+                .unwrap_or(Outcome::Notice(Notice::Failed));
+            answer.give(outcome.clone());
+            outcome
+        });
+        let outcome = work.await.unwrap_or(Outcome::Notice(Notice::Failed));
+        self.show(&outcome)
+    }
+
+    /// Asks Clever, then begins a new session in place of the former.
+    async fn outcome(
         &self,
-        headers: &HeaderMap,
-        redeem: Redeem<Login>,
+        former: Option<&str>,
+        back: Back,
         pending: &str,
-    ) -> Result<Response, NoRandomness> {
+    ) -> Result<Outcome, NoRandomness> {
         let this = &self.0;
         let verifier = self.verifier(false).await;
-        let signed_in = match this.service.finish(redeem, verifier.as_ref()).await {
-            Ok(signed_in) => signed_in,
-            Err(error) => {
-                warn!(%error, "a sign-in failed");
-                // Perhaps Clever has new keys: the next try will have them.
-                self.verifier(true).await;
-                return Ok(page(StatusCode::BAD_GATEWAY, FAILED));
-            }
-        };
-        if let Some(former) = cookie(headers, SESSION) {
-            this.sessions.end(former).await;
-        }
+        let verifier = verifier.as_ref();
         let id = random_text(&*this.random)?;
-        let (user, district) = (
-            signed_in.login.user_id().clone(),
-            signed_in.login.district().cloned(),
-        );
-        let begun = this
-            .sessions
-            .begin(&id, signed_in.login, signed_in.token)
-            .await;
+        let (return_to, begun) = match back {
+            Back::Login(redeem) => match this.service.finish(redeem, verifier).await {
+                Err(error) => return Ok(self.failed(&error).await),
+                Ok(signed_in) => {
+                    if let Some(former) = former {
+                        this.sessions.end(former).await;
+                    }
+                    let login = signed_in.login;
+                    let (user, district) = (login.user_id().clone(), login.district().cloned());
+                    let begun = this.sessions.begin(&id, login, signed_in.token).await;
+                    if begun.is_some() {
+                        info!(%user, ?district, "signed in");
+                    }
+                    (signed_in.return_to, begun)
+                }
+            },
+            Back::Link(redeem) => match this.service.finish(redeem, verifier).await {
+                Err(error) => return Ok(self.failed(&error).await),
+                Ok(signed_in) => {
+                    let user = signed_in.login.user_id().clone();
+                    let linked = this
+                        .sessions
+                        .link(&id, signed_in.purpose, signed_in.login)
+                        .await;
+                    if linked.is_some() {
+                        info!(%user, "linked");
+                        if let Some(former) = former {
+                            this.sessions.end(former).await;
+                        }
+                    }
+                    (signed_in.return_to, linked)
+                }
+            },
+        };
         if begun.is_none() {
-            return Ok(page(StatusCode::FORBIDDEN, REFUSED));
+            return Ok(Outcome::Notice(Notice::Refused));
         }
-        info!(%user, ?district, "signed in");
         let session = format!("{SESSION}={id}; Path=/; Secure; HttpOnly; SameSite=Lax");
-        let cookies = [login::set_cookie(pending), session];
-        Ok(redirect(signed_in.return_to.as_str(), &cookies))
+        Ok(Outcome::SignedIn {
+            to: return_to,
+            cookies: [login::set_cookie(pending), session],
+        })
+    }
+
+    async fn failed(&self, error: &SignInError) -> Outcome {
+        warn!(%error, "a sign-in failed");
+        // Perhaps Clever has new keys: the next try will have them.
+        self.verifier(true).await;
+        Outcome::Notice(Notice::Failed)
+    }
+
+    /// Answers a callback that this browser delivers again.
+    async fn again(&self, headers: &HeaderMap, repeat: Repeat) -> Response {
+        let remembered = self
+            .0
+            .deliveries
+            .answer(&repeat.delivery, self.0.clock.now());
+        if let Some(outcome) = remembered.await {
+            return self.show(&outcome);
+        }
+        match self.user(headers).await {
+            Some(_) => redirect(repeat.return_to.as_str(), &[]),
+            None if repeat.finished => redirect("/login", &[]),
+            None => self.notice(Notice::Again),
+        }
     }
 
     /// The verifier with keys as fresh as they need to be.
@@ -151,6 +273,21 @@ impl<S: Sessions> WebLogin<S> {
             }
         }
         Some(lock.read().await.clone())
+    }
+
+    fn show(&self, outcome: &Outcome) -> Response {
+        match outcome {
+            Outcome::SignedIn { to, cookies } => redirect(to.as_str(), cookies),
+            Outcome::Notice(notice) => self.notice(*notice),
+        }
+    }
+
+    fn notice(&self, notice: Notice) -> Response {
+        notice.response((self.0.page)(notice))
+    }
+
+    fn answer(&self, result: Result<Response, NoRandomness>) -> Response {
+        result.unwrap_or_else(|_| self.notice(Notice::Failed))
     }
 }
 
@@ -169,7 +306,7 @@ where
             return Ok(Self(user));
         }
         if parts.method != Method::GET {
-            return Err(page(StatusCode::UNAUTHORIZED, SIGNED_OUT));
+            return Err(login.notice(Notice::SignedOut));
         }
         let here = parts.uri.path_and_query().map_or("/", |here| here.as_str());
         let query: String = url::form_urlencoded::Serializer::new(String::new())
@@ -200,7 +337,7 @@ async fn start<S: Sessions>(
         this.clock.now(),
         &*this.random,
     );
-    answer(departure.map(|departure| depart(&departure)))
+    login.answer(departure.map(|departure| depart(&departure)))
 }
 
 async fn callback<S: Sessions>(
@@ -212,26 +349,28 @@ async fn callback<S: Sessions>(
     let arrival = this.flow.callback(
         cookie(&headers, login::COOKIE),
         query.as_deref().unwrap_or_default(),
-        None,
+        cookie(&headers, SESSION).map(SessionDigest::of),
         this.clock.now(),
         &*this.random,
     );
     match arrival {
         Ok(Arrival::Login(redeem, pending)) => {
-            answer(login.finish(&headers, redeem, &pending).await)
+            login.finish(&headers, Back::Login(redeem), pending).await
+        }
+        Ok(Arrival::Link(redeem, pending)) => {
+            login.finish(&headers, Back::Link(redeem), pending).await
         }
         Ok(Arrival::Restart(departure)) => depart(&departure),
-        Ok(Arrival::Repeat(path)) => match login.user(&headers).await {
-            Some(_) => redirect(path.as_str(), &[]),
-            None => redirect("/login", &[]),
-        },
-        // The routes begin no links; an application that does has a callback for them.
-        Ok(Arrival::Link(..)) => page(StatusCode::BAD_REQUEST, AGAIN),
+        Ok(Arrival::Repeat(repeat)) => login.again(&headers, repeat).await,
         Ok(Arrival::Rejected(reason)) => {
             info!(%reason, "a sign-in was refused");
-            page(StatusCode::BAD_REQUEST, AGAIN)
+            login.notice(match reason {
+                Rejection::ByClever(_) => Notice::ByClever,
+                Rejection::TooManyRestarts | Rejection::NotBegunHere => Notice::Cookies,
+                _ => Notice::Again,
+            })
         }
-        Err(error) => answer(Err(error)),
+        Err(error) => login.answer(Err(error)),
     }
 }
 
@@ -245,10 +384,6 @@ async fn logout<S: Sessions>(State(login): State<WebLogin<S>>, headers: HeaderMa
 
 fn depart(departure: &Departure) -> Response {
     redirect(departure.authorize.as_str(), &[departure.set_cookie()])
-}
-
-fn answer(result: Result<Response, NoRandomness>) -> Response {
-    result.unwrap_or_else(|_| page(StatusCode::INTERNAL_SERVER_ERROR, FAILED))
 }
 
 /// The value of the one cookie of this name; two of them are none, since one may be planted.
@@ -278,28 +413,6 @@ fn redirect(to: &str, cookies: &[String]) -> Response {
             headers.append(SET_COOKIE, cookie);
         }
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-const AGAIN: &str =
-    "This sign-in could not be finished. It may have taken too long, or cookies may be blocked.";
-const FAILED: &str = "Clever could not be reached, or its answer made no sense. Please try again.";
-const REFUSED: &str = "You are signed in to Clever, but this application has no place for you yet.";
-const SIGNED_OUT: &str = "You are signed out.";
-
-/// A page that says what happened and offers the way on. Nothing of the request is in it.
-fn page(status: StatusCode, text: &str) -> Response {
-    let body = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Sign in</title>\
-         <body style=\"font:18px/1.5 sans-serif;max-width:32em;margin:15vh auto;padding:0 1em\">\
-         <p>{text}</p><p><a href=\"/login\">Sign in with Clever</a></p></body></html>"
-    );
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    headers.insert(CONTENT_TYPE, html);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

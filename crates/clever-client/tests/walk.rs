@@ -199,6 +199,9 @@ async fn a_storm_over_a_hundred_pages_ends_in_the_whole_list() {
     for number in 0..100 {
         let id = format!("u{number:03}");
         match number % 5 {
+            // A time-out costs the test its whole length, so a few are enough.
+            4 if number % 25 == 4 => answers.push(Hang),
+            3 if number % 10 == 3 => answers.push(Json(page(&id, None)[..40].to_owned())),
             0 => answers.push(Status(
                 429,
                 &[
@@ -234,6 +237,87 @@ async fn what_stays_broken_is_an_error_after_the_first_pages() {
     let request = district.list(RecordKind::Users).limit(50);
     let error = request.first_page().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
+}
+
+#[tokio::test]
+async fn whatever_happens_wherever_in_a_hundred_pages_the_list_is_whole_or_an_error() {
+    let limited = Status(429, &[("retry-after", "0")], "slow down");
+    for (trouble, whole_after_one) in [
+        (limited, true),
+        (Hang, true),
+        (Json(page("x", None)[..60].to_owned()), true),
+        (Cut(page("x", None)), true),
+        (Status(500, &[], ""), true),
+        (Status(401, &[], "{}"), false),
+        (Status(404, &[], "{}"), false),
+        (
+            Status(200, &[("content-type", "text/html")], "<html>"),
+            false,
+        ),
+    ] {
+        for (at, times) in [(0, 1), (57, 1), (99, 1), (0, 9), (99, 9)] {
+            let mut answers = Vec::new();
+            for number in 0..100 {
+                if number == at {
+                    answers.extend(std::iter::repeat_n(trouble.clone(), times));
+                }
+                let id = format!("u{number:03}");
+                let next = (number < 99).then(|| after(&id));
+                answers.push(Json(page(&id, next.as_deref())));
+            }
+            if matches!(trouble, Hang) && times > 1 {
+                continue; // The same as above, in seconds.
+            }
+            let (district, _) = serve(answers).await;
+            match ids(&district).await {
+                Ok(ids) => {
+                    assert!(times == 1 && whole_after_one, "{at} {times}");
+                    assert_eq!(ids.len(), 100);
+                }
+                Err(error) => assert!(times > 1 || !whole_after_one, "{at} {times} {error}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_count_that_was_asked_for_must_be_met() {
+    let counted =
+        |count: u64| page("a", None).replace("\"links\"", &format!("\"count\":{count},\"links\""));
+    for (said, fits) in [(1, true), (2, false)] {
+        let (district, script) = serve([Json(counted(said))]).await;
+        let pages = district.list(RecordKind::Users).count().pages();
+        let walked: Result<Vec<_>, _> = pages.try_collect().await;
+        assert_eq!(walked.is_ok(), fits);
+        assert!(script.asked.lock().unwrap()[0].contains("count=true"));
+        if let Err(error) = walked {
+            assert!(matches!(
+                error,
+                ClientError::Walk {
+                    source: WalkError::Count { said: 2, found: 1 },
+                    ..
+                }
+            ));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answered_is_not_called_for_long() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = ClientOptions {
+        api_url: format!("http://{}", free.local_addr().unwrap())
+            .parse()
+            .unwrap(),
+        ..ClientOptions::default()
+    };
+    drop(free);
+    let district = District::new(options, DistrictAppToken::new(TOKEN).unwrap()).unwrap();
+    let error = error(&district).await;
+    assert!(
+        matches!(error, ClientError::Network { attempts: 2, .. }),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::FromRef;
-use axum::http::HeaderMap;
+use axum::extract::{FromRef, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use clever_auth::login::LoginFlow;
+use clever_auth::login::{Link, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys};
-use clever_auth::{App, LoginToken, VerifiedLogin};
+use clever_auth::{App, LoginToken, SafePath, VerifiedLogin};
 use clever_client::web::{CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService};
 
@@ -28,6 +29,14 @@ impl Sessions for Memory {
             return None;
         }
         self.0.lock().unwrap().insert(id.to_owned(), user);
+        Some(())
+    }
+
+    async fn link(&self, id: &str, link: Link, login: VerifiedLogin) -> Option<()> {
+        let mut sessions = self.0.lock().unwrap();
+        sessions.retain(|_, user| *user != link.account);
+        let user = format!("{} = {}", link.account, login.user_id());
+        sessions.insert(id.to_owned(), user);
         Some(())
     }
 
@@ -49,6 +58,15 @@ async fn home(CurrentUser(user): CurrentUser<Memory>) -> String {
     user
 }
 
+/// Begins a link for the account of the session, as an application does after asking for the password.
+async fn link(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let Some(account) = site.login.user(&headers).await else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let back = SafePath::new("/classes").unwrap();
+    site.login.link(&headers, &account, &back)
+}
+
 async fn listen(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,6 +77,8 @@ async fn listen(router: Router) -> String {
 /// Serves an application and its Clever; gives the application's address and sessions.
 async fn serve() -> (String, Memory) {
     let tokens = |body: String| async move {
+        // Long enough for a second delivery.
+        tokio::time::sleep(std::time::Duration::from_millis(80)).await;
         let code = body.split('&').find_map(|part| part.strip_prefix("code="));
         format!(
             r#"{{"access_token":"il-{}","token_type":"bearer"}}"#,
@@ -83,6 +103,7 @@ async fn serve() -> (String, Memory) {
     let login = WebLogin::new(flow, service, sessions.clone(), None);
     let site = Router::new()
         .route("/classes", get(home).post(home))
+        .route("/link", post(link))
         .merge(login.router())
         .with_state(Site { login });
     (listen(site).await, sessions)
@@ -240,4 +261,94 @@ async fn whom_the_application_refuses_has_no_session_and_loses_none_elsewhere() 
     assert_eq!(sessions.0.lock().unwrap().len(), 1);
     assert_eq!(stranger.sign_in("<script>").await.0, 502);
     assert_eq!(ada.get("/classes").await.2, "ada");
+}
+
+#[tokio::test]
+async fn a12_two_deliveries_at_once_get_one_answer() {
+    let (site, sessions) = serve().await;
+    let mut browser = Browser::new(&site);
+    let (_, authorize, _) = browser.get("/login?return_to=/classes").await;
+    let back = format!("/callback?code=ada&state={}", state(&authorize));
+    let mut twin = Browser {
+        cookies: browser.cookies.clone(),
+        ..Browser::new(&site)
+    };
+    let (first, second) = tokio::join!(browser.get(&back), twin.get(&back));
+    assert_eq!((first.0, &*first.1), (303, "/classes"));
+    assert_eq!(first, second);
+    assert_eq!(browser.session(), twin.session());
+    assert_eq!(sessions.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a12_a_browser_that_breaks_off_and_asks_again_is_signed_in() {
+    let (site, sessions) = serve().await;
+    let mut browser = Browser::new(&site);
+    let (_, authorize, _) = browser.get("/login?return_to=/classes").await;
+    let back = format!("/callback?code=ada&state={}", state(&authorize));
+    let soon = std::time::Duration::from_millis(40);
+    assert!(
+        tokio::time::timeout(soon, browser.get(&back))
+            .await
+            .is_err()
+    );
+    assert_eq!(browser.get(&back).await.1, "/classes");
+    assert_eq!(browser.get("/classes").await.2, "ada");
+    assert_eq!(sessions.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a2_a_link_ends_the_accounts_sessions_and_a_stranger_ends_none() {
+    let (site, sessions) = serve().await;
+    let plant = |id: &str, user: &str| {
+        let mut all = sessions.0.lock().unwrap();
+        all.insert(id.to_owned(), user.to_owned());
+    };
+    // Somebody made the account before its holder came, and still has a session of it.
+    plant("squatters", "account");
+    plant("holders", "account");
+    plant("others", "other");
+    let (mut squatter, mut holder) = (Browser::new(&site), Browser::new(&site));
+    for (browser, id) in [(&mut squatter, "squatters"), (&mut holder, "holders")] {
+        browser
+            .cookies
+            .insert("__Host-clever_session".into(), id.into());
+    }
+    assert_eq!(squatter.get("/classes").await.2, "account");
+    let (status, authorize, _) = holder.send("POST", "/link").await;
+    assert_eq!(status, 303);
+    let back = format!("/callback?code=ada&state={}", state(&authorize));
+    // In another session, the link does not end.
+    let elsewhere = Browser {
+        cookies: holder.cookies.clone(),
+        ..Browser::new(&site)
+    };
+    let mut elsewhere = elsewhere;
+    elsewhere
+        .cookies
+        .insert("__Host-clever_session".into(), "others".into());
+    assert_eq!(elsewhere.get(&back).await.0, 400);
+    assert_eq!(holder.get(&back).await.1, "/classes");
+    assert_eq!(holder.get("/classes").await.2, "account = ada");
+    assert_eq!(squatter.get("/classes").await.0, 303, "signed out");
+    let live: Vec<String> = sessions.0.lock().unwrap().values().cloned().collect();
+    assert_eq!(live.len(), 2, "{live:?}");
+    assert!(live.contains(&"other".to_owned()));
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_says_what_to_do() {
+    let (site, _) = serve().await;
+    let mut browser = Browser::new(&site);
+    for (query, status, word) in [
+        ("error=access_denied", 403, "Your school"),
+        ("error=<script>alert(1)</script>", 403, "Your school"),
+        ("code=a&state=forged", 400, "cookies"),
+        ("nothing=here", 400, "sign in again"),
+    ] {
+        let (found, _, text) = browser.get(&format!("/callback?{query}")).await;
+        assert_eq!(found, status, "{query}");
+        assert!(text.contains(word) && !text.contains("script"), "{text}");
+        assert!(text.contains("href=\"/login\""));
+    }
 }

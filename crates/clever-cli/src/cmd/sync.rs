@@ -1,7 +1,7 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
 use anyhow::{Context, Result};
-use clever_client::{ClientOptions, District};
+use clever_client::ClientOptions;
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{Outcome, SqliteStore, SyncOptions, SyncPolicy, SyncReport};
 
@@ -14,7 +14,7 @@ use crate::progress::Watch;
 /// Runs one sync.
 pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     // The token first: a run that can't start makes no store.
-    let token = access::district_token(
+    let way = access::way(
         &args.app,
         args.token_file.as_deref(),
         args.district.as_ref(),
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         page_limit: args.page_size,
         ..args.service.options()
     };
-    let district = District::new(options, token)?;
+    let district = way.open(options).await?;
     let mut store = SqliteStore::open(args.store.store.path())?;
     let options = SyncOptions {
         dry_run: args.dry_run,
