@@ -8,7 +8,7 @@ use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District, RetryPolicy};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::{RecordKind, SystemClock};
-use clever_sync::{SqliteStore, SyncError, SyncOptions, SyncPolicy, SyncReport, sync};
+use clever_sync::{SqliteStore, Store, SyncError, SyncOptions, SyncPolicy, SyncReport, sync};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -21,8 +21,18 @@ pub(crate) struct Ground {
 
 impl Ground {
     pub(crate) async fn new(seed: u64, students: u32) -> Self {
+        Self::start(seed, students, false).await
+    }
+
+    /// A district whose events are switched on.
+    pub(crate) async fn with_events(seed: u64, students: u32) -> Self {
+        Self::start(seed, students, true).await
+    }
+
+    async fn start(seed: u64, students: u32, events: bool) -> Self {
         let config = EmulatorConfig {
             world: WorldSource::Generated { seed, students },
+            events,
             ..EmulatorConfig::default()
         };
         let emulator = clever_emulator::start(config).await.unwrap();
@@ -53,17 +63,31 @@ impl Ground {
 
     /// Syncs once, as a process of its own would: the store is opened for it.
     pub(crate) async fn sync(&self) -> Result<SyncReport, SyncError> {
+        self.sync_with(&SyncOptions::default(), &SyncPolicy::default())
+            .await
+    }
+
+    pub(crate) async fn sync_with(
+        &self,
+        options: &SyncOptions,
+        policy: &SyncPolicy,
+    ) -> Result<SyncReport, SyncError> {
         let mut store = SqliteStore::open(&self.path())?;
-        let (policy, options) = (SyncPolicy::default(), SyncOptions::default());
-        sync(
-            &self.district,
-            &mut store,
-            &policy,
-            &options,
-            &SystemClock,
-            &(),
-        )
-        .await
+        self.sync_into(&mut store, options, policy).await
+    }
+
+    /// Syncs once into any store.
+    pub(crate) async fn sync_into(
+        &self,
+        store: &mut impl Store,
+        options: &SyncOptions,
+        policy: &SyncPolicy,
+    ) -> Result<SyncReport, SyncError> {
+        sync(&self.district, store, policy, options, &SystemClock, &()).await
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// The active records of the store, by kind and id, as they were sent.

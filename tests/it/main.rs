@@ -1,7 +1,9 @@
 //! Whole-system stories, in reading order: emulator, client and store together, over HTTP on loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod events;
 mod ground;
 mod life;
 mod raw;
+mod takeback;
 mod trouble;

@@ -47,8 +47,8 @@ async fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Demo(args) => cmd::demo::run(args, json, quiet).await,
         Command::Sync(args) => cmd::sync::run(args, json, quiet).await,
-        Command::Status(args) => cmd::status::run(&args, json),
-        Command::Changes(args) => cmd::changes::run(&args, json),
+        Command::Status(args) => cmd::status::run(&args, json).await,
+        Command::Changes(args) => cmd::changes::run(&args, json).await,
         Command::Emulator(args) => cmd::emulator::run(args, json).await,
         Command::Credential(command) => cmd::credential::run(command, json),
         Command::Districts(args) => cmd::districts::run(&args, json).await,

@@ -77,7 +77,8 @@ pub(crate) const ROLE_COLUMNS: &[(&str, &[&str])] = &[
 pub(crate) fn text(record: &Value, place: &str) -> Option<String> {
     match record.pointer(place)? {
         Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(text.clone()),
+        // PostgreSQL's text has no NUL; the record keeps it, escaped.
+        Value::String(text) => Some(text.replace('\0', "\u{fffd}")),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -1,143 +1,226 @@
 //! One pass over what Clever sends and what the store holds, both in order of ids: what is new, what
 //! differs, what is gone.
 //!
-//! Memory is bounded by one page and one batch of the store's narrow state. What differs goes to a
-//! staging table of this connection; equal bytes are not even decoded.
+//! Memory is bounded by one page and one batch of the store's narrow state. What differs goes to the
+//! store's staging area; equal bytes are not even decoded.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clever_model::RecordKind;
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
-use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::canonical::{canonical, changed_paths};
-use crate::certificate::Witness;
+use crate::certificate::{Certificate, Witness};
 use crate::columns;
-use crate::report::KindReport;
-use crate::store::StoreError;
+use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
 
 /// Rows of the state read at once.
 const BATCH: usize = 4096;
 
-/// What is staged for one record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Op {
-    /// Not in the store.
-    Create = 0,
-    /// Says something else than before.
-    Update = 1,
-    /// Gone.
-    Archive = 2,
-    /// Was archived, and is here again.
-    Restore = 3,
-    /// Other bytes, same meaning.
-    Touch = 4,
+/// Gone records staged at once.
+const GONE: usize = 1000;
+
+/// The hash of a record's bytes.
+pub(crate) fn hash_of(json: &str) -> Hash {
+    xxh3_128(json.as_bytes()).to_be_bytes()
 }
 
-impl Op {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Create,
-        Self::Update,
-        Self::Archive,
-        Self::Restore,
-        Self::Touch,
-    ];
+/// The hash of what a record means: of its canonical form, keys in order.
+pub(crate) fn meaning_of(canonical: &Value) -> Hash {
+    hash_of(&canonical.to_string())
+}
 
-    pub(crate) fn of(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|op| *op as u8 == number)
+/// Decides what a record's JSON does to what the store has; `None` is nothing at all.
+///
+/// What an undo put aside is staged as held.
+pub(crate) fn decide(
+    kind: RecordKind,
+    id: &str,
+    json: &str,
+    after: &Value,
+    known: Option<&Stored>,
+    event: Option<&str>,
+) -> Option<Staged> {
+    let hash = hash_of(json);
+    let mut staged = Staged {
+        kind,
+        id: id.to_owned(),
+        op: Op::Create,
+        old_hash: None,
+        hash,
+        fields: None,
+        record: Some(json.to_owned()),
+        event: event.map(ToOwned::to_owned),
+        lost: 0,
+        refused: None,
+        held: false,
+    };
+    let Some(known) = known else {
+        return Some(staged);
+    };
+    if known.state.hash == hash && !known.state.archived {
+        return None;
+    }
+    let before: Value = serde_json::from_str(&known.record).unwrap_or_default();
+    let (before, after) = (canonical(&before), canonical(after));
+    let fields = changed_paths(&before, &after);
+    staged.op = match (known.state.archived, fields.is_empty()) {
+        (true, _) => Op::Restore,
+        (false, true) => Op::Touch,
+        (false, false) => Op::Update,
+    };
+    staged.old_hash = Some(known.state.hash);
+    if staged.op == Op::Touch {
+        staged.refused = known.state.refused;
+    } else {
+        staged.held = known
+            .state
+            .refused
+            .is_some_and(|refused| refused == meaning_of(&after));
+    }
+    if staged.op == Op::Update {
+        staged.lost = lost_places(&before, &after);
+    }
+    staged.fields = serde_json::to_string(&fields).ok();
+    Some(staged)
+}
+
+/// What is staged for a record that is gone.
+pub(crate) fn gone(kind: RecordKind, state: &State, event: Option<&str>) -> Staged {
+    Staged {
+        kind,
+        id: state.id.clone(),
+        op: Op::Archive,
+        old_hash: Some(state.hash),
+        hash: state.hash,
+        fields: None,
+        record: None,
+        event: event.map(ToOwned::to_owned),
+        lost: 0,
+        refused: None,
+        held: state.refused == Some(ABSENT),
     }
 }
 
-/// One row of the store's narrow state.
-#[derive(Debug, Clone)]
-struct State {
-    id: Box<str>,
-    hash: [u8; 16],
-    archived: bool,
-}
-
-/// Makes an empty staging table, in the connection's own temporary database.
-pub(crate) fn stage(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute_batch(
-        "DROP TABLE IF EXISTS temp.staged;
-         CREATE TEMP TABLE staged (
-             kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL,
-             old_hash BLOB, hash BLOB, fields TEXT, record TEXT, held INTEGER NOT NULL DEFAULT 0,
-             PRIMARY KEY (kind, id)
-         );",
-    )?;
-    Ok(())
+/// How many students and teachers a section loses.
+fn lost_places(before: &Value, after: &Value) -> u64 {
+    ["/students", "/teachers"]
+        .iter()
+        .map(|place| {
+            let after: BTreeSet<_> = columns::ids(after, place).into_iter().collect();
+            columns::ids(before, place)
+                .iter()
+                .filter(|id| !after.contains(*id))
+                .count() as u64
+        })
+        .sum()
 }
 
 /// The comparison of one kind, fed page by page.
-pub(crate) struct KindDiff<'a> {
-    connection: &'a Connection,
-    district: i64,
+pub(crate) struct KindDiff {
     kind: RecordKind,
     witness: Witness,
     /// State rows not yet passed, ascending.
     ahead: VecDeque<State>,
-    /// The last id that was read from the state; `None` before the first batch.
-    read_to: Option<Box<str>>,
+    /// The last id that was read from the state.
+    read_to: String,
     exhausted: bool,
-    pub(crate) report: KindReport,
+    gone: Vec<Staged>,
+    pub(crate) seen: u64,
     pub(crate) drift: Drift,
-    /// Places in sections that updates take away.
-    pub(crate) unenrolled: u64,
 }
 
-impl<'a> KindDiff<'a> {
-    pub(crate) fn new(connection: &'a Connection, district: i64, kind: RecordKind) -> Self {
+impl KindDiff {
+    pub(crate) fn new(kind: RecordKind) -> Self {
         Self {
-            connection,
-            district,
             kind,
             witness: Witness::default(),
             ahead: VecDeque::new(),
-            read_to: None,
+            read_to: String::new(),
             exhausted: false,
-            report: KindReport::default(),
+            gone: Vec::new(),
+            seen: 0,
             drift: Drift::default(),
-            unenrolled: 0,
         }
     }
 
     /// Compares one page.
-    pub(crate) fn page(&mut self, page: &RawPage) -> Result<(), StoreError> {
+    pub(crate) async fn page<S: Store>(
+        &mut self,
+        store: &mut S,
+        page: &RawPage,
+    ) -> Result<(), StoreError> {
         self.witness.page(page.count(), page.refused().len());
+        let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
         for record in page.records() {
-            let ascends = self.witness.record(record.id);
-            self.report.seen += 1;
-            let known = if ascends {
-                self.pass_to(record.id)?
-            } else if self.came_before(record.id)? {
+            self.seen += 1;
+            if !self.witness.record(record.id) {
+                strays.insert(record.id, record.json);
                 continue;
-            } else {
-                self.look_up(record.id)?
-            };
-            self.compare(record.id, record.json, known)?;
+            }
+            let known = self.pass_to(store, record.id).await?;
+            let same =
+                known.is_some_and(|known| !known.archived && known.hash == hash_of(record.json));
+            if !same {
+                differing.insert(record.id, record.json);
+            }
         }
-        Ok(())
+        if !strays.is_empty() {
+            self.flush(store).await?;
+            let ids: Vec<&str> = strays.keys().copied().collect();
+            for (id, op) in store.staged_ops(self.kind, &ids).await? {
+                // It came before on this walk, and what came first counts.
+                if op != Op::Archive {
+                    strays.remove(id.as_str());
+                }
+            }
+            // Passed by as gone, and here after all.
+            store.unstage(self.kind, &ids_of(&strays)).await?;
+            for (id, json) in strays {
+                differing.entry(id).or_insert(json);
+            }
+        }
+        let known = store.find(self.kind, &ids_of(&differing)).await?;
+        let mut rows = Vec::new();
+        for (id, json) in differing {
+            let known = known.get(id);
+            if known.is_some_and(|known| !known.state.archived && known.state.hash == hash_of(json))
+            {
+                continue;
+            }
+            // A page is whole JSON, so each of its records reads.
+            let value: Value = serde_json::from_str(json).unwrap_or_default();
+            self.drift.observe(self.kind.as_str(), &value);
+            rows.extend(decide(self.kind, id, json, &value, known, None));
+        }
+        store.stage(rows).await
     }
 
     /// Ends the comparison: what the store has beyond the last record is gone.
-    pub(crate) fn finish(mut self) -> Result<(KindReport, Drift, u64), StoreError> {
-        while let Some(state) = self.next()? {
-            self.gone(&state)?;
+    pub(crate) async fn finish<S: Store>(
+        &mut self,
+        store: &mut S,
+    ) -> Result<Certificate, StoreError> {
+        while let Some(state) = self.next(store).await? {
+            self.missing(store, &state).await?;
         }
-        self.report.certificate = self.witness.judge();
-        Ok((self.report, self.drift, self.unenrolled))
+        self.flush(store).await?;
+        Ok(self.witness.judge())
     }
 
     /// Passes the state up to `id`; rows that are passed by are gone. Returns the row of `id`, if any.
-    fn pass_to(&mut self, id: &str) -> Result<Option<State>, StoreError> {
-        while let Some(state) = self.next()? {
-            match (*state.id).cmp(id) {
-                std::cmp::Ordering::Less => self.gone(&state)?,
+    async fn pass_to<S: Store>(
+        &mut self,
+        store: &mut S,
+        id: &str,
+    ) -> Result<Option<State>, StoreError> {
+        while let Some(state) = self.next(store).await? {
+            match state.id.as_str().cmp(id) {
+                std::cmp::Ordering::Less => self.missing(store, &state).await?,
                 std::cmp::Ordering::Equal => return Ok(Some(state)),
                 std::cmp::Ordering::Greater => {
                     self.ahead.push_front(state);
@@ -148,169 +231,33 @@ impl<'a> KindDiff<'a> {
         Ok(None)
     }
 
-    fn next(&mut self) -> Result<Option<State>, StoreError> {
+    async fn next<S: Store>(&mut self, store: &mut S) -> Result<Option<State>, StoreError> {
         if self.ahead.is_empty() && !self.exhausted {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT id, hash, archived FROM _state WHERE district = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
-            )?;
-            let after = self.read_to.as_deref().unwrap_or("");
-            let rows = statement.query_map(
-                params![self.district, self.kind as u8, after, BATCH],
-                |row| {
-                    Ok(State {
-                        id: row.get::<_, String>(0)?.into(),
-                        hash: row.get(1)?,
-                        archived: row.get(2)?,
-                    })
-                },
-            )?;
-            for row in rows {
-                self.ahead.push_back(row?);
-            }
+            self.ahead = store.states(self.kind, &self.read_to, BATCH).await?.into();
             self.exhausted = self.ahead.len() < BATCH;
-            self.read_to = self
-                .ahead
-                .back()
-                .map(|state| state.id.clone())
-                .or(self.read_to.take());
+            if let Some(last) = self.ahead.back() {
+                self.read_to.clone_from(&last.id);
+            }
         }
         Ok(self.ahead.pop_front())
     }
 
-    /// Finds the state of an id that came out of order.
-    fn look_up(&self, id: &str) -> Result<Option<State>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT hash, archived FROM _state WHERE district = ?1 AND kind = ?2 AND id = ?3",
-        )?;
-        let found = statement
-            .query_row(params![self.district, self.kind as u8, id], |row| {
-                Ok(State {
-                    id: id.into(),
-                    hash: row.get(0)?,
-                    archived: row.get(1)?,
-                })
-            })
-            .optional()?;
-        Ok(found)
-    }
-
-    fn compare(&mut self, id: &str, json: &str, known: Option<State>) -> Result<(), StoreError> {
-        let hash = xxh3_128(json.as_bytes()).to_be_bytes();
-        let Some(known) = known else {
-            self.observe(json);
-            self.report.created += 1;
-            return self.put(id, Op::Create, None, &hash, None, Some(json));
-        };
-        if known.hash == hash && !known.archived {
-            self.report.unchanged += 1;
-            return Ok(());
-        }
-        let after = self.observe(json);
-        let before = self.stored(id)?;
-        let (before, after) = (canonical(&before), canonical(&after));
-        let fields = changed_paths(&before, &after);
-        let op = match (known.archived, fields.is_empty()) {
-            (true, _) => Op::Restore,
-            (false, true) => Op::Touch,
-            (false, false) => Op::Update,
-        };
-        match op {
-            Op::Restore => self.report.restored += 1,
-            Op::Touch => self.report.unchanged += 1,
-            _ => {
-                self.report.updated += 1;
-                self.unenrolled += lost_places(&before, &after);
-                for field in &fields {
-                    *self.report.fields.entry(field.clone()).or_default() += 1;
-                }
-            }
-        }
-        let fields = serde_json::to_string(&fields).unwrap_or_default();
-        self.put(id, op, Some(&known.hash), &hash, Some(&fields), Some(json))
-    }
-
-    /// Decodes a record that is new or differs, and counts what the models do not know of it.
-    fn observe(&mut self, json: &str) -> Value {
-        // A page is whole JSON, so each of its records reads.
-        let value: Value = serde_json::from_str(json).unwrap_or_default();
-        self.drift.observe(self.kind.as_str(), &value);
-        value
-    }
-
-    /// The record as the store has it.
-    fn stored(&self, id: &str) -> Result<Value, StoreError> {
-        let sql = format!(
-            "SELECT t.record FROM {} t JOIN _districts d ON d.district_id = t.district_id WHERE d.district = ?1 AND t.id = ?2",
-            self.kind
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let text: Option<String> = statement
-            .query_row(params![self.district, id], |row| row.get(0))
-            .optional()?;
-        Ok(text
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default())
-    }
-
-    fn gone(&mut self, state: &State) -> Result<(), StoreError> {
+    async fn missing<S: Store>(&mut self, store: &mut S, state: &State) -> Result<(), StoreError> {
         if state.archived {
             return Ok(());
         }
-        self.report.archived += 1;
-        self.put(
-            &state.id,
-            Op::Archive,
-            Some(&state.hash),
-            &state.hash,
-            None,
-            None,
-        )
-    }
-
-    /// Says whether a record that came out of order was staged before on this walk: it came twice.
-    fn came_before(&self, id: &str) -> Result<bool, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM temp.staged WHERE kind = ?1 AND id = ?2 AND op <> ?3")?;
-        Ok(statement.exists(params![self.kind as u8, id, Op::Archive as u8])?)
-    }
-
-    fn put(
-        &mut self,
-        id: &str,
-        op: Op,
-        old_hash: Option<&[u8; 16]>,
-        hash: &[u8; 16],
-        fields: Option<&str>,
-        record: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "INSERT OR REPLACE INTO temp.staged (kind, id, op, old_hash, hash, fields, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?;
-        statement.execute(params![
-            self.kind as u8,
-            id,
-            op as u8,
-            old_hash,
-            hash,
-            fields,
-            record
-        ])?;
+        self.gone.push(gone(self.kind, state, None));
+        if self.gone.len() >= GONE {
+            self.flush(store).await?;
+        }
         Ok(())
+    }
+
+    async fn flush<S: Store>(&mut self, store: &mut S) -> Result<(), StoreError> {
+        store.stage(std::mem::take(&mut self.gone)).await
     }
 }
 
-/// How many students and teachers a section loses.
-fn lost_places(before: &Value, after: &Value) -> u64 {
-    ["/students", "/teachers"]
-        .iter()
-        .map(|place| {
-            let after = columns::ids(after, place);
-            let after: std::collections::BTreeSet<_> = after.into_iter().collect();
-            columns::ids(before, place)
-                .iter()
-                .filter(|id| !after.contains(*id))
-                .count() as u64
-        })
-        .sum()
+fn ids_of<'a>(records: &BTreeMap<&'a str, &'a str>) -> Vec<&'a str> {
+    records.keys().copied().collect()
 }

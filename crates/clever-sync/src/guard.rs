@@ -7,31 +7,8 @@ use std::fmt;
 use clever_model::{RecordKind, Role};
 use serde::Serialize;
 
+use crate::policy::SyncPolicy;
 use crate::report::{Hold, Part};
-
-/// How much may change without a person's word. The shares are those of Clever's own safety thresholds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncPolicy {
-    /// Largest share of a kind that may be archived, in percent.
-    pub max_archived_percent: u64,
-    /// Largest share of a kind that may be updated, in percent.
-    pub max_updated_percent: u64,
-    /// Largest share of the places in sections that may be taken away, in percent.
-    pub max_unenrolled_percent: u64,
-    /// Below this many records, shares say little: only losing most of a kind is held.
-    pub floor: u64,
-}
-
-impl Default for SyncPolicy {
-    fn default() -> Self {
-        Self {
-            max_archived_percent: 10,
-            max_updated_percent: 75,
-            max_unenrolled_percent: 30,
-            floor: 25,
-        }
-    }
-}
 
 /// What probably caused a large change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +27,8 @@ pub enum Cause {
     Rollover,
     /// As many came as went: the district's system gives its people new ids.
     SisRekeyed,
+    /// An undo took it back, and Clever still tells it.
+    Undone,
     /// Nothing in the data explains it.
     Unexplained,
 }
@@ -74,6 +53,7 @@ impl fmt::Display for Cause {
             Self::SisRekeyed => {
                 f.write_str("about as many are new as are gone: the SIS may have given new ids")
             }
+            Self::Undone => f.write_str("an undo took it back, and Clever still tells it"),
             Self::Unexplained => f.write_str("nothing in the data explains it"),
         }
     }

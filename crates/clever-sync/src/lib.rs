@@ -19,24 +19,37 @@
 //! # }
 //! ```
 
-mod apply;
 mod canonical;
 mod certificate;
 mod columns;
 mod diff;
-mod findings;
+mod events;
+mod explain;
 mod guard;
+mod plan;
+mod policy;
 mod progress;
 mod report;
 mod source;
 mod store;
 mod sync;
+mod undo;
 
 pub use certificate::{Certificate, Doubt};
-pub use guard::{Cause, SyncPolicy};
+pub use events::{EventCounts, Why};
+pub use explain::{Explanation, FieldOrigin, explain};
+pub use guard::Cause;
+pub use plan::{Plan, PlanError, apply_plan};
+pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
-pub use report::{Enrollments, Finding, Hold, KindReport, Outcome, Part, SyncReport};
+pub use report::{
+    Enrollments, Finding, Hold, KindReport, Outcome, Part, RunPath, SyncReport, UndoCounts,
+};
 pub use source::RosterSource;
-pub use store::queries::{Change, ChangeFilter, DistrictStatus};
-pub use store::{SCHEMA_VERSION, SqliteStore, StoreError};
-pub use sync::{SyncError, SyncOptions, sync};
+pub use store::queries::{Change, ChangeFilter, DistrictStatus, RecordRow};
+pub use store::{
+    ABSENT, Base, Commit, Hash, Op, SCHEMA_VERSION, SqlStore, SqliteStore, Staged, State, Store,
+    StoreError, Stored, Tally,
+};
+pub use sync::{SyncError, SyncOptions, Way, sync};
+pub use undo::{Only, UndoError, UndoRequest, undo};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use clever_model::{RecordKind, Timestamp};
+use clever_model::{DistrictId, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use serde::Serialize;
 
 use crate::certificate::Certificate;
+use crate::events::{EventCounts, Why};
 use crate::guard::Cause;
 
 /// How a run ended.
@@ -20,6 +21,45 @@ pub enum Outcome {
     Held,
     /// Nothing was applied, as asked.
     Planned,
+}
+
+impl Outcome {
+    /// The word in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Held => "held",
+            Self::Planned => "planned",
+        }
+    }
+}
+
+/// How a run learnt what the roster should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunPath {
+    /// Every list was read.
+    Snapshot,
+    /// The events since the last run were read.
+    Events,
+    /// A plan's file was applied.
+    Plan,
+    /// Earlier changes were taken back.
+    Undo,
+}
+
+impl RunPath {
+    /// The word in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Events => "events",
+            Self::Plan => "plan",
+            Self::Undo => "undo",
+        }
+    }
 }
 
 /// What a run did to one kind, in records.
@@ -57,6 +97,8 @@ pub enum Part {
     Archive,
     /// The updates.
     Update,
+    /// Changes that an undo took back, and that Clever still tells.
+    Reapply,
 }
 
 impl fmt::Display for Part {
@@ -64,6 +106,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::Archive => "archiving",
             Self::Update => "updating",
+            Self::Reapply => "applying again",
         })
     }
 }
@@ -83,6 +126,16 @@ pub struct Hold {
     pub limit_percent: u64,
     /// What probably caused it.
     pub cause: Cause,
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} of {} {} (limit {} %); {}",
+            self.part, self.count, self.of, self.kind, self.limit_percent, self.cause
+        )
+    }
 }
 
 /// Something odd in the roster that stops nothing: a reference that leads nowhere.
@@ -125,6 +178,14 @@ pub struct SyncReport {
     pub finished_at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
+    /// How it learnt what the roster should be.
+    pub path: RunPath,
+    /// Why it read a snapshot, where it did.
+    pub why: Option<Why>,
+    /// What came over the events feed, where it was read.
+    pub events: Option<EventCounts>,
+    /// What an undo left alone, where it was one.
+    pub undo: Option<UndoCounts>,
     /// What it did, by kind, in reading order.
     pub kinds: BTreeMap<RecordKind, KindReport>,
     /// Places in active sections afterwards.
@@ -142,7 +203,40 @@ pub struct SyncReport {
     pub drift: Drift,
 }
 
+/// What an undo found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UndoCounts {
+    /// The run that was taken back.
+    pub run: u64,
+    /// Records that were changed again later, and so were left as they are.
+    pub left: u64,
+}
+
 impl SyncReport {
+    /// A report of a run that did nothing yet.
+    pub(crate) fn new(district: &DistrictId, started_at: Timestamp, path: RunPath) -> Self {
+        let kinds = RecordKind::ROSTER.into_iter();
+        Self {
+            run: None,
+            district_id: district.to_string(),
+            district_name: String::new(),
+            started_at,
+            finished_at: started_at,
+            outcome: Outcome::Done,
+            path,
+            why: None,
+            events: None,
+            undo: None,
+            kinds: kinds.map(|kind| (kind, KindReport::default())).collect(),
+            enrollments: Enrollments::default(),
+            roles: BTreeMap::new(),
+            holds: Vec::new(),
+            plan_hash: String::new(),
+            findings: Vec::new(),
+            drift: Drift::default(),
+        }
+    }
+
     /// Says whether the roster was as known.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {

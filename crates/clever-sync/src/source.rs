@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use clever_client::{ClientError, District};
+use clever_client::{ClientError, District, ErrorKind};
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
 use futures_core::Stream;
@@ -19,6 +19,39 @@ pub trait RosterSource {
 
     /// Reads all records of a kind, in ascending order of their ids.
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Self::Error>>;
+
+    /// Reads the events after the one with this id, oldest first.
+    fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Self::Error>> {
+        let _ = after;
+        futures_util::stream::empty()
+    }
+
+    /// Reads the id of the newest event; `None` where there are no events.
+    fn newest_event(&self) -> impl Future<Output = Result<Option<String>, Self::Error>> {
+        std::future::ready(Ok(None))
+    }
+
+    /// Reads the id of the oldest event still kept; `None` where there are no events.
+    fn oldest_event(&self) -> impl Future<Output = Result<Option<String>, Self::Error>> {
+        std::future::ready(Ok(None))
+    }
+}
+
+/// An app that may not read events has none.
+fn none_where_closed(
+    answer: Result<Option<String>, ClientError>,
+) -> Result<Option<String>, ClientError> {
+    match answer {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotShared | ErrorKind::WrongTokenKind | ErrorKind::Refused
+            ) =>
+        {
+            Ok(None)
+        }
+        other => other,
+    }
 }
 
 impl RosterSource for District {
@@ -30,5 +63,22 @@ impl RosterSource for District {
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, ClientError>> {
         self.list(kind).count().pages()
+    }
+
+    fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, ClientError>> {
+        Self::events(self).starting_after(after).pages()
+    }
+
+    async fn newest_event(&self) -> Result<Option<String>, ClientError> {
+        let newest = Self::newest_event(self).await;
+        none_where_closed(newest.map(|id| id.map(|id| id.to_string())))
+    }
+
+    async fn oldest_event(&self) -> Result<Option<String>, ClientError> {
+        let page = Self::events(self).limit(1).first_page().await;
+        none_where_closed(page.map(|page| {
+            let oldest = page.records().next();
+            oldest.map(|event| event.id.to_owned())
+        }))
     }
 }

@@ -2,25 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::PathBuf;
 
-use clever_model::{Clock, DistrictId, IdError, RecordKind, Role};
+use clever_model::{Clock, DistrictId, IdError, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
 use futures_util::{StreamExt, pin_mut};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 use tracing::{info, info_span};
 
-use crate::apply::{self, Target};
 use crate::certificate::Doubt;
 use crate::columns;
-use crate::diff::{self, KindDiff, Op};
-use crate::findings;
-use crate::guard::{self, Context, KindCounts, SyncPolicy};
+use crate::diff::KindDiff;
+use crate::events::{self, EventCounts, Why};
+use crate::plan::{self, Plan, PlanError};
+use crate::policy::SyncPolicy;
 use crate::progress::Progress;
-use crate::report::{Enrollments, Hold, KindReport, Outcome, Part, SyncReport};
+use crate::report::{KindReport, Outcome, RunPath, SyncReport};
 use crate::source::RosterSource;
-use crate::store::{SqliteStore, StoreError};
+use crate::store::{Base, Commit, Store, StoreError};
+
+/// Which way to learn the roster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Events where they can be relied on, else a snapshot.
+    #[default]
+    Auto,
+    /// A snapshot.
+    Snapshot,
+    /// Events, or nothing.
+    Events,
+}
 
 /// How to run once.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +41,10 @@ pub struct SyncOptions {
     pub dry_run: bool,
     /// Let through what is held, if its hash is this one.
     pub approve: Option<String>,
+    /// Which way to learn the roster.
+    pub way: Way,
+    /// With `dry_run`: write the plan to this file.
+    pub plan: Option<PathBuf>,
 }
 
 /// Why a sync did nothing. Whatever the error, the store is as it was.
@@ -43,6 +59,19 @@ pub enum SyncError {
         /// What went wrong.
         #[source]
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// The events feed could not be read.
+    #[error("could not read the events; the roster is unchanged")]
+    Events {
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Events were asked for, and can't be relied on.
+    #[error("events alone do not do: {why}")]
+    EventsAlone {
+        /// Why.
+        why: Why,
     },
     /// The district's record has no usable id.
     #[error("the district's own record can't be used")]
@@ -61,17 +90,32 @@ pub enum SyncError {
         /// The hash of what is held, or `nothing`.
         held: String,
     },
+    /// The plan's file can't be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The store failed.
     #[error("the store could not be used; the roster is unchanged")]
     Store(#[from] StoreError),
 }
 
 /// What the district's own record says.
-struct DistrictRecord {
-    id: DistrictId,
-    name: String,
+pub(crate) struct DistrictRecord {
+    pub(crate) id: DistrictId,
+    pub(crate) name: String,
     last_sync: Option<String>,
-    state: Option<String>,
+    pub(crate) paused: bool,
+}
+
+/// What was learnt and staged.
+pub(crate) struct Learnt {
+    pub(crate) path: RunPath,
+    pub(crate) why: Option<Why>,
+    pub(crate) kinds: BTreeMap<RecordKind, KindReport>,
+    pub(crate) events: Option<EventCounts>,
+    pub(crate) drift: Drift,
+    /// The cursor to keep if everything is applied.
+    pub(crate) cursor: Option<String>,
+    pub(crate) paused: bool,
 }
 
 /// Brings the store in step with the district that `source` opens.
@@ -82,9 +126,9 @@ struct DistrictRecord {
 /// # Errors
 ///
 /// [`SyncError`]; the store is as it was.
-pub async fn sync(
+pub async fn sync<S: Store>(
     source: &impl RosterSource,
-    store: &mut SqliteStore,
+    store: &mut S,
     policy: &SyncPolicy,
     options: &SyncOptions,
     clock: &dyn Clock,
@@ -96,20 +140,127 @@ pub async fn sync(
     let district = district_record(&district_page)?;
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
-    let base = base(&store.connection, &district.id)?;
-    diff::stage(&store.connection)?;
-    // What the store says of the district before: its small number, or one that nothing has.
-    let number = base.district.unwrap_or(-1);
-    let mut walk = Walk {
+    let base = store.base(&district.id).await?;
+    store.begin(&district.id).await?;
+    let mut learnt = None;
+    let mut why = choose(options.way, &base, policy, started_at);
+    if let (None, Some(cursor)) = (&why, &base.cursor) {
+        match events::read(source, store, &district.id, cursor, clock).await? {
+            Ok(told) => learnt = Some(from_events(told, &district)),
+            Err(doubt) => {
+                info!(parent: &span, %doubt, "reading a snapshot");
+                store.begin(&district.id).await?;
+                why = Some(doubt);
+            }
+        }
+    }
+    let learnt = match (learnt, why) {
+        (Some(learnt), _) => learnt,
+        (None, Some(why)) if options.way == Way::Events => {
+            return Err(SyncError::EventsAlone { why });
+        }
+        (None, why) => snapshot(source, store, &district, &district_page, why, progress).await?,
+    };
+    let mut report = SyncReport::new(&district.id, started_at, learnt.path);
+    report.district_name.clone_from(&district.name);
+    report.why = learnt.why;
+    report.kinds = learnt.kinds;
+    report.events = learnt.events;
+    report.drift = learnt.drift;
+    plan::check(store, &mut report, learnt.paused, policy).await?;
+    plan::settle(store, &mut report, options.approve.as_deref()).await?;
+    let whole = report.holds.is_empty()
+        && report
+            .kinds
+            .values()
+            .all(|kind| kind.certificate.proves_absence());
+    // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
+    let cursor = match (learnt.path, whole) {
+        (_, true) => learnt.cursor,
+        (RunPath::Events, false) => base.cursor.clone(),
+        (_, false) => None,
+    };
+    report.finished_at = clock.now();
+    if options.dry_run {
+        report.outcome = Outcome::Planned;
+        foresee(store, &mut report).await?;
+        if let Some(path) = &options.plan {
+            let plan = Plan::of(&report, &base, cursor, whole);
+            plan::write(path, &plan, store).await?;
+        }
+    } else {
+        let commit = Commit {
+            district: &district.id,
+            base: &base,
+            now: report.finished_at,
+            cursor: cursor.as_deref(),
+            whole_snapshot: whole && learnt.path == RunPath::Snapshot,
+            policy,
+        };
+        store.commit(&commit, &mut report, progress).await?;
+    }
+    info!(parent: &span, outcome = ?report.outcome, "finished");
+    Ok(report)
+}
+
+/// Says why a snapshot is needed; `None` where events may do.
+fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<Why> {
+    if way == Way::Snapshot {
+        return Some(Why::Asked);
+    }
+    let (Some(_), Some(at)) = (&base.cursor, base.snapshot_at) else {
+        return Some(Why::NoStart);
+    };
+    let age = now.as_second().saturating_sub(at.as_second());
+    let due = u64::try_from(age).is_ok_and(|age| age >= policy.snapshot_every.as_secs());
+    (due && way != Way::Events).then_some(Why::Due { at })
+}
+
+fn from_events(told: events::Told, district: &DistrictRecord) -> Learnt {
+    Learnt {
+        path: RunPath::Events,
+        why: None,
+        kinds: RecordKind::ROSTER
+            .into_iter()
+            .map(|kind| (kind, KindReport::default()))
+            .collect(),
+        cursor: told.counts.last.clone(),
+        events: Some(told.counts),
+        drift: told.drift,
+        paused: district.paused,
+    }
+}
+
+/// Reads every list and stages what differs.
+async fn snapshot<S: Store>(
+    source: &impl RosterSource,
+    store: &mut S,
+    district: &DistrictRecord,
+    district_page: &RawPage,
+    why: Option<Why>,
+    progress: &dyn Progress,
+) -> Result<Learnt, SyncError> {
+    // Before the first page: what happens while the lists are read is told again, and lost by nobody.
+    let cursor = source
+        .newest_event()
+        .await
+        .map_err(|source| SyncError::Events {
+            source: Box::new(source),
+        })?;
+    let mut learnt = Learnt {
+        path: RunPath::Snapshot,
+        why,
         kinds: BTreeMap::new(),
-        unenrolled: 0,
+        events: None,
         drift: Drift::default(),
+        cursor,
+        paused: false,
     };
     for kind in RecordKind::ROSTER {
-        let mut difference = KindDiff::new(&store.connection, number, kind);
+        let mut difference = KindDiff::new(kind);
         if kind == RecordKind::Districts {
             progress.page(kind, district_page.len(), district_page.bytes(), Some(1));
-            difference.page(&district_page)?;
+            difference.page(store, district_page).await?;
         } else {
             progress.reading(kind);
             let pages = source.pages(kind);
@@ -120,60 +271,28 @@ pub async fn sync(
                     source: Box::new(error),
                 })?;
                 progress.page(kind, page.len(), page.bytes(), page.count());
-                difference.page(&page)?;
+                difference.page(store, &page).await?;
             }
         }
-        let (report, drift, unenrolled) = difference.finish()?;
-        walk.kinds.insert(kind, report);
-        walk.drift.merge(drift);
-        walk.unenrolled += unenrolled;
+        let report = KindReport {
+            certificate: difference.finish(store).await?,
+            seen: difference.seen,
+            ..KindReport::default()
+        };
+        learnt.kinds.insert(kind, report);
+        learnt.drift.merge(difference.drift);
     }
     let afterwards = district_record(&read_district(source).await?)?;
     if afterwards.id != district.id || afterwards.last_sync != district.last_sync {
-        for report in walk.kinds.values_mut() {
+        for report in learnt.kinds.values_mut() {
             report.certificate.doubts.push(Doubt::Moved);
         }
     }
-    let holds = check(&store.connection, number, &mut walk, &afterwards, policy)?;
-    let plan_hash = plan_hash(&store.connection, district.id.as_str(), !holds.is_empty())?;
-    let holds = settle(&store.connection, &mut walk, holds, &plan_hash, options)?;
-    let mut report = SyncReport {
-        run: None,
-        district_id: district.id.to_string(),
-        district_name: district.name,
-        started_at,
-        finished_at: started_at,
-        outcome: match (options.dry_run, holds.is_empty()) {
-            (true, _) => Outcome::Planned,
-            (false, true) => Outcome::Done,
-            (false, false) => Outcome::Held,
-        },
-        kinds: walk.kinds,
-        enrollments: Enrollments::default(),
-        roles: BTreeMap::new(),
-        holds,
-        plan_hash,
-        findings: Vec::new(),
-        drift: walk.drift,
-    };
-    if options.dry_run {
-        foresee(&store.connection, number, &mut report)?;
-        report.finished_at = clock.now();
-    } else {
-        commit(store, &base, &mut report, clock, progress)?;
-    }
-    info!(parent: &span, outcome = ?report.outcome, "finished");
-    Ok(report)
+    learnt.paused = afterwards.paused;
+    Ok(learnt)
 }
 
-/// What all walks together found.
-struct Walk {
-    kinds: BTreeMap<RecordKind, KindReport>,
-    unenrolled: u64,
-    drift: Drift,
-}
-
-async fn read_district(source: &impl RosterSource) -> Result<RawPage, SyncError> {
+pub(crate) async fn read_district(source: &impl RosterSource) -> Result<RawPage, SyncError> {
     let page = source.district().await.map_err(|error| SyncError::Fetch {
         kind: RecordKind::Districts,
         source: Box::new(error),
@@ -194,282 +313,14 @@ fn district_record(page: &RawPage) -> Result<DistrictRecord, SyncError> {
         id: DistrictId::new(record.id).map_err(SyncError::District)?,
         name: columns::text(&value, "/name").unwrap_or_default(),
         last_sync: columns::text(&value, "/last_sync"),
-        state: columns::text(&value, "/state"),
+        paused: columns::text(&value, "/state").as_deref() == Some("paused"),
     })
 }
 
-/// The store's version of a district when the run began: what must not have moved when it writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Base {
-    district: Option<i64>,
-    run: u64,
-}
-
-fn base(connection: &Connection, id: &DistrictId) -> Result<Base, StoreError> {
-    let district = connection
-        .query_row(
-            "SELECT district FROM _districts WHERE district_id = ?1",
-            [id.as_str()],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let run = connection.query_row(
-        "SELECT coalesce(max(run), 0) FROM runs WHERE district_id = ?1",
-        [id.as_str()],
-        |row| row.get(0),
-    )?;
-    Ok(Base { district, run })
-}
-
-/// Judges the staged plan. Archiving without proof is dropped here; what is suspicious is returned.
-fn check(
-    connection: &Connection,
-    district: i64,
-    walk: &mut Walk,
-    record: &DistrictRecord,
-    policy: &SyncPolicy,
-) -> Result<Vec<Hold>, StoreError> {
-    for (kind, report) in &mut walk.kinds {
-        if report.certificate.proves_absence() {
-            continue;
-        }
-        report.kept = std::mem::take(&mut report.archived);
-        connection.execute(
-            "DELETE FROM temp.staged WHERE kind = ?1 AND op = ?2",
-            params![*kind as u8, Op::Archive as u8],
-        )?;
-    }
-    let of = |kind: RecordKind| walk.kinds.get(&kind).cloned().unwrap_or_default();
-    let terms = of(RecordKind::Terms);
-    let context = Context {
-        paused: record.state.as_deref() == Some("paused"),
-        schools_archived: of(RecordKind::Schools).archived > 0,
-        terms_changed: terms.created + terms.archived + terms.restored > 0,
-    };
-    let mut holds = Vec::new();
-    for (kind, report) in &walk.kinds {
-        let active = connection.query_row(
-            "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
-            params![district, *kind as u8],
-            |row| row.get(0),
-        )?;
-        let mut counts = KindCounts {
-            seen: report.seen,
-            active,
-            created: report.created,
-            updated: report.updated,
-            archived: report.archived,
-            ..KindCounts::default()
-        };
-        match kind {
-            RecordKind::Users if report.archived > 0 => {
-                counts.lost_role = lost_role(connection, district)?;
-            }
-            RecordKind::Sections if walk.unenrolled > 0 => {
-                counts.unenrolled = walk.unenrolled;
-                counts.enrolled = connection.query_row(
-                    "SELECT count(*) FROM _enrollments WHERE district = ?1",
-                    [district],
-                    |row| row.get(0),
-                )?;
-            }
-            _ => {}
-        }
-        holds.extend(guard::judge(*kind, &counts, context, policy));
-    }
-    for hold in &holds {
-        let ops: &[Op] = match hold.part {
-            Part::Archive => &[Op::Archive],
-            Part::Update => &[Op::Update],
-        };
-        for op in ops {
-            connection.execute(
-                "UPDATE temp.staged SET held = 1 WHERE kind = ?1 AND op = ?2",
-                params![hold.kind as u8, *op as u8],
-            )?;
-        }
-    }
-    Ok(holds)
-}
-
-/// A role that some active users have, all of whom are to be archived.
-fn lost_role(connection: &Connection, district: i64) -> Result<Option<Role>, StoreError> {
-    let mut statement = connection.prepare(
-        "SELECT r.role FROM user_roles r JOIN _districts d ON d.district_id = r.district_id
-         LEFT JOIN temp.staged s ON s.kind = ?2 AND s.id = r.user_id AND s.op = ?3
-         WHERE d.district = ?1 GROUP BY r.role HAVING count(*) = count(s.id) ORDER BY count(*) DESC LIMIT 1",
-    )?;
-    let role: Option<String> = statement
-        .query_row(
-            params![district, RecordKind::Users as u8, Op::Archive as u8],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(role.and_then(|role| role.parse().ok()))
-}
-
-/// The hash of the held part of the plan, or of all of it: which records, what is done to them, from
-/// which bytes to which. Sixteen hex digits.
-fn plan_hash(connection: &Connection, district_id: &str, held: bool) -> Result<String, StoreError> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(district_id.as_bytes());
-    let mut statement = connection.prepare(
-        "SELECT kind, id, op, old_hash, hash FROM temp.staged WHERE held = ?1 AND op <> ?2 ORDER BY kind, id",
-    )?;
-    let mut rows = statement.query(params![held, Op::Touch as u8])?;
-    while let Some(row) = rows.next()? {
-        let (kind, id, op): (u8, String, u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (old, new): (Option<[u8; 16]>, [u8; 16]) = (row.get(3)?, row.get(4)?);
-        hasher.update(&[kind, op]);
-        hasher.update(&(id.len() as u64).to_le_bytes());
-        hasher.update(id.as_bytes());
-        hasher.update(&old.unwrap_or_default());
-        hasher.update(&new);
-    }
-    Ok(hasher.finalize().to_hex().chars().take(16).collect())
-}
-
-/// Lets through what was approved; moves the rest of the held records from their counts to `held`.
-fn settle(
-    connection: &Connection,
-    walk: &mut Walk,
-    holds: Vec<Hold>,
-    hash: &str,
-    options: &SyncOptions,
-) -> Result<Vec<Hold>, SyncError> {
-    if let Some(approved) = &options.approve {
-        if holds.is_empty() || approved != hash {
-            let held = if holds.is_empty() {
-                "nothing".to_owned()
-            } else {
-                hash.to_owned()
-            };
-            return Err(SyncError::OtherPlan {
-                approved: approved.clone(),
-                held,
-            });
-        }
-        connection
-            .execute("UPDATE temp.staged SET held = 0", [])
-            .map_err(StoreError::from)?;
-        return Ok(Vec::new());
-    }
-    for hold in &holds {
-        let Some(report) = walk.kinds.get_mut(&hold.kind) else {
-            continue;
-        };
-        match hold.part {
-            Part::Archive => report.held += std::mem::take(&mut report.archived),
-            Part::Update => {
-                report.held += std::mem::take(&mut report.updated);
-                report.fields.clear();
-            }
-        }
-    }
-    Ok(holds)
-}
-
-/// Writes the plan, the run and what follows from them, in one transaction.
-fn commit(
-    store: &mut SqliteStore,
-    base_then: &Base,
-    report: &mut SyncReport,
-    clock: &dyn Clock,
-    progress: &dyn Progress,
-) -> Result<(), StoreError> {
-    let transaction = store
-        .connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // The id was checked when it was read.
-    let id = DistrictId::new(report.district_id.as_str()).map_err(|_| StoreError::Moved)?;
-    if base(&transaction, &id)? != *base_then {
-        return Err(StoreError::Moved);
-    }
-    transaction.execute(
-        "INSERT OR IGNORE INTO _districts (district_id) VALUES (?1)",
-        [id.as_str()],
-    )?;
-    let district: i64 = transaction.query_row(
-        "SELECT district FROM _districts WHERE district_id = ?1",
-        [id.as_str()],
-        |row| row.get(0),
-    )?;
-    let run = base_then.run + 1;
-    let now = clock.now();
-    let target = Target {
-        connection: &transaction,
-        district,
-        district_id: id.as_str(),
-        run,
-        now,
-    };
-    let changed = apply::apply(&target, progress)?;
-    if changed > 0 {
-        findings::renew(&transaction, id.as_str())?;
-    }
-    report.run = Some(run);
-    report.findings = findings::read(&transaction, id.as_str())?;
-    totals(&transaction, district, report)?;
-    report.finished_at = now;
-    transaction.execute(
-        "INSERT INTO runs (district_id, run, started_at, finished_at, outcome, report) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            id.as_str(),
-            run,
-            report.started_at.to_string(),
-            now.to_string(),
-            serde_json::to_value(report.outcome).ok().and_then(|outcome| outcome.as_str().map(ToOwned::to_owned)),
-            serde_json::to_string(&report).unwrap_or_default(),
-        ],
-    )?;
-    transaction.commit()?;
-    Ok(())
-}
-
-/// Counts what is active in the store.
-fn totals(
-    connection: &Connection,
-    district: i64,
-    report: &mut SyncReport,
-) -> Result<(), StoreError> {
-    for (kind, of_kind) in &mut report.kinds {
-        of_kind.total = active(connection, district, *kind)?;
-    }
-    let places = |role: u8| {
-        connection.query_row(
-            "SELECT count(*) FROM _enrollments e JOIN sections s ON s.key = e.section
-             WHERE e.district = ?1 AND e.role = ?2 AND s.archived_at IS NULL",
-            params![district, role],
-            |row| row.get(0),
-        )
-    };
-    report.enrollments = Enrollments {
-        students: places(0)?,
-        teachers: places(1)?,
-    };
-    let mut statement = connection
-        .prepare("SELECT role, count(*) FROM user_roles WHERE district_id = ?1 GROUP BY role")?;
-    let rows = statement.query_map([&report.district_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    report.roles = rows.collect::<Result<_, _>>()?;
-    Ok(())
-}
-
-fn active(connection: &Connection, district: i64, kind: RecordKind) -> Result<u64, StoreError> {
-    Ok(connection.query_row(
-        "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
-        params![district, kind as u8],
-        |row| row.get(0),
-    )?)
-}
-
 /// What the totals would be after a plan that is not applied.
-fn foresee(
-    connection: &Connection,
-    district: i64,
-    report: &mut SyncReport,
-) -> Result<(), StoreError> {
+async fn foresee<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
     for (kind, of_kind) in &mut report.kinds {
-        let before = active(connection, district, *kind)?;
+        let before = store.active(*kind).await?;
         of_kind.total = before + of_kind.created + of_kind.restored - of_kind.archived;
     }
     Ok(())

@@ -76,6 +76,7 @@ fn lax() -> SyncPolicy {
         max_updated_percent: 100,
         max_unenrolled_percent: 100,
         floor: 0,
+        ..SyncPolicy::default()
     }
 }
 
@@ -87,18 +88,19 @@ async fn run(store: &mut SqliteStore, source: &Source) -> SyncReport {
 }
 
 /// The whole feed.
-fn feed(store: &SqliteStore) -> Vec<Change> {
+async fn feed(store: &mut SqliteStore) -> Vec<Change> {
     let all = ChangeFilter {
         limit: u32::MAX,
         ..ChangeFilter::default()
     };
-    store.changes("d", &all).unwrap()
+    store.changes("d", &all).await.unwrap()
 }
 
 /// The active users, as the feed's replay has them.
-fn replayed(store: &SqliteStore) -> BTreeMap<String, Value> {
+async fn replayed(store: &mut SqliteStore) -> BTreeMap<String, Value> {
     let mut users = BTreeMap::new();
     for change in feed(store)
+        .await
         .into_iter()
         .filter(|change| change.kind == "users")
     {
@@ -164,8 +166,8 @@ async fn check(history: Vec<(Users, usize, bool)>) {
             .iter()
             .map(|(number, known)| (id(*number), user(*number, *known)))
             .collect();
-        assert_eq!(replayed(&store), wanted);
-        let changes = feed(&store);
+        assert_eq!(replayed(&mut store).await, wanted);
+        let changes = feed(&mut store).await;
         assert!(
             changes.iter().zip(1..).all(|(change, at)| change.seq == at),
             "the feed has no gap"
@@ -177,7 +179,7 @@ async fn check(history: Vec<(Users, usize, bool)>) {
             kind.created + kind.updated + kind.archived + kind.restored
         };
         assert_eq!(again.kinds.values().map(of).sum::<u64>(), 0);
-        assert_eq!(feed(&store).len(), changes.len());
+        assert_eq!(feed(&mut store).await.len(), changes.len());
     }
 }
 
@@ -254,7 +256,7 @@ async fn of_two_runs_at_once_the_slower_one_is_refused() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "another run changed this district meanwhile");
     assert_eq!(
-        replayed(&store).into_keys().collect::<Vec<_>>(),
+        replayed(&mut store).await.into_keys().collect::<Vec<_>>(),
         ["u002"],
         "the other run stands"
     );

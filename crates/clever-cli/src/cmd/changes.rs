@@ -8,11 +8,11 @@ use crate::diagnostics::Exit;
 use crate::output;
 
 /// Prints changes as lines, or as one JSON list.
-pub(crate) fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
-    let store = SqliteStore::open_existing(args.store.store.path())?;
+pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
+    let mut store = SqliteStore::open_existing(args.store.store.path())?;
     let district = match &args.district {
         Some(district) => district.clone(),
-        None => match store.districts()?.as_slice() {
+        None => match store.districts().await?.as_slice() {
             [] => bail!("the store holds no district yet"),
             [only] => only.clone(),
             several => bail!(
@@ -26,8 +26,9 @@ pub(crate) fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
         kind: args.kind,
         after: args.after,
         limit: args.limit,
+        ..ChangeFilter::default()
     };
-    let mut changes = store.changes(&district, &filter)?;
+    let mut changes = store.changes(&district, &filter).await?;
     if !args.values {
         for change in &mut changes {
             (change.before, change.after) = (None, None);

@@ -98,7 +98,7 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "cleverctl".to_owned());
-    let seen = changes_before(&store, &second)?;
+    let seen = changes_before(&mut store, &second).await?;
     output::line(format!(
         "  {program} changes --store {} --after {seen}",
         args.store
@@ -133,14 +133,15 @@ fn live_a_day(emulator: &Emulator) -> DaySummary {
 }
 
 /// The last sequence number before the second run.
-fn changes_before(store: &SqliteStore, second: &SyncReport) -> Result<u64> {
+async fn changes_before(store: &mut SqliteStore, second: &SyncReport) -> Result<u64> {
     let changed: u64 = second
         .kinds
         .values()
         .map(|kind| kind.created + kind.updated + kind.archived + kind.restored)
         .sum();
     let all = store
-        .status()?
+        .status()
+        .await?
         .iter()
         .map(|district| district.changes)
         .sum::<u64>();

@@ -8,9 +8,9 @@ use crate::diagnostics::Exit;
 use crate::output::{self, count, grouped};
 
 /// Prints a table a district.
-pub(crate) fn run(args: &StoreArgs, as_json: bool) -> Result<Exit> {
-    let store = SqliteStore::open_existing(args.store.path())?;
-    let all = store.status().context("could not read the status")?;
+pub(crate) async fn run(args: &StoreArgs, as_json: bool) -> Result<Exit> {
+    let mut store = SqliteStore::open_existing(args.store.path())?;
+    let all = store.status().await.context("could not read the status")?;
     if as_json {
         output::json(&all)?;
         return Ok(Exit::Done);

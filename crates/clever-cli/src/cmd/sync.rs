@@ -30,6 +30,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     let options = SyncOptions {
         dry_run: args.dry_run,
         approve: args.approve,
+        ..SyncOptions::default()
     };
     let watch = Watch::new(as_json || quiet);
     let policy = SyncPolicy::default();

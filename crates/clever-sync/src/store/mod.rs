@@ -1,22 +1,34 @@
-//! The SQLite store: opening it, and the questions and writes that a sync needs.
+//! Where rosters are kept: what a sync asks of a store, and the stores that come with the crate.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use clever_model::{DistrictId, RecordKind, Role, Timestamp};
+use rusqlite::ErrorCode;
 
+use crate::policy::SyncPolicy;
+use crate::progress::Progress;
+use crate::report::SyncReport;
+
+mod apply;
+mod findings;
 pub(crate) mod queries;
+pub(crate) mod sql;
+pub(crate) mod sqlite;
+mod stage;
+
+pub use sql::SqlStore;
+pub use sqlite::SqliteStore;
 
 /// The version of the tables that this crate reads and writes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
-/// Marks a SQLite file as a roster store: "Clvr".
-const APPLICATION_ID: i32 = 0x436c_7672;
+/// A hash of a record's bytes, or of its meaning.
+pub type Hash = [u8; 16];
 
-/// How long to wait for another process that writes.
-const BUSY: Duration = Duration::from_secs(10);
+/// The meaning of a record that is not there: what an undo puts aside when it brings a record back.
+pub const ABSENT: Hash = [0; 16];
 
 /// Why the store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +72,18 @@ pub enum StoreError {
     /// Another run changed the district between this run's reading and writing.
     #[error("another run changed this district meanwhile")]
     Moved,
+    /// A row does not hold what its column promises: someone else wrote it.
+    #[error("column {column} of a row holds something else than the store writes")]
+    OddRow {
+        /// The column's place in the answer, from 0.
+        column: usize,
+    },
     /// SQLite refused something else.
     #[error("the store failed")]
     Sqlite(#[source] rusqlite::Error),
+    /// The database server refused something, or can't be reached.
+    #[error("the database failed")]
+    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<rusqlite::Error> for StoreError {
@@ -75,223 +96,215 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// A roster store in one SQLite file.
+/// What is staged for one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Op {
+    /// Not in the store.
+    Create = 0,
+    /// Says something else than before.
+    Update = 1,
+    /// Gone.
+    Archive = 2,
+    /// Was archived, and is here again.
+    Restore = 3,
+    /// Other bytes, same meaning.
+    Touch = 4,
+}
+
+impl Op {
+    /// Every operation.
+    pub const ALL: [Self; 5] = [
+        Self::Create,
+        Self::Update,
+        Self::Archive,
+        Self::Restore,
+        Self::Touch,
+    ];
+
+    pub(crate) fn of(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| *op as i64 == number)
+    }
+
+    /// The word in the feed; none for a touch, which changes nothing.
+    #[must_use]
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Create => Some("create"),
+            Self::Update => Some("update"),
+            Self::Archive => Some("archive"),
+            Self::Restore => Some("restore"),
+            Self::Touch => None,
+        }
+    }
+}
+
+/// The store's version of a district when a run begins: what must not have moved when it writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Base {
+    /// The number of the last run; 0 before the first.
+    pub run: u64,
+    /// The last event that is wholly applied.
+    pub cursor: Option<String>,
+    /// When a snapshot was last wholly applied.
+    pub snapshot_at: Option<Timestamp>,
+}
+
+/// One row of the narrow state: which bytes a record had when last seen.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The record.
+    pub id: String,
+    /// The hash of its bytes.
+    pub hash: Hash,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// The meaning that an undo put aside.
+    pub refused: Option<Hash>,
+}
+
+/// A record as the store has it.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its state.
+    pub state: State,
+    /// Its JSON.
+    pub record: String,
+}
+
+/// One row of a plan: what is to be done to one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub id: String,
+    /// What is to be done.
+    pub op: Op,
+    /// The hash of the bytes that the store has; none for a record that it does not have.
+    pub old_hash: Option<Hash>,
+    /// The hash of the new bytes; of the old ones for an archiving.
+    pub hash: Hash,
+    /// The paths that differ, as a JSON list.
+    pub fields: Option<String>,
+    /// The new JSON; none for an archiving.
+    pub record: Option<String>,
+    /// The event that told it.
+    pub event: Option<String>,
+    /// Places in a section that it takes away.
+    pub lost: u64,
+    /// The meaning to put aside with it: set by an undo.
+    pub refused: Option<Hash>,
+    /// Whether it waits for approval.
+    pub held: bool,
+}
+
+/// How many staged rows there are of each kind, operation and standing (`true` is held), and the places in
+/// sections that they take away.
+pub type Tally = BTreeMap<(RecordKind, Op, bool), (u64, u64)>;
+
+/// What is written when a run ends, besides what is staged.
 #[derive(Debug)]
-pub struct SqliteStore {
-    pub(crate) connection: Connection,
+pub struct Commit<'a> {
+    /// The district.
+    pub district: &'a DistrictId,
+    /// What the store said of it when the run began.
+    pub base: &'a Base,
+    /// When the run ends.
+    pub now: Timestamp,
+    /// The event that is wholly applied with this run; none where there is none.
+    pub cursor: Option<&'a str>,
+    /// Whether this run is a snapshot that was wholly applied.
+    pub whole_snapshot: bool,
+    /// Which columns are the app's own.
+    pub policy: &'a SyncPolicy,
 }
 
-impl SqliteStore {
-    /// Opens the store at `path`, and makes it if there is no file.
+/// A place for rosters. Writes of a run happen in one transaction, [`Store::commit`]; everything before
+/// touches only the run's own staging area.
+///
+/// Ids are compared and sorted by their bytes.
+pub trait Store {
+    /// Reads what the store says of a district.
+    fn base(&mut self, district: &DistrictId) -> impl Future<Output = Result<Base, StoreError>>;
+
+    /// Empties the staging area.
+    fn begin(&mut self, district: &DistrictId) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Reads up to `limit` rows of a kind's state with ids after `after`, ascending.
+    fn states(
+        &mut self,
+        kind: RecordKind,
+        after: &str,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<State>, StoreError>>;
+
+    /// Reads the records with these ids, in any order; those that are not there are left out.
+    fn find(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> impl Future<Output = Result<BTreeMap<String, Stored>, StoreError>>;
+
+    /// Counts the active records of a kind.
+    fn active(&mut self, kind: RecordKind) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Counts the places in sections.
+    fn enrolled(&mut self) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Finds a role that some active users have, all of whom are staged to be archived.
+    fn lost_role(&mut self) -> impl Future<Output = Result<Option<Role>, StoreError>>;
+
+    /// Stages rows; each replaces what was staged for the same record.
+    fn stage(&mut self, rows: Vec<Staged>) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Takes back what was staged for these records.
+    fn unstage(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Takes back all of a kind's archivings.
+    fn unstage_archived(
+        &mut self,
+        kind: RecordKind,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Reads up to `limit` staged rows after one of this kind and id, in order of kinds and ids.
     ///
-    /// # Errors
+    /// `records` says whether their JSON is wanted.
+    fn staged(
+        &mut self,
+        after: (Option<RecordKind>, &str),
+        limit: usize,
+        records: bool,
+    ) -> impl Future<Output = Result<Vec<Staged>, StoreError>>;
+
+    /// Finds which of these records are staged, with what.
+    fn staged_ops(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> impl Future<Output = Result<BTreeMap<String, Op>, StoreError>>;
+
+    /// Counts what is staged.
+    fn tally(&mut self) -> impl Future<Output = Result<Tally, StoreError>>;
+
+    /// Holds back a kind's rows of one operation.
+    fn hold(&mut self, kind: RecordKind, op: Op) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Lets all held rows through.
+    fn release(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Applies what is staged and not held, in one transaction with the feed, the cursor and the run; fills
+    /// in what `report` says of the store, and keeps it.
     ///
-    /// [`StoreError`] names the file and what is wrong with it; a file that is no store is left as it is.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, true)
-    }
-
-    /// Opens the store at `path` if there is one.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Missing`] if there is none; else as [`SqliteStore::open`].
-    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
-        Self::open_with(path, false)
-    }
-
-    fn open_with(path: &Path, create: bool) -> Result<Self, StoreError> {
-        let fresh = match File::open(path) {
-            Ok(file) => !has_header(path, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if !create {
-                    return Err(StoreError::Missing {
-                        path: path.to_owned(),
-                    });
-                }
-                // SQLite's own message would not say what is missing.
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-                    let source = io::Error::new(
-                        io::ErrorKind::NotFound,
-                        format!("there is no folder {}", folder.display()),
-                    );
-                    return Err(StoreError::Unreadable {
-                        path: path.to_owned(),
-                        source,
-                    });
-                }
-                true
-            }
-            Err(source) => {
-                return Err(StoreError::Unreadable {
-                    path: path.to_owned(),
-                    source,
-                });
-            }
-        };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let unreadable = |error: rusqlite::Error| match StoreError::from(error) {
-            StoreError::Sqlite(error) => StoreError::Unreadable {
-                path: path.to_owned(),
-                source: io::Error::other(error),
-            },
-            known => known,
-        };
-        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
-        connection.busy_timeout(BUSY)?;
-        if fresh {
-            prepare(&connection).map_err(unreadable)?;
-        }
-        check(&connection, path)?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;",
-        )?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection })
-    }
-}
-
-/// Says whether the file has SQLite's header; an empty file has none, and is as good as no file.
-fn has_header(path: &Path, mut file: File) -> Result<bool, StoreError> {
-    let mut head = Vec::with_capacity(16);
-    file.by_ref()
-        .take(16)
-        .read_to_end(&mut head)
-        .map_err(|source| StoreError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-    match head.as_slice() {
-        [] => Ok(false),
-        b"SQLite format 3\0" => Ok(true),
-        _ => Err(StoreError::NotAStore {
-            path: path.to_owned(),
-        }),
-    }
-}
-
-/// Makes the tables.
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;",
-        include_str!("schema.sql")
-    ))
-}
-
-/// Refuses another program's database and another version's tables.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let pragma =
-        |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let broken = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::NotAStore {
-            path: path.to_owned(),
-        },
-        _ => error.into(),
-    };
-    if pragma("application_id").map_err(broken)? != i64::from(APPLICATION_ID) {
-        return Err(StoreError::NotAStore {
-            path: path.to_owned(),
-        });
-    }
-    let found = u32::try_from(pragma("user_version").map_err(broken)?).unwrap_or(0);
-    if found != SCHEMA_VERSION {
-        return Err(StoreError::OtherVersion {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::columns::{ROLE_COLUMNS, columns};
-
-    #[test]
-    fn every_column_is_in_its_table_and_every_key_starts_with_the_district() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let store = SqliteStore::open(&folder.path().join("a.db")).unwrap();
-        for kind in clever_model::RecordKind::ALL {
-            for (column, _) in columns(kind) {
-                store
-                    .connection
-                    .prepare(&format!("SELECT {column} FROM {kind}"))
-                    .unwrap();
-            }
-        }
-        for (column, _) in ROLE_COLUMNS {
-            store
-                .connection
-                .prepare(&format!("SELECT {column} FROM user_roles"))
-                .unwrap();
-        }
-        let mut indices = store
-            .connection
-            .prepare(
-                "SELECT m.name, (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0)
-                 FROM sqlite_master m, pragma_index_list(m.name) i WHERE m.type = 'table'",
-            )
-            .unwrap();
-        let found: Vec<(String, String)> = indices
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        assert!(found.len() > 10);
-        for (table, column) in found {
-            assert!(
-                column == "district" || column == "district_id",
-                "{table}: {column}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_no_store_is_refused_and_left_alone() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("a.db");
-        assert!(matches!(
-            SqliteStore::open_existing(&path),
-            Err(StoreError::Missing { .. })
-        ));
-        fs::write(&path, "a letter that is long enough").unwrap();
-        assert!(matches!(
-            SqliteStore::open(&path),
-            Err(StoreError::NotAStore { .. })
-        ));
-        assert_eq!(fs::read(&path).unwrap(), b"a letter that is long enough");
-        fs::remove_file(&path).unwrap();
-        Connection::open(&path)
-            .unwrap()
-            .execute_batch("CREATE TABLE t (x)")
-            .unwrap();
-        assert!(
-            matches!(SqliteStore::open(&path), Err(StoreError::NotAStore { .. })),
-            "another program's"
-        );
-        let path = folder.path().join("b.db");
-        drop(SqliteStore::open(&path).unwrap());
-        drop(SqliteStore::open_existing(&path).unwrap());
-        Connection::open(&path)
-            .unwrap()
-            .pragma_update(None, "user_version", 7)
-            .unwrap();
-        assert!(matches!(
-            SqliteStore::open(&path),
-            Err(StoreError::OtherVersion { found: 7, .. })
-        ));
-        let nowhere = folder.path().join("no/such/folder.db");
-        assert!(matches!(
-            SqliteStore::open(&nowhere),
-            Err(StoreError::Unreadable { .. })
-        ));
-    }
+    /// Refuses with [`StoreError::Moved`], writing nothing, when the district is not at the commit's base.
+    fn commit(
+        &mut self,
+        commit: &Commit<'_>,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 }

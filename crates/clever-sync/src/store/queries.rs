@@ -1,13 +1,13 @@
 //! Questions that people and programs ask of a store: how each district stands, what changed.
 
 use clever_model::RecordKind;
-use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{SqliteStore, StoreError};
-use crate::findings;
 use crate::report::Finding;
+use crate::store::StoreError;
+use crate::store::findings;
+use crate::store::sql::{Backend, Row, Sql, SqlStore};
 
 /// How a district of the store stands.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +24,14 @@ pub struct DistrictStatus {
     pub last_run_at: String,
     /// How it ended: `done` or `held`.
     pub outcome: String,
+    /// How the last run learnt the roster: `snapshot`, `events`, `plan` or `undo`.
+    pub path: String,
+    /// When a run last applied everything.
+    pub last_done_at: Option<String>,
+    /// When a snapshot was last wholly applied.
+    pub snapshot_at: Option<String>,
+    /// The event that the feed was applied to; none where there are no events.
+    pub event_cursor: Option<String>,
     /// Active and archived records, by kind.
     pub records: Vec<(RecordKind, u64, u64)>,
     /// Changes in the feed.
@@ -32,6 +40,8 @@ pub struct DistrictStatus {
     pub holds: Option<Box<RawValue>>,
     /// References that lead nowhere.
     pub findings: Vec<Finding>,
+    /// What the last run saw and the models do not know, as it reported it.
+    pub drift: Option<Box<RawValue>>,
 }
 
 /// Which changes to read.
@@ -39,6 +49,10 @@ pub struct DistrictStatus {
 pub struct ChangeFilter {
     /// Only records of this kind.
     pub kind: Option<RecordKind>,
+    /// Only this record.
+    pub id: Option<String>,
+    /// Only what this run changed.
+    pub run: Option<u64>,
     /// Only changes after this sequence number.
     pub after: u64,
     /// At most this many.
@@ -66,56 +80,68 @@ pub struct Change {
     pub after: Option<Box<RawValue>>,
     /// When.
     pub at: String,
+    /// The event that told it; none where a snapshot or an undo did.
+    pub event: Option<String>,
 }
 
-impl SqliteStore {
+impl<B: Backend> SqlStore<B> {
     /// How each district stands, by id.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store can't be read.
-    pub fn status(&self) -> Result<Vec<DistrictStatus>, StoreError> {
-        let mut statement = self.connection.prepare(
-            "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report
-             FROM runs r LEFT JOIN districts d ON d.district_id = r.district_id AND d.id = r.district_id
-             WHERE r.run = (SELECT max(run) FROM runs x WHERE x.district_id = r.district_id)
-             ORDER BY r.district_id",
-        )?;
-        let rows = statement.query_map([], |row| {
-            let report: String = row.get(6)?;
-            Ok(DistrictStatus {
-                district_id: row.get(0)?,
-                name: row.get(1)?,
-                state: row.get(2)?,
-                last_run: row.get(3)?,
-                last_run_at: row.get(4)?,
-                outcome: row.get(5)?,
+    pub async fn status(&mut self) -> Result<Vec<DistrictStatus>, StoreError> {
+        let rows = self
+            .db
+            .query(
+                "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
+                        x.snapshot_at, x.event_cursor,
+                        (SELECT max(done.finished_at) FROM runs done
+                         WHERE done.district_id = r.district_id AND done.outcome = 'done')
+                 FROM runs r LEFT JOIN districts d ON d.district_id = r.district_id AND d.id = r.district_id
+                 LEFT JOIN _districts x ON x.district_id = r.district_id
+                 WHERE r.run = (SELECT max(run) FROM runs x WHERE x.district_id = r.district_id)
+                 ORDER BY r.district_id",
+                &[],
+            )
+            .await?;
+        let mut all = Vec::new();
+        for mut row in rows {
+            let report = row.text(6)?;
+            let district_id = row.text(0)?;
+            let mut status = DistrictStatus {
+                name: row.maybe_text(1)?,
+                state: row.maybe_text(2)?,
+                last_run: row.count(3)?,
+                last_run_at: row.text(4)?,
+                outcome: row.text(5)?,
+                path: row.text(7)?,
+                last_done_at: row.maybe_text(10)?,
+                snapshot_at: row.maybe_text(8)?,
+                event_cursor: row.maybe_text(9)?,
                 records: Vec::new(),
                 changes: 0,
                 holds: part(&report, "holds"),
-                findings: Vec::new(),
-            })
-        })?;
-        let mut all = Vec::new();
-        for row in rows {
-            let mut status = row?;
+                drift: part(&report, "drift"),
+                findings: findings::read(self, &district_id).await?,
+                district_id,
+            };
             for kind in RecordKind::ALL {
                 let sql = format!(
                     "SELECT count(*) - count(archived_at), count(archived_at) FROM {kind} WHERE district_id = ?1"
                 );
-                let (active, archived) =
-                    self.connection
-                        .query_row(&sql, [&status.district_id], |row| {
-                            Ok((row.get(0)?, row.get(1)?))
-                        })?;
-                status.records.push((kind, active, archived));
+                let mut row = self
+                    .one(&sql, &[status.district_id.as_str().into()])
+                    .await?;
+                status.records.push((kind, row.count(0)?, row.count(1)?));
             }
-            status.changes = self.connection.query_row(
-                "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
-                [&status.district_id],
-                |row| row.get(0),
-            )?;
-            status.findings = findings::read(&self.connection, &status.district_id)?;
+            status.changes = self
+                .one(
+                    "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
+                    &[status.district_id.as_str().into()],
+                )
+                .await?
+                .count(0)?;
             all.push(status);
         }
         Ok(all)
@@ -126,12 +152,15 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError`] when the store can't be read.
-    pub fn districts(&self) -> Result<Vec<String>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT district_id FROM _districts ORDER BY district_id")?;
-        let rows = statement.query_map([], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    pub async fn districts(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .db
+            .query(
+                "SELECT district_id FROM _districts ORDER BY district_id",
+                &[],
+            )
+            .await?;
+        rows.into_iter().map(|mut row| row.text(0)).collect()
     }
 
     /// Reads a district's changes in order.
@@ -139,41 +168,30 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError`] when the store can't be read.
-    pub fn changes(
-        &self,
+    pub async fn changes(
+        &mut self,
         district_id: &str,
         filter: &ChangeFilter,
     ) -> Result<Vec<Change>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, run, kind, id, op, fields, before, after, at FROM changes
-             WHERE district_id = ?1 AND seq > ?2 AND (?3 IS NULL OR kind = ?3) ORDER BY seq LIMIT ?4",
-        )?;
-        let kind = filter.kind.map(RecordKind::as_str);
-        let rows = statement.query_map(
-            params![district_id, filter.after, kind, filter.limit],
-            |row| {
-                let json = |at| -> rusqlite::Result<Option<Box<RawValue>>> {
-                    Ok(row
-                        .get::<_, Option<String>>(at)?
-                        .and_then(|text| RawValue::from_string(text).ok()))
-                };
-                let fields: Option<String> = row.get(5)?;
-                Ok(Change {
-                    seq: row.get(0)?,
-                    run: row.get(1)?,
-                    kind: row.get(2)?,
-                    id: row.get(3)?,
-                    op: row.get(4)?,
-                    fields: fields
-                        .and_then(|text| serde_json::from_str(&text).ok())
-                        .unwrap_or_default(),
-                    before: json(6)?,
-                    after: json(7)?,
-                    at: row.get(8)?,
-                })
-            },
-        )?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let params = [
+            district_id.into(),
+            filter.after.into(),
+            filter.kind.map(RecordKind::as_str).into(),
+            filter.id.as_deref().into(),
+            filter.run.into(),
+            i64::from(filter.limit).into(),
+        ];
+        let rows = self
+            .db
+            .query(
+                "SELECT seq, run, kind, id, op, fields, before, after, at, event FROM changes
+                 WHERE district_id = ?1 AND seq > ?2 AND (CAST(?3 AS TEXT) IS NULL OR kind = ?3)
+                   AND (CAST(?4 AS TEXT) IS NULL OR id = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR run = ?5)
+                 ORDER BY seq LIMIT ?6",
+                &params,
+            )
+            .await?;
+        rows.into_iter().map(|mut row| change(&mut row)).collect()
     }
 
     /// The report of a district's last run, as it was written.
@@ -181,14 +199,141 @@ impl SqliteStore {
     /// # Errors
     ///
     /// [`StoreError`] when the store can't be read.
-    pub fn last_report(&self, district_id: &str) -> Result<Option<String>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT report FROM runs WHERE district_id = ?1 ORDER BY run DESC LIMIT 1",
-        )?;
-        Ok(statement
-            .query_row([district_id], |row| row.get(0))
-            .optional()?)
+    pub async fn last_report(&mut self, district_id: &str) -> Result<Option<String>, StoreError> {
+        let row = self
+            .maybe(
+                "SELECT report FROM runs WHERE district_id = ?1 ORDER BY run DESC LIMIT 1",
+                &[district_id.into()],
+            )
+            .await?;
+        row.map(|mut row| row.text(0)).transpose()
     }
+
+    /// How each run of a district learnt the roster, by its number: `snapshot`, `events`, `plan`, `undo`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn run_path(&mut self, district_id: &str, run: u64) -> Result<String, StoreError> {
+        let row = self
+            .maybe(
+                "SELECT path FROM runs WHERE district_id = ?1 AND run = ?2",
+                &[district_id.into(), run.into()],
+            )
+            .await?;
+        row.map_or_else(|| Ok(String::new()), |mut row| row.text(0))
+    }
+
+    /// Up to which change a consumer of a district's feed has read; 0 before its first acknowledgement.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn position(&mut self, district_id: &str, consumer: &str) -> Result<u64, StoreError> {
+        let row = self
+            .maybe(
+                "SELECT seq FROM consumers WHERE district_id = ?1 AND consumer = ?2",
+                &[district_id.into(), consumer.into()],
+            )
+            .await?;
+        row.map_or(Ok(0), |mut row| row.count(0))
+    }
+
+    /// Notes that a consumer has dealt with every change up to `seq`; a position never goes back.
+    ///
+    /// Read after [`SqlStore::position`], deal with the changes, then acknowledge: a consumer that dies in
+    /// between sees them again, and so sees each at least once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be written.
+    pub async fn acknowledge(
+        &mut self,
+        district_id: &str,
+        consumer: &str,
+        seq: u64,
+        at: clever_model::Timestamp,
+    ) -> Result<(), StoreError> {
+        let params: [Sql; 4] = [
+            district_id.into(),
+            consumer.into(),
+            seq.into(),
+            at.to_string().into(),
+        ];
+        self.db
+            .execute(
+                "INSERT INTO consumers (district_id, consumer, seq, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (district_id, consumer) DO UPDATE SET seq = excluded.seq, at = excluded.at
+                 WHERE consumers.seq < excluded.seq",
+                &params,
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Reads one active or archived record: its JSON, when it was first seen, and when it was archived.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn record(
+        &mut self,
+        district_id: &str,
+        kind: RecordKind,
+        id: &str,
+    ) -> Result<Option<RecordRow>, StoreError> {
+        let row = self
+            .maybe(
+                &format!(
+                    "SELECT record, first_seen_at, archived_at FROM {kind} WHERE district_id = ?1 AND id = ?2"
+                ),
+                &[district_id.into(), id.into()],
+            )
+            .await?;
+        row.map(|mut row| {
+            Ok(RecordRow {
+                record: row.text(0)?,
+                first_seen_at: row.text(1)?,
+                archived_at: row.maybe_text(2)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// A record's row.
+#[derive(Debug, Clone)]
+pub struct RecordRow {
+    /// Its JSON.
+    pub record: String,
+    /// When it was first seen.
+    pub first_seen_at: String,
+    /// When it was archived; none while it is active.
+    pub archived_at: Option<String>,
+}
+
+fn change(row: &mut Row) -> Result<Change, StoreError> {
+    let mut json = |column| -> Result<Option<Box<RawValue>>, StoreError> {
+        Ok(row
+            .maybe_text(column)?
+            .and_then(|text| RawValue::from_string(text).ok()))
+    };
+    let (before, after) = (json(6)?, json(7)?);
+    Ok(Change {
+        before,
+        after,
+        seq: row.count(0)?,
+        run: row.count(1)?,
+        kind: row.text(2)?,
+        id: row.text(3)?,
+        op: row.text(4)?,
+        fields: row
+            .maybe_text(5)?
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default(),
+        at: row.text(8)?,
+        event: row.maybe_text(9)?,
+    })
 }
 
 /// One part of a report, as it was written.

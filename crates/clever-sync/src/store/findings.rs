@@ -2,10 +2,10 @@
 //! school. They are kept as they are, counted and reported.
 
 use clever_model::RecordKind;
-use rusqlite::{Connection, params};
 
 use crate::report::Finding;
 use crate::store::StoreError;
+use crate::store::sql::{Backend, SqlStore};
 
 /// A field that refers to another kind, with the SQL that lists its references as `ref`.
 struct Reference {
@@ -61,65 +61,95 @@ const REFERENCES: &[Reference] = &[
 ];
 
 /// Looks for references that lead to no active record, and stores what it finds.
-pub(crate) fn renew(connection: &Connection, district_id: &str) -> Result<(), StoreError> {
-    connection.execute("DELETE FROM findings WHERE district_id = ?1", [district_id])?;
+pub(crate) async fn renew<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+) -> Result<(), StoreError> {
+    store
+        .db
+        .execute(
+            "DELETE FROM findings WHERE district_id = ?1",
+            &[district_id.into()],
+        )
+        .await?;
     for reference in REFERENCES {
         let dangling = format!(
             "SELECT ref FROM ({}) r WHERE ref IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM {} t WHERE t.district_id = ?1 AND t.id = r.ref AND t.archived_at IS NULL)",
             reference.sql, reference.target
         );
-        let count: u64 = connection
-            .prepare_cached(&format!("SELECT count(*) FROM ({dangling})"))?
-            .query_row([district_id], |row| row.get(0))?;
+        let count = store
+            .one(
+                &format!("SELECT count(*) FROM ({dangling}) d"),
+                &[district_id.into()],
+            )
+            .await?
+            .count(0)?;
         if count == 0 {
             continue;
         }
-        let mut samples = connection.prepare_cached(&format!(
-            "SELECT DISTINCT ref FROM ({dangling}) ORDER BY ref LIMIT 3"
-        ))?;
+        let samples = store
+            .db
+            .query(
+                &format!("SELECT DISTINCT ref FROM ({dangling}) d ORDER BY ref LIMIT 3"),
+                &[district_id.into()],
+            )
+            .await?;
         let samples: Vec<String> = samples
-            .query_map([district_id], |row| row.get(0))?
+            .into_iter()
+            .map(|mut row| row.text(0))
             .collect::<Result<_, _>>()?;
-        connection.execute(
-            "INSERT INTO findings (district_id, kind, field, target, count, samples) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                district_id,
-                reference.kind.as_str(),
-                reference.field,
-                reference.target.as_str(),
-                count,
-                samples.join(" ")
-            ],
-        )?;
+        let params = [
+            district_id.into(),
+            reference.kind.as_str().into(),
+            reference.field.into(),
+            reference.target.as_str().into(),
+            count.into(),
+            samples.join(" ").into(),
+        ];
+        store
+            .db
+            .execute(
+                "INSERT INTO findings (district_id, kind, field, target, count, samples)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                &params,
+            )
+            .await?;
     }
     Ok(())
 }
 
 /// Reads the findings of a district.
-pub(crate) fn read(connection: &Connection, district_id: &str) -> Result<Vec<Finding>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT kind, field, target, count, samples FROM findings WHERE district_id = ?1 ORDER BY kind, field",
-    )?;
-    let rows = statement.query_map([district_id], |row| {
-        let kind = |at| -> rusqlite::Result<RecordKind> {
-            let text: String = row.get(at)?;
-            text.parse().map_err(|error| {
-                rusqlite::Error::FromSqlConversionFailure(
-                    at,
-                    rusqlite::types::Type::Text,
-                    Box::new(error),
-                )
+pub(crate) async fn read<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+) -> Result<Vec<Finding>, StoreError> {
+    let rows = store
+        .db
+        .query(
+            "SELECT kind, field, target, count, samples FROM findings WHERE district_id = ?1 ORDER BY kind, field",
+            &[district_id.into()],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|mut row| {
+            let mut kind = |column| {
+                row.text(column)?
+                    .parse()
+                    .map_err(|_| StoreError::OddRow { column })
+            };
+            let (kind, target) = (kind(0)?, kind(2)?);
+            Ok(Finding {
+                kind,
+                field: row.text(1)?,
+                target,
+                count: row.count(3)?,
+                samples: row
+                    .text(4)?
+                    .split_whitespace()
+                    .map(ToOwned::to_owned)
+                    .collect(),
             })
-        };
-        let samples: String = row.get(4)?;
-        Ok(Finding {
-            kind: kind(0)?,
-            field: row.get(1)?,
-            target: kind(2)?,
-            count: row.get(3)?,
-            samples: samples.split_whitespace().map(ToOwned::to_owned).collect(),
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+        .collect()
 }

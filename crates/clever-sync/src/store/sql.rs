@@ -1,0 +1,223 @@
+//! The little of SQL that the stores do differently, and the store over it.
+//!
+//! Statements are written once, with `?1` for parameters; a backend translates what its database spells
+//! in another way.
+
+use std::collections::BTreeMap;
+
+use crate::store::{Hash, StoreError};
+
+/// A value of a row or a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sql {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+    /// A list, for [`Backend::AMONG`].
+    Texts(Vec<String>),
+    /// A list, for [`Backend::AMONG`].
+    Ints(Vec<i64>),
+}
+
+impl From<i64> for Sql {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<u64> for Sql {
+    fn from(value: u64) -> Self {
+        // No count reaches 2^63.
+        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+impl From<usize> for Sql {
+    fn from(value: usize) -> Self {
+        (value as u64).into()
+    }
+}
+impl From<bool> for Sql {
+    fn from(value: bool) -> Self {
+        Self::Int(value.into())
+    }
+}
+impl From<&str> for Sql {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+impl From<String> for Sql {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<Hash> for Sql {
+    fn from(value: Hash) -> Self {
+        Self::Blob(value.to_vec())
+    }
+}
+impl<T: Into<Self>> From<Option<T>> for Sql {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer.
+#[derive(Debug)]
+pub struct Row(pub(crate) Vec<Sql>);
+
+impl Row {
+    fn take(&mut self, column: usize) -> Result<Sql, StoreError> {
+        self.0
+            .get_mut(column)
+            .map(|value| std::mem::replace(value, Sql::Null))
+            .ok_or(StoreError::OddRow { column })
+    }
+
+    pub(crate) fn int(&mut self, column: usize) -> Result<i64, StoreError> {
+        match self.take(column)? {
+            Sql::Int(value) => Ok(value),
+            _ => Err(StoreError::OddRow { column }),
+        }
+    }
+
+    pub(crate) fn count(&mut self, column: usize) -> Result<u64, StoreError> {
+        u64::try_from(self.int(column)?).map_err(|_| StoreError::OddRow { column })
+    }
+
+    pub(crate) fn text(&mut self, column: usize) -> Result<String, StoreError> {
+        self.maybe_text(column)?
+            .ok_or(StoreError::OddRow { column })
+    }
+
+    pub(crate) fn maybe_text(&mut self, column: usize) -> Result<Option<String>, StoreError> {
+        match self.take(column)? {
+            Sql::Null => Ok(None),
+            Sql::Text(text) => Ok(Some(text)),
+            _ => Err(StoreError::OddRow { column }),
+        }
+    }
+
+    pub(crate) fn maybe_hash(&mut self, column: usize) -> Result<Option<Hash>, StoreError> {
+        match self.take(column)? {
+            Sql::Null => Ok(None),
+            Sql::Blob(bytes) => bytes
+                .try_into()
+                .map(Some)
+                .map_err(|_| StoreError::OddRow { column }),
+            _ => Err(StoreError::OddRow { column }),
+        }
+    }
+
+    pub(crate) fn hash(&mut self, column: usize) -> Result<Hash, StoreError> {
+        self.maybe_hash(column)?
+            .ok_or(StoreError::OddRow { column })
+    }
+}
+
+/// The types of columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    Text,
+    Int,
+    Blob,
+}
+
+/// A database connection.
+pub trait Backend {
+    /// `IN` a list parameter; `{}` is where the parameter's number goes.
+    const AMONG: &'static str;
+    /// Begins a transaction that writes.
+    const BEGIN: &'static str;
+    /// Makes the staging table, empty.
+    const STAGE: &'static str;
+
+    /// Runs statements without parameters.
+    fn batch(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Runs one statement; says how many rows it touched.
+    fn execute(
+        &mut self,
+        sql: &str,
+        params: &[Sql],
+    ) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Reads all rows of an answer; the statement bounds their number.
+    fn query(
+        &mut self,
+        sql: &str,
+        params: &[Sql],
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>>;
+
+    /// Inserts rows; `conflict` is the statement's end.
+    fn insert(
+        &mut self,
+        table: &str,
+        columns: &[(&str, Type)],
+        rows: Vec<Vec<Sql>>,
+        conflict: &str,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// A roster store in an SQL database.
+#[derive(Debug)]
+pub struct SqlStore<B> {
+    pub(crate) db: B,
+    /// The district of the run, and its small number where it has one.
+    pub(crate) district: Option<(clever_model::DistrictId, Option<i64>)>,
+}
+
+impl<B: Backend> SqlStore<B> {
+    pub(crate) fn over(db: B) -> Self {
+        Self { db, district: None }
+    }
+
+    /// Reads the only row of an answer.
+    pub(crate) async fn one(&mut self, sql: &str, params: &[Sql]) -> Result<Row, StoreError> {
+        self.maybe(sql, params)
+            .await?
+            .ok_or(StoreError::OddRow { column: 0 })
+    }
+
+    /// Reads the first row of an answer, if there is one.
+    pub(crate) async fn maybe(
+        &mut self,
+        sql: &str,
+        params: &[Sql],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.db.query(sql, params).await?.into_iter().next())
+    }
+
+    /// The small number of the run's district; one that nothing has, before its first commit.
+    pub(crate) fn number(&self) -> i64 {
+        self.district
+            .as_ref()
+            .and_then(|(_, number)| *number)
+            .unwrap_or(-1)
+    }
+
+    /// The id of the run's district; empty before a run began.
+    pub(crate) fn district_id(&self) -> String {
+        self.district
+            .as_ref()
+            .map(|(id, _)| id.to_string())
+            .unwrap_or_default()
+    }
+}
+
+/// `IN` the list that is parameter `at`.
+pub(crate) fn among<B: Backend>(at: usize) -> String {
+    B::AMONG.replace("{}", &at.to_string())
+}
+
+/// Reads a map of two columns.
+pub(crate) fn pairs(rows: Vec<Row>) -> Result<BTreeMap<String, i64>, StoreError> {
+    rows.into_iter()
+        .map(|mut row| Ok((row.text(0)?, row.int(1)?)))
+        .collect()
+}
+
+/// A list parameter of ids.
+pub(crate) fn texts<'a>(ids: impl IntoIterator<Item = &'a str>) -> Sql {
+    Sql::Texts(ids.into_iter().map(ToOwned::to_owned).collect())
+}

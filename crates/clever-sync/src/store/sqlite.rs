@@ -1,0 +1,363 @@
+//! The SQLite store: opening it, bringing it up to date, and how it spells its statements.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
+
+use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
+use crate::store::{SCHEMA_VERSION, StoreError};
+
+/// Marks a SQLite file as a roster store: "Clvr".
+const APPLICATION_ID: i32 = 0x436c_7672;
+
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The steps from an empty file to the present tables. A released step never changes.
+const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
+    include_str!("schema/sqlite-1.sql"),
+    include_str!("schema/sqlite-2.sql"),
+];
+
+/// A roster store in one SQLite file.
+pub type SqliteStore = SqlStore<Sqlite>;
+
+/// A connection to SQLite.
+#[derive(Debug)]
+pub struct Sqlite {
+    pub(crate) connection: Connection,
+}
+
+impl Sqlite {
+    fn new(connection: Connection) -> Self {
+        connection.set_prepared_statement_cache_capacity(96);
+        Self { connection }
+    }
+}
+
+impl ToSql for Sql {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let list = |json: serde_json::Result<String>| {
+            ToSqlOutput::Owned(Value::Text(json.unwrap_or_default()))
+        };
+        Ok(match self {
+            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Self::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Self::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
+            Self::Texts(all) => list(serde_json::to_string(all)),
+            Self::Ints(all) => list(serde_json::to_string(all)),
+        })
+    }
+}
+
+fn value(of: ValueRef<'_>) -> Sql {
+    match of {
+        ValueRef::Null => Sql::Null,
+        ValueRef::Integer(value) => Sql::Int(value),
+        // The store writes no floats; read as one, a value is odd and says so.
+        ValueRef::Real(_) => Sql::Blob(Vec::new()),
+        ValueRef::Text(text) => Sql::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Sql::Blob(bytes.to_vec()),
+    }
+}
+
+impl Backend for Sqlite {
+    const AMONG: &'static str = "IN (SELECT value FROM json_each(?{}))";
+    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const STAGE: &'static str = "DROP TABLE IF EXISTS temp.staged;
+        CREATE TEMP TABLE staged (
+            kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
+            fields TEXT, record TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL,
+            PRIMARY KEY (kind, id)
+        );";
+
+    async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch(sql)?)
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Sql]) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.execute(params_from_iter(params))? as u64)
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let width = statement.column_count();
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let mut values = Vec::with_capacity(width);
+            for column in 0..width {
+                values.push(value(row.get_ref(column)?));
+            }
+            all.push(Row(values));
+        }
+        Ok(all)
+    }
+
+    async fn insert(
+        &mut self,
+        table: &str,
+        columns: &[(&str, Type)],
+        rows: Vec<Vec<Sql>>,
+        conflict: &str,
+    ) -> Result<(), StoreError> {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let marks = vec!["?"; names.len()].join(", ");
+        let sql = format!(
+            "INSERT INTO {table} ({}) VALUES ({marks}) {conflict}",
+            names.join(", ")
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        for row in &rows {
+            statement.execute(params_from_iter(row))?;
+        }
+        Ok(())
+    }
+}
+
+impl SqlStore<Sqlite> {
+    /// Opens the store at `path`, and makes it if there is no file.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] names the file and what is wrong with it; a file that is no store is left as it is.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, true)
+    }
+
+    /// Opens the store at `path` if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Missing`] if there is none; else as [`SqliteStore::open`].
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, false)
+    }
+
+    fn open_with(path: &Path, create: bool) -> Result<Self, StoreError> {
+        let fresh = match File::open(path) {
+            Ok(file) => !has_header(path, file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !create {
+                    return Err(StoreError::Missing {
+                        path: path.to_owned(),
+                    });
+                }
+                // SQLite's own message would not say what is missing.
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                    let source = io::Error::new(
+                        io::ErrorKind::NotFound,
+                        format!("there is no folder {}", folder.display()),
+                    );
+                    return Err(StoreError::Unreadable {
+                        path: path.to_owned(),
+                        source,
+                    });
+                }
+                true
+            }
+            Err(source) => {
+                return Err(StoreError::Unreadable {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let unreadable = |error: rusqlite::Error| match StoreError::from(error) {
+            StoreError::Sqlite(error) => StoreError::Unreadable {
+                path: path.to_owned(),
+                source: io::Error::other(error),
+            },
+            known => known,
+        };
+        let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
+        connection.busy_timeout(BUSY)?;
+        if fresh {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = 1;\nCOMMIT;",
+                    VERSIONS[0]
+                ))
+                .map_err(unreadable)?;
+        }
+        migrate(&connection, path)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;",
+        )?;
+        Ok(Self::over(Sqlite::new(connection)))
+    }
+
+    /// Makes a store in memory, for a look at what a first sync would do.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when SQLite refuses.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(&format!(
+            "{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = 1;",
+            VERSIONS[0]
+        ))?;
+        migrate(&connection, Path::new(":memory:"))?;
+        Ok(Self::over(Sqlite::new(connection)))
+    }
+}
+
+/// Says whether the file has SQLite's header; an empty file has none, and is as good as no file.
+fn has_header(path: &Path, mut file: File) -> Result<bool, StoreError> {
+    let mut head = Vec::with_capacity(16);
+    file.by_ref()
+        .take(16)
+        .read_to_end(&mut head)
+        .map_err(|source| StoreError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    match head.as_slice() {
+        [] => Ok(false),
+        b"SQLite format 3\0" => Ok(true),
+        _ => Err(StoreError::NotAStore {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Refuses another program's database and a later version's tables; brings those of an earlier one up to date.
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pragma =
+        |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let broken = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::NotAStore {
+            path: path.to_owned(),
+        },
+        _ => error.into(),
+    };
+    if pragma("application_id").map_err(broken)? != i64::from(APPLICATION_ID) {
+        return Err(StoreError::NotAStore {
+            path: path.to_owned(),
+        });
+    }
+    let found = u32::try_from(pragma("user_version").map_err(broken)?).unwrap_or(0);
+    if found == 0 || found > SCHEMA_VERSION {
+        return Err(StoreError::OtherVersion {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    for (step, version) in VERSIONS.iter().zip(1_u32..).skip(found as usize) {
+        // Another process may have done it meanwhile: look again once nobody else can write.
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        let done = if pragma("user_version")? < i64::from(version) {
+            connection.execute_batch(&format!("{step}\nPRAGMA user_version = {version};"))
+        } else {
+            Ok(())
+        };
+        connection.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        done?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::columns::{ROLE_COLUMNS, columns};
+
+    #[test]
+    fn every_column_is_in_its_table_and_every_key_starts_with_the_district() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = SqliteStore::open(&folder.path().join("a.db")).unwrap();
+        for kind in clever_model::RecordKind::ALL {
+            for (column, _) in columns(kind) {
+                store
+                    .db
+                    .connection
+                    .prepare(&format!("SELECT {column} FROM {kind}"))
+                    .unwrap();
+            }
+        }
+        for (column, _) in ROLE_COLUMNS {
+            store
+                .db
+                .connection
+                .prepare(&format!("SELECT {column} FROM user_roles"))
+                .unwrap();
+        }
+        let mut indices = store
+            .db
+            .connection
+            .prepare(
+                "SELECT m.name, (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0)
+                 FROM sqlite_master m, pragma_index_list(m.name) i WHERE m.type = 'table'",
+            )
+            .unwrap();
+        let found: Vec<(String, String)> = indices
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(found.len() > 10);
+        for (table, column) in found {
+            assert!(
+                column == "district" || column == "district_id",
+                "{table}: {column}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused_and_left_alone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        assert!(matches!(
+            SqliteStore::open_existing(&path),
+            Err(StoreError::Missing { .. })
+        ));
+        fs::write(&path, "a letter that is long enough").unwrap();
+        assert!(matches!(
+            SqliteStore::open(&path),
+            Err(StoreError::NotAStore { .. })
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"a letter that is long enough");
+        fs::remove_file(&path).unwrap();
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (x)")
+            .unwrap();
+        assert!(
+            matches!(SqliteStore::open(&path), Err(StoreError::NotAStore { .. })),
+            "another program's"
+        );
+        let path = folder.path().join("b.db");
+        drop(SqliteStore::open(&path).unwrap());
+        drop(SqliteStore::open_existing(&path).unwrap());
+        Connection::open(&path)
+            .unwrap()
+            .pragma_update(None, "user_version", 7)
+            .unwrap();
+        assert!(matches!(
+            SqliteStore::open(&path),
+            Err(StoreError::OtherVersion { found: 7, .. })
+        ));
+        let nowhere = folder.path().join("no/such/folder.db");
+        assert!(matches!(
+            SqliteStore::open(&nowhere),
+            Err(StoreError::Unreadable { .. })
+        ));
+    }
+}

@@ -1,0 +1,348 @@
+//! What a sync asks of an SQL store: its state, its records, and the staging area of the run.
+
+use std::collections::BTreeMap;
+
+use clever_model::{DistrictId, RecordKind, Role};
+
+use crate::progress::Progress;
+use crate::report::SyncReport;
+use crate::store::sql::{Backend, Row, Sql, SqlStore, Type, among, texts};
+use crate::store::{Base, Commit, Op, Staged, State, Store, StoreError, Stored, Tally, apply};
+
+const STAGED: [(&str, Type); 11] = [
+    ("kind", Type::Int),
+    ("id", Type::Text),
+    ("op", Type::Int),
+    ("old_hash", Type::Blob),
+    ("hash", Type::Blob),
+    ("fields", Type::Text),
+    ("record", Type::Text),
+    ("event", Type::Text),
+    ("lost", Type::Int),
+    ("refused", Type::Blob),
+    ("held", Type::Int),
+];
+
+/// A staged row again takes the place of what was there.
+const REPLACE: &str = "ON CONFLICT (kind, id) DO UPDATE SET op = excluded.op, old_hash = excluded.old_hash,
+    hash = excluded.hash, fields = excluded.fields, record = excluded.record, event = excluded.event,
+    lost = excluded.lost, refused = excluded.refused, held = excluded.held";
+
+fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
+    RecordKind::ALL
+        .into_iter()
+        .find(|kind| *kind as i64 == number)
+        .ok_or(StoreError::OddRow { column })
+}
+
+fn op_of(number: i64, column: usize) -> Result<Op, StoreError> {
+    Op::of(number).ok_or(StoreError::OddRow { column })
+}
+
+/// Reads a row of state: id, hash, archived, refused.
+fn state(row: &mut Row) -> Result<State, StoreError> {
+    Ok(State {
+        id: row.text(0)?,
+        hash: row.hash(1)?,
+        archived: row.int(2)? != 0,
+        refused: row.maybe_hash(3)?,
+    })
+}
+
+/// Reads the base of a district and its small number.
+pub(crate) async fn base<B: Backend>(
+    store: &mut SqlStore<B>,
+    district: &DistrictId,
+) -> Result<(Base, Option<i64>), StoreError> {
+    let id = Sql::from(district.as_str());
+    let known = store
+        .maybe(
+            "SELECT district, event_cursor, snapshot_at FROM _districts WHERE district_id = ?1",
+            std::slice::from_ref(&id),
+        )
+        .await?;
+    let run = store
+        .one(
+            "SELECT coalesce(max(run), 0) FROM runs WHERE district_id = ?1",
+            &[id],
+        )
+        .await?
+        .count(0)?;
+    let Some(mut known) = known else {
+        return Ok((
+            Base {
+                run,
+                ..Base::default()
+            },
+            None,
+        ));
+    };
+    let base = Base {
+        run,
+        cursor: known.maybe_text(1)?,
+        snapshot_at: known
+            .maybe_text(2)?
+            .map(|at| at.parse().map_err(|_| StoreError::OddRow { column: 2 }))
+            .transpose()?,
+    };
+    Ok((base, Some(known.int(0)?)))
+}
+
+impl<B: Backend> Store for SqlStore<B> {
+    async fn base(&mut self, district: &DistrictId) -> Result<Base, StoreError> {
+        Ok(base(self, district).await?.0)
+    }
+
+    async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
+        self.db.batch(B::STAGE).await?;
+        let (_, number) = base(self, district).await?;
+        self.district = Some((district.clone(), number));
+        Ok(())
+    }
+
+    async fn states(
+        &mut self,
+        kind: RecordKind,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<State>, StoreError> {
+        let params = [
+            self.number().into(),
+            (kind as i64).into(),
+            after.into(),
+            limit.into(),
+        ];
+        let rows = self
+            .db
+            .query(
+                "SELECT id, hash, archived, refused FROM _state
+                 WHERE district = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
+                &params,
+            )
+            .await?;
+        rows.into_iter().map(|mut row| state(&mut row)).collect()
+    }
+
+    async fn find(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, Stored>, StoreError> {
+        let sql = format!(
+            "SELECT s.id, s.hash, s.archived, s.refused, t.record FROM _state s
+             JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+             WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
+            among::<B>(4)
+        );
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(1000) {
+            let params = [
+                self.number().into(),
+                (kind as i64).into(),
+                self.district_id().into(),
+                texts(ids.iter().copied()),
+            ];
+            for mut row in self.db.query(&sql, &params).await? {
+                let state = state(&mut row)?;
+                let record = row.text(4)?;
+                found.insert(state.id.clone(), Stored { state, record });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
+        let params = [self.number().into(), (kind as i64).into()];
+        self.one(
+            "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
+            &params,
+        )
+        .await?
+        .count(0)
+    }
+
+    async fn enrolled(&mut self) -> Result<u64, StoreError> {
+        let number = self.number().into();
+        self.one(
+            "SELECT count(*) FROM _enrollments WHERE district = ?1",
+            &[number],
+        )
+        .await?
+        .count(0)
+    }
+
+    async fn lost_role(&mut self) -> Result<Option<Role>, StoreError> {
+        let params = [
+            self.district_id().into(),
+            (RecordKind::Users as i64).into(),
+            (Op::Archive as i64).into(),
+        ];
+        let role = self
+            .maybe(
+                "SELECT r.role FROM user_roles r
+                 LEFT JOIN staged s ON s.kind = ?2 AND s.id = r.user_id AND s.op = ?3
+                 WHERE r.district_id = ?1 GROUP BY r.role HAVING count(*) = count(s.id)
+                 ORDER BY count(*) DESC LIMIT 1",
+                &params,
+            )
+            .await?;
+        Ok(match role {
+            Some(mut row) => row.text(0)?.parse().ok(),
+            None => None,
+        })
+    }
+
+    async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {
+        let rows = rows
+            .into_iter()
+            .map(|row| {
+                vec![
+                    (row.kind as i64).into(),
+                    row.id.into(),
+                    (row.op as i64).into(),
+                    row.old_hash.into(),
+                    row.hash.into(),
+                    row.fields.into(),
+                    row.record.into(),
+                    row.event.into(),
+                    row.lost.into(),
+                    row.refused.into(),
+                    row.held.into(),
+                ]
+            })
+            .collect();
+        self.db.insert("staged", &STAGED, rows, REPLACE).await
+    }
+
+    async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
+        let sql = format!(
+            "DELETE FROM staged WHERE kind = ?1 AND id {}",
+            among::<B>(2)
+        );
+        for ids in ids.chunks(1000) {
+            let params = [(kind as i64).into(), texts(ids.iter().copied())];
+            self.db.execute(&sql, &params).await?;
+        }
+        Ok(())
+    }
+
+    async fn unstage_archived(&mut self, kind: RecordKind) -> Result<(), StoreError> {
+        let params = [(kind as i64).into(), (Op::Archive as i64).into()];
+        self.db
+            .execute("DELETE FROM staged WHERE kind = ?1 AND op = ?2", &params)
+            .await?;
+        Ok(())
+    }
+
+    async fn staged(
+        &mut self,
+        after: (Option<RecordKind>, &str),
+        limit: usize,
+        records: bool,
+    ) -> Result<Vec<Staged>, StoreError> {
+        let record = if records {
+            "record"
+        } else {
+            "CAST(NULL AS TEXT)"
+        };
+        let sql = format!(
+            "SELECT kind, id, op, old_hash, hash, fields, {record}, event, lost, refused, held FROM staged
+             WHERE (kind, id) > (?1, ?2) ORDER BY kind, id LIMIT ?3"
+        );
+        let kind = after.0.map_or(-1, |kind| kind as i64);
+        let params = [kind.into(), after.1.into(), limit.into()];
+        let rows = self.db.query(&sql, &params).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(Staged {
+                    kind: kind_of(row.int(0)?, 0)?,
+                    id: row.text(1)?,
+                    op: op_of(row.int(2)?, 2)?,
+                    old_hash: row.maybe_hash(3)?,
+                    hash: row.hash(4)?,
+                    fields: row.maybe_text(5)?,
+                    record: row.maybe_text(6)?,
+                    event: row.maybe_text(7)?,
+                    lost: row.count(8)?,
+                    refused: row.maybe_hash(9)?,
+                    held: row.int(10)? != 0,
+                })
+            })
+            .collect()
+    }
+
+    async fn staged_ops(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, Op>, StoreError> {
+        let sql = format!(
+            "SELECT id, op FROM staged WHERE kind = ?1 AND id {}",
+            among::<B>(2)
+        );
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(1000) {
+            let params = [(kind as i64).into(), texts(ids.iter().copied())];
+            for mut row in self.db.query(&sql, &params).await? {
+                found.insert(row.text(0)?, op_of(row.int(1)?, 1)?);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn tally(&mut self) -> Result<Tally, StoreError> {
+        let rows = self
+            .db
+            .query(
+                "SELECT kind, op, held, count(*), CAST(sum(lost) AS BIGINT) FROM staged GROUP BY kind, op, held",
+                &[],
+            )
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                let key = (
+                    kind_of(row.int(0)?, 0)?,
+                    op_of(row.int(1)?, 1)?,
+                    row.int(2)? != 0,
+                );
+                Ok((key, (row.count(3)?, row.count(4)?)))
+            })
+            .collect()
+    }
+
+    async fn hold(&mut self, kind: RecordKind, op: Op) -> Result<(), StoreError> {
+        let params = [(kind as i64).into(), (op as i64).into()];
+        self.db
+            .execute(
+                "UPDATE staged SET held = 1 WHERE kind = ?1 AND op = ?2",
+                &params,
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        self.db
+            .execute("UPDATE staged SET held = 0 WHERE held = 1", &[])
+            .await?;
+        Ok(())
+    }
+
+    async fn commit(
+        &mut self,
+        commit: &Commit<'_>,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> Result<(), StoreError> {
+        self.db.batch(B::BEGIN).await?;
+        let done = match apply::run(self, commit, report, progress).await {
+            Ok(()) => self.db.batch("COMMIT").await,
+            Err(error) => Err(error),
+        };
+        if done.is_err() {
+            // The first error says more than one of the way back.
+            drop(self.db.batch("ROLLBACK").await);
+        }
+        done
+    }
+}

@@ -1,0 +1,199 @@
+//! Takes changes back, as a new run: nothing is erased, and the feed says so.
+//!
+//! What was taken back stays so until Clever says something else or a person approves it: the next sync
+//! holds it, and names it.
+
+use clever_model::{Clock, DistrictId, IdError, RecordKind};
+use serde_json::Value;
+
+use crate::canonical::{canonical, changed_paths};
+use crate::columns;
+use crate::diff::{gone, hash_of, meaning_of};
+use crate::plan;
+use crate::policy::SyncPolicy;
+use crate::progress::Progress;
+use crate::report::{RunPath, SyncReport, UndoCounts};
+use crate::store::queries::{Change, ChangeFilter};
+use crate::store::sql::{Backend, SqlStore};
+use crate::store::{ABSENT, Commit, Op, Staged, Store, StoreError, Stored};
+
+/// Changes read at once.
+const CHUNK: u32 = 500;
+
+/// The part of a run that is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// One record, of whatever kind.
+    Record(String),
+    /// One section, with its places.
+    Section(String),
+    /// A school, its sections and its people.
+    School(String),
+}
+
+/// What is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoRequest {
+    /// The district.
+    pub district_id: String,
+    /// The run whose changes are taken back.
+    pub run: u64,
+    /// The part of it; all, where there is none.
+    pub only: Option<Only>,
+    /// Say what would be done; do nothing.
+    pub dry_run: bool,
+}
+
+/// Why an undo did nothing. The store is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UndoError {
+    /// The district's id is none.
+    #[error("the district's id can't be used")]
+    District(#[source] IdError),
+    /// The run changed nothing of what was named.
+    #[error("run {run} of {district} changed nothing there that could be taken back")]
+    Nothing {
+        /// The district.
+        district: String,
+        /// The run.
+        run: u64,
+    },
+    /// The store failed.
+    #[error("the store could not be used; the roster is unchanged")]
+    Store(#[from] StoreError),
+}
+
+/// Takes back what a run changed, or a part of it. Records that were changed again later are left alone, and
+/// counted.
+///
+/// # Errors
+///
+/// [`UndoError`]; the store is as it was.
+pub async fn undo<B: Backend>(
+    store: &mut SqlStore<B>,
+    request: &UndoRequest,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, UndoError> {
+    let (district_id, run) = (request.district_id.as_str(), request.run);
+    let district = DistrictId::new(district_id).map_err(UndoError::District)?;
+    let started_at = clock.now();
+    let base = store.base(&district).await?;
+    store.begin(&district).await?;
+    let mut counts = UndoCounts { run, left: 0 };
+    let mut filter = ChangeFilter {
+        run: Some(run),
+        limit: CHUNK,
+        ..ChangeFilter::default()
+    };
+    loop {
+        let changes = store.changes(district_id, &filter).await?;
+        let Some(last) = changes.last() else { break };
+        filter.after = last.seq;
+        for change in changes
+            .iter()
+            .filter(|change| wanted(change, request.only.as_ref()))
+        {
+            let Ok(kind) = change.kind.parse::<RecordKind>() else {
+                continue;
+            };
+            let later = ChangeFilter {
+                kind: Some(kind),
+                id: Some(change.id.clone()),
+                after: change.seq,
+                limit: 1,
+                ..ChangeFilter::default()
+            };
+            if !store.changes(district_id, &later).await?.is_empty() {
+                counts.left += 1;
+                continue;
+            }
+            let known = store.find(kind, &[change.id.as_str()]).await?;
+            if let Some(known) = known.get(&change.id) {
+                let row = reverse(kind, change, known);
+                store.stage(row.into_iter().collect()).await?;
+            }
+        }
+    }
+    let mut report = SyncReport::new(&district, started_at, RunPath::Undo);
+    report.undo = Some(counts);
+    plan::count(store, &mut report).await?;
+    if report.is_unchanged() && counts.left == 0 {
+        return Err(UndoError::Nothing {
+            district: district_id.to_owned(),
+            run,
+        });
+    }
+    report.finished_at = clock.now();
+    if request.dry_run {
+        report.outcome = crate::report::Outcome::Planned;
+        return Ok(report);
+    }
+    let commit = Commit {
+        district: &district,
+        base: &base,
+        now: report.finished_at,
+        // The next sync reads a snapshot, and finds what Clever still tells.
+        cursor: None,
+        whole_snapshot: false,
+        policy,
+    };
+    store.commit(&commit, &mut report, progress).await?;
+    Ok(report)
+}
+
+/// Stages the way back from a change.
+fn reverse(kind: RecordKind, change: &Change, known: &Stored) -> Option<Staged> {
+    let read = |json: &str| canonical(&serde_json::from_str::<Value>(json).unwrap_or_default());
+    let after = change.after.as_ref().map(|after| read(after.get()));
+    let put_aside = after.as_ref().map_or(ABSENT, meaning_of);
+    let mut staged = gone(kind, &known.state, None);
+    staged.refused = Some(put_aside);
+    staged.held = false;
+    let was_active = matches!(change.op.as_str(), "update" | "archive");
+    if !was_active {
+        return Some(staged);
+    }
+    let before = change.before.as_ref()?;
+    staged.op = if change.op == "archive" {
+        Op::Restore
+    } else {
+        Op::Update
+    };
+    staged.hash = hash_of(before.get());
+    staged.record = Some(before.get().to_owned());
+    let now = read(&known.record);
+    staged.fields = serde_json::to_string(&changed_paths(&now, &read(before.get()))).ok();
+    Some(staged)
+}
+
+/// Says whether a change belongs to the part that is taken back.
+fn wanted(change: &Change, only: Option<&Only>) -> bool {
+    match only {
+        None => true,
+        Some(Only::Record(id)) => change.id == *id,
+        Some(Only::Section(id)) => change.kind == "sections" && change.id == *id,
+        Some(Only::School(id)) => {
+            (change.kind == "schools" && change.id == *id)
+                || [&change.before, &change.after]
+                    .into_iter()
+                    .flatten()
+                    .any(|json| {
+                        let record: Value = serde_json::from_str(json.get()).unwrap_or_default();
+                        at_school(&record, id)
+                    })
+        }
+    }
+}
+
+fn at_school(record: &Value, school: &str) -> bool {
+    let roles = record["roles"]
+        .as_object()
+        .into_iter()
+        .flat_map(|roles| roles.values());
+    std::iter::once(record).chain(roles).any(|part| {
+        part["school"].as_str() == Some(school) || columns::ids(part, "/schools").contains(&school)
+    })
+}
