@@ -64,6 +64,13 @@ pub enum ErrorKind {
     Refused,
 }
 
+impl ErrorKind {
+    /// Says whether Clever may have done what was asked, for all that we know.
+    pub(crate) fn leaves_doubt(self) -> bool {
+        matches!(self, Self::Server | Self::Network | Self::Undecodable)
+    }
+}
+
 /// A call failed, after whatever retries it was worth.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,6 +122,22 @@ pub enum ClientError {
         path: String,
         /// The limit, in bytes.
         limit: usize,
+    },
+    /// A write had no whole answer, or Clever failed over it: it may have had its effect or not. Look before
+    /// sending it again.
+    #[error("{path}: the write may or may not have had its effect")]
+    Unsure {
+        /// The path written to, without its query.
+        path: String,
+        /// What went wrong.
+        #[source]
+        source: Box<ClientError>,
+    },
+    /// The body can't be written as JSON, such as a number that is none.
+    #[error("{path}: the body can't be written as JSON")]
+    Unwritable {
+        /// The path it was for.
+        path: String,
     },
     /// The limit's window ends later than we are willing to wait.
     #[error("{path}: the rate limit is used up for another {} s", .wait.as_secs())]
@@ -185,6 +208,8 @@ impl ClientError {
             Self::Undecodable { .. } => ErrorKind::Undecodable,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
+            Self::Unsure { source, .. } => source.kind(),
+            Self::Unwritable { .. } => ErrorKind::Refused,
             Self::Walk { .. } => ErrorKind::Walk,
         }
     }
@@ -192,13 +217,8 @@ impl ClientError {
     /// Says whether the same call may work later, unchanged.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self.kind(),
-            ErrorKind::RateLimited
-                | ErrorKind::Server
-                | ErrorKind::Network
-                | ErrorKind::Undecodable
-        )
+        let doubtful = matches!(self, Self::Unsure { .. });
+        !doubtful && (self.kind() == ErrorKind::RateLimited || self.kind().leaves_doubt())
     }
 }
 

@@ -4,16 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use clever_model::Role;
+use clever_model::{RecordKind, Role, SchoolId};
 use clever_raw::page::RawPage;
 use futures_core::Stream;
+use futures_util::{StreamExt, pin_mut};
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::error::{ClientError, ErrorKind, WalkError};
-use crate::transport::Transport;
+use crate::paged::{BarePage, Paged};
+use crate::transport::{Read, Transport};
+use crate::typed::Element;
 
 /// Smallest page asked for when larger ones are refused, in records.
 const MIN_LIMIT: u32 = 50;
+
+/// How often a walk asks for smaller pages because Clever fails.
+const MAX_SERVER_STEPS: u32 = 2;
 
 /// A list to read: which, from where, in pages of what size.
 #[derive(Debug, Clone)]
@@ -21,7 +28,11 @@ const MIN_LIMIT: u32 = 50;
 pub struct ListRequest {
     transport: Arc<Transport>,
     path: String,
+    /// The version, where it is not the client's.
+    version: Option<&'static str>,
     limit: Option<u32>,
+    /// Most records a page that the list allows.
+    max_limit: u32,
     query: Vec<(&'static str, String)>,
 }
 
@@ -31,9 +42,25 @@ impl ListRequest {
         Self {
             transport,
             path: path.into(),
+            version: None,
             limit,
+            max_limit: 10_000,
             query: Vec::new(),
         }
+    }
+
+    /// A list that only `version` has, with its own bound on a page's size.
+    pub(crate) fn in_version(mut self, version: &'static str, max_limit: u32) -> Self {
+        self.version = Some(version);
+        self.max_limit = max_limit;
+        self.limit = self.limit.map(|limit| limit.min(max_limit));
+        self
+    }
+
+    /// Adds a parameter that the list's own words name.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
     }
 
     pub(crate) fn transport(&self) -> &Arc<Transport> {
@@ -42,7 +69,7 @@ impl ListRequest {
 
     /// Asks for `records` a page; Clever allows 1 to 10,000.
     pub fn limit(mut self, records: u32) -> Self {
-        self.limit = self.limit.map(|_| records.clamp(1, 10_000));
+        self.limit = self.limit.map(|_| records.clamp(1, self.max_limit));
         self
     }
 
@@ -71,6 +98,26 @@ impl ListRequest {
         self
     }
 
+    /// Keeps events of these kinds of records; other lists know no such filter.
+    ///
+    /// A filter changes which ids come: keep a cursor for each set of filters.
+    pub fn record_types(mut self, kinds: &[RecordKind]) -> Self {
+        for kind in kinds {
+            self.query.push(("record_type", kind.as_str().to_owned()));
+        }
+        self
+    }
+
+    /// Keeps events of this school; other lists know no such filter.
+    pub fn school(self, school: &SchoolId) -> Self {
+        self.with("school", school.as_str())
+    }
+
+    /// Keeps the users of a school whose main school it is; other lists know no such filter.
+    pub fn primary(self) -> Self {
+        self.with("primary", "true")
+    }
+
     /// The address of the first page.
     fn address(&self) -> Url {
         let limit = self.limit.map(|limit| limit.to_string());
@@ -83,7 +130,10 @@ impl ListRequest {
                     .map(|(name, value)| (*name, value.as_str())),
             )
             .collect();
-        self.transport.address(&self.path, &query)
+        match self.version {
+            Some(version) => self.transport.address_in(version, &self.path, &query),
+            None => self.transport.address(&self.path, &query),
+        }
     }
 
     /// Reads the first page alone.
@@ -92,7 +142,7 @@ impl ListRequest {
     ///
     /// [`ClientError`], after the retries that the error is worth.
     pub async fn first_page(self) -> Result<RawPage, ClientError> {
-        self.transport.page(&self.address()).await
+        self.transport.get(&self.address(), RawPage::split).await
     }
 
     /// Reads the list page by page, following `next` as sent until there is none.
@@ -100,7 +150,42 @@ impl ListRequest {
     /// The stream ends after the last page or after its first error: a walk that could not reach the
     /// end says so. Pages are read on demand; nothing is prefetched.
     pub fn pages(self) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
-        self.walk("next")
+        self.walk("next", RawPage::split)
+    }
+
+    /// Reads the list record by record as the model `T`, to its end or to an error. Events are read as
+    /// [`clever_raw::event::Event`].
+    pub fn records_as<T: DeserializeOwned + Send + 'static>(
+        self,
+    ) -> impl Stream<Item = Result<Element<T>, ClientError>> + Send + 'static {
+        let pages = self.pages();
+        try_stream! {
+            pin_mut!(pages);
+            while let Some(page) = pages.next().await {
+                let page = page?;
+                for record in page.records() {
+                    yield Element::read(record.json, Some(record.id));
+                }
+                for _ in page.refused() {
+                    yield Element::Unreadable { id: None };
+                }
+            }
+        }
+    }
+
+    /// Reads a list whose records stand in it bare, without the envelope of the roster's.
+    pub(crate) fn bare_records<T: DeserializeOwned + Send + 'static>(
+        self,
+    ) -> impl Stream<Item = Result<Element<T>, ClientError>> + Send + 'static {
+        let pages = self.walk("next", BarePage::read);
+        try_stream! {
+            pin_mut!(pages);
+            while let Some(page) = pages.next().await {
+                for record in page?.records() {
+                    yield Element::read(record, None);
+                }
+            }
+        }
     }
 
     /// Reads the list from its end, page by page, following `prev` as sent until there is none.
@@ -115,13 +200,14 @@ impl ListRequest {
         } else {
             self
         };
-        request.walk("prev")
+        request.walk("prev", RawPage::split)
     }
 
-    fn walk(
+    fn walk<P: Paged>(
         self,
         rel: &'static str,
-    ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
+        read: Read<P>,
+    ) -> impl Stream<Item = Result<P, ClientError>> + Send + 'static {
         try_stream! {
             let first = self.address();
             let list = first.path().to_owned();
@@ -133,12 +219,13 @@ impl ListRequest {
             let mut seen = BTreeSet::from([place(&first)]);
             let mut url = first;
             let mut number = 0_u64;
-            let (mut said, mut found) = (None, 0_u64);
+            let (mut said, mut found, mut failures) = (None, 0_u64, 0);
             loop {
-                let page = match self.transport.page(&url).await {
+                let page = match self.transport.get(&url, read).await {
                     Ok(page) => page,
                     Err(error) => {
-                        let Some(smaller) = limit.and_then(|limit| smaller(limit, &error)) else {
+                        failures += u32::from(error.kind() == ErrorKind::Server);
+                        let Some(smaller) = limit.and_then(|limit| smaller(limit, &error, failures)) else {
                             Err(error)?;
                             return;
                         };
@@ -151,7 +238,7 @@ impl ListRequest {
                 if number == 1 && whole {
                     said = page.count();
                 }
-                found += (page.len() + page.refused().len()) as u64;
+                found += page.elements() as u64;
                 let next = page.link(rel).map(|link| self.resolve(link)).transpose();
                 yield page;
                 match next.map_err(|()| walk(WalkError::BadLink { page: number }))? {
@@ -191,11 +278,13 @@ impl ListRequest {
 }
 
 /// The page size to go on with after `error`, if a smaller one may help.
-fn smaller(limit: u32, error: &ClientError) -> Option<u32> {
+fn smaller(limit: u32, error: &ClientError, failures: u32) -> Option<u32> {
+    // A failing Clever may fail over the page's size; one that fails over smaller pages too is just failing.
+    let failed = error.kind() == ErrorKind::Server && failures <= MAX_SERVER_STEPS;
     let too_large = error.kind() == ErrorKind::TooLarge;
     // Clever's own clients saw time-outs on large lists; half a page takes half as long.
     let too_slow = matches!(error, ClientError::Network { source, .. } if source.is_timeout());
-    (limit > MIN_LIMIT && (too_large || too_slow)).then_some((limit / 2).max(MIN_LIMIT))
+    (limit > MIN_LIMIT && (too_large || too_slow || failed)).then_some((limit / 2).max(MIN_LIMIT))
 }
 
 /// Where in the list a page is: its address without the page's size, in whatever order the parameters

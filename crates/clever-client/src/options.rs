@@ -69,6 +69,8 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Longest wait for a whole answer.
     pub request_timeout: Duration,
+    /// Longest wait for the answer to a write; learning management systems are slow.
+    pub write_timeout: Duration,
     /// What to say in `User-Agent`.
     pub user_agent: String,
     /// Largest answer read, in bytes after decompression.
@@ -90,6 +92,7 @@ impl Default for ClientOptions {
             retry: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(120),
+            write_timeout: Duration::from_secs(60),
             user_agent: concat!("clever-client/", env!("CARGO_PKG_VERSION"), " (Rust)").to_owned(),
             max_page_bytes: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),

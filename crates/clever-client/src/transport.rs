@@ -8,10 +8,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, district_tokens};
 use clever_model::DistrictId;
-use clever_raw::page::{PageError, RawPage};
+use clever_raw::page::PageError;
 use futures_util::StreamExt;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::redirect;
+use reqwest::{Method, redirect};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, debug, debug_span, info, warn};
@@ -69,7 +69,32 @@ impl Bearer {
     }
 }
 
-/// Why one attempt gave no page.
+/// Reads a body; what can't be read is asked for again.
+pub(crate) type Read<T> = fn(Bytes) -> Result<T, PageError>;
+
+/// What is asked.
+struct Call<'a> {
+    method: Method,
+    url: &'a Url,
+    body: Option<Bytes>,
+}
+
+impl<'a> Call<'a> {
+    fn get(url: &'a Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            body: None,
+        }
+    }
+
+    /// Says whether the call may change something at Clever.
+    fn changes(&self) -> bool {
+        self.method != Method::GET
+    }
+}
+
+/// Why one attempt gave no answer to go on with.
 enum Failure {
     Answer {
         status: http::StatusCode,
@@ -107,9 +132,14 @@ impl Transport {
 
     /// Makes the address of `path` below the API's address and version.
     pub(crate) fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        self.address_in(self.version, path, query)
+    }
+
+    /// Makes the address of `path` in `version`, for what only one version has.
+    pub(crate) fn address_in(&self, version: &str, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.options.api_url.clone();
         let prefix = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{prefix}/{}/{path}", self.version));
+        url.set_path(&format!("{prefix}/{version}/{path}"));
         url.set_query(None);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -117,14 +147,48 @@ impl Transport {
         url
     }
 
-    /// Gets one page.
-    pub(crate) async fn page(&self, url: &Url) -> Result<RawPage, ClientError> {
+    /// Gets what `read` makes of an answer, with the tries that a read is worth.
+    pub(crate) async fn get<T>(&self, url: &Url, read: Read<T>) -> Result<T, ClientError> {
         let span = debug_span!("clever_call", path = shape(url.path()));
-        self.tried(url).instrument(span).await
+        self.tried(&Call::get(url), read).instrument(span).await
     }
 
-    /// Gets one page, with the tries that it is worth.
-    async fn tried(&self, url: &Url) -> Result<RawPage, ClientError> {
+    /// Sends a write. It is sent again only where it certainly had no effect: refused by the rate limit,
+    /// or for a token that has changed, or never connected.
+    pub(crate) async fn write<T>(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<Vec<u8>>,
+        read: Read<T>,
+    ) -> Result<T, ClientError> {
+        let span = debug_span!("clever_write", path = shape(url.path()));
+        let call = Call {
+            method,
+            url,
+            body: body.map(Bytes::from),
+        };
+        self.tried(&call, read)
+            .instrument(span)
+            .await
+            .map_err(|error| match error {
+                ClientError::Network { source, .. } if source.is_connect() => {
+                    ClientError::Network {
+                        path: url.path().to_owned(),
+                        attempts: 1,
+                        source,
+                    }
+                }
+                error if error.kind().leaves_doubt() => ClientError::Unsure {
+                    path: url.path().to_owned(),
+                    source: Box::new(error),
+                },
+                error => error,
+            })
+    }
+
+    async fn tried<T>(&self, call: &Call<'_>, read: Read<T>) -> Result<T, ClientError> {
+        let url = call.url;
         let policy = self.options.retry;
         let path = url.path().to_owned();
         let (mut attempt, mut renewed) = (0, false);
@@ -132,8 +196,8 @@ impl Transport {
             attempt += 1;
             self.wait_for_turn(&path).await?;
             let token = self.token();
-            let failure = match self.attempt(url, &token).await {
-                Ok(page) => return Ok(page),
+            let failure = match self.attempt(call, &token, read).await {
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             let refused = matches!(&failure, Failure::Answer { status, .. } if matches!(status.as_u16(), 401 | 403));
@@ -153,6 +217,7 @@ impl Transport {
                         }
                         Some(wait)
                     }
+                    Verdict::Transient if call.changes() => None,
                     Verdict::Transient => Some(policy.delay(attempt, fastrand::f64())),
                     Verdict::Success | Verdict::TooLarge | Verdict::Final => None,
                 },
@@ -164,6 +229,8 @@ impl Transport {
                 {
                     None
                 }
+                Failure::Network(error) if call.changes() && !error.is_connect() => None,
+                Failure::Undecodable(_) if call.changes() => None,
                 Failure::Network(_) | Failure::Undecodable(_) => {
                     Some(policy.delay(attempt, fastrand::f64()))
                 }
@@ -246,20 +313,31 @@ impl Transport {
         other
     }
 
-    async fn attempt(&self, url: &Url, token: &Bearer) -> Result<RawPage, Failure> {
+    async fn attempt<T>(
+        &self,
+        call: &Call<'_>,
+        token: &Bearer,
+        read: Read<T>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let network = |error: reqwest::Error| Failure::Network(error.without_url());
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret()))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         bearer.set_sensitive(true);
-        let response = self
+        let mut request = self
             .http
-            .get(url.clone())
+            .request(call.method.clone(), call.url.clone())
             .header(ACCEPT, "application/json")
-            .header(AUTHORIZATION, bearer)
-            .send()
-            .await
-            .map_err(network)?;
+            .header(AUTHORIZATION, bearer);
+        if call.changes() {
+            request = request.timeout(self.options.write_timeout);
+        }
+        if let Some(body) = &call.body {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
+        }
+        let response = request.send().await.map_err(network)?;
         self.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(standing) = retry::window(&headers, self.options.clock.now()) {
@@ -309,7 +387,7 @@ impl Transport {
                 body,
             });
         }
-        RawPage::split(body).map_err(Failure::Undecodable)
+        read(body).map_err(Failure::Undecodable)
     }
 
     /// Turns the last failure into the caller's error.

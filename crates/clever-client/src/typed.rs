@@ -38,6 +38,18 @@ pub enum Element<T> {
     },
 }
 
+impl<T: DeserializeOwned> Element<T> {
+    /// Reads a record's JSON. The models keep parts as they were sent, so they read text, not values.
+    pub(crate) fn read(json: &str, id: Option<&str>) -> Self {
+        match serde_json::from_str(json).ok() {
+            Some(model) => Self::Record(Box::new(model)),
+            None => Self::Unreadable {
+                id: id.map(ToOwned::to_owned),
+            },
+        }
+    }
+}
+
 impl<T> Element<T> {
     /// The record, if it could be read.
     pub fn record(self) -> Option<T> {
@@ -125,11 +137,7 @@ impl<T: DeserializeOwned + Send + 'static> TypedList<T> {
                     if let Ok(value) = serde_json::from_str(record.json) {
                         transport.drift.observe(kind, &value);
                     }
-                    // The models keep parts as they were sent, so they read text, not values.
-                    yield match serde_json::from_str(record.json).ok() {
-                        Some(model) => Element::Record(Box::new(model)),
-                        None => Element::Unreadable { id: Some(record.id.to_owned()) },
-                    };
+                    yield Element::read(record.json, Some(record.id));
                 }
                 for _ in page.refused() {
                     yield Element::Unreadable { id: None };
