@@ -39,6 +39,10 @@ pub(crate) struct BarePage {
 
 impl BarePage {
     /// Reads a body.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the shape of all readers of bodies"
+    )]
     pub(crate) fn read(body: Bytes) -> Result<Self, PageError> {
         read_json(&body)
     }
@@ -75,6 +79,10 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T
 }
 
 /// Reads the one record that an answer holds.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape of all readers of bodies"
+)]
 pub(crate) fn read_one<T: serde::de::DeserializeOwned>(body: Bytes) -> Result<T, PageError> {
     #[derive(Deserialize)]
     struct One {
