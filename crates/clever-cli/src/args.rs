@@ -146,6 +146,16 @@ pub(crate) struct EmulatorArgs {
     /// How many students the generated district has.
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) students: u32,
+    /// Switch the events feed on.
+    #[arg(long)]
+    pub(crate) events: bool,
+    /// Switch OpenID Connect on.
+    #[arg(long)]
+    pub(crate) openid: bool,
+    /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
+    /// and logins that begin at Clever lead nowhere.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub(crate) redirect_uris: Vec<String>,
 }
 
 /// Arguments of `drift`.

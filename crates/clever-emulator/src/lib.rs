@@ -22,8 +22,11 @@
 
 mod faults;
 mod identity;
+mod library;
 mod life;
 mod limiter;
+mod openid;
+mod pages;
 mod related;
 mod reply;
 mod routes;
@@ -32,5 +35,5 @@ pub mod world;
 
 pub use faults::{Fault, FaultRule, Faults};
 pub use life::DaySummary;
-pub use server::{Emulator, EmulatorConfig, StartError, WorldSource, start};
+pub use server::{Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start};
 pub use world::events::Touched;

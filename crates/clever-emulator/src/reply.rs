@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     pub(crate) body: String,
     /// Where a redirection leads.
     pub(crate) location: Option<String>,
+    /// A cookie to set, with its attributes.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Reply {
@@ -33,6 +35,7 @@ impl Reply {
             content_type: JSON,
             body,
             location: None,
+            cookie: None,
         }
     }
 
@@ -43,6 +46,7 @@ impl Reply {
             content_type: JSON,
             body: json!({ "message": message }).to_string(),
             location: None,
+            cookie: None,
         }
     }
 
@@ -59,6 +63,7 @@ impl Reply {
             content_type: HTML,
             body,
             location: None,
+            cookie: None,
         }
     }
 
@@ -73,6 +78,7 @@ impl Reply {
             content_type: HTML,
             body,
             location: None,
+            cookie: None,
         }
     }
 
@@ -89,6 +95,7 @@ impl Reply {
             content_type: "text/plain; charset=utf-8",
             body: "Too Many Requests".to_owned(),
             location: None,
+            cookie: None,
         }
     }
 
@@ -259,6 +266,9 @@ pub(crate) async fn send(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::LOCATION, location);
+    }
+    if let Some(Ok(cookie)) = reply.cookie.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::SET_COOKIE, cookie);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert("x-request-id", id);

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::faults::Faults;
-use crate::identity::{self, App};
+use crate::identity::{self, App, Person};
 use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
 use crate::reply::{self, Reply};
@@ -67,6 +67,8 @@ pub struct EmulatorConfig {
     pub events: bool,
     /// Addresses to which sign-ins return, the primary one first; none allows all on loopback.
     pub redirect_uris: Vec<String>,
+    /// Whether OpenID Connect is switched on for the app; as at Clever, it is off until asked for.
+    pub openid: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// The clock of the rate limit's windows.
@@ -86,6 +88,7 @@ impl Default for EmulatorConfig {
             start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
             events: false,
             redirect_uris: Vec::new(),
+            openid: false,
             rate_limit: RATE_LIMIT,
             clock: Arc::new(SystemClock),
         }
@@ -112,6 +115,11 @@ pub enum StartError {
     #[error(transparent)]
     Recording(#[from] RecordingError),
 }
+
+/// No key could be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system's random numbers gave no signing key")]
+pub struct KeyError;
 
 /// What the server's tasks share.
 #[derive(Debug)]
@@ -167,7 +175,8 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     let address = listener.local_addr().map_err(failed)?;
     let base_url = Url::parse(&format!("http://{address}"))
         .map_err(|error| failed(io::Error::other(error)))?;
-    let app = App::new(world.seed, config.redirect_uris);
+    let issuer = base_url.as_str().trim_end_matches('/').to_owned();
+    let app = App::new(world.seed, config.redirect_uris, config.openid, issuer);
     let shared = Arc::new(Shared {
         app,
         world: RwLock::new(world),
@@ -223,7 +232,28 @@ impl Emulator {
     /// A token of the user with this id, as a sign-in would give.
     #[must_use]
     pub fn user_token(&self, user: &str) -> String {
-        self.shared.app.user_token(user)
+        self.shared.app.token_of(Person {
+            user: user.to_owned(),
+            library: false,
+        })
+    }
+
+    /// A token of a teacher or student whom a teacher shared through the Library.
+    #[must_use]
+    pub fn library_token(&self, user: &str) -> String {
+        self.shared.app.token_of(Person {
+            user: user.to_owned(),
+            library: true,
+        })
+    }
+
+    /// Signs identities with a new key from now on; the last one stays published.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when the system gives no key.
+    pub fn rotate_keys(&self) -> Result<(), KeyError> {
+        self.shared.app.keys.rotate().map_err(|_| KeyError)
     }
 
     /// Trouble to come.
@@ -265,11 +295,18 @@ impl Emulator {
     }
 }
 
+/// Whether a path is Clever's site, not its API.
+fn is_sign_in(path: &str) -> bool {
+    ["/oauth/", "/.well-known/", "/in/", "/portal/", "/library/"]
+        .iter()
+        .any(|start| path.starts_with(start))
+}
+
 /// Answers one request.
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let id = format!("emulator-{number}");
-    if request.uri().path().starts_with("/oauth/") {
+    if is_sign_in(request.uri().path()) {
         let target = request.uri().to_string();
         let reply = sign_in(&shared, request).await;
         let fault = shared.faults.befall(&target);
@@ -282,7 +319,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
     let of_user = path == "/userinfo" || path.ends_with("/me");
-    if request.method() != Method::GET || !(of_user || routes::is_api(path)) {
+    let read = request.method() == Method::GET
+        || (path == "/userinfo" && request.method() == Method::POST);
+    if !read || !(of_user || routes::is_api(path)) {
         return reply::send(Reply::no_such_path(path), None, &id, None).await;
     }
     let token = request
@@ -292,7 +331,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim());
-    let user = token.and_then(|token| shared.app.user_of(token));
+    let user = token.and_then(|token| shared.app.person_of(token));
     let Some(token) = token
         .filter(|token| user.is_some() || *token == shared.token || DEMO_TOKENS.contains(token))
     else {
@@ -305,7 +344,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let reply = {
         let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
         match &user {
-            Some(user) => identity::answer_user(&world, user, path),
+            Some(person) => identity::answer_user(&world, person, path, query),
             None => routes::answer(&world, path, query),
         }
     };
@@ -318,7 +357,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     reply::send(reply, Some(standing), &id, fault).await
 }
 
-/// Answers one request under `/oauth`.
+/// Answers one request of Clever's site.
 async fn sign_in(shared: &Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let header = |name| {
@@ -328,17 +367,29 @@ async fn sign_in(shared: &Shared, request: Request) -> Reply {
             .and_then(|value| value.to_str().ok())
     };
     let authorization = header(header::AUTHORIZATION);
+    let cookies = header(header::COOKIE).unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
     let world = || shared.world.read().unwrap_or_else(PoisonError::into_inner);
     match (&parts.method, parts.uri.path()) {
-        (&Method::GET, "/oauth/authorize" | "/oauth/instant-login") => {
+        (
+            &Method::GET,
+            "/oauth/authorize" | "/oauth/instant-login" | "/portal/launch" | "/library/install",
+        ) => {
             let target = parts.uri.to_string();
-            shared.app.authorize(&world(), &target, shared.clock.now())
+            shared
+                .app
+                .authorize(&world(), &target, cookies, shared.clock.now())
+        }
+        (&Method::GET, path) if path.starts_with("/in/") => {
+            shared.app.portal(&world(), &parts.uri.to_string(), cookies)
+        }
+        (&Method::GET, path @ ("/.well-known/openid-configuration" | "/oauth/certs")) => {
+            shared.app.openid(path)
         }
         (&Method::GET, "/oauth/tokeninfo") => {
             let token = authorization.and_then(|value| value.split_once(' '));
             let known = token.is_some_and(|(_, token)| {
-                token == shared.token || shared.app.user_of(token).is_some()
+                token == shared.token || shared.app.person_of(token).is_some()
             });
             if known {
                 shared.app.token_info()
@@ -356,7 +407,9 @@ async fn sign_in(shared: &Shared, request: Request) -> Reply {
                 .await
                 .unwrap_or_default();
             let body = String::from_utf8_lossy(&body);
-            shared.app.exchange(content_type, &body, shared.clock.now())
+            shared
+                .app
+                .exchange(&world(), content_type, &body, shared.clock.now())
         }
         (_, path) => Reply::no_such_path(path),
     }

@@ -24,6 +24,9 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
         district_token: std::env::var(TOKEN_VARIABLE)
             .ok()
             .filter(|token| !token.trim().is_empty()),
+        events: args.events,
+        openid: args.openid,
+        redirect_uris: args.redirect_uris,
         ..EmulatorConfig::default()
     };
     let emulator = clever_emulator::start(config)
@@ -45,6 +48,7 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
         output::line(format!("district token: {token}"))?;
         output::line(format!("client id: {}", emulator.client_id()))?;
         output::line(format!("client secret: {}", emulator.client_secret()))?;
+        output::line(format!("portal: {base_url}/in/springfield"))?;
         output::line("")?;
         output::line("Try it from another terminal:")?;
         output::line(format!(

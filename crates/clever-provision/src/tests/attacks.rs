@@ -15,7 +15,7 @@ use crate::proof::AdminProof;
 use crate::rule::{Outcome, Rule};
 use crate::scoped::{Scoped, SisId};
 use crate::subject::{Arrival, Authority, Class, Person, PersonName, Purpose, Subject};
-use crate::{Decision, decide};
+use crate::{Decision, decide, decide_all};
 
 fn managed(number: usize, class: Class, by: usize) -> Account {
     Account {
@@ -329,6 +329,12 @@ fn a26_a_merge_needs_fresh_proof_of_both_accounts() {
     }
     world.proofs = vec![(account_id(1), 5, false), (account_id(2), 600, false)];
     assert!(merges(&world));
+    // Another may have sent the browser: then proofs say nothing of the login.
+    let mut unbound = world.clone();
+    if let Arrival::Login { bound, .. } = &mut unbound.subject.arrival {
+        *bound = false;
+    }
+    assert!(!merges(&unbound));
     // The account that the login itself opens counts as proven.
     world.proofs.remove(0);
     let opened = world.directory.accounts.get_mut(&account_id(1)).unwrap();
@@ -422,4 +428,49 @@ fn an_archived_account_comes_back_and_a_suspended_one_does_not() {
         (circle.why.rule, circle.outcome()),
         (Rule::R1d, Outcome::Refuse)
     );
+}
+
+#[test]
+fn a_teachers_class_accounts_are_in_her_districts_reach_for_her_own_students_alone() {
+    let made = |class| account(1, class, Custody::ClassMade { by: user(3) });
+    let of = |class, teachers: &[usize]| {
+        let mut world = world_of(login(class, 1), vec![made(class)]);
+        world.directory.teachers_of_subject = teachers.iter().copied().map(user).collect();
+        world.decide().why.rule
+    };
+    assert_eq!(of(Class::Student, &[3]), Rule::R7);
+    assert_eq!(of(Class::Student, &[4]), Rule::R8);
+    assert_eq!(of(Class::Employee, &[3]), Rule::R8);
+}
+
+#[test]
+fn two_of_a_batch_that_claim_one_account_both_wait_for_a_person() {
+    let world = world_of(
+        login(Class::Student, 1),
+        vec![account(
+            1,
+            Class::Student,
+            Custody::Unclaimed { by: district(1) },
+        )],
+    );
+    let mut other = world.subject.clone();
+    other.id = user(8);
+    let policy = lax();
+    let alone = decide_all([(&world.subject, &world.directory)], &policy, now());
+    assert_eq!(alone[0].outcome(), Outcome::Link);
+    let both = decide_all(
+        [
+            (&world.subject, &world.directory),
+            (&other, &world.directory),
+        ],
+        &policy,
+        now(),
+    );
+    for decided in both {
+        assert_eq!(
+            (decided.why.rule, decided.outcome()),
+            (Rule::Tie, Outcome::Review)
+        );
+        assert!(decided.effects.revoke_sessions_before.is_none());
+    }
 }

@@ -229,8 +229,14 @@ proptest! {
         other.proofs.clear();
         let before = other.decide();
         let class = class_of(&world);
-        let mine: BTreeSet<AccountId> =
-            world.directory.linked.union(&world.directory.by_legacy_id).cloned().collect();
+        // What the ids open, to the accounts that stand for it today.
+        let mine: BTreeSet<AccountId> = world
+            .directory
+            .linked
+            .union(&world.directory.by_legacy_id)
+            .filter_map(|id| world.directory.standing(id))
+            .map(|account| account.id.clone())
+            .collect();
         for account in other.directory.accounts.values_mut() {
             let theirs = match &account.custody {
                 Custody::Unclaimed { by } | Custody::Managed { by } => Some(by) != world.subject.district(),
