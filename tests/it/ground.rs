@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// A generated district and a store of it.
 pub(crate) struct Ground {
     pub(crate) emulator: Emulator,
-    district: District,
+    pub(crate) district: District,
     folder: TempDir,
 }
 

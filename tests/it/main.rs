@@ -5,5 +5,6 @@ mod events;
 mod ground;
 mod life;
 mod raw;
+mod stores;
 mod takeback;
 mod trouble;

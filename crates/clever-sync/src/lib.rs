@@ -46,10 +46,12 @@ pub use report::{
     Enrollments, Finding, Hold, KindReport, Outcome, Part, RunPath, SyncReport, UndoCounts,
 };
 pub use source::RosterSource;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 pub use store::queries::{Change, ChangeFilter, DistrictStatus, RecordRow};
 pub use store::{
-    ABSENT, Base, Commit, Hash, Op, SCHEMA_VERSION, SqlStore, SqliteStore, Staged, State, Store,
-    StoreError, Stored, Tally,
+    ABSENT, AnyStore, Base, Commit, Hash, Op, SCHEMA_VERSION, SqlStore, SqliteStore, Staged, State,
+    Store, StoreError, Stored, Tally,
 };
 pub use sync::{SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

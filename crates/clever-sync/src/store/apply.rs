@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
 use crate::report::{Enrollments, SyncReport};
-use crate::store::sql::{Backend, Sql, SqlStore, Type, among, pairs, texts};
+use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
 use crate::store::stage::base;
 use crate::store::{Commit, Op, Staged, Store, StoreError, findings};
 
@@ -358,7 +358,7 @@ impl<B: Backend> Writer<'_, B> {
         }
         let sql = format!(
             "UPDATE {kind} SET archived_at = ?2, changed_at = ?2, source = ?3 WHERE district_id = ?1 AND id {}",
-            among::<B>(4)
+            self.store.among(4)
         );
         let params = [
             self.district_id.as_str().into(),
@@ -381,7 +381,7 @@ impl<B: Backend> Writer<'_, B> {
         for (table, column) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
             let sql = format!(
                 "DELETE FROM {table} WHERE district_id = ?1 AND {column} {}",
-                among::<B>(2)
+                self.store.among(2)
             );
             self.store.db.execute(&sql, &params).await?;
         }
@@ -455,14 +455,14 @@ impl<B: Backend> Writer<'_, B> {
         let number = self.store.number();
         let sql = format!(
             "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
-            among::<B>(2)
+            self.store.among(2)
         );
         let ids = read.iter().map(|read| read.staged.id.as_str());
         let params = [self.district_id.as_str().into(), texts(ids)];
         let keys = pairs(self.store.db.query(&sql, &params).await?)?;
         let sql = format!(
             "DELETE FROM _enrollments WHERE district = ?1 AND section {}",
-            among::<B>(2)
+            self.store.among(2)
         );
         let params = [number.into(), Sql::Ints(keys.values().copied().collect())];
         self.store.db.execute(&sql, &params).await?;
@@ -529,7 +529,7 @@ impl<B: Backend> Writer<'_, B> {
     async fn persons(&mut self, ids: &BTreeSet<&str>) -> Result<BTreeMap<String, i64>, StoreError> {
         let sql = format!(
             "SELECT id, key FROM _people WHERE district = ?1 AND id {}",
-            among::<B>(2)
+            self.store.among(2)
         );
         let params = [self.store.number().into(), texts(ids.iter().copied())];
         pairs(self.store.db.query(&sql, &params).await?)

@@ -11,13 +11,19 @@ use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::report::SyncReport;
 
+mod any;
 mod apply;
 mod findings;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod queries;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
 mod stage;
 
+pub use any::AnyStore;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use sql::SqlStore;
 pub use sqlite::SqliteStore;
 
@@ -72,6 +78,9 @@ pub enum StoreError {
     /// Another run changed the district between this run's reading and writing.
     #[error("another run changed this district meanwhile")]
     Moved,
+    /// The address is no store's.
+    #[error("a store is written `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")]
+    Address,
     /// A row does not hold what its column promises: someone else wrote it.
     #[error("column {column} of a row holds something else than the store writes")]
     OddRow {

@@ -14,9 +14,9 @@ pub enum Sql {
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
-    /// A list, for [`Backend::AMONG`].
+    /// A list, for [`Dialect::among`].
     Texts(Vec<String>),
-    /// A list, for [`Backend::AMONG`].
+    /// A list, for [`Dialect::among`].
     Ints(Vec<i64>),
 }
 
@@ -123,14 +123,21 @@ pub enum Type {
     Blob,
 }
 
+/// What databases spell differently.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialect {
+    /// `IN` a list parameter; `{}` is where the parameter's number goes.
+    pub(crate) among: &'static str,
+    /// Begins a transaction that writes.
+    pub(crate) begin: &'static str,
+    /// Makes the staging table, empty.
+    pub(crate) stage: &'static str,
+}
+
 /// A database connection.
 pub trait Backend {
-    /// `IN` a list parameter; `{}` is where the parameter's number goes.
-    const AMONG: &'static str;
-    /// Begins a transaction that writes.
-    const BEGIN: &'static str;
-    /// Makes the staging table, empty.
-    const STAGE: &'static str;
+    /// How this database spells what differs.
+    fn dialect(&self) -> Dialect;
 
     /// Runs statements without parameters.
     fn batch(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>>;
@@ -172,6 +179,11 @@ impl<B: Backend> SqlStore<B> {
         Self { db, district: None }
     }
 
+    /// `IN` the list that is parameter `at`.
+    pub(crate) fn among(&self, at: usize) -> String {
+        self.db.dialect().among.replace("{}", &at.to_string())
+    }
+
     /// Reads the only row of an answer.
     pub(crate) async fn one(&mut self, sql: &str, params: &[Sql]) -> Result<Row, StoreError> {
         self.maybe(sql, params)
@@ -203,11 +215,6 @@ impl<B: Backend> SqlStore<B> {
             .map(|(id, _)| id.to_string())
             .unwrap_or_default()
     }
-}
-
-/// `IN` the list that is parameter `at`.
-pub(crate) fn among<B: Backend>(at: usize) -> String {
-    B::AMONG.replace("{}", &at.to_string())
 }
 
 /// Reads a map of two columns.

@@ -9,7 +9,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
-use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
+use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::{SCHEMA_VERSION, StoreError};
 
 /// Marks a SQLite file as a roster store: "Clvr".
@@ -23,6 +23,17 @@ const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
 ];
+
+const DIALECT: Dialect = Dialect {
+    among: "IN (SELECT value FROM json_each(?{}))",
+    begin: "BEGIN IMMEDIATE",
+    stage: "DROP TABLE IF EXISTS temp.staged;
+        CREATE TEMP TABLE staged (
+            kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
+            fields TEXT, record TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL,
+            PRIMARY KEY (kind, id)
+        );",
+};
 
 /// A roster store in one SQLite file.
 pub type SqliteStore = SqlStore<Sqlite>;
@@ -68,14 +79,9 @@ fn value(of: ValueRef<'_>) -> Sql {
 }
 
 impl Backend for Sqlite {
-    const AMONG: &'static str = "IN (SELECT value FROM json_each(?{}))";
-    const BEGIN: &'static str = "BEGIN IMMEDIATE";
-    const STAGE: &'static str = "DROP TABLE IF EXISTS temp.staged;
-        CREATE TEMP TABLE staged (
-            kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
-            fields TEXT, record TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL,
-            PRIMARY KEY (kind, id)
-        );";
+    fn dialect(&self) -> Dialect {
+        DIALECT
+    }
 
     async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch(sql)?)
@@ -318,6 +324,59 @@ mod tests {
                 "{table}: {column}"
             );
         }
+    }
+
+    /// A store as version 1 wrote it: its tables and one district's rows.
+    const VERSION_1: &str = "
+        INSERT INTO _districts (district, district_id) VALUES (1, 'd');
+        INSERT INTO runs VALUES ('d', 1, '2026-09-14T12:00:00Z', '2026-09-14T12:00:01Z', 'done', '{}');
+        INSERT INTO users (district_id, id, last_name, record, first_seen_at, changed_at, source)
+            VALUES ('d', 'u', 'N', '{\"id\":\"u\"}', '2026-09-14T12:00:01Z', '2026-09-14T12:00:01Z', 1);
+        INSERT INTO _state VALUES (1, 4, 'u', x'00112233445566778899aabbccddeeff', 0);
+        INSERT INTO changes VALUES ('d', 1, 1, 'users', 'u', 'create', NULL, NULL, '{\"id\":\"u\"}',
+            '2026-09-14T12:00:01Z');";
+
+    #[tokio::test]
+    async fn a_store_of_version_1_is_brought_up_to_date_and_keeps_its_rows() {
+        use crate::store::Store;
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(&format!(
+                "{}{VERSION_1}PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;",
+                VERSIONS[0]
+            ))
+            .unwrap();
+        for _ in 0..2 {
+            let mut store = SqliteStore::open_existing(&path).unwrap();
+            let district = clever_model::DistrictId::new("d").unwrap();
+            let base = store.base(&district).await.unwrap();
+            assert_eq!((base.run, base.cursor, base.snapshot_at), (1, None, None));
+            store.begin(&district).await.unwrap();
+            let found = store
+                .find(clever_model::RecordKind::Users, &["u"])
+                .await
+                .unwrap();
+            assert_eq!(found["u"].record, r#"{"id":"u"}"#);
+            assert_eq!(found["u"].state.refused, None);
+            assert_eq!(store.status().await.unwrap()[0].path, "snapshot");
+        }
+        // The steps together make the tables that a new store has.
+        let tables = |path: &Path| -> Vec<String> {
+            let connection = Connection::open(path).unwrap();
+            let mut columns = connection
+                .prepare(
+                    "SELECT m.name || '.' || c.name || ' ' || c.type FROM sqlite_master m, pragma_table_info(m.name) c
+                     ORDER BY 1",
+                )
+                .unwrap();
+            let rows = columns.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        let new = folder.path().join("b.db");
+        drop(SqliteStore::open(&new).unwrap());
+        assert_eq!(tables(&path), tables(&new));
     }
 
     #[test]

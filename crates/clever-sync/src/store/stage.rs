@@ -6,7 +6,7 @@ use clever_model::{DistrictId, RecordKind, Role};
 
 use crate::progress::Progress;
 use crate::report::SyncReport;
-use crate::store::sql::{Backend, Row, Sql, SqlStore, Type, among, texts};
+use crate::store::sql::{Backend, Row, Sql, SqlStore, Type, texts};
 use crate::store::{Base, Commit, Op, Staged, State, Store, StoreError, Stored, Tally, apply};
 
 const STAGED: [(&str, Type); 11] = [
@@ -94,7 +94,7 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
-        self.db.batch(B::STAGE).await?;
+        self.db.batch(self.db.dialect().stage).await?;
         let (_, number) = base(self, district).await?;
         self.district = Some((district.clone(), number));
         Ok(())
@@ -132,7 +132,7 @@ impl<B: Backend> Store for SqlStore<B> {
             "SELECT s.id, s.hash, s.archived, s.refused, t.record FROM _state s
              JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
              WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
-            among::<B>(4)
+            self.among(4)
         );
         let mut found = BTreeMap::new();
         for ids in ids.chunks(1000) {
@@ -217,7 +217,7 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
         let sql = format!(
             "DELETE FROM staged WHERE kind = ?1 AND id {}",
-            among::<B>(2)
+            self.among(2)
         );
         for ids in ids.chunks(1000) {
             let params = [(kind as i64).into(), texts(ids.iter().copied())];
@@ -278,7 +278,7 @@ impl<B: Backend> Store for SqlStore<B> {
     ) -> Result<BTreeMap<String, Op>, StoreError> {
         let sql = format!(
             "SELECT id, op FROM staged WHERE kind = ?1 AND id {}",
-            among::<B>(2)
+            self.among(2)
         );
         let mut found = BTreeMap::new();
         for ids in ids.chunks(1000) {
@@ -334,7 +334,7 @@ impl<B: Backend> Store for SqlStore<B> {
         report: &mut SyncReport,
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
-        self.db.batch(B::BEGIN).await?;
+        self.db.batch(self.db.dialect().begin).await?;
         let done = match apply::run(self, commit, report, progress).await {
             Ok(()) => self.db.batch("COMMIT").await,
             Err(error) => Err(error),

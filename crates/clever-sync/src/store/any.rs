@@ -1,0 +1,95 @@
+//! A store by its address, whichever database keeps it.
+
+use std::path::Path;
+
+use crate::store::StoreError;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::Postgres;
+use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::sqlite::{Sqlite, SqliteStore};
+
+/// A connection to one of the databases.
+#[derive(Debug)]
+pub enum AnyDb {
+    /// SQLite.
+    Sqlite(Sqlite),
+    /// PostgreSQL.
+    #[cfg(feature = "postgres")]
+    Postgres(Postgres),
+}
+
+/// A roster store by its address.
+pub type AnyStore = SqlStore<AnyDb>;
+
+impl SqlStore<AnyDb> {
+    /// Opens the store at an address: `sqlite:PATH`, or with the feature `postgres` also `postgres://…`.
+    ///
+    /// `create` says whether it is made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] names what is wrong; it never holds the address's password.
+    pub async fn open_url(url: &str, create: bool) -> Result<Self, StoreError> {
+        #[cfg(feature = "postgres")]
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let db = Postgres::open(url, create).await?;
+            return Ok(Self::over(AnyDb::Postgres(db)));
+        }
+        let path = url.strip_prefix("sqlite:").ok_or(StoreError::Address)?;
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        let store = if create {
+            SqliteStore::open(path)?
+        } else {
+            SqliteStore::open_existing(path)?
+        };
+        Ok(Self::over(AnyDb::Sqlite(store.db)))
+    }
+
+    /// Makes a store in memory, for a look at what a first sync would do.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when SQLite refuses.
+    pub fn nowhere() -> Result<Self, StoreError> {
+        Ok(Self::over(AnyDb::Sqlite(SqliteStore::in_memory()?.db)))
+    }
+}
+
+/// Asks whichever connection it is.
+macro_rules! either {
+    ($self:ident, $db:ident => $ask:expr) => {
+        match $self {
+            Self::Sqlite($db) => $ask,
+            #[cfg(feature = "postgres")]
+            Self::Postgres($db) => $ask,
+        }
+    };
+}
+
+impl Backend for AnyDb {
+    fn dialect(&self) -> Dialect {
+        either!(self, db => db.dialect())
+    }
+
+    async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        either!(self, db => db.batch(sql).await)
+    }
+
+    async fn execute(&mut self, sql: &str, params: &[Sql]) -> Result<u64, StoreError> {
+        either!(self, db => db.execute(sql, params).await)
+    }
+
+    async fn query(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<Row>, StoreError> {
+        either!(self, db => db.query(sql, params).await)
+    }
+
+    async fn insert(
+        &mut self,
+        table: &str,
+        columns: &[(&str, Type)],
+        rows: Vec<Vec<Sql>>,
+        conflict: &str,
+    ) -> Result<(), StoreError> {
+        either!(self, db => db.insert(table, columns, rows, conflict).await)
+    }
+}

@@ -1,0 +1,366 @@
+//! The PostgreSQL store: connecting, making its tables, and how it spells its statements.
+//!
+//! Rows that can't meet others of their key are sent by binary COPY, the rest as arrays, many rows a
+//! statement.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::{SinkExt, pin_mut};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut as WireBytes;
+use tokio_postgres::types::{IsNull, ToSql, Type as WireType, to_sql_checked};
+use tokio_postgres::{Client, NoTls, Statement};
+
+use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::{SCHEMA_VERSION, StoreError};
+
+/// The tables, as of [`SCHEMA_VERSION`].
+const SCHEMA: &str = include_str!("schema/postgres-2.sql");
+
+/// The key of the lock under which tables are made: "Clvr".
+const LOCK: i64 = 0x436c_7672;
+
+/// Bytes sent at once in a COPY.
+const COPY_BYTES: usize = 1 << 18;
+
+/// Rows sent at once as arrays.
+const ARRAY_ROWS: usize = 1000;
+
+const DIALECT: Dialect = Dialect {
+    among: "= ANY(?{})",
+    begin: "BEGIN",
+    stage: "CREATE TEMP TABLE IF NOT EXISTS staged (
+            kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
+            hash BYTEA NOT NULL, fields TEXT, record TEXT, event TEXT, lost BIGINT NOT NULL, refused BYTEA,
+            held BIGINT NOT NULL, PRIMARY KEY (kind, id)
+        );
+        TRUNCATE staged;",
+};
+
+/// A roster store in a PostgreSQL database.
+pub type PostgresStore = SqlStore<Postgres>;
+
+/// A connection to PostgreSQL.
+pub struct Postgres {
+    client: Client,
+    prepared: HashMap<String, Statement>,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").finish_non_exhaustive()
+    }
+}
+
+impl SqlStore<Postgres> {
+    /// Connects to the database at `url`, and makes the tables where there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Server`] when the server can't be reached or refuses, [`StoreError::OtherVersion`] for
+    /// tables of another version.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::over(Postgres::open(url, true).await?))
+    }
+}
+
+/// What went wrong, without the statement's values.
+fn failed(error: tokio_postgres::Error) -> StoreError {
+    match error.code() {
+        Some(code) if *code == SqlState::DISK_FULL => StoreError::Full,
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => StoreError::Locked,
+        Some(code)
+            if *code == SqlState::T_R_SERIALIZATION_FAILURE
+                || *code == SqlState::T_R_DEADLOCK_DETECTED =>
+        {
+            StoreError::Moved
+        }
+        // The server's detail may quote a row.
+        Some(code) => StoreError::Server(
+            format!(
+                "PostgreSQL error {}: {}",
+                code.code(),
+                error.as_db_error().map_or("", |error| error.message())
+            )
+            .into(),
+        ),
+        None => StoreError::Server(Box::new(error)),
+    }
+}
+
+impl Postgres {
+    pub(crate) async fn open(url: &str, create: bool) -> Result<Self, StoreError> {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed)?;
+        // Ends with the client; what breaks it shows in the client's next call.
+        drop(tokio::spawn(connection));
+        let mut db = Self {
+            client,
+            prepared: HashMap::new(),
+        };
+        db.batch("SET client_min_messages = warning; SET lock_timeout = '60s'")
+            .await?;
+        if db.version().await?.is_none() {
+            if !create {
+                return Err(StoreError::Missing {
+                    path: "the PostgreSQL database".into(),
+                });
+            }
+            db.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))
+                .await?;
+            // Another process may have made them meanwhile.
+            let made = match db.version().await? {
+                Some(_) => Ok(()),
+                None => db.batch(SCHEMA).await,
+            };
+            db.batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" })
+                .await?;
+            made?;
+        }
+        match db.version().await? {
+            Some(SCHEMA_VERSION) => Ok(db),
+            found => Err(StoreError::OtherVersion {
+                path: "the PostgreSQL database".into(),
+                found: found.unwrap_or(0),
+            }),
+        }
+    }
+
+    async fn version(&mut self) -> Result<Option<u32>, StoreError> {
+        let there = self
+            .query("SELECT to_regclass('_schema') IS NOT NULL", &[])
+            .await?;
+        if there
+            .into_iter()
+            .next()
+            .map_or(Ok(0), |mut row| row.int(0))?
+            == 0
+        {
+            return Ok(None);
+        }
+        let rows = self.query("SELECT max(version) FROM _schema", &[]).await?;
+        let version = rows
+            .into_iter()
+            .next()
+            .map_or(Ok(0), |mut row| row.count(0))?;
+        Ok(Some(u32::try_from(version).unwrap_or(u32::MAX)))
+    }
+
+    async fn statement(&mut self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(known) = self.prepared.get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(&numbered(sql)).await.map_err(failed)?;
+        self.prepared.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    async fn copy(
+        &mut self,
+        table: &str,
+        columns: &[(&str, Type)],
+        rows: &[Vec<Sql>],
+    ) -> Result<(), StoreError> {
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let sql = format!("COPY {table} ({}) FROM STDIN BINARY", names.join(", "));
+        let sink = self.client.copy_in(&sql).await.map_err(failed)?;
+        pin_mut!(sink);
+        let mut buffer = BytesMut::with_capacity(COPY_BYTES + 4096);
+        buffer.put_slice(b"PGCOPY\n\xff\r\n\0");
+        buffer.put_i32(0);
+        buffer.put_i32(0);
+        for row in rows {
+            encode(row, &mut buffer);
+            if buffer.len() >= COPY_BYTES {
+                let full: Bytes = buffer.split().freeze();
+                sink.send(full).await.map_err(failed)?;
+            }
+        }
+        buffer.put_i16(-1);
+        sink.send(buffer.freeze()).await.map_err(failed)?;
+        sink.finish().await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// Writes a row as binary COPY has it.
+fn encode(row: &[Sql], out: &mut BytesMut) {
+    let length = |bytes: &[u8]| i32::try_from(bytes.len()).unwrap_or(i32::MAX);
+    out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
+    for value in row {
+        match value {
+            Sql::Int(value) => {
+                out.put_i32(8);
+                out.put_i64(*value);
+            }
+            Sql::Text(text) => {
+                out.put_i32(length(text.as_bytes()));
+                out.put_slice(text.as_bytes());
+            }
+            Sql::Blob(bytes) => {
+                out.put_i32(length(bytes));
+                out.put_slice(bytes);
+            }
+            // A row holds no list.
+            Sql::Null | Sql::Texts(_) | Sql::Ints(_) => out.put_i32(-1),
+        }
+    }
+}
+
+/// Turns `?1` into `$1`. No statement has a question mark elsewhere.
+fn numbered(sql: &str) -> String {
+    sql.replace('?', "$")
+}
+
+impl ToSql for Sql {
+    fn to_sql(
+        &self,
+        ty: &WireType,
+        out: &mut WireBytes,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(value) => value.to_sql(ty, out),
+            Self::Text(text) => text.to_sql(ty, out),
+            Self::Blob(bytes) => bytes.to_sql(ty, out),
+            Self::Texts(all) => all.to_sql(ty, out),
+            Self::Ints(all) => all.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &WireType) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn read(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (at, column) in row.columns().iter().enumerate() {
+        let value = match *column.type_() {
+            WireType::INT8 => row.try_get::<_, Option<i64>>(at).map(Sql::from),
+            WireType::INT4 => row
+                .try_get::<_, Option<i32>>(at)
+                .map(|value| value.map(i64::from).into()),
+            WireType::BOOL => row.try_get::<_, Option<bool>>(at).map(Sql::from),
+            WireType::BYTEA => row
+                .try_get::<_, Option<Vec<u8>>>(at)
+                .map(|value| value.map_or(Sql::Null, Sql::Blob)),
+            _ => row.try_get::<_, Option<String>>(at).map(Sql::from),
+        };
+        values.push(value.map_err(failed)?);
+    }
+    Ok(Row(values))
+}
+
+fn params(values: &[Sql]) -> Vec<&(dyn ToSql + Sync)> {
+    values
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
+}
+
+/// A column of rows, as an array.
+fn array(rows: &[Vec<Sql>], column: usize, of: Type) -> Box<dyn ToSql + Sync> {
+    let values = rows.iter().map(|row| row.get(column));
+    match of {
+        Type::Text => Box::new(
+            values
+                .map(|value| match value {
+                    Some(Sql::Text(text)) => Some(text.clone()),
+                    _ => None,
+                })
+                .collect::<Vec<_>>(),
+        ),
+        Type::Int => Box::new(
+            values
+                .map(|value| match value {
+                    Some(Sql::Int(value)) => Some(*value),
+                    _ => None,
+                })
+                .collect::<Vec<_>>(),
+        ),
+        Type::Blob => Box::new(
+            values
+                .map(|value| match value {
+                    Some(Sql::Blob(bytes)) => Some(bytes.clone()),
+                    _ => None,
+                })
+                .collect::<Vec<_>>(),
+        ),
+    }
+}
+
+impl Backend for Postgres {
+    fn dialect(&self) -> Dialect {
+        DIALECT
+    }
+
+    async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(sql).await.map_err(failed)
+    }
+
+    async fn execute(&mut self, sql: &str, values: &[Sql]) -> Result<u64, StoreError> {
+        let statement = self.statement(sql).await?;
+        self.client
+            .execute(&statement, &params(values))
+            .await
+            .map_err(failed)
+    }
+
+    async fn query(&mut self, sql: &str, values: &[Sql]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(sql).await?;
+        let rows = self
+            .client
+            .query(&statement, &params(values))
+            .await
+            .map_err(failed)?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn insert(
+        &mut self,
+        table: &str,
+        columns: &[(&str, Type)],
+        rows: Vec<Vec<Sql>>,
+        conflict: &str,
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if conflict.is_empty() {
+            return self.copy(table, columns, &rows).await;
+        }
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let arrays: Vec<String> = columns
+            .iter()
+            .zip(1..)
+            .map(|((_, of), at)| match of {
+                Type::Text => format!("?{at}::text[]"),
+                Type::Int => format!("?{at}::bigint[]"),
+                Type::Blob => format!("?{at}::bytea[]"),
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO {table} ({}) SELECT * FROM unnest({}) {conflict}",
+            names.join(", "),
+            arrays.join(", ")
+        );
+        let statement = self.statement(&sql).await?;
+        for rows in rows.chunks(ARRAY_ROWS) {
+            let arrays: Vec<Box<dyn ToSql + Sync>> = columns
+                .iter()
+                .enumerate()
+                .map(|(at, (_, of))| array(rows, at, *of))
+                .collect();
+            let values: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(AsRef::as_ref).collect();
+            self.client
+                .execute(&statement, &values)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! One suite for all stores: the same history leaves the same roster and the same feed in each.
+//!
+//! PostgreSQL takes part where `CLEVER_TEST_POSTGRES` names a server, as `cargo xtask test` does.
+
+use clever_emulator::world::World;
+use clever_model::RecordKind;
+use clever_model::clock::ManualClock;
+use clever_sync::{
+    AnyStore, Base, ChangeFilter, Only, Outcome, Store as _, StoreError, SyncError, SyncOptions,
+    SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
+};
+use serde_json::{Value, json};
+
+use crate::ground::Ground;
+
+/// The addresses of an empty store in each database.
+async fn stores(ground: &Ground, name: &str) -> Vec<String> {
+    let mut all = vec![format!(
+        "sqlite:{}",
+        ground.folder().join(format!("{name}.db")).display()
+    )];
+    if let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") {
+        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let database = format!("{name}_{}", std::process::id());
+        client
+            .batch_execute(&format!("DROP DATABASE IF EXISTS {database}; "))
+            .await
+            .unwrap();
+        client
+            .batch_execute(&format!("CREATE DATABASE {database}"))
+            .await
+            .unwrap();
+        let (address, _) = server.rsplit_once('/').unwrap();
+        all.push(format!("{address}/{database}"));
+    }
+    all
+}
+
+/// One store in use, with a clock of its own.
+struct Kept {
+    store: AnyStore,
+    url: String,
+    clock: ManualClock,
+}
+
+impl Kept {
+    async fn open(url: &str) -> Self {
+        Self {
+            store: AnyStore::open_url(url, true).await.unwrap(),
+            url: url.to_owned(),
+            clock: ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap()),
+        }
+    }
+
+    async fn sync(
+        &mut self,
+        ground: &Ground,
+        options: &SyncOptions,
+    ) -> Result<SyncReport, SyncError> {
+        self.clock.advance_seconds(60);
+        let policy = SyncPolicy::default();
+        sync(
+            &ground.district,
+            &mut self.store,
+            &policy,
+            options,
+            &self.clock,
+            &(),
+        )
+        .await
+    }
+
+    /// All that the store tells, as one value.
+    async fn told(&mut self) -> Value {
+        let district = self.store.districts().await.unwrap().remove(0);
+        let filter = ChangeFilter {
+            limit: u32::MAX,
+            ..ChangeFilter::default()
+        };
+        let changes = self.store.changes(&district, &filter).await.unwrap();
+        assert!(changes.iter().zip(1..).all(|(change, at)| change.seq == at));
+        let status = self.store.status().await.unwrap();
+        let id = changes.last().map(|change| change.id.clone()).unwrap();
+        let why = explain(&mut self.store, &district, &id).await.unwrap();
+        json!({ "changes": changes, "status": status, "explained": why })
+    }
+}
+
+fn leave_one_in_three(world: &mut World) {
+    world.retain(RecordKind::Users, |at| at % 3 != 0);
+}
+
+#[tokio::test]
+async fn the_same_history_leaves_the_same_in_each_store() {
+    let ground = Ground::with_events(41, 120).await;
+    ground.emulator.advance_days(1);
+    let mut all = Vec::new();
+    for url in stores(&ground, "history").await {
+        all.push(Kept::open(&url).await);
+    }
+    let auto = SyncOptions::default();
+    let full = SyncOptions {
+        way: Way::Snapshot,
+        ..SyncOptions::default()
+    };
+    for step in 0..6 {
+        let mut reports = Vec::new();
+        for kept in &mut all {
+            let options = if step == 3 { &full } else { &auto };
+            let report = kept.sync(&ground, options).await.unwrap();
+            // A process of its own each time.
+            kept.store = AnyStore::open_url(&kept.url, false).await.unwrap();
+            reports.push(serde_json::to_value(report).unwrap());
+        }
+        assert!(
+            reports.windows(2).all(|two| two[0] == two[1]),
+            "step {step}"
+        );
+        if step == 4 {
+            ground.emulator.with_world(leave_one_in_three);
+        } else {
+            ground.emulator.advance_days(step + 1);
+        }
+    }
+    let mut approved = Vec::new();
+    for kept in &mut all {
+        let held = kept.sync(&ground, &auto).await.unwrap();
+        assert_eq!(held.outcome, Outcome::Held);
+        let options = SyncOptions {
+            approve: Some(held.plan_hash),
+            ..SyncOptions::default()
+        };
+        let report = kept.sync(&ground, &options).await.unwrap();
+        assert_eq!(report.outcome, Outcome::Done);
+        let school = ground.emulator.with_world(|world| {
+            world
+                .list(RecordKind::Schools)
+                .keys()
+                .next()
+                .unwrap()
+                .to_string()
+        });
+        let request = UndoRequest {
+            district_id: report.district_id.clone(),
+            run: report.run.unwrap(),
+            only: Some(Only::School(school)),
+            dry_run: false,
+        };
+        let undone = undo(
+            &mut kept.store,
+            &request,
+            &SyncPolicy::default(),
+            &kept.clock,
+            &(),
+        )
+        .await
+        .unwrap();
+        assert!(undone.kinds[&RecordKind::Users].restored > 5);
+        approved.push(serde_json::to_value((report, undone)).unwrap());
+    }
+    assert!(approved.windows(2).all(|two| two[0] == two[1]));
+    let mut told = Vec::new();
+    for kept in &mut all {
+        told.push(kept.told().await);
+    }
+    assert!(
+        told.windows(2).all(|two| two[0] == two[1]),
+        "the feeds are the same"
+    );
+}
+
+#[tokio::test]
+async fn of_two_syncs_of_one_district_the_second_to_write_is_refused() {
+    let ground = Ground::new(42, 40).await;
+    for url in stores(&ground, "twosyncs").await {
+        let (mut one, mut two) = (Kept::open(&url).await, Kept::open(&url).await);
+        drop(one.sync(&ground, &SyncOptions::default()).await.unwrap());
+        ground.emulator.advance_days(1);
+        let options = SyncOptions::default();
+        let (first, second) =
+            tokio::join!(one.sync(&ground, &options), two.sync(&ground, &options));
+        let refused = [&first, &second]
+            .iter()
+            .filter(|result| {
+                matches!(
+                    result,
+                    Err(SyncError::Store(StoreError::Moved | StoreError::Locked))
+                )
+            })
+            .count();
+        assert!(refused <= 1, "{first:?} {second:?}");
+        let done = [first, second].into_iter().flatten().count();
+        assert_eq!(done + refused, 2);
+        let again = one.sync(&ground, &options).await.unwrap();
+        assert!(again.is_unchanged());
+        drop(one.told().await);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_is_made_only_when_asked_for() {
+    let ground = Ground::new(43, 5).await;
+    for url in stores(&ground, "missing").await {
+        let missing = AnyStore::open_url(&url, false).await;
+        assert!(
+            matches!(missing, Err(StoreError::Missing { .. })),
+            "{missing:?}"
+        );
+        drop(AnyStore::open_url(&url, true).await.unwrap());
+        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
+        let district = clever_model::DistrictId::new("d").unwrap();
+        assert_eq!(store.base(&district).await.unwrap(), Base::default());
+    }
+    assert!(matches!(
+        AnyStore::open_url("roster.db", true).await,
+        Err(StoreError::Address)
+    ));
+}
