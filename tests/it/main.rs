@@ -3,7 +3,9 @@
 
 mod events;
 mod ground;
+mod id_tokens;
 mod life;
+mod login;
 mod raw;
 mod stores;
 mod takeback;

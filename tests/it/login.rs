@@ -1,0 +1,462 @@
+//! The login matrix: how people come in × who they are × what may go wrong, in a web application that signs
+//! in against the emulator, with a browser of a few lines.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::get;
+use clever_auth::login::LoginFlow;
+use clever_auth::seal::{KeyId, SealingKeys};
+use clever_auth::{App, IdTokenVerifier, KindError, LoginToken, RawToken, VerifiedLogin};
+use clever_client::web::{CurrentUser, Sessions, WebLogin};
+use clever_client::{ClientOptions, LoginService, SignInError};
+use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
+use clever_model::clock::ManualClock;
+use clever_model::{Clock, RecordKind, Role, SystemClock};
+use serde_json::json;
+use url::Url;
+
+/// How a person comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Portal,
+    Button,
+    InstantLogin,
+}
+
+/// Who comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Person {
+    StudentWithoutEmail,
+    Teacher,
+    TeacherAndStaff,
+    DistrictAdmin,
+    Contact,
+}
+
+/// What happens on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Ok,
+    ReplayedCode,
+    ForgedState,
+    MissingState,
+    ExpiredCode,
+    OtherClientsToken,
+    CookiesBlocked,
+}
+
+const PEOPLE: [Person; 5] = [
+    Person::StudentWithoutEmail,
+    Person::Teacher,
+    Person::TeacherAndStaff,
+    Person::DistrictAdmin,
+    Person::Contact,
+];
+
+const WAYS: [Way; 7] = [
+    Way::Ok,
+    Way::ReplayedCode,
+    Way::ForgedState,
+    Way::MissingState,
+    Way::ExpiredCode,
+    Way::OtherClientsToken,
+    Way::CookiesBlocked,
+];
+
+/// The application's sessions: Clever ids by session id.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl Sessions for Memory {
+    type User = String;
+
+    async fn begin(&self, id: &str, login: VerifiedLogin, token: LoginToken) -> Option<()> {
+        assert!(matches!(token, LoginToken::District(_)));
+        assert!(login.district().is_some());
+        let user = login.user_id().to_string();
+        self.0.lock().unwrap().insert(id.to_owned(), user);
+        Some(())
+    }
+
+    async fn find(&self, id: &str) -> Option<String> {
+        self.0.lock().unwrap().get(id).cloned()
+    }
+
+    async fn end(&self, id: &str) {
+        self.0.lock().unwrap().remove(id);
+    }
+}
+
+async fn home(CurrentUser(user): CurrentUser<Memory>) -> String {
+    user
+}
+
+/// An application and its Clever.
+struct Scene {
+    emulator: Emulator,
+    clock: Arc<ManualClock>,
+    app: App,
+    service: LoginService,
+    site: Url,
+    sessions: Memory,
+    user: String,
+}
+
+impl Scene {
+    async fn new(person: Person) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let site: Url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        let redirect = site.join("callback").unwrap();
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let config = EmulatorConfig {
+            world: WorldSource::Generated {
+                seed: 3,
+                students: 40,
+            },
+            redirect_uris: vec![redirect.to_string()],
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            ..EmulatorConfig::default()
+        };
+        let emulator = clever_emulator::start(config).await.unwrap();
+        let user = cast(&emulator, person);
+        let url = emulator.base_url().clone();
+        let secret = emulator.client_secret().to_owned();
+        let app = App::new(emulator.client_id(), secret, redirect)
+            .unwrap()
+            .at(url.clone(), url.clone())
+            .unwrap();
+        let options = ClientOptions {
+            api_url: url,
+            ..ClientOptions::default()
+        };
+        let service = LoginService::new(options).unwrap();
+        let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
+        let mut verifier = IdTokenVerifier::new(&app);
+        let openid = service.refresh_keys(&app, &mut verifier).await.is_ok();
+        let sessions = Memory::default();
+        let login = WebLogin::new(
+            flow,
+            service.clone(),
+            sessions.clone(),
+            openid.then_some(verifier),
+        );
+        let router: Router = Router::new()
+            .route("/classes", get(home))
+            .merge(login.router())
+            .with_state(login);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self {
+            emulator,
+            clock,
+            app,
+            service,
+            site,
+            sessions,
+            user,
+        }
+    }
+
+    /// Where a person's way in begins.
+    fn door(&self, entry: Entry) -> Url {
+        let base = self.emulator.base_url();
+        match entry {
+            Entry::Button => self.site.join("login?return_to=/classes").unwrap(),
+            Entry::Portal | Entry::InstantLogin => {
+                let mut url = base.join("oauth/instant-login").unwrap();
+                let district = self
+                    .emulator
+                    .with_world(|world| world.district_id().to_owned());
+                let mut query = url.query_pairs_mut();
+                query.append_pair("client_id", self.emulator.client_id());
+                if entry == Entry::InstantLogin {
+                    query.append_pair("district_id", &district);
+                }
+                drop(query);
+                url
+            }
+        }
+    }
+
+    /// Whether Clever would still redeem a code.
+    async fn redeemable(&self, code: &str) -> bool {
+        let redirect = self.app.redirect().to_string();
+        let body =
+            json!({"grant_type": "authorization_code", "code": code, "redirect_uri": redirect});
+        let url = self.emulator.base_url().join("oauth/tokens").unwrap();
+        let answer = reqwest::Client::new()
+            .post(url)
+            .basic_auth(
+                self.emulator.client_id(),
+                Some(self.emulator.client_secret()),
+            )
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        answer.status().is_success()
+    }
+
+    fn signed_in(&self) -> Vec<String> {
+        self.sessions.0.lock().unwrap().values().cloned().collect()
+    }
+}
+
+/// Makes sure that such a person is in the world, and gives the id.
+fn cast(emulator: &Emulator, person: Person) -> String {
+    let role = match person {
+        Person::StudentWithoutEmail => Role::Student,
+        Person::Teacher | Person::TeacherAndStaff => Role::Teacher,
+        Person::DistrictAdmin => Role::DistrictAdmin,
+        Person::Contact => Role::Contact,
+    };
+    emulator.with_world(|world| {
+        let users = world.list(RecordKind::Users).iter();
+        let id = users
+            .filter(|(_, user)| user.has_role(role))
+            .map(|(id, _)| id.to_string())
+            .next()
+            .unwrap();
+        world.edit(RecordKind::Users, &id, |user| match person {
+            Person::StudentWithoutEmail => {
+                user.as_object_mut().unwrap().remove("email");
+            }
+            Person::TeacherAndStaff => {
+                user["roles"]["staff"] = json!({"legacy_id": "5a25ffb0c1bc2a0036999999"});
+            }
+            _ => {}
+        });
+        id
+    })
+}
+
+/// A browser: it follows redirects, and keeps cookies by host and port.
+struct Browser {
+    http: reqwest::Client,
+    /// Cookies by site, then name; none when the browser blocks them.
+    cookies: Option<BTreeMap<(u16, String), String>>,
+    requests: usize,
+}
+
+impl Browser {
+    fn new(blocks_cookies: bool) -> Self {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Self {
+            http: http.build().unwrap(),
+            cookies: (!blocks_cookies).then(BTreeMap::new),
+            requests: 0,
+        }
+    }
+
+    /// Loads one address; gives status, where it sends on, and the text.
+    async fn load(&mut self, url: &Url) -> (u16, Option<Url>, String) {
+        self.requests += 1;
+        let port = url.port().unwrap();
+        let mine = self
+            .cookies
+            .iter()
+            .flatten()
+            .filter(|((of, _), _)| *of == port);
+        let sent: Vec<String> = mine
+            .map(|((_, name), value)| format!("{name}={value}"))
+            .collect();
+        let request = self.http.get(url.clone()).header("cookie", sent.join("; "));
+        let answer = request.send().await.unwrap();
+        for cookie in answer.headers().get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            if let Some(cookies) = &mut self.cookies {
+                cookies.insert((port, name.to_owned()), value.to_owned());
+            }
+        }
+        let to = answer.headers().get("location");
+        let to = to.map(|to| url.join(to.to_str().unwrap()).unwrap());
+        (answer.status().as_u16(), to, answer.text().await.unwrap())
+    }
+
+    /// Goes in by the door, picks the person on Clever's page, and stops before the callback that has a
+    /// `state`: gives its address.
+    async fn until_callback(&mut self, scene: &Scene, door: Url) -> Url {
+        let mut url = door;
+        loop {
+            assert!(self.requests < 20, "the way goes round");
+            let has = |url: &Url, name: &str| url.query_pairs().any(|(found, _)| found == name);
+            let at_clever = url.port() == scene.emulator.base_url().port();
+            if !at_clever && url.path() == "/callback" && has(&url, "state") {
+                return url;
+            }
+            if at_clever && !has(&url, "user") {
+                let (status, to, page) = self.load(&url).await;
+                assert_eq!((status, to), (200, None), "{page}");
+                url.query_pairs_mut().append_pair("user", &scene.user);
+            }
+            let (status, to, page) = self.load(&url).await;
+            assert!(to.is_some(), "{status} at {url}: {page}");
+            url = to.unwrap();
+        }
+    }
+
+    /// Loads an address and follows; gives the last status and text.
+    async fn follow(&mut self, url: &Url) -> (u16, String) {
+        let mut url = url.clone();
+        loop {
+            assert!(self.requests < 30, "the way goes round");
+            match self.load(&url).await {
+                (_, Some(to), _) => url = to,
+                (status, None, text) => return (status, text),
+            }
+        }
+    }
+}
+
+fn query(url: &Url, name: &str) -> String {
+    let mut query = url.query_pairs();
+    query
+        .find(|(found, _)| found == name)
+        .unwrap()
+        .1
+        .into_owned()
+}
+
+/// `url` with a parameter replaced, or without it.
+fn with(url: &Url, name: &str, value: Option<&str>) -> Url {
+    let others: Vec<_> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(found, _)| found != name)
+        .collect();
+    let mut changed = url.clone();
+    let mut query = changed.query_pairs_mut();
+    query.clear().extend_pairs(others);
+    if let Some(value) = value {
+        query.append_pair(name, value);
+    }
+    drop(query);
+    changed
+}
+
+async fn cell(entry: Entry, person: Person, way: Way) {
+    let scene = Scene::new(person).await;
+    let mut browser = Browser::new(way == Way::CookiesBlocked);
+    let door = scene.door(entry);
+    if way == Way::CookiesBlocked {
+        // The restart needs no cookie, its callback does: an error page, after few requests, and no code spent.
+        let callback = browser.until_callback(&scene, door).await;
+        let (status, text) = browser.follow(&callback).await;
+        assert_eq!(status, 400);
+        assert!(text.contains("cookies"), "{text}");
+        assert!(browser.requests < 10);
+        assert!(scene.redeemable(&query(&callback, "code")).await);
+        assert!(scene.signed_in().is_empty());
+        return;
+    }
+    let callback = browser.until_callback(&scene, door).await;
+    let code = query(&callback, "code");
+    match way {
+        Way::Ok | Way::CookiesBlocked => {
+            assert_eq!(
+                browser.follow(&callback).await.0,
+                if entry == Entry::Button { 200 } else { 404 }
+            );
+            let home = scene.site.join("classes").unwrap();
+            assert_eq!(browser.follow(&home).await, (200, scene.user.clone()));
+        }
+        Way::ReplayedCode => {
+            browser.load(&callback).await;
+            assert!(!scene.redeemable(&code).await);
+            // The same browser is sent on; another one, even with a login of its own, is not let in.
+            assert_eq!(browser.load(&callback).await.0, 303);
+            let mut thief = Browser::new(false);
+            assert_eq!(thief.follow(&callback).await.0, 400);
+            let own = thief
+                .until_callback(&scene, scene.door(Entry::Button))
+                .await;
+            let planted = with(&own, "code", Some(&code));
+            assert_eq!(thief.follow(&planted).await.0, 400);
+        }
+        Way::ForgedState => {
+            let forged = with(
+                &callback,
+                "state",
+                Some("VALI_CSRF_PROBE_NOT_A_REAL_SESSION"),
+            );
+            assert_eq!(browser.follow(&forged).await.0, 400);
+            assert!(scene.signed_in().is_empty());
+            // Refused without being redeemed; the real one still ends the login.
+            assert_eq!(browser.load(&callback).await.0, 303);
+        }
+        Way::MissingState => {
+            // A code without a state is dropped and the login begun anew, once a minute.
+            let stateless = with(&callback, "state", None);
+            let (status, to, _) = browser.load(&stateless).await;
+            if entry == Entry::Button {
+                assert_eq!(status, 303);
+                assert_eq!(to.unwrap().path(), "/oauth/authorize");
+            } else {
+                assert_eq!(status, 400, "it was begun anew a moment ago");
+            }
+            assert!(scene.redeemable(&code).await);
+            assert!(scene.signed_in().is_empty());
+            return;
+        }
+        Way::ExpiredCode => {
+            scene.clock.advance_seconds(90);
+            let (status, text) = browser.follow(&callback).await;
+            assert_eq!(status, 502, "{text}");
+            assert!(scene.signed_in().is_empty());
+            return;
+        }
+        Way::OtherClientsToken => {
+            let token = scene.emulator.user_token(&scene.user);
+            let raw = || RawToken::new(token.clone()).unwrap();
+            let ours = scene.service.confirm(&scene.app, raw()).await.unwrap();
+            let holder = scene.service.holder(&scene.app, &ours).await.unwrap();
+            assert_eq!(holder.user.as_str(), scene.user);
+            let url = scene.emulator.base_url().clone();
+            let other = App::new(
+                "another-app",
+                "secret".to_owned(),
+                scene.app.redirect().clone(),
+            );
+            let other = other.unwrap().at(url.clone(), url).unwrap();
+            let refused = scene.service.confirm(&other, raw()).await.unwrap_err();
+            assert!(
+                matches!(refused, SignInError::Kind(KindError::OtherApp)),
+                "{refused:?}"
+            );
+            return;
+        }
+    }
+    assert_eq!(scene.signed_in(), [scene.user]);
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the last line names the cell that failed"
+)]
+async fn row(entry: Entry) {
+    for person in PEOPLE {
+        for way in WAYS {
+            println!("{entry:?} × {person:?} × {way:?}");
+            cell(entry, person, way).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn logins_from_the_portal() {
+    row(Entry::Portal).await;
+}
+
+#[tokio::test]
+async fn logins_from_our_button() {
+    row(Entry::Button).await;
+}
+
+#[tokio::test]
+async fn logins_from_an_instant_login_link() {
+    row(Entry::InstantLogin).await;
+}
