@@ -6,15 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::get;
-use clever_auth::login::LoginFlow;
-use clever_auth::seal::{KeyId, SealingKeys};
-use clever_auth::{App, IdTokenVerifier, KindError, LoginToken, RawToken, VerifiedLogin};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clever_auth::login::{Arrival, LoginError, LoginFlow};
+use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
+use clever_auth::{
+    Answer, App, Authority, IdTokenVerifier, KindError, LoginToken, RawToken, Request, SafePath,
+    VerifiedLogin,
+};
 use clever_client::web::{CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService, SignInError};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::clock::ManualClock;
 use clever_model::{Clock, RecordKind, Role, SystemClock};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 /// How a person comes in.
@@ -22,6 +27,7 @@ use url::Url;
 enum Entry {
     Portal,
     Button,
+    Library,
     InstantLogin,
 }
 
@@ -44,6 +50,7 @@ enum Way {
     MissingState,
     ExpiredCode,
     OtherClientsToken,
+    TamperedIdToken,
     CookiesBlocked,
 }
 
@@ -55,26 +62,35 @@ const PEOPLE: [Person; 5] = [
     Person::Contact,
 ];
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 8] = [
     Way::Ok,
     Way::ReplayedCode,
     Way::ForgedState,
     Way::MissingState,
-    Way::ExpiredCode,
     Way::OtherClientsToken,
+    Way::TamperedIdToken,
     Way::CookiesBlocked,
+    // Last: it moves Clever's clock.
+    Way::ExpiredCode,
 ];
 
-/// The application's sessions: Clever ids by session id.
+/// The application's sessions: Clever ids by session id, and whether a teacher shared the person.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<BTreeMap<String, String>>>);
+struct Memory(
+    Arc<Mutex<BTreeMap<String, String>>>,
+    Arc<Mutex<Vec<Authority>>>,
+);
 
 impl Sessions for Memory {
     type User = String;
 
     async fn begin(&self, id: &str, login: VerifiedLogin, token: LoginToken) -> Option<()> {
-        assert!(matches!(token, LoginToken::District(_)));
-        assert!(login.district().is_some());
+        // The kind of token, the district and the id token go together.
+        let library = matches!(token, LoginToken::Library(_));
+        assert_eq!(library, login.authority() == Authority::Teacher);
+        assert_eq!(library, login.district().is_none());
+        assert_eq!(library, !login.had_id_token());
+        self.1.lock().unwrap().push(login.authority());
         let user = login.user_id().to_string();
         self.0.lock().unwrap().insert(id.to_owned(), user);
         Some(())
@@ -99,6 +115,7 @@ struct Scene {
     clock: Arc<ManualClock>,
     app: App,
     service: LoginService,
+    verifier: IdTokenVerifier,
     site: Url,
     sessions: Memory,
     user: String,
@@ -118,6 +135,7 @@ impl Scene {
                 students: 40,
             },
             redirect_uris: vec![redirect.to_string()],
+            openid: true,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ..EmulatorConfig::default()
         };
@@ -136,13 +154,13 @@ impl Scene {
         let service = LoginService::new(options).unwrap();
         let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
         let mut verifier = IdTokenVerifier::new(&app);
-        let openid = service.refresh_keys(&app, &mut verifier).await.is_ok();
+        service.refresh_keys(&app, &mut verifier).await.unwrap();
         let sessions = Memory::default();
         let login = WebLogin::new(
             flow,
             service.clone(),
             sessions.clone(),
-            openid.then_some(verifier),
+            Some(verifier.clone()),
         );
         let router: Router = Router::new()
             .route("/classes", get(home))
@@ -154,6 +172,7 @@ impl Scene {
             clock,
             app,
             service,
+            verifier,
             site,
             sessions,
             user,
@@ -165,17 +184,21 @@ impl Scene {
         let base = self.emulator.base_url();
         match entry {
             Entry::Button => self.site.join("login?return_to=/classes").unwrap(),
-            Entry::Portal | Entry::InstantLogin => {
+            Entry::Portal => base.join("in/springfield").unwrap(),
+            Entry::Library => {
+                let mut url = base.join("library/install").unwrap();
+                url.query_pairs_mut()
+                    .append_pair("client_id", self.emulator.client_id());
+                url
+            }
+            Entry::InstantLogin => {
                 let mut url = base.join("oauth/instant-login").unwrap();
                 let district = self
                     .emulator
                     .with_world(|world| world.district_id().to_owned());
-                let mut query = url.query_pairs_mut();
-                query.append_pair("client_id", self.emulator.client_id());
-                if entry == Entry::InstantLogin {
-                    query.append_pair("district_id", &district);
-                }
-                drop(query);
+                url.query_pairs_mut()
+                    .append_pair("client_id", self.emulator.client_id())
+                    .append_pair("district_id", &district);
                 url
             }
         }
@@ -277,25 +300,35 @@ impl Browser {
         (answer.status().as_u16(), to, answer.text().await.unwrap())
     }
 
-    /// Goes in by the door, picks the person on Clever's page, and stops before the callback that has a
-    /// `state`: gives its address.
-    async fn until_callback(&mut self, scene: &Scene, door: Url) -> Url {
+    /// Goes in by the door, picks the person on Clever's page, clicks the app in the portal, and stops
+    /// before the callback that has a `state`: gives its address, or `None` where Clever lets nobody through.
+    async fn until_callback(&mut self, scene: &Scene, door: Url) -> Option<Url> {
         let mut url = door;
         loop {
             assert!(self.requests < 20, "the way goes round");
             let has = |url: &Url, name: &str| url.query_pairs().any(|(found, _)| found == name);
             let at_clever = url.port() == scene.emulator.base_url().port();
             if !at_clever && url.path() == "/callback" && has(&url, "state") {
-                return url;
-            }
-            if at_clever && !has(&url, "user") {
-                let (status, to, page) = self.load(&url).await;
-                assert_eq!((status, to), (200, None), "{page}");
-                url.query_pairs_mut().append_pair("user", &scene.user);
+                return Some(url);
             }
             let (status, to, page) = self.load(&url).await;
-            assert!(to.is_some(), "{status} at {url}: {page}");
-            url = to.unwrap();
+            if let Some(to) = to {
+                url = to;
+                continue;
+            }
+            assert!(at_clever, "{status} at {url}: {page}");
+            let launch = page
+                .split('"')
+                .find(|part| part.contains("portal/launch?"))
+                .map(|link| url.join(&link.replace("&amp;", "&")).unwrap());
+            if let Some(launch) = launch {
+                url = launch;
+            } else if has(&url, "user") || status != 200 {
+                return None;
+            } else {
+                assert!(page.contains("<li>"), "{page}");
+                url.query_pairs_mut().append_pair("user", &scene.user);
+            }
         }
     }
 
@@ -338,13 +371,25 @@ fn with(url: &Url, name: &str, value: Option<&str>) -> Url {
     changed
 }
 
-async fn cell(entry: Entry, person: Person, way: Way) {
-    let scene = Scene::new(person).await;
+async fn cell(scene: &Scene, entry: Entry, person: Person, way: Way) {
+    scene.sessions.0.lock().unwrap().clear();
+    scene.sessions.1.lock().unwrap().clear();
     let mut browser = Browser::new(way == Way::CookiesBlocked);
     let door = scene.door(entry);
+    let library = entry == Entry::Library;
+    if library && matches!(person, Person::DistrictAdmin | Person::Contact) {
+        // The Library is for teachers and their students: Clever sends nobody else.
+        assert_eq!(browser.until_callback(scene, door).await, None);
+        assert!(scene.signed_in().is_empty());
+        return;
+    }
+    if way == Way::TamperedIdToken {
+        tampered(entry, scene).await;
+        return;
+    }
     if way == Way::CookiesBlocked {
         // The restart needs no cookie, its callback does: an error page, after few requests, and no code spent.
-        let callback = browser.until_callback(&scene, door).await;
+        let callback = browser.until_callback(scene, door).await.unwrap();
         let (status, text) = browser.follow(&callback).await;
         assert_eq!(status, 400);
         assert!(text.contains("cookies"), "{text}");
@@ -353,10 +398,10 @@ async fn cell(entry: Entry, person: Person, way: Way) {
         assert!(scene.signed_in().is_empty());
         return;
     }
-    let callback = browser.until_callback(&scene, door).await;
+    let callback = browser.until_callback(scene, door).await.unwrap();
     let code = query(&callback, "code");
     match way {
-        Way::Ok | Way::CookiesBlocked => {
+        Way::Ok | Way::CookiesBlocked | Way::TamperedIdToken => {
             assert_eq!(
                 browser.follow(&callback).await.0,
                 if entry == Entry::Button { 200 } else { 404 }
@@ -371,10 +416,8 @@ async fn cell(entry: Entry, person: Person, way: Way) {
             assert_eq!(browser.load(&callback).await.0, 303);
             let mut thief = Browser::new(false);
             assert_eq!(thief.follow(&callback).await.0, 400);
-            let own = thief
-                .until_callback(&scene, scene.door(Entry::Button))
-                .await;
-            let planted = with(&own, "code", Some(&code));
+            let own = thief.until_callback(scene, scene.door(Entry::Button)).await;
+            let planted = with(&own.unwrap(), "code", Some(&code));
             assert_eq!(thief.follow(&planted).await.0, 400);
         }
         Way::ForgedState => {
@@ -410,11 +453,16 @@ async fn cell(entry: Entry, person: Person, way: Way) {
             return;
         }
         Way::OtherClientsToken => {
-            let token = scene.emulator.user_token(&scene.user);
+            let token = if library {
+                scene.emulator.library_token(&scene.user)
+            } else {
+                scene.emulator.user_token(&scene.user)
+            };
             let raw = || RawToken::new(token.clone()).unwrap();
             let ours = scene.service.confirm(&scene.app, raw()).await.unwrap();
             let holder = scene.service.holder(&scene.app, &ours).await.unwrap();
             assert_eq!(holder.user.as_str(), scene.user);
+            assert_eq!(library, holder.authority == Authority::Teacher);
             let url = scene.emulator.base_url().clone();
             let other = App::new(
                 "another-app",
@@ -430,7 +478,139 @@ async fn cell(entry: Entry, person: Person, way: Way) {
             return;
         }
     }
-    assert_eq!(scene.signed_in(), [scene.user]);
+    assert_eq!(scene.signed_in().join(" "), scene.user);
+    let expected = if library {
+        Authority::Teacher
+    } else {
+        Authority::District
+    };
+    assert_eq!(*scene.sessions.1.lock().unwrap(), [expected]);
+}
+
+/// Ends a login with the real answers of Clever, but another id token: none of the changed ones stands.
+async fn tampered(entry: Entry, scene: &Scene) {
+    let keys = SealingKeys::new(KeyId(2), &[8; 32]);
+    let flow = LoginFlow::new(scene.app.clone(), keys).with_id_token();
+    // One byte of the claims or of the signature; another key's name; no signature; no token.
+    type Change = fn(&str) -> String;
+    let changes: [(&str, Change); 6] = [
+        ("nothing", str::to_owned),
+        ("claims", |token| {
+            parts(token, |part| {
+                part[1] = encoded(&decoded(&part[1]).replace("\"iat\":", "\"iat\": "));
+            })
+        }),
+        ("signature", |token| {
+            parts(token, |part| {
+                part[2].replace_range(0..1, if part[2].starts_with('A') { "B" } else { "A" });
+            })
+        }),
+        ("key", |token| {
+            parts(token, |part| {
+                part[0] = encoded(&decoded(&part[0]).replace("emulated-1", "emulated-9"));
+            })
+        }),
+        ("none", |token| {
+            parts(token, |part| {
+                part[0] = encoded(r#"{"alg":"none","typ":"JWT"}"#);
+                part[2].clear();
+            })
+        }),
+        ("missing", |_| String::new()),
+    ];
+    for (name, change) in changes {
+        let now = SystemClock.now();
+        let begun = flow
+            .start(None, &SafePath::root(), None, now, &SystemRandomness)
+            .unwrap();
+        let mut browser = Browser::new(false);
+        if entry != Entry::Button {
+            // The person is known at Clever from the way in.
+            browser
+                .until_callback(scene, scene.door(entry))
+                .await
+                .unwrap();
+        }
+        let callback = browser
+            .until_callback(scene, begun.authorize.clone())
+            .await
+            .unwrap();
+        let arrival = flow.callback(
+            Some(&begun.cookie),
+            callback.query().unwrap(),
+            None,
+            now,
+            &SystemRandomness,
+        );
+        let Ok(Arrival::Login(redeem, _)) = arrival else {
+            unreachable!("the login is this browser's")
+        };
+        let mut tokens = send(&redeem.request()).await;
+        let mut body: Value = serde_json::from_slice(&tokens.body).unwrap();
+        if entry == Entry::Library {
+            assert!(body.get("id_token").is_none(), "Library logins have none");
+            assert_eq!(redeem.answered(&tokens).unwrap_err(), LoginError::NoIdToken);
+            return;
+        }
+        body["id_token"] = change(body["id_token"].as_str().unwrap()).into();
+        tokens.body = body.to_string().into_bytes();
+        let ended = match redeem.answered(&tokens) {
+            Err(error) => Err(error),
+            Ok(identify) => {
+                let me = send(&identify.me_request()).await;
+                let info = send(&identify.user_info_request()).await;
+                identify.finish(&me, Some(&info), Some(&scene.verifier), now)
+            }
+        };
+        match ended {
+            Ok(signed_in) => {
+                assert_eq!(name, "nothing");
+                assert_eq!(signed_in.login.user_id().as_str(), scene.user);
+            }
+            Err(LoginError::IdToken(_)) => {
+                assert!(!matches!(name, "nothing" | "missing"), "{name}");
+            }
+            Err(error) => assert_eq!((name, error), ("missing", LoginError::NoIdToken)),
+        }
+    }
+}
+
+async fn send(request: &Request) -> Answer {
+    let http = reqwest::Client::new();
+    let url = request.url().clone();
+    let mut prepared = match request.form_body() {
+        Some(form) => http
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form),
+        None => http.get(url),
+    };
+    if let Some((user, password)) = request.basic_credentials() {
+        prepared = prepared.basic_auth(user, Some(password));
+    }
+    if let Some(token) = request.bearer_token() {
+        prepared = prepared.bearer_auth(token);
+    }
+    let answer = prepared.send().await.unwrap();
+    Answer {
+        status: answer.status().as_u16(),
+        body: answer.bytes().await.unwrap().to_vec(),
+    }
+}
+
+/// Changes the three parts of a token.
+fn parts(token: &str, change: impl FnOnce(&mut [String])) -> String {
+    let mut parts: Vec<String> = token.split('.').map(ToOwned::to_owned).collect();
+    change(&mut parts);
+    parts.join(".")
+}
+
+fn encoded(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+fn decoded(part: &str) -> String {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
 #[expect(
@@ -439,9 +619,10 @@ async fn cell(entry: Entry, person: Person, way: Way) {
 )]
 async fn row(entry: Entry) {
     for person in PEOPLE {
+        let scene = Scene::new(person).await;
         for way in WAYS {
             println!("{entry:?} × {person:?} × {way:?}");
-            cell(entry, person, way).await;
+            cell(&scene, entry, person, way).await;
         }
     }
 }
@@ -459,4 +640,9 @@ async fn logins_from_our_button() {
 #[tokio::test]
 async fn logins_from_an_instant_login_link() {
     row(Entry::InstantLogin).await;
+}
+
+#[tokio::test]
+async fn logins_from_the_library() {
+    row(Entry::Library).await;
 }
