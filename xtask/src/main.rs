@@ -4,6 +4,7 @@ mod api_diff;
 mod bench;
 mod generate;
 mod import;
+mod postgres;
 mod test;
 mod tidy;
 mod upgrade;

@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres;
+
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
@@ -30,19 +32,18 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
-    if has("cargo-nextest") {
-        step(
-            "tests",
-            &cargo,
-            &["nextest", "run", "--workspace", "--all-features"],
-        )?;
+    let server = postgres::start()?;
+    let env: Vec<(&str, &str)> = server
+        .iter()
+        .map(|server| (postgres::VARIABLE, server.url.as_str()))
+        .collect();
+    let tests: &[&str] = if has("cargo-nextest") {
+        &["nextest", "run", "--workspace", "--all-features"]
     } else {
-        step(
-            "tests",
-            &cargo,
-            &["test", "--workspace", "--all-features", "--all-targets"],
-        )?;
-    }
+        &["test", "--workspace", "--all-features", "--all-targets"]
+    };
+    step_env("tests", &cargo, tests, &env)?;
+    drop(server);
     step(
         "doc tests",
         &cargo,

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -44,6 +45,15 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Bring the store in step with the district that the token belongs to.
     Sync(SyncArgs),
+    /// Look at a plan that a dry run wrote; approve it; apply it.
+    #[command(subcommand)]
+    Plan(crate::cmd::plan::PlanCommand),
+    /// Say of a record what set each of its fields: which run, and which event or snapshot.
+    Explain(crate::cmd::explain::ExplainArgs),
+    /// Take back what a run changed, or a part of it, as a new run.
+    Undo(crate::cmd::undo::UndoArgs),
+    /// Write the active roster as files: Clever's CSV set or OneRoster.
+    Export(crate::cmd::export::ExportArgs),
     /// Show each district of the store: its last sync, its rows, what is held.
     Status(StoreArgs),
     /// List what changed, oldest first.
@@ -70,13 +80,37 @@ pub(crate) enum Command {
     },
 }
 
+/// Reads `90s`, `30m`, `6h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a time is written as in 90s, 30m or 6h".to_owned();
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some('d') => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = text
+        .get(..text.len() - 1)
+        .and_then(|number| number.parse().ok())
+        .filter(|number| *number > 0)
+        .ok_or_else(wrong)?;
+    number
+        .checked_mul(unit)
+        .filter(|seconds| *seconds <= 366 * 86_400)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that is more than a year".to_owned())
+}
+
 /// Where the rows live.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database: `sqlite:PATH`.
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; one with a password belongs into
+    /// CLEVER_STORE.
     #[arg(
         long,
         env = "CLEVER_STORE",
+        hide_env_values = true,
         default_value = "sqlite:clever.db",
         value_name = "URL"
     )]
@@ -104,6 +138,24 @@ pub(crate) struct SyncArgs {
     /// Say what would change; change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// With --dry-run: write the plan to FILE, for `cleverctl plan`. It holds personal data.
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Read every list, even where events would do.
+    #[arg(long, conflicts_with = "events")]
+    pub(crate) full: bool,
+    /// Read events alone; fail where they can't be relied on.
+    #[arg(long)]
+    pub(crate) events: bool,
+    /// Read what is let through, what is the app's own and how often a snapshot is due from FILE (TOML).
+    #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Go on: sync again after this long (`30m`, `6h`), until stopped.
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["dry_run", "approve"])]
+    pub(crate) every: Option<Duration>,
+    /// With --every: wait up to this much longer, at random.
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "every")]
+    pub(crate) jitter: Option<Duration>,
     /// Apply what an earlier run held, if it is still exactly the plan with this hash.
     #[arg(long, value_name = "HASH")]
     pub(crate) approve: Option<String>,

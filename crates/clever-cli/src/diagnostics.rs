@@ -8,7 +8,7 @@ use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, KindError};
 use clever_client::{ClientError, ErrorKind, SetupError, SignInError};
 use clever_emulator::StartError;
-use clever_sync::{StoreError, SyncError};
+use clever_sync::{PlanError, StoreError, SyncError};
 
 use crate::access::MissingApp;
 use crate::cmd::demo::FileExists;
@@ -181,6 +181,7 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
         StoreError::Locked => "another cleverctl is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
+        StoreError::Server(_) => "check the address, the server and the rights of its user; nothing was written".to_owned(),
         StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),
         _ => return None,
     })
@@ -219,6 +220,16 @@ fn sync_hint(error: &SyncError) -> Option<String> {
     Some(match error {
         SyncError::OtherPlan { .. } => {
             "look at what is held now with `cleverctl sync --dry-run`, and approve that plan's hash"
+                .to_owned()
+        }
+        SyncError::EventsAlone { .. } => {
+            "leave --events out: a snapshot is read where it is needed".to_owned()
+        }
+        SyncError::Plan(PlanError::Stale { .. }) => {
+            "make the plan anew with `cleverctl sync --dry-run --plan FILE`".to_owned()
+        }
+        SyncError::Plan(PlanError::Tampered { .. }) => {
+            "do not trust this file; make the plan anew with `cleverctl sync --dry-run --plan FILE`"
                 .to_owned()
         }
         SyncError::NotOneDistrict { .. } => {

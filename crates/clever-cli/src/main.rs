@@ -47,6 +47,10 @@ async fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Demo(args) => cmd::demo::run(args, json, quiet).await,
         Command::Sync(args) => cmd::sync::run(args, json, quiet).await,
+        Command::Plan(command) => cmd::plan::run(command, json, quiet).await,
+        Command::Explain(args) => cmd::explain::run(&args, json).await,
+        Command::Undo(args) => cmd::undo::run(&args, json, quiet).await,
+        Command::Export(args) => cmd::export::run(&args, json).await,
         Command::Status(args) => cmd::status::run(&args, json).await,
         Command::Changes(args) => cmd::changes::run(&args, json).await,
         Command::Emulator(args) => cmd::emulator::run(args, json).await,

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use clever_auth::DistrictAppToken;
+use clever_sync::{AnyStore, StoreError};
+use url::Url;
 
 /// The environment variable that holds a district-app token.
 pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
@@ -15,20 +17,61 @@ pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
 /// Largest token file read, in bytes; a token has about 40.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// A store's address: `sqlite:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoreUrl(PathBuf);
+/// A store's address: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A database on a server.
+    Postgres(Url),
+}
 
 impl StoreUrl {
-    /// The SQLite file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
+    /// The SQLite file, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Opens the store; makes it where there is none.
+    pub(crate) async fn open(&self) -> Result<AnyStore, StoreError> {
+        AnyStore::open_url(&self.address(), true).await
+    }
+
+    /// Opens the store if there is one.
+    pub(crate) async fn open_existing(&self) -> Result<AnyStore, StoreError> {
+        AnyStore::open_url(&self.address(), false).await
+    }
+
+    /// The address with its password, for the database alone.
+    fn address(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => url.to_string(),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sqlite:{}", self.0.display())
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let mut url = url.clone();
+                // An address without a host has no password to hide.
+                let _ = url.set_password(None);
+                url.set_query(None);
+                write!(f, "{url}")
+            }
+        }
     }
 }
 
@@ -36,13 +79,22 @@ impl FromStr for StoreUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            // The error is not shown: the text may hold a password.
+            return text
+                .parse()
+                .map(Self::Postgres)
+                .map_err(|_| "this is no address of a PostgreSQL database".to_owned());
+        }
         match text.strip_prefix("sqlite:") {
             Some("") => Err("the path after `sqlite:` is empty".to_owned()),
-            Some(path) => Ok(Self(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))),
-            None if text.starts_with("postgres") => {
-                Err("this version stores in SQLite only: use `sqlite:PATH`".to_owned())
-            }
-            None => Err("a store is written `sqlite:PATH`, as in `sqlite:clever.db`".to_owned()),
+            Some(path) => Ok(Self::Sqlite(PathBuf::from(
+                path.strip_prefix("//").unwrap_or(path),
+            ))),
+            None => Err(
+                "a store is written `sqlite:PATH`, as in `sqlite:clever.db`, or `postgres://USER@HOST/DATABASE`"
+                    .to_owned(),
+            ),
         }
     }
 }
@@ -105,14 +157,21 @@ mod tests {
     fn store_addresses_read() {
         assert_eq!(
             "sqlite:a.db".parse::<StoreUrl>().unwrap().path(),
-            Path::new("a.db")
+            Some(Path::new("a.db"))
         );
         assert_eq!(
             "sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(),
-            Path::new("/tmp/a")
+            Some(Path::new("/tmp/a"))
         );
-        for wrong in ["", "a.db", "sqlite:", "postgres://localhost/x"] {
+        for wrong in ["", "a.db", "sqlite:", "postgres://[/x"] {
             assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
         }
+        let server: StoreUrl = "postgres://app:secret@db/roster?password=secret"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            format!("{server} {server:?}"),
+            "postgres://app@db/roster postgres://app@db/roster"
+        );
     }
 }

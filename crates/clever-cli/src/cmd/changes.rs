@@ -1,7 +1,7 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
 use anyhow::{Result, bail};
-use clever_sync::{Change, ChangeFilter, SqliteStore};
+use clever_sync::{AnyStore, Change, ChangeFilter};
 
 use crate::args::ChangesArgs;
 use crate::diagnostics::Exit;
@@ -9,19 +9,8 @@ use crate::output;
 
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
-    let mut store = SqliteStore::open_existing(args.store.store.path())?;
-    let district = match &args.district {
-        Some(district) => district.clone(),
-        None => match store.districts().await?.as_slice() {
-            [] => bail!("the store holds no district yet"),
-            [only] => only.clone(),
-            several => bail!(
-                "the store holds {} districts; name one with --district: {}",
-                several.len(),
-                several.join(", ")
-            ),
-        },
-    };
+    let mut store = args.store.store.open_existing().await?;
+    let district = district(&mut store, args.district.as_deref()).await?;
     let filter = ChangeFilter {
         kind: args.kind,
         after: args.after,
@@ -76,4 +65,20 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
         output::line(format!("There may be more: --after {}", last.seq))?;
     }
     Ok(Exit::Done)
+}
+
+/// The district that is meant: the one that is named, or the only one.
+pub(crate) async fn district(store: &mut AnyStore, named: Option<&str>) -> Result<String> {
+    let all = store.districts().await?;
+    match (named, all.as_slice()) {
+        (Some(named), all) if all.iter().any(|id| id == named) => Ok(named.to_owned()),
+        (Some(named), _) => bail!("the store holds no district {named}"),
+        (None, []) => bail!("the store holds no district yet"),
+        (None, [only]) => Ok(only.clone()),
+        (None, several) => bail!(
+            "the store holds {} districts; name one with --district: {}",
+            several.len(),
+            several.join(", ")
+        ),
+    }
 }

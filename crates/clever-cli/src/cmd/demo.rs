@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District};
 use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
@@ -35,7 +35,9 @@ impl std::error::Error for FileExists {}
 
 /// Runs the demo.
 pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
-    let path = args.store.path();
+    let Some(path) = args.store.path() else {
+        bail!("the demo writes a file: name one with --store sqlite:PATH");
+    };
     if path.exists() {
         return Err(FileExists(path.display().to_string()).into());
     }

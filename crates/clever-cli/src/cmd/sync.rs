@@ -1,18 +1,70 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
+use std::path::Path;
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clever_client::ClientOptions;
 use clever_model::{RecordKind, SystemClock};
-use clever_sync::{Outcome, SqliteStore, SyncOptions, SyncPolicy, SyncReport};
+use clever_sync::{
+    AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
+};
 
 use crate::access;
 use crate::args::SyncArgs;
-use crate::diagnostics::Exit;
+use crate::diagnostics::{self, Exit};
 use crate::output::{self, count, counted, grouped};
 use crate::progress::Watch;
 
-/// Runs one sync.
+/// Runs one sync, or one after another.
 pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    let policies = policies(args.policy.as_deref())?;
+    let Some(every) = args.every else {
+        return once(&args, &policies, as_json, quiet).await;
+    };
+    let mut random = fastrand::Rng::new();
+    loop {
+        let stop = tokio::signal::ctrl_c();
+        let sync = once(&args, &policies, as_json, quiet);
+        let ended = tokio::select! {
+            // Nothing is written before the last moment, so a stopped sync is one that never was.
+            _ = stop => return Ok(Exit::Done),
+            ended = sync => ended,
+        };
+        // The next one may do better: what failed is told, and the schedule goes on.
+        if let Err(error) = ended {
+            if diagnostics::exit(&error) == Exit::Refused {
+                return Err(error);
+            }
+            output::note(diagnostics::render(&error));
+        }
+        let jitter = args
+            .jitter
+            .map_or(0, |jitter| random.u64(0..=jitter.as_secs()));
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
+            () = tokio::time::sleep(every + Duration::from_secs(jitter)) => {}
+        }
+    }
+}
+
+/// Reads the policy's file; without one, the default holds.
+pub(crate) fn policies(file: Option<&Path>) -> Result<SyncPolicies> {
+    let Some(file) = file else {
+        return Ok(SyncPolicies::default());
+    };
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("could not read the policy {shown}"))?;
+    SyncPolicies::read(&text).with_context(|| format!("the policy {shown} can't be used"))
+}
+
+async fn once(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    as_json: bool,
+    quiet: bool,
+) -> Result<Exit> {
     // The token first: a run that can't start makes no store.
     let way = access::way(
         &args.app,
@@ -26,14 +78,34 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         ..args.service.options()
     };
     let district = way.open(options).await?;
-    let mut store = SqliteStore::open(args.store.store.path())?;
+    let mut store = if args.dry_run {
+        match args.store.store.open_existing().await {
+            // A look makes no store.
+            Err(StoreError::Missing { .. }) => AnyStore::nowhere()?,
+            found => found?,
+        }
+    } else {
+        args.store.store.open().await?
+    };
     let options = SyncOptions {
         dry_run: args.dry_run,
-        approve: args.approve,
-        ..SyncOptions::default()
+        approve: args.approve.clone(),
+        way: match (args.full, args.events) {
+            (true, _) => Way::Snapshot,
+            (_, true) => Way::Events,
+            _ => Way::Auto,
+        },
+        plan: args.plan.clone(),
     };
     let watch = Watch::new(as_json || quiet);
-    let policy = SyncPolicy::default();
+    let policy = match args.policy {
+        Some(_) => {
+            let page = district.district().await?;
+            let id = page.records().next().map_or("", |record| record.id);
+            policies.of(id).clone()
+        }
+        None => SyncPolicy::default(),
+    };
     let report = clever_sync::sync(
         &district,
         &mut store,
@@ -50,6 +122,12 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     } else {
         print(&report)?;
         next_step(&report, &args.store.store.to_string())?;
+        if let Some(plan) = &args.plan {
+            output::line(format!(
+                "The plan is in {0}: `cleverctl plan show {0}`",
+                plan.display()
+            ))?;
+        }
     }
     Ok(if report.outcome == Outcome::Held {
         Exit::Held
@@ -70,6 +148,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         |run| format!("run {run}"),
     );
     output::line(format!("{name} ({}), {run}", report.district_id))?;
+    way(report)?;
     if report.is_unchanged() {
         let records: u64 = report.kinds.values().map(|kind| kind.seen).sum();
         output::line(format!(
@@ -140,6 +219,25 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// How the roster was learnt.
+fn way(report: &SyncReport) -> Result<()> {
+    if let Some(events) = &report.events {
+        output::line(format!(
+            "By events: {} read, {} of the roster.",
+            grouped(events.read),
+            grouped(events.used)
+        ))?;
+        for (name, count) in &events.skipped {
+            output::line(format!("  skipped: {} of type {name}", grouped(*count)))?;
+        }
+    }
+    match &report.why {
+        // Nothing is odd about a first snapshot, or one that was asked for.
+        None | Some(Why::Asked | Why::NoStart) => Ok(()),
+        Some(why) => output::line(format!("By a snapshot: {why}.")),
+    }
 }
 
 fn plural(role: &str, people: u64) -> String {

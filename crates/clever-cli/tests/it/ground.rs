@@ -23,6 +23,7 @@ pub(crate) fn cleverctl() -> Command {
         "CLEVER_CREDENTIALS",
         "CLEVER_KEY",
         "CLEVER_KEY_FILE",
+        "CLEVER_POLICY",
     ] {
         command.env_remove(variable);
     }

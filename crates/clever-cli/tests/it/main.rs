@@ -10,5 +10,7 @@ mod connect;
 mod demo;
 mod drift;
 mod ground;
+mod killed;
 mod mistakes;
 mod recorded;
+mod roster;

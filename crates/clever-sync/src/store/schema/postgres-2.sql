@@ -116,6 +116,7 @@ CREATE VIEW enrollments AS
     JOIN _people p ON p.key = e.person;
 
 CREATE INDEX changes_by_record ON changes (district_id, id);
+CREATE INDEX contacts_by_student ON contacts (district_id, student_id);
 
 -- How far each reader of `changes` has come.
 CREATE TABLE consumers (

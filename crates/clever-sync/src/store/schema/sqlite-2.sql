@@ -9,6 +9,7 @@ ALTER TABLE _state ADD COLUMN refused BLOB;
 -- The event that told it; NULL where a snapshot or an undo did.
 ALTER TABLE changes ADD COLUMN event TEXT;
 CREATE INDEX changes_by_record ON changes (district_id, id);
+CREATE INDEX contacts_by_student ON contacts (district_id, student_id);
 
 -- How the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`.
 ALTER TABLE runs ADD COLUMN path TEXT NOT NULL DEFAULT 'snapshot';

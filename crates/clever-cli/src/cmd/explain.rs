@@ -1,0 +1,76 @@
+//! `cleverctl explain`: why a record is as it is.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use clever_sync::explain;
+
+use crate::args::StoreArgs;
+use crate::cmd::changes::district;
+use crate::diagnostics::Exit;
+use crate::output;
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// The record's Clever id.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Only this district; needed when the store holds several.
+    #[arg(long, value_name = "ID")]
+    district: Option<String>,
+}
+
+/// Prints where each field of a record comes from; no values, which may be personal data.
+pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
+    let mut store = args.store.store.open_existing().await?;
+    let district = district(&mut store, args.district.as_deref()).await?;
+    let all = explain(&mut store, &district, &args.id).await?;
+    if all.is_empty() {
+        bail!(
+            "the store has never seen a record {} of district {district}",
+            args.id
+        );
+    }
+    if as_json {
+        output::json(&all)?;
+        return Ok(Exit::Done);
+    }
+    for record in all {
+        let state = record
+            .archived_at
+            .as_ref()
+            .map_or_else(|| "active".to_owned(), |at| format!("archived since {at}"));
+        output::line(format!(
+            "{} {}: {state}, first seen {}",
+            record.kind, record.id, record.first_seen_at
+        ))?;
+        let told = |origin: &clever_sync::FieldOrigin| {
+            origin
+                .event
+                .as_ref()
+                .map_or_else(|| origin.path.clone(), |event| format!("event {event}"))
+        };
+        let mut table = output::table(&["Field", "Since", "Run", "Told by"], 4);
+        for (field, origin) in &record.fields {
+            table.add_row([
+                field.clone(),
+                origin.at.clone(),
+                origin.run.to_string(),
+                told(origin),
+            ]);
+        }
+        output::line(table.to_string())?;
+        for (op, origin) in &record.history {
+            output::line(format!(
+                "{}: {op} by run {} ({}), change {}",
+                origin.at,
+                origin.run,
+                told(origin),
+                origin.seq
+            ))?;
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,187 @@
+//! What the binary does with a store besides filling it: plans, explanations, undo, files for others.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::ground::{Emulator, Store, cleverctl, errors};
+
+fn small() -> Emulator {
+    Emulator::start(&["--students", "60"])
+}
+
+/// Runs a command on the store, checks its exit code, and gives what it printed.
+fn told(store: &Store, args: &[&str], exit: i32) -> String {
+    let output = cleverctl()
+        .args(args)
+        .args(["--store", &store.url()])
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(exit),
+        "{args:?}: {}",
+        errors(&output)
+    );
+    let said = errors(&output);
+    String::from_utf8(output.stdout).unwrap() + &said
+}
+
+#[test]
+fn a_look_makes_no_store_and_its_plan_makes_one_later() {
+    let (emulator, store) = (small(), Store::new());
+    let plan = store.path().with_extension("plan");
+    let plan = plan.to_str().unwrap();
+    let looked = store.sync(&emulator, &["--dry-run", "--plan", plan]);
+    assert_eq!(looked.status.code(), Some(0), "{}", errors(&looked));
+    assert!(!store.path().exists());
+    let output = cleverctl().args(["plan", "show", plan]).output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        shown.contains("create") && shown.contains("plan apply"),
+        "{shown}"
+    );
+    let applied = told(&store, &["plan", "apply", plan], 0);
+    assert!(applied.contains("run 1"), "{applied}");
+    assert_eq!(store.report(&emulator, 0)["kinds"]["users"]["created"], 0);
+    let stale = told(&store, &["plan", "apply", plan], 1);
+    assert!(
+        stale.contains("hint:") && stale.contains("run 0"),
+        "{stale}"
+    );
+    let needs_dry_run = store.sync(&emulator, &["--plan", plan]);
+    assert_eq!(needs_dry_run.status.code(), Some(2));
+}
+
+#[test]
+fn a_record_is_explained_and_its_run_taken_back() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let changes = told(
+        &store,
+        &["changes", "--kind", "sections", "--limit", "1", "--json"],
+        0,
+    );
+    let changes: Value = serde_json::from_str(&changes).unwrap();
+    let id = changes[0]["id"].as_str().unwrap();
+    let why = told(&store, &["explain", id], 0);
+    assert!(
+        why.contains("snapshot") && why.contains("students"),
+        "{why}"
+    );
+    let unknown = told(&store, &["explain", "nobody"], 1);
+    assert!(unknown.contains("never seen"), "{unknown}");
+    let undone = told(&store, &["undo", "1", "--section", id], 0);
+    assert!(undone.contains("The next sync holds"), "{undone}");
+    let gone = store.number("SELECT count(*) FROM sections WHERE archived_at IS NOT NULL");
+    assert_eq!(gone, 1);
+    let held = store.sync(&emulator, &[]);
+    assert_eq!(held.status.code(), Some(3), "{}", errors(&held));
+    let said = String::from_utf8(held.stdout).unwrap();
+    assert!(said.contains("an undo took it back"), "{said}");
+    let nothing = told(&store, &["undo", "9"], 1);
+    assert!(nothing.contains("changed nothing"), "{nothing}");
+}
+
+#[test]
+fn the_roster_goes_out_as_files_with_a_row_for_each() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let folder = store.path().with_extension("files");
+    let shown = folder.to_str().unwrap();
+    told(&store, &["export", "--format", "csv", shown], 0);
+    let lines = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        text.lines().map(ToOwned::to_owned).collect()
+    };
+    let rows = |file: &str| i64::try_from(lines(file).len()).unwrap() - 1;
+    assert_eq!(
+        rows("schools.csv"),
+        store.number("SELECT count(*) FROM schools")
+    );
+    assert_eq!(
+        rows("sections.csv"),
+        store.number("SELECT count(*) FROM sections")
+    );
+    assert_eq!(
+        rows("enrollments.csv"),
+        store.number("SELECT count(*) FROM enrollments WHERE role = 'student'")
+    );
+    // A student has a row for each contact, and one without any.
+    assert_eq!(
+        rows("students.csv"),
+        store.number(
+            "SELECT sum(max(1, min(5, (SELECT count(*) FROM contacts c WHERE c.student_id = r.user_id))))
+             FROM user_roles r WHERE role = 'student'"
+        )
+    );
+    assert!(lines("students.csv")[0].starts_with("School_id,Student_id,"));
+    assert!(
+        lines("enrollments.csv")[1]
+            .split(',')
+            .all(|value| !value.is_empty())
+    );
+    assert!(
+        lines("sections.csv")[1]
+            .split(',')
+            .take(3)
+            .all(|value| !value.is_empty())
+    );
+    let zip = told(
+        &store,
+        &["export", "--format", "oneroster", shown, "--json"],
+        0,
+    );
+    let files: Value = serde_json::from_str(&zip).unwrap();
+    assert_eq!(
+        files["users.csv"],
+        store.number("SELECT count(*) FROM users")
+    );
+    assert_eq!(
+        files["enrollments.csv"],
+        store.number("SELECT count(*) FROM enrollments")
+    );
+    let bytes = fs::read(folder.join("oneroster.zip")).unwrap();
+    assert!(bytes.starts_with(b"PK") && !folder.join("oneroster.parts").exists());
+    let text = String::from_utf8_lossy(&bytes);
+    for part in [
+        "oneroster.version,1.2",
+        "file.classes,bulk",
+        "file.results,absent",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_policy_is_read_and_a_wrong_one_refused() {
+    let (emulator, store) = (small(), Store::new());
+    let policy = store.path().with_extension("toml");
+    let shown = policy.to_str().unwrap();
+    fs::write(&policy, "max_archved_percent = 1").unwrap();
+    let wrong = store.sync(&emulator, &["--policy", shown]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(
+        errors(&wrong).contains("max_archved_percent"),
+        "{}",
+        errors(&wrong)
+    );
+    assert!(!store.path().exists());
+    fs::write(&policy, "[sticky]\nusers = [\"email\"]").unwrap();
+    let right = store.sync(&emulator, &["--policy", shown]);
+    assert_eq!(right.status.code(), Some(0), "{}", errors(&right));
+    assert_eq!(store.number("SELECT count(email) FROM users"), 0);
+    assert!(store.number("SELECT count(last_name) FROM users") > 60);
+}
+
+#[test]
+fn events_alone_are_refused_where_there_are_none() {
+    let (emulator, store) = (small(), Store::new());
+    let alone = store.sync(&emulator, &["--events"]);
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(
+        errors(&alone).contains("no snapshot to start from"),
+        "{}",
+        errors(&alone)
+    );
+}

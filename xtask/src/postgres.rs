@@ -1,0 +1,139 @@
+//! A PostgreSQL of the tests' own: Debian's package, a folder and a port of its own, thrown away afterwards.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::test::say;
+
+/// The variable by which tests find the server.
+pub(crate) const VARIABLE: &str = "CLEVER_TEST_POSTGRES";
+
+/// A running server; dropping it ends it and removes its files.
+pub(crate) struct Server {
+    programs: PathBuf,
+    folder: PathBuf,
+    root: bool,
+    pub(crate) url: String,
+}
+
+/// Starts a private server. `None` where the environment names one already.
+pub(crate) fn start() -> Result<Option<Server>> {
+    if std::env::var_os(VARIABLE).is_some() {
+        say(&format!("PostgreSQL: the server that {VARIABLE} names"));
+        return Ok(None);
+    }
+    let root = output("id", &["-u"])?.trim() == "0";
+    let programs = match find() {
+        Some(programs) => programs,
+        None if root => {
+            say("PostgreSQL is missing: installing Debian's package");
+            run("apt-get", &["install", "-y", "-qq", "postgresql"])?;
+            find().context("the package `postgresql` has no programs in /usr/lib/postgresql")?
+        }
+        None => bail!(
+            "PostgreSQL is missing: install your system's package `postgresql`, or name a server's address in {VARIABLE}"
+        ),
+    };
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let folder = std::env::temp_dir().join(format!("clever-postgres-{}", std::process::id()));
+    fs::create_dir(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+    let server = Server {
+        programs,
+        folder,
+        root,
+        url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+    };
+    if root {
+        // The server refuses to run as root.
+        run("chown", &["postgres", &shown(&server.folder)])?;
+    }
+    let data = shown(&server.folder.join("data"));
+    server.program(
+        "initdb",
+        &["-D", &data, "-U", "postgres", "--auth=trust", "-E", "UTF8"],
+    )?;
+    // Thrown away, it need not survive a power cut.
+    let options = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=off",
+        server.folder.display()
+    );
+    let log = shown(&server.folder.join("log"));
+    server.program(
+        "pg_ctl",
+        &["-D", &data, "-w", "-l", &log, "-o", &options, "start"],
+    )?;
+    say(&format!("PostgreSQL: {}", server.url));
+    Ok(Some(server))
+}
+
+impl Server {
+    fn program(&self, name: &str, args: &[&str]) -> Result<()> {
+        let program = shown(&self.programs.join(name));
+        if !self.root {
+            return run(&program, args);
+        }
+        let mut all = vec!["-u", "postgres", "--", program.as_str()];
+        all.extend(args);
+        run("runuser", &all)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = shown(&self.folder.join("data"));
+        if let Err(error) = self.program("pg_ctl", &["-D", &data, "-m", "immediate", "stop"]) {
+            say(&format!("PostgreSQL could not be stopped: {error}"));
+        }
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            say(&format!("{} stays: {error}", self.folder.display()));
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The newest version's programs.
+fn find() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(Result::ok)
+        .filter_map(|version| {
+            let number = version.file_name().to_str()?.parse().ok()?;
+            let programs = version.path().join("bin");
+            programs
+                .join("initdb")
+                .is_file()
+                .then_some((number, programs))
+        })
+        .collect();
+    found.sort();
+    found.pop().map(|(_, programs)| programs)
+}
+
+fn run(program: &str, args: &[&str]) -> Result<()> {
+    let status = Command::new(program)
+        .args(args)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .with_context(|| format!("could not start {program}"))?;
+    if !status.success() {
+        bail!("{program} failed ({status})");
+    }
+    Ok(())
+}
+
+fn output(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(args)
+        .output()
+        .with_context(|| format!("could not start {program}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
