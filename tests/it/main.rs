@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod events;
+mod fuzz;
 mod ground;
 mod id_tokens;
 mod life;
 mod login;
+mod openid;
 mod raw;
 mod stores;
 mod takeback;
