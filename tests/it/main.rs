@@ -9,6 +9,8 @@ mod life;
 mod login;
 mod openid;
 mod raw;
+mod sceptic;
+mod simulation;
 mod stores;
 mod takeback;
 mod trouble;

@@ -78,6 +78,15 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Live made-up districts through faults and crashes, each from its seed.
+    Simulate {
+        /// How many.
+        #[arg(long, default_value_t = 500)]
+        seeds: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -109,6 +118,7 @@ fn run() -> Result<()> {
             Ok(())
         }
         Task::Bench { name, args } => bench::run(name.as_deref(), &args),
+        Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

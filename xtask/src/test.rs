@@ -87,6 +87,23 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// Lives `seeds` made-up districts through faults and crashes, from the seed `first` on.
+pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let (seeds, first) = (seeds.to_string(), first.to_string());
+    let env = [("CLEVER_SEEDS", &*seeds), ("CLEVER_SEED", &*first)];
+    let args = [
+        "test",
+        "--quiet",
+        "-p",
+        "clever-tests",
+        "--test",
+        "it",
+        "simulation::",
+    ];
+    step_env("simulation", &cargo, &args, &env)
+}
+
 /// Checks that clever-raw compiles with each of its versions alone, and with none.
 fn features(cargo: &str) -> Result<()> {
     let root = crate::root()?;

@@ -144,6 +144,9 @@ pub(crate) struct SyncArgs {
     /// Read every list, even where events would do.
     #[arg(long, conflicts_with = "events")]
     pub(crate) full: bool,
+    /// Look for rows that were edited by hand, and mend them from every list; the app's own columns stay.
+    #[arg(long, conflicts_with_all = ["events", "dry_run"])]
+    pub(crate) verify: bool,
     /// Read events alone; fail where they can't be relied on.
     #[arg(long)]
     pub(crate) events: bool,

@@ -155,18 +155,26 @@ fn too_many(count: u64, of: u64, percent: u64, policy: &SyncPolicy) -> bool {
     count.saturating_mul(100) > of.saturating_mul(percent)
 }
 
+/// Says whether about as many came as went.
+fn replaced(counts: &KindCounts) -> bool {
+    counts.archived > 0 && counts.created * 10 >= counts.archived * 8
+}
+
 fn cause(kind: RecordKind, counts: &KindCounts, context: Context) -> Cause {
     if counts.seen == 0 {
         Cause::EmptyAnswer
     } else if context.paused {
         Cause::DistrictPaused
+    } else if kind == RecordKind::Users && replaced(counts) {
+        // Before the role: those who come under new ids have the same roles.
+        Cause::SisRekeyed
     } else if let Some(role) = counts.lost_role {
         Cause::RoleSwitchedOff(role)
     } else if context.schools_archived && kind != RecordKind::Schools {
         Cause::SchoolUnshared
     } else if kind == RecordKind::Sections && context.terms_changed {
         Cause::Rollover
-    } else if counts.archived > 0 && counts.created * 10 >= counts.archived * 8 {
+    } else if replaced(counts) {
         Cause::SisRekeyed
     } else {
         Cause::Unexplained

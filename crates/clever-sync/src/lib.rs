@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod audit;
 mod canonical;
 mod certificate;
 mod columns;
@@ -36,6 +37,7 @@ mod store;
 mod sync;
 mod undo;
 
+pub use audit::mark_edited;
 pub use certificate::{Certificate, Doubt};
 pub use events::{EventCounts, Why};
 pub use explain::{Explanation, FieldOrigin, explain};

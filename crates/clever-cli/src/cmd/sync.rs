@@ -8,6 +8,7 @@ use clever_client::ClientOptions;
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
     AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
+    mark_edited,
 };
 
 use crate::access;
@@ -90,7 +91,7 @@ async fn once(
     let options = SyncOptions {
         dry_run: args.dry_run,
         approve: args.approve.clone(),
-        way: match (args.full, args.events) {
+        way: match (args.full || args.verify, args.events) {
             (true, _) => Way::Snapshot,
             (_, true) => Way::Events,
             _ => Way::Auto,
@@ -98,14 +99,19 @@ async fn once(
         plan: args.plan.clone(),
     };
     let watch = Watch::new(as_json || quiet);
-    let policy = match args.policy {
-        Some(_) => {
-            let page = district.district().await?;
-            let id = page.records().next().map_or("", |record| record.id);
-            policies.of(id).clone()
+    let mut policy = SyncPolicy::default();
+    if args.policy.is_some() || args.verify {
+        let page = district.district().await?;
+        let id = page.records().next().map_or("", |record| record.id);
+        policy = policies.of(id).clone();
+        if args.verify {
+            let edited = mark_edited(&mut store, &id.parse()?, &policy).await?;
+            output::note(format!(
+                "{} by hand",
+                counted(edited, "row was edited", "rows were edited")
+            ));
         }
-        None => SyncPolicy::default(),
-    };
+    }
     let report = clever_sync::sync(
         &district,
         &mut store,

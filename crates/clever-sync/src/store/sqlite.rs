@@ -379,6 +379,50 @@ mod tests {
         assert_eq!(tables(&path), tables(&new));
     }
 
+    #[tokio::test]
+    async fn a_full_disk_leaves_the_store_as_it_was() {
+        use crate::report::{RunPath, SyncReport};
+        use crate::store::{Base, Commit, Op, Staged, Store};
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut store = SqliteStore::open(&folder.path().join("a.db")).unwrap();
+        let district = clever_model::DistrictId::new("d").unwrap();
+        let now = "2026-09-14T12:00:00Z".parse().unwrap();
+        store.begin(&district).await.unwrap();
+        let rows = (0..2000).map(|number| Staged {
+            kind: clever_model::RecordKind::Users,
+            id: format!("u{number:05}"),
+            op: Op::Create,
+            old_hash: None,
+            hash: [1; 16],
+            fields: None,
+            record: Some("{\"name\":{\"last\":\"N\"}}".to_owned()),
+            event: None,
+            lost: 0,
+            refused: None,
+            held: false,
+        });
+        store.stage(rows.collect()).await.unwrap();
+        let commit = Commit {
+            district: &district,
+            base: &Base::default(),
+            now,
+            cursor: Some("e"),
+            whole_snapshot: true,
+            policy: &crate::policy::SyncPolicy::default(),
+        };
+        let mut report = SyncReport::new(&district, now, RunPath::Snapshot);
+        let room = |pages: i64| format!("PRAGMA main.max_page_count = {pages}");
+        store.db.batch(&room(90)).await.unwrap();
+        let full = store.commit(&commit, &mut report, &()).await;
+        assert!(matches!(full, Err(StoreError::Full)), "{full:?}");
+        assert_eq!(store.base(&district).await.unwrap(), Base::default());
+        assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
+        store.db.batch(&room(1_000_000)).await.unwrap();
+        store.commit(&commit, &mut report, &()).await.unwrap();
+        assert_eq!(report.run, Some(1));
+        assert_eq!(store.status().await.unwrap()[0].changes, 2000);
+    }
+
     #[test]
     fn what_is_no_store_is_refused_and_left_alone() {
         let folder = tempfile::TempDir::new().unwrap();

@@ -1,0 +1,350 @@
+//! What a sceptic would try, each as one test: none of it may lose, wreck or invent anything. More of the list
+//! stands in `life.rs` (unshared school, role switched off, paused district), `events.rs` (expired cursor,
+//! events off) and `stores.rs` (two syncs at once).
+
+use clever_emulator::Fault;
+use clever_emulator::world::World;
+use clever_model::RecordKind;
+use clever_model::clock::ManualClock;
+use clever_sync::{
+    Cause, Doubt, Outcome, Part, RunPath, SqliteStore, StoreError, SyncError, SyncOptions,
+    SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
+};
+use rusqlite::Connection;
+
+use crate::ground::Ground;
+
+/// A synced district.
+async fn synced(seed: u64, students: u32) -> Ground {
+    let ground = Ground::new(seed, students).await;
+    drop(ground.sync().await.unwrap());
+    ground
+}
+
+/// Nobody of a kind was archived.
+fn nobody_left(ground: &Ground, kind: RecordKind) {
+    assert_eq!(ground.counts(kind).1, 0, "{kind}");
+    ground.check_feed();
+}
+
+fn hold_of(report: &SyncReport, kind: RecordKind) -> &clever_sync::Hold {
+    report.holds.iter().find(|hold| hold.kind == kind).unwrap()
+}
+
+#[tokio::test]
+async fn empty_answer() {
+    let ground = synced(61, 60).await;
+    ground
+        .emulator
+        .with_world(|world| world.retain(RecordKind::Users, |_| false));
+    let report = ground.sync().await.unwrap();
+    assert_eq!(
+        hold_of(&report, RecordKind::Users).cause,
+        Cause::EmptyAnswer
+    );
+    nobody_left(&ground, RecordKind::Users);
+}
+
+#[tokio::test]
+async fn short_answer() {
+    let ground = synced(62, 120).await;
+    ground
+        .emulator
+        .faults()
+        .add(Fault::EarlyEnd.on("/users").nth(2));
+    let before = ground.stored();
+    let report = ground.sync().await;
+    assert!(
+        matches!(
+            report,
+            Err(SyncError::Fetch {
+                kind: RecordKind::Users,
+                ..
+            })
+        ),
+        "the count told: {report:?}"
+    );
+    assert_eq!(ground.stored(), before);
+    nobody_left(&ground, RecordKind::Users);
+}
+
+#[tokio::test]
+async fn cut_walk() {
+    let ground = synced(63, 80).await;
+    let before = ground.stored();
+    ground.emulator.advance_days(1);
+    ground
+        .emulator
+        .faults()
+        .add(Fault::Cut.on("/users").times(u64::MAX));
+    assert!(matches!(
+        ground.sync().await,
+        Err(SyncError::Fetch {
+            kind: RecordKind::Users,
+            ..
+        })
+    ));
+    assert_eq!(ground.stored(), before);
+}
+
+#[tokio::test]
+async fn list_that_shrank_by_a_third() {
+    let ground = synced(64, 150).await;
+    ground
+        .emulator
+        .with_world(|world| world.retain(RecordKind::Users, |at| at % 3 != 0));
+    let report = ground.sync().await.unwrap();
+    let hold = hold_of(&report, RecordKind::Users);
+    assert_eq!(
+        (hold.part, &hold.cause),
+        (Part::Archive, &Cause::Unexplained)
+    );
+    nobody_left(&ground, RecordKind::Users);
+}
+
+/// Gives every record of a kind another id; `edit` sees it, too.
+fn rekey(world: &mut World, kind: RecordKind) {
+    let ids: Vec<String> = world.list(kind).keys().map(ToString::to_string).collect();
+    for id in ids {
+        let mut record = world.value(kind, &id).unwrap();
+        let other = format!("f{}", &id[1..]);
+        record["id"] = other.as_str().into();
+        world.remove(kind, &id);
+        world.put(kind, &other, record.to_string());
+    }
+}
+
+#[tokio::test]
+async fn rollover() {
+    let ground = synced(65, 200).await;
+    ground.emulator.with_world(|world| {
+        rekey(world, RecordKind::Terms);
+        rekey(world, RecordKind::Sections);
+    });
+    let report = ground.sync().await.unwrap();
+    assert_eq!(
+        hold_of(&report, RecordKind::Sections).cause,
+        Cause::Rollover
+    );
+    nobody_left(&ground, RecordKind::Sections);
+}
+
+#[tokio::test]
+async fn rekeyed_sis() {
+    let ground = synced(66, 100).await;
+    ground
+        .emulator
+        .with_world(|world| rekey(world, RecordKind::Users));
+    let report = ground.sync().await.unwrap();
+    assert_eq!(hold_of(&report, RecordKind::Users).cause, Cause::SisRekeyed);
+    nobody_left(&ground, RecordKind::Users);
+}
+
+#[tokio::test]
+async fn narrowed_token() {
+    let ground = synced(67, 60).await;
+    let before = ground.stored();
+    ground
+        .emulator
+        .faults()
+        .add(Fault::Html404.on("/sections").times(u64::MAX));
+    assert!(matches!(
+        ground.sync().await,
+        Err(SyncError::Fetch {
+            kind: RecordKind::Sections,
+            ..
+        })
+    ));
+    assert_eq!(ground.stored(), before);
+}
+
+#[tokio::test]
+async fn token_rotated_mid_walk() {
+    let ground = synced(68, 120).await;
+    let before = ground.stored();
+    ground
+        .emulator
+        .faults()
+        .add(Fault::TokenRotated.on("starting_after").times(u64::MAX));
+    assert!(ground.sync().await.is_err());
+    assert_eq!(ground.stored(), before);
+    nobody_left(&ground, RecordKind::Users);
+}
+
+#[tokio::test]
+async fn duplicated_pages() {
+    for fault in [Fault::DuplicatedRecords, Fault::RepeatedPage] {
+        let ground = synced(69, 80).await;
+        ground.emulator.advance_days(1);
+        ground
+            .emulator
+            .faults()
+            .add(fault.on("/users").times(u64::MAX));
+        drop(ground.sync().await);
+        nobody_left(&ground, RecordKind::Users);
+        ground.emulator.faults().clear();
+        drop(ground.sync().await.unwrap());
+        assert_eq!(ground.stored(), ground.served());
+    }
+}
+
+#[tokio::test]
+async fn unordered_ids() {
+    let ground = synced(70, 80).await;
+    ground
+        .emulator
+        .with_world(|world| world.retain(RecordKind::Users, |at| at != 3));
+    ground
+        .emulator
+        .faults()
+        .add(Fault::Unordered.on("/users").times(u64::MAX));
+    let report = ground.sync().await.unwrap();
+    let users = &report.kinds[&RecordKind::Users];
+    assert_eq!(users.certificate.doubts[0], Doubt::Unordered);
+    assert_eq!(
+        (users.kept, users.archived, users.created, users.updated),
+        (1, 0, 0, 0)
+    );
+    nobody_left(&ground, RecordKind::Users);
+}
+
+#[tokio::test]
+async fn event_for_an_unknown_kind() {
+    let ground = Ground::with_events(71, 40).await;
+    ground.emulator.advance_days(1);
+    drop(ground.sync().await.unwrap());
+    ground.emulator.with_world(|world| {
+        world.put(
+            RecordKind::Resources,
+            "5a25ffb0c1bc2a0036000001",
+            "{\"id\":\"5a25ffb0c1bc2a0036000001\"}",
+        );
+    });
+    let report = ground.sync().await.unwrap();
+    assert_eq!(report.path, RunPath::Events);
+    assert_eq!(report.events.unwrap().skipped["resources.created"], 1);
+    assert!(
+        ground
+            .sync()
+            .await
+            .unwrap()
+            .events
+            .unwrap()
+            .skipped
+            .is_empty(),
+        "it was passed"
+    );
+}
+
+#[tokio::test]
+async fn clock_skew() {
+    let ground = Ground::with_events(72, 40).await;
+    ground.emulator.advance_days(1);
+    let clock = ManualClock::at("2026-09-15T12:00:00Z".parse().unwrap());
+    let mut store = SqliteStore::open(&ground.path()).unwrap();
+    for years in [1, -40, 60, -20] {
+        let policy = SyncPolicy::default();
+        let options = SyncOptions::default();
+        let report = sync(&ground.district, &mut store, &policy, &options, &clock, &()).await;
+        assert_eq!(report.unwrap().outcome, Outcome::Done);
+        clock.advance_seconds(years * 365 * 86_400);
+        ground.emulator.advance_days(1);
+    }
+    drop(store);
+    drop(
+        ground
+            .sync_with(
+                &SyncOptions {
+                    way: Way::Snapshot,
+                    ..SyncOptions::default()
+                },
+                &SyncPolicy::default(),
+            )
+            .await
+            .unwrap(),
+    );
+    assert_eq!(ground.stored(), ground.served());
+    ground.check_feed();
+}
+
+#[tokio::test]
+async fn store_locked() {
+    let ground = synced(73, 40).await;
+    ground.emulator.advance_days(1);
+    let before = ground.stored();
+    let other = Connection::open(ground.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let report = ground.sync().await;
+    assert!(
+        matches!(report, Err(SyncError::Store(StoreError::Locked))),
+        "{report:?}"
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ground.stored(), before);
+    drop(ground.sync().await.unwrap());
+    assert_eq!(ground.stored(), ground.served());
+}
+
+#[tokio::test]
+async fn a_hand_edit_is_found_and_mended_or_kept_where_it_is_the_apps_own() {
+    let ground = synced(74, 60).await;
+    let connection = Connection::open(ground.path()).unwrap();
+    let names = || -> Vec<(Option<String>, Option<String>)> {
+        let mut rows = connection
+            .prepare("SELECT last_name, email FROM users ORDER BY id")
+            .unwrap();
+        let rows = rows
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let before = names();
+    connection
+        .execute_batch(
+            "UPDATE users SET last_name = 'Edited' WHERE id = (SELECT min(id) FROM users);
+             UPDATE users SET email = 'ours@example.org' WHERE id = (SELECT max(id) FROM users);",
+        )
+        .unwrap();
+    let full = SyncOptions {
+        way: Way::Snapshot,
+        ..SyncOptions::default()
+    };
+    let policies = SyncPolicies::read("[sticky]\nusers = [\"email\"]").unwrap();
+    let policy = policies.of("any");
+    let mut store = SqliteStore::open(&ground.path()).unwrap();
+    let id = clever_model::DistrictId::new(store.districts().await.unwrap().remove(0)).unwrap();
+    assert_eq!(mark_edited(&mut store, &id, policy).await.unwrap(), 1);
+    let report = ground.sync_into(&mut store, &full, policy).await.unwrap();
+    assert!(
+        report.is_unchanged(),
+        "the roster is as it was: {:?}",
+        report.kinds
+    );
+    let after = names();
+    assert_eq!(after[0], before[0], "mended");
+    assert_eq!(
+        after.last().unwrap().1.as_deref(),
+        Some("ours@example.org"),
+        "the app's own"
+    );
+    assert_eq!(
+        mark_edited(&mut store, &id, &SyncPolicy::default())
+            .await
+            .unwrap(),
+        1
+    );
+    drop(
+        ground
+            .sync_into(&mut store, &full, &SyncPolicy::default())
+            .await
+            .unwrap(),
+    );
+    assert_eq!(names(), before);
+    assert_eq!(
+        mark_edited(&mut store, &id, &SyncPolicy::default())
+            .await
+            .unwrap(),
+        0
+    );
+    ground.check_feed();
+}
