@@ -57,21 +57,6 @@ async fn no_fault_removes_anyone_and_the_next_run_is_right() {
 }
 
 #[tokio::test]
-async fn a_list_that_ends_early_proves_nothing() {
-    let ground = Ground::new(22, 120).await;
-    drop(ground.sync().await.unwrap());
-    ground
-        .emulator
-        .faults()
-        .add(Fault::EarlyEnd.on("/users").nth(2));
-    let report = ground.sync().await.unwrap();
-    let users = &report.kinds[&RecordKind::Users];
-    assert!(!users.certificate.proves_absence(), "the count told");
-    assert!(users.kept > 0 && users.archived == 0);
-    assert_eq!(ground.counts(RecordKind::Users).1, 0);
-}
-
-#[tokio::test]
 async fn a_cut_first_sync_leaves_an_empty_store_and_the_next_fills_it() {
     let ground = Ground::new(23, 60).await;
     ground
