@@ -1,6 +1,7 @@
 //! Whole-system stories, in reading order: emulator, client and store together, over HTTP on loopback.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod browser;
 mod events;
 mod fuzz;
 mod ground;

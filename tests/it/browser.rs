@@ -1,0 +1,123 @@
+//! The web login in a real browser: a headless Chromium (Debian's `chromium`), where one is installed.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use url::Url;
+
+use crate::login::{Entry, Person, Scene};
+
+/// The browser's program, if there is one.
+#[expect(clippy::print_stderr, reason = "a test says what it skips")]
+fn chromium() -> Option<&'static str> {
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|program| {
+            let mut version = Command::new(program);
+            version
+                .arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            version.status().is_ok_and(|status| status.success())
+        });
+    if found.is_none() {
+        eprintln!("skipped: no Chromium is installed (Debian: apt-get install chromium)");
+    }
+    found
+}
+
+/// Loads an address with a fresh profile, follows wherever it leads, and gives the page at the end.
+async fn load(program: &'static str, profile: &Path, url: Url) -> String {
+    let mut command = tokio::process::Command::new(program);
+    command
+        .args([
+            "--headless",
+            // A container has no user namespaces; only this machine's pages are loaded.
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--virtual-time-budget=10000",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(url.as_str())
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(60), command.output());
+    let output = output.await.unwrap().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The door with the person picked already, as a click on Clever's page would.
+fn picked(scene: &Scene, entry: Entry) -> Url {
+    let mut door = match entry {
+        Entry::Portal => scene.emulator.base_url().join("portal/launch").unwrap(),
+        _ => scene.door(entry),
+    };
+    if entry == Entry::Portal {
+        door.query_pairs_mut()
+            .append_pair("client_id", scene.emulator.client_id());
+    }
+    door.query_pairs_mut().append_pair("user", &scene.user);
+    door
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_from_clever_ends_signed_in() {
+    let Some(program) = chromium() else { return };
+    for entry in [Entry::Portal, Entry::Library, Entry::InstantLogin] {
+        let scene = Scene::new(Person::Teacher).await;
+        let profile = TempDir::new().unwrap();
+        let page = load(program, profile.path(), picked(&scene, entry)).await;
+        assert!(page.contains(&scene.user), "{entry:?}: {page}");
+        assert_eq!(scene.signed_in().join(" "), scene.user, "{entry:?}");
+    }
+}
+
+#[tokio::test]
+async fn a8_a_planted_callback_signs_a_browser_in_to_nobodys_account() {
+    let Some(program) = chromium() else { return };
+    let scene = Scene::new(Person::Teacher).await;
+    let profile = TempDir::new().unwrap();
+    // The attacker's own code, in a link for the victim: without a `state` it leads to Clever's page.
+    let planted = scene.site.join("callback?code=planted").unwrap();
+    let page = load(program, profile.path(), planted).await;
+    assert!(page.contains("Log in with Clever"), "{page}");
+    let planted = scene
+        .site
+        .join("callback?code=planted&state=forged")
+        .unwrap();
+    let page = load(program, profile.path(), planted).await;
+    assert!(page.contains("could not be finished"), "{page}");
+    assert!(scene.signed_in().is_empty());
+}
+
+#[tokio::test]
+async fn a31_a_browser_that_blocks_cookies_gets_a_page_that_says_so() {
+    let Some(program) = chromium() else { return };
+    let scene = Scene::new(Person::Teacher).await;
+    let profile = TempDir::new().unwrap();
+    let folder = profile.path().join("Default");
+    std::fs::create_dir_all(&folder).unwrap();
+    let preferences = r#"{"profile":{"default_content_setting_values":{"cookies":2}}}"#;
+    std::fs::write(folder.join("Preferences"), preferences).unwrap();
+    let before = scene.emulator.requests();
+    // Clever has no cookie either, so the person is picked in every address: the way that would go round.
+    let mut authorize = scene.site.join("login").unwrap();
+    authorize
+        .query_pairs_mut()
+        .append_pair("return_to", "/classes");
+    let page = load(program, profile.path(), authorize).await;
+    assert!(page.contains("Log in with Clever"), "{page}");
+    let page = load(program, profile.path(), scene.after_restart().await).await;
+    assert!(page.contains("Allow cookies"), "{page}");
+    assert!(scene.signed_in().is_empty());
+    assert!(scene.emulator.requests() - before < 20);
+}
