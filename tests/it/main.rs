@@ -15,3 +15,4 @@ mod simulation;
 mod stores;
 mod takeback;
 mod trouble;
+mod users;

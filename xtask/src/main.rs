@@ -2,6 +2,7 @@
 
 mod api_diff;
 mod bench;
+mod browser;
 mod generate;
 mod import;
 mod postgres;

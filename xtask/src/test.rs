@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::postgres;
+use crate::{browser, postgres};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
+    browser::ensure();
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()
