@@ -16,3 +16,4 @@ mod stores;
 mod takeback;
 mod trouble;
 mod users;
+mod walk;
