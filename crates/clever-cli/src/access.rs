@@ -30,7 +30,7 @@ pub(crate) struct ServiceArgs {
         value_name = "URL"
     )]
     pub(crate) api_url: Url,
-    /// Clever's login service [default: https://clever.com; for another API, the API's address].
+    /// Clever's login service (by default clever.com, or for another API its own address).
     #[arg(long, env = "CLEVER_AUTH_URL", value_name = "URL")]
     pub(crate) auth_url: Option<Url>,
     /// The API version to speak.
