@@ -71,6 +71,10 @@ pub fn callback(data: &[u8]) -> bool {
     let Ok(query) = std::str::from_utf8(data) else {
         return false;
     };
+    if query.contains(['\t', '\n', '\r']) {
+        // No HTTP request has them in its address, and URL parsers drop them.
+        return false;
+    }
     let (flow, departure, state) = begun();
     let arrival = flow
         .callback(Some(&departure.cookie), query, None, now(), &Sevens)
@@ -171,10 +175,9 @@ pub fn id_token(data: &[u8]) -> bool {
         }
         Err(error) => {
             let shown = format!("{error} {error:?}");
-            assert!(
-                token.len() < 30 || !shown.contains(token),
-                "an error shows the token"
-            );
+            // A fuzzer finds out the error's own words, which have spaces.
+            let word = token.len() >= 30 && !token.contains(' ');
+            assert!(!word || !shown.contains(token), "an error shows the token");
             false
         }
     }
