@@ -8,7 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// The benches: the word on the command line, the crate, its bench target.
-const BENCHES: &[(&str, &str, &str)] = &[("raw", "clever-raw", "page")];
+const BENCHES: &[(&str, &str, &str)] = &[
+    ("raw", "clever-raw", "page"),
+    ("sync", "clever-sync", "sync"),
+];
 
 /// Runs the bench called `name`, or all; `args` go to the bench itself.
 pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {

@@ -15,6 +15,9 @@ use crate::store::{Commit, Op, Staged, Store, StoreError, findings};
 /// Records written together.
 const CHUNK: usize = 500;
 
+/// So many changes make what a database knows of its tables stale.
+const MANY: u64 = 1000;
+
 /// Applies what is staged and not held, and keeps the run.
 pub(crate) async fn run<B: Backend>(
     store: &mut SqlStore<B>,
@@ -53,6 +56,9 @@ pub(crate) async fn run<B: Backend>(
     };
     let changed = writer.apply(progress).await?;
     let run = writer.run;
+    if changed > MANY {
+        store.db.batch(store.db.dialect().analyze).await?;
+    }
     if changed > 0 {
         findings::renew(store, id).await?;
     }

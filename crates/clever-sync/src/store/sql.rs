@@ -132,6 +132,10 @@ pub struct Dialect {
     pub(crate) begin: &'static str,
     /// Makes the staging table, empty.
     pub(crate) stage: &'static str,
+    /// Run before what is staged is read.
+    pub(crate) staged: &'static str,
+    /// Run after many rows were written, so that questions about them are planned well.
+    pub(crate) analyze: &'static str,
 }
 
 /// A database connection.

@@ -33,6 +33,8 @@ const DIALECT: Dialect = Dialect {
             fields TEXT, record TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL,
             PRIMARY KEY (kind, id)
         );",
+    staged: "",
+    analyze: "",
 };
 
 /// A roster store in one SQLite file.

@@ -291,6 +291,7 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn tally(&mut self) -> Result<Tally, StoreError> {
+        self.db.batch(self.db.dialect().staged).await?;
         let rows = self
             .db
             .query(
