@@ -137,3 +137,23 @@ fn output(program: &str, args: &[&str]) -> Result<String> {
         .with_context(|| format!("could not start {program}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_server_answers_and_leaves_nothing() {
+        if find().is_none() || std::env::var_os(VARIABLE).is_some() {
+            say("skipped: no PostgreSQL of our own to start");
+            return;
+        }
+        let server = start().unwrap().unwrap();
+        let address = server.url.split(['@', '/']).nth(3).unwrap().to_owned();
+        let folder = server.folder.clone();
+        std::net::TcpStream::connect(&address).unwrap();
+        drop(server);
+        assert!(std::net::TcpStream::connect(&address).is_err());
+        assert!(!folder.exists());
+    }
+}
