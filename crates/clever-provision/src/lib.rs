@@ -5,13 +5,14 @@
 //! deterministic function over values; it explains itself, and what must happen with it is data too.
 //! `docs/provisioning.md` has the flow as a picture and the decision table.
 //!
-//! [`linkage`] compares two files of people, or one with itself.
+//! The module `linkage` (feature `linkage`) compares two files of people, or one with itself.
 
 mod bulk;
 mod decide;
 mod directory;
 mod effects;
 mod evidence;
+#[cfg(feature = "linkage")]
 pub mod linkage;
 mod memory;
 mod policy;
