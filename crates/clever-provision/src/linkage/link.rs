@@ -232,6 +232,17 @@ impl Twins {
 }
 
 impl Links<'_> {
+    pub(crate) const fn people(&self) -> &People {
+        self.people
+    }
+
+    /// How many records of one file have the value of a candidate's field, at most.
+    pub(crate) fn holders(&self, field: usize, candidate: &Candidate) -> u32 {
+        let value = self.people.left.row(candidate.left as usize)[field];
+        let holders = self.people.lexicons[field].holders(value);
+        holders[0].max(holders[1])
+    }
+
     /// A right record's id.
     #[must_use]
     pub fn right_id(&self, link: &Link) -> &str {

@@ -38,6 +38,7 @@ mod block;
 mod cluster;
 mod compare;
 mod config;
+mod evidence;
 mod kind;
 mod link;
 mod model;
