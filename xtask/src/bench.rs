@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 /// The benches: the word on the command line, the crate, its bench target.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("raw", "clever-raw", "page"),
+    ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
 ];
 

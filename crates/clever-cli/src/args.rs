@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Doctor(crate::cmd::doctor::DoctorArgs),
     /// Say what the models make of saved answers: records read and refused, unknown fields and values.
     Drift(DriftArgs),
+    /// Find which rows of two files of people, or of one, are the same person's.
+    Match(crate::cmd::matching::MatchArgs),
     /// Print a completion script for your shell.
     Completions {
         /// The shell.

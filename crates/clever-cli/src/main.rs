@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod settings;
 mod vault;
+mod writing;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Me(args) => cmd::me::run(&args, json).await,
         Command::Doctor(args) => cmd::doctor::run(&args, json).await,
         Command::Drift(args) => cmd::drift::run(&args, json),
+        Command::Match(args) => cmd::matching::run(&args, json, quiet),
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);

@@ -132,6 +132,41 @@ impl Progress for Watch {
     }
 }
 
+/// A bar over a number of records, where a person watches.
+pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
+    over(
+        shown,
+        total,
+        "{msg} {wide_bar} {human_pos} of {human_len} {eta}",
+        what.to_owned(),
+    )
+}
+
+/// A bar over a file's bytes, where a person watches.
+pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
+    over(
+        shown,
+        bytes,
+        "{msg} {wide_bar} {bytes} of {total_bytes} {eta}",
+        format!("reading {name}"),
+    )
+}
+
+fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar {
+    let terminal = std::io::stderr().is_terminal();
+    if shown && !terminal {
+        output::note(&message);
+    }
+    if !shown || !terminal {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(total).with_message(message);
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         self.with(|current| self.close(current));

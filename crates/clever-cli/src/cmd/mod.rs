@@ -10,6 +10,7 @@ pub(crate) mod emulator;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod login;
+pub(crate) mod matching;
 pub(crate) mod me;
 pub(crate) mod plan;
 pub(crate) mod status;

@@ -11,6 +11,7 @@ mod demo;
 mod drift;
 mod ground;
 mod killed;
+mod matching;
 mod mistakes;
 mod recorded;
 mod roster;

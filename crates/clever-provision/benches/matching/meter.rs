@@ -13,14 +13,25 @@ pub(crate) struct Cost {
 pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Cost) {
     let (begin, before) = (Instant::now(), cpu());
     let result = work();
-    (result, Cost { wall: begin.elapsed().as_secs_f64(), cpu: cpu() - before })
+    (
+        result,
+        Cost {
+            wall: begin.elapsed().as_secs_f64(),
+            cpu: cpu() - before,
+        },
+    )
 }
 
 /// CPU seconds of all threads so far: user's and system's hundredths of a second.
 fn cpu() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let ticks = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
-    let ticks = ticks.into_iter().flatten().filter_map(|ticks| ticks.parse::<f64>().ok());
+    let ticks = stat
+        .rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
+    let ticks = ticks
+        .into_iter()
+        .flatten()
+        .filter_map(|ticks| ticks.parse::<f64>().ok());
     ticks.sum::<f64>() / 100.0
 }
 

@@ -24,7 +24,11 @@ const CUT: u32 = u32::MAX;
 impl Blocks {
     /// Joins both files by every key; one file with itself where `one_file`.
     pub(crate) fn new(people: &People, one_file: bool) -> Self {
-        let right = if one_file { &people.left } else { &people.right };
+        let right = if one_file {
+            &people.left
+        } else {
+            &people.right
+        };
         let limit = people.config.block_limit;
         let all = people
             .config
@@ -36,7 +40,13 @@ impl Blocks {
     }
 
     /// The left rows to compare a right row with, ascending, each once; whether a block was left out.
-    pub(crate) fn candidates(&self, people: &People, cells: &[u32], row: usize, out: &mut Vec<u32>) -> bool {
+    pub(crate) fn candidates(
+        &self,
+        people: &People,
+        cells: &[u32],
+        row: usize,
+        out: &mut Vec<u32>,
+    ) -> bool {
         out.clear();
         let mut cut = false;
         for block in &self.all {
@@ -48,7 +58,10 @@ impl Blocks {
             let rows = &block.rows[begin as usize..][..len as usize];
             out.extend(rows.iter().filter(|left| {
                 let other = people.left.row(**left as usize);
-                block.check.iter().all(|field| other[*field] == cells[*field])
+                block
+                    .check
+                    .iter()
+                    .all(|field| other[*field] == cells[*field])
             }));
         }
         out.sort_unstable();

@@ -26,16 +26,23 @@ pub struct Clusters<'a> {
 impl<'a> Clusters<'a> {
     /// Joins all that the pairs join.
     pub(crate) fn new(people: &'a People, pairs: Vec<Pair>) -> Self {
-        let mut parent: Vec<u32> = (0..u32::try_from(people.left.len()).unwrap_or(u32::MAX)).collect();
+        let mut parent: Vec<u32> =
+            (0..u32::try_from(people.left.len()).unwrap_or(u32::MAX)).collect();
         let mut weakest: BTreeMap<u32, i32> = BTreeMap::new();
         for pair in &pairs {
-            let (a, b) = (root(&mut parent, pair.rows.0), root(&mut parent, pair.rows.1));
+            let (a, b) = (
+                root(&mut parent, pair.rows.0),
+                root(&mut parent, pair.rows.1),
+            );
             if a == b {
                 continue;
             }
             let (low, high) = (a.min(b), a.max(b));
             parent[high as usize] = low;
-            let least = weakest.remove(&high).unwrap_or(i32::MAX).min(pair.millibits);
+            let least = weakest
+                .remove(&high)
+                .unwrap_or(i32::MAX)
+                .min(pair.millibits);
             let of_low = weakest.entry(low).or_insert(i32::MAX);
             *of_low = least.min(*of_low);
         }
@@ -50,7 +57,10 @@ impl<'a> Clusters<'a> {
             .map(|(root, mut rows)| {
                 rows.sort_unstable();
                 rows.dedup();
-                Cluster { rows, weakest: weakest.get(&root).copied().unwrap_or_default() }
+                Cluster {
+                    rows,
+                    weakest: weakest.get(&root).copied().unwrap_or_default(),
+                }
             })
             .collect();
         Self { people, pairs, all }
@@ -58,13 +68,19 @@ impl<'a> Clusters<'a> {
 
     /// The ids of a cluster's records.
     pub fn ids(&self, cluster: &Cluster) -> impl Iterator<Item = &str> {
-        cluster.rows.iter().map(|row| self.people.left.id(*row as usize))
+        cluster
+            .rows
+            .iter()
+            .map(|row| self.people.left.id(*row as usize))
     }
 
     /// The ids of a pair.
     #[must_use]
     pub fn pair_ids(&self, pair: &Pair) -> (&str, &str) {
-        (self.people.left.id(pair.rows.0 as usize), self.people.left.id(pair.rows.1 as usize))
+        (
+            self.people.left.id(pair.rows.0 as usize),
+            self.people.left.id(pair.rows.1 as usize),
+        )
     }
 }
 

@@ -94,7 +94,8 @@ impl<'a> Comparer<'a> {
         let slot = {
             // The same two values give the same answer whichever comes first.
             let (low, high) = (a.min(b), a.max(b));
-            let mixed = (u64::from(low) << 32 | u64::from(high)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed =
+                (u64::from(low) << 32 | u64::from(high)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             (mixed >> 40) as usize % REMEMBERED
         };
         if let Some((x, y, level)) = self.remembered[at].get(slot)
@@ -159,7 +160,11 @@ fn words(kind: Kind, a: &str, b: &str, nicknames: &Nicknames) -> Level {
             let first = |name: &'_ str| name.split(' ').next().map(str::len).unwrap_or_default();
             let (x, y) = (&a[..first(a)], &b[..first(b)]);
             if is_letter(a) || is_letter(b) {
-                return if a.chars().next() == b.chars().next() { 4 } else { 7 };
+                return if a.chars().next() == b.chars().next() {
+                    4
+                } else {
+                    7
+                };
             }
             if nicknames.go_together(x, y) || x == b || y == a {
                 2
@@ -172,7 +177,9 @@ fn words(kind: Kind, a: &str, b: &str, nicknames: &Nicknames) -> Level {
             }
         }
         Kind::FamilyName => {
-            if a.split(' ').any(|x| x.len() > 2 && b.split(' ').any(|y| x == y)) {
+            if a.split(' ')
+                .any(|x| x.len() > 2 && b.split(' ').any(|y| x == y))
+            {
                 2
             } else if is_misspelt(a, b) {
                 3
@@ -237,7 +244,9 @@ fn is_misspelt(a: &str, b: &str) -> bool {
         _ => 3,
     };
     (most > 0 && within(a, b, most))
-        || a.chars().filter(|c| *c != ' ').eq(b.chars().filter(|c| *c != ' '))
+        || a.chars()
+            .filter(|c| *c != ' ')
+            .eq(b.chars().filter(|c| *c != ' '))
 }
 
 fn is_alike(a: &str, b: &str) -> bool {

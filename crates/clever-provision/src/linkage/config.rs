@@ -1,6 +1,7 @@
 //! What to compare, and how sure to be: the columns of both files, blocking keys, thresholds.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -150,7 +151,9 @@ pub enum ConfigError {
         range: &'static str,
     },
     /// No link at all could be proposed.
-    #[error("nothing to find pairs by: give an id, a mailbox, or two other fields, or name a [block]")]
+    #[error(
+        "nothing to find pairs by: give an id, a mailbox, or two other fields, or name a [block]"
+    )]
     NothingToBlockBy,
 }
 
@@ -194,14 +197,24 @@ impl MatchConfig {
             }
         };
         let decide = &self.decide;
-        within("block_limit", self.block_limit.into(), self.block_limit > 0, "at least 1")?;
+        within(
+            "block_limit",
+            self.block_limit.into(),
+            self.block_limit > 0,
+            "at least 1",
+        )?;
         within(
             "decide.candidates",
             decide.candidates.into(),
             (1..=20).contains(&decide.candidates),
             "from 1 to 20",
         )?;
-        within("decide.margin", decide.margin.into(), decide.margin >= 0, "at least 0")?;
+        within(
+            "decide.margin",
+            decide.margin.into(),
+            decide.margin >= 0,
+            "at least 0",
+        )?;
         within(
             "decide.auto",
             decide.auto.into(),
@@ -285,4 +298,13 @@ pub enum Side {
     Left,
     /// The people to find accounts for.
     Right,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        })
+    }
 }

@@ -12,10 +12,13 @@ impl Links<'_> {
     /// are the accounts'. Set [`directory::Directory::truncated`] from [`Link::cut`].
     #[must_use]
     pub fn candidates(&self, link: &Link) -> Vec<directory::Candidate> {
-        let all = link.candidates.iter().map(|candidate| directory::Candidate {
-            account: AccountId::new(self.left_id(candidate)),
-            evidence: self.evidence(link, candidate),
-        });
+        let all = link
+            .candidates
+            .iter()
+            .map(|candidate| directory::Candidate {
+                account: AccountId::new(self.left_id(candidate)),
+                evidence: self.evidence(link, candidate),
+            });
         all.collect()
     }
 
@@ -26,13 +29,21 @@ impl Links<'_> {
     #[must_use]
     pub fn evidence(&self, link: &Link, candidate: &Candidate) -> BTreeSet<Evidence> {
         let margin = self.people().config.decide.margin;
-        let best = link.candidates.first().map_or(candidate.millibits, |best| best.millibits);
+        let best = link
+            .candidates
+            .first()
+            .map_or(candidate.millibits, |best| best.millibits);
         let rival = !candidate.in_reach || best.saturating_sub(candidate.millibits) < margin;
         let mut found = BTreeSet::new();
         let mut names = Vec::new();
         for (at, field) in self.people().config.field.iter().enumerate() {
             let level = candidate.pattern.level(at);
-            let name = field.kind.levels().get(level as usize).copied().unwrap_or_default();
+            let name = field
+                .kind
+                .levels()
+                .get(level as usize)
+                .copied()
+                .unwrap_or_default();
             match (field.kind, name) {
                 (Kind::SisId, "equal") => drop(found.insert(Evidence::ScopedSis)),
                 (Kind::StudentNumber, "equal") => drop(found.insert(Evidence::ScopedNumber)),
@@ -57,14 +68,19 @@ impl Links<'_> {
         if rival && names.len() == 2 && slips < 2 && names.iter().all(agree) {
             found.insert(Evidence::NamesAgree);
         }
-        let given_is_equal = self.level(candidate, Kind::GivenName).is_none_or(|level| level == EQUAL);
+        let given_is_equal = self
+            .level(candidate, Kind::GivenName)
+            .is_none_or(|level| level == EQUAL);
         if link.sibling && !given_is_equal {
             found.insert(Evidence::SiblingFits);
         }
         if rival && candidate.in_reach {
             let is_best = link.candidates.first() == Some(candidate);
             let lead = if is_best { link.lead } else { 0 };
-            found.insert(Evidence::Score { millibits: candidate.millibits, lead });
+            found.insert(Evidence::Score {
+                millibits: candidate.millibits,
+                lead,
+            });
         }
         found
     }

@@ -66,7 +66,9 @@ impl Kind {
         let last = self.levels().len() - 1;
         match self {
             Self::GivenName | Self::FamilyName | Self::Date | Self::Grade => level as usize == last,
-            Self::SisId | Self::StudentNumber | Self::StateId | Self::Id => level as usize >= last - 1,
+            Self::SisId | Self::StudentNumber | Self::StateId | Self::Id => {
+                level as usize >= last - 1
+            }
             Self::Email | Self::Code | Self::Text => false,
         }
     }
@@ -86,7 +88,9 @@ impl Kind {
             Self::GivenName => &[0.0, 0.85, 0.04, 0.04, 0.02, 0.02, 0.01, 0.02],
             Self::FamilyName => &[0.0, 0.88, 0.03, 0.04, 0.02, 0.03],
             Self::Date => &[0.0, 0.92, 0.01, 0.03, 0.02, 0.02],
-            Self::SisId | Self::StudentNumber | Self::StateId | Self::Id => &[0.0, 0.90, 0.02, 0.02, 0.06],
+            Self::SisId | Self::StudentNumber | Self::StateId | Self::Id => {
+                &[0.0, 0.90, 0.02, 0.02, 0.06]
+            }
             Self::Email => &[0.0, 0.75, 0.05, 0.05, 0.15],
             Self::Grade => &[0.0, 0.70, 0.25, 0.05],
             Self::Code => &[0.0, 0.85, 0.05, 0.10],
@@ -102,8 +106,14 @@ mod tests {
     #[test]
     fn every_level_has_a_first_guess_and_they_are_shares() {
         for kind in [
-            Kind::GivenName, Kind::FamilyName, Kind::Date, Kind::SisId, Kind::Email, Kind::Grade,
-            Kind::Code, Kind::Text,
+            Kind::GivenName,
+            Kind::FamilyName,
+            Kind::Date,
+            Kind::SisId,
+            Kind::Email,
+            Kind::Grade,
+            Kind::Code,
+            Kind::Text,
         ] {
             assert_eq!(kind.levels().len(), kind.first_guess().len(), "{kind:?}");
             assert!(kind.levels().len() <= MAX_LEVELS, "{kind:?}");

@@ -93,41 +93,72 @@ pub(crate) fn link<'a>(
     let twins = Twins::new(people);
     let thresholds = people.config.decide;
     let state = || (Comparer::new(people, nicknames, false), Vec::new());
-    let parts = walk::chunks(people.right.len(), run.threads, run.progress, state, |(comparer, rows), range| {
-        let mut links = Vec::with_capacity(range.len());
-        for row in range {
-            let cells = people.right.row(row);
-            let cut = blocks.candidates(people, cells, row, rows);
-            let governor = people.right.reach(row);
-            let reach = people.config.reach.is_some();
-            let floor = thresholds.review.saturating_sub(thresholds.margin);
-            let mut candidates: Vec<Candidate> = rows
-                .iter()
-                .filter_map(|left| {
-                    let other = people.left.row(*left as usize);
-                    let pattern = comparer.compare(other, cells);
-                    let millibits = scorer.score(pattern, other);
-                    let in_reach = !reach || (governor != 0 && governor == people.left.reach(*left as usize));
-                    (millibits >= floor).then_some(Candidate { left: *left, pattern, millibits, in_reach })
-                })
-                .collect();
-            candidates.sort_unstable_by_key(|one| (!one.in_reach, std::cmp::Reverse(one.millibits), one.left));
-            links.push(first_view(row, candidates, cut, &twins, &thresholds));
-        }
-        links
-    });
+    let parts = walk::chunks(
+        people.right.len(),
+        run.threads,
+        run.progress,
+        state,
+        |(comparer, rows), range| {
+            let mut links = Vec::with_capacity(range.len());
+            for row in range {
+                let cells = people.right.row(row);
+                let cut = blocks.candidates(people, cells, row, rows);
+                let governor = people.right.reach(row);
+                let reach = people.config.reach.is_some();
+                let floor = thresholds.review.saturating_sub(thresholds.margin);
+                let mut candidates: Vec<Candidate> = rows
+                    .iter()
+                    .filter_map(|left| {
+                        let other = people.left.row(*left as usize);
+                        let pattern = comparer.compare(other, cells);
+                        let millibits = scorer.score(pattern, other);
+                        let in_reach = !reach
+                            || (governor != 0 && governor == people.left.reach(*left as usize));
+                        (millibits >= floor).then_some(Candidate {
+                            left: *left,
+                            pattern,
+                            millibits,
+                            in_reach,
+                        })
+                    })
+                    .collect();
+                candidates.sort_unstable_by_key(|one| {
+                    (!one.in_reach, std::cmp::Reverse(one.millibits), one.left)
+                });
+                links.push(first_view(row, candidates, cut, &twins, &thresholds));
+            }
+            links
+        },
+    );
     let mut all: Vec<Link> = parts.into_iter().flatten().collect();
     second_view(people, &mut all, &thresholds);
-    Ok(Links { people, scorer, all })
+    Ok(Links {
+        people,
+        scorer,
+        all,
+    })
 }
 
 /// What a right record's own candidates say.
-fn first_view(row: usize, mut candidates: Vec<Candidate>, cut: bool, twins: &Twins, thresholds: &Thresholds) -> Link {
+fn first_view(
+    row: usize,
+    mut candidates: Vec<Candidate>,
+    cut: bool,
+    twins: &Twins,
+    thresholds: &Thresholds,
+) -> Link {
     let floor = thresholds.review.saturating_sub(thresholds.margin);
-    let next = candidates.get(1).filter(|next| next.in_reach).map_or(floor, |next| next.millibits);
-    let lead = candidates.first().map_or(0, |best| best.millibits.saturating_sub(next));
+    let next = candidates
+        .get(1)
+        .filter(|next| next.in_reach)
+        .map_or(floor, |next| next.millibits);
+    let lead = candidates
+        .first()
+        .map_or(0, |best| best.millibits.saturating_sub(next));
     candidates.truncate(thresholds.candidates.into());
-    let sibling = candidates.first().is_some_and(|best| twins.has(row, best.left));
+    let sibling = candidates
+        .first()
+        .is_some_and(|best| twins.has(row, best.left));
     Link {
         right: u32::try_from(row).unwrap_or(u32::MAX),
         verdict: Verdict::Create,
@@ -181,7 +212,8 @@ fn second_view(people: &People, all: &mut [Link], thresholds: &Thresholds) {
             Some(_) => Verdict::Create,
         };
         link.doubt = doubt.filter(|_| link.verdict == Verdict::Review);
-        link.candidates.retain(|one| one.millibits >= thresholds.review);
+        link.candidates
+            .retain(|one| one.millibits >= thresholds.review);
     }
 }
 
@@ -206,7 +238,10 @@ impl Twins {
         let fields = &people.config.field;
         let place = |kind| fields.iter().position(|field| field.kind == kind);
         let Some((family, birth)) = place(Kind::FamilyName).zip(place(Kind::Date)) else {
-            return Self { left: Vec::new(), right: Vec::new() };
+            return Self {
+                left: Vec::new(),
+                right: Vec::new(),
+            };
         };
         let of = |side| {
             let table = people.table(side);
@@ -222,7 +257,10 @@ impl Twins {
             }
             has
         };
-        Self { left: of(Side::Left), right: of(Side::Right) }
+        Self {
+            left: of(Side::Left),
+            right: of(Side::Right),
+        }
     }
 
     fn has(&self, right: usize, left: u32) -> bool {
@@ -259,24 +297,46 @@ impl Links<'_> {
     pub fn fields(&self, candidate: &Candidate) -> impl Iterator<Item = (&str, &'static str, i32)> {
         let cells = self.people.left.row(candidate.left as usize);
         let pattern = candidate.pattern;
-        self.people.config.field.iter().enumerate().map(move |(at, field)| {
-            let level = pattern.level(at);
-            let name = field.kind.levels().get(level as usize).copied().unwrap_or_default();
-            (field.name.as_str(), name, self.scorer.weight(at, pattern, cells[at]))
-        })
+        self.people
+            .config
+            .field
+            .iter()
+            .enumerate()
+            .map(move |(at, field)| {
+                let level = pattern.level(at);
+                let name = field
+                    .kind
+                    .levels()
+                    .get(level as usize)
+                    .copied()
+                    .unwrap_or_default();
+                (
+                    field.name.as_str(),
+                    name,
+                    self.scorer.weight(at, pattern, cells[at]),
+                )
+            })
     }
 
     /// The level of a candidate's field, by the field's kind; `None` where no field has it.
     #[must_use]
     pub fn level(&self, candidate: &Candidate, kind: Kind) -> Option<Level> {
-        let at = self.people.config.field.iter().position(|field| field.kind == kind)?;
+        let at = self
+            .people
+            .config
+            .field
+            .iter()
+            .position(|field| field.kind == kind)?;
         Some(candidate.pattern.level(at))
     }
 
     /// How many links of a verdict there are.
     #[must_use]
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.all.iter().filter(|link| link.verdict == verdict).count()
+        self.all
+            .iter()
+            .filter(|link| link.verdict == verdict)
+            .count()
     }
 
     /// How many of the links made without a person's word are false, as the scores expect it.
@@ -284,7 +344,9 @@ impl Links<'_> {
     pub fn expected_false(&self) -> f64 {
         let linked = self.all.iter().filter(|link| link.verdict == Verdict::Auto);
         let scores = linked.filter_map(|link| link.candidates.first());
-        scores.map(|one| 1.0 / (1.0 + (f64::from(one.millibits) / 1000.0).exp2())).sum()
+        scores
+            .map(|one| 1.0 / (1.0 + (f64::from(one.millibits) / 1000.0).exp2()))
+            .sum()
     }
 }
 
@@ -308,23 +370,32 @@ pub(crate) fn pairs(
     let scorer = model.scorer(people)?;
     let blocks = Blocks::new(people, true);
     let state = || (Comparer::new(people, nicknames, true), Vec::new());
-    let parts = walk::chunks(people.left.len(), run.threads, run.progress, state, |(comparer, rows), range| {
-        let mut found = Vec::new();
-        for row in range {
-            let cells = people.left.row(row);
-            blocks.candidates(people, cells, row, rows);
-            for left in rows.iter().filter(|left| Shape::OneFile.counts(**left as usize, row)) {
-                let other = people.left.row(*left as usize);
-                let pattern = comparer.compare(other, cells);
-                let millibits = scorer.score(pattern, other);
-                if millibits >= least {
-                    let rows = (*left, u32::try_from(row).unwrap_or(u32::MAX));
-                    found.push(Pair { rows, millibits });
+    let parts = walk::chunks(
+        people.left.len(),
+        run.threads,
+        run.progress,
+        state,
+        |(comparer, rows), range| {
+            let mut found = Vec::new();
+            for row in range {
+                let cells = people.left.row(row);
+                blocks.candidates(people, cells, row, rows);
+                for left in rows
+                    .iter()
+                    .filter(|left| Shape::OneFile.counts(**left as usize, row))
+                {
+                    let other = people.left.row(*left as usize);
+                    let pattern = comparer.compare(other, cells);
+                    let millibits = scorer.score(pattern, other);
+                    if millibits >= least {
+                        let rows = (*left, u32::try_from(row).unwrap_or(u32::MAX));
+                        found.push(Pair { rows, millibits });
+                    }
                 }
             }
-        }
-        found
-    });
+            found
+        },
+    );
     let mut all: Vec<Pair> = parts.into_iter().flatten().collect();
     all.sort_unstable_by_key(|pair| (std::cmp::Reverse(pair.millibits), pair.rows));
     Ok(all)

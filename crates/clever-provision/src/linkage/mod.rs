@@ -162,7 +162,12 @@ impl Linkage {
     /// # Errors
     ///
     /// Returns an error where the model is not for these fields.
-    pub fn clusters(&self, model: &Model, least: i32, run: &Run<'_>) -> Result<Clusters<'_>, ModelError> {
+    pub fn clusters(
+        &self,
+        model: &Model,
+        least: i32,
+        run: &Run<'_>,
+    ) -> Result<Clusters<'_>, ModelError> {
         let pairs = link::pairs(&self.people, &self.nicknames, model, least, run)?;
         Ok(Clusters::new(&self.people, pairs))
     }

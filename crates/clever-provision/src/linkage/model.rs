@@ -79,7 +79,9 @@ pub enum ModelError {
     #[error("the model has version {0}, and only {VERSION} is known: train it again")]
     Version(u32),
     /// Made for other fields.
-    #[error("the model is for the fields {model}, and the configuration has {config}: train it again")]
+    #[error(
+        "the model is for the fields {model}, and the configuration has {config}: train it again"
+    )]
     Fields {
         /// The model's fields and kinds.
         model: String,
@@ -120,34 +122,56 @@ impl Model {
                 Vec::new()
             } else {
                 let mut all = vec![0; 1];
-                all.extend(lexicon.symbols().map(|symbol| model.frequencies.weight(lexicon.value(symbol))));
+                all.extend(
+                    lexicon
+                        .symbols()
+                        .map(|symbol| model.frequencies.weight(lexicon.value(symbol))),
+                );
                 all
             };
             fields.push(FieldScorer { weights, equal });
         }
-        Ok(Scorer { prior: self.prior, fields })
+        Ok(Scorer {
+            prior: self.prior,
+            fields,
+        })
     }
 
     fn check_fields(&self, config: &MatchConfig) -> Result<(), ModelError> {
         let names = |all: Vec<(&str, Kind)>| {
-            let all: Vec<String> = all.iter().map(|(name, kind)| format!("{name} ({kind:?})")).collect();
+            let all: Vec<String> = all
+                .iter()
+                .map(|(name, kind)| format!("{name} ({kind:?})"))
+                .collect();
             all.join(", ")
         };
-        let model: Vec<(&str, Kind)> =
-            self.fields.iter().map(|field| (field.name.as_str(), field.kind)).collect();
-        let wanted: Vec<(&str, Kind)> =
-            config.field.iter().map(|field| (field.name.as_str(), field.kind)).collect();
+        let model: Vec<(&str, Kind)> = self
+            .fields
+            .iter()
+            .map(|field| (field.name.as_str(), field.kind))
+            .collect();
+        let wanted: Vec<(&str, Kind)> = config
+            .field
+            .iter()
+            .map(|field| (field.name.as_str(), field.kind))
+            .collect();
         if model == wanted {
             return Ok(());
         }
-        Err(ModelError::Fields { model: names(model), config: names(wanted) })
+        Err(ModelError::Fields {
+            model: names(model),
+            config: names(wanted),
+        })
     }
 }
 
 impl Frequencies {
     /// Counts a field's values.
     pub(crate) fn count(lexicon: &Lexicon, equal_share: i32) -> Self {
-        let mut all = Self { equal_share, ..Self::default() };
+        let mut all = Self {
+            equal_share,
+            ..Self::default()
+        };
         for symbol in lexicon.symbols() {
             let records: u32 = lexicon.holders(symbol).iter().sum();
             all.records += u64::from(records);
@@ -195,7 +219,11 @@ impl Scorer {
     pub(crate) fn weight(&self, field: usize, pattern: Pattern, value: Symbol) -> i32 {
         let of = &self.fields[field];
         match pattern.level(field) {
-            EQUAL => of.equal.get(value as usize).copied().unwrap_or(of.weights[EQUAL as usize]),
+            EQUAL => of
+                .equal
+                .get(value as usize)
+                .copied()
+                .unwrap_or(of.weights[EQUAL as usize]),
             level => of.weights.get(level as usize).copied().unwrap_or_default(),
         }
     }
@@ -217,11 +245,15 @@ pub(crate) const fn millibits(number: u64) -> i32 {
     }
     let whole = number.ilog2();
     // The mantissa, from 1 to 2, with 31 bits behind the point; squaring it yields one bit after another.
-    let mut mantissa = if whole > 31 { number >> (whole - 31) } else { number << (31 - whole) };
+    let mut mantissa = if whole > 31 {
+        number >> (whole - 31)
+    } else {
+        number << (31 - whole)
+    };
     let mut bits = 0_u64;
     let mut round = 0;
     while round < 20 {
-        mantissa = mantissa * mantissa >> 31;
+        mantissa = (mantissa * mantissa) >> 31;
         bits <<= 1;
         if mantissa >> 32 > 0 {
             mantissa >>= 1;

@@ -344,7 +344,10 @@ mod tests {
     fn every_listed_name_is_folded_and_groups_have_two() {
         for line in COMMON.lines() {
             assert!(line.split(' ').count() > 1, "{line}");
-            assert!(line.bytes().all(|b| b.is_ascii_lowercase() || b == b' '), "{line}");
+            assert!(
+                line.bytes().all(|b| b.is_ascii_lowercase() || b == b' '),
+                "{line}"
+            );
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The records of both files, as small numbers: equal values of a field have equal numbers.
 
-
 use hashbrown::HashTable;
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,7 +18,7 @@ pub enum FileError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A record without an id.
-    #[error("record {record} of the {side:?} file has no id")]
+    #[error("record {record} of the {side} file has no id")]
     NoId {
         /// Which file.
         side: Side,
@@ -27,7 +26,7 @@ pub enum FileError {
         record: usize,
     },
     /// An id twice.
-    #[error("records {first} and {second} of the {side:?} file have the same id")]
+    #[error("records {first} and {second} of the {side} file have the same id")]
     DuplicateId {
         /// Which file.
         side: Side,
@@ -37,7 +36,7 @@ pub enum FileError {
         second: usize,
     },
     /// A record with too few or too many values.
-    #[error("record {record} of the {side:?} file has {found} values, not {wanted}")]
+    #[error("record {record} of the {side} file has {found} values, not {wanted}")]
     Values {
         /// Which file.
         side: Side,
@@ -80,7 +79,9 @@ impl Lexicon {
         }
         let hash = xxh3_64(value.as_bytes());
         let (text, ends) = (&self.text, &self.ends);
-        let found = self.table.find(hash, |symbol| read(text, ends, *symbol) == value);
+        let found = self
+            .table
+            .find(hash, |symbol| read(text, ends, *symbol) == value);
         let symbol = if let Some(symbol) = found {
             *symbol
         } else {
@@ -107,7 +108,10 @@ impl Lexicon {
 
     /// How many records of either file have it.
     pub(crate) fn holders(&self, symbol: Symbol) -> [u32; 2] {
-        self.holders.get(symbol as usize).copied().unwrap_or_default()
+        self.holders
+            .get(symbol as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Every value's number.
@@ -158,7 +162,10 @@ impl Table {
     fn sort(&mut self, side: Side) -> Result<(), FileError> {
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_unstable_by(|a, b| self.id(*a).cmp(self.id(*b)));
-        if let Some(pair) = order.windows(2).find(|pair| self.id(pair[0]) == self.id(pair[1])) {
+        if let Some(pair) = order
+            .windows(2)
+            .find(|pair| self.id(pair[0]) == self.id(pair[1]))
+        {
             return Err(FileError::DuplicateId {
                 side,
                 first: pair[0].min(pair[1]) + 1,
@@ -259,7 +266,11 @@ impl PeopleBuilder {
         let mut values = values.into_iter().inspect(|_| found += 1);
         let mut cells = [0; 16];
         let mut complete = true;
-        for ((cell, field), lexicon) in cells.iter_mut().zip(&self.config.field).zip(&mut self.lexicons) {
+        for ((cell, field), lexicon) in cells
+            .iter_mut()
+            .zip(&self.config.field)
+            .zip(&mut self.lexicons)
+        {
             let value = values.next();
             let scope = field.scope.as_ref().map(|_| values.next());
             let (Some(value), Some(scope)) = (value, scope.unwrap_or(Some(""))) else {
@@ -271,7 +282,9 @@ impl PeopleBuilder {
                 Kind::Grade => text::grade(value),
                 kind => {
                     match kind {
-                        Kind::GivenName | Kind::Code | Kind::Text => text::fold(value, &mut self.folded),
+                        Kind::GivenName | Kind::Code | Kind::Text => {
+                            text::fold(value, &mut self.folded);
+                        }
                         Kind::FamilyName => {
                             text::fold(value, &mut self.folded);
                             text::without_suffix(&mut self.folded);
@@ -302,7 +315,12 @@ impl PeopleBuilder {
         }
         let more = values.count();
         if !complete || more > 0 {
-            return Err(FileError::Values { side, record, found, wanted });
+            return Err(FileError::Values {
+                side,
+                record,
+                found,
+                wanted,
+            });
         }
         table.ids.push_str(id);
         table.id_ends.push(table.ids.len());

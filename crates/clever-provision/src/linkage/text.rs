@@ -77,8 +77,11 @@ pub(crate) fn date(text: &str) -> u32 {
     let text = text.trim();
     let text = text.split_once('T').map_or(text, |(day, _)| day);
     let number = |part: &str, most: u32| {
-        let digits = !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
-        part.parse::<u32>().ok().filter(|number| digits && *number <= most)
+        let digits =
+            !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+        part.parse::<u32>()
+            .ok()
+            .filter(|number| digits && *number <= most)
     };
     let join = |y, m, d| Some(number(y, 9999)? * 10_000 + number(m, 99)? * 100 + number(d, 99)?);
     let mut parts = text.split(['-', '/', '.']);
@@ -143,10 +146,24 @@ mod tests {
 
     #[test]
     fn dates_in_the_forms_that_are_met() {
-        for text in ["2010-01-31", "20100131", "1/31/2010", "01/31/2010", "2010-01-31T00:00:00Z"] {
+        for text in [
+            "2010-01-31",
+            "20100131",
+            "1/31/2010",
+            "01/31/2010",
+            "2010-01-31T00:00:00Z",
+        ] {
             assert_eq!(date(text), 20_100_131, "{text}");
         }
-        for text in ["", "soon", "31.1", "2010-1", "2010-01-31-4", "999999999", "é2010101"] {
+        for text in [
+            "",
+            "soon",
+            "31.1",
+            "2010-1",
+            "2010-01-31-4",
+            "999999999",
+            "é2010101",
+        ] {
             assert_eq!(date(text), 0, "{text}");
         }
         assert_eq!(date("19451731"), 19_451_731);

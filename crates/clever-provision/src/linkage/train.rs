@@ -38,7 +38,12 @@ pub(crate) fn train(people: &People, nicknames: &Nicknames, shape: Shape, run: &
     let scale = step as f64;
     let begin = left_or_right(people, shape) as f64 * 0.5;
     let mut matches = begin.max(1.0);
-    let mut shares: Shares = people.config.field.iter().map(|field| fill(field.kind.first_guess())).collect();
+    let mut shares: Shares = people
+        .config
+        .field
+        .iter()
+        .map(|field| fill(field.kind.first_guess()))
+        .collect();
     let mut unmatched = by_chance.clone();
     let mut rounds = 0;
     while rounds < ROUNDS {
@@ -65,12 +70,20 @@ pub(crate) fn train(people: &People, nicknames: &Nicknames, shape: Shape, run: &
             let kind = people.config.field[field].kind;
             // A little of the first guess, so that what was not met is rare and not impossible.
             let told: f64 = levels[1..].iter().sum::<f64>() + 2.0;
-            for ((level, share), guess) in levels.iter().zip(share.iter_mut()).zip(fill(kind.first_guess())) {
+            for ((level, share), guess) in levels
+                .iter()
+                .zip(share.iter_mut())
+                .zip(fill(kind.first_guess()))
+            {
                 *share = (level + 2.0 * guess) / told;
             }
         }
         unmatched = without(&by_chance, &matched, total);
-        let moved = shares.iter().flatten().zip(before.iter().flatten()).map(|(a, b)| (a - b).abs());
+        let moved = shares
+            .iter()
+            .flatten()
+            .zip(before.iter().flatten())
+            .map(|(a, b)| (a - b).abs());
         let moved = moved.fold((matches - sum).abs() / matches.max(1.0), f64::max);
         matches = sum.max(1.0);
         if moved < 1e-6 {
@@ -78,28 +91,41 @@ pub(crate) fn train(people: &People, nicknames: &Nicknames, shape: Shape, run: &
         }
     }
     let prior = matches / total.max(matches + 1.0);
-    let fields = people.config.field.iter().zip(&people.lexicons).enumerate().map(|(at, (field, lexicon))| {
-        let (m, u) = (&shares[at], &unmatched[at]);
-        let weights = field.kind.levels().iter().enumerate().map(|(level, name)| {
-            let weight = match level {
-                0 => 0,
-                // A mailbox of several people says nothing.
-                2 if field.kind == Kind::Email => 0,
-                level => millibits((m[level] / u[level]).log2()),
-            };
-            let level_is_equal = level == EQUAL as usize;
-            ((*name).to_owned(), if level_is_equal { weight.max(0) } else { weight })
+    let fields = people
+        .config
+        .field
+        .iter()
+        .zip(&people.lexicons)
+        .enumerate()
+        .map(|(at, (field, lexicon))| {
+            let (m, u) = (&shares[at], &unmatched[at]);
+            let weights = field.kind.levels().iter().enumerate().map(|(level, name)| {
+                let weight = match level {
+                    0 => 0,
+                    // A mailbox of several people says nothing.
+                    2 if field.kind == Kind::Email => 0,
+                    level => millibits((m[level] / u[level]).log2()),
+                };
+                let level_is_equal = level == EQUAL as usize;
+                (
+                    (*name).to_owned(),
+                    if level_is_equal {
+                        weight.max(0)
+                    } else {
+                        weight
+                    },
+                )
+            });
+            FieldModel {
+                name: field.name.clone(),
+                kind: field.kind,
+                weights: weights.collect(),
+                frequencies: match field.kind {
+                    Kind::Date | Kind::Grade => Frequencies::default(),
+                    _ => Frequencies::count(lexicon, millibits(m[EQUAL as usize].log2()).min(0)),
+                },
+            }
         });
-        FieldModel {
-            name: field.name.clone(),
-            kind: field.kind,
-            weights: weights.collect(),
-            frequencies: match field.kind {
-                Kind::Date | Kind::Grade => Frequencies::default(),
-                _ => Frequencies::count(lexicon, millibits(m[EQUAL as usize].log2()).min(0)),
-            },
-        }
-    });
     Model {
         version: Model::VERSION,
         prior: millibits((prior / (1.0 - prior)).log2()),
@@ -148,18 +174,34 @@ fn count_candidates(
     step: usize,
 ) -> Counts {
     let right = shape.right(people);
-    let state = || (Comparer::new(people, nicknames, shape == Shape::OneFile), Vec::new());
-    let parts = walk::chunks(right.len(), run.threads, run.progress, state, |(comparer, rows), range| {
-        let mut counts = std::collections::HashMap::new();
-        for row in range.filter(|row| row % step == 0) {
-            let cells = right.row(row);
-            blocks.candidates(people, cells, row, rows);
-            for left in rows.iter().filter(|left| shape.counts(**left as usize, row)) {
-                *counts.entry(comparer.compare(people.left.row(*left as usize), cells)).or_default() += 1;
+    let state = || {
+        (
+            Comparer::new(people, nicknames, shape == Shape::OneFile),
+            Vec::new(),
+        )
+    };
+    let parts = walk::chunks(
+        right.len(),
+        run.threads,
+        run.progress,
+        state,
+        |(comparer, rows), range| {
+            let mut counts = std::collections::HashMap::new();
+            for row in range.filter(|row| row % step == 0) {
+                let cells = right.row(row);
+                blocks.candidates(people, cells, row, rows);
+                for left in rows
+                    .iter()
+                    .filter(|left| shape.counts(**left as usize, row))
+                {
+                    *counts
+                        .entry(comparer.compare(people.left.row(*left as usize), cells))
+                        .or_default() += 1;
+                }
             }
-        }
-        counts.into_iter().collect::<Counts>()
-    });
+            counts.into_iter().collect::<Counts>()
+        },
+    );
     parts.into_iter().fold(Counts::new(), add)
 }
 
@@ -172,18 +214,33 @@ fn pick(people: &People, nicknames: &Nicknames, shape: Shape, run: &Run<'_>, tot
     }
     let picked = all.min(PICKED);
     let state = || Comparer::new(people, nicknames, shape == Shape::OneFile);
-    let parts = walk::chunks(picked as usize, run.threads, &|_| (), state, |comparer, range| {
-        let mut counts = std::collections::HashMap::new();
-        for at in range {
-            // Evenly over all pairs, and where those are many in no step with either file.
-            let at = if all == picked { at as u64 } else { spread(at as u64) % all };
-            let (l, r) = ((at / right.len() as u64) as usize, (at % right.len() as u64) as usize);
-            if shape.counts(l, r) {
-                *counts.entry(comparer.compare(left.row(l), right.row(r))).or_default() += 1;
+    let parts = walk::chunks(
+        picked as usize,
+        run.threads,
+        &|_| (),
+        state,
+        |comparer, range| {
+            let mut counts = std::collections::HashMap::new();
+            for at in range {
+                // Evenly over all pairs, and where those are many in no step with either file.
+                let at = if all == picked {
+                    at as u64
+                } else {
+                    spread(at as u64) % all
+                };
+                let (l, r) = (
+                    (at / right.len() as u64) as usize,
+                    (at % right.len() as u64) as usize,
+                );
+                if shape.counts(l, r) {
+                    *counts
+                        .entry(comparer.compare(left.row(l), right.row(r)))
+                        .or_default() += 1;
+                }
             }
-        }
-        counts.into_iter().collect::<Counts>()
-    });
+            counts.into_iter().collect::<Counts>()
+        },
+    );
     parts.into_iter().fold(Counts::new(), add)
 }
 

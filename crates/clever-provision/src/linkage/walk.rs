@@ -30,7 +30,9 @@ pub(crate) fn chunks<S, T: Send>(
                     let end = rows.min(begin + CHUNK);
                     let result = work(&mut state, begin..end);
                     progress(end - begin);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((begin, result));
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((begin, result));
                 }
             });
         }

@@ -1,6 +1,8 @@
 //! Properties and attacks of the identity model, over generated worlds. Each is named after its id.
 
 mod attacks;
+#[cfg(feature = "linkage")]
+mod linkage;
 mod properties;
 mod story;
 mod world;
