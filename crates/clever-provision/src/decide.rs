@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{Timestamp, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::directory::{Account, AccountId, AccountState, Custody, Directory};
@@ -21,7 +21,7 @@ const MAX_OFFERS: usize = 3;
 const DAY: i64 = 86_400;
 
 /// On what a link rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Basis {
     /// Clever itself says that it is the same identity, under an id from before v3.
     SameIdentity,

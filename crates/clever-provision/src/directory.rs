@@ -40,7 +40,7 @@ impl fmt::Debug for AccountId {
 }
 
 /// Who governs an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Custody {
     /// Made by a district's roster; no credential was ever set, nobody ever entered.
     Unclaimed {
@@ -62,7 +62,7 @@ pub enum Custody {
 }
 
 /// Whether an account may be entered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountState {
     /// It may.
     Active,

@@ -12,9 +12,11 @@ mod decide;
 mod directory;
 mod effects;
 mod evidence;
+pub mod ledger;
 #[cfg(feature = "linkage")]
 pub mod linkage;
 mod memory;
+pub mod merge;
 mod policy;
 mod prefill;
 mod proof;

@@ -5,12 +5,12 @@ use std::fmt;
 
 use clever_auth::{Entry, VerifiedLogin};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::scoped::{Scoped, SisId, StudentNumber};
 
 /// The sorts of people that never share an account: a teacher who is a parent is two records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Class {
     /// A student.
     Student,

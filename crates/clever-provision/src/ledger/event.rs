@@ -1,0 +1,287 @@
+//! The events of the ledger.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use clever_model::{DistrictId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::chain::Hash;
+use super::vault::Pair;
+use crate::decide::Basis;
+use crate::directory::{AccountId, Custody};
+use crate::subject::{Authority, Class};
+
+/// A merge, named by the place of its event in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MergeId(pub u64);
+
+/// A review, named by the place of the event that opened it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReviewId(pub u64);
+
+impl fmt::Display for MergeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ReviewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who did it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// The program, by its rules.
+    Program,
+    /// A Clever identity, at a login.
+    Identity(UserId),
+    /// The holder of an account.
+    Holder(AccountId),
+    /// A person of the app's staff or of the district, by the app's id of them.
+    Staff(Box<str>),
+}
+
+/// On what proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofClass {
+    /// None: by reach alone.
+    None,
+    /// Clever vouched for the identity.
+    Login,
+    /// The account's holder proved it.
+    Holder,
+    /// Somebody decided who may: a district's admin, or two of support.
+    Staff,
+}
+
+/// Why an identity opens an account no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnlinkReason {
+    /// Clever says that another id is the same identity: the old id goes on meaning this account.
+    SameIdentity,
+    /// Clever gave the person another id; the old one may be somebody else's one day.
+    NewId,
+    /// Somebody decided it.
+    Decided,
+}
+
+/// Who shares a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sharing {
+    /// A district, by contract.
+    District(DistrictId),
+    /// A teacher, through Clever Library.
+    Teacher(UserId),
+}
+
+impl From<&Authority> for Sharing {
+    fn from(authority: &Authority) -> Self {
+        match authority {
+            Authority::District(id) => Self::District(id.clone()),
+            Authority::Teacher(id) => Self::Teacher(id.clone()),
+        }
+    }
+}
+
+/// How a review ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewOutcome {
+    /// It is this account.
+    Approved(AccountId),
+    /// It is none of them.
+    Declined,
+    /// Nobody answered in time.
+    Expired,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An account is there from now on.
+    Created {
+        /// Which.
+        account: AccountId,
+        /// Whose sort.
+        class: Class,
+        /// Who governs it.
+        custody: Custody,
+    },
+    /// A person entered an account for the first time, so that a district manages it.
+    Claimed {
+        /// Which.
+        account: AccountId,
+    },
+    /// An identity opens an account from now on.
+    Linked {
+        /// Which account.
+        account: AccountId,
+        /// The identity.
+        id: UserId,
+        /// The district that vouches for it, if one does.
+        district: Option<DistrictId>,
+        /// On what it rests; `None` where the account was made for the identity.
+        basis: Option<Basis>,
+        /// Whether sessions from before end with it.
+        ends_sessions: bool,
+    },
+    /// An identity opens an account no longer.
+    Unlinked {
+        /// Which account.
+        account: AccountId,
+        /// The identity.
+        id: UserId,
+        /// Why.
+        reason: UnlinkReason,
+    },
+    /// Two accounts are one from now on.
+    Merged {
+        /// Which stays.
+        survivor: AccountId,
+        /// Which is entered no longer.
+        absorbed: AccountId,
+        /// The merge that this does again, after an undo.
+        again: Option<MergeId>,
+    },
+    /// A merge was taken back.
+    Unmerged {
+        /// Which.
+        merge: MergeId,
+    },
+    /// A person was asked about accounts.
+    Asked {
+        /// The person.
+        id: UserId,
+        /// How many accounts were shown.
+        offers: u8,
+    },
+    /// A person, or whoever may decide, said that an account is not the person's.
+    Declined {
+        /// Person and account.
+        pair: Pair,
+        /// A digest of what spoke for it; other evidence may be asked about again.
+        evidence: Pair,
+    },
+    /// A person must decide.
+    ReviewOpened {
+        /// About whom.
+        id: UserId,
+        /// Which accounts may be the person's.
+        candidates: BTreeSet<AccountId>,
+        /// Whose data it is.
+        district: Option<DistrictId>,
+        /// When it is too late to answer.
+        expires: Timestamp,
+    },
+    /// A review ended.
+    Resolved {
+        /// Which.
+        review: ReviewId,
+        /// How.
+        outcome: ReviewOutcome,
+    },
+    /// An account's person left the roster.
+    Archived {
+        /// Which.
+        account: AccountId,
+    },
+    /// An account's person is back.
+    Restored {
+        /// Which.
+        account: AccountId,
+    },
+    /// An admin closed an account.
+    Suspended {
+        /// Which.
+        account: AccountId,
+    },
+    /// Ways into an account that nobody proved open it no longer.
+    Quarantined {
+        /// Which account.
+        account: AccountId,
+        /// The app's ids of the ways.
+        methods: BTreeSet<Box<str>>,
+    },
+    /// The holder proved a way into an account that was closed.
+    Released {
+        /// Which account.
+        account: AccountId,
+        /// The app's id of the way.
+        method: Box<str>,
+    },
+    /// Another shares a person than before: a district took over from a teacher, or went.
+    SharingChanged {
+        /// The person.
+        id: UserId,
+        /// Who does now.
+        now: Sharing,
+    },
+    /// A district's personal data were destroyed.
+    Erased {
+        /// Which district.
+        district: DistrictId,
+    },
+}
+
+impl Event {
+    /// The accounts and identities that it is about: a decision that saw one of them before is stale.
+    pub(crate) fn touches(&self) -> Vec<String> {
+        let account = |id: &AccountId| format!("account {id}");
+        let user = |id: &UserId| format!("user {id}");
+        match self {
+            Self::Created { account: id, .. }
+            | Self::Claimed { account: id }
+            | Self::Archived { account: id }
+            | Self::Restored { account: id }
+            | Self::Suspended { account: id }
+            | Self::Quarantined { account: id, .. }
+            | Self::Released { account: id, .. } => vec![account(id)],
+            Self::Linked {
+                account: on, id, ..
+            }
+            | Self::Unlinked {
+                account: on, id, ..
+            } => {
+                vec![account(on), user(id)]
+            }
+            Self::Merged {
+                survivor, absorbed, ..
+            } => vec![account(survivor), account(absorbed)],
+            Self::ReviewOpened { .. }
+            | Self::Resolved { .. }
+            | Self::Unmerged { .. }
+            | Self::Asked { .. }
+            | Self::Declined { .. }
+            | Self::SharingChanged { .. }
+            | Self::Erased { .. } => Vec::new(),
+        }
+    }
+}
+
+/// An event to append: with who, when and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// Who governs what it is about.
+    pub authority: Option<Sharing>,
+    /// On what proof.
+    pub proof: ProofClass,
+    /// The digest of what the decision saw ([`crate::Explanation::inputs`]).
+    pub explanation: Option<Hash>,
+    /// What happened.
+    pub event: Event,
+}

@@ -1,0 +1,170 @@
+//! A district's key: seals personal data beside the ledger, and makes the digests in it.
+
+use std::fmt;
+
+use clever_auth::seal::{KeyId, NoRandomness, Randomness, SealingKeys};
+use clever_model::{DistrictId, UserId};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::directory::AccountId;
+use crate::evidence::Evidence;
+use crate::ledger::Hash;
+
+/// A digest under a district's key: without the key it says nothing, and the key dies with the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pair(Hash);
+
+/// A sealed text was not opened, or could not be sealed.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// No randomness to be had.
+    #[error("the system gave no randomness; nothing was written")]
+    NoRandomness,
+    /// Sealed under another key, for another place, or changed.
+    #[error("what was sealed for `{place}` does not open: it was erased, moved or changed")]
+    NotOurs {
+        /// What it was sealed for.
+        place: String,
+    },
+}
+
+impl From<NoRandomness> for VaultError {
+    fn from(_: NoRandomness) -> Self {
+        Self::NoRandomness
+    }
+}
+
+/// The key of a district's personal data. Whoever destroys it has erased them.
+pub struct DistrictKey {
+    district: Option<DistrictId>,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for DistrictKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DistrictKey")
+            .field("district", &self.district)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DistrictKey {
+    /// Makes a new one; `None` is for people whom no district shares.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NoRandomness`].
+    pub fn make(district: Option<DistrictId>, random: &dyn Randomness) -> Result<Self, VaultError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        random.fill(secret.as_mut_slice())?;
+        Ok(Self { district, secret })
+    }
+
+    /// Wraps it under the app's own keys, to be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NoRandomness`].
+    pub fn wrap(&self, keys: &SealingKeys, random: &dyn Randomness) -> Result<String, VaultError> {
+        Ok(keys.seal(
+            &["district key", self.name()],
+            self.secret.as_slice(),
+            random,
+        )?)
+    }
+
+    /// Unwraps what [`DistrictKey::wrap`] made for the same district.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NotOurs`].
+    pub fn unwrap(
+        district: Option<DistrictId>,
+        wrapped: &str,
+        keys: &SealingKeys,
+    ) -> Result<Self, VaultError> {
+        let name = district.as_ref().map_or("", DistrictId::as_str);
+        let not_ours = || VaultError::NotOurs {
+            place: format!("district key {name}"),
+        };
+        let opened = keys
+            .open(&["district key", name], wrapped)
+            .map_err(|_| not_ours())?;
+        let bytes: [u8; 32] = opened.as_slice().try_into().map_err(|_| not_ours())?;
+        Ok(Self {
+            secret: Zeroizing::new(bytes),
+            district,
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.district.as_ref().map_or("", DistrictId::as_str)
+    }
+
+    fn keys(&self) -> SealingKeys {
+        SealingKeys::new(KeyId(0), &self.secret)
+    }
+
+    /// Seals personal data for its place.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NoRandomness`].
+    pub fn seal(
+        &self,
+        place: &str,
+        text: &[u8],
+        random: &dyn Randomness,
+    ) -> Result<String, VaultError> {
+        Ok(self
+            .keys()
+            .seal(&["personal", self.name(), place], text, random)?)
+    }
+
+    /// Opens what was sealed for the same place.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NotOurs`].
+    pub fn open(&self, place: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let opened = self.keys().open(&["personal", self.name(), place], sealed);
+        opened.map_err(|_| VaultError::NotOurs {
+            place: place.to_owned(),
+        })
+    }
+
+    /// The digest of a person and an account.
+    #[must_use]
+    pub fn pair(&self, id: &UserId, account: &AccountId) -> Pair {
+        self.digest(&[b"pair", id.as_str().as_bytes(), account.as_str().as_bytes()])
+    }
+
+    /// The digest of what speaks for an account and against it. Scores count in steps of four bits, so that a roster's
+    /// daily noise is no new evidence.
+    #[must_use]
+    pub fn evidence<'a>(&self, evidence: impl IntoIterator<Item = &'a Evidence>) -> Pair {
+        let words: Vec<String> = evidence
+            .into_iter()
+            .map(|one| match one {
+                Evidence::Score { millibits, .. } => {
+                    format!("score {}", millibits.div_euclid(4_000))
+                }
+                other => format!("{other:?}"),
+            })
+            .collect();
+        self.digest(&[b"evidence", words.join("\n").as_bytes()])
+    }
+
+    fn digest(&self, parts: &[&[u8]]) -> Pair {
+        let mut hash = blake3::Hasher::new_keyed(&self.secret);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Pair(Hash(*hash.finalize().as_bytes()))
+    }
+}
