@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Drift(DriftArgs),
     /// Find which rows of two files of people, or of one, are the same person's.
     Match(crate::cmd::matching::MatchArgs),
+    /// Decide which accounts are whose, where the program may not.
+    Review(crate::cmd::review::ReviewArgs),
     /// Print a completion script for your shell.
     Completions {
         /// The shell.

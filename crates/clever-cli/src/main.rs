@@ -62,6 +62,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Doctor(args) => cmd::doctor::run(&args, json).await,
         Command::Drift(args) => cmd::drift::run(&args, json),
         Command::Match(args) => cmd::matching::run(&args, json, quiet),
+        Command::Review(args) => cmd::review::run(&args, json, quiet).await,
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);

@@ -97,7 +97,7 @@ impl VaultArgs {
     }
 
     /// The key, from the environment or its file; `make` makes it where there is none.
-    fn key(&self, make: bool) -> Result<SealingKeys> {
+    pub(crate) fn key(&self, make: bool) -> Result<SealingKeys> {
         let id = KeyId(1);
         if let Some(text) = std::env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) {
             let text = text.to_str().unwrap_or_default();

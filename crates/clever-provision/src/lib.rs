@@ -23,6 +23,8 @@ mod proof;
 mod reach;
 mod rule;
 mod scoped;
+#[cfg(feature = "store")]
+pub mod store;
 mod subject;
 #[cfg(test)]
 mod tests;

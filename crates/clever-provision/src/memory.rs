@@ -148,7 +148,7 @@ impl MemoryAccounts {
 }
 
 /// A new account, in the custody of whoever vouches for the subject.
-fn new_account(subject: &Subject, id: &AccountId) -> Account {
+pub(crate) fn new_account(subject: &Subject, id: &AccountId) -> Account {
     let custody = match &subject.authority {
         Authority::District(by) => Custody::Unclaimed { by: by.clone() },
         // A Library teacher signed up by herself.

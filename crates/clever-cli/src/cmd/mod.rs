@@ -13,6 +13,7 @@ pub(crate) mod login;
 pub(crate) mod matching;
 pub(crate) mod me;
 pub(crate) mod plan;
+pub(crate) mod review;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod undo;

@@ -14,4 +14,5 @@ mod killed;
 mod matching;
 mod mistakes;
 mod recorded;
+mod review;
 mod roster;

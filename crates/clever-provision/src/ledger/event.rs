@@ -234,41 +234,6 @@ pub enum Event {
     },
 }
 
-impl Event {
-    /// The accounts and identities that it is about: a decision that saw one of them before is stale.
-    pub(crate) fn touches(&self) -> Vec<String> {
-        let account = |id: &AccountId| format!("account {id}");
-        let user = |id: &UserId| format!("user {id}");
-        match self {
-            Self::Created { account: id, .. }
-            | Self::Claimed { account: id }
-            | Self::Archived { account: id }
-            | Self::Restored { account: id }
-            | Self::Suspended { account: id }
-            | Self::Quarantined { account: id, .. }
-            | Self::Released { account: id, .. } => vec![account(id)],
-            Self::Linked {
-                account: on, id, ..
-            }
-            | Self::Unlinked {
-                account: on, id, ..
-            } => {
-                vec![account(on), user(id)]
-            }
-            Self::Merged {
-                survivor, absorbed, ..
-            } => vec![account(survivor), account(absorbed)],
-            Self::ReviewOpened { .. }
-            | Self::Resolved { .. }
-            | Self::Unmerged { .. }
-            | Self::Asked { .. }
-            | Self::Declined { .. }
-            | Self::SharingChanged { .. }
-            | Self::Erased { .. } => Vec::new(),
-        }
-    }
-}
-
 /// An event to append: with who, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {

@@ -13,5 +13,6 @@ pub use chain::{Broken, Entry, Hash, Ledger};
 pub use event::{
     Actor, Draft, Event, MergeId, ProofClass, ReviewId, ReviewOutcome, Sharing, UnlinkReason,
 };
-pub use state::{Alias, Impossible, LinkRecord, MergeRecord, Standing, State};
+pub use state::{Alias, Impossible, LinkRecord, MergeRecord, ReviewRecord, Standing, State};
+pub(crate) use vault::evidence_words;
 pub use vault::{DistrictKey, Pair, VaultError};

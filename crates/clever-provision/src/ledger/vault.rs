@@ -82,7 +82,7 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NotOurs`].
-    pub fn unwrap(
+    pub fn from_wrapped(
         district: Option<DistrictId>,
         wrapped: &str,
         keys: &SealingKeys,
@@ -143,19 +143,13 @@ impl DistrictKey {
         self.digest(&[b"pair", id.as_str().as_bytes(), account.as_str().as_bytes()])
     }
 
-    /// The digest of what speaks for an account and against it. Scores count in steps of four bits, so that a roster's
-    /// daily noise is no new evidence.
+    /// The digest of what speaks for an account and against it.
     #[must_use]
     pub fn evidence<'a>(&self, evidence: impl IntoIterator<Item = &'a Evidence>) -> Pair {
-        let words: Vec<String> = evidence
-            .into_iter()
-            .map(|one| match one {
-                Evidence::Score { millibits, .. } => {
-                    format!("score {}", millibits.div_euclid(4_000))
-                }
-                other => format!("{other:?}"),
-            })
-            .collect();
+        self.words(&evidence_words(evidence))
+    }
+
+    pub(crate) fn words(&self, words: &[String]) -> Pair {
         self.digest(&[b"evidence", words.join("\n").as_bytes()])
     }
 
@@ -167,4 +161,13 @@ impl DistrictKey {
         }
         Pair(Hash(*hash.finalize().as_bytes()))
     }
+}
+
+/// Evidence in words. Scores count in steps of four bits, so that a roster's daily noise is no new evidence.
+pub(crate) fn evidence_words<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<String> {
+    let words = evidence.into_iter().map(|one| match one {
+        Evidence::Score { millibits, .. } => format!("score {}", millibits.div_euclid(4_000)),
+        other => format!("{other:?}"),
+    });
+    words.collect()
 }

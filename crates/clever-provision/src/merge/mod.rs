@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clever_model::{Role, Timestamp, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use rows::{Conflict, MemoryRows, MemoryTable, Moves, OwnedRow, OwnedRows, RowKey, follow};
@@ -51,7 +51,7 @@ pub enum Ground<'a> {
 }
 
 /// What becomes of a field of both accounts. `Debug` hides the values.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolution {
     /// The survivor's value.
     pub survivor: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::future::Future;
 
 use clever_model::{Timestamp, UserId};
 use serde::Serialize;
@@ -52,14 +53,17 @@ pub struct Conflict {
 /// the actor and let the undo find out.
 pub trait OwnedRows {
     /// What can fail.
-    type Error;
+    type Error: Send;
 
     /// The rows whose origin is one of these accounts.
     ///
     /// # Errors
     ///
     /// Where the tables can't be read.
-    fn of_origin(&mut self, accounts: &BTreeSet<AccountId>) -> Result<Vec<OwnedRow>, Self::Error>;
+    fn of_origin(
+        &mut self,
+        accounts: &BTreeSet<AccountId>,
+    ) -> impl Future<Output = Result<Vec<OwnedRow>, Self::Error>> + Send;
 
     /// The rows of the one account that can't stand beside rows of the other. They stay with their origin until a
     /// person has decided; [`OwnedRows::give`] is not called for them.
@@ -71,7 +75,7 @@ pub trait OwnedRows {
         &mut self,
         one: &AccountId,
         other: &AccountId,
-    ) -> Result<Vec<Conflict>, Self::Error>;
+    ) -> impl Future<Output = Result<Vec<Conflict>, Self::Error>> + Send;
 
     /// Sets a row's owner and origin.
     ///
@@ -83,7 +87,7 @@ pub trait OwnedRows {
         row: &RowKey,
         owner: &AccountId,
         origin: &AccountId,
-    ) -> Result<(), Self::Error>;
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Rows with their owner and their origin from now on.
@@ -96,17 +100,17 @@ pub type Moves = Vec<(RowKey, AccountId, AccountId)>;
 /// # Errors
 ///
 /// Where the app's tables can't be read or written.
-pub fn follow<R: OwnedRows>(
+pub async fn follow<R: OwnedRows>(
     tables: &mut R,
     state: &State,
     origins: &BTreeSet<AccountId>,
     keep: &BTreeSet<RowKey>,
 ) -> Result<u64, R::Error> {
     let mut moved = 0;
-    for row in tables.of_origin(origins)? {
+    for row in tables.of_origin(origins).await? {
         let owner = state.standing(&row.origin).unwrap_or(&row.origin);
         if *owner != row.owner && !keep.contains(&row.row) {
-            tables.give(&row.row, owner, &row.origin)?;
+            tables.give(&row.row, owner, &row.origin).await?;
             moved += 1;
         }
     }
@@ -130,7 +134,10 @@ pub struct MemoryRows {
 impl OwnedRows for MemoryRows {
     type Error = Infallible;
 
-    fn of_origin(&mut self, accounts: &BTreeSet<AccountId>) -> Result<Vec<OwnedRow>, Infallible> {
+    async fn of_origin(
+        &mut self,
+        accounts: &BTreeSet<AccountId>,
+    ) -> Result<Vec<OwnedRow>, Infallible> {
         let rows = self.tables.values().flat_map(|table| table.rows.values());
         Ok(rows
             .map(|(row, _)| row)
@@ -139,7 +146,7 @@ impl OwnedRows for MemoryRows {
             .collect())
     }
 
-    fn conflicts(
+    async fn conflicts(
         &mut self,
         one: &AccountId,
         other: &AccountId,
@@ -169,7 +176,7 @@ impl OwnedRows for MemoryRows {
         Ok(found)
     }
 
-    fn give(
+    async fn give(
         &mut self,
         row: &RowKey,
         owner: &AccountId,

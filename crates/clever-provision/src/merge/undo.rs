@@ -165,9 +165,10 @@ impl UndoPlan {
     /// # Errors
     ///
     /// Where the app's tables can't be written.
-    pub fn send_home<R: OwnedRows>(&self, tables: &mut R) -> Result<(), R::Error> {
-        self.rows
-            .iter()
-            .try_for_each(|(row, owner, origin)| tables.give(row, owner, origin))
+    pub async fn send_home<R: OwnedRows>(&self, tables: &mut R) -> Result<(), R::Error> {
+        for (row, owner, origin) in &self.rows {
+            tables.give(row, owner, origin).await?;
+        }
+        Ok(())
     }
 }

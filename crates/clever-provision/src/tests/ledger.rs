@@ -1,6 +1,8 @@
 //! The ledger, merges and undos: P13 to P15, P19, P30, A27.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
@@ -21,6 +23,15 @@ use crate::proof::{AccountProof, AdminProof, Proof};
 use crate::subject::{Authority, Class};
 
 const ACCOUNTS: usize = 5;
+
+/// What a future gives that waits for nothing.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
 
 fn later(seconds: i64) -> Timestamp {
     Timestamp::from_second(now().as_second() + seconds).unwrap()
@@ -137,12 +148,13 @@ impl Book {
         for draft in planned.events(None, self.now(), &BTreeMap::new()) {
             last = self.ledger.append(draft).unwrap().seq;
         }
-        follow(
+        let keep = planned.kept_apart();
+        ready(follow(
             &mut self.rows,
             self.ledger.state(),
             &absorbed,
-            &planned.kept_apart(),
-        )
+            &keep,
+        ))
         .unwrap();
         Some(MergeId(last))
     }
@@ -155,7 +167,7 @@ impl Book {
             .get(&merge)
             .and_then(|record| state.standing(&record.survivor));
         let group = stands.map(|id| state.group(id)).unwrap_or_default();
-        let rows = self.rows.of_origin(&group).unwrap();
+        let rows = ready(self.rows.of_origin(&group)).unwrap();
         let undo = Undo {
             actor: Actor::Staff("support".into()),
             proof: ProofClass::Staff,
@@ -163,7 +175,7 @@ impl Book {
         };
         let planned = plan_undo(state, merge, ProofClass::Holder, &undo, &rows)?;
         self.ledger.append(planned.event()).unwrap();
-        planned.send_home(&mut self.rows).unwrap();
+        ready(planned.send_home(&mut self.rows)).unwrap();
         Ok(planned.unattributed)
     }
 
@@ -280,7 +292,7 @@ proptest! {
         book.undo(merge).unwrap();
         let absorbed = book.ledger.state().group(&record.absorbed);
         book.say(Event::Merged { survivor: record.survivor, absorbed: record.absorbed, again: Some(merge) });
-        follow(&mut book.rows, book.ledger.state(), &absorbed, &BTreeSet::new()).unwrap();
+        ready(follow(&mut book.rows, book.ledger.state(), &absorbed, &BTreeSet::new())).unwrap();
         prop_assert_eq!(book.view(), merged);
     }
 
@@ -683,16 +695,16 @@ fn p30_without_the_districts_key_nothing_can_be_read_and_the_chain_holds() {
     let sealed = key
         .seal("review 9", b"Ximena Zapata", &SystemRandomness)
         .unwrap();
-    let again = DistrictKey::unwrap(Some(district(1)), &wrapped, &keys).unwrap();
+    let again = DistrictKey::from_wrapped(Some(district(1)), &wrapped, &keys).unwrap();
     assert_eq!(
         again.open("review 9", &sealed).unwrap().as_slice(),
         b"Ximena Zapata"
     );
     assert_eq!(again.pair(&id, &account), key.pair(&id, &account));
     // Not of another district, of another place, under another key of the app.
-    assert!(DistrictKey::unwrap(Some(district(2)), &wrapped, &keys).is_err());
+    assert!(DistrictKey::from_wrapped(Some(district(2)), &wrapped, &keys).is_err());
     assert!(
-        DistrictKey::unwrap(
+        DistrictKey::from_wrapped(
             Some(district(1)),
             &wrapped,
             &SealingKeys::new(KeyId(1), &[8; 32])

@@ -5,5 +5,7 @@ mod ledger;
 #[cfg(feature = "linkage")]
 mod linkage;
 mod properties;
+#[cfg(feature = "postgres")]
+mod store;
 mod story;
 mod world;

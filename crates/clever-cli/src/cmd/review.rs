@@ -1,0 +1,366 @@
+//! `cleverctl review`: the accounts that a person must decide about, one after another.
+//!
+//! Records are shown on the terminal and in `--json` only; they are never written to a log.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use clever_model::Clock as _;
+use clever_model::clock::SystemClock;
+use clever_provision::AccountId;
+use clever_provision::ledger::ReviewId;
+use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
+use serde::Deserialize;
+
+use crate::diagnostics::Exit;
+use crate::output;
+use crate::vault::VaultArgs;
+
+/// Arguments of `review`.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; one with a password belongs
+    /// into CLEVER_ACCOUNTS.
+    #[arg(
+        long,
+        env = "CLEVER_ACCOUNTS",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    accounts: Option<String>,
+    #[command(flatten)]
+    vault: VaultArgs,
+    /// Who decides, as the ledger keeps it: your id in the app, not your name.
+    #[arg(long = "as", value_name = "ID", global = true)]
+    staff: Option<String>,
+    /// The app's tables whose rows belong to accounts, as TOML: [[table]] with `table`, and `unique` columns.
+    #[arg(long, value_name = "FILE", global = true)]
+    tables: Option<PathBuf>,
+    /// The app has no rows that belong to accounts, so that a merge moves none.
+    #[arg(long, conflicts_with = "tables", global = true)]
+    no_tables: bool,
+    /// What to do; else the list, and on a terminal one after another.
+    #[command(subcommand)]
+    command: Option<ReviewCommand>,
+}
+
+/// What to do with a review.
+#[derive(Debug, Subcommand)]
+enum ReviewCommand {
+    /// Show both records of one review.
+    Show {
+        /// Its number.
+        id: u64,
+    },
+    /// It is this account: the person enters it from now on.
+    Approve {
+        /// The review's number.
+        id: u64,
+        /// The account.
+        #[arg(long, value_name = "ID")]
+        account: String,
+    },
+    /// It is none of them; not asked again until something else speaks for one.
+    Decline {
+        /// The review's number.
+        id: u64,
+    },
+    /// End the reviews that nobody answered in time, and forget their records.
+    Expire,
+    /// Read the whole ledger again, and hold the tables against it.
+    Verify,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TablesFile {
+    table: Vec<OwnedTable>,
+}
+
+/// Shows the queue, or answers.
+pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    let address = args.accounts.as_deref();
+    let address =
+        address.context("name the database of accounts with --accounts or CLEVER_ACCOUNTS")?;
+    let mut store = AccountStore::open(address, args.vault.key(false)?)
+        .await
+        .context("could not open the accounts")?;
+    match &args.command {
+        None => list(&mut store, args, as_json, quiet).await?,
+        Some(ReviewCommand::Show { id }) => {
+            let review = store.review(ReviewId(*id)).await?;
+            if as_json {
+                output::json(&review)?
+            } else {
+                show(&review)?
+            }
+        }
+        Some(ReviewCommand::Approve { id, account }) => {
+            let answer = approve(
+                &mut store,
+                args,
+                ReviewId(*id),
+                &AccountId::new(account.as_str()),
+            )
+            .await?;
+            if as_json {
+                output::json(&answer)?
+            } else {
+                output::line(said(&answer))?
+            }
+        }
+        Some(ReviewCommand::Decline { id }) => {
+            store
+                .decline(ReviewId(*id), staff(args)?, SystemClock.now())
+                .await?;
+            if !as_json {
+                output::line("declined: not asked again until something else speaks for it")?;
+            }
+        }
+        Some(ReviewCommand::Expire) => {
+            let ended = store.expire(SystemClock.now()).await?;
+            if as_json {
+                output::json(&serde_json::json!({ "expired": ended }))?;
+            } else {
+                output::line(format!(
+                    "{} expired",
+                    output::counted(ended, "review", "reviews")
+                ))?;
+            }
+        }
+        Some(ReviewCommand::Verify) => {
+            let entries = store.verify().await?;
+            if as_json {
+                output::json(&serde_json::json!({ "entries": entries }))?;
+            } else {
+                output::line(format!(
+                    "{}: the chain holds, and the tables are what it folds to",
+                    output::counted(entries, "entry", "entries")
+                ))?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn staff(args: &ReviewArgs) -> Result<&str> {
+    args.staff
+        .as_deref()
+        .context("say who decides with --as ID: the ledger keeps it")
+}
+
+async fn approve(
+    store: &mut AccountStore,
+    args: &ReviewArgs,
+    id: ReviewId,
+    account: &AccountId,
+) -> Result<Answer> {
+    let review = store.review(id).await?;
+    let merges = review
+        .meanwhile
+        .as_ref()
+        .is_some_and(|meanwhile| meanwhile != account);
+    let tables = match &args.tables {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("could not read {}", path.display()))?;
+            let file: TablesFile = toml::from_str(&text)
+                .with_context(|| format!("{} can't be used", path.display()))?;
+            file.table
+        }
+        None if merges && !args.no_tables => bail!(
+            "the person has account {} meanwhile, so this merges two accounts: name the tables whose rows belong to \
+             accounts with --tables, or say --no-tables",
+            review.meanwhile.as_ref().map_or("", AccountId::as_str)
+        ),
+        None => Vec::new(),
+    };
+    Ok(store
+        .approve(id, account, staff(args)?, &tables, SystemClock.now())
+        .await?)
+}
+
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Linked(account) => format!("account {account} is the person's from now on"),
+        Answer::Merged(merge) => format!(
+            "both accounts are one from now on (merge {merge}; it can be undone for 90 days)"
+        ),
+    }
+}
+
+/// The queue as a table; on a terminal, one after another then.
+async fn list(
+    store: &mut AccountStore,
+    args: &ReviewArgs,
+    as_json: bool,
+    quiet: bool,
+) -> Result<()> {
+    let open = store.reviews().await?;
+    if as_json {
+        return output::json(&open);
+    }
+    if open.is_empty() {
+        return output::line("Nothing to review.");
+    }
+    let mut table = output::table(
+        &[
+            "Review",
+            "Person",
+            "District",
+            "Candidates",
+            "Has meanwhile",
+            "Until",
+        ],
+        6,
+    );
+    for review in &open {
+        let candidates: Vec<&str> = review.candidates.keys().map(AccountId::as_str).collect();
+        table.add_row([
+            review.id.to_string(),
+            review.user.to_string(),
+            review
+                .district
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            candidates.join(", "),
+            review
+                .meanwhile
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            review.expires.to_string().chars().take(10).collect(),
+        ]);
+    }
+    output::line(table.to_string())?;
+    if quiet || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    for review in &open {
+        output::line("")?;
+        show(review)?;
+        if !ask(store, args, review).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Asks for an answer until there is one; whether to go on.
+async fn ask(store: &mut AccountStore, args: &ReviewArgs, review: &Review) -> Result<bool> {
+    let accounts: Vec<&AccountId> = review.candidates.keys().collect();
+    loop {
+        output::raw(
+            format!(
+                "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
+                accounts.len()
+            )
+            .as_bytes(),
+        )?;
+        std::io::stdout().flush()?;
+        let mut line = String::new();
+        if std::io::stdin().lock().read_line(&mut line)? == 0 {
+            return Ok(false);
+        }
+        let number = line
+            .trim()
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_sub(1));
+        let result = match (line.trim(), number.and_then(|at| accounts.get(at))) {
+            (_, Some(account)) => approve(store, args, review.id, account)
+                .await
+                .map(|answer| said(&answer)),
+            ("d", _) => match staff(args) {
+                Ok(staff) => {
+                    let declined = store.decline(review.id, staff, SystemClock.now()).await;
+                    declined.map(|()| "declined".to_owned()).map_err(Into::into)
+                }
+                Err(error) => Err(error),
+            },
+            ("s", _) => return Ok(true),
+            ("q", _) => return Ok(false),
+            _ => continue,
+        };
+        match result {
+            Ok(said) => {
+                output::line(said)?;
+                return Ok(true);
+            }
+            // The question stays open; another answer may be possible.
+            Err(error) => output::note(crate::diagnostics::render(&error)),
+        }
+    }
+}
+
+/// Both records side by side, and what each answer does.
+fn show(review: &Review) -> Result<()> {
+    output::line(format!(
+        "Review {} of person {}, until {}",
+        review.id, review.user, review.expires
+    ))?;
+    let Some(material) = &review.material else {
+        return output::line("The records were erased, or the app gave none.");
+    };
+    for (at, (account, effects)) in review.candidates.iter().enumerate() {
+        let candidate = material
+            .candidates
+            .get(account)
+            .cloned()
+            .unwrap_or_default();
+        let mut table = output::table(&["Field", "Person", "Account", "Agreement", "Millibits"], 4);
+        let names: std::collections::BTreeSet<&String> = material
+            .person
+            .keys()
+            .chain(candidate.account.keys())
+            .collect();
+        for name in names {
+            let value = |all: &std::collections::BTreeMap<String, String>| {
+                all.get(name).cloned().unwrap_or_default()
+            };
+            let says = candidate.fields.get(name);
+            table.add_row([
+                name.clone(),
+                value(&material.person),
+                value(&candidate.account),
+                says.map(|(agreement, _)| agreement.clone())
+                    .unwrap_or_default(),
+                says.map(|(_, weight)| weight.to_string())
+                    .unwrap_or_default(),
+            ]);
+        }
+        output::line(format!("{}. account {account}", at + 1))?;
+        output::line(table.to_string())?;
+        if let Some(millibits) = candidate.millibits {
+            output::line(format!("   together: {millibits} millibits"))?;
+        }
+        if candidate.sibling_known {
+            output::line("   careful: another person of that family and birthday is known")?;
+        }
+        let mut does = match &review.meanwhile {
+            Some(meanwhile) if meanwhile != account => vec![format!(
+                "merges it with account {meanwhile}, which the person has meanwhile"
+            )],
+            _ => vec!["lets the person in".to_owned()],
+        };
+        if effects.revoke_sessions_before.is_some() {
+            does.push("ends its sessions and tells its holder".to_owned());
+        }
+        if !effects.quarantine.is_empty() {
+            does.push(format!(
+                "closes {}",
+                output::counted(
+                    effects.quarantine.len() as u64,
+                    "way in that nobody proved",
+                    "ways in that nobody proved"
+                )
+            ));
+        }
+        output::line(format!("   approving {}", does.join("; ")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! `cleverctl review`, over a store of accounts as an app keeps it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use clever_auth::seal::{KeyId, SealingKeys};
+use clever_model::{DistrictId, Role, Timestamp, UserId};
+use clever_provision::store::{AccountStore, CandidateMaterial, Material};
+use clever_provision::{
+    Account, AccountId, AccountState, Candidate, Class, Custody, Evidence, LoginMethod, Person,
+    Policy, Subject, decide,
+};
+use serde_json::Value;
+
+use crate::ground::{cleverctl, errors};
+
+const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+/// Two accounts of a district, and a rostered student who may have either.
+async fn accounts(folder: &Path) {
+    let now: Timestamp = "2026-09-14T12:00:00Z".parse().unwrap();
+    let address = format!("sqlite:{}", folder.join("accounts.db").display());
+    let mut store = AccountStore::open(&address, SealingKeys::new(KeyId(1), &[7; 32]))
+        .await
+        .unwrap();
+    let district = DistrictId::new("d1").unwrap();
+    let account = |id: &str| Account {
+        id: AccountId::new(id),
+        version: 1,
+        custody: Custody::Managed {
+            by: district.clone(),
+        },
+        class: Class::Student,
+        state: AccountState::Active,
+        links: Vec::new(),
+        methods: vec![LoginMethod {
+            id: "password".into(),
+            proven_at: None,
+        }],
+        last_used: Some(now),
+    };
+    store
+        .import(&[account("a1"), account("a2")], now)
+        .await
+        .unwrap();
+    for id in ["u1", "u2"] {
+        let subject = Subject::roster(&Person::new(
+            UserId::new(id).unwrap(),
+            Some(district.clone()),
+            [Role::Student],
+        ))
+        .unwrap();
+        let candidates = ["a1", "a2"].map(|id| Candidate {
+            account: AccountId::new(id),
+            evidence: [Evidence::NamesAgree].into(),
+        });
+        let material = Material {
+            person: BTreeMap::from([("first".to_owned(), "Ximena".to_owned())]),
+            candidates: candidates
+                .iter()
+                .map(|one| {
+                    let material = CandidateMaterial {
+                        account: BTreeMap::from([("first".to_owned(), "Mena".to_owned())]),
+                        fields: BTreeMap::from([(
+                            "first".to_owned(),
+                            ("nickname".to_owned(), 5_250),
+                        )]),
+                        millibits: Some(12_000),
+                        sibling_known: true,
+                        ..CandidateMaterial::default()
+                    };
+                    (one.account.clone(), material.with_evidence(&one.evidence))
+                })
+                .collect(),
+        };
+        let directory = store.directory(&subject, candidates.into()).await.unwrap();
+        let decided = decide(&subject, &[], &directory, &Policy::default(), now);
+        store
+            .apply(&subject, &decided, &[], None, Some(&material), now)
+            .await
+            .unwrap();
+    }
+}
+
+fn review(folder: &Path, args: &[&str]) -> Output {
+    let mut command = cleverctl();
+    command
+        .current_dir(folder)
+        .env("CLEVER_KEY", KEY)
+        .arg("review")
+        .args(args);
+    command
+        .args(["--accounts", "sqlite:accounts.db"])
+        .output()
+        .unwrap()
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let folder = folder.path();
+    accounts(folder).await;
+    let list = review(folder, &[]);
+    assert_eq!(list.status.code(), Some(0), "{}", errors(&list));
+    assert!(
+        text(&list).contains("a1, a2") && !text(&list).contains("Ximena"),
+        "{}",
+        text(&list)
+    );
+    let all = review(folder, &["--json"]);
+    let all: Value = serde_json::from_slice(&all.stdout).unwrap();
+    let id = |at: usize| all[at]["id"].to_string();
+    assert_eq!(all[0]["material"]["person"]["first"], "Ximena");
+    let shown = text(&review(folder, &["show", &id(0)]));
+    for wanted in [
+        "Ximena",
+        "Mena",
+        "nickname",
+        "5250",
+        "12000 millibits",
+        "another person of that family",
+        "closes 1 way in",
+    ] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    let nobody = review(folder, &["approve", &id(0), "--account", "a1"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(errors(&nobody).contains("--as ID"), "{}", errors(&nobody));
+    let other = review(
+        folder,
+        &["approve", &id(0), "--account", "a9", "--as", "t7"],
+    );
+    assert!(
+        errors(&other).contains("account a9 is no candidate of review"),
+        "{}",
+        errors(&other)
+    );
+    let answer = review(
+        folder,
+        &["approve", &id(0), "--account", "a1", "--as", "t7"],
+    );
+    assert_eq!(answer.status.code(), Some(0), "{}", errors(&answer));
+    assert!(text(&answer).contains("account a1 is the person's"));
+    let again = review(
+        folder,
+        &["approve", &id(0), "--account", "a1", "--as", "t7"],
+    );
+    assert!(errors(&again).contains("is not open"), "{}", errors(&again));
+    let declined = review(folder, &["decline", &id(1), "--as", "t7"]);
+    assert_eq!(declined.status.code(), Some(0), "{}", errors(&declined));
+    assert!(text(&review(folder, &[])).contains("Nothing to review."));
+    assert!(text(&review(folder, &["verify"])).contains("the chain holds"));
+    assert!(text(&review(folder, &["expire"])).contains("0 reviews expired"));
+}
+
+#[tokio::test]
+async fn without_the_key_or_the_database_nothing_is_shown() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let folder = folder.path();
+    accounts(folder).await;
+    let mut command = cleverctl();
+    command
+        .current_dir(folder)
+        .env("CLEVER_KEY", KEY.replace('B', "C"))
+        .args(["review", "--json", "--accounts"]);
+    let output = command.arg("sqlite:accounts.db").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors(&output).contains("does not open") && !text(&output).contains("Ximena"),
+        "{}",
+        errors(&output)
+    );
+    let output = cleverctl()
+        .current_dir(folder)
+        .env("CLEVER_KEY", KEY)
+        .args(["review"])
+        .output()
+        .unwrap();
+    assert!(
+        errors(&output).contains("CLEVER_ACCOUNTS"),
+        "{}",
+        errors(&output)
+    );
+}

@@ -1,0 +1,749 @@
+//! Accounts, links, ledger and reviews in a database: SQLite, or PostgreSQL with the feature `postgres`.
+//!
+//! The reference for what an app's own store must do. Every change is an event of the ledger, written in one
+//! transaction with the tables that it folds to; a decision is applied only where nothing that it saw has
+//! changed since. The tables' names begin with `provision_`, so that they may stand in the app's own database
+//! and its rows be moved in the same transaction.
+
+mod db;
+mod events;
+mod merges;
+mod reviews;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clever_auth::seal::{SealingKeys, SystemRandomness};
+use clever_model::{DistrictId, Timestamp, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+pub use events::Applied;
+pub use merges::OwnedTable;
+pub use reviews::{Answer, CandidateMaterial, Material, Review};
+
+use crate::directory::{Account, AccountId, Candidate, Directory, LoginMethod};
+use crate::ledger::{
+    Broken, DistrictKey, Draft, Entry, Hash, Impossible, Ledger, MergeId, MergeRecord, Pair,
+    ReviewId, ReviewRecord, Sharing, Standing, State, UnlinkReason, VaultError,
+};
+use crate::merge::{MergeRefused, UndoRefused};
+use crate::subject::Subject;
+use db::{Db, Value};
+
+/// The tables.
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// The store was not read or not written. Nothing was changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// What the decision saw has changed since.
+    #[error(
+        "`{thing}` changed since the decision was made: read the directory again and decide again"
+    )]
+    Stale {
+        /// The account or identity.
+        thing: String,
+    },
+    /// The decision is for a person to take part in.
+    #[error("the decision is a merge: plan it with the proofs, and apply the plan")]
+    NotForMachines,
+    /// A new account needs an id.
+    #[error("the decision makes an account, and no id for it was given")]
+    NoNewId,
+    /// It can't have happened.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// Sealed data do not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The merge may not be.
+    #[error(transparent)]
+    MergeRefused(#[from] MergeRefused),
+    /// The merge can't be taken back.
+    #[error(transparent)]
+    UndoRefused(#[from] UndoRefused),
+    /// The district's personal data were destroyed.
+    #[error("the data of district {0} were erased: connect it anew under a new store, or leave it")]
+    Erased(DistrictId),
+    /// The ledger is not what was written.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The tables are not what the ledger folds to.
+    #[error("`{what}` is not what the ledger folds to: somebody changed the tables by hand")]
+    Edited {
+        /// What.
+        what: String,
+    },
+    /// A table has something else than the store writes.
+    #[error("the store holds something else than {what} where it must be")]
+    Content {
+        /// What must be there.
+        what: &'static str,
+    },
+    /// The app's table has a name or a column that can't be one.
+    #[error("`{0}` is no plain name of a table or a column")]
+    Name(String),
+    /// The store is of another version.
+    #[error(
+        "the address `{0}` is neither sqlite:PATH nor postgres://…, or this build has no PostgreSQL"
+    )]
+    Address(String),
+    /// Somebody else writes.
+    #[error("the store is locked by another process: try again")]
+    Locked,
+    /// The disk is full.
+    #[error("the disk is full; nothing was written")]
+    Full,
+    /// The database failed.
+    #[error("the database failed")]
+    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Accounts, links, ledger and reviews.
+pub struct AccountStore {
+    db: Db,
+    keys: SealingKeys,
+}
+
+impl fmt::Debug for AccountStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountStore")
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Server(Box::new(error)))
+}
+
+fn parsed<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Content { what })
+}
+
+/// What an event may need of the tables.
+#[derive(Debug, Default)]
+struct Needs {
+    accounts: BTreeSet<AccountId>,
+    ids: BTreeSet<UserId>,
+    merges: BTreeSet<MergeId>,
+    reviews: BTreeSet<ReviewId>,
+}
+
+impl AccountStore {
+    /// Opens `sqlite:PATH` or `postgres://USER@HOST/DATABASE`, and makes the tables where there are none. `keys`
+    /// wrap the districts' keys.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Address`], or where the database can't be reached.
+    pub async fn open(address: &str, keys: SealingKeys) -> Result<Self, StoreError> {
+        let mut db = match address.strip_prefix("sqlite:") {
+            Some(path) => Db::sqlite(path)?,
+            #[cfg(feature = "postgres")]
+            None if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
+                Db::postgres(address).await?
+            }
+            // An address may hold a password.
+            None => {
+                return Err(StoreError::Address(
+                    address.split(':').next().unwrap_or_default().to_owned(),
+                ));
+            }
+        };
+        db.batch(SCHEMA).await?;
+        Ok(Self { db, keys })
+    }
+
+    /// The database, for tests.
+    #[cfg(test)]
+    pub(crate) const fn db(&mut self) -> &mut Db {
+        &mut self.db
+    }
+
+    /// The place of the last event: the version that a directory is read at.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn version(&mut self) -> Result<u64, StoreError> {
+        Ok(self.head().await?.0)
+    }
+
+    async fn head(&mut self) -> Result<(u64, Hash), StoreError> {
+        let sql = "SELECT seq, hash FROM provision_ledger ORDER BY seq DESC LIMIT 1";
+        let rows = self.db.rows(sql, &[]).await?;
+        let Some([seq, hash]) = rows
+            .into_iter()
+            .next()
+            .and_then(|row| <[Value; 2]>::try_from(row).ok())
+        else {
+            return Ok((0, Hash::NONE));
+        };
+        let hash =
+            Hash::try_from(hash.text()?).map_err(|_| StoreError::Content { what: "a hash" })?;
+        Ok((seq.number()?, hash))
+    }
+
+    async fn one(&mut self, sql: &str, key: Value) -> Result<Option<Vec<Value>>, StoreError> {
+        Ok(self.db.rows(sql, &[key]).await?.into_iter().next())
+    }
+
+    /// The part of the state that events about these need: whole groups of merged accounts.
+    async fn load(&mut self, needs: &Needs) -> Result<State, StoreError> {
+        let mut state = State::default();
+        let mut open: Vec<AccountId> = needs.accounts.iter().cloned().collect();
+        for id in &needs.merges {
+            let sql = "SELECT record FROM provision_merges WHERE id = ?1";
+            if let Some(mut row) = self.one(sql, id.0.into()).await? {
+                let record: MergeRecord = parsed(&row.remove(0).text()?, "a merge")?;
+                open.extend([record.survivor.clone(), record.absorbed.clone()]);
+                state.merges.insert(*id, record);
+            }
+        }
+        for id in &needs.reviews {
+            let sql = "SELECT record FROM provision_reviews WHERE id = ?1";
+            if let Some(mut row) = self.one(sql, id.0.into()).await? {
+                let record: ReviewRecord = parsed(&row.remove(0).text()?, "a review")?;
+                state.reviews.insert(*id, record);
+            }
+        }
+        for id in &needs.ids {
+            let sql = "SELECT account, alias FROM provision_links WHERE user_id = ?1";
+            if let Some(row) = self.one(sql, id.as_str().into()).await? {
+                let [account, alias] = two(row)?;
+                let account = AccountId::new(account.text()?);
+                if alias.number()? == 0 {
+                    state.by_id.insert(id.clone(), account.clone());
+                }
+                open.push(account);
+            }
+        }
+        while let Some(id) = open.pop() {
+            if state.accounts.contains_key(&id) {
+                continue;
+            }
+            let sql = "SELECT standing FROM provision_accounts WHERE id = ?1";
+            let Some(mut row) = self.one(sql, id.as_str().into()).await? else {
+                continue;
+            };
+            let standing: Standing = parsed(&row.remove(0).text()?, "an account")?;
+            open.extend(standing.neighbours().cloned());
+            for user in standing.links.keys() {
+                state.by_id.insert(user.clone(), id.clone());
+            }
+            state.accounts.insert(id, standing);
+        }
+        Ok(state)
+    }
+
+    /// What a decision about `subject` may know, with candidates that the app found: those of which it was said,
+    /// on the same evidence, that they are not the subject's are left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn directory(
+        &mut self,
+        subject: &Subject,
+        candidates: Vec<Candidate>,
+    ) -> Result<Directory, StoreError> {
+        // Read first: what changes after it makes the decision stale.
+        let version = self.version().await?;
+        let key = self.existing_key(subject.district()).await?;
+        let mut kept = Vec::new();
+        for candidate in candidates {
+            let declined = match &key {
+                Some(key) => {
+                    self.declined(key.pair(subject.id(), &candidate.account))
+                        .await?
+                }
+                None => None,
+            };
+            let evidence = key.as_ref().map(|key| key.evidence(&candidate.evidence));
+            if declined.is_none() || declined != evidence {
+                kept.push(candidate);
+            }
+        }
+        let needs = Needs {
+            accounts: kept.iter().map(|one| one.account.clone()).collect(),
+            ids: subject
+                .legacy_ids
+                .iter()
+                .cloned()
+                .chain([subject.id().clone()])
+                .collect(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        let opened = |id: &UserId| state.opened_by(id).cloned();
+        let mut directory = Directory {
+            version,
+            linked: opened(subject.id()).into_iter().collect(),
+            by_legacy_id: subject.legacy_ids.iter().filter_map(opened).collect(),
+            candidates: kept,
+            ..Directory::default()
+        };
+        for id in state.accounts().keys() {
+            if let Some(account) = self.filled(&state, id).await? {
+                directory.accounts.insert(id.clone(), account);
+            }
+        }
+        Ok(directory)
+    }
+
+    /// An account, with the links of all that were merged into it, and its ways in.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let needs = Needs {
+            accounts: [id.clone()].into(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        self.filled(&state, id).await
+    }
+
+    /// The account that an identity opens today.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn opened_by(&mut self, id: &UserId) -> Result<Option<AccountId>, StoreError> {
+        let needs = Needs {
+            ids: [id.clone()].into(),
+            ..Needs::default()
+        };
+        Ok(self.load(&needs).await?.opened_by(id).cloned())
+    }
+
+    /// Whether a session of an account that began `at` is good still.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn session_is_good(
+        &mut self,
+        id: &AccountId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let needs = Needs {
+            accounts: [id.clone()].into(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        Ok(state
+            .accounts()
+            .get(id)
+            .is_some_and(|account| account.session_is_good(at)))
+    }
+
+    async fn filled(
+        &mut self,
+        state: &State,
+        id: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        let mut gone = BTreeSet::new();
+        for (user, _) in state.links(id) {
+            let sql = "SELECT in_roster FROM provision_links WHERE user_id = ?1";
+            if let Some(mut row) = self.one(sql, user.as_str().into()).await?
+                && row.remove(0).number()? == 0
+            {
+                gone.insert(user);
+            }
+        }
+        let sql = "SELECT version, last_used FROM provision_accounts WHERE id = ?1";
+        let Some(row) = self.one(sql, id.as_str().into()).await? else {
+            return Ok(None);
+        };
+        let [version, last_used] = two(row)?;
+        let Some(mut account) = state.account(id, version.number()?, |user| !gone.contains(user))
+        else {
+            return Ok(None);
+        };
+        account.last_used = instant(last_used)?;
+        let quarantined = state
+            .accounts()
+            .get(id)
+            .map(|account| account.quarantined.clone())
+            .unwrap_or_default();
+        let sql = "SELECT id, proven_at FROM provision_methods WHERE account = ?1 ORDER BY id";
+        for row in self.db.rows(sql, &[id.as_str().into()]).await? {
+            let [method, proven_at] = two(row)?;
+            let method = method.text()?.into_boxed_str();
+            if !quarantined.contains(&method) {
+                account.methods.push(LoginMethod {
+                    id: method,
+                    proven_at: instant(proven_at)?,
+                });
+            }
+        }
+        Ok(Some(account))
+    }
+
+    /// Says which ways in an account has. What is quarantined stays so until it is released.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn set_methods(
+        &mut self,
+        id: &AccountId,
+        methods: &[LoginMethod],
+    ) -> Result<(), StoreError> {
+        self.db.begin().await?;
+        let result = self.write_methods(id, methods).await;
+        self.db.end(result).await
+    }
+
+    async fn write_methods(
+        &mut self,
+        id: &AccountId,
+        methods: &[LoginMethod],
+    ) -> Result<(), StoreError> {
+        self.db
+            .run(
+                "DELETE FROM provision_methods WHERE account = ?1",
+                &[id.as_str().into()],
+            )
+            .await?;
+        for method in methods {
+            let sql = "INSERT INTO provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
+            let proven = method.proven_at.map(|at| at.to_string());
+            self.db
+                .run(
+                    sql,
+                    &[id.as_str().into(), (*method.id).into(), proven.into()],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Says whether the roster has an identity today.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn set_in_roster(&mut self, id: &UserId, is: bool) -> Result<(), StoreError> {
+        let sql = "UPDATE provision_links SET in_roster = ?2 WHERE user_id = ?1";
+        self.db.run(sql, &[id.as_str().into(), is.into()]).await?;
+        Ok(())
+    }
+
+    async fn declined(&mut self, pair: Pair) -> Result<Option<Pair>, StoreError> {
+        let sql = "SELECT evidence FROM provision_declined WHERE pair = ?1";
+        match self.one(sql, json(&pair)?.into()).await? {
+            Some(mut row) => parsed(&row.remove(0).text()?, "a digest").map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn existing_key(
+        &mut self,
+        district: Option<&DistrictId>,
+    ) -> Result<Option<DistrictKey>, StoreError> {
+        let name = district.map_or("", DistrictId::as_str);
+        let sql = "SELECT wrapped FROM provision_keys WHERE district = ?1";
+        let Some(mut row) = self.one(sql, name.into()).await? else {
+            return Ok(None);
+        };
+        let wrapped = row.remove(0).text()?;
+        Ok(Some(DistrictKey::from_wrapped(
+            district.cloned(),
+            &wrapped,
+            &self.keys,
+        )?))
+    }
+
+    /// A district's key, made where there is none; in a transaction.
+    async fn key(&mut self, district: Option<&DistrictId>) -> Result<DistrictKey, StoreError> {
+        if let Some(key) = self.existing_key(district).await? {
+            return Ok(key);
+        }
+        let key = DistrictKey::make(district.cloned(), &SystemRandomness)?;
+        let wrapped = key.wrap(&self.keys, &SystemRandomness)?;
+        let name = district.map_or("", DistrictId::as_str);
+        let sql = "INSERT INTO provision_keys (district, wrapped) VALUES (?1, ?2)";
+        self.db.run(sql, &[name.into(), wrapped.into()]).await?;
+        Ok(key)
+    }
+
+    /// Appends events and writes what they change, in a transaction that the caller began; the last one's place.
+    async fn append(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
+        let (mut seq, mut hash) = self.head().await?;
+        for draft in drafts {
+            let mut needs = Needs::default();
+            draft.event.needs(&mut needs);
+            let before = self.load(&needs).await?;
+            let mut after = before.clone();
+            seq += 1;
+            after.apply(seq, draft)?;
+            let entry = Entry::new(seq, hash, draft.clone());
+            hash = entry.hash;
+            let sql = "INSERT INTO provision_ledger (seq, entry, hash) VALUES (?1, ?2, ?3)";
+            self.db
+                .run(
+                    sql,
+                    &[seq.into(), entry.text.into(), hash.to_string().into()],
+                )
+                .await?;
+            self.write_difference(seq, draft, &before, &after).await?;
+            let changed = after
+                .accounts
+                .iter()
+                .filter(|(id, now)| before.accounts.get(*id) != Some(now));
+            let changed = changed.map(|(id, _)| format!("account {id}"));
+            for thing in changed.chain(needs.ids.iter().map(|id| format!("user {id}"))) {
+                let sql = "INSERT INTO provision_touched (thing, seq) VALUES (?1, ?2)
+                           ON CONFLICT (thing) DO UPDATE SET seq = excluded.seq";
+                self.db.run(sql, &[thing.into(), seq.into()]).await?;
+            }
+        }
+        Ok(seq)
+    }
+
+    async fn write_difference(
+        &mut self,
+        seq: u64,
+        draft: &Draft,
+        before: &State,
+        after: &State,
+    ) -> Result<(), StoreError> {
+        for (id, standing) in &after.accounts {
+            if before.accounts.get(id) == Some(standing) {
+                continue;
+            }
+            let sql = "INSERT INTO provision_accounts (id, standing, version) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (id) DO UPDATE SET standing = excluded.standing, version = excluded.version";
+            self.db
+                .run(
+                    sql,
+                    &[id.as_str().into(), json(standing)?.into(), seq.into()],
+                )
+                .await?;
+            let links = standing.links.keys().map(|user| (user, false));
+            let same = |alias: &&crate::ledger::Alias| alias.reason == UnlinkReason::SameIdentity;
+            let aliases = standing
+                .aliases
+                .iter()
+                .filter(|(_, alias)| same(alias))
+                .map(|(user, _)| (user, true));
+            for (user, alias) in aliases.chain(links) {
+                let sql = "INSERT INTO provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, 1)
+                           ON CONFLICT (user_id) DO UPDATE SET account = excluded.account, alias = excluded.alias";
+                self.db
+                    .run(
+                        sql,
+                        &[user.as_str().into(), id.as_str().into(), alias.into()],
+                    )
+                    .await?;
+            }
+            let gone = before
+                .accounts
+                .get(id)
+                .into_iter()
+                .flat_map(|standing| standing.links.keys());
+            for user in gone.filter(|user| !after.by_id.contains_key(*user)) {
+                if !standing.aliases.get(user).as_ref().is_some_and(same) {
+                    let sql = "DELETE FROM provision_links WHERE user_id = ?1";
+                    self.db.run(sql, &[user.as_str().into()]).await?;
+                }
+            }
+        }
+        for (id, record) in &after.merges {
+            if before.merges.get(id) != Some(record) {
+                let sql = "INSERT INTO provision_merges (id, record, survivor, proof) VALUES (?1, ?2, ?3, ?4)
+                           ON CONFLICT (id) DO UPDATE SET record = excluded.record";
+                let values = [
+                    id.0.into(),
+                    json(record)?.into(),
+                    record.survivor.as_str().into(),
+                    json(&draft.proof)?.into(),
+                ];
+                self.db.run(sql, &values).await?;
+            }
+        }
+        for (id, record) in &after.reviews {
+            if before.reviews.get(id).is_some_and(|old| old != record) {
+                let sql = "UPDATE provision_reviews SET record = ?2, is_open = ?3, sealed = NULL WHERE id = ?1";
+                self.db
+                    .run(
+                        sql,
+                        &[
+                            id.0.into(),
+                            json(record)?.into(),
+                            record.outcome.is_none().into(),
+                        ],
+                    )
+                    .await?;
+            }
+        }
+        for (pair, evidence) in &after.declined {
+            let sql = "INSERT INTO provision_declined (pair, evidence) VALUES (?1, ?2)
+                       ON CONFLICT (pair) DO UPDATE SET evidence = excluded.evidence";
+            self.db
+                .run(sql, &[json(pair)?.into(), json(evidence)?.into()])
+                .await?;
+        }
+        for (id, sharing) in &after.sharing {
+            let sql = "INSERT INTO provision_sharing (user_id, shared_by) VALUES (?1, ?2)
+                       ON CONFLICT (user_id) DO UPDATE SET shared_by = excluded.shared_by";
+            self.db
+                .run(sql, &[id.as_str().into(), json(sharing)?.into()])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Appends events of the app's own: a suspension, a released way in, an account that left the roster.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Impossible`], or where the database fails.
+    pub async fn record(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
+        self.db.begin().await?;
+        let result = self.append(drafts).await;
+        self.db.end(result).await
+    }
+
+    /// Who shares a person, as far as it ever changed.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn sharing(&mut self, id: &UserId) -> Result<Option<Sharing>, StoreError> {
+        let sql = "SELECT shared_by FROM provision_sharing WHERE user_id = ?1";
+        match self.one(sql, id.as_str().into()).await? {
+            Some(mut row) => parsed(&row.remove(0).text()?, "who shares a person").map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Destroys a district's personal data: its key, and what was sealed under it. The ledger stays, and holds.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn erase(&mut self, district: &DistrictId, draft: Draft) -> Result<(), StoreError> {
+        self.db.begin().await?;
+        let result = self.write_erased(district, draft).await;
+        self.db.end(result).await
+    }
+
+    async fn write_erased(
+        &mut self,
+        district: &DistrictId,
+        draft: Draft,
+    ) -> Result<(), StoreError> {
+        let name = || [Value::from(district.as_str())];
+        self.append(&[draft]).await?;
+        self.db
+            .run("DELETE FROM provision_keys WHERE district = ?1", &name())
+            .await?;
+        self.db
+            .run("DELETE FROM provision_fields WHERE district = ?1", &name())
+            .await?;
+        self.db
+            .run(
+                "UPDATE provision_reviews SET sealed = NULL WHERE district = ?1",
+                &name(),
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Reads the whole ledger again, and holds the tables against what it folds to; the number of its entries.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Broken`] or [`StoreError::Edited`] with the first difference.
+    pub async fn verify(&mut self) -> Result<u64, StoreError> {
+        let mut written = Vec::new();
+        for row in self
+            .db
+            .rows(
+                "SELECT seq, entry, hash FROM provision_ledger ORDER BY seq",
+                &[],
+            )
+            .await?
+        {
+            let [seq, text, hash] = <[Value; 3]>::try_from(row)
+                .map_err(|_| StoreError::Content { what: "an entry" })?;
+            let seq = seq.number()?;
+            let hash = Hash::try_from(hash.text()?).map_err(|_| Broken::Hash { seq })?;
+            written.push((seq, text.text()?, hash));
+        }
+        let ledger = Ledger::read(written)?;
+        let state = ledger.state();
+        let mut accounts: BTreeMap<AccountId, Standing> = BTreeMap::new();
+        for row in self
+            .db
+            .rows("SELECT id, standing FROM provision_accounts", &[])
+            .await?
+        {
+            let [id, standing] = two(row)?;
+            let id = AccountId::new(id.text()?);
+            let edited = |_| StoreError::Edited {
+                what: format!("account {id}"),
+            };
+            let standing = parsed(&standing.text()?, "an account").map_err(edited)?;
+            accounts.insert(id, standing);
+        }
+        let ids: BTreeSet<&AccountId> = accounts.keys().chain(state.accounts.keys()).collect();
+        for id in ids {
+            if accounts.get(id) != state.accounts.get(id) {
+                return Err(StoreError::Edited {
+                    what: format!("account {id}"),
+                });
+            }
+        }
+        let mut links = BTreeMap::new();
+        for row in self
+            .db
+            .rows(
+                "SELECT user_id, account FROM provision_links WHERE alias = 0",
+                &[],
+            )
+            .await?
+        {
+            let [user, account] = two(row)?;
+            links.insert(user.text()?, account.text()?);
+        }
+        let wanted = state
+            .by_id
+            .iter()
+            .map(|(user, account)| (user.as_str().to_owned(), account.as_str().to_owned()));
+        let wanted: BTreeMap<String, String> = wanted.collect();
+        let users: BTreeSet<&String> = links.keys().chain(wanted.keys()).collect();
+        match users
+            .into_iter()
+            .find(|user| links.get(*user) != wanted.get(*user))
+        {
+            Some(user) => Err(StoreError::Edited {
+                what: format!("link of {user}"),
+            }),
+            None => Ok(ledger.entries().len() as u64),
+        }
+    }
+}
+
+fn two(row: Vec<Value>) -> Result<[Value; 2], StoreError> {
+    row.try_into().map_err(|_| StoreError::Content {
+        what: "two columns",
+    })
+}
+
+fn instant(value: Value) -> Result<Option<Timestamp>, StoreError> {
+    let text = value.maybe_text()?;
+    text.map(|text| {
+        text.parse()
+            .map_err(|_| StoreError::Content { what: "an instant" })
+    })
+    .transpose()
+}

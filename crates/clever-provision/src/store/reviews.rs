@@ -1,0 +1,478 @@
+//! What a person who may decide is asked, answers, and forgets in time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clever_auth::seal::SystemRandomness;
+use clever_model::{DistrictId, Role, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountStore, OwnedTable, StoreError, Value, json, parsed};
+use crate::decide::{Decided, Decision, decide};
+use crate::directory::{AccountId, Candidate, Directory};
+use crate::effects::Effects;
+use crate::evidence::Evidence;
+use crate::ledger::{
+    Actor, Draft, Event, Impossible, MergeId, ProofClass, ReviewId, ReviewOutcome, ReviewRecord,
+    Sharing,
+};
+use crate::merge::{Ground, Side, plan};
+use crate::policy::Policy;
+use crate::proof::{AdminProof, Proof};
+use crate::subject::{Class, Person, Subject};
+
+/// How long a review waits for an answer by default, in seconds: thirty days.
+const REVIEW_TTL: i64 = 30 * 86_400;
+
+/// What a person who decides sees: both records, side by side. Personal data; `Debug` hides it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Material {
+    /// The person's record, by field.
+    pub person: BTreeMap<String, String>,
+    /// Each candidate's.
+    pub candidates: BTreeMap<AccountId, CandidateMaterial>,
+}
+
+/// One candidate of a [`Material`]. Personal data; `Debug` hides it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateMaterial {
+    /// The account's record, by field.
+    pub account: BTreeMap<String, String>,
+    /// What each field says: its agreement, and millibits.
+    pub fields: BTreeMap<String, (String, i32)>,
+    /// The whole weight in millibits, where a linkage gave one.
+    pub millibits: Option<i32>,
+    /// Another person of that family and day of birth is known.
+    pub sibling_known: bool,
+    /// What spoke for it, so that it is asked again when that changes.
+    pub evidence: Vec<String>,
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let candidates: Vec<&AccountId> = self.candidates.keys().collect();
+        f.debug_struct("Material")
+            .field("candidates", &candidates)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CandidateMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CandidateMaterial")
+            .field("millibits", &self.millibits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A question that waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// Which.
+    pub id: ReviewId,
+    /// About whom.
+    pub user: UserId,
+    /// Whose data it is.
+    pub district: Option<DistrictId>,
+    /// When it is too late to answer.
+    pub expires: Timestamp,
+    /// The account that the person has meanwhile, if one.
+    pub meanwhile: Option<AccountId>,
+    /// What approving each candidate does.
+    pub candidates: BTreeMap<AccountId, Effects>,
+    /// Both records; `None` where they were erased.
+    pub material: Option<Material>,
+}
+
+/// What an answer came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The identity opens the account now.
+    Linked(AccountId),
+    /// The account that the person had meanwhile and this one are one now.
+    Merged(MergeId),
+}
+
+/// What is kept of a subject, to decide about it again: no personal data.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    class: Class,
+    authority: Sharing,
+    legacy_ids: BTreeSet<UserId>,
+    /// Digests of each candidate's evidence.
+    evidence: BTreeMap<AccountId, crate::ledger::Pair>,
+}
+
+impl Kept {
+    fn subject(&self, id: &UserId) -> Result<Subject, StoreError> {
+        let role = match self.class {
+            Class::Student => Role::Student,
+            Class::Employee => Role::Teacher,
+            Class::Contact => Role::Contact,
+        };
+        let district = match &self.authority {
+            Sharing::District(district) => Some(district.clone()),
+            Sharing::Teacher(_) => None,
+        };
+        let mut person = Person::new(id.clone(), district, [role]);
+        person.legacy_ids = self.legacy_ids.clone();
+        if let Sharing::Teacher(teacher) = &self.authority {
+            person.shared_by = Some(teacher.clone());
+        }
+        Subject::roster(&person).map_err(|_| StoreError::Content {
+            what: "a person whom somebody shares",
+        })
+    }
+}
+
+impl AccountStore {
+    pub(super) async fn write_review(
+        &mut self,
+        subject: &Subject,
+        decided: &Decided,
+        candidates: BTreeSet<AccountId>,
+        material: Option<&Material>,
+        now: Timestamp,
+    ) -> Result<ReviewId, StoreError> {
+        // The same question is asked once.
+        let sql = "SELECT id, record FROM provision_reviews WHERE user_id = ?1 AND is_open = 1";
+        for row in self.db.rows(sql, &[subject.id().as_str().into()]).await? {
+            let [id, record] = super::two(row)?;
+            let record: ReviewRecord = parsed(&record.text()?, "a review")?;
+            if record.candidates == candidates {
+                return Ok(ReviewId(id.number()?));
+            }
+        }
+        let expires = Timestamp::from_second(now.as_second() + REVIEW_TTL).map_err(|_| {
+            StoreError::Content {
+                what: "an instant within this age",
+            }
+        })?;
+        let district = subject.district().cloned();
+        let draft = Draft {
+            at: now,
+            actor: Actor::Program,
+            authority: Some(subject.authority().into()),
+            proof: super::events::proof_class(subject, &[]),
+            explanation: Some(crate::ledger::Hash(decided.why.inputs)),
+            event: Event::ReviewOpened {
+                id: subject.id().clone(),
+                candidates: candidates.clone(),
+                district: district.clone(),
+                expires,
+            },
+        };
+        let record = ReviewRecord {
+            id: subject.id().clone(),
+            candidates: candidates.clone(),
+            district: district.clone(),
+            expires,
+            outcome: None,
+        };
+        let id = ReviewId(self.append(&[draft]).await?);
+        let key = self.key(district.as_ref()).await?;
+        let digest = |account: &AccountId| {
+            let words = material
+                .and_then(|all| all.candidates.get(account))
+                .map(|one| one.evidence.clone());
+            (account.clone(), key.words(&words.unwrap_or_default()))
+        };
+        let kept = Kept {
+            class: match subject.classes {
+                crate::subject::Classes::One(class) => class,
+                _ => Class::Contact,
+            },
+            authority: subject.authority().into(),
+            legacy_ids: subject.legacy_ids.clone(),
+            evidence: candidates.iter().map(digest).collect(),
+        };
+        let sealed = match material {
+            Some(material) => Some(key.seal(
+                &format!("review {id}"),
+                json(material)?.as_bytes(),
+                &SystemRandomness,
+            )?),
+            None => None,
+        };
+        let sql = "INSERT INTO provision_reviews (id, record, is_open, district, user_id, subject, expires, sealed)
+                   VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)";
+        let name = district.as_ref().map_or("", DistrictId::as_str);
+        let seconds = u64::try_from(expires.as_second()).unwrap_or_default();
+        let values = [
+            id.0.into(),
+            json(&record)?.into(),
+            name.into(),
+            subject.id().as_str().into(),
+            json(&kept)?.into(),
+            seconds.into(),
+            sealed.into(),
+        ];
+        self.db.run(sql, &values).await?;
+        Ok(id)
+    }
+
+    /// The open reviews, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn reviews(&mut self) -> Result<Vec<Review>, StoreError> {
+        let mut all = Vec::new();
+        for mut row in self
+            .db
+            .rows(
+                "SELECT id FROM provision_reviews WHERE is_open = 1 ORDER BY id",
+                &[],
+            )
+            .await?
+        {
+            all.push(self.review(ReviewId(row.remove(0).number()?)).await?);
+        }
+        Ok(all)
+    }
+
+    /// One open review.
+    ///
+    /// # Errors
+    ///
+    /// [`Impossible::NoReview`] where it is not open.
+    pub async fn review(&mut self, id: ReviewId) -> Result<Review, StoreError> {
+        let (record, _, sealed) = self.open_review(id).await?;
+        let material = match (sealed, self.existing_key(record.district.as_ref()).await?) {
+            (Some(sealed), Some(key)) => {
+                let opened = key.open(&format!("review {id}"), &sealed)?;
+                Some(parsed(
+                    &String::from_utf8_lossy(&opened),
+                    "a review's records",
+                )?)
+            }
+            _ => None,
+        };
+        let mut candidates = BTreeMap::new();
+        for account in &record.candidates {
+            if let Some(found) = self.account(account).await? {
+                candidates.insert(account.clone(), Effects::of_link(&found, record.expires));
+            }
+        }
+        Ok(Review {
+            id,
+            meanwhile: self.opened_by(&record.id).await?,
+            user: record.id,
+            district: record.district,
+            expires: record.expires,
+            candidates,
+            material,
+        })
+    }
+
+    async fn open_review(
+        &mut self,
+        id: ReviewId,
+    ) -> Result<(ReviewRecord, Kept, Option<String>), StoreError> {
+        let sql =
+            "SELECT record, subject, sealed FROM provision_reviews WHERE id = ?1 AND is_open = 1";
+        let row = self
+            .one(sql, id.0.into())
+            .await?
+            .ok_or(Impossible::NoReview(id))?;
+        let [record, kept, sealed] =
+            <[Value; 3]>::try_from(row).map_err(|_| StoreError::Content { what: "a review" })?;
+        Ok((
+            parsed(&record.text()?, "a review")?,
+            parsed(&kept.text()?, "a review's subject")?,
+            sealed.maybe_text()?,
+        ))
+    }
+
+    /// A person who may decide says that it is this account: the identity opens it from now on, or the account
+    /// that the person had meanwhile and this one become one.
+    ///
+    /// # Errors
+    ///
+    /// Where the two may not be one, or the review is not open.
+    pub async fn approve(
+        &mut self,
+        id: ReviewId,
+        account: &AccountId,
+        staff: &str,
+        tables: &[OwnedTable],
+        now: Timestamp,
+    ) -> Result<Answer, StoreError> {
+        self.db.begin().await?;
+        let result = self.write_approved(id, account, staff, tables, now).await;
+        self.db.end(result).await
+    }
+
+    async fn write_approved(
+        &mut self,
+        id: ReviewId,
+        account: &AccountId,
+        staff: &str,
+        tables: &[OwnedTable],
+        now: Timestamp,
+    ) -> Result<Answer, StoreError> {
+        let (record, kept, _) = self.open_review(id).await?;
+        let subject = kept.subject(&record.id)?;
+        let resolved = Draft {
+            at: now,
+            actor: Actor::Staff(staff.into()),
+            authority: Some(kept.authority.clone()),
+            proof: ProofClass::Staff,
+            explanation: None,
+            event: Event::Resolved {
+                review: id,
+                outcome: ReviewOutcome::Approved(account.clone()),
+            },
+        };
+        self.append(&[resolved]).await?;
+        let meanwhile = self.opened_by(&record.id).await?;
+        if let Some(meanwhile) = meanwhile.filter(|meanwhile| meanwhile != account) {
+            return self
+                .write_approved_merge(&meanwhile, account, tables, now)
+                .await
+                .map(Answer::Merged);
+        }
+        let proofs = [Proof::Admin(AdminProof::of_district_admin(
+            account.clone(),
+            now,
+        ))];
+        let candidate = Candidate {
+            account: account.clone(),
+            evidence: BTreeSet::new(),
+        };
+        let directory: Directory = self.directory(&subject, vec![candidate]).await?;
+        let decided = decide(&subject, &proofs, &directory, &Policy::default(), now);
+        match &decided.decision {
+            Decision::Link { account, .. } | Decision::LogIn { account } => {
+                let account = account.clone();
+                self.write_applied(&subject, &decided, &proofs, None, None, now)
+                    .await?;
+                Ok(Answer::Linked(account))
+            }
+            // Since the question was asked, something came between.
+            _ => Err(StoreError::Stale {
+                thing: format!("account {account}"),
+            }),
+        }
+    }
+
+    async fn write_approved_merge(
+        &mut self,
+        one: &AccountId,
+        other: &AccountId,
+        tables: &[OwnedTable],
+        now: Timestamp,
+    ) -> Result<MergeId, StoreError> {
+        let missing = |id: &AccountId| Impossible::NoAccount(id.clone());
+        let a = self.account(one).await?.ok_or_else(|| missing(one))?;
+        let b = self.account(other).await?.ok_or_else(|| missing(other))?;
+        let conflicts = self.conflicts(tables, one, other).await?;
+        let proofs =
+            [one, other].map(|id| Proof::Admin(AdminProof::of_district_admin(id.clone(), now)));
+        let side = |account| Side {
+            account,
+            fields: BTreeMap::new(),
+            rows: BTreeMap::new(),
+        };
+        let planned = plan(
+            &side(&a),
+            &side(&b),
+            Ground::Proofs(&proofs),
+            &BTreeMap::new(),
+            conflicts,
+            now,
+        )?;
+        self.write_merge(&planned, tables, None, now).await
+    }
+
+    /// A person who may decide says that it is none of the candidates. The same pairs are asked about again only
+    /// when something else speaks for them.
+    ///
+    /// # Errors
+    ///
+    /// Where the review is not open.
+    pub async fn decline(
+        &mut self,
+        id: ReviewId,
+        staff: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.db.begin().await?;
+        let result = self.write_declined(id, staff, now).await;
+        self.db.end(result).await
+    }
+
+    async fn write_declined(
+        &mut self,
+        id: ReviewId,
+        staff: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (record, kept, _) = self.open_review(id).await?;
+        let key = self.key(record.district.as_ref()).await?;
+        let draft = |event| Draft {
+            at: now,
+            actor: Actor::Staff(staff.into()),
+            authority: Some(kept.authority.clone()),
+            proof: ProofClass::Staff,
+            explanation: None,
+            event,
+        };
+        let mut drafts = vec![draft(Event::Resolved {
+            review: id,
+            outcome: ReviewOutcome::Declined,
+        })];
+        for (account, evidence) in &kept.evidence {
+            drafts.push(draft(Event::Declined {
+                pair: key.pair(&record.id, account),
+                evidence: *evidence,
+            }));
+        }
+        self.append(&drafts).await?;
+        Ok(())
+    }
+
+    /// Ends the reviews that nobody answered in time; how many. What was sealed for them is gone.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn expire(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        self.db.begin().await?;
+        let result = self.write_expired(now).await;
+        self.db.end(result).await
+    }
+
+    async fn write_expired(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+        let sql =
+            "SELECT id FROM provision_reviews WHERE is_open = 1 AND expires <= ?1 ORDER BY id";
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let mut drafts = Vec::new();
+        for mut row in self.db.rows(sql, &[seconds.into()]).await? {
+            let review = ReviewId(row.remove(0).number()?);
+            drafts.push(Draft {
+                at: now,
+                actor: Actor::Program,
+                authority: None,
+                proof: ProofClass::None,
+                explanation: None,
+                event: Event::Resolved {
+                    review,
+                    outcome: ReviewOutcome::Expired,
+                },
+            });
+        }
+        self.append(&drafts).await?;
+        Ok(drafts.len() as u64)
+    }
+}
+
+impl CandidateMaterial {
+    /// Takes what a decision saw of a candidate.
+    #[must_use]
+    pub fn with_evidence<'a>(mut self, evidence: impl IntoIterator<Item = &'a Evidence>) -> Self {
+        self.evidence = crate::ledger::evidence_words(evidence);
+        self
+    }
+}
