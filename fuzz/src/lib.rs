@@ -4,6 +4,8 @@
 //! The workspace's tests run the same functions over the corpus and over changed copies of it, so that they
 //! are exercised on a stable toolchain too.
 
+pub mod accounts;
+
 use std::sync::LazyLock;
 
 use clever_auth::login::{Arrival, Departure, LoginFlow, Rejection};

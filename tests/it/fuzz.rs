@@ -104,3 +104,13 @@ fn fuzz_sealed_cookies() {
     let good = targets::good_cookie().into_bytes();
     run("sealed_cookie", targets::sealed_cookie, &[good]);
 }
+
+#[test]
+fn fuzz_account_decisions() {
+    run("decision", targets::accounts::decision, &[]);
+}
+
+#[test]
+fn fuzz_the_ledger() {
+    run("ledger", targets::accounts::ledger, &[]);
+}

@@ -93,9 +93,9 @@ pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result
         Some(ReviewCommand::Show { id }) => {
             let review = store.review(ReviewId(*id)).await?;
             if as_json {
-                output::json(&review)?
+                output::json(&review)?;
             } else {
-                show(&review)?
+                show(&review)?;
             }
         }
         Some(ReviewCommand::Approve { id, account }) => {
@@ -107,9 +107,9 @@ pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result
             )
             .await?;
             if as_json {
-                output::json(&answer)?
+                output::json(&answer)?;
             } else {
-                output::line(said(&answer))?
+                output::line(said(&answer))?;
             }
         }
         Some(ReviewCommand::Decline { id }) => {

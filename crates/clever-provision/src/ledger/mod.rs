@@ -14,5 +14,6 @@ pub use event::{
     Actor, Draft, Event, MergeId, ProofClass, ReviewId, ReviewOutcome, Sharing, UnlinkReason,
 };
 pub use state::{Alias, Impossible, LinkRecord, MergeRecord, ReviewRecord, Standing, State};
+#[cfg(feature = "store")]
 pub(crate) use vault::evidence_words;
 pub use vault::{DistrictKey, Pair, VaultError};

@@ -604,6 +604,7 @@ impl Standing {
     }
 
     /// The accounts that the ledger says are next to this one: merged into it, or it into them.
+    #[cfg(feature = "store")]
     pub(crate) fn neighbours(&self) -> impl Iterator<Item = &AccountId> {
         let into = match &self.state {
             AccountState::Merged { into } => Some(into),

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use clever_model::{Timestamp, UserId};
 
 use super::{AccountStore, Material, Needs, StoreError};
-use crate::decide::{Basis, Decided, Decision};
+use crate::decide::{Basis, Decided, Decision, decide};
 use crate::directory::{Account, AccountId, Custody};
 use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, Sharing, UnlinkReason};
 use crate::memory::new_account;
+use crate::policy::Policy;
 use crate::proof::Proof;
-use crate::subject::Subject;
+use crate::subject::{Person, Subject};
 
 /// What applying a decision came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +145,42 @@ impl AccountStore {
             }
         }
         Ok(())
+    }
+
+    /// Brings the links of people whose ids from before v3 are known to their ids of today, all at once: what
+    /// logins do one by one. Who has no account, or two, is left to a login; how many were brought.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails; what was brought until then stays brought.
+    pub async fn migrate<'p>(
+        &mut self,
+        people: impl IntoIterator<Item = &'p Person>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut brought = 0;
+        for person in people {
+            let Ok(subject) = Subject::roster(person) else {
+                continue;
+            };
+            let directory = self.directory(&subject, Vec::new()).await?;
+            if directory.by_legacy_id.is_empty() || !directory.linked.is_empty() {
+                continue;
+            }
+            let decided = decide(&subject, &[], &directory, policy, now);
+            if matches!(
+                decided.decision,
+                Decision::Link {
+                    basis: Basis::SameIdentity,
+                    ..
+                }
+            ) {
+                self.apply(&subject, &decided, &[], None, None, now).await?;
+                brought += 1;
+            }
+        }
+        Ok(brought)
     }
 
     async fn write_used(&mut self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {

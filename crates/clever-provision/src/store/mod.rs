@@ -4,6 +4,39 @@
 //! transaction with the tables that it folds to; a decision is applied only where nothing that it saw has
 //! changed since. The tables' names begin with `provision_`, so that they may stand in the app's own database
 //! and its rows be moved in the same transaction.
+//!
+//! ```
+//! use clever_auth::seal::{KeyId, SealingKeys};
+//! use clever_model::{DistrictId, Role, UserId};
+//! use clever_provision::store::{AccountStore, Applied, OwnedTable};
+//! use clever_provision::{AccountId, Person, Policy, Subject, decide};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The app's own tables, with the columns id, owner, origin, actor and written_at.
+//! let tables = [OwnedTable::new("works").unique(&["title"])];
+//! let keys = SealingKeys::new(KeyId(1), &[7; 32]);
+//! let mut store = AccountStore::open("sqlite::memory:", keys).await?;
+//!
+//! let person = Person::new(UserId::new("u1")?, Some(DistrictId::new("d1")?), [Role::Student]);
+//! let subject = Subject::roster(&person)?;
+//! let policy = Policy { create_at_sync: true, ..Policy::default() };
+//! let now = "2026-09-14T12:00:00Z".parse()?;
+//! let applied = loop {
+//!     let directory = store.directory(&subject, Vec::new()).await?;
+//!     let decided = decide(&subject, &[], &directory, &policy, now);
+//!     match store.apply(&subject, &decided, &[], Some(&AccountId::new("a1")), None, now).await {
+//!         // Somebody was faster: look again.
+//!         Err(clever_provision::store::StoreError::Stale { .. }) => continue,
+//!         other => break other?,
+//!     }
+//! };
+//! assert_eq!(applied, Applied::Account(AccountId::new("a1")));
+//! assert!(store.conflicts(&tables[..0], &AccountId::new("a1"), &AccountId::new("a2")).await?.is_empty());
+//! assert_eq!(store.verify().await?, 2);
+//! # Ok(())
+//! # }
+//! ```
 
 mod db;
 mod events;

@@ -610,7 +610,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
 }
 
 #[tokio::test]
-async fn p30_no_name_is_ever_in_the_file_and_after_erasure_none_can_be_read() {
+async fn a30_p30_no_name_is_ever_in_the_file_and_after_erasure_none_can_be_read() {
     for mut ground in stores("erase").await {
         let pupil = Account {
             class: Class::Student,
@@ -751,6 +751,48 @@ async fn lineage_one_person_stays_one_account() {
         assert_eq!(applied, Applied::Account(account_id(45)));
         assert_eq!(ground.store.reviews().await.unwrap().len(), 1);
         ground.store.verify().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_roster_is_brought_to_the_ids_of_v3_at_once_and_only_once() {
+    for mut ground in stores("migrate").await {
+        let mut accounts: Vec<Account> = (0..30).map(used).collect();
+        // Two accounts of one person: which of them, a login will tell.
+        accounts[7].links[0].district = Some(district(2));
+        accounts[7].custody = Custody::Managed { by: district(2) };
+        ground.store.import(&accounts, ago(1000)).await.unwrap();
+        let person = |number: usize, legacy: &[usize]| {
+            let mut person = Person::new(user(100 + number), Some(district(1)), [Role::Teacher]);
+            person.legacy_ids = legacy.iter().map(|id| user(*id)).collect();
+            person
+        };
+        let mut people: Vec<Person> = (0..30)
+            .filter(|at| ![6, 7].contains(at))
+            .map(|at| person(at, &[at]))
+            .collect();
+        people.push(person(6, &[6, 7]));
+        people.push(person(70, &[]));
+        people.push(person(71, &[500]));
+        assert_eq!(
+            ground.store.migrate(&people, &lax(), now()).await.unwrap(),
+            28
+        );
+        let entries = ground.store.verify().await.unwrap();
+        assert_eq!(
+            ground.store.migrate(&people, &lax(), now()).await.unwrap(),
+            0
+        );
+        assert_eq!(ground.store.verify().await.unwrap(), entries);
+        for at in (0..30).filter(|at| ![6, 7].contains(at)) {
+            for id in [at, 100 + at] {
+                assert_eq!(
+                    ground.store.opened_by(&user(id)).await.unwrap(),
+                    Some(account_id(at))
+                );
+            }
+        }
+        assert_eq!(ground.store.opened_by(&user(106)).await.unwrap(), None);
     }
 }
 
