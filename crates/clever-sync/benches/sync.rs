@@ -1,5 +1,5 @@
 //! Syncs of a made-up district against two yardsticks of the same run: reading and splitting its pages, and a
-//! naive loader that decodes and upserts all of them. `cargo xtask bench sync -- --students 100000`.
+//! naive loader that decodes all of them into their models and upserts all of them. `cargo xtask bench sync -- --students 100000`.
 //!
 //! Pages lie in files, so that what is measured is the sync and not a network. CLEVER_TEST_POSTGRES, where it
 //! is set, names a server whose figures are added.
@@ -17,13 +17,13 @@ use std::time::Instant;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_raw::page::RawPage;
+use clever_raw::v3_1::types::{Section, User};
 use clever_sync::{
     AnyStore, RosterSource, RunPath, SyncOptions, SyncPolicy, SyncReport, Way, sync,
 };
 use futures_core::Stream;
 use futures_util::StreamExt;
-use rusqlite::Connection;
-use serde_json::Value;
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 /// Records a page.
@@ -213,46 +213,97 @@ async fn split(district: &District) -> usize {
     records
 }
 
-/// Decodes everything and upserts everything: records, a few columns, places.
+/// What most loaders do: decode every record into its model, and upsert all of it into the tables that an app
+/// reads (users, roles, sections, places). No feed of changes, no state, no findings, no way back.
 async fn naive(district: &District, path: &Path) {
     let mut connection = Connection::open(path).unwrap();
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;
-             CREATE TABLE IF NOT EXISTS records (key INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT, email TEXT, record TEXT);
+             CREATE TABLE IF NOT EXISTS users (key INTEGER PRIMARY KEY, id TEXT UNIQUE, first TEXT, middle TEXT, last TEXT,
+                 email TEXT, record TEXT, seen_at TEXT);
+             CREATE TABLE IF NOT EXISTS user_roles (user_id TEXT, role TEXT, school_id TEXT, sis_id TEXT, number TEXT,
+                 state_id TEXT, username TEXT, PRIMARY KEY (user_id, role)) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS sections (key INTEGER PRIMARY KEY, id TEXT UNIQUE, name TEXT, school_id TEXT,
+                 course_id TEXT, teacher_id TEXT, sis_id TEXT, record TEXT, seen_at TEXT);
              CREATE TABLE IF NOT EXISTS places (section TEXT, student TEXT, PRIMARY KEY (section, student)) WITHOUT ROWID;",
         )
         .unwrap();
     let transaction = connection.transaction().unwrap();
-    for list in ["users", "sections"] {
-        let mut pages = std::pin::pin!(district.read(list));
-        while let Some(page) = pages.next().await {
-            for record in page.unwrap().records() {
-                let value: Value = serde_json::from_str(record.json).unwrap();
-                let mut upsert = transaction
-                    .prepare_cached(
-                        "INSERT INTO records (id, name, email, record) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE
-                         SET name = excluded.name, email = excluded.email, record = excluded.record",
-                    )
-                    .unwrap();
-                let name = value.pointer("/name/last").or(value.get("name"));
-                let parts = [name, value.get("email")].map(|part| part.and_then(Value::as_str));
-                upsert
-                    .execute(rusqlite::params![
-                        record.id,
-                        parts[0],
-                        parts[1],
-                        record.json
-                    ])
-                    .unwrap();
-                let mut place = transaction
-                    .prepare_cached("INSERT OR IGNORE INTO places VALUES (?1, ?2)")
-                    .unwrap();
-                for student in value["students"].as_array().into_iter().flatten() {
-                    place
-                        .execute(rusqlite::params![record.id, student.as_str()])
-                        .unwrap();
-                }
+    let now = "2026-09-14T12:00:00Z";
+    let mut pages = std::pin::pin!(district.read("users"));
+    while let Some(page) = pages.next().await {
+        for record in page.unwrap().records() {
+            let user: User = serde_json::from_str(record.json).unwrap();
+            let name = user.name.unwrap();
+            let mut upsert = transaction
+                .prepare_cached(
+                    "INSERT INTO users (id, first, middle, last, email, record, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                     ON CONFLICT (id) DO UPDATE SET first = excluded.first, middle = excluded.middle, last = excluded.last,
+                     email = excluded.email, record = excluded.record, seen_at = excluded.seen_at",
+                )
+                .unwrap();
+            upsert
+                .execute(params![
+                    record.id,
+                    name.first,
+                    name.middle,
+                    name.last,
+                    user.email,
+                    record.json,
+                    now
+                ])
+                .unwrap();
+            let student = user.roles.unwrap().student.unwrap();
+            let mut upsert = transaction
+                .prepare_cached(
+                    "INSERT INTO user_roles VALUES (?1, 'student', ?2, ?3, ?4, ?5, ?6) ON CONFLICT (user_id, role) DO UPDATE
+                     SET school_id = excluded.school_id, sis_id = excluded.sis_id, number = excluded.number,
+                     state_id = excluded.state_id, username = excluded.username",
+                )
+                .unwrap();
+            let username = student.credentials.and_then(|all| all.district_username);
+            upsert
+                .execute(params![
+                    record.id,
+                    student.school,
+                    student.sis_id,
+                    student.student_number,
+                    student.state_id,
+                    username
+                ])
+                .unwrap();
+        }
+    }
+    let mut pages = std::pin::pin!(district.read("sections"));
+    while let Some(page) = pages.next().await {
+        for record in page.unwrap().records() {
+            let section: Section = serde_json::from_str(record.json).unwrap();
+            let mut upsert = transaction
+                .prepare_cached(
+                    "INSERT INTO sections (id, name, school_id, course_id, teacher_id, sis_id, record, seen_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET name = excluded.name,
+                     school_id = excluded.school_id, course_id = excluded.course_id, teacher_id = excluded.teacher_id,
+                     sis_id = excluded.sis_id, record = excluded.record, seen_at = excluded.seen_at",
+                )
+                .unwrap();
+            upsert
+                .execute(params![
+                    record.id,
+                    section.name,
+                    section.school,
+                    section.course,
+                    section.teacher,
+                    section.sis_id,
+                    record.json,
+                    now
+                ])
+                .unwrap();
+            let mut place = transaction
+                .prepare_cached("INSERT INTO places VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+                .unwrap();
+            for student in section.students.into_iter().flatten() {
+                place.execute(params![record.id, student]).unwrap();
             }
         }
     }

@@ -156,6 +156,8 @@ impl KindDiff {
         self.witness.page(page.count(), page.refused().len());
         let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
+        // Those of which the store may have a record; on a first load nobody is asked for.
+        let mut held: BTreeSet<&str> = BTreeSet::new();
         for record in page.records() {
             self.seen += 1;
             if !self.witness.record(record.id) {
@@ -163,10 +165,13 @@ impl KindDiff {
                 continue;
             }
             let known = self.pass_to(store, record.id).await?;
-            let same =
-                known.is_some_and(|known| !known.archived && known.hash == hash_of(record.json));
-            if !same {
+            let Some(known) = known else {
                 differing.insert(record.id, record.json);
+                continue;
+            };
+            if known.archived || known.hash != hash_of(record.json) {
+                differing.insert(record.id, record.json);
+                held.insert(record.id);
             }
         }
         if !strays.is_empty() {
@@ -181,10 +186,12 @@ impl KindDiff {
             // Passed by as gone, and here after all.
             store.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
+                held.insert(id);
                 differing.entry(id).or_insert(json);
             }
         }
-        let known = store.find(self.kind, &ids_of(&differing)).await?;
+        let held: Vec<&str> = held.into_iter().collect();
+        let known = store.find(self.kind, &held).await?;
         let mut rows = Vec::new();
         for (id, json) in differing {
             let known = known.get(id);

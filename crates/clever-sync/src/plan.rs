@@ -155,6 +155,10 @@ pub(crate) async fn check<S: Store>(
             .any(|op| of(RecordKind::Terms, *op) > 0),
     };
     for (kind, of_kind) in &report.kinds {
+        // Nothing to judge, so nothing to count.
+        if !tally.keys().any(|(of, ..)| of == kind) {
+            continue;
+        }
         let active = store.active(*kind).await?;
         let undone: u64 = Op::ALL
             .iter()

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
 use crate::report::{Enrollments, SyncReport};
+use crate::store::findings::{self, Changed};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
 use crate::store::stage::base;
-use crate::store::{Commit, Op, Staged, Store, StoreError, findings};
+use crate::store::{Commit, Op, Staged, Store, StoreError};
 
 /// Records written together.
 const CHUNK: usize = 500;
@@ -56,11 +57,11 @@ pub(crate) async fn run<B: Backend>(
     };
     let changed = writer.apply(progress).await?;
     let run = writer.run;
-    if changed > MANY {
+    if changed.records > MANY {
         store.db.batch(store.db.dialect().analyze).await?;
     }
-    if changed > 0 {
-        findings::renew(store, id).await?;
+    if changed.records > 0 {
+        findings::renew(store, id, &changed).await?;
     }
     let cursor: Sql = commit.cursor.into();
     let snapshot: Sql = match (commit.whole_snapshot, now.snapshot_at) {
@@ -76,7 +77,10 @@ pub(crate) async fn run<B: Backend>(
         .await?;
     report.run = Some(run);
     report.findings = findings::read(store, id).await?;
-    totals(store, report).await?;
+    let known = changed.records == 0 && last_totals(store, now.run, report).await?;
+    if !known {
+        totals(store, report).await?;
+    }
     report.finished_at = commit.now;
     let params = [
         id.into(),
@@ -98,6 +102,40 @@ pub(crate) async fn run<B: Backend>(
     Ok(())
 }
 
+/// Takes the totals of the last run, where nothing changed since; whether that run told them.
+async fn last_totals<B: Backend>(
+    store: &mut SqlStore<B>,
+    run: u64,
+    report: &mut SyncReport,
+) -> Result<bool, StoreError> {
+    let params = [report.district_id.as_str().into(), run.into()];
+    let sql = "SELECT report FROM runs WHERE district_id = ?1 AND run = ?2";
+    let Some(mut row) = store.maybe(sql, &params).await? else {
+        return Ok(false);
+    };
+    let last: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
+    let total = |kind: &RecordKind| last["kinds"][kind.as_str()]["total"].as_u64();
+    let places = |role: &str| last["enrollments"][role].as_u64();
+    let totals: Option<Vec<u64>> = report.kinds.keys().map(total).collect();
+    let roles: Option<BTreeMap<String, u64>> = last["roles"].as_object().and_then(|roles| {
+        roles
+            .iter()
+            .map(|(role, count)| Some((role.clone(), count.as_u64()?)))
+            .collect()
+    });
+    let (Some(totals), Some(students), Some(teachers), Some(roles)) =
+        (totals, places("students"), places("teachers"), roles)
+    else {
+        return Ok(false);
+    };
+    for (of_kind, total) in report.kinds.values_mut().zip(totals) {
+        of_kind.total = total;
+    }
+    report.enrollments = Enrollments { students, teachers };
+    report.roles = roles;
+    Ok(true)
+}
+
 /// Counts what is active in the store.
 async fn totals<B: Backend>(
     store: &mut SqlStore<B>,
@@ -107,21 +145,27 @@ async fn totals<B: Backend>(
         of_kind.total = store.active(*kind).await?;
     }
     let number = store.number();
-    let places = store
+    let all = store
         .db
         .query(
-            "SELECT CASE e.role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM _enrollments e
-             JOIN sections s ON s.key = e.section
-             WHERE e.district = ?1 AND s.archived_at IS NULL GROUP BY e.role",
+            "SELECT CASE role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM _enrollments WHERE district = ?1 GROUP BY role",
             &[number.into()],
         )
         .await?;
-    let places = pairs(places)?;
+    // Archived sections are few beside the active ones, and keep their places.
+    let archived = store
+        .db
+        .query(
+            "SELECT CASE e.role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM sections s CROSS JOIN _enrollments e
+             WHERE s.district_id = ?2 AND s.archived_at IS NOT NULL AND e.district = ?1 AND e.section = s.key
+             GROUP BY e.role",
+            &[number.into(), report.district_id.as_str().into()],
+        )
+        .await?;
+    let (all, archived) = (pairs(all)?, pairs(archived)?);
     let of = |role: &str| {
-        places
-            .get(role)
-            .and_then(|count| u64::try_from(*count).ok())
-            .unwrap_or_default()
+        let count = |of: &BTreeMap<String, i64>| of.get(role).copied().unwrap_or_default();
+        u64::try_from(count(&all) - count(&archived)).unwrap_or_default()
     };
     report.enrollments = Enrollments {
         students: of("s"),
@@ -159,8 +203,8 @@ struct Read<'a> {
 }
 
 impl<B: Backend> Writer<'_, B> {
-    /// Applies all staged rows that are not held, parents first. Returns how many said something new.
-    async fn apply(&mut self, progress: &dyn Progress) -> Result<u64, StoreError> {
+    /// Applies all staged rows that are not held, parents first.
+    async fn apply(&mut self, progress: &dyn Progress) -> Result<Changed, StoreError> {
         let total: u64 = self
             .store
             .tally()
@@ -180,11 +224,18 @@ impl<B: Backend> Writer<'_, B> {
         self.seq = last;
         let mut after = (None, String::new());
         let mut done = 0;
+        let mut changed = Changed::default();
         loop {
             let rows = self.store.staged((after.0, &after.1), CHUNK, true).await?;
             let Some(end) = rows.last() else { break };
             after = (Some(end.kind), end.id.clone());
             let rows: Vec<Staged> = rows.into_iter().filter(|row| !row.held).collect();
+            for row in rows.iter().filter(|row| row.op != Op::Touch) {
+                changed.referring.insert(row.kind);
+                if row.op != Op::Update {
+                    changed.moved.insert(row.kind);
+                }
+            }
             for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
                 if let Some(first) = of_kind.first() {
                     self.write(first.kind, of_kind).await?;
@@ -193,7 +244,8 @@ impl<B: Backend> Writer<'_, B> {
             done += rows.len() as u64;
             progress.applying(done, total);
         }
-        Ok(self.seq - last)
+        changed.records = self.seq - last;
+        Ok(changed)
     }
 
     /// Writes some rows of one kind.
@@ -384,7 +436,10 @@ impl<B: Backend> Writer<'_, B> {
             .map(|read| read.staged.id.as_str())
             .chain(gone.iter().copied());
         let params = [district.as_str().into(), texts(all)];
-        for (table, column) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
+        let new = read.iter().all(|read| read.staged.op == Op::Create) && gone.is_empty();
+        let old = [("user_roles", "user_id"), ("contacts", "contact_id")];
+        // Who is new has nothing to lose.
+        for (table, column) in old.into_iter().filter(|_| !new) {
             let sql = format!(
                 "DELETE FROM {table} WHERE district_id = ?1 AND {column} {}",
                 self.store.among(2)

@@ -1,13 +1,16 @@
 //! References that lead nowhere: a section that names an unknown teacher, a student at an unshared
 //! school. They are kept as they are, counted and reported.
 
+use std::collections::BTreeSet;
+
 use clever_model::RecordKind;
 
 use crate::report::Finding;
 use crate::store::StoreError;
 use crate::store::sql::{Backend, SqlStore};
 
-/// A field that refers to another kind, with the SQL that lists its references as `ref`.
+/// A field that refers to another kind, with the SQL that lists its references as `ref`. Places in sections are
+/// many and people few, so those of people who are there are left out at once.
 struct Reference {
     kind: RecordKind,
     field: &'static str,
@@ -50,29 +53,63 @@ const REFERENCES: &[Reference] = &[
         kind: RecordKind::Sections,
         field: "students",
         target: RecordKind::Users,
-        sql: "SELECT user_id AS ref FROM enrollments WHERE district_id = ?1 AND role = 'student'",
+        sql: "SELECT p.id AS ref FROM (
+                  SELECT p.key, p.id FROM _people p
+                  WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND NOT EXISTS (
+                      SELECT 1 FROM users t WHERE t.district_id = ?1 AND t.id = p.id AND t.archived_at IS NULL)
+              ) p CROSS JOIN _enrollments e CROSS JOIN sections s
+              WHERE e.district = (SELECT district FROM _districts WHERE district_id = ?1) AND e.person = p.key
+              AND e.role = 0 AND s.key = e.section AND s.archived_at IS NULL",
     },
     Reference {
         kind: RecordKind::Sections,
         field: "teachers",
         target: RecordKind::Users,
-        sql: "SELECT user_id AS ref FROM enrollments WHERE district_id = ?1 AND role = 'teacher'",
+        sql: "SELECT p.id AS ref FROM (
+                  SELECT p.key, p.id FROM _people p
+                  WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND NOT EXISTS (
+                      SELECT 1 FROM users t WHERE t.district_id = ?1 AND t.id = p.id AND t.archived_at IS NULL)
+              ) p CROSS JOIN _enrollments e CROSS JOIN sections s
+              WHERE e.district = (SELECT district FROM _districts WHERE district_id = ?1) AND e.person = p.key
+              AND e.role = 1 AND s.key = e.section AND s.archived_at IS NULL",
     },
 ];
 
-/// Looks for references that lead to no active record, and stores what it finds.
+/// What a run changed, as far as references care.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// How many records said something new.
+    pub(crate) records: u64,
+    /// Kinds of which a record may refer to others than before.
+    pub(crate) referring: BTreeSet<RecordKind>,
+    /// Kinds of which a record came or went.
+    pub(crate) moved: BTreeSet<RecordKind>,
+}
+
+/// Looks for references that lead to no active record, where a run may have changed that, and stores what it
+/// finds.
 pub(crate) async fn renew<B: Backend>(
     store: &mut SqlStore<B>,
     district_id: &str,
+    changed: &Changed,
 ) -> Result<(), StoreError> {
-    store
-        .db
-        .execute(
-            "DELETE FROM findings WHERE district_id = ?1",
-            &[district_id.into()],
-        )
-        .await?;
     for reference in REFERENCES {
+        if !changed.referring.contains(&reference.kind)
+            && !changed.moved.contains(&reference.target)
+        {
+            continue;
+        }
+        store
+            .db
+            .execute(
+                "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3",
+                &[
+                    district_id.into(),
+                    reference.kind.as_str().into(),
+                    reference.field.into(),
+                ],
+            )
+            .await?;
         let dangling = format!(
             "SELECT ref FROM ({}) r WHERE ref IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM {} t WHERE t.district_id = ?1 AND t.id = r.ref AND t.archived_at IS NULL)",

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::{Hash, StoreError};
+use crate::store::{Hash, State, StoreError};
 
 /// A value of a row or a parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,16 @@ impl Row {
         }
     }
 
+    /// Reads a row of state: id, hash, archived, refused.
+    pub(crate) fn state(&mut self) -> Result<State, StoreError> {
+        Ok(State {
+            id: self.text(0)?,
+            hash: self.hash(1)?,
+            archived: self.int(2)? != 0,
+            refused: self.maybe_hash(3)?,
+        })
+    }
+
     pub(crate) fn hash(&mut self, column: usize) -> Result<Hash, StoreError> {
         self.maybe_hash(column)?
             .ok_or(StoreError::OddRow { column })
@@ -159,6 +169,19 @@ pub trait Backend {
         sql: &str,
         params: &[Sql],
     ) -> impl Future<Output = Result<Vec<Row>, StoreError>>;
+
+    /// Reads rows of state: id, hash, archived, refused. Every record of a district passes here in every
+    /// snapshot.
+    fn states(
+        &mut self,
+        sql: &str,
+        params: &[Sql],
+    ) -> impl Future<Output = Result<Vec<State>, StoreError>> {
+        async {
+            let rows = self.query(sql, params).await?;
+            rows.into_iter().map(|mut row| row.state()).collect()
+        }
+    }
 
     /// Inserts rows; `conflict` is the statement's end.
     fn insert(

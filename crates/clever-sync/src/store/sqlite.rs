@@ -10,7 +10,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
-use crate::store::{SCHEMA_VERSION, StoreError};
+use crate::store::{SCHEMA_VERSION, State, StoreError};
 
 /// Marks a SQLite file as a roster store: "Clvr".
 const APPLICATION_ID: i32 = 0x436c_7672;
@@ -105,6 +105,36 @@ impl Backend for Sqlite {
                 values.push(value(row.get_ref(column)?));
             }
             all.push(Row(values));
+        }
+        Ok(all)
+    }
+
+    async fn states(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<State>, StoreError> {
+        let hash = |value: ValueRef<'_>, column| match value {
+            ValueRef::Blob(bytes) => bytes.try_into().map_err(|_| StoreError::OddRow { column }),
+            _ => Err(StoreError::OddRow { column }),
+        };
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let id = row
+                .get_ref(0)?
+                .as_str()
+                .map_err(|_| StoreError::OddRow { column: 0 })?;
+            let archived = row
+                .get_ref(2)?
+                .as_i64()
+                .map_err(|_| StoreError::OddRow { column: 2 })?;
+            all.push(State {
+                id: id.to_owned(),
+                hash: hash(row.get_ref(1)?, 1)?,
+                archived: archived != 0,
+                refused: match row.get_ref(3)? {
+                    ValueRef::Null => None,
+                    value => Some(hash(value, 3)?),
+                },
+            });
         }
         Ok(all)
     }

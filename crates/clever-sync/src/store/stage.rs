@@ -6,7 +6,7 @@ use clever_model::{DistrictId, RecordKind, Role};
 
 use crate::progress::Progress;
 use crate::report::SyncReport;
-use crate::store::sql::{Backend, Row, Sql, SqlStore, Type, texts};
+use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
 use crate::store::{Base, Commit, Op, Staged, State, Store, StoreError, Stored, Tally, apply};
 
 const STAGED: [(&str, Type); 11] = [
@@ -37,16 +37,6 @@ fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
 
 fn op_of(number: i64, column: usize) -> Result<Op, StoreError> {
     Op::of(number).ok_or(StoreError::OddRow { column })
-}
-
-/// Reads a row of state: id, hash, archived, refused.
-fn state(row: &mut Row) -> Result<State, StoreError> {
-    Ok(State {
-        id: row.text(0)?,
-        hash: row.hash(1)?,
-        archived: row.int(2)? != 0,
-        refused: row.maybe_hash(3)?,
-    })
 }
 
 /// Reads the base of a district and its small number.
@@ -112,15 +102,9 @@ impl<B: Backend> Store for SqlStore<B> {
             after.into(),
             limit.into(),
         ];
-        let rows = self
-            .db
-            .query(
-                "SELECT id, hash, archived, refused FROM _state
-                 WHERE district = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4",
-                &params,
-            )
-            .await?;
-        rows.into_iter().map(|mut row| state(&mut row)).collect()
+        let sql = "SELECT id, hash, archived, refused FROM _state
+             WHERE district = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+        self.db.states(sql, &params).await
     }
 
     async fn find(
@@ -143,7 +127,7 @@ impl<B: Backend> Store for SqlStore<B> {
                 texts(ids.iter().copied()),
             ];
             for mut row in self.db.query(&sql, &params).await? {
-                let state = state(&mut row)?;
+                let state = row.state()?;
                 let record = row.text(4)?;
                 found.insert(state.id.clone(), Stored { state, record });
             }
