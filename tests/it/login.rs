@@ -123,6 +123,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new(person: Person) -> Self {
+        Self::with(person, false).await
+    }
+
+    /// With or without PKCE in Clever's discovery; where it is there, the application finds out by itself.
+    async fn with(person: Person, pkce: bool) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site: Url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
@@ -136,6 +141,7 @@ impl Scene {
             },
             redirect_uris: vec![redirect.to_string()],
             openid: true,
+            pkce,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ..EmulatorConfig::default()
         };
@@ -156,12 +162,12 @@ impl Scene {
         let mut verifier = IdTokenVerifier::new(&app);
         service.refresh_keys(&app, &mut verifier).await.unwrap();
         let sessions = Memory::default();
-        let login = WebLogin::new(
-            flow,
-            service.clone(),
-            sessions.clone(),
-            Some(verifier.clone()),
-        );
+        let fresh = if pkce {
+            IdTokenVerifier::new(&app)
+        } else {
+            verifier.clone()
+        };
+        let login = WebLogin::new(flow, service.clone(), sessions.clone(), Some(fresh));
         let router: Router = Router::new()
             .route("/", get(home))
             .route("/classes", get(home))
@@ -650,4 +656,27 @@ async fn logins_from_an_instant_login_link() {
 #[tokio::test]
 async fn logins_from_the_library() {
     row(Entry::Library).await;
+}
+
+/// Where discovery offers PKCE, the first login has it: a code that somebody takes on its way is worth nothing.
+#[tokio::test]
+async fn a13_where_discovery_offers_pkce_a_code_alone_is_worth_nothing() {
+    let scene = Scene::with(Person::Teacher, true).await;
+    let mut browser = Browser::new(false);
+    let callback = browser
+        .until_callback(&scene, scene.door(Entry::Button))
+        .await
+        .unwrap();
+    let code = callback.query_pairs().find(|(name, _)| name == "code");
+    let code = code.unwrap().1.into_owned();
+    assert!(!scene.redeemable(&code).await);
+    // The one who began it signs in, also from the portal.
+    for entry in [Entry::Button, Entry::Portal] {
+        let mut browser = Browser::new(false);
+        let callback = browser.until_callback(&scene, scene.door(entry)).await;
+        let (status, page) = browser.follow(&callback.unwrap()).await;
+        assert_eq!(status, 200, "{page}");
+        assert_eq!(scene.signed_in(), std::slice::from_ref(&scene.user));
+        scene.sessions.0.lock().unwrap().clear();
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clever_model::{DistrictId, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -47,7 +48,7 @@ struct Settings {
     app: App,
     keys: SealingKeys,
     policy: StatePolicy,
-    pkce: bool,
+    pkce: AtomicBool,
     id_token: bool,
     codes: Codes,
 }
@@ -180,7 +181,7 @@ impl LoginFlow {
             app,
             keys,
             policy: StatePolicy::Strict,
-            pkce: false,
+            pkce: AtomicBool::new(false),
             id_token: false,
             codes: Codes::default(),
         }))
@@ -192,8 +193,10 @@ impl LoginFlow {
             Err(shared) => Settings {
                 app: shared.app.clone(),
                 keys: shared.keys.clone(),
+                policy: shared.policy,
+                pkce: AtomicBool::new(shared.pkce.load(Ordering::Relaxed)),
+                id_token: shared.id_token,
                 codes: Codes::default(),
-                ..*shared
             },
         };
         change(&mut settings);
@@ -206,10 +209,18 @@ impl LoginFlow {
         self.with(|settings| settings.policy = policy)
     }
 
-    /// Uses PKCE (RFC 7636), for services whose discovery offers `S256`. Call before cloning.
+    /// Uses PKCE (RFC 7636) from the first login on. Call before cloning.
     #[must_use]
     pub fn with_pkce(self) -> Self {
-        self.with(|settings| settings.pkce = true)
+        self.with(|settings| settings.pkce = AtomicBool::new(true))
+    }
+
+    /// Uses from now on, in all clones, what the service offers: PKCE where its discovery names `S256`. It never
+    /// goes back on that: a document that names it no longer may be an attacker's.
+    pub fn learn(&self, discovery: &crate::Discovery) {
+        if discovery.pkce {
+            self.0.pkce.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Refuses logins without an id token, for apps with OpenID Connect switched on. Call before cloning.
@@ -289,7 +300,7 @@ impl LoginFlow {
     ) -> Result<Departure, NoRandomness> {
         let app = &self.0.app;
         let (state, nonce) = (random_text(random)?, random_text(random)?);
-        let verifier = if self.0.pkce {
+        let verifier = if self.0.pkce.load(Ordering::Relaxed) {
             Some(random_text(random)?)
         } else {
             None

@@ -211,6 +211,9 @@ pub(crate) struct EmulatorArgs {
     /// Switch OpenID Connect on.
     #[arg(long)]
     pub(crate) openid: bool,
+    /// Offer PKCE in the discovery document.
+    #[arg(long, requires = "openid")]
+    pub(crate) pkce: bool,
     /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
     /// and logins that begin at Clever lead nowhere.
     #[arg(long = "redirect-uri", value_name = "URI")]

@@ -266,10 +266,11 @@ impl<S: Sessions> WebLogin<S> {
         if lock.read().await.wants_keys(unknown_key, now) {
             let mut verifier = lock.write().await;
             let app = self.0.flow.app();
-            if verifier.wants_keys(unknown_key, now)
-                && let Err(error) = self.0.service.refresh_keys(app, &mut verifier).await
-            {
-                warn!(%error, "the issuer's keys could not be read");
+            if verifier.wants_keys(unknown_key, now) {
+                match self.0.service.refresh_keys(app, &mut verifier).await {
+                    Ok(discovery) => self.0.flow.learn(&discovery),
+                    Err(error) => warn!(%error, "the issuer's keys could not be read"),
+                }
             }
         }
         Some(lock.read().await.clone())
@@ -330,6 +331,8 @@ async fn start<S: Sessions>(
     let path = start.return_to.and_then(|text| SafePath::new(&text).ok());
     let district: Option<DistrictId> = start.district.and_then(|text| text.parse().ok());
     let this = &login.0;
+    // What the service offers is asked for from the first login on.
+    login.verifier(false).await;
     let departure = this.flow.start(
         cookie(&headers, login::COOKIE),
         &path.unwrap_or_default(),
@@ -346,6 +349,7 @@ async fn callback<S: Sessions>(
     headers: HeaderMap,
 ) -> Response {
     let this = &login.0;
+    login.verifier(false).await;
     let arrival = this.flow.callback(
         cookie(&headers, login::COOKIE),
         query.as_deref().unwrap_or_default(),

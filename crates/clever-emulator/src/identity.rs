@@ -40,6 +40,8 @@ pub(crate) struct App {
     pub(crate) redirect_uris: Vec<String>,
     /// Whether support has switched OpenID Connect on for the app.
     pub(crate) openid: bool,
+    /// Whether discovery offers PKCE.
+    pkce: bool,
     /// The address of this Clever, as the issuer of identities.
     pub(crate) issuer: String,
     pub(crate) keys: Keys,
@@ -73,6 +75,8 @@ struct Code {
     person: Person,
     redirect_uri: String,
     nonce: Option<String>,
+    /// The PKCE challenge that it was asked for with.
+    challenge: Option<String>,
     made: Timestamp,
 }
 
@@ -86,12 +90,18 @@ fn parameters(text: &str) -> BTreeMap<String, String> {
 }
 
 impl App {
-    pub(crate) fn new(seed: u64, redirect_uris: Vec<String>, openid: bool, issuer: String) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        redirect_uris: Vec<String>,
+        (openid, pkce): (bool, bool),
+        issuer: String,
+    ) -> Self {
         Self {
             client_id: format!("{:020x}", u128::from(seed) + 0xc11e_0000_0001),
             client_secret: format!("{:040x}", u128::from(seed) + 0x5ec2_e700_0000_0001),
             redirect_uris,
             openid,
+            pkce,
             issuer,
             keys: Keys::default(),
             issued: Mutex::default(),
@@ -218,6 +228,7 @@ impl App {
                 person,
                 redirect_uri: redirect.clone(),
                 nonce: asked.get("nonce").cloned(),
+                challenge: asked.get("code_challenge").cloned(),
                 made: now,
             };
             issued.codes.insert(code.clone(), made);
@@ -301,6 +312,18 @@ impl App {
         if given.get("redirect_uri") != Some(&code.redirect_uri) {
             return refused(400, "redirect_uri_mismatch", "redirect_uri is another one");
         }
+        if let Some(challenge) = &code.challenge {
+            let verifier = given
+                .get("code_verifier")
+                .map(|verifier| openid::challenge(verifier));
+            if verifier.as_ref() != Some(challenge) {
+                return refused(
+                    400,
+                    "invalid_grant",
+                    "invalid grant: code_verifier is another one",
+                );
+            }
+        }
         let mut answer = json!({ "token_type": "bearer" });
         // Not for the Library, whatever support switched on.
         if self.openid && !code.person.library {
@@ -328,7 +351,7 @@ impl App {
                 Err(_) => Reply::message(500, "could not make a key"),
             };
         }
-        Reply::json(openid::discovery(&self.issuer).to_string())
+        Reply::json(openid::discovery(&self.issuer, self.pkce).to_string())
     }
 
     /// `GET /oauth/tokens`: the district's token.
@@ -467,7 +490,7 @@ mod tests {
         let app = App::new(
             1,
             vec![BACK.to_owned()],
-            true,
+            (true, true),
             "http://127.0.0.1:9".to_owned(),
         );
         (app, world, student)

@@ -93,8 +93,8 @@ impl Keys {
 }
 
 /// What the issuer says of itself.
-pub(crate) fn discovery(issuer: &str) -> Value {
-    json!({
+pub(crate) fn discovery(issuer: &str, pkce: bool) -> Value {
+    let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/tokens"),
@@ -110,7 +110,19 @@ pub(crate) fn discovery(issuer: &str) -> Value {
             "sub", "iss", "aud", "iat", "exp", "nonce", "user_id", "multi_role_user_id", "user_type", "district",
             "email", "email_verified", "given_name", "family_name",
         ],
-    })
+    });
+    if pkce {
+        document["code_challenge_methods_supported"] = json!(["S256"]);
+    }
+    document
+}
+
+/// The challenge of a PKCE verifier (RFC 7636, S256).
+pub(crate) fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA256,
+        verifier.as_bytes(),
+    ))
 }
 
 /// What is signed of a user.

@@ -69,6 +69,9 @@ pub struct EmulatorConfig {
     pub redirect_uris: Vec<String>,
     /// Whether OpenID Connect is switched on for the app; as at Clever, it is off until asked for.
     pub openid: bool,
+    /// Whether its discovery offers PKCE. A code that was asked for with a challenge needs the verifier, whatever
+    /// this says.
+    pub pkce: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// The clock of the rate limit's windows.
@@ -89,6 +92,7 @@ impl Default for EmulatorConfig {
             events: false,
             redirect_uris: Vec::new(),
             openid: false,
+            pkce: false,
             rate_limit: RATE_LIMIT,
             clock: Arc::new(SystemClock),
         }
@@ -176,7 +180,12 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     let base_url = Url::parse(&format!("http://{address}"))
         .map_err(|error| failed(io::Error::other(error)))?;
     let issuer = base_url.as_str().trim_end_matches('/').to_owned();
-    let app = App::new(world.seed, config.redirect_uris, config.openid, issuer);
+    let app = App::new(
+        world.seed,
+        config.redirect_uris,
+        (config.openid, config.pkce),
+        issuer,
+    );
     let shared = Arc::new(Shared {
         app,
         world: RwLock::new(world),

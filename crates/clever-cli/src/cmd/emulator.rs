@@ -26,6 +26,7 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
             .filter(|token| !token.trim().is_empty()),
         events: args.events,
         openid: args.openid,
+        pkce: args.pkce,
         redirect_uris: args.redirect_uris,
         ..EmulatorConfig::default()
     };
