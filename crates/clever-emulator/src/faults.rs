@@ -57,6 +57,9 @@ pub struct FaultRule {
     path: Option<String>,
     skip: u64,
     times: Option<u64>,
+    /// So many of a hundred, and what chooses them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chance: Option<(u8, u64)>,
 }
 
 impl Fault {
@@ -90,6 +93,7 @@ impl Fault {
             path: Some(part.into()),
             skip: 0,
             times: None,
+            chance: None,
         }
     }
 
@@ -100,6 +104,7 @@ impl Fault {
             path: None,
             skip: 0,
             times: None,
+            chance: None,
         }
     }
 }
@@ -109,6 +114,12 @@ impl FaultRule {
     pub fn nth(mut self, n: u64) -> Self {
         self.skip = n.saturating_sub(1);
         self.times = Some(1);
+        self
+    }
+
+    /// Befalls so many of a hundred matching requests; the same seed befalls the same ones.
+    pub fn percent(mut self, percent: u8, seed: u64) -> Self {
+        self.chance = Some((percent, seed));
         self
     }
 
@@ -140,6 +151,17 @@ impl Faults {
             .clear();
     }
 
+    /// The rules in force, as far as they have not befallen enough.
+    #[must_use]
+    pub fn rules(&self) -> Vec<FaultRule> {
+        let rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rules
+            .iter()
+            .filter(|rule| rule.times != Some(0))
+            .cloned()
+            .collect()
+    }
+
     /// The fault that befalls a request, if any; counts it.
     pub(crate) fn befall(&self, target: &str) -> Option<Fault> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,6 +177,16 @@ impl Faults {
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;
+            }
+            if let Some((percent, state)) = &mut rule.chance {
+                // SplitMix64: a number for each matching request, from the seed alone.
+                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mut z = *state;
+                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                if (z ^ (z >> 31)) % 100 >= u64::from(*percent) {
+                    continue;
+                }
             }
             if let Some(times) = &mut rule.times {
                 *times -= 1;
@@ -192,5 +224,21 @@ mod tests {
         assert_eq!(faults.befall("/x"), Some(Fault::Reset));
         faults.clear();
         assert_eq!(faults.befall("/x"), None);
+    }
+
+    #[test]
+    fn a_rate_is_kept_and_the_seed_says_whom_it_befalls() {
+        let befallen = |seed| -> Vec<bool> {
+            let faults = Faults::default();
+            faults.add(Fault::Cut.on("/users").percent(20, seed));
+            (0..1000)
+                .map(|_| faults.befall("/users").is_some())
+                .collect()
+        };
+        let one = befallen(1);
+        assert_eq!(one, befallen(1));
+        assert_ne!(one, befallen(2));
+        let count = one.iter().filter(|befallen| **befallen).count();
+        assert!((150..250).contains(&count), "{count}");
     }
 }

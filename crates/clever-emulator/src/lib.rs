@@ -20,7 +20,9 @@
 //! # }
 //! ```
 
+mod control;
 mod faults;
+mod happenings;
 mod identity;
 mod library;
 mod life;
@@ -34,6 +36,7 @@ mod server;
 pub mod world;
 
 pub use faults::{Fault, FaultRule, Faults};
+pub use happenings::Happening;
 pub use life::DaySummary;
 pub use server::{Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start};
 pub use world::events::Touched;

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -17,10 +17,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::faults::Faults;
+use crate::control::{self, Seen, SeenRequest};
+use crate::faults::{Fault, Faults};
+use crate::happenings::Happening;
 use crate::identity::{self, App, Person};
 use crate::life::{self, DaySummary};
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Standing};
 use crate::reply::{self, Reply};
 use crate::routes;
 use crate::world::recorded::RecordingError;
@@ -127,12 +129,13 @@ pub struct KeyError;
 
 /// What the server's tasks share.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     world: RwLock<World>,
-    faults: Faults,
-    app: App,
+    pub(crate) faults: Faults,
+    pub(crate) app: App,
+    pub(crate) seen: Seen,
     limiter: Limiter,
-    token: String,
+    pub(crate) token: String,
     clock: Arc<dyn Clock>,
     requests: AtomicU64,
 }
@@ -190,6 +193,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         app,
         world: RwLock::new(world),
         faults: Faults::default(),
+        seen: Seen::default(),
         limiter: Limiter::new(config.rate_limit),
         token,
         clock: config.clock,
@@ -284,14 +288,12 @@ impl Emulator {
 
     /// Looks at the world, or changes it by hand; what changes is told as events.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self
-            .shared
-            .world
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        let result = act(&mut world);
-        drop(world.publish());
-        result
+        self.shared.with_world(act)
+    }
+
+    /// Lets something happen to the district; how many records are other than before.
+    pub fn happen(&self, happening: Happening) -> usize {
+        self.with_world(|world| happening.befall(world))
     }
 
     /// Ends the emulator after the open requests; those that hang on command are not waited for.
@@ -304,6 +306,20 @@ impl Emulator {
     }
 }
 
+impl Shared {
+    pub(crate) fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the world, or changes it; what changes is told as events.
+    pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut world);
+        drop(world.publish());
+        result
+    }
+}
+
 /// Whether a path is Clever's site, not its API.
 fn is_sign_in(path: &str) -> bool {
     ["/oauth/", "/.well-known/", "/in/", "/portal/", "/library/"]
@@ -311,19 +327,41 @@ fn is_sign_in(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
-/// Answers one request.
+/// Answers one request, and remembers it.
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    if control::is_control(request.uri().path()) {
+        let reply = control::answer(&shared, request).await;
+        return reply::send(reply, None, "emulator-control", None).await;
+    }
     let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let id = format!("emulator-{number}");
+    let (method, path) = (
+        request.method().to_string(),
+        request.uri().path().to_owned(),
+    );
+    let begin = Instant::now();
+    let (reply, standing, fault) = decide(&shared, request).await;
+    shared.seen.add(SeenRequest {
+        method,
+        path,
+        status: reply.status,
+        milliseconds: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        fault,
+    });
+    reply::send(reply, standing, &id, fault).await
+}
+
+/// What a request is answered with, and what befalls the answer.
+async fn decide(shared: &Shared, request: Request) -> (Reply, Option<Standing>, Option<Fault>) {
     if is_sign_in(request.uri().path()) {
         let target = request.uri().to_string();
-        let reply = sign_in(&shared, request).await;
+        let reply = sign_in(shared, request).await;
         let fault = shared.faults.befall(&target);
         let reply = match fault {
             Some(fault) => reply.spoiled(fault),
             None => reply,
         };
-        return reply::send(reply, None, &id, fault).await;
+        return (reply, None, fault);
     }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
@@ -331,7 +369,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let read = request.method() == Method::GET
         || (path == "/userinfo" && request.method() == Method::POST);
     if !read || !(of_user || routes::is_api(path)) {
-        return reply::send(Reply::no_such_path(path), None, &id, None).await;
+        return (Reply::no_such_path(path), None, None);
     }
     let token = request
         .headers()
@@ -344,11 +382,11 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Some(token) = token
         .filter(|token| user.is_some() || *token == shared.token || DEMO_TOKENS.contains(token))
     else {
-        return reply::send(reply::unauthorized(), None, &id, None).await;
+        return (reply::unauthorized(), None, None);
     };
     let standing = shared.limiter.count(token, shared.clock.now());
     if standing.exceeded {
-        return reply::send(Reply::too_many(), Some(standing), &id, None).await;
+        return (Reply::too_many(), Some(standing), None);
     }
     let reply = {
         let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
@@ -363,7 +401,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Some(fault) => reply.spoiled(fault),
         None => reply,
     };
-    reply::send(reply, Some(standing), &id, fault).await
+    (reply, Some(standing), fault)
 }
 
 /// Answers one request of Clever's site.

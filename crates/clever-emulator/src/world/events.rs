@@ -66,6 +66,12 @@ impl World {
         self.feed.enabled = on;
     }
 
+    /// Whether the events feed is switched on.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.feed.enabled
+    }
+
     /// The events that a reader sees, oldest first: by id, as Clever writes them.
     #[must_use]
     pub fn events(&self) -> &List {

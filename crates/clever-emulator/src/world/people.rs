@@ -163,7 +163,8 @@ pub(crate) fn employee<R: Rng>(
 ) -> Value {
     let (teacher, staff, admin) = roles;
     let (first, last) = (pick(rng, FIRST).0, *pick(rng, LAST));
-    let legacy = format!("{}{}", &id[..23], if id.ends_with('0') { '1' } else { '0' });
+    // Of an earlier year, and as unique as the id.
+    let legacy = format!("5{}", &id[1..]);
     let mut user = base(id, district, now);
     user.insert(
         "name".to_owned(),
