@@ -11,7 +11,7 @@ use crate::login::{Entry, Person, Scene};
 
 /// The browser's program, if there is one.
 #[expect(clippy::print_stderr, reason = "a test says what it skips")]
-fn chromium() -> Option<&'static str> {
+pub(crate) fn chromium() -> Option<&'static str> {
     let found = ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
         .find(|program| {
@@ -29,7 +29,7 @@ fn chromium() -> Option<&'static str> {
 }
 
 /// Loads an address with a fresh profile, follows wherever it leads, and gives the page at the end.
-async fn load(program: &'static str, profile: &Path, url: Url) -> String {
+pub(crate) async fn load(program: &'static str, profile: &Path, url: Url) -> String {
     let mut command = tokio::process::Command::new(program);
     command
         .args([

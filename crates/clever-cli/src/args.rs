@@ -2,7 +2,6 @@
 //!
 //! A secret is never an argument: it would stay in the shell's history and in the process list.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,7 +58,7 @@ pub(crate) enum Command {
     /// List what changed, oldest first.
     Changes(ChangesArgs),
     /// Run a Clever on this machine to try things against.
-    Emulator(EmulatorArgs),
+    Emulator(clever_emulator::cli::EmulatorArgs),
     /// Keep tokens and apps under names, sealed.
     #[command(subcommand)]
     Credential(crate::cmd::credential::CredentialCommand),
@@ -188,36 +187,6 @@ pub(crate) struct ChangesArgs {
     /// Show values, which may be personal data; without it, only the names of changed fields.
     #[arg(long)]
     pub(crate) values: bool,
-}
-
-/// Arguments of `emulator`.
-#[derive(Debug, Args)]
-pub(crate) struct EmulatorArgs {
-    /// Where to listen; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDR")]
-    pub(crate) listen: SocketAddr,
-    /// Serve the JSON pages in DIR instead of a generated district.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "students"])]
-    pub(crate) recorded: Option<PathBuf>,
-    /// The seed of the generated district; the same seed gives the same district.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) seed: u64,
-    /// How many students the generated district has.
-    #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) students: u32,
-    /// Switch the events feed on.
-    #[arg(long)]
-    pub(crate) events: bool,
-    /// Switch OpenID Connect on.
-    #[arg(long)]
-    pub(crate) openid: bool,
-    /// Offer PKCE in the discovery document.
-    #[arg(long, requires = "openid")]
-    pub(crate) pkce: bool,
-    /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
-    /// and logins that begin at Clever lead nowhere.
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    pub(crate) redirect_uris: Vec<String>,
 }
 
 /// Arguments of `drift`.

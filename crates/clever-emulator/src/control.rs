@@ -186,7 +186,8 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     if path == "/" && parts.method == Method::GET {
-        return page(shared);
+        // A page that stands still is easier to read, and for programs.
+        return page(shared, parts.uri.query() == Some("still"));
     }
     let known = OPERATIONS
         .iter()
@@ -349,7 +350,7 @@ fn document() -> Value {
 }
 
 /// The page: the world, the clock, the last requests, and buttons.
-fn page(shared: &Shared) -> Reply {
+fn page(shared: &Shared, still: bool) -> Reply {
     let state = state(shared);
     let text = |value: &Value| {
         escaped(
@@ -359,11 +360,16 @@ fn page(shared: &Shared) -> Reply {
         )
     };
     let mut body = String::from(
-        "<meta http-equiv=\"refresh\" content=\"5\"><meta name=\"viewport\" content=\"width=device-width\">\
+        "<meta name=\"viewport\" content=\"width=device-width\">\
          <style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}\
          td,th{text-align:left;padding:.1em .8em .1em 0}form{display:inline-block;margin:.2em .6em .2em 0}\
          code{background:#eee;padding:0 .2em}</style>",
     );
+    if !still {
+        body.push_str(
+            "<meta http-equiv=\"refresh\" content=\"5\"><p><a href=\"/?still\">Hold still</a></p>",
+        );
+    }
     let district = &state["district"];
     let _ = write!(
         body,

@@ -130,6 +130,55 @@ impl FaultRule {
     }
 }
 
+impl std::str::FromStr for FaultRule {
+    type Err = String;
+
+    /// Reads `fault[@path][#nth][%percent]`: `rate-limited@/users#3`, `server-error%5`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (rest, percent) = cut(text, '%')?;
+        let (rest, nth) = cut(rest, '#')?;
+        let (name, path) = match rest.split_once('@') {
+            Some((name, path)) => (name, Some(path)),
+            None => (rest, None),
+        };
+        let fault: Fault = serde_json::from_value(serde_json::Value::from(name)).map_err(|_| {
+            let names = Fault::ALL.map(|fault| {
+                serde_json::json!(fault)
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            });
+            format!(
+                "there is no fault `{name}`; there are: {}",
+                names.join(", ")
+            )
+        })?;
+        let mut rule = match path {
+            Some(path) => fault.on(path),
+            None => fault.everywhere(),
+        };
+        if let Some(nth) = nth {
+            rule = rule.nth(nth);
+        }
+        if let Some(percent) = percent {
+            let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
+            rule = rule.percent(percent.ok_or("after % comes a number from 1 to 100")?, 1);
+        }
+        Ok(rule)
+    }
+}
+
+/// Cuts a number off that follows a mark.
+fn cut(text: &str, mark: char) -> Result<(&str, Option<u64>), String> {
+    let Some((rest, number)) = text.rsplit_once(mark) else {
+        return Ok((text, None));
+    };
+    let number = number.parse().ok().filter(|number| *number > 0);
+    number
+        .map(|number| (rest, Some(number)))
+        .ok_or_else(|| format!("after {mark} comes a number from 1"))
+}
+
 /// The rules in force. Rules are looked at in the order in which they were added; the first wins.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Vec<FaultRule>>);
@@ -224,6 +273,28 @@ mod tests {
         assert_eq!(faults.befall("/x"), Some(Fault::Reset));
         faults.clear();
         assert_eq!(faults.befall("/x"), None);
+    }
+
+    #[test]
+    fn a_rule_reads_as_it_is_written() {
+        let read = |text: &str| text.parse::<FaultRule>();
+        assert_eq!(read("cut"), Ok(Fault::Cut.everywhere()));
+        assert_eq!(
+            read("rate-limited@/users#3"),
+            Ok(Fault::RateLimited.on("/users").nth(3))
+        );
+        assert_eq!(
+            read("server-error%5"),
+            Ok(Fault::ServerError.everywhere().percent(5, 1))
+        );
+        for (wrong, said) in [
+            ("no", "there is no fault `no`"),
+            ("cut#0", "after # comes"),
+            ("cut%x", "after % comes"),
+            ("cut%101", "from 1 to 100"),
+        ] {
+            assert!(read(wrong).unwrap_err().contains(said), "{wrong}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "cli")]
+pub mod cli;
 mod control;
 mod faults;
 mod happenings;

@@ -1,0 +1,129 @@
+//! The emulator on a command line: its options, and what it says when it has started. `cleverctl emulator` and
+//! the binary `clever-emulator` share them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clever_model::{RecordKind, Role};
+use serde_json::json;
+
+use crate::{Emulator, EmulatorConfig, FaultRule, WorldSource};
+
+/// What the emulator understands on its command line.
+#[derive(Debug, Args)]
+pub struct EmulatorArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// Serve the JSON pages in DIR instead of a generated district.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "students", "size"])]
+    pub recorded: Option<PathBuf>,
+    /// The seed of the generated district; the same seed gives the same district.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// How many students the generated district has.
+    #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub students: u32,
+    /// The district's size by name: small has 300 students, medium 5,000, large 60,000.
+    #[arg(long, value_name = "SIZE", conflicts_with = "students", value_parser = ["small", "medium", "large"])]
+    pub size: Option<String>,
+    /// Switch the events feed on.
+    #[arg(long)]
+    pub events: bool,
+    /// Switch OpenID Connect on.
+    #[arg(long)]
+    pub openid: bool,
+    /// Offer PKCE in the discovery document.
+    #[arg(long, requires = "openid")]
+    pub pkce: bool,
+    /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
+    /// and logins that begin at Clever lead nowhere.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// Trouble to come: `rate-limited`, `cut@/users`, `rate-limited@/users#3` (only the third), `server-error%5`
+    /// (five of a hundred). May be given again.
+    #[arg(long = "fault", value_name = "RULE", value_parser = rule)]
+    pub faults: Vec<FaultRule>,
+}
+
+/// Reads a rule as it is written on a command line.
+fn rule(text: &str) -> Result<FaultRule, String> {
+    text.parse()
+}
+
+impl EmulatorArgs {
+    /// What to start; `token` is the district's, if one was given.
+    #[must_use]
+    pub fn config(&self, token: Option<String>) -> EmulatorConfig {
+        let students = match self.size.as_deref() {
+            Some("medium") => 5_000,
+            Some("large") => 60_000,
+            Some(_) => 300,
+            None => self.students,
+        };
+        let world = match &self.recorded {
+            Some(folder) => WorldSource::Recorded(folder.clone()),
+            None => WorldSource::Generated {
+                seed: self.seed,
+                students,
+            },
+        };
+        EmulatorConfig {
+            listen: self.listen,
+            world,
+            district_token: token.filter(|token| !token.trim().is_empty()),
+            events: self.events,
+            openid: self.openid,
+            pkce: self.pkce,
+            redirect_uris: self.redirect_uris.clone(),
+            ..EmulatorConfig::default()
+        }
+    }
+}
+
+/// What a started emulator says: one line of JSON for programs, or lines for people.
+#[must_use]
+pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
+    let base_url = emulator.base_url().as_str().trim_end_matches('/');
+    let token = emulator.district_token();
+    let (id, secret) = (emulator.client_id(), emulator.client_secret());
+    if !as_json {
+        return format!(
+            "Clever emulator on {base_url}\n\
+             district token: {token}\n\
+             client id: {id}\n\
+             client secret: {secret}\n\
+             portal: {base_url}/in/springfield\n\
+             page and buttons: {base_url}/\n\n\
+             Try it from another terminal:\n  \
+             curl -H 'Authorization: Bearer {token}' '{base_url}/v3.1/users?limit=2'\n  \
+             curl -X POST {base_url}/_emulator/days -d '{{\"days\": 1}}' -H 'Content-Type: application/json'\n  \
+             CLEVER_TOKEN={token} cleverctl sync --api-url {base_url}\n  \
+             CLEVER_CLIENT_ID={id} CLEVER_CLIENT_SECRET={secret} cleverctl login --api-url {base_url}\n\
+             Ctrl-C ends it.\n"
+        );
+    }
+    let users = emulator.with_world(|world| {
+        let sample = |role: Role| {
+            let mut users = world.list(RecordKind::Users).iter();
+            let found = users
+                .find(|(_, user)| user.has_role(role))
+                .map(|(id, _)| id.to_string());
+            (role.to_string(), json!(found))
+        };
+        Role::ALL
+            .into_iter()
+            .map(sample)
+            .collect::<serde_json::Map<_, _>>()
+    });
+    let tokens: serde_json::Map<_, _> = users
+        .iter()
+        .filter_map(|(role, id)| Some((role.clone(), json!(emulator.user_token(id.as_str()?)))))
+        .collect();
+    let line = json!({
+        "base_url": base_url, "control": format!("{base_url}/_emulator"), "district_token": token,
+        "client_id": id, "client_secret": secret, "users": users, "user_tokens": tokens,
+    });
+    format!("{line}\n")
+}
