@@ -110,7 +110,7 @@ fn replace(section: &mut Value, list: &str, from: &str, to: Option<&str>) {
 fn state(world: &mut World, state: &str) -> usize {
     let id = world.district_id().to_owned();
     world.edit(RecordKind::Districts, &id, |district| {
-        district["state"] = state.into()
+        district["state"] = state.into();
     });
     1
 }
@@ -135,7 +135,7 @@ fn rollover(world: &mut World) -> usize {
         };
         match next {
             Some(next) => world.edit(RecordKind::Users, &id, |user| {
-                user["roles"]["student"]["grade"] = next.into()
+                user["roles"]["student"]["grade"] = next.into();
             }),
             None => leave(world, &id),
         }
