@@ -36,7 +36,8 @@ pub(crate) struct ReviewArgs {
     /// Who decides, as the ledger keeps it: your id in the app, not your name.
     #[arg(long = "as", value_name = "ID", global = true)]
     staff: Option<String>,
-    /// The app's tables whose rows belong to accounts, as TOML: [[table]] with `table`, and `unique` columns.
+    /// The app's tables whose rows belong to accounts, as TOML: a list `table`, each with
+    /// its `table` and its `unique` columns.
     #[arg(long, value_name = "FILE", global = true)]
     tables: Option<PathBuf>,
     /// The app has no rows that belong to accounts, so that a merge moves none.
