@@ -132,13 +132,9 @@ async fn each_change_names_the_event_that_told_it() {
     };
     let changes = store.changes(&report.district_id, &filter).await.unwrap();
     assert!(!changes.is_empty());
-    let told = ground.emulator.with_world(|world| {
-        world
-            .events()
-            .keys()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    });
+    let told = ground
+        .emulator
+        .with_world(|world| world.events().keys().collect::<Vec<_>>());
     for change in changes {
         assert!(told.contains(&change.event.unwrap()), "{}", change.id);
     }

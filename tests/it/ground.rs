@@ -118,8 +118,10 @@ impl Ground {
             kinds
                 .flat_map(|kind| {
                     let list = world.list(kind).iter();
-                    list.map(move |(id, record)| ((kind, id.to_string()), record.json().to_owned()))
-                        .collect::<Vec<_>>()
+                    list.map(move |(id, record)| {
+                        ((kind, id.to_string()), record.json().into_owned())
+                    })
+                    .collect::<Vec<_>>()
                 })
                 .collect()
         })

@@ -42,19 +42,14 @@ async fn an_unshared_school_is_held_and_named() {
     drop(ground.sync().await.unwrap());
     let before = ground.stored();
     ground.emulator.with_world(|world| {
-        let school = world
-            .list(RecordKind::Schools)
-            .keys()
-            .next()
-            .unwrap()
-            .clone();
+        let school = world.list(RecordKind::Schools).keys().next().unwrap();
         let quoted = format!("\"school\":\"{school}\"");
         for kind in [RecordKind::Users, RecordKind::Sections] {
             let gone: Vec<_> = world
                 .list(kind)
                 .iter()
                 .filter(|(_, record)| record.json().contains(&quoted))
-                .map(|(id, _)| id.clone())
+                .map(|(id, _)| id)
                 .collect();
             assert!(gone.len() > 3, "{kind}");
             for id in gone {
@@ -88,7 +83,7 @@ async fn a_role_switched_off_is_held_and_named() {
             .list(RecordKind::Users)
             .iter()
             .filter(|(_, user)| user.has_role(clever_model::Role::Contact))
-            .map(|(id, _)| id.clone())
+            .map(|(id, _)| id)
             .collect();
         for id in contacts {
             world.remove(RecordKind::Users, &id);

@@ -104,7 +104,7 @@ async fn list_that_shrank_by_a_third() {
 
 /// Gives every record of a kind another id; `edit` sees it, too.
 fn rekey(world: &mut World, kind: RecordKind) {
-    let ids: Vec<String> = world.list(kind).keys().map(ToString::to_string).collect();
+    let ids: Vec<String> = world.list(kind).keys().collect();
     for id in ids {
         let mut record = world.value(kind, &id).unwrap();
         let other = format!("f{}", &id[1..]);

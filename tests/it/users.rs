@@ -61,7 +61,7 @@ fn teacher(emulator: &Emulator) -> (UserId, Vec<(SectionId, BTreeSet<String>)>) 
         let all: Vec<Value> = world
             .list(RecordKind::Sections)
             .values()
-            .map(|section| serde_json::from_str(section.json()).unwrap())
+            .map(|section| section.value())
             .collect();
         let id = all[0]["teacher"].as_str().unwrap();
         let has = |section: &&Value| {
@@ -98,10 +98,7 @@ async fn a_library_teacher_reads_her_classes_whole_and_no_others() {
         assert_eq!(ids(teacher.students(section)).await, *students);
     }
     let other = emulator.with_world(|world| {
-        let mut all = world
-            .list(RecordKind::Sections)
-            .keys()
-            .map(ToString::to_string);
+        let mut all = world.list(RecordKind::Sections).keys();
         all.rfind(|id| !own.contains(id)).unwrap()
     });
     let other: SectionId = other.parse().unwrap();

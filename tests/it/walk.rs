@@ -38,10 +38,7 @@ async fn start() -> (Emulator, District, BTreeSet<String>) {
         ..ClientOptions::default()
     };
     let token = DistrictAppToken::new(emulator.district_token()).unwrap();
-    let served = emulator.with_world(|world| {
-        let users = world.list(RecordKind::Users).keys();
-        users.map(ToString::to_string).collect()
-    });
+    let served = emulator.with_world(|world| world.list(RecordKind::Users).keys().collect());
     (emulator, District::new(options, token).unwrap(), served)
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use clever_model::{RecordKind, Role};
+use clever_model::Role;
 use serde_json::json;
 
 use crate::{Emulator, EmulatorConfig, FaultRule, WorldSource};
@@ -105,13 +105,7 @@ pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
         );
     }
     let users = emulator.with_world(|world| {
-        let sample = |role: Role| {
-            let mut users = world.list(RecordKind::Users).iter();
-            let found = users
-                .find(|(_, user)| user.has_role(role))
-                .map(|(id, _)| id.to_string());
-            (role.to_string(), json!(found))
-        };
+        let sample = |role: Role| (role.to_string(), json!(world.with_role(role).keys().next()));
         Role::ALL
             .into_iter()
             .map(sample)

@@ -80,19 +80,15 @@ impl Happening {
 
 /// The ids of a kind whose records are such.
 fn such(world: &World, kind: RecordKind, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
-    let records = world.list(kind).iter();
+    let records = world.list(kind).values();
     records
-        .filter(|(_, record)| wanted(&serde_json::from_str(record.json()).unwrap_or_default()))
-        .map(|(id, _)| id.to_string())
+        .filter(|record| wanted(&record.value()))
+        .map(|record| record.id().into_owned())
         .collect()
 }
 
 fn with_role(world: &World, role: Role) -> Vec<String> {
-    let users = world.list(RecordKind::Users).iter();
-    users
-        .filter(|(_, user)| user.has_role(role))
-        .map(|(id, _)| id.to_string())
-        .collect()
+    world.with_role(role).keys().collect()
 }
 
 /// Puts one id in another's place in a section's list of people, or takes it out.
@@ -160,14 +156,7 @@ fn rollover(world: &mut World) -> usize {
 
 /// Takes a person out of the district, and out of every section.
 fn leave(world: &mut World, id: &str) {
-    let sections = such(world, RecordKind::Sections, |section| {
-        ["students", "teachers"].iter().any(|list| {
-            section[list]
-                .as_array()
-                .is_some_and(|ids| ids.iter().any(|one| one == id))
-        })
-    });
-    for section in sections {
+    for section in world.sections_of(id) {
         world.edit(RecordKind::Sections, &section, |section| {
             replace(section, "students", id, None);
             replace(section, "teachers", id, None);
@@ -269,11 +258,7 @@ fn transfer(world: &mut World) -> usize {
     let Some(to) = schools.into_iter().find(|school| from != school.as_str()) else {
         return 0;
     };
-    let sections = such(world, RecordKind::Sections, |section| {
-        section["students"]
-            .as_array()
-            .is_some_and(|ids| ids.iter().any(|id| *id == student.as_str()))
-    });
+    let sections = world.sections_of(&student);
     for section in &sections {
         world.edit(RecordKind::Sections, section, |section| {
             replace(section, "students", &student, None);
@@ -355,7 +340,7 @@ mod tests {
         drop(world.publish());
         let mut types = std::collections::BTreeMap::new();
         for (_, event) in world.events().iter().skip(before) {
-            let event: Value = serde_json::from_str(event.json()).unwrap();
+            let event = event.value();
             *types
                 .entry(event["type"].as_str().unwrap().to_owned())
                 .or_default() += 1;

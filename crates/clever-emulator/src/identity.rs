@@ -493,6 +493,7 @@ mod tests {
             (true, true),
             "http://127.0.0.1:9".to_owned(),
         );
+        drop(students);
         (app, world, student)
     }
 
@@ -632,7 +633,7 @@ mod tests {
             let person = app
                 .person_of(answer["access_token"].as_str().unwrap())
                 .unwrap();
-            assert_eq!((&*person.user, person.library), (&**teacher, library));
+            assert_eq!((&*person.user, person.library), (&*teacher, library));
             // Someone else wants to come in on this device.
             let page = app.authorize(
                 &world,
@@ -723,7 +724,7 @@ mod tests {
     fn a_library_token_opens_its_own_class_with_initials_and_no_district() {
         let (_, world, _) = scene();
         let section = world.list(RecordKind::Sections).values().next().unwrap();
-        let section: Value = serde_json::from_str(section.json()).unwrap();
+        let section = section.value();
         let teacher = Person {
             user: section["teacher"].as_str().unwrap().to_owned(),
             library: true,
@@ -773,7 +774,7 @@ mod tests {
         let other = world
             .list(RecordKind::Sections)
             .values()
-            .map(|one| serde_json::from_str::<Value>(one.json()).unwrap())
+            .map(|one| one.value())
             .find(|one| {
                 !one["teachers"]
                     .as_array()

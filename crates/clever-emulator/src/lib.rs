@@ -29,6 +29,7 @@ mod identity;
 mod library;
 mod life;
 mod limiter;
+mod listing;
 mod openid;
 mod pages;
 mod related;

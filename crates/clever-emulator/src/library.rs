@@ -72,13 +72,8 @@ pub(crate) fn answer(world: &World, user: &str, path: &str, query: &str) -> Opti
 }
 
 fn sections_of<'a>(world: &'a World, teacher: &'a str) -> impl Iterator<Item = Value> + 'a {
-    world
-        .list(RecordKind::Sections)
-        .values()
-        // Cheaper than reading every section of the district.
-        .filter(move |section| section.json().contains(teacher))
-        .filter_map(|section| serde_json::from_str(section.json()).ok())
-        .filter(move |section| teaches(section, teacher))
+    let sections = world.sections_of(teacher).into_iter();
+    sections.filter_map(move |id| section_of(world, teacher, &id))
 }
 
 fn section_of(world: &World, teacher: &str, id: &str) -> Option<Value> {

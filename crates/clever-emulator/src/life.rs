@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::world::events::{self, Journal, Touched};
 use crate::world::people::{self, GRADES, Place, pick, stamp};
-use crate::world::{World, object_id};
+use crate::world::{List, World, object_id};
 
 /// Seconds in a day.
 const DAY: i64 = 86_400;
@@ -83,47 +83,23 @@ fn remember(journal: &mut Journal, day: Journal) {
 struct Day<'a> {
     rng: ChaCha8Rng,
     number: u32,
-    students: Vec<String>,
-    contacts: Vec<String>,
-    teachers: Vec<String>,
-    sections: Vec<String>,
-    schools: Vec<String>,
     world: &'a mut World,
 }
 
 impl<'a> Day<'a> {
     fn of(world: &'a mut World) -> Self {
-        let with = |role| {
-            let users = world
-                .list(RecordKind::Users)
-                .iter()
-                .filter(|(_, user)| user.has_role(role));
-            users.map(|(id, _)| id.to_string()).collect::<Vec<_>>()
-        };
-        let all = |kind| {
-            world
-                .list(kind)
-                .keys()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
         Self {
             rng: ChaCha8Rng::seed_from_u64(
                 world.seed ^ world.day.wrapping_mul(0xA24B_AED4_963E_E407),
             ),
             number: 0,
-            students: with(Role::Student),
-            contacts: with(Role::Contact),
-            teachers: with(Role::Teacher),
-            sections: all(RecordKind::Sections),
-            schools: all(RecordKind::Schools),
             world,
         }
     }
 
     fn live(mut self, summary: &mut DaySummary) {
         // About 18 % of a roster turns over in a year of 180 days.
-        let few = (self.students.len() / 1000).max(1);
+        let few = (self.world.with_role(Role::Student).len() / 1000).max(1);
         for _ in 0..few {
             summary.withdrawn += u32::from(self.withdraw());
             summary.enrolled += u32::from(self.enroll());
@@ -142,12 +118,18 @@ impl<'a> Day<'a> {
         });
     }
 
-    /// One id of a list, or none of an empty one.
-    fn one(&mut self, of: fn(&Self) -> &Vec<String>) -> Option<String> {
-        let length = of(self).len();
-        (length > 0)
-            .then(|| self.rng.random_range(0..length))
-            .map(|at| of(self)[at].clone())
+    /// One id of a list, or none of an empty one. Drawn by lot, so that no list is walked for it.
+    fn one(&mut self, of: impl Fn(&World) -> List<'_>) -> Option<String> {
+        let list = of(self.world);
+        if list.is_empty() {
+            return None;
+        }
+        loop {
+            let place = self.rng.random_range(0..list.places());
+            if let Some(found) = list.at_place(place) {
+                return Some(found.id().into_owned());
+            }
+        }
     }
 
     /// Changes a record and marks it as changed now.
@@ -157,25 +139,6 @@ impl<'a> Day<'a> {
             change(record);
             record["last_modified"] = json!(now);
         });
-    }
-
-    /// Sections in which someone is, as `key` (`students`, `teachers`) has them.
-    fn sections_with(&self, key: &str, id: &str) -> Vec<String> {
-        let quoted = format!("\"{id}\"");
-        let sections = self.world.list(RecordKind::Sections).iter();
-        sections
-            .filter(|(_, section)| section.json().contains(&quoted))
-            .filter(|(section, _)| {
-                let value = self
-                    .world
-                    .value(RecordKind::Sections, section)
-                    .unwrap_or_default();
-                value[key]
-                    .as_array()
-                    .is_some_and(|people| people.iter().any(|person| person == id))
-            })
-            .map(|(section, _)| section.to_string())
-            .collect()
     }
 
     /// Takes a student out of a section; the last one takes the section along.
@@ -189,31 +152,23 @@ impl<'a> Day<'a> {
         });
         if empty {
             self.world.remove(RecordKind::Sections, section);
-            self.sections.retain(|id| id != section);
         }
     }
 
     fn withdraw(&mut self) -> bool {
-        let Some(student) = self.one(|day| &day.students) else {
+        let Some(student) = self.one(|world| world.with_role(Role::Student)) else {
             return false;
         };
-        for section in self.sections_with("students", &student) {
+        for section in self.world.sections_of(&student) {
             self.leave(&section, &student);
         }
-        self.students.retain(|id| *id != student);
         self.part_from_contacts(&student);
         self.world.remove(RecordKind::Users, &student)
     }
 
     /// Takes a student out of the contacts' lists; a contact of nobody else goes along.
     fn part_from_contacts(&mut self, student: &str) {
-        let quoted = format!("\"{student}\"");
-        let users = self.world.list(RecordKind::Users).iter();
-        let contacts: Vec<String> = users
-            .filter(|(_, user)| user.has_role(Role::Contact) && user.json().contains(&quoted))
-            .map(|(id, _)| id.to_string())
-            .collect();
-        for contact in contacts {
+        for contact in self.world.contacts_of(student) {
             let mut alone = false;
             self.change(RecordKind::Users, &contact, |user| {
                 let students = &mut user["roles"]["contact"]["student_relationships"];
@@ -224,15 +179,15 @@ impl<'a> Day<'a> {
             });
             if alone {
                 self.world.remove(RecordKind::Users, &contact);
-                self.contacts.retain(|id| *id != contact);
             }
         }
     }
 
     fn enroll(&mut self) -> bool {
-        let (Some(section), Some(school)) =
-            (self.one(|day| &day.sections), self.one(|day| &day.schools))
-        else {
+        let (Some(section), Some(school)) = (
+            self.one(|world| world.list(RecordKind::Sections)),
+            self.one(|world| world.list(RecordKind::Schools)),
+        ) else {
             return false;
         };
         let Some(record) = self.world.value(RecordKind::Sections, &section) else {
@@ -272,9 +227,10 @@ impl<'a> Day<'a> {
     }
 
     fn move_school(&mut self) -> bool {
-        let (Some(student), Some(school)) =
-            (self.one(|day| &day.students), self.one(|day| &day.schools))
-        else {
+        let (Some(student), Some(school)) = (
+            self.one(|world| world.with_role(Role::Student)),
+            self.one(|world| world.list(RecordKind::Schools)),
+        ) else {
             return false;
         };
         let before = self
@@ -290,7 +246,7 @@ impl<'a> Day<'a> {
             return false;
         }
         // The classes stay behind; those at the new school follow by the days' changes of schedule.
-        for section in self.sections_with("students", &student) {
+        for section in self.world.sections_of(&student) {
             let at = self.world.value(RecordKind::Sections, &section);
             if at.is_some_and(|section| section["school"] == from) {
                 self.leave(&section, &student);
@@ -306,9 +262,9 @@ impl<'a> Day<'a> {
     fn rename(&mut self) -> bool {
         let student = self.rng.random_bool(0.5);
         let id = if student {
-            self.one(|day| &day.students)
+            self.one(|world| world.with_role(Role::Student))
         } else {
-            self.one(|day| &day.teachers)
+            self.one(|world| world.with_role(Role::Teacher))
         };
         let Some(id) = id else { return false };
         let last = people::family(&mut self.rng).last;
@@ -319,12 +275,13 @@ impl<'a> Day<'a> {
     }
 
     fn reschedule(&mut self) -> bool {
-        let (Some(student), Some(to)) =
-            (self.one(|day| &day.students), self.one(|day| &day.sections))
-        else {
+        let (Some(student), Some(to)) = (
+            self.one(|world| world.with_role(Role::Student)),
+            self.one(|world| world.list(RecordKind::Sections)),
+        ) else {
             return false;
         };
-        let from = self.sections_with("students", &student);
+        let from = self.world.sections_of(&student);
         if from.is_empty() || from.contains(&to) {
             return false;
         }
@@ -335,7 +292,7 @@ impl<'a> Day<'a> {
     }
 
     fn rephone(&mut self) -> bool {
-        let Some(contact) = self.one(|day| &day.contacts) else {
+        let Some(contact) = self.one(|world| world.with_role(Role::Contact)) else {
             return false;
         };
         let phone = format!("(217) 555-{:04}", self.rng.random_range(0..10_000));
@@ -346,9 +303,10 @@ impl<'a> Day<'a> {
     }
 
     fn reassign(&mut self) -> bool {
-        let (Some(section), Some(teacher)) =
-            (self.one(|day| &day.sections), self.one(|day| &day.teachers))
-        else {
+        let (Some(section), Some(teacher)) = (
+            self.one(|world| world.list(RecordKind::Sections)),
+            self.one(|world| world.with_role(Role::Teacher)),
+        ) else {
             return false;
         };
         self.change(RecordKind::Sections, &section, |record| {
@@ -376,7 +334,7 @@ mod tests {
                 world
                     .list(kind)
                     .values()
-                    .map(|r| r.json().to_owned())
+                    .map(|r| r.json().into_owned())
                     .collect::<Vec<_>>()
             })
         };
@@ -397,12 +355,12 @@ mod tests {
         let mut world = generate(2, 60, "2026-09-14T12:00:00Z".parse().unwrap());
         pass(&mut world, 200);
         for id in world.list(RecordKind::Sections).keys() {
-            let section = world.value(RecordKind::Sections, id).unwrap();
+            let section = world.value(RecordKind::Sections, &id).unwrap();
             assert!(!section["students"].as_array().unwrap().is_empty());
         }
         let users = world.list(RecordKind::Users);
         for id in users.keys() {
-            let user = world.value(RecordKind::Users, id).unwrap();
+            let user = world.value(RecordKind::Users, &id).unwrap();
             let students = user.pointer("/roles/contact/student_relationships");
             for one in students.and_then(Value::as_array).into_iter().flatten() {
                 assert!(users.contains_key(one["student"].as_str().unwrap()));

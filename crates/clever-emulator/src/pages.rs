@@ -20,10 +20,10 @@ pub(crate) fn picker(world: &World, target: &str, library: bool) -> Reply {
     let mut body = format!("<p>{}</p>\n", escaped(name));
     let offered = |role: &Role| !library || matches!(role, Role::Teacher | Role::Student);
     for role in Role::ALL.into_iter().filter(offered) {
-        let users = world.list(RecordKind::Users).iter();
+        let users = world.with_role(role).iter();
         let _ = write!(body, "<h2>{role}</h2>\n<ul>\n");
-        for (id, user) in users.filter(|(_, user)| user.has_role(role)).take(OFFERED) {
-            let user: Value = serde_json::from_str(user.json()).unwrap_or_default();
+        for (id, user) in users.take(OFFERED) {
+            let user: Value = user.value();
             let _ = writeln!(
                 body,
                 "<li><a href=\"{}{separator}user={id}\">{}</a></li>",

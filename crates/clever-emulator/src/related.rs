@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use clever_model::RecordKind;
 use serde_json::json;
 
+use crate::listing::Listing;
 use crate::reply::Reply;
-use crate::routes::{Listing, single};
-use crate::world::{List, Record, World};
+use crate::routes::single;
+use crate::world::{Kept, List, Overlay, Record, World};
 
 /// How a record leads to others.
 #[derive(Clone, Copy)]
@@ -140,17 +141,18 @@ fn add_named(record: &serde_json::Value, places: &[&str], ids: &mut BTreeSet<Str
 }
 
 /// A school's terms write their dates with a time of day, unlike the same terms elsewhere (seen on the wire).
-fn with_times(terms: &List, wanted: &BTreeSet<String>) -> List {
-    let wanted = terms.iter().filter(|(id, _)| wanted.contains(&***id));
+fn with_times(terms: List<'_>, wanted: &BTreeSet<String>) -> Overlay {
     wanted
+        .iter()
+        .filter_map(|id| Some((id.as_str(), terms.get(id)?)))
         .map(|(id, term)| {
-            let mut term: serde_json::Value = serde_json::from_str(term.json()).unwrap_or_default();
+            let mut term = term.value();
             for key in ["start_date", "end_date"] {
                 if let Some(date) = term[key].as_str().filter(|date| date.len() == 10) {
                     term[key] = json!(format!("{date}T00:00:00.000Z"));
                 }
             }
-            (id.clone(), Record::new(term.to_string()))
+            (id, Kept::new(term.to_string()))
         })
         .collect()
 }
@@ -175,7 +177,7 @@ pub(crate) fn related(
                 if !section.json().contains(id) {
                     continue;
                 }
-                let section = serde_json::from_str(section.json()).unwrap_or_default();
+                let section = section.value();
                 if names(&section, by, id) {
                     add_named(&section, to, &mut reached);
                 }
@@ -185,24 +187,25 @@ pub(crate) fn related(
         _ => BTreeSet::new(),
     };
     if (kind, relation.target) == (RecordKind::Schools, RecordKind::Terms) {
-        return listing.answer(&with_times(others, &through), |_, _| true);
+        return listing.answer(List::of(&with_times(others, &through)));
     }
-    let matches = |other_id: &str, other: &Record| match relation.how {
+    let matches = |other: &Record<'_>| match relation.how {
         How::District => true,
         How::Unknown => false,
-        How::Through { .. } => through.contains(other_id),
-        How::Names(places) => names(&record, places, other_id),
+        How::Through { .. } => through.contains(&*other.id()),
+        How::Names(places) => names(&record, places, &other.id()),
         How::NamedBy(places) => {
-            other.json().contains(id)
-                && serde_json::from_str(other.json()).is_ok_and(|other| names(&other, places, id))
+            let json = other.json();
+            json.contains(id)
+                && serde_json::from_str(&json).is_ok_and(|other| names(&other, places, id))
         }
     };
     if relation.single {
-        return match others.iter().find(|(id, other)| matches(id, other)) {
+        return match others.values().find(matches) {
             // A sub-path to one record answers with that record's own address.
-            Some((id, _)) => single(world, listing.version, relation.target, id),
+            Some(found) => single(world, listing.version, relation.target, &found.id()),
             None => Reply::message(404, "Resource not found"),
         };
     }
-    listing.answer(others, matches)
+    listing.answer_where(others, matches)
 }

@@ -1,64 +1,14 @@
 //! The data API over a world: paths, paging, envelopes. A pure function from a request to an answer.
 
-use std::fmt::Write as _;
-use std::ops::Bound;
+use clever_model::RecordKind;
 
-use clever_model::{RecordKind, Role};
-use serde_json::json;
-
+use crate::listing::Listing;
 use crate::related::{USER_SCHOOLS, names, primary, related, relation};
 use crate::reply::Reply;
-use crate::world::{List, Record, World};
+use crate::world::{Record, World};
 
 /// Versions of the data API that are served.
 const VERSIONS: [&str; 2] = ["v3.0", "v3.1"];
-/// Records a page when no `limit` is given.
-const DEFAULT_LIMIT: usize = 100;
-/// Largest `limit`; above it Clever answers 413.
-const MAX_LIMIT: usize = 10_000;
-
-/// A query, read as Clever reads it: what it does not know, it ignores.
-#[derive(Debug, Default)]
-struct Query {
-    limit: Option<usize>,
-    starting_after: Option<String>,
-    ending_before: Option<String>,
-    count: bool,
-    role: Option<Role>,
-}
-
-/// What is wrong with a query.
-enum BadQuery {
-    TooLarge,
-    Bad(&'static str),
-}
-
-impl Query {
-    fn read(text: &str) -> Result<Self, BadQuery> {
-        let mut query = Self::default();
-        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-            match &*name {
-                "limit" => match value.parse::<usize>() {
-                    Ok(limit) if limit > MAX_LIMIT => return Err(BadQuery::TooLarge),
-                    Ok(limit) if limit > 0 => query.limit = Some(limit),
-                    _ => return Err(BadQuery::Bad("limit must be a positive integer")),
-                },
-                "starting_after" => query.starting_after = Some(value.into_owned()),
-                "ending_before" => query.ending_before = Some(value.into_owned()),
-                "count" => query.count = value == "true",
-                "role" => {
-                    let role = value
-                        .parse()
-                        .map_err(|_| BadQuery::Bad("role is not one of the allowed values"))?;
-                    query.role = Some(role);
-                }
-                _ => {}
-            }
-        }
-        Ok(query)
-    }
-}
-
 /// The API version that a path asks for, if it is served.
 fn split_version(path: &str) -> Option<(&str, Vec<&str>)> {
     let mut parts = path.strip_prefix('/')?.split('/');
@@ -98,11 +48,15 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
                 query,
             };
             let wanted = WantedEvents::read(query);
-            listing.answer(world.events(), |_, event| wanted.has(event))
+            if wanted.all() {
+                listing.answer(world.events())
+            } else {
+                listing.answer_where(world.events(), |event| wanted.has(event))
+            }
         }
-        ["events", id] => found(version, "events", id, world.events().get(*id)),
+        ["events", id] => found(version, "events", id, world.events().get(id)),
         [kind] => match kind.parse() {
-            Ok(kind) => list(kind).answer(world.list(kind), |_, _| true),
+            Ok(kind) => list(kind).answer(world.list(kind)),
             Err(_) => Reply::no_such_path(path),
         },
         [kind, id] => match kind.parse() {
@@ -126,7 +80,7 @@ pub(crate) fn single(world: &World, version: &str, kind: RecordKind, id: &str) -
     found(version, kind.as_str(), id, world.list(kind).get(id))
 }
 
-fn found(version: &str, noun: &str, id: &str, record: Option<&Record>) -> Reply {
+fn found(version: &str, noun: &str, id: &str, record: Option<Record<'_>>) -> Reply {
     let Some(record) = record else {
         return Reply::message(404, "Resource not found");
     };
@@ -156,11 +110,13 @@ impl WantedEvents {
         }
     }
 
-    fn has(&self, event: &Record) -> bool {
-        if self.kinds.is_empty() && self.school.is_none() {
-            return true;
-        }
-        let event: serde_json::Value = serde_json::from_str(event.json()).unwrap_or_default();
+    /// Whether nothing is left out.
+    fn all(&self) -> bool {
+        self.kinds.is_empty() && self.school.is_none()
+    }
+
+    fn has(&self, event: &Record<'_>) -> bool {
+        let event = event.value();
         let kind = event["type"].as_str().unwrap_or_default();
         let kind = kind.split('.').next().unwrap_or_default();
         let object = &event["data"]["object"];
@@ -173,144 +129,11 @@ impl WantedEvents {
     }
 }
 
-/// A list as it is asked for.
-pub(crate) struct Listing<'a> {
-    pub(crate) version: &'a str,
-    /// The records' word in paths: a kind, or `events`.
-    noun: &'a str,
-    path: &'a str,
-    query: &'a str,
-}
-
-impl Listing<'_> {
-    /// Answers with the page of `list` that the query asks for, of records that `matches` lets through.
-    pub(crate) fn answer(&self, list: &List, matches: impl Fn(&str, &Record) -> bool) -> Reply {
-        let query = match Query::read(self.query) {
-            Ok(query) => query,
-            Err(BadQuery::TooLarge) => return Reply::message(413, "limit must not exceed 10000"),
-            Err(BadQuery::Bad(why)) => return Reply::message(400, why),
-        };
-        if self.noun == "resources" && !list.iter().any(|(id, record)| matches(id, record)) {
-            // Seen on the wire for a district without resources.
-            return Reply::json(r#"{"resources":[]}"#.to_owned());
-        }
-        let fits = |id: &str, record: &Record| {
-            let role = query.role.filter(|_| self.noun == "users");
-            role.is_none_or(|role| record.has_role(role)) && matches(id, record)
-        };
-        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        let unpaged = self.noun == "districts";
-        let after = query.starting_after.as_deref();
-        let before = query.ending_before.as_deref();
-        let (page, more_before, more_after) = if let Some(before) = before {
-            let end = if before == "last" {
-                Bound::Unbounded
-            } else {
-                Bound::Excluded(before)
-            };
-            let mut found: Vec<_> = list
-                .range::<str, _>((Bound::Unbounded, end))
-                .rev()
-                .map(|(id, r)| (&**id, r))
-                .filter(|(id, r)| fits(id, r))
-                .take(limit + 1)
-                .collect();
-            let more = found.len() > limit;
-            found.truncate(limit);
-            found.reverse();
-            (found, more, before != "last")
-        } else {
-            let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let limit = if unpaged { usize::MAX - 1 } else { limit };
-            let mut found: Vec<_> = list
-                .range::<str, _>((start, Bound::Unbounded))
-                .map(|(id, r)| (&**id, r))
-                .filter(|(id, r)| fits(id, r))
-                .take(limit + 1)
-                .collect();
-            let more = found.len() > limit;
-            found.truncate(limit);
-            (found, after.is_some(), more)
-        };
-        let count = query
-            .count
-            .then(|| list.iter().filter(|(id, record)| fits(id, record)).count());
-        Reply::json(self.write(&page, more_before, more_after, count))
-    }
-
-    /// Writes the page. The first page has its links before its data, as some of Clever's have.
-    fn write(
-        &self,
-        page: &[(&str, &Record)],
-        before: bool,
-        after: bool,
-        count: Option<usize>,
-    ) -> String {
-        let mut body = String::with_capacity(
-            256 + page.iter().map(|(_, r)| r.json().len() + 80).sum::<usize>(),
-        );
-        let links = self.links(page, before, after);
-        body.push('{');
-        if !before {
-            body.push_str(&links);
-            body.push(',');
-        }
-        body.push_str(r#""data":["#);
-        for (at, (id, record)) in page.iter().enumerate() {
-            if at > 0 {
-                body.push(',');
-            }
-            body.push_str(r#"{"data":"#);
-            body.push_str(record.json());
-            // Writing to a String can't fail.
-            let _ = write!(body, r#","uri":"/{}/{}/{id}"}}"#, self.version, self.noun);
-        }
-        body.push(']');
-        if before {
-            body.push(',');
-            body.push_str(&links);
-        }
-        if let Some(count) = count {
-            let _ = write!(body, r#","count":{count}"#);
-        }
-        body.push('}');
-        body
-    }
-
-    fn links(&self, page: &[(&str, &Record)], before: bool, after: bool) -> String {
-        let own = if self.query.is_empty() && self.noun != "events" {
-            self.path.to_owned()
-        } else {
-            format!("{}?{}", self.path, self.query)
-        };
-        let mut links = vec![json!({ "rel": "self", "uri": own })];
-        if let (true, Some((first, _))) = (before, page.first()) {
-            links.push(json!({ "rel": "prev", "uri": self.at("ending_before", first) }));
-        }
-        if let (true, Some((last, _))) = (after, page.last()) {
-            links.push(json!({ "rel": "next", "uri": self.at("starting_after", last) }));
-        }
-        format!(r#""links":{}"#, serde_json::Value::from(links))
-    }
-
-    /// The address of a neighbouring page: everything else of the query is carried over.
-    fn at(&self, cursor: &str, id: &str) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
-            if name != "starting_after" && name != "ending_before" && name != "count" {
-                query.append_pair(&name, &value);
-            }
-        }
-        query.append_pair(cursor, id);
-        format!("{}?{}", self.path, query.finish())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clever_model::Timestamp;
     use proptest::prelude::*;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::world::generate::generate;
@@ -356,7 +179,7 @@ mod tests {
         let (_, page) = get(&world, "/v3.0/users?ending_before=last&limit=1");
         assert_eq!(
             ids(&page)[0],
-            **world.list(RecordKind::Users).keys().last().unwrap()
+            world.list(RecordKind::Users).keys().last().unwrap()
         );
         assert!(link(&page, "next").is_none() && link(&page, "prev").is_some());
     }
@@ -479,7 +302,7 @@ mod tests {
         #[test]
         fn walks_forward_and_backward_give_every_record_once(limit in 1_usize..70) {
             let world = world();
-            let all: Vec<String> = world.list(RecordKind::Users).keys().map(ToString::to_string).collect();
+            let all: Vec<String> = world.list(RecordKind::Users).keys().collect();
             for (start, rel) in [("", "next"), ("&ending_before=last", "prev")] {
                 let mut walked = Vec::new();
                 let mut target = Some(format!("/v3.1/users?limit={limit}{start}"));

@@ -4,14 +4,16 @@
 //! As at Clever, the feed is switched off until an app switches it on, knows nothing of the time before,
 //! and forgets what is older than 30 days: a cursor that old silently gets the oldest events still kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use clever_model::{RecordKind, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::people::stamp;
-use super::{List, Record, World, object_id};
+use super::{Kept, List, Overlay, World, object_id};
 
 /// How long events are kept.
 const KEPT_SECONDS: i64 = 30 * 86_400;
@@ -20,14 +22,36 @@ const LAG_SECONDS: i64 = 65;
 /// Tells the ids of events from those of records made in the same second.
 const EVENT_IDS: u64 = 0x00E7_E275;
 
-/// How records were before they were touched; `None` for those that were not there.
-pub(crate) type Journal = BTreeMap<(RecordKind, Box<str>), Option<Box<str>>>;
+/// How records were before they were touched.
+pub(crate) type Journal = BTreeMap<(RecordKind, Box<str>), Before>;
+
+/// How a record was before it was touched.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It was not there.
+    Absent,
+    /// It was as the world's base makes it.
+    Made,
+    /// It was this text.
+    Kept(Box<str>),
+}
+
+impl fmt::Debug for Before {
+    /// Shows no content: it may be of a recorded district.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Made => "Made",
+            Self::Kept(_) => "Kept(..)",
+        })
+    }
+}
 
 /// Events in the order in which they are told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Feed {
     enabled: bool,
-    events: List,
+    events: Overlay,
     made: u32,
 }
 
@@ -48,10 +72,10 @@ pub(crate) fn touched(world: &World, journal: &Journal) -> BTreeMap<RecordKind, 
     let mut kinds: BTreeMap<RecordKind, Touched> = BTreeMap::new();
     for ((kind, id), before) in journal {
         let of_kind = kinds.entry(*kind).or_default();
-        let ids = match (before, world.list(*kind).get(id)) {
+        let ids = match (world.before(*kind, id, before), world.list(*kind).get(id)) {
             (None, Some(_)) => &mut of_kind.created,
             (Some(_), None) => &mut of_kind.deleted,
-            (Some(before), Some(now)) if **before != *now.json() => &mut of_kind.updated,
+            (Some(before), Some(now)) if before != now.json() => &mut of_kind.updated,
             _ => continue,
         };
         ids.insert(id.to_string());
@@ -74,12 +98,31 @@ impl World {
 
     /// The events that a reader sees, oldest first: by id, as Clever writes them.
     #[must_use]
-    pub fn events(&self) -> &List {
-        static NONE: List = List::new();
-        if self.feed.enabled {
+    pub fn events(&self) -> List<'_> {
+        static NONE: Overlay = Overlay::new();
+        List::of(if self.feed.enabled {
             &self.feed.events
         } else {
             &NONE
+        })
+    }
+
+    /// The text of a record as the journal has it; `None` where it was not there.
+    fn before<'a>(
+        &'a self,
+        kind: RecordKind,
+        id: &str,
+        before: &'a Before,
+    ) -> Option<Cow<'a, str>> {
+        match before {
+            Before::Absent => None,
+            Before::Kept(json) => Some(Cow::Borrowed(json)),
+            Before::Made => {
+                let base = self.base()?;
+                let mut json = String::new();
+                base.write(kind, base.position(kind, id).ok()?, &mut json);
+                Some(Cow::Owned(json))
+            }
         }
     }
 
@@ -96,14 +139,23 @@ impl World {
                 ];
                 for (what, ids) in parts {
                     for id in ids {
-                        let before = journal.get(&(kind, id.as_str().into())).cloned().flatten();
+                        let before = journal
+                            .get(&(kind, id.as_str().into()))
+                            .and_then(|before| self.before(kind, &id, before))
+                            .map(Cow::into_owned);
                         self.tell(kind, &id, what, before.as_deref(), at);
                     }
                 }
             }
         }
         let oldest = object_id(later(at, -KEPT_SECONDS), 0, 0);
-        self.feed.events = self.feed.events.split_off(&oldest[..8]);
+        let expired: Vec<String> = List::of(&self.feed.events)
+            .range(None, Some(&oldest[..8]))
+            .map(|event| event.id().into_owned())
+            .collect();
+        for id in expired {
+            self.feed.events.remove(&id, None);
+        }
         journal
     }
 
@@ -133,7 +185,7 @@ impl World {
         });
         self.feed
             .events
-            .insert(id.into(), Record::new(event.to_string()));
+            .put(&id, Kept::new(event.to_string()), None);
     }
 }
 
@@ -194,9 +246,7 @@ mod tests {
 
     fn events(world: &World) -> Vec<Value> {
         let events = world.events().values();
-        events
-            .map(|event| serde_json::from_str(event.json()).unwrap())
-            .collect()
+        events.map(|event| event.value()).collect()
     }
 
     /// Every record by kind and id, less what events don't tell.
@@ -204,7 +254,7 @@ mod tests {
         let mut all = BTreeMap::new();
         for kind in RecordKind::ALL {
             for id in world.list(kind).keys() {
-                let record = without_conveniences(world.value(kind, id).unwrap());
+                let record = without_conveniences(world.value(kind, &id).unwrap());
                 all.insert((kind.to_string(), id.to_string()), record);
             }
         }
@@ -241,13 +291,14 @@ mod tests {
     fn the_feed_forgets_what_is_older_than_thirty_days() {
         let mut world = world();
         pass(&mut world, 1);
-        let first = world.events().keys().next().unwrap().clone();
+        let first = world.events().keys().next().unwrap();
         pass(&mut world, 28);
         assert!(world.events().contains_key(&first));
         pass(&mut world, 5);
         assert!(!world.events().contains_key(&first));
         // An expired cursor is only a position before everything.
-        assert_eq!(world.events().range(first..).count(), world.events().len());
+        let after = world.events().range(Some(&first), None);
+        assert_eq!(after.count(), world.events().len());
     }
 
     #[test]

@@ -1,62 +1,37 @@
 //! A world: one district's records by kind and id, as Clever would write them.
+//!
+//! A world may begin with a [`base::Base`], whose records are made when they are read. What is changed lies over it
+//! as text; a recorded world is all text. Readers see one ascending [`List`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clever_model::{RecordKind, Role, Timestamp};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
+pub(crate) mod base;
 pub mod events;
 pub mod generate;
+mod list;
 mod names;
+mod overlay;
 pub(crate) mod people;
 pub mod recorded;
 
-/// One record, kept as the JSON text that is served.
-#[derive(Debug, Clone)]
-pub struct Record {
-    json: Box<str>,
-    roles: Vec<Role>,
-}
-
-impl Record {
-    /// Takes `json`, one object, as a record.
-    pub(crate) fn new(json: impl Into<Box<str>>) -> Self {
-        #[derive(Deserialize)]
-        struct Roles {
-            #[serde(default)]
-            roles: Option<BTreeMap<String, IgnoredAny>>,
-        }
-        let json = json.into();
-        let roles = serde_json::from_str::<Roles>(&json)
-            .ok()
-            .and_then(|record| record.roles)
-            .map(|roles| roles.keys().filter_map(|role| role.parse().ok()).collect())
-            .unwrap_or_default();
-        Self { json, roles }
-    }
-
-    /// The record's JSON object.
-    #[must_use]
-    pub fn json(&self) -> &str {
-        &self.json
-    }
-
-    /// Says whether the record is a user of this role.
-    #[must_use]
-    pub fn has_role(&self, role: Role) -> bool {
-        self.roles.contains(&role)
-    }
-}
-
-/// The records of one kind, by id, ascending.
-pub type List = BTreeMap<Box<str>, Record>;
+use base::Base;
+pub use list::{Iter, List, Record};
+pub(crate) use overlay::{Kept, Overlay};
 
 /// One district and its clock.
 #[derive(Debug, Clone)]
 pub struct World {
-    lists: BTreeMap<RecordKind, List>,
+    /// What the world began with, where that is not kept as text.
+    base: Option<Arc<dyn Base>>,
+    lists: BTreeMap<RecordKind, Overlay>,
+    /// The district's id.
+    district: Box<str>,
+    /// Of kept records: who is named by which section or contact.
+    named: BTreeMap<Box<str>, Vec<(RecordKind, Box<str>)>>,
     /// What time it is there.
     pub(crate) now: Timestamp,
     /// Days that have passed since the start.
@@ -73,10 +48,13 @@ impl World {
     fn empty(now: Timestamp, seed: u64) -> Self {
         let lists = RecordKind::ALL
             .into_iter()
-            .map(|kind| (kind, List::new()))
+            .map(|kind| (kind, Overlay::new()))
             .collect();
         Self {
+            base: None,
             lists,
+            district: Box::default(),
+            named: BTreeMap::new(),
             now,
             day: 0,
             seed,
@@ -85,11 +63,21 @@ impl World {
         }
     }
 
+    fn base(&self) -> Option<&dyn Base> {
+        self.base.as_deref()
+    }
+
     /// The records of a kind, ascending by id.
     #[must_use]
-    pub fn list(&self, kind: RecordKind) -> &List {
-        static NONE: List = List::new();
-        self.lists.get(&kind).unwrap_or(&NONE)
+    pub fn list(&self, kind: RecordKind) -> List<'_> {
+        static NONE: Overlay = Overlay::new();
+        List::new(kind, self.base(), self.lists.get(&kind).unwrap_or(&NONE))
+    }
+
+    /// The users of a role, ascending by id.
+    #[must_use]
+    pub fn with_role(&self, role: Role) -> List<'_> {
+        self.list(RecordKind::Users).with_role(role)
     }
 
     /// What time it is in the world.
@@ -100,39 +88,107 @@ impl World {
 
     /// Puts a record in, replacing the one with its id.
     pub fn put(&mut self, kind: RecordKind, id: &str, json: impl Into<Box<str>>) {
-        let before = self
-            .lists
-            .entry(kind)
-            .or_default()
-            .insert(id.into(), Record::new(json));
-        self.note(kind, id, before);
-    }
-
-    /// Keeps how a record was, if it was not touched before.
-    fn note(&mut self, kind: RecordKind, id: &str, before: Option<Record>) {
-        self.journal
-            .entry((kind, id.into()))
-            .or_insert_with(|| before.map(|record| record.json));
+        let kept = Kept::new(json);
+        let names = kept.names();
+        let below = self.leave_overlay(kind, id);
+        for name in names {
+            let by = self.named.entry(name.into()).or_default();
+            by.push((kind, id.into()));
+        }
+        let below = below.map(|at| self.roles_below(kind, at));
+        self.lists.entry(kind).or_default().put(id, kept, below);
+        if kind == RecordKind::Districts && !self.list(kind).contains_key(&self.district) {
+            self.district = id.into();
+        }
     }
 
     /// Takes a record out; says whether it was there.
     pub fn remove(&mut self, kind: RecordKind, id: &str) -> bool {
-        let before = self.lists.get_mut(&kind).and_then(|list| list.remove(id));
-        let was_there = before.is_some();
-        if was_there {
-            self.note(kind, id, before);
+        if !self.list(kind).contains_key(id) {
+            return false;
         }
-        was_there
+        let below = self.leave_overlay(kind, id);
+        let below = below.map(|at| self.roles_below(kind, at));
+        self.lists.entry(kind).or_default().remove(id, below);
+        true
+    }
+
+    fn roles_below(&self, kind: RecordKind, at: u32) -> list::Roles {
+        let users = self.base().filter(|_| kind == RecordKind::Users);
+        users.map(|base| base.roles(at)).unwrap_or_default()
+    }
+
+    /// Notes how a record is before it is touched, and forgets whom it names; its position in the base, if it has
+    /// one there.
+    fn leave_overlay(&mut self, kind: RecordKind, id: &str) -> Option<u32> {
+        let below = self.base().and_then(|base| base.position(kind, id).ok());
+        let kept = self.lists.get(&kind).and_then(|list| list.records.get(id));
+        let before = match kept {
+            Some(Some(kept)) => events::Before::Kept(kept.json.clone()),
+            Some(None) => events::Before::Absent,
+            None if below.is_some() => events::Before::Made,
+            None => events::Before::Absent,
+        };
+        for name in kept.into_iter().flatten().flat_map(Kept::names) {
+            let Some(by) = self.named.get_mut(&*name) else {
+                continue;
+            };
+            by.retain(|(of, one)| (*of, &**one) != (kind, id));
+            if by.is_empty() {
+                self.named.remove(&*name);
+            }
+        }
+        self.journal.entry((kind, id.into())).or_insert(before);
+        below
+    }
+
+    /// The sections in which someone is, as student or teacher, ascending.
+    #[must_use]
+    pub fn sections_of(&self, person: &str) -> Vec<String> {
+        self.naming(RecordKind::Sections, person, |base, at| {
+            base.sections_of(at)
+        })
+    }
+
+    /// The contacts of a student, ascending.
+    #[must_use]
+    pub fn contacts_of(&self, student: &str) -> Vec<String> {
+        self.naming(RecordKind::Users, student, |base, at| base.contacts_of(at))
+    }
+
+    /// The records of `kind` that name `person`: those of the base that nothing lies over, and the kept ones.
+    fn naming(
+        &self,
+        kind: RecordKind,
+        person: &str,
+        below: impl FnOnce(&dyn Base, u32) -> Vec<u32>,
+    ) -> Vec<String> {
+        let kept = self.named.get(person).into_iter().flatten();
+        let mut all: Vec<String> = kept
+            .filter(|(of, _)| *of == kind)
+            .map(|(_, id)| id.to_string())
+            .collect();
+        if let Some(base) = self.base()
+            && let Ok(at) = base.position(RecordKind::Users, person)
+        {
+            let list = self.lists.get(&kind);
+            let untouched =
+                |id: &String| list.is_none_or(|list| !list.records.contains_key(id.as_str()));
+            let made = below(base, at).into_iter().map(|at| base.id(kind, at));
+            all.extend(made.filter(untouched));
+        }
+        all.sort_unstable();
+        all
     }
 
     /// Keeps the records of `kind` whose position (from 0) `keep` lets stay; says how many went.
     pub fn retain(&mut self, kind: RecordKind, mut keep: impl FnMut(usize) -> bool) -> usize {
-        let gone: Vec<Box<str>> = self
+        let gone: Vec<String> = self
             .list(kind)
             .keys()
             .enumerate()
             .filter(|(at, _)| !keep(*at))
-            .map(|(_, id)| id.clone())
+            .map(|(_, id)| id)
             .collect();
         for id in &gone {
             self.remove(kind, id);
@@ -142,11 +198,9 @@ impl World {
 
     /// Changes one record as a JSON value; does nothing when it is not there.
     pub fn edit(&mut self, kind: RecordKind, id: &str, change: impl FnOnce(&mut Value)) {
-        let Some(record) = self.list(kind).get(id) else {
+        let Some(mut value) = self.value(kind, id) else {
             return;
         };
-        // A record got in as an object, so it reads as one.
-        let mut value = serde_json::from_str(&record.json).unwrap_or_default();
         change(&mut value);
         self.put(kind, id, value.to_string());
     }
@@ -154,16 +208,13 @@ impl World {
     /// Reads one record as a JSON value.
     #[must_use]
     pub fn value(&self, kind: RecordKind, id: &str) -> Option<Value> {
-        serde_json::from_str(&self.list(kind).get(id)?.json).ok()
+        serde_json::from_str(&self.list(kind).get(id)?.json()).ok()
     }
 
     /// The district's id; a world has one district.
     #[must_use]
     pub fn district_id(&self) -> &str {
-        self.list(RecordKind::Districts)
-            .keys()
-            .next()
-            .map_or("", |id| id)
+        &self.district
     }
 }
 
@@ -189,11 +240,11 @@ mod tests {
             "u1",
             r#"{"id":"u1","roles":{"teacher":{}}}"#,
         );
-        assert!(world.list(RecordKind::Users)["u1"].has_role(Role::Teacher));
+        assert!(world.with_role(Role::Teacher).contains_key("u1"));
         world.edit(RecordKind::Users, "u1", |user| {
             user["roles"] = serde_json::json!({ "staff": {} });
         });
-        let user = &world.list(RecordKind::Users)["u1"];
+        let user = world.list(RecordKind::Users).get("u1").unwrap();
         assert!(user.has_role(Role::Staff) && !user.has_role(Role::Teacher));
         assert!(world.remove(RecordKind::Users, "u1") && !world.remove(RecordKind::Users, "u1"));
     }

@@ -178,11 +178,8 @@ mod tests {
         ]);
         let recording = read(folder.path(), Timestamp::UNIX_EPOCH).unwrap();
         let users = recording.world.list(RecordKind::Users);
-        assert_eq!(
-            users.keys().map(|id| &**id).collect::<Vec<_>>(),
-            ["u1", "u2"]
-        );
-        assert_eq!(users["u2"].json(), r#"{"z":1.50, "id":"u2"}"#);
+        assert_eq!(users.keys().collect::<Vec<_>>(), ["u1", "u2"]);
+        assert_eq!(users.get("u2").unwrap().json(), r#"{"z":1.50, "id":"u2"}"#);
         assert_eq!(recording.token.as_deref(), Some("abc"));
     }
 

@@ -1,0 +1,49 @@
+//! What a world begins with, where that is not kept as text: records that are made again whenever they are read.
+
+use std::fmt::Debug;
+use std::ops::Range;
+
+use clever_model::{RecordKind, Role};
+
+use super::list::Roles;
+
+/// Records by kind and position; positions ascend with ids, and nothing here ever changes.
+pub(crate) trait Base: Debug + Send + Sync {
+    /// How many records of `kind` there are.
+    fn len(&self, kind: RecordKind) -> u32;
+
+    /// How many users have `role`.
+    fn count(&self, role: Role) -> u32;
+
+    /// Positions outside of which no user has `role`.
+    fn range(&self, role: Role) -> Range<u32>;
+
+    /// The id at a position below [`Base::len`].
+    fn id(&self, kind: RecordKind, at: u32) -> String;
+
+    /// Where `id` is, or the position of the first id above it.
+    fn position(&self, kind: RecordKind, id: &str) -> Result<u32, u32> {
+        let (mut low, mut high) = (0, self.len(kind));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.id(kind, middle).as_str().cmp(id) {
+                std::cmp::Ordering::Equal => return Ok(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// The roles of the user at a position.
+    fn roles(&self, at: u32) -> Roles;
+
+    /// Appends the JSON object of the record at a position.
+    fn write(&self, kind: RecordKind, at: u32, out: &mut String);
+
+    /// The sections in which the person at a position is, ascending.
+    fn sections_of(&self, user: u32) -> Vec<u32>;
+
+    /// The contacts of the student at a position, ascending.
+    fn contacts_of(&self, user: u32) -> Vec<u32>;
+}
