@@ -7,6 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres;
+
 /// The benches: the word on the command line, the crate, its bench target.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("raw", "clever-raw", "page"),
@@ -24,6 +26,11 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
         let known: Vec<&str> = BENCHES.iter().map(|(word, ..)| *word).collect();
         bail!("no such bench; there are: {}", known.join(", "));
     }
+    // Its figures are taken over both stores.
+    let server = match chosen.iter().any(|(word, ..)| *word == "sync") {
+        true => postgres::start()?,
+        false => None,
+    };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     for (word, package, target) in chosen {
         crate::test::say(&format!("bench {word}"));
@@ -31,6 +38,11 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
             .args(["bench", "--quiet", "-p", package, "--all-features"])
             .args(["--bench", target, "--"])
             .args(args)
+            .envs(
+                server
+                    .iter()
+                    .map(|server| (postgres::VARIABLE, &server.url)),
+            )
             .status()
             .with_context(|| format!("could not start the bench {word}"))?;
         if !status.success() {

@@ -16,6 +16,7 @@ pub mod page;
 pub mod scalar;
 mod scan;
 pub mod shape;
+mod strict;
 pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]
 pub mod survey;
