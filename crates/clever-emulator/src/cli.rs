@@ -31,6 +31,9 @@ pub struct EmulatorArgs {
     /// Switch the events feed on.
     #[arg(long)]
     pub events: bool,
+    /// Map content of the app's own to courses: resources.
+    #[arg(long)]
+    pub resources: bool,
     /// Switch OpenID Connect on.
     #[arg(long)]
     pub openid: bool,
@@ -74,6 +77,7 @@ impl EmulatorArgs {
             world,
             district_token: token.filter(|token| !token.trim().is_empty()),
             events: self.events,
+            resources: self.resources,
             openid: self.openid,
             pkce: self.pkce,
             redirect_uris: self.redirect_uris.clone(),

@@ -24,6 +24,7 @@
 pub mod cli;
 mod control;
 mod faults;
+mod feed;
 mod happenings;
 mod identity;
 mod library;
@@ -34,8 +35,10 @@ mod openid;
 mod pages;
 mod related;
 mod reply;
+mod resources;
 mod routes;
 mod server;
+mod versions;
 pub mod world;
 
 pub use faults::{Fault, FaultRule, Faults};

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::resources;
 use crate::world::events::{self, Journal, Touched};
 use crate::world::people::{self, GRADES, Place, pick, stamp};
 use crate::world::{List, World, object_id};
@@ -66,6 +67,7 @@ pub(crate) fn pass(world: &mut World, days: u32) -> DaySummary {
         world.day += 1;
         world.now = Timestamp::from_second(world.now.as_second() + DAY).unwrap_or(world.now);
         Day::of(world).live(&mut summary);
+        resources::day(world);
         remember(&mut journal, world.publish());
     }
     summary.touched = events::touched(world, &journal);

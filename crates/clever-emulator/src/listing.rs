@@ -1,11 +1,14 @@
 //! Lists as Clever pages them: what a query asks for, the page, and the links to its neighbours.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use clever_model::Role;
 use serde_json::json;
 
+use crate::related::Members;
 use crate::reply::Reply;
+use crate::versions::Version;
 use crate::world::{List, Record};
 
 /// Records a page when no `limit` is given.
@@ -15,12 +18,12 @@ const MAX_LIMIT: usize = 10_000;
 
 /// A query, read as Clever reads it: what it does not know, it ignores.
 #[derive(Debug, Default)]
-struct Query {
+pub(crate) struct Query {
     limit: Option<usize>,
     starting_after: Option<String>,
     ending_before: Option<String>,
     count: bool,
-    role: Option<Role>,
+    pub(crate) role: Option<Role>,
 }
 
 /// What is wrong with a query.
@@ -30,10 +33,12 @@ enum BadQuery {
 }
 
 impl Query {
-    fn read(text: &str) -> Result<Self, BadQuery> {
+    fn read(listing: &Listing<'_>) -> Result<Self, BadQuery> {
         let mut query = Self::default();
-        for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        for (name, value) in url::form_urlencoded::parse(listing.query.as_bytes()) {
             match &*name {
+                // A token has one district: that list knows no pages.
+                _ if listing.noun == "districts" && name != "count" => {}
                 "limit" => match value.parse::<usize>() {
                     Ok(limit) if limit > MAX_LIMIT => return Err(BadQuery::TooLarge),
                     Ok(limit) if limit > 0 => query.limit = Some(limit),
@@ -41,8 +46,9 @@ impl Query {
                 },
                 "starting_after" => query.starting_after = Some(value.into_owned()),
                 "ending_before" => query.ending_before = Some(value.into_owned()),
-                "count" => query.count = value == "true",
-                "role" => {
+                // v2.0 has no count; anything but `true` is none, and no mistake either.
+                "count" => query.count = value == "true" && listing.version != Version::V2_0,
+                "role" if listing.noun == "users" => {
                     let role = value
                         .parse()
                         .map_err(|_| BadQuery::Bad("role is not one of the allowed values"))?;
@@ -55,104 +61,150 @@ impl Query {
     }
 }
 
+/// What a list is of: items by ascending id, found but not yet written.
+pub(crate) trait Source {
+    /// One of them.
+    type Item;
+    /// Those after an id, from there on.
+    fn up<'s>(&'s self, after: Option<&'s str>) -> impl Iterator<Item = Self::Item>;
+    /// Those before an id, from there backwards.
+    fn down<'s>(&'s self, before: Option<&'s str>) -> impl Iterator<Item = Self::Item>;
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.up(None).count()
+    }
+    /// An item's id.
+    fn id<'i>(&self, item: &'i Self::Item) -> Cow<'i, str>;
+    /// Appends an item's JSON object to `out`.
+    fn write(&self, item: &Self::Item, out: &mut String);
+}
+
+/// Records of the world under their own ids.
+pub(crate) struct Records<'a, W> {
+    pub(crate) list: List<'a>,
+    pub(crate) members: Members<'a>,
+    /// Writes a record.
+    pub(crate) write: W,
+}
+
+impl<'a, W> Records<'a, W> {
+    fn fits(&self, record: &Record<'_>) -> bool {
+        match &self.members {
+            Members::All => true,
+            Members::Ids(ids) => ids.contains(&*record.id()),
+            Members::Such(such) => such(record),
+        }
+    }
+
+    /// Those of a set of ids that are between two, both left out.
+    fn named(&self, after: Option<&str>, before: Option<&str>) -> Option<Vec<Record<'a>>> {
+        let Members::Ids(ids) = &self.members else {
+            return None;
+        };
+        let between = ids.iter().filter(|id| {
+            after.is_none_or(|after| id.as_str() > after)
+                && before.is_none_or(|before| id.as_str() < before)
+        });
+        Some(between.filter_map(|id| self.list.get(id)).collect())
+    }
+}
+
+impl<'a, W: Fn(&Record<'_>, &mut String)> Source for Records<'a, W> {
+    type Item = Record<'a>;
+
+    fn up<'s>(&'s self, after: Option<&'s str>) -> impl Iterator<Item = Record<'a>> {
+        let named = self.named(after, None);
+        let walked = named.is_none().then(|| self.list.range(after, None));
+        let walked = walked.into_iter().flatten();
+        let walked = walked.filter(|record| self.fits(record));
+        named.into_iter().flatten().chain(walked)
+    }
+
+    fn down<'s>(&'s self, before: Option<&'s str>) -> impl Iterator<Item = Record<'a>> {
+        let named = self.named(None, before);
+        let walked = named.is_none().then(|| self.list.range(None, before).rev());
+        let walked = walked.into_iter().flatten();
+        let walked = walked.filter(|record| self.fits(record));
+        named
+            .into_iter()
+            .flat_map(|named| named.into_iter().rev())
+            .chain(walked)
+    }
+
+    fn count(&self) -> usize {
+        match &self.members {
+            // Nothing is walked to count a whole list.
+            Members::All => self.list.len(),
+            _ => self.up(None).count(),
+        }
+    }
+
+    fn id<'i>(&self, record: &'i Record<'a>) -> Cow<'i, str> {
+        record.id()
+    }
+
+    fn write(&self, record: &Record<'a>, out: &mut String) {
+        (self.write)(record, out);
+    }
+}
+
 /// A list as it is asked for.
 pub(crate) struct Listing<'a> {
-    pub(crate) version: &'a str,
-    /// The records' word in paths: a kind, or `events`.
+    pub(crate) version: Version,
+    /// The records' word in paths.
     pub(crate) noun: &'a str,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
+    /// Whether records stand in the list without an envelope of their own, as a few lists of v1 have them.
+    pub(crate) flat: bool,
 }
 
 /// What a page holds, and what lies beside it.
-struct Page<'a> {
-    records: Vec<Record<'a>>,
+struct Page<T> {
+    items: Vec<T>,
     more_before: bool,
     more_after: bool,
     count: Option<usize>,
 }
 
-/// Writes a record as it is kept.
-fn whole(record: &Record<'_>, out: &mut String) {
-    record.write(out);
-}
-
 impl Listing<'_> {
-    /// Answers with the page of `list` that the query asks for.
-    pub(crate) fn answer(&self, list: List<'_>) -> Reply {
-        self.answer_as(list, None, whole)
-    }
-
-    /// Answers with the page that the query asks for, of the records that `matches` lets through.
-    pub(crate) fn answer_where(
-        &self,
-        list: List<'_>,
-        matches: impl Fn(&Record<'_>) -> bool,
-    ) -> Reply {
-        self.answer_as(list, Some(&matches), whole)
-    }
-
-    /// Answers with a page of records that `write` writes. Without `matches` all belong to the list, and nothing is
-    /// walked to count them.
-    pub(crate) fn answer_as(
-        &self,
-        list: List<'_>,
-        matches: Option<&dyn Fn(&Record<'_>) -> bool>,
-        write: impl Fn(&Record<'_>, &mut String),
-    ) -> Reply {
-        let query = match Query::read(self.query) {
+    /// Answers with the page that the query asks for, of what `source` gives for the query.
+    pub(crate) fn answer<S: Source>(&self, source: impl FnOnce(&Query) -> S) -> Reply {
+        let query = match Query::read(self) {
             Ok(query) => query,
-            Err(BadQuery::TooLarge) => return Reply::message(413, "limit must not exceed 10000"),
-            Err(BadQuery::Bad(why)) => return Reply::message(400, why),
+            Err(BadQuery::TooLarge) => {
+                return Reply::problem(self.version, 413, "limit must not exceed 10000");
+            }
+            Err(BadQuery::Bad(why)) => return Reply::problem(self.version, 400, why),
         };
-        let fits = |record: &Record<'_>| matches.is_none_or(|matches| matches(record));
-        if self.noun == "resources" && !list.values().any(|record| fits(&record)) {
-            // Seen on the wire for a district without resources.
-            return Reply::json(r#"{"resources":[]}"#.to_owned());
-        }
-        let list = match query.role.filter(|_| self.noun == "users") {
-            Some(role) => list.with_role(role),
-            None => list,
-        };
-        let mut page = self.page(list, &query, fits);
-        page.count = query.count.then(|| match matches {
-            Some(_) => list.values().filter(fits).count(),
-            None => list.len(),
-        });
-        Reply::json(self.write(&page, write))
+        let source = source(&query);
+        let mut page = self.page(&source, &query);
+        page.count = query.count.then(|| source.count());
+        Reply::json(self.write(&source, &page))
     }
 
-    /// Finds the page of `list` that `query` asks for.
-    fn page<'a>(
-        &self,
-        list: List<'a>,
-        query: &Query,
-        fits: impl Fn(&Record<'a>) -> bool,
-    ) -> Page<'a> {
+    /// Finds the page that `query` asks for.
+    fn page<S: Source>(&self, source: &S, query: &Query) -> Page<S::Item> {
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
         if let Some(before) = query.ending_before.as_deref() {
             let end = (before != "last").then_some(before);
-            let found = list.range(None, end).rev().filter(fits);
-            let mut records: Vec<_> = found.take(limit + 1).collect();
-            let more_before = records.len() > limit;
-            records.truncate(limit);
-            records.reverse();
+            let mut items: Vec<_> = source.down(end).take(limit + 1).collect();
+            let more_before = items.len() > limit;
+            items.truncate(limit);
+            items.reverse();
             return Page {
-                records,
+                items,
                 more_before,
                 more_after: before != "last",
                 count: None,
             };
         }
         let after = query.starting_after.as_deref();
-        let unpaged = self.noun == "districts";
-        let limit = if unpaged { usize::MAX - 1 } else { limit };
-        let found = list.range(after, None).filter(fits);
-        let mut records: Vec<_> = found.take(limit + 1).collect();
-        let more_after = records.len() > limit;
-        records.truncate(limit);
+        let mut items: Vec<_> = source.up(after).take(limit + 1).collect();
+        let more_after = items.len() > limit;
+        items.truncate(limit);
         Page {
-            records,
+            items,
             more_before: after.is_some(),
             more_after,
             count: None,
@@ -160,9 +212,9 @@ impl Listing<'_> {
     }
 
     /// Writes the page. The first page has its links before its data, as some of Clever's have.
-    fn write(&self, page: &Page<'_>, write: impl Fn(&Record<'_>, &mut String)) -> String {
+    fn write<S: Source>(&self, source: &S, page: &Page<S::Item>) -> String {
         let mut body = String::with_capacity(1024);
-        let links = self.links(page);
+        let links = self.links(source, page);
         body.push('{');
         if !page.more_before {
             body.push_str(&links);
@@ -170,18 +222,23 @@ impl Listing<'_> {
         }
         body.push_str(r#""data":["#);
         let start = body.len();
-        for (at, record) in page.records.iter().enumerate() {
+        for (at, item) in page.items.iter().enumerate() {
             if at > 0 {
                 body.push(',');
             }
             if at == 16 {
                 // By now the records' size is known well enough to take the memory at once.
-                body.reserve((body.len() - start) / 16 * (page.records.len() - at) * 17 / 16);
+                body.reserve((body.len() - start) / 16 * (page.items.len() - at) * 17 / 16);
+            }
+            if self.flat {
+                source.write(item, &mut body);
+                continue;
             }
             body.push_str(r#"{"data":"#);
-            write(record, &mut body);
+            source.write(item, &mut body);
             body.push_str(r#","uri":"/"#);
-            for part in [self.version, "/", self.noun, "/", &record.id(), "\"}"] {
+            let version = self.version.as_str();
+            for part in [version, "/", self.noun, "/", &source.id(item), "\"}"] {
                 body.push_str(part);
             }
         }
@@ -198,18 +255,21 @@ impl Listing<'_> {
         body
     }
 
-    fn links(&self, page: &Page<'_>) -> String {
+    fn links<S: Source>(&self, source: &S, page: &Page<S::Item>) -> String {
+        // Seen on the wire: the feed's own link has a question mark with nothing behind.
         let own = if self.query.is_empty() && self.noun != "events" {
             self.path.to_owned()
         } else {
             format!("{}?{}", self.path, self.query)
         };
         let mut links = vec![json!({ "rel": "self", "uri": own })];
-        if let (true, Some(first)) = (page.more_before, page.records.first()) {
-            links.push(json!({ "rel": "prev", "uri": self.at("ending_before", &first.id()) }));
+        if let (true, Some(first)) = (page.more_before, page.items.first()) {
+            links
+                .push(json!({ "rel": "prev", "uri": self.at("ending_before", &source.id(first)) }));
         }
-        if let (true, Some(last)) = (page.more_after, page.records.last()) {
-            links.push(json!({ "rel": "next", "uri": self.at("starting_after", &last.id()) }));
+        if let (true, Some(last)) = (page.more_after, page.items.last()) {
+            links
+                .push(json!({ "rel": "next", "uri": self.at("starting_after", &source.id(last)) }));
         }
         format!(r#""links":{}"#, serde_json::Value::from(links))
     }

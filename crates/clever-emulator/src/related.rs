@@ -1,51 +1,72 @@
-//! Sub-paths of the API: how one record leads to others, by what records name.
+//! How one record leads to others, by what records name: the sub-paths of every version come down to this.
 
 use std::collections::BTreeSet;
 
 use clever_model::RecordKind;
-use serde_json::json;
+use serde_json::Value;
 
-use crate::listing::Listing;
-use crate::reply::Reply;
-use crate::routes::single;
-use crate::world::{Kept, List, Overlay, Record, World};
+use crate::world::{Record, World};
+
+/// Places in a record, as JSON pointers.
+pub(crate) type Places = &'static [&'static str];
 
 /// How a record leads to others.
+#[derive(Clone, Copy)]
+pub(crate) enum How {
+    /// All there are: a world has one district.
+    All,
+    /// The record names the others, at these places.
+    Names(Places),
+    /// The others name the record, at these places.
+    NamedBy(Places),
+    /// Sections that name the person, at these places.
+    Sections(Places),
+    /// Sections that name the person at `by` name the others at `to`; the person may at `own`.
+    Classes { by: Places, to: Places, own: Places },
+    /// Sections that name the record at `by` name the others at `to`.
+    Through { by: Places, to: Places },
+    /// The contacts of a student.
+    Contacts,
+    /// Resources that are mapped to the course, or to those of the sections.
+    Resources,
+    /// What a resource is mapped to.
+    Mapped,
+}
+
+/// How a record of v3 leads to those of a sub-path.
 #[derive(Clone, Copy)]
 pub(crate) struct Relation {
     pub(crate) target: RecordKind,
     /// One record is answered, not a list.
-    single: bool,
-    how: How,
+    pub(crate) single: bool,
+    pub(crate) how: How,
 }
 
-#[derive(Clone, Copy)]
-enum How {
-    /// The record names the others, at these places.
-    Names(&'static [&'static str]),
-    /// The others name the record, at these places.
-    NamedBy(&'static [&'static str]),
-    /// Sections that name the record at `by` name the others at `to`; the record itself may at `own`.
-    Through {
-        by: &'static [&'static str],
-        to: &'static [&'static str],
-        own: &'static [&'static str],
-    },
-    /// There is only one district.
-    District,
-    /// No record says: what a district maps to its courses is known to Clever alone.
-    Unknown,
+/// The records that another leads to.
+pub(crate) enum Members<'a> {
+    All,
+    /// Those with these ids, as far as they are there.
+    Ids(BTreeSet<String>),
+    /// Those that are such.
+    Such(Box<dyn Fn(&Record<'_>) -> bool + 'a>),
 }
 
 /// Places where a user names schools.
-pub(crate) const USER_SCHOOLS: &[&str] = &[
+pub(crate) const USER_SCHOOLS: Places = &[
     "/roles/student/schools",
     "/roles/teacher/schools",
     "/roles/staff/schools",
 ];
 
 /// Places where a user names the primary school. Staff have none.
-const PRIMARY_SCHOOL: &[&str] = &["/roles/student/school", "/roles/teacher/school"];
+const PRIMARY_SCHOOL: Places = &["/roles/student/school", "/roles/teacher/school"];
+
+/// Where sections name people.
+pub(crate) const STUDENTS: Places = &["/students"];
+/// Where sections name people.
+pub(crate) const TEACHERS: Places = &["/teachers"];
+/// Where a contact names students.
+pub(crate) const RELATIONS: Places = &["/roles/contact/student_relationships"];
 
 /// Whether a query asks for primary schools only.
 pub(crate) fn primary(query: &str) -> bool {
@@ -53,81 +74,134 @@ pub(crate) fn primary(query: &str) -> bool {
         .any(|(name, value)| name == "primary" && value == "true")
 }
 
-/// The sub-paths of the API that follow from what records name.
+/// The sub-paths of v3. Links spell three of them with a capital in the middle, and both are good.
 pub(crate) fn relation(kind: RecordKind, sub: &str, primary: bool) -> Option<Relation> {
+    use How::{All, Classes, Contacts, Mapped, NamedBy, Names, Through};
     use RecordKind::{Courses, Districts, Resources, Schools, Sections, Terms, Users};
     let schools = if primary {
         PRIMARY_SCHOOL
     } else {
         USER_SCHOOLS
     };
-    let through = |by, to, own| How::Through { by, to, own };
-    let list = |target, how| {
-        Some(Relation {
-            target,
-            single: false,
-            how,
-        })
-    };
-    let one = |target, how| {
-        Some(Relation {
-            target,
-            single: true,
-            how,
-        })
-    };
-    match (kind, sub) {
-        (Schools | Sections | Users | Courses | Terms, "district") => one(Districts, How::District),
-        (Schools, "users") => list(Users, How::NamedBy(schools)),
-        (Schools, "courses") => list(Courses, through(&["/school"], &["/course"], &[])),
-        (Schools, "terms") => list(Terms, through(&["/school"], &["/term_id"], &[])),
-        (Courses, "schools") => list(Schools, through(&["/course"], &["/school"], &[])),
-        (Terms, "schools") => list(Schools, through(&["/term_id"], &["/school"], &[])),
-        (Users, "myteachers") => list(Users, through(&["/students"], &["/teachers"], &[])),
-        (Users, "mystudents") => list(
-            Users,
-            through(
-                &["/teachers"],
-                &["/students"],
-                &["/roles/contact/student_relationships"],
-            ),
+    let list = |target, how| (target, false, how);
+    let one = |target, how| (target, true, how);
+    let (target, single, how) = match (kind, sub) {
+        (Schools | Sections | Users | Courses | Terms, "district") => one(Districts, All),
+        (Schools, "users") => list(Users, NamedBy(schools)),
+        (Schools, "courses") => list(
+            Courses,
+            Through {
+                by: &["/school"],
+                to: &["/course"],
+            },
         ),
-        (Courses | Sections | Users, "resources") => list(Resources, How::Unknown),
-        (Resources, "courses") => list(Courses, How::Unknown),
-        (Resources, "sections") => list(Sections, How::Unknown),
-        (Resources, "users") => list(Users, How::Unknown),
-        (Schools, "sections") => list(Sections, How::NamedBy(&["/school"])),
-        (Courses, "sections") => list(Sections, How::NamedBy(&["/course"])),
-        (Terms, "sections") => list(Sections, How::NamedBy(&["/term_id"])),
-        (Users, "sections") => list(Sections, How::NamedBy(&["/students", "/teachers"])),
-        (Users, "schools") => list(Schools, How::Names(schools)),
-        (Users, "mycontacts") => list(
-            Users,
-            How::NamedBy(&["/roles/contact/student_relationships"]),
+        (Schools, "terms") => list(
+            Terms,
+            Through {
+                by: &["/school"],
+                to: &["/term_id"],
+            },
         ),
-        (Sections, "users") => list(Users, How::Names(&["/students", "/teachers"])),
-        (Sections, "school") => one(Schools, How::Names(&["/school"])),
-        (Sections, "course") => one(Courses, How::Names(&["/course"])),
-        (Sections, "term") => one(Terms, How::Names(&["/term_id"])),
-        _ => None,
+        (Courses, "schools") => list(
+            Schools,
+            Through {
+                by: &["/course"],
+                to: &["/school"],
+            },
+        ),
+        (Terms, "schools") => list(
+            Schools,
+            Through {
+                by: &["/term_id"],
+                to: &["/school"],
+            },
+        ),
+        (Users, "myteachers" | "myTeachers") => list(
+            Users,
+            Classes {
+                by: STUDENTS,
+                to: TEACHERS,
+                own: &[],
+            },
+        ),
+        (Users, "mystudents" | "myStudents") => list(
+            Users,
+            Classes {
+                by: TEACHERS,
+                to: STUDENTS,
+                own: RELATIONS,
+            },
+        ),
+        (Users, "mycontacts" | "myContacts") => list(Users, Contacts),
+        (Courses | Sections | Users, "resources") => list(Resources, How::Resources),
+        (Resources, "courses") => list(Courses, Mapped),
+        (Resources, "sections") => list(Sections, Mapped),
+        (Resources, "users") => list(Users, Mapped),
+        (Schools, "sections") => list(Sections, NamedBy(&["/school"])),
+        (Courses, "sections") => list(Sections, NamedBy(&["/course"])),
+        (Terms, "sections") => list(Sections, NamedBy(&["/term_id"])),
+        (Users, "sections") => list(Sections, How::Sections(&["/students", "/teachers"])),
+        (Users, "schools") => list(Schools, Names(schools)),
+        (Sections, "users") => list(Users, Names(&["/students", "/teachers"])),
+        (Sections, "school") => one(Schools, Names(&["/school"])),
+        (Sections, "course") => one(Courses, Names(&["/course"])),
+        (Sections, "term") => one(Terms, Names(&["/term_id"])),
+        _ => return None,
+    };
+    Some(Relation {
+        target,
+        single,
+        how,
+    })
+}
+
+/// The sub-paths that a v3 record's own links name. Those of a user follow the roles.
+pub(crate) fn links(kind: RecordKind, record: &Value) -> Vec<&'static str> {
+    let is = |role: &str| record["roles"][role].is_object();
+    match kind {
+        RecordKind::Districts | RecordKind::Resources => Vec::new(),
+        RecordKind::Schools => vec!["district", "sections", "users", "courses", "terms"],
+        RecordKind::Terms => vec!["district", "schools", "sections"],
+        RecordKind::Courses => vec!["district", "schools", "sections"],
+        RecordKind::Sections => {
+            let named = |place: &str| record[place].as_str().is_some_and(|id| !id.is_empty());
+            let mut links = vec!["district", "school", "users"];
+            links.extend(named("course").then_some("course"));
+            links.extend(named("term_id").then_some("term"));
+            links
+        }
+        RecordKind::Users => {
+            let mut links = vec!["district"];
+            if is("student") || is("teacher") || is("staff") {
+                links.push("schools");
+            }
+            if is("student") || is("teacher") {
+                links.push("sections");
+            }
+            if is("student") {
+                links.extend(["myContacts", "myTeachers"]);
+            }
+            if is("teacher") || is("contact") {
+                links.push("myStudents");
+            }
+            links
+        }
     }
 }
 
 /// Says whether `record` names `id` at one of `places`: as text, in a list, or in a list of objects.
-pub(crate) fn names(record: &serde_json::Value, places: &[&str], id: &str) -> bool {
+pub(crate) fn names(record: &Value, places: &[&str], id: &str) -> bool {
     places
         .iter()
         .filter_map(|place| record.pointer(place))
         .any(|named| match named {
-            serde_json::Value::Array(all) => {
-                all.iter().any(|one| one == id || one["student"] == id)
-            }
+            Value::Array(all) => all.iter().any(|one| one == id || one["student"] == id),
             one => one == id,
         })
 }
 
 /// Adds the ids that `record` names at `places`: the counterpart of [`names`].
-fn add_named(record: &serde_json::Value, places: &[&str], ids: &mut BTreeSet<String>) {
+fn add_named(record: &Value, places: &[&str], ids: &mut BTreeSet<String>) {
     for named in places.iter().filter_map(|place| record.pointer(place)) {
         let all = named
             .as_array()
@@ -140,72 +214,122 @@ fn add_named(record: &serde_json::Value, places: &[&str], ids: &mut BTreeSet<Str
     }
 }
 
-/// A school's terms write their dates with a time of day, unlike the same terms elsewhere (seen on the wire).
-fn with_times(terms: List<'_>, wanted: &BTreeSet<String>) -> Overlay {
-    wanted
-        .iter()
-        .filter_map(|id| Some((id.as_str(), terms.get(id)?)))
-        .map(|(id, term)| {
-            let mut term = term.value();
-            for key in ["start_date", "end_date"] {
-                if let Some(date) = term[key].as_str().filter(|date| date.len() == 10) {
-                    term[key] = json!(format!("{date}T00:00:00.000Z"));
-                }
-            }
-            (id, Kept::new(term.to_string()))
-        })
-        .collect()
+/// Sections that name a person at `by`, as values.
+fn sections_of<'a>(
+    world: &'a World,
+    person: &'a str,
+    by: Places,
+) -> impl Iterator<Item = (String, Value)> + 'a {
+    let sections = world.sections_of(person).into_iter();
+    sections.filter_map(move |id| {
+        let section = world.value(RecordKind::Sections, &id)?;
+        names(&section, by, person).then_some((id, section))
+    })
 }
 
-/// Answers with the records that the one with `id` leads to.
-pub(crate) fn related(
-    world: &World,
-    listing: &Listing<'_>,
-    kind: RecordKind,
-    id: &str,
-    relation: Relation,
-) -> Reply {
-    let Some(record) = world.value(kind, id) else {
-        return Reply::message(404, "Resource not found");
+/// Sections that name `id` at `by`, as values: every section is looked at.
+fn sections_naming<'a>(
+    world: &'a World,
+    id: &'a str,
+    by: Places,
+) -> impl Iterator<Item = Value> + 'a {
+    let sections = world.list(RecordKind::Sections).values();
+    sections
+        // Cheaper than reading every section of the district.
+        .filter(move |section| section.json().contains(id))
+        .map(|section| section.value())
+        .filter(move |section| names(section, by, id))
+}
+
+/// The records to which the one with `id` leads.
+pub(crate) fn members<'a>(
+    world: &'a World,
+    how: How,
+    id: &'a str,
+    record: &Value,
+    target: RecordKind,
+) -> Members<'a> {
+    let mut ids = BTreeSet::new();
+    match how {
+        How::All => return Members::All,
+        How::Names(places) => add_named(record, places, &mut ids),
+        How::NamedBy(places) => {
+            return Members::Such(Box::new(move |other| {
+                other.json().contains(id) && names(&other.value(), places, id)
+            }));
+        }
+        How::Sections(by) => ids.extend(sections_of(world, id, by).map(|(id, _)| id)),
+        How::Classes { by, to, own } => {
+            add_named(record, own, &mut ids);
+            for (_, section) in sections_of(world, id, by) {
+                add_named(&section, to, &mut ids);
+            }
+        }
+        How::Through { by, to } => {
+            for section in sections_naming(world, id, by) {
+                add_named(&section, to, &mut ids);
+            }
+        }
+        How::Contacts => ids.extend(world.contacts_of(id)),
+        How::Resources => ids = resources_of(world, id, record),
+        How::Mapped => return mapped(world, id, record, target),
+    }
+    Members::Ids(ids)
+}
+
+/// The resources of a course, of a section's course, or of a person's sections as far as they are for the
+/// person's part in them.
+fn resources_of(world: &World, id: &str, record: &Value) -> BTreeSet<String> {
+    let of = |course: &Value| {
+        world
+            .mapped
+            .resources_of(course.as_str().unwrap_or_default())
     };
-    let others = world.list(relation.target);
-    let through = match relation.how {
-        How::Through { by, to, own } => {
-            let mut reached = BTreeSet::new();
-            add_named(&record, own, &mut reached);
-            for section in world.list(RecordKind::Sections).values() {
-                if !section.json().contains(id) {
-                    continue;
-                }
-                let section = section.value();
-                if names(&section, by, id) {
-                    add_named(&section, to, &mut reached);
+    if record.get("course").is_some() {
+        return of(&record["course"]).clone();
+    }
+    if !record["roles"].is_object() {
+        return of(&record["id"]).clone();
+    }
+    let mut found = BTreeSet::new();
+    for (audience, by) in [("student", STUDENTS), ("teacher", TEACHERS)] {
+        for (_, section) in sections_of(world, id, by) {
+            let is_for = |resource: &&String| {
+                let resource = world.value(RecordKind::Resources, resource);
+                resource.is_some_and(|resource| names(&resource, &["/roles"], audience))
+            };
+            found.extend(of(&section["course"]).iter().filter(is_for).cloned());
+        }
+    }
+    found
+}
+
+/// What a resource is mapped to: courses, their sections, and the people in those whom it is for.
+fn mapped<'a>(world: &'a World, id: &str, record: &Value, target: RecordKind) -> Members<'a> {
+    let courses = world.mapped.courses_of(id);
+    let in_courses = move |section: &Value, courses: &BTreeSet<String>| {
+        section["course"]
+            .as_str()
+            .is_some_and(|course| courses.contains(course))
+    };
+    match target {
+        RecordKind::Courses => Members::Ids(courses),
+        RecordKind::Sections => Members::Such(Box::new(move |section| {
+            in_courses(&section.value(), &courses)
+        })),
+        _ => {
+            let mut people = BTreeSet::new();
+            let sections = world.list(RecordKind::Sections).values();
+            for section in sections.map(|section| section.value()) {
+                if in_courses(&section, &courses) {
+                    for (audience, at) in [("student", STUDENTS), ("teacher", TEACHERS)] {
+                        if names(record, &["/roles"], audience) {
+                            add_named(&section, at, &mut people);
+                        }
+                    }
                 }
             }
-            reached
+            Members::Ids(people)
         }
-        _ => BTreeSet::new(),
-    };
-    if (kind, relation.target) == (RecordKind::Schools, RecordKind::Terms) {
-        return listing.answer(List::of(&with_times(others, &through)));
     }
-    let matches = |other: &Record<'_>| match relation.how {
-        How::District => true,
-        How::Unknown => false,
-        How::Through { .. } => through.contains(&*other.id()),
-        How::Names(places) => names(&record, places, &other.id()),
-        How::NamedBy(places) => {
-            let json = other.json();
-            json.contains(id)
-                && serde_json::from_str(&json).is_ok_and(|other| names(&other, places, id))
-        }
-    };
-    if relation.single {
-        return match others.values().find(matches) {
-            // A sub-path to one record answers with that record's own address.
-            Some(found) => single(world, listing.version, relation.target, &found.id()),
-            None => Reply::message(404, "Resource not found"),
-        };
-    }
-    listing.answer_where(others, matches)
 }

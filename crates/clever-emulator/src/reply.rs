@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::faults::Fault;
 use crate::limiter::Standing;
+use crate::versions::Version;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
@@ -47,6 +48,17 @@ impl Reply {
             body: json!({ "message": message }).to_string(),
             location: None,
             cookie: None,
+        }
+    }
+
+    /// An error as `version` words it: v1's clients read it under another key.
+    pub(crate) fn problem(version: Version, status: u16, message: &str) -> Self {
+        if !version.is_first() {
+            return Self::message(status, message);
+        }
+        Self {
+            status,
+            ..Self::json(json!({ "error": message }).to_string())
         }
     }
 

@@ -1,30 +1,38 @@
-//! The data API over a world: paths, paging, envelopes. A pure function from a request to an answer.
+//! The data API over a world: paths, envelopes, and what each version makes of a record. A pure function from a
+//! request to an answer.
 
 use clever_model::RecordKind;
+use serde_json::json;
 
-use crate::listing::Listing;
-use crate::related::{USER_SCHOOLS, names, primary, related, relation};
+use crate::feed;
+use crate::listing::{Listing, Query, Records};
+use crate::related::{Members, Relation, links, members, primary, relation};
 use crate::reply::Reply;
+use crate::versions::older::{self, Request};
+use crate::versions::{Version, shape};
 use crate::world::{Record, World};
 
-/// Versions of the data API that are served.
-const VERSIONS: [&str; 2] = ["v3.0", "v3.1"];
-/// The API version that a path asks for, if it is served.
-fn split_version(path: &str) -> Option<(&str, Vec<&str>)> {
+/// The version that a path asks for, if it is served, and the rest of the path.
+fn split_version(path: &str) -> Option<(Version, Vec<&str>)> {
     let mut parts = path.strip_prefix('/')?.split('/');
-    let version = parts.next().filter(|version| VERSIONS.contains(version))?;
+    let version = Version::of(parts.next()?)?;
     Some((version, parts.collect()))
 }
 
 /// Says whether a path is one of the API's: others get a page, whatever the token.
 pub(crate) fn is_api(path: &str) -> bool {
-    split_version(path).is_some_and(|(_, parts)| match parts.as_slice() {
-        ["events"] | ["events", _] => true,
-        [kind] | [kind, _] => kind.parse::<RecordKind>().is_ok(),
-        [kind, _, sub] => kind
-            .parse()
-            .is_ok_and(|kind| relation(kind, sub, false).is_some()),
-        _ => false,
+    split_version(path).is_some_and(|(version, parts)| {
+        if !version.has_users() {
+            return older::is_api(version, &parts);
+        }
+        match parts.as_slice() {
+            ["events"] | ["events", _] => true,
+            [kind] | [kind, _] => kind.parse::<RecordKind>().is_ok(),
+            [kind, _, sub] => kind
+                .parse()
+                .is_ok_and(|kind| relation(kind, sub, false).is_some()),
+            _ => false,
+        }
     })
 }
 
@@ -33,34 +41,42 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
     let Some((version, parts)) = split_version(path) else {
         return Reply::no_such_path(path);
     };
-    let list = |kind: RecordKind| Listing {
+    let feed = feed::Request {
+        world,
         version,
-        noun: kind.as_str(),
         path,
         query,
     };
     match parts.as_slice() {
-        ["events"] => {
-            let listing = Listing {
-                version,
-                noun: "events",
-                path,
-                query,
-            };
-            let wanted = WantedEvents::read(query);
-            if wanted.all() {
-                listing.answer(world.events())
-            } else {
-                listing.answer_where(world.events(), |event| wanted.has(event))
-            }
+        ["events"] => return feed.list(None),
+        ["events", id] => return feed.single(id),
+        [noun, id, "events"] if older::is_api(version, &parts) && version.is_first() => {
+            return feed.list(Some((noun, id)));
         }
-        ["events", id] => found(version, "events", id, world.events().get(id)),
+        _ => {}
+    }
+    if !version.has_users() {
+        let request = Request {
+            world,
+            version,
+            path,
+            query,
+        };
+        return request.answer(&parts);
+    }
+    let request = Users {
+        world,
+        version,
+        path,
+        query,
+    };
+    match parts.as_slice() {
         [kind] => match kind.parse() {
-            Ok(kind) => list(kind).answer(world.list(kind)),
+            Ok(kind) => request.list(kind, Members::All, false),
             Err(_) => Reply::no_such_path(path),
         },
         [kind, id] => match kind.parse() {
-            Ok(kind) => single(world, version, kind, id),
+            Ok(kind) => request.single(kind, id),
             Err(_) => Reply::no_such_path(path),
         },
         [kind, id, sub] => match kind
@@ -68,65 +84,121 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
             .ok()
             .and_then(|kind| Some((kind, relation(kind, sub, primary(query))?)))
         {
-            Some((kind, relation)) => related(world, &list(relation.target), kind, id, relation),
+            Some((kind, relation)) => request.related(kind, id, relation),
             None => Reply::no_such_path(path),
         },
         _ => Reply::no_such_path(path),
     }
 }
 
-/// One record: `{"data":{…},"links":[…]}`.
-pub(crate) fn single(world: &World, version: &str, kind: RecordKind, id: &str) -> Reply {
-    found(version, kind.as_str(), id, world.list(kind).get(id))
+/// A request to a version that has users.
+struct Users<'a> {
+    world: &'a World,
+    version: Version,
+    path: &'a str,
+    query: &'a str,
 }
 
-fn found(version: &str, noun: &str, id: &str, record: Option<Record<'_>>) -> Reply {
-    let Some(record) = record else {
-        return Reply::message(404, "Resource not found");
-    };
-    Reply::json(format!(
-        r#"{{"data":{},"links":[{{"rel":"self","uri":"/{version}/{noun}/{id}"}}]}}"#,
-        record.json()
-    ))
-}
+impl Users<'_> {
+    fn unknown(&self) -> Reply {
+        Reply::problem(self.version, 404, "Resource not found")
+    }
 
-/// Which events a query asks for.
-struct WantedEvents {
-    kinds: Vec<String>,
-    school: Option<String>,
-}
-
-impl WantedEvents {
-    /// Reads `record_type`, which may be repeated, and `school`.
-    fn read(query: &str) -> Self {
-        let of = |wanted: &'static str| {
-            url::form_urlencoded::parse(query.as_bytes())
-                .filter(move |(name, _)| name == wanted)
-                .map(|(_, value)| value.into_owned())
-        };
-        Self {
-            kinds: of("record_type").collect(),
-            school: of("school").next(),
+    /// Appends what the version has of a record.
+    fn write(&self, kind: RecordKind, record: &Record<'_>, out: &mut String) {
+        if self.version == Version::V3_1 {
+            record.write(out);
+        } else {
+            out.push_str(&shape::v3_0(kind, &record.json()));
         }
     }
 
-    /// Whether nothing is left out.
-    fn all(&self) -> bool {
-        self.kinds.is_empty() && self.school.is_none()
+    /// One record: `{"data":{…},"links":[…]}`.
+    fn single(&self, kind: RecordKind, id: &str) -> Reply {
+        let Some(record) = self.world.list(kind).get(id) else {
+            return self.unknown();
+        };
+        let own = format!("/{}/{kind}/{id}", self.version.as_str());
+        let others = links(kind, &record.value()).into_iter();
+        let others = others.map(|rel| json!({ "rel": rel, "uri": format!("{own}/{rel}") }));
+        let links: Vec<_> = [json!({ "rel": "self", "uri": own })]
+            .into_iter()
+            .chain(others)
+            .collect();
+        let mut body = r#"{"data":"#.to_owned();
+        self.write(kind, &record, &mut body);
+        body.push_str(r#","links":"#);
+        body.push_str(&json!(links).to_string());
+        body.push('}');
+        Reply::json(body)
     }
 
-    fn has(&self, event: &Record<'_>) -> bool {
-        let event = event.value();
-        let kind = event["type"].as_str().unwrap_or_default();
-        let kind = kind.split('.').next().unwrap_or_default();
-        let object = &event["data"]["object"];
-        (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
-            && self.school.as_ref().is_none_or(|school| {
-                (kind == "schools" && object["id"] == **school)
-                    || names(object, &["/school"], school)
-                    || names(object, USER_SCHOOLS, school)
-            })
+    /// Answers with the members of a kind; with times in the dates of terms where those are a school's.
+    fn list(&self, kind: RecordKind, members: Members<'_>, with_times: bool) -> Reply {
+        if kind == RecordKind::Resources && self.world.list(kind).is_empty() {
+            // Seen on the wire for a district without resources.
+            return Reply::json(r#"{"resources":[]}"#.to_owned());
+        }
+        let listing = Listing {
+            version: self.version,
+            noun: kind.as_str(),
+            path: self.path,
+            query: self.query,
+            flat: false,
+        };
+        listing.answer(|query: &Query| {
+            let list = self.world.list(kind);
+            Records {
+                list: match query.role {
+                    Some(role) => list.with_role(role),
+                    None => list,
+                },
+                members,
+                write: move |record: &Record<'_>, out: &mut String| {
+                    if with_times {
+                        out.push_str(&term_with_times(record));
+                    } else {
+                        self.write(kind, record, out);
+                    }
+                },
+            }
+        })
     }
+
+    /// Answers with the records that the one with `id` leads to.
+    fn related(&self, kind: RecordKind, id: &str, relation: Relation) -> Reply {
+        let Some(record) = self.world.value(kind, id) else {
+            return self.unknown();
+        };
+        let target = relation.target;
+        let found = members(self.world, relation.how, id, &record, target);
+        if relation.single {
+            let list = self.world.list(target);
+            let first = match &found {
+                Members::All => Some(self.world.district_id()),
+                Members::Ids(ids) => ids.first().map(String::as_str),
+                Members::Such(_) => None,
+            };
+            // A sub-path to one record answers with that record's own address.
+            return match first.filter(|id| list.contains_key(id)) {
+                Some(id) => self.single(target, id),
+                None => self.unknown(),
+            };
+        }
+        let terms_of_school = (kind, target) == (RecordKind::Schools, RecordKind::Terms);
+        self.list(target, found, terms_of_school)
+    }
+}
+
+/// A school's terms write their dates with a time of day, unlike the same terms elsewhere (seen on the wire).
+fn term_with_times(record: &Record<'_>) -> String {
+    let mut term = record.value();
+    for key in ["start_date", "end_date"] {
+        if let Some(date) = term[key].as_str().filter(|date| date.len() == 10) {
+            term[key] = json!(format!("{date}T00:00:00.000Z"));
+        }
+    }
+    term.to_string()
 }
 
 #[cfg(test)]

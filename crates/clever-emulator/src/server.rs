@@ -24,6 +24,7 @@ use crate::identity::{self, App, Person};
 use crate::life::{self, DaySummary};
 use crate::limiter::{Limiter, Standing};
 use crate::reply::{self, Reply};
+use crate::resources;
 use crate::routes;
 use crate::world::recorded::RecordingError;
 use crate::world::{World, generate, recorded};
@@ -74,6 +75,8 @@ pub struct EmulatorConfig {
     /// Whether its discovery offers PKCE. A code that was asked for with a challenge needs the verifier, whatever
     /// this says.
     pub pkce: bool,
+    /// Whether the app has content of its own mapped to courses; it needs a scope that few apps have.
+    pub resources: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// The clock of the rate limit's windows.
@@ -95,6 +98,7 @@ impl Default for EmulatorConfig {
             redirect_uris: Vec::new(),
             openid: false,
             pkce: false,
+            resources: false,
             rate_limit: RATE_LIMIT,
             clock: Arc::new(SystemClock),
         }
@@ -167,6 +171,11 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
             (generate::generate(seed, students, config.start), None)
         }
     };
+    if config.resources {
+        resources::attach(&mut world);
+        // What was there from the start is no news.
+        drop(world.publish());
+    }
     world.set_events(config.events);
     let token = config.district_token.or(recorded_token).unwrap_or_else(|| {
         format!(

@@ -211,7 +211,7 @@ fn without_conveniences(mut record: Value) -> Value {
 
 /// The old values of what differs, nested as in the record. Lists are given whole; what was not there
 /// before is `""`; `last_modified` is not told.
-fn previous_attributes(before: &Value, now: &Value) -> Value {
+pub(crate) fn previous_attributes(before: &Value, now: &Value) -> Value {
     let (Value::Object(before), Value::Object(now)) = (before, now) else {
         return before.clone();
     };

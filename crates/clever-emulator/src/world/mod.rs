@@ -9,6 +9,9 @@ use std::sync::Arc;
 use clever_model::{RecordKind, Role, Timestamp};
 use serde_json::Value;
 
+use crate::resources::Mapping;
+use crate::versions::index::Indexes;
+
 pub(crate) mod base;
 pub mod events;
 pub mod generate;
@@ -42,6 +45,10 @@ pub struct World {
     journal: events::Journal,
     /// What was published.
     feed: events::Feed,
+    /// Which courses have which resources.
+    pub(crate) mapped: Mapping,
+    /// The ids that people had before v3.0, as far as they were asked for.
+    pub(crate) indexes: Indexes,
 }
 
 impl World {
@@ -60,6 +67,8 @@ impl World {
             seed,
             journal: events::Journal::new(),
             feed: events::Feed::default(),
+            mapped: Mapping::default(),
+            indexes: Indexes::default(),
         }
     }
 
@@ -121,6 +130,9 @@ impl World {
     /// Notes how a record is before it is touched, and forgets whom it names; its position in the base, if it has
     /// one there.
     fn leave_overlay(&mut self, kind: RecordKind, id: &str) -> Option<u32> {
+        if kind == RecordKind::Users {
+            self.indexes.note(id);
+        }
         let below = self.base().and_then(|base| base.position(kind, id).ok());
         let kept = self.lists.get(&kind).and_then(|list| list.records.get(id));
         let before = match kept {
