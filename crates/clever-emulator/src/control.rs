@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::faults::{Fault, FaultRule};
 use crate::happenings::Happening;
-use crate::life;
 use crate::reply::{Reply, escaped};
 use crate::server::Shared;
 
@@ -284,16 +283,19 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             if !(1..=400).contains(&days) {
                 return Err("days are from 1 to 400".to_owned());
             }
-            Ok(json!(shared.with_world(|world| life::pass(world, days))))
+            Ok(json!(shared.pass(days)))
         }
         ("POST", "/_emulator/happenings") => {
             let Name { name } = read(body)?;
-            let changed = shared.with_world(|world| name.befall(world));
+            let changed = shared.districts.first.befall(name);
             Ok(json!({ "name": name, "records": changed }))
         }
         ("POST", "/_emulator/events") => {
             let On { on } = read(body)?;
-            shared.with_world(|world| world.set_events(on));
+            shared
+                .districts
+                .first
+                .with_world(|world| world.set_events(on));
             Ok(json!({ "on": on }))
         }
         _ => Ok(document()),
@@ -301,7 +303,9 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
 }
 
 fn state(shared: &Shared) -> Value {
-    let world = shared.world();
+    let district = &shared.districts.first;
+    let connection = district.connection();
+    let world = district.world();
     let kinds = RecordKind::ROSTER
         .into_iter()
         .map(|kind| (kind.to_string(), json!(world.list(kind).len())));
@@ -315,7 +319,7 @@ fn state(shared: &Shared) -> Value {
         "records": records,
         "events": world.events().len(),
         "events_on": world.has_events(),
-        "district_token": shared.token,
+        "district_token": connection.token,
         "client_id": shared.app.client_id,
         "client_secret": shared.app.client_secret,
         "faults": shared.faults.rules(),

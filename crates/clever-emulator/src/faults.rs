@@ -1,112 +1,173 @@
 //! Trouble on command: which, for which requests, when.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use clever_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A way in which an answer goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Fault {
-    /// The connection breaks in the middle of the body.
-    Cut,
-    /// The body ends early, and says that it is whole.
-    Truncated,
-    /// The connection breaks before the body.
-    Reset,
-    /// No answer for a very long time.
-    Hang,
-    /// 429 with the text that Clever sends.
-    RateLimited,
-    /// 429 with a JSON message.
-    RateLimitedJson,
-    /// 500 with a JSON message.
-    ServerError,
-    /// 404 with an HTML page.
-    Html404,
-    /// 401, as after the token was rotated.
-    TokenRotated,
-    /// A list without records.
-    EmptyList,
-    /// Every record of the page twice.
-    DuplicatedRecords,
-    /// `next` leads to the page itself.
-    RepeatedPage,
-    /// `next` is missing although there is more.
-    EarlyEnd,
-    /// The page's records in descending order.
-    Unordered,
-    /// Keys in another order; the same content.
-    ReorderedKeys,
-    /// A value that no description has: `gender` `Nonbinary`, `subject` `astronomy`.
-    UnknownEnum,
-    /// A field that no description has.
-    UnknownField,
-    /// `null` in optional fields.
-    Nulls,
-    /// An object where an optional text belongs.
-    WrongType,
+/// Declares the faults once: variant, name and what it does.
+macro_rules! faults {
+    ($($fault:ident $name:literal $says:literal,)*) => {
+        /// A way in which an answer goes wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum Fault {
+            $(#[doc = $says] #[serde(rename = $name)] $fault,)*
+        }
+
+        impl Fault {
+            /// Every fault, for tests that try each.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$fault),*];
+
+            /// Its name, as on command lines and in the control API.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$fault => $name,)*
+                }
+            }
+
+            /// What it does, in a sentence.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$fault => $says,)*
+                }
+            }
+        }
+    };
 }
 
-/// A fault with the requests that it befalls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[must_use = "a rule does nothing until it is added"]
-pub struct FaultRule {
-    fault: Fault,
-    path: Option<String>,
-    skip: u64,
-    times: Option<u64>,
-    /// So many of a hundred, and what chooses them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    chance: Option<(u8, u64)>,
+faults! {
+    Cut "cut" "The connection breaks in the middle of the body.",
+    Truncated "truncated" "The body ends early, and says that it is whole.",
+    Reset "reset" "The connection breaks before the body.",
+    Hang "hang" "No answer for a very long time.",
+    RateLimited "rate-limited" "429 with the text that Clever sends.",
+    RateLimitedJson "rate-limited-json" "429 with a JSON message.",
+    ServerError "server-error" "500 with a JSON message.",
+    Html404 "html404" "404 with an HTML page.",
+    TokenRotated "token-rotated" "401, as a token gets that was rotated; the token is good again after it.",
+    RotateToken "rotate-token" "The district's token is rotated as the request comes: 401 from now on, and `/oauth/tokens` has the new one.",
+    DistrictPaused "district-paused" "The district's record says that it is paused.",
+    EmptyList "empty-list" "A list without records.",
+    DuplicatedRecords "duplicated-records" "Every record of the page twice.",
+    DuplicatedPage "duplicated-page" "The page before once more, and `next` leads to the right one.",
+    RepeatedPage "repeated-page" "`next` leads to the page itself.",
+    EarlyEnd "early-end" "`next` is missing although there is more.",
+    Unordered "unordered" "The page's records in descending order.",
+    ExpiredCursor "expired-cursor" "The cursor is too old: events begin anew from the oldest, and a page of submissions is refused.",
+    ReorderedKeys "reordered-keys" "Keys in another order; the same content.",
+    UnknownEnum "unknown-enum" "A value that no description has: `gender` `Nonbinary`, `subject` `astronomy`.",
+    UnknownField "unknown-field" "A field that no description has.",
+    Nulls "nulls" "`null` in optional fields.",
+    WrongType "wrong-type" "An object where an optional text belongs.",
+    BrokenGzip "broken-gzip" "A compressed body with a wrong byte; without compression, the body as it is.",
+    CodeReplay "code-replay" "The code of a sign-in was redeemed before.",
+    MissingState "missing-state" "The way back from Clever's page brings no `state`.",
+}
+
+/// A request as a rule looks at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+}
+
+impl Asked<'_> {
+    fn cursor(&self) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(name, _)| name == "starting_after" || name == "cursor")
+            .map(|(_, value)| value.into_owned())
+    }
+
+    /// The query with other parameters in the cursor's place.
+    fn with_cursor(&self, cursor: Option<(&str, &str)>) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
+            if name != "starting_after" {
+                query.append_pair(&name, &value);
+            }
+        }
+        if let Some((name, value)) = cursor {
+            query.append_pair(name, value);
+        }
+        query.finish()
+    }
 }
 
 impl Fault {
-    /// Every fault, for tests that try each.
-    pub const ALL: [Self; 19] = [
-        Self::Cut,
-        Self::Truncated,
-        Self::Reset,
-        Self::Hang,
-        Self::RateLimited,
-        Self::RateLimitedJson,
-        Self::ServerError,
-        Self::Html404,
-        Self::TokenRotated,
-        Self::EmptyList,
-        Self::DuplicatedRecords,
-        Self::RepeatedPage,
-        Self::EarlyEnd,
-        Self::Unordered,
-        Self::ReorderedKeys,
-        Self::UnknownEnum,
-        Self::UnknownField,
-        Self::Nulls,
-        Self::WrongType,
-    ];
-
     /// Befalls requests whose path and query contain `part`.
     pub fn on(self, part: impl Into<String>) -> FaultRule {
         FaultRule {
-            fault: self,
             path: Some(part.into()),
-            skip: 0,
-            times: None,
-            chance: None,
+            ..self.everywhere()
         }
     }
 
-    /// Befalls every request.
+    /// Befalls every request that it can befall.
     pub fn everywhere(self) -> FaultRule {
         FaultRule {
             fault: self,
             path: None,
             skip: 0,
             times: None,
+            seconds: None,
+            since: None,
             chance: None,
         }
     }
+
+    /// Says whether a request can meet it: a code is replayed nowhere but where codes are redeemed.
+    fn concerns(self, asked: &Asked<'_>) -> bool {
+        match self {
+            Self::CodeReplay => asked.method == "POST" && asked.path == "/oauth/tokens",
+            Self::MissingState => asked.path == "/oauth/authorize",
+            Self::DistrictPaused => asked.path.contains("/districts"),
+            Self::ExpiredCursor => {
+                (asked.path.ends_with("/events") || asked.path.ends_with("/submissions"))
+                    && asked.cursor().is_some()
+            }
+            Self::DuplicatedPage => {
+                asked.cursor().is_some() && !asked.path.ends_with("/submissions")
+            }
+            Self::RotateToken => !asked.path.starts_with("/oauth"),
+            _ => true,
+        }
+    }
+
+    /// The query as which a request is misread, where that is the fault.
+    pub(crate) fn misread(self, asked: &Asked<'_>) -> Option<String> {
+        match self {
+            Self::ExpiredCursor if asked.path.ends_with("/events") => Some(asked.with_cursor(None)),
+            Self::DuplicatedPage => {
+                // The least text above the cursor: the page that ends with it.
+                let above = format!("{}0", asked.cursor()?);
+                Some(asked.with_cursor(Some(("ending_before", &above))))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A fault with the requests that it befalls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[must_use = "a rule does nothing until it is added"]
+pub struct FaultRule {
+    fault: Fault,
+    path: Option<String>,
+    skip: u64,
+    times: Option<u64>,
+    /// How long, from the first request that it meets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<u32>,
+    #[serde(skip)]
+    since: Option<Timestamp>,
+    /// So many of a hundred, and what chooses them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chance: Option<(u8, u64)>,
 }
 
 impl FaultRule {
@@ -128,26 +189,93 @@ impl FaultRule {
         self.times = Some(n);
         self
     }
+
+    /// Befalls requests for so many seconds from the first that it meets, and none later.
+    pub fn seconds(mut self, seconds: u32) -> Self {
+        self.seconds = Some(seconds);
+        self
+    }
+
+    /// Says whether the rule is about such a request, whatever it did before.
+    fn matches(&self, asked: &Asked<'_>) -> bool {
+        self.fault.concerns(asked)
+            && self.path.as_ref().is_none_or(|part| {
+                asked.path.contains(part)
+                    || format!("{}?{}", asked.path, asked.query).contains(part)
+            })
+    }
+
+    /// Counts a request that matches; says whether it is befallen.
+    fn meets(&mut self, now: Timestamp) -> bool {
+        if self.times == Some(0) {
+            return false;
+        }
+        if let Some(seconds) = self.seconds {
+            let since = *self.since.get_or_insert(now);
+            if now.as_second() - since.as_second() >= i64::from(seconds) {
+                self.times = Some(0);
+                return false;
+            }
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        if let Some((percent, state)) = &mut self.chance {
+            // SplitMix64: a number for each matching request, from the seed alone.
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = *state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            if (z ^ (z >> 31)) % 100 >= u64::from(*percent) {
+                return false;
+            }
+        }
+        if let Some(times) = &mut self.times {
+            *times -= 1;
+        }
+        true
+    }
+}
+
+impl fmt::Display for FaultRule {
+    /// Writes what is still to come of a rule as it reads from a command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.fault.name())?;
+        if let Some(path) = &self.path {
+            write!(f, "@{path}")?;
+        }
+        match (self.skip, self.times) {
+            (skip, Some(1)) => write!(f, "#{}", skip + 1)?,
+            (_, Some(times)) => write!(f, "*{times}")?,
+            (_, None) => {}
+        }
+        if let Some(seconds) = self.seconds {
+            write!(f, "~{seconds}")?;
+        }
+        match self.chance {
+            Some((percent, _)) => write!(f, "%{percent}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl std::str::FromStr for FaultRule {
     type Err = String;
 
-    /// Reads `fault[@path][#nth][%percent]`: `rate-limited@/users#3`, `server-error%5`.
+    /// Reads `fault[@path][#nth|*times][~seconds][%percent]`: `rate-limited@/users#3`, `server-error~10%5`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (rest, percent) = cut(text, '%')?;
+        let (rest, seconds) = cut(rest, '~')?;
+        let (rest, times) = cut(rest, '*')?;
         let (rest, nth) = cut(rest, '#')?;
         let (name, path) = match rest.split_once('@') {
             Some((name, path)) => (name, Some(path)),
             None => (rest, None),
         };
-        let fault: Fault = serde_json::from_value(serde_json::Value::from(name)).map_err(|_| {
-            let names = Fault::ALL.map(|fault| {
-                serde_json::json!(fault)
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            });
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+        let fault = fault.ok_or_else(|| {
+            let names = Fault::ALL.map(Fault::name);
             format!(
                 "there is no fault `{name}`; there are: {}",
                 names.join(", ")
@@ -157,8 +285,15 @@ impl std::str::FromStr for FaultRule {
             Some(path) => fault.on(path),
             None => fault.everywhere(),
         };
+        if let Some(times) = times {
+            rule = rule.times(times);
+        }
         if let Some(nth) = nth {
             rule = rule.nth(nth);
+        }
+        if let Some(seconds) = seconds {
+            let seconds = u32::try_from(seconds).map_err(|_| "that is too long")?;
+            rule = rule.seconds(seconds);
         }
         if let Some(percent) = percent {
             let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
@@ -181,68 +316,64 @@ fn cut(text: &str, mark: char) -> Result<(&str, Option<u64>), String> {
 
 /// The rules in force. Rules are looked at in the order in which they were added; the first wins.
 #[derive(Debug, Default)]
-pub struct Faults(Mutex<Vec<FaultRule>>);
+pub struct Faults(Mutex<Rules>);
+
+#[derive(Debug, Default)]
+struct Rules {
+    made: u64,
+    all: Vec<NumberedRule>,
+}
+
+/// A rule with the number by which it can be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NumberedRule {
+    /// Counted from 1; never used again.
+    pub id: u64,
+    /// What it does.
+    #[serde(flatten)]
+    pub rule: FaultRule,
+}
 
 impl Faults {
-    /// Adds a rule.
-    pub fn add(&self, rule: FaultRule) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(rule);
+    fn locked(&self) -> MutexGuard<'_, Rules> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a rule; returns its number.
+    pub fn add(&self, rule: FaultRule) -> u64 {
+        let mut rules = self.locked();
+        rules.made += 1;
+        let id = rules.made;
+        rules.all.push(NumberedRule { id, rule });
+        id
+    }
+
+    /// Removes the rule with this number; says whether it was there.
+    pub fn remove(&self, id: u64) -> bool {
+        let mut rules = self.locked();
+        let before = rules.all.len();
+        rules.all.retain(|one| one.id != id);
+        rules.all.len() < before
     }
 
     /// Removes all rules.
     pub fn clear(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.locked().all.clear();
     }
 
     /// The rules in force, as far as they have not befallen enough.
     #[must_use]
-    pub fn rules(&self) -> Vec<FaultRule> {
-        let rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rules
-            .iter()
-            .filter(|rule| rule.times != Some(0))
-            .cloned()
-            .collect()
+    pub fn rules(&self) -> Vec<NumberedRule> {
+        let rules = self.locked();
+        let left = rules.all.iter().filter(|one| one.rule.times != Some(0));
+        left.cloned().collect()
     }
 
     /// The fault that befalls a request, if any; counts it.
-    pub(crate) fn befall(&self, target: &str) -> Option<Fault> {
-        let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for rule in rules.iter_mut() {
-            if rule.times == Some(0)
-                || rule
-                    .path
-                    .as_ref()
-                    .is_some_and(|part| !target.contains(part))
-            {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            if let Some((percent, state)) = &mut rule.chance {
-                // SplitMix64: a number for each matching request, from the seed alone.
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut z = *state;
-                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                if (z ^ (z >> 31)) % 100 >= u64::from(*percent) {
-                    continue;
-                }
-            }
-            if let Some(times) = &mut rule.times {
-                *times -= 1;
-            }
-            return Some(rule.fault);
-        }
-        None
+    pub(crate) fn befall(&self, asked: &Asked<'_>, now: Timestamp) -> Option<Fault> {
+        let mut rules = self.locked();
+        let mut matching = rules.all.iter_mut().filter(|one| one.rule.matches(asked));
+        matching.find_map(|one| one.rule.meets(now).then_some(one.rule.fault))
     }
 }
 
@@ -250,13 +381,27 @@ impl Faults {
 mod tests {
     use super::*;
 
+    fn befall(faults: &Faults, path: &str) -> Option<Fault> {
+        at(faults, path, 0)
+    }
+
+    fn at(faults: &Faults, target: &str, second: i64) -> Option<Fault> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let asked = Asked {
+            method: "GET",
+            path,
+            query,
+        };
+        faults.befall(&asked, Timestamp::from_second(second).unwrap())
+    }
+
     #[test]
     fn a_rule_befalls_what_it_names_when_it_is_due() {
         let faults = Faults::default();
         faults.add(Fault::Cut.on("/users").nth(2));
         faults.add(Fault::Hang.on("/terms").times(2));
         let seen: Vec<_> = ["/users", "/terms", "/users", "/users", "/terms", "/terms"]
-            .map(|path| faults.befall(path))
+            .map(|path| befall(&faults, path))
             .into();
         assert_eq!(
             seen,
@@ -270,9 +415,9 @@ mod tests {
             ]
         );
         faults.add(Fault::Reset.everywhere());
-        assert_eq!(faults.befall("/x"), Some(Fault::Reset));
+        assert_eq!(befall(&faults, "/x"), Some(Fault::Reset));
         faults.clear();
-        assert_eq!(faults.befall("/x"), None);
+        assert_eq!(befall(&faults, "/x"), None);
     }
 
     #[test]
@@ -287,6 +432,17 @@ mod tests {
             read("server-error%5"),
             Ok(Fault::ServerError.everywhere().percent(5, 1))
         );
+        assert_eq!(
+            read("reset@/terms*2~30%50"),
+            Ok(Fault::Reset
+                .on("/terms")
+                .times(2)
+                .seconds(30)
+                .percent(50, 1))
+        );
+        for text in ["cut", "rate-limited@/users#3", "reset@/terms*2~30%50"] {
+            assert_eq!(read(text).unwrap().to_string(), text);
+        }
         for (wrong, said) in [
             ("no", "there is no fault `no`"),
             ("cut#0", "after # comes"),
@@ -303,7 +459,7 @@ mod tests {
             let faults = Faults::default();
             faults.add(Fault::Cut.on("/users").percent(20, seed));
             (0..1000)
-                .map(|_| faults.befall("/users").is_some())
+                .map(|_| befall(&faults, "/users").is_some())
                 .collect()
         };
         let one = befallen(1);
@@ -311,5 +467,59 @@ mod tests {
         assert_ne!(one, befallen(2));
         let count = one.iter().filter(|befallen| **befallen).count();
         assert!((150..250).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn a_rule_ends_after_its_time_and_goes_by_its_number() {
+        let faults = Faults::default();
+        faults.add(Fault::ServerError.on("/users").seconds(30));
+        let reset = faults.add(Fault::Reset.on("/terms"));
+        let seen = [(100, true), (129, true), (130, false), (131, false)];
+        for (second, befallen) in seen {
+            assert_eq!(
+                at(&faults, "/users", second).is_some(),
+                befallen,
+                "{second}"
+            );
+        }
+        assert_eq!(faults.rules().len(), 1, "what is over is no longer listed");
+        assert!(faults.remove(reset) && !faults.remove(reset));
+        assert_eq!(at(&faults, "/terms", 0), None);
+    }
+
+    #[test]
+    fn a_rule_waits_for_a_request_that_it_can_befall() {
+        let faults = Faults::default();
+        for fault in [
+            Fault::CodeReplay,
+            Fault::MissingState,
+            Fault::ExpiredCursor,
+            Fault::DistrictPaused,
+        ] {
+            faults.add(fault.everywhere().times(1));
+        }
+        for target in [
+            "/v3.1/users?starting_after=x",
+            "/v3.1/events",
+            "/oauth/tokens",
+        ] {
+            assert_eq!(befall(&faults, target), None, "{target}");
+        }
+        for (target, fault) in [
+            ("/v3.1/events?starting_after=x", Fault::ExpiredCursor),
+            ("/v3.1/districts", Fault::DistrictPaused),
+            ("/oauth/authorize?state=s", Fault::MissingState),
+        ] {
+            assert_eq!(befall(&faults, target), Some(fault));
+        }
+        assert_eq!(faults.rules().len(), 1);
+    }
+
+    #[test]
+    fn names_are_those_of_the_control_api() {
+        for fault in Fault::ALL {
+            assert_eq!(serde_json::json!(fault), fault.name());
+            assert!(fault.description().len() > 10);
+        }
     }
 }

@@ -28,13 +28,22 @@ pub enum Happening {
     UserMerge,
     /// Clever pauses the district.
     Pause,
-    /// Clever goes on with the district.
+    /// Clever goes on with a paused district.
+    Resume,
+    /// The district takes the app away: its token is gone from the list and opens nothing.
+    Disconnect,
+    /// The district connects the app again: a new token, and events from here on only. It is no longer paused.
     Reconnect,
+    /// The district's token is changed for another.
+    TokenRotate,
+    /// The district connects the app, and shares those who came through the Library: they keep their ids, and
+    /// from their next sign-in they are the district's users.
+    LibraryToDistrict,
 }
 
 impl Happening {
     /// Every happening.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Rollover,
         Self::UnshareSchool,
         Self::RoleOff,
@@ -43,7 +52,11 @@ impl Happening {
         Self::UserSplit,
         Self::UserMerge,
         Self::Pause,
+        Self::Resume,
+        Self::Disconnect,
         Self::Reconnect,
+        Self::TokenRotate,
+        Self::LibraryToDistrict,
     ];
 
     /// Its name, as on command lines and in the control API.
@@ -58,11 +71,15 @@ impl Happening {
             Self::UserSplit => "user-split",
             Self::UserMerge => "user-merge",
             Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Disconnect => "disconnect",
             Self::Reconnect => "reconnect",
+            Self::TokenRotate => "token-rotate",
+            Self::LibraryToDistrict => "library-to-district",
         }
     }
 
-    /// Lets it happen; how many records are other than before.
+    /// Lets it happen to a world; what it does to the connection is the district's affair. Tells how many records are other than before.
     pub(crate) fn befall(self, world: &mut World) -> usize {
         match self {
             Self::Rollover => rollover(world),
@@ -72,8 +89,14 @@ impl Happening {
             Self::Transfer => transfer(world),
             Self::UserSplit => user_split(world),
             Self::UserMerge => user_merge(world),
-            Self::Pause => state(world, "paused"),
-            Self::Reconnect => state(world, "running"),
+            Self::Pause => pause(world),
+            Self::Resume => resume(world),
+            Self::Reconnect => {
+                let changed = resume(world);
+                world.forget_events();
+                changed
+            }
+            Self::Disconnect | Self::TokenRotate | Self::LibraryToDistrict => 0,
         }
     }
 }
@@ -103,12 +126,31 @@ fn replace(section: &mut Value, list: &str, from: &str, to: Option<&str>) {
     }
 }
 
-fn state(world: &mut World, state: &str) -> usize {
+/// Clever's pause: what the district sends meanwhile is not processed.
+fn pause(world: &mut World) -> usize {
     let id = world.district_id().to_owned();
+    let today = world.now().to_string().chars().take(10).collect::<String>();
     world.edit(RecordKind::Districts, &id, |district| {
-        district["state"] = state.into();
+        district["state"] = "paused".into();
+        district["pause_start"] = today.into();
     });
     1
+}
+
+fn resume(world: &mut World) -> usize {
+    let id = world.district_id().to_owned();
+    let paused = world
+        .value(RecordKind::Districts, &id)
+        .is_some_and(|district| district["state"] == "paused");
+    if paused {
+        world.edit(RecordKind::Districts, &id, |district| {
+            district["state"] = "running".into();
+            if let Some(fields) = district.as_object_mut() {
+                fields.remove("pause_start");
+            }
+        });
+    }
+    usize::from(paused)
 }
 
 fn rollover(world: &mut World) -> usize {

@@ -23,6 +23,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 mod control;
+mod dispatch;
+mod districts;
 mod faults;
 mod feed;
 mod happenings;
@@ -31,6 +33,7 @@ mod library;
 mod life;
 mod limiter;
 mod listing;
+mod me;
 mod openid;
 mod pages;
 mod related;
@@ -38,11 +41,14 @@ mod reply;
 mod resources;
 mod routes;
 mod server;
+mod tokens;
 mod versions;
 pub mod world;
 
-pub use faults::{Fault, FaultRule, Faults};
+pub use faults::{Fault, FaultRule, Faults, NumberedRule};
 pub use happenings::Happening;
 pub use life::DaySummary;
-pub use server::{Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start};
+pub use server::{
+    ConnectedDistrict, Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start,
+};
 pub use world::events::Touched;

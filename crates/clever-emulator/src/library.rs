@@ -1,14 +1,23 @@
 //! What a token opens that a teacher shared, through Clever Library: herself, her sections, their students
-//! with the initial of their last names. No district, no lists, no paging.
+//! with the initial of their last names. No district, no other lists, no paging. A student's own token opens
+//! the student's own record.
 
 use clever_model::RecordKind;
 use serde_json::{Map, Value, json};
 
+use crate::me::legacy_id;
 use crate::reply::Reply;
 use crate::world::World;
 
-/// Answers a Library token of `user`; `None` where the path is none of its own.
-pub(crate) fn answer(world: &World, user: &str, path: &str, query: &str) -> Option<Reply> {
+/// A version as a Library app speaks it: people are users, or have an id and a collection for each role.
+#[derive(Clone, Copy)]
+struct Speech<'a> {
+    version: &'a str,
+    older: bool,
+}
+
+/// Answers a Library token of the user with `record`; `None` where the path is none of its own.
+pub(crate) fn answer(world: &World, record: &Value, path: &str, query: &str) -> Option<Reply> {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let paging = url::form_urlencoded::parse(query.as_bytes())
         .any(|(name, _)| matches!(&*name, "limit" | "starting_after" | "ending_before"));
@@ -18,56 +27,121 @@ pub(crate) fn answer(world: &World, user: &str, path: &str, query: &str) -> Opti
             "paging is not supported for this token",
         ));
     }
-    match parts.as_slice() {
-        [version, "me"] => Some(Reply::json(
-            json!({
-                "type": "user",
-                "data": { "id": user, "type": "user", "authorized_by": "teacher" },
-                "links": [
-                    { "rel": "self", "uri": "/me" },
-                    { "rel": "canonical", "uri": format!("/{version}/users/{user}") },
-                ],
-            })
-            .to_string(),
-        )),
-        [version, "users", id] if *id == user => {
-            let record = trimmed_user(&world.value(RecordKind::Users, user)?);
-            Some(one(&record, &format!("/{version}/users/{id}")))
+    let version = *parts.first()?;
+    let older = !matches!(version, "v3.0" | "v3.1");
+    let speech = Speech { version, older };
+    let user = record["id"].as_str().unwrap_or_default();
+    let teaches = record["roles"]["teacher"].is_object();
+    let (teachers, students, own) = match (older, teaches) {
+        (false, _) => ("users", "users", user),
+        (true, true) => ("teachers", "students", legacy_id(record, user)),
+        (true, false) => ("students", "students", user),
+    };
+    match parts[1..] {
+        [kind, id] if kind == teachers && id == own => {
+            Some(speech.one(&speech.person(record), path))
         }
-        [version, "users", id, "sections"] if *id == user => {
-            let sections = sections_of(world, user).map(|section| trimmed_section(&section));
-            Some(list(sections, version, "sections", path))
+        // What a student's token opens beside the student is not known.
+        _ if !teaches => None,
+        [kind, id, "sections"] if kind == teachers && id == own => {
+            let sections = sections_of(world, user).map(|one| speech.section(world, &one));
+            Some(speech.list(sections, "sections", path))
         }
-        [version, "sections", id] => {
+        [kind, id] if kind == students => {
+            let mut sections = sections_of(world, user);
+            sections.find(|section| names(section, "students", id))?;
+            let student = world.value(RecordKind::Users, id)?;
+            Some(speech.one(&speech.person(&student), path))
+        }
+        ["sections", id] => {
             let section = section_of(world, user, id)?;
-            Some(one(
-                &trimmed_section(&section),
-                &format!("/{version}/sections/{id}"),
-            ))
+            Some(speech.one(&speech.section(world, &section), path))
         }
-        [version, "sections", id, "users"] => {
+        ["sections", id, "users"] if !older => {
             let section = section_of(world, user, id)?;
             let role = url::form_urlencoded::parse(query.as_bytes())
                 .find(|(name, _)| name == "role")
                 .map(|(_, role)| role.into_owned());
-            let of = |key: &str| -> Vec<String> {
-                let ids = section[key].as_array().into_iter().flatten();
-                ids.filter_map(|id| id.as_str().map(ToOwned::to_owned))
-                    .collect()
-            };
             let mut ids = match role.as_deref() {
-                Some("student") => of("students"),
-                Some("teacher") => of("teachers"),
-                _ => [of("students"), of("teachers")].concat(),
+                Some("student") => people(&section, "students"),
+                Some("teacher") => people(&section, "teachers"),
+                _ => [people(&section, "students"), people(&section, "teachers")].concat(),
             };
             ids.sort();
-            let users = ids
-                .iter()
-                .filter_map(|id| world.value(RecordKind::Users, id))
-                .map(|user| trimmed_user(&user));
-            Some(list(users, version, "users", path))
+            Some(speech.list(speech.read(world, &ids), "users", path))
+        }
+        ["sections", id, "students"] if older => {
+            let mut ids = people(&section_of(world, user, id)?, "students");
+            ids.sort();
+            Some(speech.list(speech.read(world, &ids), "students", path))
         }
         _ => None,
+    }
+}
+
+impl Speech<'_> {
+    fn read(self, world: &World, ids: &[String]) -> Vec<Value> {
+        ids.iter()
+            .filter_map(|id| world.value(RecordKind::Users, id))
+            .map(|user| self.person(&user))
+            .collect()
+    }
+
+    /// A person as the version has them.
+    fn person(self, record: &Value) -> Value {
+        if self.older {
+            older_person(record)
+        } else {
+            trimmed_user(record)
+        }
+    }
+
+    /// A section as the version has it: older ones name teachers by their older ids.
+    fn section(self, world: &World, section: &Value) -> Value {
+        let mut shown = keep(
+            section,
+            &[
+                "id", "name", "subject", "grade", "students", "teacher", "teachers",
+            ],
+        );
+        if self.older {
+            let older = |id: &Value| -> Value {
+                let id = id.as_str().unwrap_or_default();
+                let record = world.value(RecordKind::Users, id).unwrap_or_default();
+                let teacher = &record["roles"]["teacher"]["legacy_id"];
+                teacher.as_str().unwrap_or(id).into()
+            };
+            if let Some(teacher) = shown.get_mut("teacher") {
+                *teacher = older(teacher);
+            }
+            for teacher in shown
+                .get_mut("teachers")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
+                *teacher = older(teacher);
+            }
+        }
+        shown.into()
+    }
+
+    fn one(self, record: &Value, path: &str) -> Reply {
+        let links = [json!({ "rel": "self", "uri": path })];
+        Reply::json(json!({ "data": record, "links": links }).to_string())
+    }
+
+    fn list(self, records: impl IntoIterator<Item = Value>, noun: &str, path: &str) -> Reply {
+        let data: Vec<Value> = records
+            .into_iter()
+            .map(|record| {
+                let id = record["id"].as_str().unwrap_or_default();
+                let uri = format!("/{}/{noun}/{id}", self.version);
+                json!({ "data": record, "uri": uri })
+            })
+            .collect();
+        let links = [json!({ "rel": "self", "uri": path })];
+        Reply::json(json!({ "data": data, "links": links }).to_string())
     }
 }
 
@@ -79,13 +153,19 @@ fn sections_of<'a>(world: &'a World, teacher: &'a str) -> impl Iterator<Item = V
 fn section_of(world: &World, teacher: &str, id: &str) -> Option<Value> {
     world
         .value(RecordKind::Sections, id)
-        .filter(|section| teaches(section, teacher))
+        .filter(|section| names(section, "teachers", teacher))
 }
 
-fn teaches(section: &Value, teacher: &str) -> bool {
-    section["teachers"]
+fn people(section: &Value, list: &str) -> Vec<String> {
+    let ids = section[list].as_array().into_iter().flatten();
+    ids.filter_map(|id| id.as_str().map(ToOwned::to_owned))
+        .collect()
+}
+
+fn names(section: &Value, list: &str, id: &str) -> bool {
+    section[list]
         .as_array()
-        .is_some_and(|teachers| teachers.iter().any(|one| one == teacher))
+        .is_some_and(|people| people.iter().any(|one| one == id))
 }
 
 fn keep(record: &Value, keys: &[&str]) -> Map<String, Value> {
@@ -114,29 +194,17 @@ pub(crate) fn trimmed_user(record: &Value) -> Value {
     user.into()
 }
 
-fn trimmed_section(section: &Value) -> Value {
-    keep(
-        section,
-        &[
-            "id", "name", "subject", "grade", "students", "teacher", "teachers",
-        ],
-    )
-    .into()
-}
-
-fn one(record: &Value, uri: &str) -> Reply {
-    Reply::json(json!({ "data": record, "links": [{ "rel": "self", "uri": uri }] }).to_string())
-}
-
-fn list(records: impl Iterator<Item = Value>, version: &str, noun: &str, path: &str) -> Reply {
-    let data: Vec<Value> = records
-        .map(|record| {
-            let uri = format!(
-                "/{version}/{noun}/{}",
-                record["id"].as_str().unwrap_or_default()
-            );
-            json!({ "data": record, "uri": uri })
-        })
-        .collect();
-    Reply::json(json!({ "data": data, "links": [{ "rel": "self", "uri": path }] }).to_string())
+/// A person as versions before v3.0 have them: with the id of the role, and the grade at the top.
+pub(crate) fn older_person(record: &Value) -> Value {
+    let mut person = trimmed_user(record);
+    if let Some(fields) = person.as_object_mut() {
+        let id = fields["id"].as_str().unwrap_or_default();
+        let id = legacy_id(record, id).to_owned();
+        fields.insert("id".to_owned(), id.into());
+        let roles = fields.remove("roles").unwrap_or_default();
+        if let Some(grade) = roles["student"].get("grade") {
+            fields.insert("grade".to_owned(), grade.clone());
+        }
+    }
+    person
 }

@@ -12,7 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clever_model::Timestamp;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::identity::{App, Person};
+use crate::me::{legacy_id, login_role};
 
 /// How long an identity is good, in seconds.
 const ID_TOKEN_SECONDS: i64 = 3600;
@@ -127,32 +128,29 @@ pub(crate) fn challenge(verifier: &str) -> String {
 
 /// What is signed of a user.
 pub(crate) fn claims(
-    world: &World,
-    user: &str,
+    app: &App,
+    person: &Person,
     record: &Value,
-    app: (&str, &str),
     nonce: Option<&str>,
     now: Timestamp,
 ) -> Value {
-    let (issuer, client_id) = app;
-    let roles = record["roles"].as_object();
-    let role = roles.and_then(|roles| roles.keys().next_back());
-    let legacy = role.and_then(|role| record["roles"][role]["legacy_id"].as_str());
+    let user = person.user.as_str();
     let mut claims = json!({
-        "iss": issuer, "sub": user, "aud": client_id,
+        "iss": app.issuer, "sub": user, "aud": app.client_id,
         "iat": now.as_second(), "exp": now.as_second() + ID_TOKEN_SECONDS,
-        "user_id": legacy.unwrap_or(user), "multi_role_user_id": user, "user_type": role,
-        "district": world.district_id(), "email_verified": false,
-        "given_name": record["name"]["first"], "family_name": record["name"]["last"],
+        "user_id": legacy_id(record, user), "multi_role_user_id": user, "user_type": login_role(record),
+        "district": person.district, "email_verified": app.email_verified,
     });
-    if let Some(nonce) = nonce {
-        claims["nonce"] = nonce.into();
-    }
-    if record["email"]
-        .as_str()
-        .is_some_and(|email| !email.is_empty())
-    {
-        claims["email"] = record["email"].clone();
+    let name = &record["name"];
+    for (claim, value, needed) in [
+        ("nonce", nonce, true),
+        ("email", record["email"].as_str(), false),
+        ("given_name", name["first"].as_str(), false),
+        ("family_name", name["last"].as_str(), false),
+    ] {
+        if let Some(value) = value.filter(|value| needed || !value.is_empty()) {
+            claims[claim] = value.into();
+        }
     }
     claims
 }

@@ -1,18 +1,25 @@
 //! An answer before it is sent, and what each fault makes of it.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::faults::Fault;
+use crate::identity::invalid_code;
 use crate::limiter::Standing;
 use crate::versions::Version;
 
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+
+/// Smallest body that is compressed, in bytes.
+const WORTH_PACKING: usize = 1024;
 
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
@@ -129,7 +136,16 @@ impl Reply {
                     ..self
                 }
             }
-            Fault::Cut | Fault::Reset | Fault::Hang => self,
+            Fault::CodeReplay => invalid_code(),
+            Fault::MissingState => self.without_state(),
+            Fault::Cut
+            | Fault::Reset
+            | Fault::Hang
+            | Fault::RotateToken
+            | Fault::ExpiredCursor
+            | Fault::DuplicatedPage
+            | Fault::BrokenGzip => self,
+            Fault::DistrictPaused => self.with_json(pause),
             Fault::ReorderedKeys => match serde_json::from_str::<Value>(&self.body) {
                 Ok(page) => Self {
                     body: reordered(&page),
@@ -143,16 +159,40 @@ impl Reply {
 
     /// Changes the body as JSON, where it is a list.
     fn with_page(self, change: impl FnOnce(&mut Value)) -> Self {
+        self.with_json(|page| {
+            if page["data"].is_array() {
+                change(page);
+            }
+        })
+    }
+
+    /// Changes the body, where it is JSON.
+    fn with_json(self, change: impl FnOnce(&mut Value)) -> Self {
         match serde_json::from_str::<Value>(&self.body) {
-            Ok(mut page) if page["data"].is_array() => {
+            Ok(mut page) => {
                 change(&mut page);
                 Self {
                     body: page.to_string(),
                     ..self
                 }
             }
-            _ => self,
+            Err(_) => self,
         }
+    }
+
+    /// The way back, less the `state`.
+    fn without_state(mut self) -> Self {
+        let Some(mut back) = self.location.as_deref().and_then(|to| Url::parse(to).ok()) else {
+            return self;
+        };
+        let kept: Vec<_> = back
+            .query_pairs()
+            .into_owned()
+            .filter(|(name, _)| name != "state")
+            .collect();
+        back.query_pairs_mut().clear().extend_pairs(kept);
+        self.location = Some(back.into());
+        self
     }
 }
 
@@ -167,6 +207,18 @@ pub(crate) fn escaped(text: &str) -> String {
 /// The answer to a token that opens nothing.
 pub(crate) fn unauthorized() -> Reply {
     Reply::message(401, "Unauthorized: the bearer token is not valid")
+}
+
+/// Marks the district, alone or in its list, as paused.
+fn pause(answer: &mut Value) {
+    let mark = |district: &mut Value| {
+        district["state"] = json!("paused");
+        district["pause_start"] = json!("2026-06-02");
+    };
+    match &mut answer["data"] {
+        Value::Array(all) => all.iter_mut().for_each(|one| mark(&mut one["data"])),
+        one => mark(one),
+    }
 }
 
 fn spoil_page(page: &mut Value, fault: Fault) {
@@ -249,14 +301,44 @@ fn reordered(value: &Value) -> String {
     }
 }
 
-/// Sends `reply` as `fault` would have it.
+/// Whether an `Accept-Encoding` asks for gzip.
+pub(crate) fn takes_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let (coding, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        coding.trim().eq_ignore_ascii_case("gzip") && weight.replace(' ', "") != "q=0"
+    })
+}
+
+/// Compresses quickly rather than well; `None` where it can't.
+async fn compressed(body: Bytes) -> Option<Bytes> {
+    let pack = move || {
+        let out = Vec::with_capacity(body.len() / 4);
+        let mut encoder = GzEncoder::new(out, Compression::fast());
+        encoder.write_all(&body).ok()?;
+        encoder.finish().ok().map(Bytes::from)
+    };
+    // A large page takes long enough to hold up other answers.
+    tokio::task::spawn_blocking(pack).await.ok()?
+}
+
+/// Sends `reply` as `fault` would have it, compressed where `gzip` says that it may be.
 pub(crate) async fn send(
     reply: Reply,
     standing: Option<Standing>,
     id: &str,
     fault: Option<Fault>,
+    gzip: bool,
 ) -> Response<Body> {
-    let body = Bytes::from(reply.body);
+    let mut body = Bytes::from(reply.body);
+    let mut packed = false;
+    if gzip && body.len() >= WORTH_PACKING {
+        if let Some(smaller) = compressed(body.clone()).await {
+            (body, packed) = (smaller, true);
+        }
+        if packed && fault == Some(Fault::BrokenGzip) {
+            body = with_a_wrong_byte(&body);
+        }
+    }
     let whole = body.len();
     let body = match fault {
         Some(Fault::Hang) => {
@@ -275,6 +357,10 @@ pub(crate) async fn send(
         header::CONTENT_TYPE,
         HeaderValue::from_static(reply.content_type),
     );
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::LOCATION, location);
@@ -295,6 +381,18 @@ pub(crate) async fn send(
         headers.insert("x-ratelimit-reset", HeaderValue::from(standing.reset));
     }
     response
+}
+
+/// Spoils the check at the end of a compressed body, and its middle.
+fn with_a_wrong_byte(body: &[u8]) -> Bytes {
+    let mut spoiled = body.to_vec();
+    let (middle, last) = (spoiled.len() / 2, spoiled.len().saturating_sub(8));
+    for at in [middle, last] {
+        if let Some(byte) = spoiled.get_mut(at) {
+            *byte ^= 0xff;
+        }
+    }
+    spoiled.into()
 }
 
 /// A body that breaks off after `first`.

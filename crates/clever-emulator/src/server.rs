@@ -3,43 +3,34 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{Method, Response, header};
-use clever_model::{Clock, SystemClock, Timestamp};
+use clever_model::{Clock, RecordKind, SystemClock, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::control::{self, Seen, SeenRequest};
-use crate::faults::{Fault, Faults};
+use crate::control::Seen;
+use crate::dispatch;
+use crate::districts::{District, Districts};
+use crate::faults::Faults;
 use crate::happenings::Happening;
-use crate::identity::{self, App, Person};
+use crate::identity::{App, AppOptions, Person};
 use crate::life::{self, DaySummary};
-use crate::limiter::{Limiter, Standing};
-use crate::reply::{self, Reply};
+use crate::limiter::Limiter;
 use crate::resources;
-use crate::routes;
 use crate::world::recorded::RecordingError;
 use crate::world::{World, generate, recorded};
 
 /// Requests a minute that Clever grants each token.
 const RATE_LIMIT: u64 = 1200;
 
-/// Largest body of a code exchange, in bytes.
-const MAX_FORM: usize = 64 * 1024;
-
 /// Longest wait for open requests at the end.
 const STOP: Duration = Duration::from_secs(2);
-
-/// Tokens that Clever publishes for its demo districts; an emulated district opens to them too.
-const DEMO_TOKENS: [&str; 2] = ["TEST_TOKEN", "DEMO_TOKEN"];
 
 /// What is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +53,12 @@ pub struct EmulatorConfig {
     pub listen: SocketAddr,
     /// What to serve.
     pub world: WorldSource,
+    /// Further districts beside it, each with a token of its own.
+    pub more_districts: Vec<WorldSource>,
+    /// Whether the districts have connected the app; else only the Library leads to it.
+    pub connected: bool,
+    /// Whether the app may read rosters (Secure Sync), or is for signing in alone.
+    pub secure_sync: bool,
     /// The district-app token; without it, the recording's own, or a made-up one.
     pub district_token: Option<String>,
     /// The world's first instant.
@@ -75,11 +72,15 @@ pub struct EmulatorConfig {
     /// Whether its discovery offers PKCE. A code that was asked for with a challenge needs the verifier, whatever
     /// this says.
     pub pkce: bool,
+    /// Whether Clever vouches for users' addresses in id tokens; as at Clever, it does not until asked to.
+    pub email_verified: bool,
     /// Whether the app has content of its own mapped to courses; it needs a scope that few apps have.
     pub resources: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
-    /// The clock of the rate limit's windows.
+    /// Whether answers are compressed for clients that ask for it, as Clever's are.
+    pub gzip: bool,
+    /// The clock of the rate limit's windows and of codes.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -92,14 +93,19 @@ impl Default for EmulatorConfig {
                 seed: 1,
                 students: 300,
             },
+            more_districts: Vec::new(),
+            connected: true,
+            secure_sync: true,
             district_token: None,
             start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
             events: false,
             redirect_uris: Vec::new(),
             openid: false,
             pkce: false,
+            email_verified: false,
             resources: false,
             rate_limit: RATE_LIMIT,
+            gzip: true,
             clock: Arc::new(SystemClock),
         }
     }
@@ -134,14 +140,26 @@ pub struct KeyError;
 /// What the server's tasks share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    world: RwLock<World>,
+    pub(crate) districts: Districts,
     pub(crate) faults: Faults,
     pub(crate) app: App,
     pub(crate) seen: Seen,
-    limiter: Limiter,
-    pub(crate) token: String,
-    clock: Arc<dyn Clock>,
-    requests: AtomicU64,
+    pub(crate) limiter: Limiter,
+    pub(crate) gzip: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) requests: AtomicU64,
+}
+
+/// A district of an emulator, as its app knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectedDistrict {
+    /// Its Clever id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The token that opens it now; none while it is not connected.
+    pub token: Option<String>,
 }
 
 /// A running emulator. Dropping it ends it without waiting for open requests; [`Emulator::stop`] waits.
@@ -149,6 +167,8 @@ pub(crate) struct Shared {
 pub struct Emulator {
     shared: Arc<Shared>,
     base_url: Url,
+    /// The first district's token at the start.
+    token: String,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
@@ -162,27 +182,22 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
-    let (mut world, recorded_token) = match config.world {
-        WorldSource::Recorded(folder) => {
-            let recording = recorded::read(&folder, config.start)?;
-            (recording.world, recording.token)
+    let open = |source, token: Option<String>| -> Result<District, StartError> {
+        let (mut world, recorded) = read(source, config.start)?;
+        if config.resources {
+            resources::attach(&mut world);
+            // What was there from the start is no news.
+            drop(world.publish());
         }
-        WorldSource::Generated { seed, students } => {
-            (generate::generate(seed, students, config.start), None)
-        }
+        world.set_events(config.events);
+        Ok(District::new(world, token.or(recorded), config.connected))
     };
-    if config.resources {
-        resources::attach(&mut world);
-        // What was there from the start is no news.
-        drop(world.publish());
-    }
-    world.set_events(config.events);
-    let token = config.district_token.or(recorded_token).unwrap_or_else(|| {
-        format!(
-            "{:040x}",
-            0x0e3a_1a70_u128.wrapping_mul(u128::from(world.seed) + 0x5eed)
-        )
-    });
+    let first = open(config.world, config.district_token)?;
+    let more = config.more_districts.into_iter();
+    let more = more
+        .map(|source| open(source, None))
+        .collect::<Result<_, _>>()?;
+    let districts = Districts { first, more };
     let failed = |source| StartError::Listen {
         address: config.listen,
         source,
@@ -192,24 +207,27 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     let base_url = Url::parse(&format!("http://{address}"))
         .map_err(|error| failed(io::Error::other(error)))?;
     let issuer = base_url.as_str().trim_end_matches('/').to_owned();
-    let app = App::new(
-        world.seed,
-        config.redirect_uris,
-        (config.openid, config.pkce),
-        issuer,
-    );
+    let options = AppOptions {
+        redirect_uris: config.redirect_uris,
+        openid: config.openid,
+        pkce: config.pkce,
+        email_verified: config.email_verified,
+        secure_sync: config.secure_sync,
+    };
+    let app = App::new(districts.first.world().seed, options, issuer);
+    let token = districts.first.connection().token.unwrap_or_default();
     let shared = Arc::new(Shared {
+        districts,
         app,
-        world: RwLock::new(world),
         faults: Faults::default(),
         seen: Seen::default(),
         limiter: Limiter::new(config.rate_limit),
-        token,
+        gzip: config.gzip,
         clock: config.clock,
         requests: AtomicU64::new(0),
     });
     let router = Router::new()
-        .fallback(handle)
+        .fallback(dispatch::handle)
         .with_state(Arc::clone(&shared));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
@@ -221,9 +239,23 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     Ok(Emulator {
         shared,
         base_url,
+        token,
         stop,
         task,
     })
+}
+
+/// Reads or makes a world, and the token that a recording has.
+fn read(source: WorldSource, start: Timestamp) -> Result<(World, Option<String>), StartError> {
+    match source {
+        WorldSource::Recorded(folder) => {
+            let recording = recorded::read(&folder, start)?;
+            Ok((recording.world, recording.token))
+        }
+        WorldSource::Generated { seed, students } => {
+            Ok((generate::generate(seed, students, start), None))
+        }
+    }
 }
 
 impl Emulator {
@@ -233,10 +265,29 @@ impl Emulator {
         &self.base_url
     }
 
-    /// The token that opens the district.
+    /// The token that opened the first district at the start; empty where it was not connected. What opens it
+    /// now is in [`Emulator::districts`].
     #[must_use]
     pub fn district_token(&self) -> &str {
-        &self.shared.token
+        &self.token
+    }
+
+    /// The districts, the first one first.
+    #[must_use]
+    pub fn districts(&self) -> Vec<ConnectedDistrict> {
+        let all = self.shared.districts.iter();
+        all.map(|district| {
+            let record = district
+                .world()
+                .value(RecordKind::Districts, &district.id)
+                .unwrap_or_default();
+            ConnectedDistrict {
+                id: district.id.clone(),
+                name: record["name"].as_str().unwrap_or_default().to_owned(),
+                token: district.connection().token,
+            }
+        })
+        .collect()
     }
 
     /// The id of the app that users sign in to.
@@ -254,18 +305,22 @@ impl Emulator {
     /// A token of the user with this id, as a sign-in would give.
     #[must_use]
     pub fn user_token(&self, user: &str) -> String {
-        self.shared.app.token_of(Person {
-            user: user.to_owned(),
-            library: false,
-        })
+        self.token_of(user, false)
     }
 
     /// A token of a teacher or student whom a teacher shared through the Library.
     #[must_use]
     pub fn library_token(&self, user: &str) -> String {
+        self.token_of(user, true)
+    }
+
+    fn token_of(&self, user: &str, library: bool) -> String {
+        let districts = &self.shared.districts;
+        let district = districts.of_user(user).unwrap_or(&districts.first);
         self.shared.app.token_of(Person {
+            district: district.id.clone(),
             user: user.to_owned(),
-            library: true,
+            library,
         })
     }
 
@@ -290,19 +345,30 @@ impl Emulator {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    /// Lets days of school life pass.
+    /// Lets days of school life pass, in every district; what the first one's did.
     pub fn advance_days(&self, days: u32) -> DaySummary {
-        self.with_world(|world| life::pass(world, days))
+        self.shared.pass(days)
     }
 
-    /// Looks at the world, or changes it by hand; what changes is told as events.
+    /// Looks at the first district's world, or changes it by hand; what changes is told as events.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        self.shared.with_world(act)
+        self.shared.districts.first.with_world(act)
     }
 
-    /// Lets something happen to the district; how many records are other than before.
+    /// Looks at the world of the district with this id, or changes it by hand; `None` where there is none.
+    pub fn with_world_of<T>(&self, district: &str, act: impl FnOnce(&mut World) -> T) -> Option<T> {
+        let district = self.shared.districts.get(district)?;
+        Some(district.with_world(act))
+    }
+
+    /// Lets something happen to the first district; how many records are other than before.
     pub fn happen(&self, happening: Happening) -> usize {
-        self.with_world(|world| happening.befall(world))
+        self.shared.districts.first.befall(happening)
+    }
+
+    /// Lets something happen to the district with this id; `None` where there is none.
+    pub fn happen_to(&self, district: &str, happening: Happening) -> Option<usize> {
+        Some(self.shared.districts.get(district)?.befall(happening))
     }
 
     /// Ends the emulator after the open requests; those that hang on command are not waited for.
@@ -316,157 +382,12 @@ impl Emulator {
 }
 
 impl Shared {
-    pub(crate) fn world(&self) -> RwLockReadGuard<'_, World> {
-        self.world.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at the world, or changes it; what changes is told as events.
-    pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
-        let result = act(&mut world);
-        drop(world.publish());
-        result
-    }
-}
-
-/// Whether a path is Clever's site, not its API.
-fn is_sign_in(path: &str) -> bool {
-    ["/oauth/", "/.well-known/", "/in/", "/portal/", "/library/"]
-        .iter()
-        .any(|start| path.starts_with(start))
-}
-
-/// Answers one request, and remembers it.
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
-    if control::is_control(request.uri().path()) {
-        let reply = control::answer(&shared, request).await;
-        return reply::send(reply, None, "emulator-control", None).await;
-    }
-    let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
-    let id = format!("emulator-{number}");
-    let (method, path) = (
-        request.method().to_string(),
-        request.uri().path().to_owned(),
-    );
-    let begin = Instant::now();
-    let (reply, standing, fault) = decide(&shared, request).await;
-    shared.seen.add(SeenRequest {
-        method,
-        path,
-        status: reply.status,
-        milliseconds: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
-        fault,
-    });
-    reply::send(reply, standing, &id, fault).await
-}
-
-/// What a request is answered with, and what befalls the answer.
-async fn decide(shared: &Shared, request: Request) -> (Reply, Option<Standing>, Option<Fault>) {
-    if is_sign_in(request.uri().path()) {
-        let target = request.uri().to_string();
-        let reply = sign_in(shared, request).await;
-        let fault = shared.faults.befall(&target);
-        let reply = match fault {
-            Some(fault) => reply.spoiled(fault),
-            None => reply,
-        };
-        return (reply, None, fault);
-    }
-    let path = request.uri().path();
-    let query = request.uri().query().unwrap_or_default();
-    let of_user = path == "/userinfo" || path.ends_with("/me");
-    let read = request.method() == Method::GET
-        || (path == "/userinfo" && request.method() == Method::POST);
-    if !read || !(of_user || routes::is_api(path)) {
-        return (Reply::no_such_path(path), None, None);
-    }
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim());
-    let user = token.and_then(|token| shared.app.person_of(token));
-    let Some(token) = token
-        .filter(|token| user.is_some() || *token == shared.token || DEMO_TOKENS.contains(token))
-    else {
-        return (reply::unauthorized(), None, None);
-    };
-    let standing = shared.limiter.count(token, shared.clock.now());
-    if standing.exceeded {
-        return (Reply::too_many(), Some(standing), None);
-    }
-    let reply = {
-        let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-        match &user {
-            Some(person) => identity::answer_user(&world, person, path, query),
-            None => routes::answer(&world, path, query),
+    /// Lets days pass in every district; what the first one's did.
+    pub(crate) fn pass(&self, days: u32) -> DaySummary {
+        let live = |district: &District| district.with_world(|world| life::pass(world, days));
+        for district in &self.districts.more {
+            drop(live(district));
         }
-    };
-    let target = format!("{path}?{query}");
-    let fault = shared.faults.befall(&target);
-    let reply = match fault {
-        Some(fault) => reply.spoiled(fault),
-        None => reply,
-    };
-    (reply, Some(standing), fault)
-}
-
-/// Answers one request of Clever's site.
-async fn sign_in(shared: &Shared, request: Request) -> Reply {
-    let (parts, body) = request.into_parts();
-    let header = |name| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let authorization = header(header::AUTHORIZATION);
-    let cookies = header(header::COOKIE).unwrap_or_default();
-    let query = parts.uri.query().unwrap_or_default();
-    let world = || shared.world.read().unwrap_or_else(PoisonError::into_inner);
-    match (&parts.method, parts.uri.path()) {
-        (
-            &Method::GET,
-            "/oauth/authorize" | "/oauth/instant-login" | "/portal/launch" | "/library/install",
-        ) => {
-            let target = parts.uri.to_string();
-            shared
-                .app
-                .authorize(&world(), &target, cookies, shared.clock.now())
-        }
-        (&Method::GET, path) if path.starts_with("/in/") => {
-            shared.app.portal(&world(), &parts.uri.to_string(), cookies)
-        }
-        (&Method::GET, path @ ("/.well-known/openid-configuration" | "/oauth/certs")) => {
-            shared.app.openid(path)
-        }
-        (&Method::GET, "/oauth/tokeninfo") => {
-            let token = authorization.and_then(|value| value.split_once(' '));
-            let known = token.is_some_and(|(_, token)| {
-                token == shared.token || shared.app.person_of(token).is_some()
-            });
-            if known {
-                shared.app.token_info()
-            } else {
-                reply::unauthorized()
-            }
-        }
-        (&Method::GET | &Method::POST, "/oauth/tokens") if !shared.app.is_client(authorization) => {
-            identity::refused(401, "invalid_client", "client authentication failed")
-        }
-        (&Method::GET, "/oauth/tokens") => shared.app.tokens(&world(), query, &shared.token),
-        (&Method::POST, "/oauth/tokens") => {
-            let content_type = header(header::CONTENT_TYPE).unwrap_or_default();
-            let body = axum::body::to_bytes(body, MAX_FORM)
-                .await
-                .unwrap_or_default();
-            let body = String::from_utf8_lossy(&body);
-            shared
-                .app
-                .exchange(&world(), content_type, &body, shared.clock.now())
-        }
-        (_, path) => Reply::no_such_path(path),
+        live(&self.districts.first)
     }
 }

@@ -127,7 +127,20 @@ async fn each_fault_does_what_it_is_called() {
         .text()
         .await
         .unwrap();
-    for fault in Fault::ALL {
+    // These befall other requests: tests/trouble.rs.
+    let others = [
+        Fault::RotateToken,
+        Fault::DistrictPaused,
+        Fault::DuplicatedPage,
+        Fault::ExpiredCursor,
+        Fault::BrokenGzip,
+        Fault::CodeReplay,
+        Fault::MissingState,
+    ];
+    for fault in Fault::ALL
+        .into_iter()
+        .filter(|fault| !others.contains(fault))
+    {
         emulator.faults().clear();
         emulator.faults().add(fault.on("/users").times(1));
         let answer = ask(&emulator, "/v3.1/users?limit=50").await;

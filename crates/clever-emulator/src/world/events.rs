@@ -96,6 +96,12 @@ impl World {
         self.feed.enabled
     }
 
+    /// Begins the history anew: what was told is told to nobody any more.
+    pub(crate) fn forget_events(&mut self) {
+        drop(self.publish());
+        self.feed.events = Overlay::default();
+    }
+
     /// The events that a reader sees, oldest first: by id, as Clever writes them.
     #[must_use]
     pub fn events(&self) -> List<'_> {
