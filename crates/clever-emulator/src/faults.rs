@@ -6,25 +6,30 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clever_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Declares the faults once: variant, name and what it does.
+/// Declares the faults once: variant, name and what it does; those that are over with the answer, then others.
 macro_rules! faults {
-    ($($fault:ident $name:literal $says:literal,)*) => {
+    ($($fault:ident $name:literal $says:literal,)* ; $($lasting:ident $long:literal $tells:literal,)*) => {
         /// A way in which an answer goes wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Fault {
             $(#[doc = $says] #[serde(rename = $name)] $fault,)*
+            $(#[doc = $tells] #[serde(rename = $long)] $lasting,)*
         }
 
         impl Fault {
-            /// Every fault, for tests that try each.
+            /// Every fault that is over with the answer that it befalls, for tests that try each.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$fault),*];
+
+            /// The faults that change more than an answer.
+            pub const LASTING: [Self; [$($long),*].len()] = [$(Self::$lasting),*];
 
             /// Its name, as on command lines and in the control API.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$fault => $name,)*
+                    $(Self::$lasting => $long,)*
                 }
             }
 
@@ -33,6 +38,7 @@ macro_rules! faults {
             pub const fn description(self) -> &'static str {
                 match self {
                     $(Self::$fault => $says,)*
+                    $(Self::$lasting => $tells,)*
                 }
             }
         }
@@ -49,7 +55,6 @@ faults! {
     ServerError "server-error" "500 with a JSON message.",
     Html404 "html404" "404 with an HTML page.",
     TokenRotated "token-rotated" "401, as a token gets that was rotated; the token is good again after it.",
-    RotateToken "rotate-token" "The district's token is rotated as the request comes: 401 from now on, and `/oauth/tokens` has the new one.",
     DistrictPaused "district-paused" "The district's record says that it is paused.",
     EmptyList "empty-list" "A list without records.",
     DuplicatedRecords "duplicated-records" "Every record of the page twice.",
@@ -66,6 +71,8 @@ faults! {
     BrokenGzip "broken-gzip" "A compressed body with a wrong byte; without compression, the body as it is.",
     CodeReplay "code-replay" "The code of a sign-in was redeemed before.",
     MissingState "missing-state" "The way back from Clever's page brings no `state`.",
+    ;
+    RotateToken "rotate-token" "The district's token is rotated as the request comes: 401 from now on, and `/oauth/tokens` has the new one.",
 }
 
 /// A request as a rule looks at it.
@@ -99,6 +106,11 @@ impl Asked<'_> {
 }
 
 impl Fault {
+    /// Every fault there is.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::LASTING)
+    }
+
     /// Befalls requests whose path and query contain `part`.
     pub fn on(self, part: impl Into<String>) -> FaultRule {
         FaultRule {
@@ -273,9 +285,9 @@ impl std::str::FromStr for FaultRule {
             Some((name, path)) => (name, Some(path)),
             None => (rest, None),
         };
-        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+        let fault = Fault::every().find(|fault| fault.name() == name);
         let fault = fault.ok_or_else(|| {
-            let names = Fault::ALL.map(Fault::name);
+            let names: Vec<&str> = Fault::every().map(Fault::name).collect();
             format!(
                 "there is no fault `{name}`; there are: {}",
                 names.join(", ")
@@ -517,7 +529,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_control_api() {
-        for fault in Fault::ALL {
+        for fault in Fault::every() {
             assert_eq!(serde_json::json!(fault), fault.name());
             assert!(fault.description().len() > 10);
         }

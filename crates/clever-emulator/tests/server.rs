@@ -129,7 +129,6 @@ async fn each_fault_does_what_it_is_called() {
         .unwrap();
     // These befall other requests: tests/trouble.rs.
     let others = [
-        Fault::RotateToken,
         Fault::DistrictPaused,
         Fault::DuplicatedPage,
         Fault::ExpiredCursor,
