@@ -3,6 +3,8 @@
 mod api_diff;
 mod bench;
 mod browser;
+#[cfg(test)]
+mod fidelity;
 mod generate;
 mod import;
 mod postgres;

@@ -32,6 +32,14 @@ impl<'a> Request<'a> {
             wanted.kinds = noun.map(ToOwned::to_owned).into_iter().collect();
             wanted.object = Some(id.to_owned());
         }
+        let reader = Reader::new(self.world, self.version);
+        let feed = Feed { reader, wanted };
+        // Whoever left meanwhile still has a feed; whoever never was has none.
+        let known =
+            of.is_none_or(|(noun, id)| self.has(noun, id) || feed.up(None).next().is_some());
+        if !known {
+            return Reply::problem(self.version, 404, "Resource not found");
+        }
         let listing = Listing {
             version: self.version,
             noun: "events",
@@ -39,11 +47,21 @@ impl<'a> Request<'a> {
             query: self.query,
             flat: false,
         };
-        let feed = Feed {
-            reader: Reader::new(self.world, self.version),
-            wanted,
-        };
         listing.answer(|_| feed)
+    }
+
+    /// Whether a version before v3.0 has such a record.
+    fn has(&self, noun: &str, id: &str) -> bool {
+        let (version, world) = (self.version, self.world);
+        Collection::of(version, noun).is_some_and(|collection| {
+            let index = collection
+                .has_old_ids()
+                .then(|| world.indexes.of(version, collection, world));
+            match index {
+                Some(index) => index.user(id).is_some(),
+                None => world.list(collection.kind()).contains_key(id),
+            }
+        })
     }
 
     /// Answers with one event.
