@@ -1,5 +1,10 @@
 //! Whole-system stories, in reading order: emulator, client and store together, over HTTP on loopback.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 
 mod browser;
 mod control;

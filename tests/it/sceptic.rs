@@ -348,3 +348,100 @@ async fn a_hand_edit_is_found_and_mended_or_kept_where_it_is_the_apps_own() {
     );
     ground.check_feed();
 }
+
+#[tokio::test]
+async fn what_is_held_is_not_let_through_by_what_is_applied_beside_it() {
+    // As many come as go: once the new ones are in, those who went are a small share of all.
+    let ground = synced(75, 60).await;
+    let before = ground.counts(RecordKind::Users).0;
+    ground
+        .emulator
+        .with_world(|world| rekey(world, RecordKind::Users));
+    let first = ground.sync().await.unwrap();
+    assert_eq!(first.outcome, Outcome::Held);
+    let held = hold_of(&first, RecordKind::Users).clone();
+    for _ in 0..3 {
+        // The sizes that the first hold was judged by stay those of the next.
+        let again = ground.sync().await.unwrap();
+        assert_eq!(hold_of(&again, RecordKind::Users), &held);
+        assert_eq!(again.plan_hash, first.plan_hash);
+        nobody_left(&ground, RecordKind::Users);
+    }
+    let policy = SyncPolicy {
+        max_archived_percent: 60,
+        ..SyncPolicy::default()
+    };
+    // All of one half, as before the others came; not half of all.
+    let report = ground.sync_with(&SyncOptions::default(), &policy).await;
+    assert_eq!(report.unwrap().outcome, Outcome::Held);
+    let options = SyncOptions {
+        approve: Some(first.plan_hash),
+        ..SyncOptions::default()
+    };
+    let approved = ground.sync_with(&options, &SyncPolicy::default()).await;
+    assert_eq!(approved.unwrap().outcome, Outcome::Done);
+    assert_eq!(ground.counts(RecordKind::Users), (before, before));
+    ground.check_feed();
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_value_costs_itself_alone() {
+    let ground = synced(76, 40).await;
+    let ids: Vec<String> = ground.emulator.with_world(|world| {
+        let users = world.list(RecordKind::Users);
+        users.iter().take(3).map(|(id, _)| id.to_string()).collect()
+    });
+    let before = ground.stored();
+    ground.emulator.with_world(|world| {
+        // Half of an emoji, which is mended; a number beyond all numbers, which is not.
+        let text =
+            |id: &str, rest: &str| format!(r#"{{"id":"{id}","name":{{"last":"X\ud83d"}}{rest}}}"#);
+        world.put(RecordKind::Users, &ids[0], text(&ids[0], ""));
+        world.put(RecordKind::Users, &ids[1], text(&ids[1], r#","n":1e999"#));
+        world.remove(RecordKind::Users, &ids[2]);
+    });
+    let report = ground.sync().await.unwrap();
+    let users = &report.kinds[&RecordKind::Users];
+    assert_eq!((users.updated, users.unreadable, users.archived), (1, 1, 1));
+    let after = ground.stored();
+    let key = |at: usize| (RecordKind::Users, ids[at].clone());
+    assert!(after[&key(0)].contains(r"X\ud83d"), "kept as it was sent");
+    assert_eq!(after[&key(1)], before[&key(1)], "as it was");
+    assert!(!after.contains_key(&key(2)), "its absence is proven");
+    ground.check_feed();
+}
+
+#[tokio::test]
+async fn rows_edited_deleted_archived_and_added_by_hand_are_mended() {
+    let ground = synced(77, 40).await;
+    let connection = Connection::open(ground.path()).unwrap();
+    let before = ground.stored();
+    let places = || -> i64 {
+        let sql = "SELECT count(*) FROM enrollments";
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let enrolled = places();
+    connection
+        .execute_batch(
+            "UPDATE users SET archived_at = 'now' WHERE id = (SELECT min(id) FROM users);
+             UPDATE users SET record = '{}' WHERE id = (SELECT max(id) FROM users);
+             DELETE FROM sections WHERE id = (SELECT max(id) FROM sections);
+             INSERT INTO schools (district_id, id, record, first_seen_at, changed_at, source)
+                 SELECT district_id, 'mine', '{}', 'x', 'x', 1 FROM districts;",
+        )
+        .unwrap();
+    let mut store = SqliteStore::open(&ground.path()).unwrap();
+    let id = clever_model::DistrictId::new(store.districts().await.unwrap().remove(0)).unwrap();
+    let policy = SyncPolicy::default();
+    assert_eq!(mark_edited(&mut store, &id, &policy).await.unwrap(), 4);
+    let full = SyncOptions {
+        way: Way::Snapshot,
+        ..SyncOptions::default()
+    };
+    let report = ground.sync_into(&mut store, &full, &policy).await.unwrap();
+    assert!(report.is_unchanged(), "{:?}", report.kinds);
+    assert_eq!(ground.stored(), before);
+    assert_eq!(places(), enrolled);
+    assert_eq!(mark_edited(&mut store, &id, &policy).await.unwrap(), 0);
+    ground.check_feed();
+}

@@ -13,29 +13,34 @@ use serde_json::{Value, json};
 
 use crate::ground::Ground;
 
+/// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names; says where none is named.
+pub(crate) async fn database(name: &str) -> Option<String> {
+    let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") else {
+        eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
+        return None;
+    };
+    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let database = format!("{name}_{}", std::process::id());
+    client
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {database}; "))
+        .await
+        .unwrap();
+    client
+        .batch_execute(&format!("CREATE DATABASE {database}"))
+        .await
+        .unwrap();
+    let (address, _) = server.rsplit_once('/').unwrap();
+    Some(format!("{address}/{database}"))
+}
+
 /// The addresses of an empty store in each database.
-async fn stores(ground: &Ground, name: &str) -> Vec<String> {
-    let mut all = vec![format!(
-        "sqlite:{}",
-        ground.folder().join(format!("{name}.db")).display()
-    )];
-    if let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") {
-        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let database = format!("{name}_{}", std::process::id());
-        client
-            .batch_execute(&format!("DROP DATABASE IF EXISTS {database}; "))
-            .await
-            .unwrap();
-        client
-            .batch_execute(&format!("CREATE DATABASE {database}"))
-            .await
-            .unwrap();
-        let (address, _) = server.rsplit_once('/').unwrap();
-        all.push(format!("{address}/{database}"));
-    }
+pub(crate) async fn stores(ground: &Ground, name: &str) -> Vec<String> {
+    let file = ground.folder().join(format!("{name}.db"));
+    let mut all = vec![format!("sqlite:{}", file.display())];
+    all.extend(database(name).await);
     all
 }
 

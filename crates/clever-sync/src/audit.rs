@@ -1,19 +1,33 @@
 //! Looks for rows that someone else edited: columns that do not say what their record says, records whose
-//! bytes are not those that were seen.
+//! bytes are not those that were seen, rows that are gone, that are archived and should not be, or that no sync wrote.
+//!
+//! They are mended from the feed of changes, which has every record as it last was; a snapshot after it adds what
+//! the feed does not tell.
 
 use clever_model::{DistrictId, RecordKind};
+use serde_json::Value;
 
-use crate::columns::{self, columns};
+use crate::columns::{self, Column, columns};
 use crate::diff::hash_of;
 use crate::policy::SyncPolicy;
-use crate::store::sql::{Backend, Sql, SqlStore, texts};
-use crate::store::{Store, StoreError};
+use crate::reading;
+use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
+use crate::store::{ABSENT, Hash, Store, StoreError};
 
 /// Rows read at once.
 const CHUNK: usize = 1000;
 
-/// Finds rows of a district that were edited by hand, and forgets their hashes, so that the next snapshot
-/// compares them anew and mends them. The app's own columns are its own to edit. Returns how many there are.
+/// What the state has and the table has, or has not.
+struct Found {
+    id: String,
+    hash: Hash,
+    archived: bool,
+    /// `None` where the row is gone.
+    row: Option<Row>,
+}
+
+/// Finds rows of a district that were edited by hand, and mends them; read a snapshot afterwards. The app's own
+/// columns are its own to edit. Returns how many there are.
 ///
 /// # Errors
 ///
@@ -26,62 +40,177 @@ pub async fn mark_edited<B: Backend>(
     store.begin(district).await?;
     let mut edited = 0;
     for kind in RecordKind::ALL {
-        let ours: Vec<_> = columns(kind)
+        let ours: Vec<Column> = columns(kind)
             .iter()
             .filter(|(name, _)| !policy.is_sticky(kind, name))
+            .copied()
             .collect();
-        let names: Vec<String> = ours.iter().map(|(name, _)| format!("t.{name}")).collect();
-        let sql = format!(
-            "SELECT t.id, t.record, s.hash, {} FROM {kind} t
-             JOIN _state s ON s.district = ?1 AND s.kind = ?2 AND s.id = t.id
-             WHERE t.district_id = ?3 AND t.id > ?4 ORDER BY t.id LIMIT ?5",
-            names.join(", ")
-        );
+        edited += strangers(store, district, kind).await?;
         let mut after = String::new();
         loop {
-            let params = [
-                store.number().into(),
-                (kind as i64).into(),
-                district.as_str().into(),
-                after.as_str().into(),
-                CHUNK.into(),
-            ];
-            let mut odd: Vec<String> = Vec::new();
-            let rows = store.db.query(&sql, &params).await?;
-            if rows.is_empty() {
-                break;
-            }
-            for mut row in rows {
-                let (id, record, hash) = (row.text(0)?, row.text(1)?, row.hash(2)?);
-                after.clone_from(&id);
-                let value: serde_json::Value = serde_json::from_str(&record).unwrap_or_default();
-                let mut same = hash == hash_of(&record);
-                for ((_, place), at) in ours.iter().zip(3..) {
-                    // A column that holds no text was not written by a sync.
-                    same &= row
-                        .maybe_text(at)
-                        .is_ok_and(|text| text == columns::text(&value, place));
-                }
-                if !same {
-                    odd.push(id);
+            let rows = read(store, kind, &ours, &after).await?;
+            let Some(last) = rows.last() else { break };
+            after.clone_from(&last.id);
+            for found in rows {
+                let (id, archived, gone) = (found.id.clone(), found.archived, found.row.is_none());
+                if !is_right(found, &ours) {
+                    edited += 1;
+                    restore(store, district, (kind, &id), (archived, gone), &ours).await?;
                 }
             }
-            if odd.is_empty() {
-                continue;
-            }
-            edited += odd.len() as u64;
-            let sql = format!(
-                "UPDATE _state SET hash = ?1 WHERE district = ?2 AND kind = ?3 AND id {}",
-                store.among(4)
-            );
-            let params = [
-                Sql::Blob(vec![0; 16]),
-                store.number().into(),
-                (kind as i64).into(),
-                texts(odd.iter().map(String::as_str)),
-            ];
-            store.db.execute(&sql, &params).await?;
         }
     }
     Ok(edited)
+}
+
+/// Reads rows of the state with those of the table.
+async fn read<B: Backend>(
+    store: &mut SqlStore<B>,
+    kind: RecordKind,
+    ours: &[Column],
+    after: &str,
+) -> Result<Vec<Found>, StoreError> {
+    let names: String = ours.iter().map(|(name, _)| format!(", t.{name}")).collect();
+    let sql = format!(
+        "SELECT s.id, s.hash, s.archived, CASE WHEN t.id IS NULL THEN 0 ELSE 1 END,
+                CASE WHEN t.archived_at IS NULL THEN 0 ELSE 1 END, t.record{names}
+         FROM _state s LEFT JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+         WHERE s.district = ?1 AND s.kind = ?2 AND s.id > ?4 ORDER BY s.id LIMIT ?5"
+    );
+    let params = [
+        store.number().into(),
+        (kind as i64).into(),
+        store.district_id().into(),
+        after.into(),
+        CHUNK.into(),
+    ];
+    let rows = store.db.query(&sql, &params).await?;
+    rows.into_iter()
+        .map(|mut row| {
+            Ok(Found {
+                id: row.text(0)?,
+                hash: row.hash(1)?,
+                archived: row.int(2)? != 0,
+                row: (row.int(3)? != 0).then_some(row),
+            })
+        })
+        .collect()
+}
+
+/// Says whether a row is as a sync wrote it.
+fn is_right(found: Found, ours: &[Column]) -> bool {
+    let Some(mut row) = found.row else {
+        return false;
+    };
+    // A value of another type was not written by a sync.
+    let (Ok(archived), Ok(record)) = (row.int(4), row.text(5)) else {
+        return false;
+    };
+    let value = reading::value(&record).unwrap_or_default();
+    (archived != 0) == found.archived
+        && hash_of(&record) == found.hash
+        && ours.iter().zip(6..).all(|((_, place), at)| {
+            row.maybe_text(at)
+                .is_ok_and(|text| text == columns::text(&value, place))
+        })
+}
+
+/// Writes a row again as the feed last had it.
+async fn restore<B: Backend>(
+    store: &mut SqlStore<B>,
+    district: &DistrictId,
+    (kind, id): (RecordKind, &str),
+    (archived, gone): (bool, bool),
+    ours: &[Column],
+) -> Result<(), StoreError> {
+    let last = store
+        .maybe(
+            "SELECT coalesce(after, before), at, run,
+                    (SELECT min(at) FROM changes WHERE district_id = ?1 AND kind = ?2 AND id = ?3)
+             FROM changes WHERE district_id = ?1 AND kind = ?2 AND id = ?3 ORDER BY seq DESC LIMIT 1",
+            &[district.as_str().into(), kind.as_str().into(), id.into()],
+        )
+        .await?;
+    let Some(mut last) = last else {
+        // Nobody knows what it was: then it is new when it comes again.
+        let params = [store.number().into(), (kind as i64).into(), id.into()];
+        let sql = "DELETE FROM _state WHERE district = ?1 AND kind = ?2 AND id = ?3";
+        store.db.execute(sql, &params).await?;
+        return Ok(());
+    };
+    let (record, at, run) = (last.text(0)?, last.text(1)?, last.int(2)?);
+    let first = last.text(3)?;
+    let value: Value = reading::value(&record).unwrap_or_default();
+    let mut names = vec![
+        ("district_id", Type::Text),
+        ("id", Type::Text),
+        ("record", Type::Text),
+        ("archived_at", Type::Text),
+        ("first_seen_at", Type::Text),
+        ("changed_at", Type::Text),
+        ("source", Type::Int),
+    ];
+    names.extend(ours.iter().map(|(name, _)| (*name, Type::Text)));
+    let mut row: Vec<Sql> = vec![
+        district.as_str().into(),
+        id.into(),
+        record.as_str().into(),
+        archived.then_some(at.as_str()).into(),
+        first.into(),
+        at.as_str().into(),
+        run.into(),
+    ];
+    row.extend(
+        ours.iter()
+            .map(|(_, place)| columns::text(&value, place).into()),
+    );
+    let sets: Vec<String> = names
+        .iter()
+        .filter(|(name, _)| !matches!(*name, "district_id" | "id" | "first_seen_at"))
+        .map(|(name, _)| format!("{name} = excluded.{name}"))
+        .collect();
+    let conflict = format!(
+        "ON CONFLICT (district_id, id) DO UPDATE SET {}",
+        sets.join(", ")
+    );
+    store
+        .db
+        .insert(kind.as_str(), &names, vec![row], &conflict)
+        .await?;
+    // What hangs on a row that was gone is written when the next snapshot finds it changed.
+    let hash = if gone { ABSENT } else { hash_of(&record) };
+    let sql = "UPDATE _state SET hash = ?1 WHERE district = ?2 AND kind = ?3 AND id = ?4";
+    let params = [
+        hash.into(),
+        store.number().into(),
+        (kind as i64).into(),
+        id.into(),
+    ];
+    store.db.execute(sql, &params).await?;
+    if kind == RecordKind::Sections {
+        // A section that is written anew has another key; its places are written with it.
+        let sql = "DELETE FROM _enrollments WHERE district = ?1
+             AND NOT EXISTS (SELECT 1 FROM sections s WHERE s.district_id = ?2 AND s.key = section)";
+        let params = [store.number().into(), district.as_str().into()];
+        store.db.execute(sql, &params).await?;
+    }
+    Ok(())
+}
+
+/// Archives rows that no sync wrote: they are nobody's at Clever. Says how many there were.
+async fn strangers<B: Backend>(
+    store: &mut SqlStore<B>,
+    district: &DistrictId,
+    kind: RecordKind,
+) -> Result<u64, StoreError> {
+    let sql = format!(
+        "UPDATE {kind} SET archived_at = changed_at WHERE district_id = ?3 AND archived_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM _state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {kind}.id)"
+    );
+    let params = [
+        store.number().into(),
+        (kind as i64).into(),
+        district.as_str().into(),
+    ];
+    store.db.execute(&sql, &params).await
 }

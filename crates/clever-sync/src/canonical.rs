@@ -4,6 +4,8 @@
 //! `""`, `[]`, `{}` or no key), in Clever's own bookkeeping (`last_modified` and its kin), or in a second
 //! copy of a student's address, which lists have and events have not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 /// Fields that Clever moves without any change of meaning. `created` is not stable between snapshots.
@@ -39,10 +41,15 @@ fn reduce(value: &Value) -> Option<Value> {
         Value::Null => None,
         Value::String(text) if text.is_empty() => None,
         Value::Object(map) => {
-            let kept: Map<String, Value> = map
+            let kept: BTreeMap<&String, Value> = map
                 .iter()
                 .filter(|(key, _)| !BOOKKEEPING.contains(&key.as_str()))
-                .filter_map(|(key, value)| Some((key.clone(), reduce(value)?)))
+                .filter_map(|(key, value)| Some((key, reduce(value)?)))
+                .collect();
+            // In order of keys, also where an app has switched on serde_json's `preserve_order`.
+            let kept: Map<String, Value> = kept
+                .into_iter()
+                .map(|(key, value)| (key.clone(), value))
                 .collect();
             (!kept.is_empty()).then_some(Value::Object(kept))
         }

@@ -85,6 +85,14 @@ pub(crate) fn text(record: &Value, place: &str) -> Option<String> {
     }
 }
 
+/// Longest text that is a key of a table, in bytes; PostgreSQL's indices end at 2,704.
+const MAX_KEY: usize = 512;
+
+/// Says whether a text can be a key in each database: PostgreSQL has no NUL.
+pub(crate) fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_KEY && !text.contains('\0')
+}
+
 /// Reads a list of ids; whatever is no text is left out.
 pub(crate) fn ids<'a>(record: &'a Value, place: &str) -> Vec<&'a str> {
     record
@@ -93,7 +101,7 @@ pub(crate) fn ids<'a>(record: &'a Value, place: &str) -> Vec<&'a str> {
         .map(|all| {
             all.iter()
                 .filter_map(Value::as_str)
-                .filter(|id| !id.is_empty())
+                .filter(|id| is_key(id))
                 .collect()
         })
         .unwrap_or_default()

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::canonical::{canonical, changed_paths};
 use crate::certificate::{Certificate, Witness};
 use crate::columns;
+use crate::reading;
 use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
 
 /// Rows of the state read at once.
@@ -64,7 +65,7 @@ pub(crate) fn decide(
     if known.state.hash == hash && !known.state.archived {
         return None;
     }
-    let before: Value = serde_json::from_str(&known.record).unwrap_or_default();
+    let before = reading::value(&known.record).unwrap_or_default();
     let (before, after) = (canonical(&before), canonical(after));
     let fields = changed_paths(&before, &after);
     staged.op = match (known.state.archived, fields.is_empty()) {
@@ -130,6 +131,8 @@ pub(crate) struct KindDiff {
     exhausted: bool,
     gone: Vec<Staged>,
     pub(crate) seen: u64,
+    /// Records that are there and can't be read as values.
+    pub(crate) unreadable: u64,
     pub(crate) drift: Drift,
 }
 
@@ -143,6 +146,7 @@ impl KindDiff {
             exhausted: false,
             gone: Vec::new(),
             seen: 0,
+            unreadable: 0,
             drift: Drift::default(),
         }
     }
@@ -160,6 +164,10 @@ impl KindDiff {
         let mut held: BTreeSet<&str> = BTreeSet::new();
         for record in page.records() {
             self.seen += 1;
+            if !columns::is_key(record.id) {
+                self.unreadable += 1;
+                continue;
+            }
             if !self.witness.record(record.id) {
                 strays.insert(record.id, record.json);
                 continue;
@@ -199,8 +207,11 @@ impl KindDiff {
             {
                 continue;
             }
-            // A page is whole JSON, so each of its records reads.
-            let value: Value = serde_json::from_str(json).unwrap_or_default();
+            // It is there, so nothing of it is archived; what the store has of it stays.
+            let Some(value) = reading::value(json) else {
+                self.unreadable += 1;
+                continue;
+            };
             self.drift.observe(self.kind.as_str(), &value);
             rows.extend(decide(self.kind, id, json, &value, known, None));
         }

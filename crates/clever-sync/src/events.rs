@@ -17,12 +17,13 @@ use serde_json::Value;
 
 use crate::columns;
 use crate::diff::{decide, gone};
+use crate::reading;
 use crate::source::RosterSource;
 use crate::store::{Store, StoreError};
 use crate::sync::{SyncError, read_district};
 
 /// How long after a district's sync its events may be on their way, in seconds; about a minute was seen.
-const LAG_SECONDS: i64 = 3600;
+const LAG_SECONDS: u64 = 3600;
 
 /// Most different types counted by name.
 const MAX_TYPES: usize = 50;
@@ -94,6 +95,8 @@ pub(crate) struct Told {
     pub(crate) drift: Drift,
     unreadable: u64,
     unordered: bool,
+    /// Whether the district is paused, as of the feed's end.
+    pub(crate) paused: bool,
     last_sync: Option<String>,
 }
 
@@ -133,11 +136,13 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
         return Ok(Err(why));
     }
     let page = read_district(source).await?;
-    let last_sync = page
+    let now = page
         .records()
         .next()
-        .and_then(|record| serde_json::from_str::<Value>(record.json).ok())
-        .and_then(|record| columns::text(&record, "/last_sync"));
+        .and_then(|record| reading::value(record.json));
+    let text = |place| now.as_ref().and_then(|record| columns::text(record, place));
+    told.paused = text("/state").as_deref() == Some("paused");
+    let last_sync = text("/last_sync");
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
         None => {
@@ -146,14 +151,14 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
                 .await?;
             found
                 .get(district.as_str())
-                .and_then(|known| serde_json::from_str::<Value>(&known.record).ok())
+                .and_then(|known| reading::value(&known.record))
                 .and_then(|record| columns::text(&record, "/last_sync"))
         }
     };
     if let Some(last_sync) = last_sync.filter(|last_sync| known.as_ref() != Some(last_sync)) {
         let at: Option<Timestamp> = last_sync.parse().ok();
-        let on_its_way = at
-            .is_some_and(|at| clock.now().as_second().saturating_sub(at.as_second()) < LAG_SECONDS);
+        let on_its_way =
+            at.is_some_and(|at| clock.now().as_second().abs_diff(at.as_second()) < LAG_SECONDS);
         if !on_its_way {
             return Ok(Err(Why::Untold { last_sync }));
         }
@@ -202,14 +207,16 @@ impl Told {
             }
             self.counts.last = Some(record.id.to_owned());
             self.counts.read += 1;
-            let event: Event = serde_json::from_str(record.json).unwrap_or_default();
+            let Ok(event) = serde_json::from_str::<Event>(record.json) else {
+                self.unreadable += 1;
+                continue;
+            };
             let Some((kind, op)) = synced(&event) else {
                 self.skip(&event);
                 continue;
             };
             let object = event.data.as_ref().and_then(|data| data.object.as_deref());
-            let value: Option<Value> =
-                object.and_then(|object| serde_json::from_str(object.get()).ok());
+            let value: Option<Value> = object.and_then(|object| reading::value(object.get()));
             let id = value
                 .as_ref()
                 .and_then(|value| value["id"].as_str())
@@ -282,7 +289,7 @@ async fn stage<S: Store>(
         let event = Some(last.event.as_str());
         let row = match &last.json {
             Some(json) => {
-                let value: Value = serde_json::from_str(json).unwrap_or_default();
+                let value = reading::value(json).unwrap_or_default();
                 decide(kind, id, json, &value, known, event)
             }
             None => known

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::canonical::{canonical, changed_paths};
+use crate::reading;
 use crate::store::StoreError;
 use crate::store::queries::{Change, ChangeFilter};
 use crate::store::sql::{Backend, SqlStore};
@@ -107,7 +108,7 @@ fn fields(change: &Change) -> Vec<String> {
     let Some(after) = &change.after else {
         return Vec::new();
     };
-    let read = |text: &str| canonical(&serde_json::from_str::<Value>(text).unwrap_or_default());
+    let read = |text: &str| canonical(&reading::value(text).unwrap_or_default());
     let before = change
         .before
         .as_ref()

@@ -31,6 +31,7 @@ mod guard;
 mod plan;
 mod policy;
 mod progress;
+mod reading;
 mod report;
 mod source;
 mod store;
@@ -47,7 +48,7 @@ pub use plan::{Plan, PlanError, apply_plan};
 pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
-    Enrollments, Finding, Hold, KindReport, Outcome, Part, RunPath, SyncReport, UndoCounts,
+    Enrollments, Finding, Hold, KindReport, Outcome, Part, RunPath, Size, SyncReport, UndoCounts,
 };
 pub use source::RosterSource;
 #[cfg(feature = "postgres")]

@@ -15,7 +15,8 @@ use crate::diff::hash_of;
 use crate::guard::{self, Cause, Context, KindCounts};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
-use crate::report::{Hold, Outcome, Part, RunPath, SyncReport};
+use crate::reading;
+use crate::report::{Hold, Outcome, Part, RunPath, Size, SyncReport};
 use crate::store::{Base, Commit, Hash, Op, Staged, Store, StoreError};
 use crate::sync::SyncError;
 
@@ -109,6 +110,8 @@ struct Line {
     record: Option<String>,
     event: Option<String>,
     lost: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     held: bool,
 }
 
@@ -128,6 +131,7 @@ fn unhex(text: &str) -> Option<Hash> {
 /// Judges what is staged: archiving without proof is dropped, what is suspicious is held.
 pub(crate) async fn check<S: Store>(
     store: &mut S,
+    district: &DistrictId,
     report: &mut SyncReport,
     paused: bool,
     policy: &SyncPolicy,
@@ -154,12 +158,16 @@ pub(crate) async fn check<S: Store>(
             .iter()
             .any(|op| of(RecordKind::Terms, *op) > 0),
     };
+    let sizes = store.sizes(district).await?;
     for (kind, of_kind) in &report.kinds {
         // Nothing to judge, so nothing to count.
         if !tally.keys().any(|(of, ..)| of == kind) {
             continue;
         }
-        let active = store.active(*kind).await?;
+        let mut active = store.active(*kind).await?;
+        if let Some(size) = sizes.get(kind) {
+            active = active.min(size.active);
+        }
         let undone: u64 = Op::ALL
             .iter()
             .filter_map(|op| tally.get(&(*kind, *op, true)))
@@ -182,7 +190,7 @@ pub(crate) async fn check<S: Store>(
                 _ => active.max(1),
             },
             active,
-            created: of(*kind, Op::Create),
+            created: of(*kind, Op::Create) + sizes.get(kind).map_or(0, |size| size.created),
             updated: of(*kind, Op::Update),
             archived: of(*kind, Op::Archive),
             ..KindCounts::default()
@@ -196,6 +204,9 @@ pub(crate) async fn check<S: Store>(
                 .map_or(0, |(_, lost)| *lost);
             if counts.unenrolled > 0 {
                 counts.enrolled = store.enrolled().await?;
+                if let Some(size) = sizes.get(kind) {
+                    counts.enrolled = counts.enrolled.min(size.enrolled);
+                }
             }
         }
         for hold in guard::judge(*kind, &counts, context, policy) {
@@ -205,6 +216,15 @@ pub(crate) async fn check<S: Store>(
             };
             store.hold(*kind, op).await?;
             report.holds.push(hold);
+            let enrolled = store.enrolled().await?;
+            let size = Size {
+                active,
+                enrolled: sizes
+                    .get(kind)
+                    .map_or(enrolled, |size| size.enrolled.min(enrolled)),
+                created: counts.created,
+            };
+            report.sizes.insert(*kind, size);
         }
     }
     Ok(())
@@ -232,6 +252,7 @@ pub(crate) async fn settle<S: Store>(
         }
         store.release().await?;
         report.holds.clear();
+        report.sizes.clear();
     }
     if !report.holds.is_empty() {
         report.outcome = Outcome::Held;
@@ -436,6 +457,7 @@ pub(crate) async fn write<S: Store>(
                 record: row.record,
                 event: row.event,
                 lost: row.lost,
+                refused: row.refused.as_ref().map(hex),
                 held: row.held,
             };
             let line = serde_json::to_string(&line).unwrap_or_default();
@@ -522,7 +544,9 @@ fn staged(line: &str) -> Option<Staged> {
     let hash = unhex(&line.hash)?;
     let op = Op::of(line.op.into())?;
     let consistent = match &line.record {
-        Some(record) => op != Op::Archive && hash_of(record) == hash,
+        Some(record) => {
+            op != Op::Archive && hash_of(record) == hash && reading::value(record).is_some()
+        }
         None => op == Op::Archive,
     };
     consistent.then_some(())?;
@@ -540,7 +564,10 @@ fn staged(line: &str) -> Option<Staged> {
         record: line.record,
         event: line.event,
         lost: line.lost,
-        refused: None,
+        refused: match &line.refused {
+            Some(hash) => Some(unhex(hash)?),
+            None => None,
+        },
         held: line.held,
     })
 }

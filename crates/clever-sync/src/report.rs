@@ -5,7 +5,7 @@ use std::fmt;
 
 use clever_model::{DistrictId, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::certificate::Certificate;
 use crate::events::{EventCounts, Why};
@@ -81,6 +81,8 @@ pub struct KindReport {
     pub held: u64,
     /// Records that were missing from a walk which proves nothing, and so were kept.
     pub kept: u64,
+    /// Records that came and can't be read as values: what the store has of them stays.
+    pub unreadable: u64,
     /// Active records in the store afterwards.
     pub total: u64,
     /// Changed fields of updated records, with how many records changed in each.
@@ -162,6 +164,18 @@ pub struct Enrollments {
     pub teachers: u64,
 }
 
+/// How large a kind was when something of it was first held. What is applied beside a hold must not dilute it:
+/// else so many new records would let the same archiving through on the next day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Active records.
+    pub active: u64,
+    /// Places in sections.
+    pub enrolled: u64,
+    /// Records that came since, with the hold's first run: what is gone may have come again as these.
+    pub created: u64,
+}
+
 /// What one sync did.
 #[derive(Debug, Clone, Serialize)]
 #[must_use = "a report may hold something for approval"]
@@ -194,6 +208,8 @@ pub struct SyncReport {
     pub roles: BTreeMap<String, u64>,
     /// What waits for approval.
     pub holds: Vec<Hold>,
+    /// By which sizes the holds were judged, by kind.
+    pub sizes: BTreeMap<RecordKind, Size>,
     /// The hash of the held part, or of the whole plan where nothing is held. The same difference from
     /// the same records has the same hash.
     pub plan_hash: String,
@@ -231,6 +247,7 @@ impl SyncReport {
             enrollments: Enrollments::default(),
             roles: BTreeMap::new(),
             holds: Vec::new(),
+            sizes: BTreeMap::new(),
             plan_hash: String::new(),
             findings: Vec::new(),
             drift: Drift::default(),

@@ -8,7 +8,6 @@ use clever_model::{Clock, DistrictId, IdError, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
 use futures_util::{StreamExt, pin_mut};
-use serde_json::Value;
 use tracing::{info, info_span};
 
 use crate::certificate::Doubt;
@@ -18,6 +17,7 @@ use crate::events::{self, EventCounts, Why};
 use crate::plan::{self, Plan, PlanError};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
+use crate::reading;
 use crate::report::{KindReport, Outcome, RunPath, SyncReport};
 use crate::source::RosterSource;
 use crate::store::{Base, Commit, Store, StoreError};
@@ -167,15 +167,26 @@ pub async fn sync<S: Store>(
     report.kinds = learnt.kinds;
     report.events = learnt.events;
     report.drift = learnt.drift;
-    plan::check(store, &mut report, learnt.paused, policy).await?;
+    plan::check(store, &district.id, &mut report, learnt.paused, policy).await?;
     plan::settle(store, &mut report, options.approve.as_deref()).await?;
     let whole = report.holds.is_empty()
         && report
             .kinds
             .values()
-            .all(|kind| kind.certificate.proves_absence());
+            .all(|kind| kind.certificate.proves_absence() && kind.unreadable == 0);
+    // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
+    let hollow = learnt.path == RunPath::Snapshot
+        && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
+            .iter()
+            .any(|kind| {
+                report
+                    .kinds
+                    .get(kind)
+                    .is_some_and(|of_kind| of_kind.seen == 0)
+            });
     // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
     let cursor = match (learnt.path, whole) {
+        (_, true) if hollow => None,
         (_, true) => learnt.cursor,
         (RunPath::Events, false) => base.cursor.clone(),
         (_, false) => None,
@@ -211,8 +222,8 @@ fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<
     let (Some(_), Some(at)) = (&base.cursor, base.snapshot_at) else {
         return Some(Why::NoStart);
     };
-    let age = now.as_second().saturating_sub(at.as_second());
-    let due = u64::try_from(age).is_ok_and(|age| age >= policy.snapshot_every.as_secs());
+    // A snapshot far in the future was taken by a clock that was wrong, and says nothing.
+    let due = now.as_second().abs_diff(at.as_second()) >= policy.snapshot_every.as_secs();
     (due && way != Way::Events).then_some(Why::Due { at })
 }
 
@@ -227,7 +238,8 @@ fn from_events(told: events::Told, district: &DistrictRecord) -> Learnt {
         cursor: told.counts.last.clone(),
         events: Some(told.counts),
         drift: told.drift,
-        paused: district.paused,
+        // Before the feed was read, or after: what it archives belongs to the pause.
+        paused: district.paused || told.paused,
     }
 }
 
@@ -277,6 +289,7 @@ async fn snapshot<S: Store>(
         let report = KindReport {
             certificate: difference.finish(store).await?,
             seen: difference.seen,
+            unreadable: difference.unreadable,
             ..KindReport::default()
         };
         learnt.kinds.insert(kind, report);
@@ -288,7 +301,7 @@ async fn snapshot<S: Store>(
             report.certificate.doubts.push(Doubt::Moved);
         }
     }
-    learnt.paused = afterwards.paused;
+    learnt.paused = district.paused || afterwards.paused;
     Ok(learnt)
 }
 
@@ -308,7 +321,7 @@ fn district_record(page: &RawPage) -> Result<DistrictRecord, SyncError> {
     let Some(record) = page.records().next() else {
         return Err(SyncError::NotOneDistrict { found: 0 });
     };
-    let value: Value = serde_json::from_str(record.json).unwrap_or_default();
+    let value = reading::value(record.json).unwrap_or_default();
     Ok(DistrictRecord {
         id: DistrictId::new(record.id).map_err(SyncError::District)?,
         name: columns::text(&value, "/name").unwrap_or_default(),

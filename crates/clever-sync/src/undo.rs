@@ -12,6 +12,7 @@ use crate::diff::{gone, hash_of, meaning_of};
 use crate::plan;
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
+use crate::reading;
 use crate::report::{RunPath, SyncReport, UndoCounts};
 use crate::store::queries::{Change, ChangeFilter};
 use crate::store::sql::{Backend, SqlStore};
@@ -146,7 +147,7 @@ pub async fn undo<B: Backend>(
 
 /// Stages the way back from a change.
 fn reverse(kind: RecordKind, change: &Change, known: &Stored) -> Option<Staged> {
-    let read = |json: &str| canonical(&serde_json::from_str::<Value>(json).unwrap_or_default());
+    let read = |json: &str| canonical(&reading::value(json).unwrap_or_default());
     let after = change.after.as_ref().map(|after| read(after.get()));
     let put_aside = after.as_ref().map_or(ABSENT, meaning_of);
     let mut staged = gone(kind, &known.state, None);
@@ -181,7 +182,7 @@ fn wanted(change: &Change, only: Option<&Only>) -> bool {
                     .into_iter()
                     .flatten()
                     .any(|json| {
-                        let record: Value = serde_json::from_str(json.get()).unwrap_or_default();
+                        let record = reading::value(json.get()).unwrap_or_default();
                         at_school(&record, id)
                     })
         }

@@ -207,6 +207,12 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
     fields(report)?;
     findings(report)?;
     drift(report)?;
+    for (kind, of_kind) in report.kinds.iter().filter(|(_, of)| of.unreadable > 0) {
+        output::line(format!(
+            "{kind}: {} as they were: Clever's text for them can't be read.",
+            counted(of_kind.unreadable, "record stays", "records stay")
+        ))?;
+    }
     for (kind, of_kind) in report
         .kinds
         .iter()

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use clever_model::RecordKind;
 use serde_json::Value;
 
+use crate::reading;
 use crate::store::StoreError;
 use crate::store::sql::{Backend, Sql, SqlStore, texts};
 
@@ -140,7 +141,7 @@ impl<B: Backend> Reader<'_, B> {
         rows.into_iter()
             .map(|mut row| {
                 let (id, record) = (row.text(0)?, row.text(1)?);
-                Ok((id, serde_json::from_str(&record).unwrap_or_default()))
+                Ok((id, reading::value(&record).unwrap_or_default()))
             })
             .collect()
     }
@@ -201,7 +202,7 @@ impl<B: Backend> Reader<'_, B> {
             all.entry(row.text(0)?).or_default().push(Contact {
                 relationship: row.maybe_text(1)?.unwrap_or_default(),
                 sort: row.maybe_text(2)?.unwrap_or_default(),
-                record: serde_json::from_str(&row.text(3)?).unwrap_or_default(),
+                record: reading::value(&row.text(3)?).unwrap_or_default(),
                 id: row.text(4)?,
             });
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
+use crate::reading;
 use crate::report::{Enrollments, SyncReport};
 use crate::store::findings::{self, Changed};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
@@ -261,7 +262,7 @@ impl<B: Backend> Writer<'_, B> {
             .filter(|row| row.op != Op::Archive)
             .filter_map(|staged| {
                 let json = staged.record.as_deref()?;
-                let value = serde_json::from_str(json).ok()?;
+                let value = reading::value(json).unwrap_or_default();
                 Some(Read {
                     staged,
                     json,
@@ -452,7 +453,9 @@ impl<B: Backend> Writer<'_, B> {
             let Some(held) = value["roles"].as_object() else {
                 continue;
             };
-            for (role, held) in held.iter().filter(|(_, held)| held.is_object()) {
+            let known =
+                |(role, held): &(&String, &Value)| held.is_object() && columns::is_key(role);
+            for (role, held) in held.iter().filter(known) {
                 let mut row: Vec<Sql> = vec![
                     district.as_str().into(),
                     staged.id.as_str().into(),
@@ -470,7 +473,8 @@ impl<B: Backend> Writer<'_, B> {
                 .into_iter()
                 .flatten()
             {
-                let Some(student) = columns::text(relation, "/student") else {
+                let student = columns::text(relation, "/student");
+                let Some(student) = student.filter(|id| columns::is_key(id)) else {
                     continue;
                 };
                 let row = vec![
@@ -532,7 +536,7 @@ impl<B: Backend> Writer<'_, B> {
             let Some(section) = keys.get(&staged.id) else {
                 continue;
             };
-            let primary = value["teacher"].as_str().filter(|id| !id.is_empty());
+            let primary = value["teacher"].as_str().filter(|id| columns::is_key(id));
             let mut teachers = columns::ids(value, "/teachers");
             // The primary teacher belongs to the list, and is named alone in some records.
             teachers.extend(primary.filter(|primary| !teachers.contains(primary)));

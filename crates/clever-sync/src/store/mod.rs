@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
-use crate::report::SyncReport;
+use crate::report::{Size, SyncReport};
 
 mod any;
 mod apply;
@@ -263,6 +263,12 @@ pub trait Store {
 
     /// Finds a role that some active users have, all of whom are staged to be archived.
     fn lost_role(&mut self) -> impl Future<Output = Result<Option<Role>, StoreError>>;
+
+    /// Reads [`SyncReport::sizes`] of the district's last run that was a sync.
+    fn sizes(
+        &mut self,
+        district: &DistrictId,
+    ) -> impl Future<Output = Result<BTreeMap<RecordKind, Size>, StoreError>>;
 
     /// Stages rows; each replaces what was staged for the same record.
     fn stage(&mut self, rows: Vec<Staged>) -> impl Future<Output = Result<(), StoreError>>;

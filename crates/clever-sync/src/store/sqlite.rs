@@ -180,8 +180,8 @@ impl SqlStore<Sqlite> {
     }
 
     fn open_with(path: &Path, create: bool) -> Result<Self, StoreError> {
-        let fresh = match File::open(path) {
-            Ok(file) => !has_header(path, file)?,
+        match File::open(path) {
+            Ok(file) => check_header(path, file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !create {
                     return Err(StoreError::Missing {
@@ -202,7 +202,6 @@ impl SqlStore<Sqlite> {
                         source,
                     });
                 }
-                true
             }
             Err(source) => {
                 return Err(StoreError::Unreadable {
@@ -210,7 +209,7 @@ impl SqlStore<Sqlite> {
                     source,
                 });
             }
-        };
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -223,13 +222,23 @@ impl SqlStore<Sqlite> {
         };
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection.busy_timeout(BUSY)?;
-        if fresh {
-            connection
-                .execute_batch(&format!(
-                    "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = 1;\nCOMMIT;",
-                    VERSIONS[0]
-                ))
-                .map_err(unreadable)?;
+        if is_empty(&connection).map_err(|error| broken(error, path))? {
+            // Another process may be at it as well: look again once nobody else can write. A transaction that
+            // is not committed, by an error or a kill, leaves the file as it was.
+            let transaction = rusqlite::Transaction::new_unchecked(
+                &connection,
+                rusqlite::TransactionBehavior::Immediate,
+            )
+            .map_err(unreadable)?;
+            if is_empty(&connection)? {
+                connection
+                    .execute_batch(&format!(
+                        "{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = 1;",
+                        VERSIONS[0]
+                    ))
+                    .map_err(unreadable)?;
+            }
+            transaction.commit().map_err(unreadable)?;
         }
         migrate(&connection, path)?;
         connection.execute_batch(
@@ -254,8 +263,29 @@ impl SqlStore<Sqlite> {
     }
 }
 
-/// Says whether the file has SQLite's header; an empty file has none, and is as good as no file.
-fn has_header(path: &Path, mut file: File) -> Result<bool, StoreError> {
+/// Says whether the database has nothing in it: new, or its making was cut short.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT (SELECT count(*) FROM sqlite_master) = 0
+            AND (SELECT application_id FROM pragma_application_id) = 0
+            AND (SELECT user_version FROM pragma_user_version) = 0",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// What an error says of a file that is no database, or a broken one.
+fn broken(error: rusqlite::Error, path: &Path) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::NotAStore {
+            path: path.to_owned(),
+        },
+        _ => error.into(),
+    }
+}
+
+/// Refuses a file that does not begin as SQLite's do; an empty file is as good as no file.
+fn check_header(path: &Path, mut file: File) -> Result<(), StoreError> {
     let mut head = Vec::with_capacity(16);
     file.by_ref()
         .take(16)
@@ -265,8 +295,7 @@ fn has_header(path: &Path, mut file: File) -> Result<bool, StoreError> {
             source,
         })?;
     match head.as_slice() {
-        [] => Ok(false),
-        b"SQLite format 3\0" => Ok(true),
+        [] | b"SQLite format 3\0" => Ok(()),
         _ => Err(StoreError::NotAStore {
             path: path.to_owned(),
         }),
@@ -277,12 +306,7 @@ fn has_header(path: &Path, mut file: File) -> Result<bool, StoreError> {
 fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let pragma =
         |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-    let broken = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::NotAStore {
-            path: path.to_owned(),
-        },
-        _ => error.into(),
-    };
+    let broken = |error| broken(error, path);
     if pragma("application_id").map_err(broken)? != i64::from(APPLICATION_ID) {
         return Err(StoreError::NotAStore {
             path: path.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clever_model::{DistrictId, RecordKind, Role};
 
 use crate::progress::Progress;
-use crate::report::SyncReport;
+use crate::report::{Size, SyncReport};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
 use crate::store::{Base, Commit, Op, Staged, State, Store, StoreError, Stored, Tally, apply};
 
@@ -174,6 +174,25 @@ impl<B: Backend> Store for SqlStore<B> {
             Some(mut row) => row.text(0)?.parse().ok(),
             None => None,
         })
+    }
+
+    async fn sizes(
+        &mut self,
+        district: &DistrictId,
+    ) -> Result<BTreeMap<RecordKind, Size>, StoreError> {
+        #[derive(Default, serde::Deserialize)]
+        struct Report {
+            #[serde(default)]
+            sizes: BTreeMap<RecordKind, Size>,
+        }
+        let sql =
+            "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
+             ORDER BY run DESC LIMIT 1";
+        Ok(match self.maybe(sql, &[district.as_str().into()]).await? {
+            Some(mut row) => serde_json::from_str::<Report>(&row.text(0)?).unwrap_or_default(),
+            None => Report::default(),
+        }
+        .sizes)
     }
 
     async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {

@@ -1,0 +1,662 @@
+//! One life of one district: things happen, answers break, the store fails, people plan, approve, undo and
+//! edit; after each step the invariants.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clever_model::clock::ManualClock;
+use clever_model::{Clock as _, DistrictId, RecordKind};
+use clever_sync::{
+    Only, Outcome, PlanError, RunPath, SyncError, SyncOptions, SyncPolicies, SyncPolicy,
+    SyncReport, UndoError, UndoRequest, Way, apply_plan, mark_edited, sync, undo,
+};
+use futures_util::FutureExt;
+
+use super::chance::Chance;
+use super::crash::Crashing;
+use super::invariants::{self, Run};
+use super::kept::{Kept, Look};
+use super::server::{Key, Meaning, Server, happen, meaning};
+use super::source::{Counting, Sent, Source, Trouble};
+
+/// Steps of a life.
+const STEPS: usize = 8;
+
+/// What became of a run.
+type Ended = Result<SyncReport, SyncError>;
+
+pub(crate) struct Life<'a> {
+    chance: Chance,
+    server: Server,
+    kept: &'a Kept,
+    district: String,
+    clock: ManualClock,
+    policy: SyncPolicy,
+    page: usize,
+    folder: PathBuf,
+    /// How the district was before each run.
+    before_runs: BTreeMap<i64, Look>,
+    /// Everything that was ever sent of a record, and when.
+    sent: BTreeMap<Key, Vec<(u32, Option<Meaning>)>>,
+    /// Events that an answer left out.
+    lost: BTreeSet<String>,
+    /// What an undo put aside: none for absence.
+    undone: BTreeMap<Key, Option<Meaning>>,
+    /// The last hold, if nothing ran since.
+    held: Option<String>,
+    /// A plan's file with the run it was made from, and what it was made of.
+    plan: Option<(PathBuf, i64, u32, Sent)>,
+    /// What happened, for whoever reads a failure.
+    pub(crate) story: &'a RefCell<Vec<String>>,
+}
+
+impl<'a> Life<'a> {
+    pub(crate) async fn begin(
+        seed: u64,
+        kept: &'a Kept,
+        folder: PathBuf,
+        story: &'a RefCell<Vec<String>>,
+    ) -> Self {
+        let mut chance = Chance::new(seed);
+        let students = 5 + u32::try_from(chance.below(36)).unwrap();
+        let server = Server::start(seed, students).await;
+        // The feed says nothing of the time before it was switched on.
+        server.act(|emulator| drop(emulator.advance_days(1)));
+        let policy = match chance.below(3) {
+            0 => SyncPolicy::default(),
+            1 => SyncPolicy {
+                max_archived_percent: 100,
+                max_updated_percent: 100,
+                max_unenrolled_percent: 100,
+                floor: 0,
+                ..SyncPolicy::default()
+            },
+            _ => {
+                let text = "[sticky]\nusers = [\"email\"]";
+                SyncPolicies::read(text).unwrap().of("any").clone()
+            }
+        };
+        story.borrow_mut().push(format!(
+            "{students} students, archives at most {} %, sticky {:?}",
+            policy.max_archived_percent, policy.sticky
+        ));
+        Self {
+            district: server.district_id(),
+            clock: ManualClock::at(server.now()),
+            page: 1 + chance.below(40),
+            chance,
+            server,
+            kept,
+            policy,
+            folder,
+            before_runs: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            undone: BTreeMap::new(),
+            held: None,
+            plan: None,
+            story,
+        }
+    }
+
+    fn tell(&self, what: impl Into<String>) {
+        self.story.borrow_mut().push(what.into());
+    }
+
+    /// Lives it to its end.
+    pub(crate) async fn live(&mut self) {
+        for step in 0..STEPS {
+            self.tell(format!("step {step}"));
+            for _ in 0..self.chance.below(3) {
+                let what = happen(&self.server, &mut self.chance);
+                self.tell(what);
+            }
+            let world = self.server.now().as_second() - self.clock.now().as_second();
+            // Clocks follow the world's, and sometimes jump.
+            self.clock.advance_seconds(match self.chance.below(12) {
+                0 => 3 * 365 * 86_400,
+                1 => -3 * 365 * 86_400,
+                _ => world + 60,
+            });
+            match self.chance.below(10) {
+                0 => self.plan_or_apply().await,
+                1 => self.take_back().await,
+                2 => self.approve().await,
+                3 => self.hand_edit().await,
+                _ => self.run().await,
+            }
+            if step % 4 == 3 {
+                self.settle().await;
+            }
+        }
+        let feed = self.kept.feed(&self.district, 0).await;
+        let look = self.kept.look(&self.district).await;
+        invariants::the_feed_replays_to_the_tables(&feed, &look);
+    }
+
+    /// A source with trouble, mostly.
+    fn source(&self, chance: &mut Chance) -> Source<'_> {
+        let mut source = Source::fine(&self.server, self.page);
+        source.counting = [
+            Counting::Walk,
+            Counting::Walk,
+            Counting::Pages,
+            Counting::None,
+        ][chance.below(4)];
+        if chance.once_in(2) {
+            for _ in 0..=chance.below(2) {
+                let trouble = Trouble::ALL[chance.below(Trouble::ALL.len())];
+                source.troubles.push((chance.below(20), trouble));
+            }
+        }
+        if chance.once_in(4) {
+            let moves = RefCell::new(Chance::new(chance.below(1 << 30) as u64));
+            source.moves = Some((chance.below(20), moves));
+        }
+        source
+    }
+
+    /// One sync, with whatever befalls it.
+    async fn run(&mut self) {
+        let mut chance = Chance::new(self.chance.below(1 << 30) as u64);
+        let way = [Way::Auto, Way::Auto, Way::Auto, Way::Snapshot, Way::Events][chance.below(5)];
+        let options = SyncOptions {
+            way,
+            ..SyncOptions::default()
+        };
+        let calls = if chance.once_in(3) {
+            u32::try_from(chance.below(60)).unwrap()
+        } else {
+            u32::MAX
+        };
+        let before = self.kept.look(&self.district).await;
+        let from = self.server.time();
+        let paused = self.paused();
+        let version = self.kept.version(&self.district).await;
+        let mut source = self.source(&mut chance);
+        source.watch = Box::new(|| {
+            // (3) Whoever looks while a run reads sees the old state. PostgreSQL's readers are seen to elsewhere.
+            if let Some(seen) = self.kept.version(&self.district).now_or_never() {
+                assert_eq!(seen, version, "a run shows before its end");
+            }
+        });
+        let mut store = Crashing {
+            store: self.kept.open().await,
+            left: calls,
+        };
+        let ended = sync(
+            &source,
+            &mut store,
+            &self.policy,
+            &options,
+            &self.clock,
+            &(),
+        )
+        .await;
+        drop(store);
+        let troubles = source.troubles.clone();
+        let told = source.told.take();
+        let sent = source.sent.take();
+        drop(source);
+        self.tell(format!(
+            "{way:?}, crash at {calls}, {troubles:?}, {told:?}: {}",
+            said(&ended)
+        ));
+        let moved = !told.is_empty();
+        let paused = paused || self.paused();
+        self.judge(&before, &ended, (sent, from), false, paused)
+            .await;
+        // (4) Again, nothing new: no row is written.
+        let quiet = !moved && troubles.is_empty();
+        if let Some(report) = ended.ok().filter(|_| quiet && chance.once_in(2)) {
+            self.again(&report, &options).await;
+        }
+    }
+
+    fn paused(&self) -> bool {
+        let district = self.server.list(RecordKind::Districts);
+        district[0].1.contains("\"paused\"")
+    }
+
+    /// What must hold after a run.
+    async fn judge(
+        &mut self,
+        before: &Look,
+        ended: &Ended,
+        (sent, from): (Sent, u32),
+        approved: bool,
+        paused: bool,
+    ) {
+        let after = self.kept.look(&self.district).await;
+        let Ok(report) = ended else {
+            // (7) Whatever failed, the store is as it was.
+            assert_eq!(*before, after, "a run that failed wrote something");
+            return;
+        };
+        let to = self.server.time();
+        for (key, said) in &sent.records {
+            let log = self.sent.entry(key.clone()).or_default();
+            log.extend(said.iter().map(|said| (from, Some(said.clone()))));
+        }
+        for (key, said) in &sent.events {
+            let log = self.sent.entry(key.clone()).or_default();
+            log.push((from, said.clone()));
+        }
+        self.lost.extend(sent.lost.iter().cloned());
+        // A list of terms or courses that came empty contradicts nothing.
+        let hollow = [RecordKind::Terms, RecordKind::Courses];
+        if sent.lied {
+            let past = self.server.past.borrow();
+            let told = past
+                .events
+                .iter()
+                .filter(|(_, (_, (kind, _)))| hollow.contains(kind) && sent.empty.contains(kind));
+            self.lost.extend(told.map(|(id, _)| id.clone()));
+        }
+        let entries = self.kept.feed(&self.district, before.seq).await;
+        let run = Run {
+            before,
+            after: &after,
+            entries: &entries,
+            report,
+            policy: &self.policy,
+            sent: &sent,
+            from,
+            to,
+            approved,
+        };
+        assert_eq!(after.runs, before.runs + 1);
+        invariants::the_feed_tells_each_change_once(before, &after, &entries);
+        invariants::the_store_is_what_was_told(&run, &self.server);
+        invariants::the_guard_held(&run, paused);
+        invariants::the_cursor_is_not_ahead(&after, &self.server, &self.lost, &self.sent);
+        for entry in &entries {
+            let says = entry.after.as_deref().map(meaning);
+            let put_aside = self.undone.remove(&entry.key);
+            assert!(
+                approved || put_aside != Some(says),
+                "{:?} was undone and is applied again",
+                entry.key
+            );
+        }
+        self.before_runs.insert(after.runs, before.clone());
+        self.held = (report.outcome == Outcome::Held).then(|| report.plan_hash.clone());
+    }
+
+    /// (4) The same input writes no row.
+    async fn again(&mut self, first: &SyncReport, options: &SyncOptions) {
+        let before = self.kept.all(&self.district).await;
+        let look = self.kept.look(&self.district).await;
+        let source = Source::fine(&self.server, self.page);
+        let mut store = self.kept.open().await;
+        let again = sync(&source, &mut store, &self.policy, options, &self.clock, &()).await;
+        let from = self.server.time();
+        let sent = source.sent.take();
+        drop(source);
+        self.tell(format!("again: {}", said(&again)));
+        if let Ok(report) = &again {
+            assert_eq!(
+                self.kept.all(&self.district).await,
+                before,
+                "a row was written"
+            );
+            assert_eq!(report.outcome, first.outcome);
+            if first.outcome == Outcome::Held && first.path == report.path {
+                assert_eq!(report.plan_hash, first.plan_hash);
+            }
+        }
+        let paused = self.paused();
+        self.judge(&look, &again, (sent, from), false, paused).await;
+    }
+
+    /// Lets through what was held, if it is still what was looked at.
+    async fn approve(&mut self) {
+        let Some(hash) = self.held.clone() else {
+            return self.run().await;
+        };
+        let options = SyncOptions {
+            approve: Some(hash),
+            ..SyncOptions::default()
+        };
+        let before = self.kept.look(&self.district).await;
+        let source = Source::fine(&self.server, self.page);
+        let from = self.server.time();
+        let mut store = self.kept.open().await;
+        let ended = sync(
+            &source,
+            &mut store,
+            &self.policy,
+            &options,
+            &self.clock,
+            &(),
+        )
+        .await;
+        let sent = source.sent.take();
+        drop(source);
+        self.tell(format!("approved: {}", said(&ended)));
+        match &ended {
+            Ok(report) => assert_eq!(report.outcome, Outcome::Done),
+            Err(error) => assert!(matches!(error, SyncError::OtherPlan { .. }), "{error:?}"),
+        }
+        self.judge(&before, &ended, (sent, from), true, false).await;
+    }
+
+    /// Makes a plan's file, or applies the one there is.
+    async fn plan_or_apply(&mut self) {
+        let Some((path, run, from, sent)) = self.plan.take() else {
+            let path = self.folder.join("a.plan");
+            let options = SyncOptions {
+                dry_run: true,
+                plan: Some(path.clone()),
+                ..SyncOptions::default()
+            };
+            let before = self.kept.look(&self.district).await;
+            let from = self.server.time();
+            let source = Source::fine(&self.server, self.page);
+            let mut store = self.kept.open().await;
+            let ended = sync(
+                &source,
+                &mut store,
+                &self.policy,
+                &options,
+                &self.clock,
+                &(),
+            )
+            .await;
+            let sent = source.sent.take();
+            drop(source);
+            self.tell(format!("planned: {}", said(&ended)));
+            assert_eq!(ended.unwrap().outcome, Outcome::Planned);
+            assert_eq!(before, self.kept.look(&self.district).await, "a plan wrote");
+            self.plan = Some((path, before.runs, from, sent));
+            return self.run().await;
+        };
+        let before = self.kept.look(&self.district).await;
+        let mut store = self.kept.open().await;
+        let ended = apply_plan(&path, &mut store, &self.policy, &self.clock, &()).await;
+        self.tell(format!("plan of run {run} applied: {}", said(&ended)));
+        match &ended {
+            Ok(report) => {
+                assert_eq!((report.path, before.runs), (RunPath::Plan, run));
+                let after = self.kept.look(&self.district).await;
+                let entries = self.kept.feed(&self.district, before.seq).await;
+                invariants::the_feed_tells_each_change_once(&before, &after, &entries);
+                for entry in &entries {
+                    let said = entry.after.as_deref().map(meaning);
+                    let came = sent.records.get(&entry.key);
+                    let told = sent.events.get(&entry.key);
+                    let known = match &said {
+                        Some(said) => came.is_some_and(|all| all.contains(said)),
+                        None => came.is_none(),
+                    };
+                    assert!(known || told == Some(&said), "{entry:?} was not planned");
+                    self.undone.remove(&entry.key);
+                }
+                self.before_runs.insert(after.runs, before);
+                self.held = None;
+            }
+            Err(error) => {
+                let stale = matches!(error, SyncError::Plan(PlanError::Stale { .. }));
+                assert!(stale && before.runs != run, "{error:?} {}", before.runs);
+                assert_eq!(before, self.kept.look(&self.district).await);
+            }
+        }
+        let _ = from;
+    }
+
+    /// Takes back a run, or a part of it.
+    async fn take_back(&mut self) {
+        let runs: Vec<i64> = self.before_runs.keys().copied().collect();
+        let Some(run) = self.chance.one(&runs).copied() else {
+            return self.run().await;
+        };
+        let any = |life: &mut Self, kind| {
+            let ids: Vec<String> = life
+                .server
+                .list(kind)
+                .into_iter()
+                .map(|(id, _)| id)
+                .collect();
+            life.chance.one(&ids).cloned()
+        };
+        let only = match self.chance.below(4) {
+            0 => any(self, RecordKind::Users).map(Only::Record),
+            1 => any(self, RecordKind::Sections).map(Only::Section),
+            2 => any(self, RecordKind::Schools).map(Only::School),
+            _ => None,
+        };
+        let request = UndoRequest {
+            district_id: self.district.clone(),
+            run: run.unsigned_abs(),
+            only,
+            dry_run: false,
+        };
+        let before = self.kept.look(&self.district).await;
+        let mut store = self.kept.open().await;
+        let ended = undo(&mut store, &request, &self.policy, &self.clock, &()).await;
+        let after = self.kept.look(&self.district).await;
+        self.tell(format!(
+            "undo of {run}, {:?}: {:?}",
+            request.only,
+            ended.as_ref().map(|report| report.undo)
+        ));
+        match ended {
+            Ok(_) => {
+                let entries = self.kept.feed(&self.district, before.seq).await;
+                invariants::the_feed_tells_each_change_once(&before, &after, &entries);
+                invariants::the_undo_put_back(&before, &after, &self.before_runs[&run]);
+                for entry in &entries {
+                    let was = before.records[&entry.key].clone();
+                    let put_aside = was.active.then_some(was.says);
+                    self.undone.insert(entry.key.clone(), put_aside);
+                }
+                self.before_runs.insert(after.runs, before);
+                self.held = None;
+            }
+            Err(error) => {
+                assert!(matches!(error, UndoError::Nothing { .. }), "{error:?}");
+                assert_eq!(before, after);
+            }
+        }
+    }
+
+    /// Somebody edits rows; a look finds them all, and the snapshot after it mends them.
+    async fn hand_edit(&mut self) {
+        let look = self.kept.look(&self.district).await;
+        let of = |kind: RecordKind| -> Vec<String> {
+            let active = look.records.iter().filter(|(_, held)| held.active);
+            active
+                .filter(|((of, _), _)| *of == kind)
+                .map(|((_, id), _)| id.clone())
+                .collect()
+        };
+        let (users, sections) = (of(RecordKind::Users), of(RecordKind::Sections));
+        let (Some(user), Some(section)) = (
+            self.chance.one(&users).cloned(),
+            self.chance.one(&sections).cloned(),
+        ) else {
+            return self.run().await;
+        };
+        let place = |id: &str| format!("WHERE district_id = '{}' AND id = '{id}'", self.district);
+        let edit = match self.chance.below(7) {
+            0 => format!("UPDATE users SET last_name = 'Edited' {}", place(&user)),
+            1 => format!("UPDATE sections SET school_id = NULL {}", place(&section)),
+            2 => format!("UPDATE users SET archived_at = changed_at {}", place(&user)),
+            3 => format!(
+                "UPDATE sections SET archived_at = changed_at {}",
+                place(&section)
+            ),
+            4 => format!("DELETE FROM sections {}", place(&section)),
+            5 => format!(
+                "INSERT INTO schools (district_id, id, record, first_seen_at, changed_at, source)
+                 VALUES ('{}', 'by-hand', '{{}}', 'x', 'x', 1)
+                 ON CONFLICT (district_id, id) DO UPDATE SET archived_at = NULL",
+                self.district
+            ),
+            _ => format!("UPDATE users SET email = 'edited' {}", place(&user)),
+        };
+        let sticky = !self.policy.sticky.is_empty() && edit.contains("email");
+        self.kept.edit(&edit).await;
+        let mut store = self.kept.open().await;
+        let id = DistrictId::new(self.district.as_str()).unwrap();
+        let found = mark_edited(&mut store, &id, &self.policy).await.unwrap();
+        self.tell(format!("{edit}: {found} found"));
+        assert_eq!(found, u64::from(!sticky), "{edit}");
+        self.settle().await;
+    }
+
+    /// Once all is well, a snapshot makes it right: the store is the district, and like a new one; what follows
+    /// writes nothing.
+    async fn settle(&mut self) {
+        let mut options = SyncOptions {
+            way: Way::Snapshot,
+            ..SyncOptions::default()
+        };
+        let mut approved = false;
+        loop {
+            let before = self.kept.look(&self.district).await;
+            let source = Source::fine(&self.server, self.page);
+            let from = self.server.time();
+            let mut store = self.kept.open().await;
+            let ended = sync(
+                &source,
+                &mut store,
+                &self.policy,
+                &options,
+                &self.clock,
+                &(),
+            )
+            .await;
+            let sent = source.sent.take();
+            drop(source);
+            self.tell(format!("all is well: {}", said(&ended)));
+            let paused = self.paused();
+            self.judge(&before, &ended, (sent, from), approved, paused)
+                .await;
+            let report = ended.unwrap();
+            if report.outcome == Outcome::Done {
+                self.compare(&report).await;
+                break;
+            }
+            assert!(!approved, "held again: {:?}", report.holds);
+            (options.approve, approved) = (Some(report.plan_hash), true);
+        }
+        let done = SyncOptions::default();
+        let before = self.kept.all(&self.district).await;
+        let look = self.kept.look(&self.district).await;
+        let source = Source::fine(&self.server, self.page);
+        let mut store = self.kept.open().await;
+        let next = sync(&source, &mut store, &self.policy, &done, &self.clock, &()).await;
+        let sent = source.sent.take();
+        drop(source);
+        self.tell(format!("and then: {}", said(&next)));
+        assert!(next.as_ref().unwrap().is_unchanged());
+        assert_eq!(
+            self.kept.all(&self.district).await,
+            before,
+            "a row was written"
+        );
+        let time = self.server.time();
+        self.judge(&look, &next, (sent, time), false, false).await;
+    }
+
+    /// The store is the district, and as a new store would have it.
+    async fn compare(&self, report: &SyncReport) {
+        let look = self.kept.look(&self.district).await;
+        let active = look.records.iter().filter(|(_, held)| held.active);
+        let stored: BTreeMap<Key, Meaning> = active
+            .map(|(key, held)| (key.clone(), held.says.clone()))
+            .collect();
+        let served: BTreeMap<Key, Meaning> = {
+            let past = self.server.past.borrow();
+            let now = past.now.iter();
+            now.map(|(key, json)| (key.clone(), meaning(json)))
+                .collect()
+        };
+        assert_eq!(stored, served, "the store is the district");
+        let path = self.folder.join("fresh.db");
+        for suffix in ["", "-wal", "-shm"] {
+            drop(std::fs::remove_file(format!("{}{suffix}", path.display())));
+        }
+        let fresh = Kept::sqlite(path);
+        let source = Source::fine(&self.server, 100);
+        let mut store = fresh.open().await;
+        let options = SyncOptions::default();
+        let new = sync(
+            &source,
+            &mut store,
+            &self.policy,
+            &options,
+            &self.clock,
+            &(),
+        )
+        .await
+        .unwrap();
+        let mut of_new = fresh.derived(&self.district).await;
+        let mut of_old = self.kept.derived(&self.district).await;
+        if !self.policy.sticky.is_empty() {
+            for row in of_new.get_mut("users").unwrap() {
+                row[3] = None;
+            }
+            for row in of_old.get_mut("users").unwrap() {
+                let ours = row[3].take();
+                assert!(ours.is_none_or(|ours| ours == "edited"), "the app's own");
+            }
+        }
+        assert_eq!(of_old, of_new, "what follows from the records");
+        assert_eq!(report.enrollments, new.enrollments);
+        assert_eq!(report.roles, new.roles);
+        assert_eq!(report.findings, new.findings);
+        for kind in RecordKind::ROSTER {
+            assert_eq!(report.kinds[&kind].total, new.kinds[&kind].total, "{kind}");
+        }
+    }
+}
+
+fn said(ended: &Ended) -> String {
+    match ended {
+        Ok(report) => {
+            let changes: Vec<String> = report
+                .kinds
+                .iter()
+                .map(|(kind, of)| {
+                    let counts = [of.created, of.updated, of.archived, of.restored, of.held];
+                    format!("{kind} {counts:?}")
+                })
+                .filter(|text| !text.ends_with("[0, 0, 0, 0, 0]"))
+                .collect();
+            let why = report.why.as_ref().map(ToString::to_string);
+            let outcome = report.outcome;
+            format!(
+                "{:?} {outcome:?} {why:?} {}",
+                report.path,
+                changes.join(", ")
+            )
+        }
+        Err(error) => {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            format!("{error} {source:?}")
+        }
+    }
+}
+
+/// A store that a life's runs leave alone: another district's, in the same tables.
+pub(crate) async fn others(kept: &Kept, but: &str) -> BTreeMap<String, Vec<super::kept::Line>> {
+    let mut all = BTreeMap::new();
+    for row in kept.rows("SELECT district_id FROM _districts").await {
+        let id = row[0].clone().unwrap();
+        if id != but {
+            for (table, rows) in kept.all(&id).await {
+                all.insert(format!("{id} {table}"), rows);
+            }
+        }
+    }
+    all
+}
+
+impl Life<'_> {
+    pub(crate) fn district(&self) -> &str {
+        &self.district
+    }
+}

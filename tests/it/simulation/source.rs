@@ -1,0 +1,367 @@
+//! How a run reads the server: page by page, while the world may move and answers may be wrong; every record
+//! and event that was really sent is written down.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use clever_model::RecordKind;
+use clever_raw::page::RawPage;
+use clever_sync::RosterSource;
+use futures_core::Stream;
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+use super::server::{Key, Meaning, Server, happen, meaning};
+
+/// A way in which an answer goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No answer at all.
+    Broken,
+    /// The list ends with this page, and its count says otherwise.
+    EarlyEnd,
+    /// A list without records, which says that it has none.
+    EmptyList,
+    /// The page twice.
+    Twice,
+    /// The page backwards.
+    Backwards,
+    /// An element without an id.
+    Refused,
+    /// A record that is no value that can be kept: a number beyond all numbers.
+    Unreadable,
+    /// Other writing of the same.
+    Rewritten,
+    /// A field and a value that nobody knows.
+    Unknown,
+    /// An object where a text belongs.
+    WrongType,
+    /// The page lacks its first element, and nothing says so; on the feed alone.
+    Lost,
+    /// An event of a kind that nobody syncs.
+    OtherKind,
+}
+
+impl Trouble {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Broken,
+        Self::EarlyEnd,
+        Self::EmptyList,
+        Self::Twice,
+        Self::Backwards,
+        Self::Refused,
+        Self::Unreadable,
+        Self::Rewritten,
+        Self::Unknown,
+        Self::WrongType,
+        Self::Lost,
+        Self::OtherKind,
+    ];
+}
+
+/// What a list says of its length, and what is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// Nothing.
+    None,
+    /// The pages say it.
+    Pages,
+    /// And a walk of another length is an error, as `clever-client` has it.
+    Walk,
+}
+
+/// Nothing came.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("broken on command")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+/// What a run was really sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// Records in lists, with all that was said of them; unreadable ones say nothing.
+    pub(crate) records: BTreeMap<Key, BTreeSet<Meaning>>,
+    /// The last event of each record: none where it is gone.
+    pub(crate) events: BTreeMap<Key, Option<Meaning>>,
+    /// Kinds whose list was empty.
+    pub(crate) empty: BTreeSet<RecordKind>,
+    /// Events that were left out.
+    pub(crate) lost: BTreeSet<String>,
+    /// Whether a list or the feed said something that is not so.
+    pub(crate) lied: bool,
+}
+
+/// Called whenever a page is asked for.
+pub(crate) type Watch<'a> = Box<dyn Fn() + 'a>;
+
+/// One run's way to the server.
+pub(crate) struct Source<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) page: usize,
+    pub(crate) counting: Counting,
+    /// What goes wrong at which answer, counted from 0.
+    pub(crate) troubles: Vec<(usize, Trouble)>,
+    /// At which answer the world moves, and how.
+    pub(crate) moves: Option<(usize, RefCell<Chance>)>,
+    pub(crate) told: RefCell<Vec<String>>,
+    pub(crate) sent: RefCell<Sent>,
+    pub(crate) answers: Cell<usize>,
+    pub(crate) watch: Watch<'a>,
+}
+
+impl<'a> Source<'a> {
+    /// A server that answers rightly.
+    pub(crate) fn fine(server: &'a Server, page: usize) -> Self {
+        Self {
+            server,
+            page,
+            counting: Counting::Walk,
+            troubles: Vec::new(),
+            moves: None,
+            told: RefCell::default(),
+            sent: RefCell::default(),
+            answers: Cell::new(0),
+            watch: Box::new(|| {}),
+        }
+    }
+
+    /// Counts an answer; says what goes wrong with it.
+    fn answer(&self) -> Option<Trouble> {
+        let at = self.answers.get();
+        self.answers.set(at + 1);
+        (self.watch)();
+        if let Some((_, chance)) = self.moves.as_ref().filter(|(when, _)| *when == at) {
+            let what = happen(self.server, &mut chance.borrow_mut());
+            let what = format!("at answer {at}: {what}");
+            self.told.borrow_mut().push(what);
+        }
+        let trouble = self.troubles.iter().find(|(when, _)| *when == at);
+        trouble.map(|(_, trouble)| *trouble)
+    }
+
+    fn roster(&self, kind: RecordKind, after: &str) -> Result<(Vec<Value>, bool, usize), Broken> {
+        let trouble = self.answer();
+        let all = self.server.list(kind);
+        let count = all.len();
+        let mut rest = all.into_iter().filter(|(id, _)| id.as_str() > after);
+        let mut elements: Vec<(String, Value)> = rest
+            .by_ref()
+            .take(self.page)
+            .map(|(id, json)| (id, serde_json::from_str(&json).unwrap()))
+            .collect();
+        let mut more = rest.next().is_some();
+        let mut count = count;
+        let sent = &mut *self.sent.borrow_mut();
+        match trouble {
+            Some(Trouble::Broken) => return Err(Broken),
+            Some(Trouble::EarlyEnd) if self.counting != Counting::None => more = false,
+            Some(Trouble::EmptyList) if after.is_empty() => {
+                elements.clear();
+                (more, count) = (false, 0);
+                sent.lied = true;
+            }
+            Some(Trouble::Twice) => elements.extend(elements.clone()),
+            Some(Trouble::Backwards) => elements.reverse(),
+            Some(Trouble::Rewritten) => {
+                for (_, record) in &mut elements {
+                    record["last_modified"] = "2026-01-01T00:00:00.000Z".into();
+                    record["nothing"] = json!({ "at": ["", null, {}] });
+                }
+            }
+            Some(Trouble::Unknown) => {
+                for (_, record) in &mut elements {
+                    record["added_later"] = json!({ "value": 1 });
+                }
+            }
+            Some(Trouble::WrongType) => {
+                for (_, record) in &mut elements {
+                    record["name"] = json!({ "first": ["not", "text"], "last": { "no": 1 } });
+                    record["students"] = json!("none");
+                }
+            }
+            _ => {}
+        }
+        if count == 0 {
+            sent.empty.insert(kind);
+        }
+        for (at, (id, record)) in elements.iter_mut().enumerate() {
+            let said = sent.records.entry((kind, id.clone())).or_default();
+            match trouble {
+                Some(Trouble::Unreadable) if at == 0 => {}
+                Some(Trouble::Refused) if at == 0 => {}
+                _ => {
+                    said.insert(meaning(&record.to_string()));
+                }
+            }
+        }
+        let mut out: Vec<Value> = elements.into_iter().map(|(_, record)| record).collect();
+        match (trouble, out.first_mut()) {
+            (Some(Trouble::Refused), Some(first)) => {
+                first.as_object_mut().unwrap().remove("id");
+            }
+            // Not a JSON value of this program: put in as text below.
+            (Some(Trouble::Unreadable), Some(first)) => first["beyond"] = "BEYOND".into(),
+            _ => {}
+        }
+        Ok((out, more, count))
+    }
+
+    fn told_after(&self, after: &str) -> Result<(Vec<Value>, bool), Broken> {
+        let trouble = self.answer();
+        let feed = self.server.feed();
+        let mut rest = feed.into_iter().filter(|(id, _)| id.as_str() > after);
+        let mut events: Vec<(String, Value)> = rest
+            .by_ref()
+            .take(self.page)
+            .map(|(id, event)| (id, serde_json::from_str(&event).unwrap()))
+            .collect();
+        let more = rest.next().is_some();
+        let sent = &mut *self.sent.borrow_mut();
+        match trouble {
+            Some(Trouble::Broken) => return Err(Broken),
+            Some(Trouble::EarlyEnd | Trouble::EmptyList) => {
+                let none = trouble == Some(Trouble::EmptyList);
+                if none {
+                    events.clear();
+                }
+                sent.note_events(&events);
+                return Ok((values(events), false));
+            }
+            Some(Trouble::Twice) => events.extend(events.clone()),
+            Some(Trouble::Backwards) => events.reverse(),
+            Some(Trouble::Lost) if !events.is_empty() => {
+                sent.lost.insert(events.remove(0).0);
+                sent.lied = true;
+            }
+            Some(Trouble::Refused) => {
+                if let Some((_, event)) = events.first_mut() {
+                    event["data"] = Value::Null;
+                }
+            }
+            Some(Trouble::OtherKind) => {
+                let id = format!("{after}!");
+                let event = json!({ "id": id, "type": "homework.created", "data": { "object": { "id": "h" } } });
+                events.insert(0, (id, event));
+            }
+            _ => {}
+        }
+        sent.note_events(&events);
+        Ok((values(events), more))
+    }
+}
+
+fn values(events: Vec<(String, Value)>) -> Vec<Value> {
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+impl Sent {
+    fn note_events(&mut self, events: &[(String, Value)]) {
+        for (_, event) in events {
+            let (kind, what) = event["type"].as_str().unwrap().split_once('.').unwrap();
+            let object = &event["data"]["object"];
+            let (Ok(kind), Some(id)) = (kind.parse(), object["id"].as_str()) else {
+                continue;
+            };
+            let said = (what != "deleted").then(|| meaning(&object.to_string()));
+            self.events.insert((kind, id.to_owned()), said);
+        }
+    }
+}
+
+fn page(records: &[Value], count: Option<usize>) -> RawPage {
+    let elements: Vec<Value> = records.iter().map(|one| json!({ "data": one })).collect();
+    let mut page = json!({ "data": elements, "links": [] });
+    if let Some(count) = count {
+        page["count"] = count.into();
+    }
+    let text = page.to_string().replace("\"BEYOND\"", "1e999");
+    RawPage::split(text.into()).unwrap()
+}
+
+impl RosterSource for Source<'_> {
+    type Error = Broken;
+
+    async fn district(&self) -> Result<RawPage, Broken> {
+        let trouble = self.answer();
+        if trouble == Some(Trouble::Broken) {
+            return Err(Broken);
+        }
+        let mut records = Vec::new();
+        for (id, json) in self.server.list(RecordKind::Districts) {
+            let said = meaning(&json);
+            let mut sent = self.sent.borrow_mut();
+            let all = sent.records.entry((RecordKind::Districts, id)).or_default();
+            all.insert(said);
+            records.push(serde_json::from_str(&json).unwrap());
+        }
+        if trouble == Some(Trouble::EmptyList) {
+            records.clear();
+        }
+        Ok(page(&records, None))
+    }
+
+    fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Broken>> {
+        let start = Some((String::new(), None, 0));
+        futures_util::stream::unfold(start, move |at| async move {
+            let (after, counted, came): (String, Option<usize>, usize) = at?;
+            // The real client gives the last page, and then says that the list was too short.
+            if counted == Some(usize::MAX) {
+                return Some((Err(Broken), None));
+            }
+            let Ok((records, more, count)) = self.roster(kind, &after) else {
+                return Some((Err(Broken), None));
+            };
+            let ids = records.iter().filter_map(|one| one["id"].as_str());
+            let last = ids.max().unwrap_or(&after).to_owned();
+            let came = came + records.len();
+            let counted = counted.unwrap_or(count);
+            let said = (self.counting != Counting::None).then_some(count);
+            let next = if more {
+                Some((last, Some(counted), came))
+            } else if self.counting == Counting::Walk && came != counted {
+                Some((last, Some(usize::MAX), came))
+            } else {
+                None
+            };
+            Some((Ok(page(&records, said)), next))
+        })
+    }
+
+    fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Broken>> {
+        let start = Some(after.to_owned());
+        futures_util::stream::unfold(start, move |at| async move {
+            let after = at?;
+            match self.told_after(&after) {
+                Ok((events, more)) => {
+                    let ids = events.iter().filter_map(|one| one["id"].as_str());
+                    let last = ids.max().unwrap_or(&after).to_owned();
+                    Some((Ok(page(&events, None)), more.then_some(last)))
+                }
+                Err(broken) => Some((Err(broken), None)),
+            }
+        })
+    }
+
+    async fn newest_event(&self) -> Result<Option<String>, Broken> {
+        match self.answer() {
+            Some(Trouble::Broken) => Err(Broken),
+            Some(Trouble::EmptyList) => Ok(None),
+            _ => Ok(self.server.feed().pop().map(|(id, _)| id)),
+        }
+    }
+
+    async fn oldest_event(&self) -> Result<Option<String>, Broken> {
+        match self.answer() {
+            Some(Trouble::Broken) => Err(Broken),
+            Some(Trouble::EmptyList) => Ok(None),
+            _ => Ok(self.server.feed().into_iter().next().map(|(id, _)| id)),
+        }
+    }
+}
