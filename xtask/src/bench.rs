@@ -14,6 +14,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("raw", "clever-raw", "page"),
     ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
+    ("emulator", "clever-emulator", "serve"),
 ];
 
 /// Runs the bench called `name`, or all; `args` go to the bench itself.

@@ -25,8 +25,9 @@ pub struct EmulatorArgs {
     /// How many students the generated district has.
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub students: u32,
-    /// The district's size by name: small has 300 students, medium 5,000, large 60,000.
-    #[arg(long, value_name = "SIZE", conflicts_with = "students", value_parser = ["small", "medium", "large"])]
+    /// The district's size by name: small has 300 students, medium 5,000, large 60,000, metro
+    /// 1,000,000.
+    #[arg(long, value_name = "SIZE", conflicts_with = "students", value_parser = ["small", "medium", "large", "metro"])]
     pub size: Option<String>,
     /// Switch the events feed on.
     #[arg(long)]
@@ -62,6 +63,7 @@ impl EmulatorArgs {
         let students = match self.size.as_deref() {
             Some("medium") => 5_000,
             Some("large") => 60_000,
+            Some("metro") => 1_000_000,
             Some(_) => 300,
             None => self.students,
         };

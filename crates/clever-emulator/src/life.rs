@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use clever_model::{RecordKind, Role, Timestamp};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::resources;
+use crate::world::dice::{Dice, Stream};
 use crate::world::events::{self, Journal, Touched};
-use crate::world::people::{self, GRADES, Place, pick, stamp};
+use crate::world::generate::school_year;
+use crate::world::people::{Common, Family, GRADES, Student, stamp};
 use crate::world::{List, World, object_id};
 
 /// Seconds in a day.
@@ -83,7 +83,7 @@ fn remember(journal: &mut Journal, day: Journal) {
 
 /// One day in the making.
 struct Day<'a> {
-    rng: ChaCha8Rng,
+    dice: Dice,
     number: u32,
     world: &'a mut World,
 }
@@ -91,9 +91,7 @@ struct Day<'a> {
 impl<'a> Day<'a> {
     fn of(world: &'a mut World) -> Self {
         Self {
-            rng: ChaCha8Rng::seed_from_u64(
-                world.seed ^ world.day.wrapping_mul(0xA24B_AED4_963E_E407),
-            ),
+            dice: Dice::of(world.seed, Stream::Day, world.day),
             number: 0,
             world,
         }
@@ -127,7 +125,7 @@ impl<'a> Day<'a> {
             return None;
         }
         loop {
-            let place = self.rng.random_range(0..list.places());
+            let place = self.dice.place(list.places());
             if let Some(found) = list.at_place(place) {
                 return Some(found.id().into_owned());
             }
@@ -203,18 +201,22 @@ impl<'a> Day<'a> {
         self.number += 1;
         let now = self.world.now;
         let id = object_id(now, self.world.seed, self.number);
-        let number = 500_000 + u32::try_from(self.world.day * 1000).unwrap_or(0) + self.number;
-        let family = people::family(&mut self.rng);
-        let year = i16::try_from(1970 + now.as_second() / 31_556_952).unwrap_or(2026);
-        let place = Place {
+        let family = Family::of(&mut self.dice);
+        let common = Common::at(self.world.district_id(), now);
+        let student = Student {
+            id: &id,
+            // Above those of any district's first students.
+            number: 50_000_000 + self.world.day * 1_000 + u64::from(self.number),
+            family: &family,
             grade,
-            school,
+            school: &school,
             also: None,
-            year,
+            year: school_year(now),
+            birthday: self.dice.clone(),
         };
-        let district = self.world.district_id().to_owned();
-        let student = people::student(&mut self.rng, &id, &district, number, &family, &place, now);
-        self.world.put(RecordKind::Users, &id, student.to_string());
+        let mut record = String::new();
+        student.write(&mut self.dice, &common, &mut record);
+        self.world.put(RecordKind::Users, &id, record);
         self.join(&section, &id);
         // Who comes today does not leave or move today, so that the day's numbers are exact.
         true
@@ -262,14 +264,14 @@ impl<'a> Day<'a> {
     }
 
     fn rename(&mut self) -> bool {
-        let student = self.rng.random_bool(0.5);
+        let student = self.dice.chance(500);
         let id = if student {
             self.one(|world| world.with_role(Role::Student))
         } else {
             self.one(|world| world.with_role(Role::Teacher))
         };
         let Some(id) = id else { return false };
-        let last = people::family(&mut self.rng).last;
+        let last = Family::of(&mut self.dice).last.concat();
         self.change(RecordKind::Users, &id, |user| {
             user["name"]["last"] = json!(last);
         });
@@ -287,7 +289,7 @@ impl<'a> Day<'a> {
         if from.is_empty() || from.contains(&to) {
             return false;
         }
-        let from = pick(&mut self.rng, &from).clone();
+        let from = from[self.dice.place(from.len())].clone();
         self.leave(&from, &student);
         self.join(&to, &student);
         true
@@ -297,7 +299,7 @@ impl<'a> Day<'a> {
         let Some(contact) = self.one(|world| world.with_role(Role::Contact)) else {
             return false;
         };
-        let phone = format!("(217) 555-{:04}", self.rng.random_range(0..10_000));
+        let phone = format!("(217) 555-{:04}", self.dice.below(10_000));
         self.change(RecordKind::Users, &contact, |user| {
             user["roles"]["contact"]["phone"] = json!(phone);
         });

@@ -1,10 +1,12 @@
 //! What a world begins with, where that is not kept as text: records that are made again whenever they are read.
 
+use std::cmp::Ordering;
 use std::fmt::Debug;
 use std::ops::Range;
 
 use clever_model::{RecordKind, Role};
 
+use super::json::Id;
 use super::list::Roles;
 
 /// Records by kind and position; positions ascend with ids, and nothing here ever changes.
@@ -19,21 +21,10 @@ pub(crate) trait Base: Debug + Send + Sync {
     fn range(&self, role: Role) -> Range<u32>;
 
     /// The id at a position below [`Base::len`].
-    fn id(&self, kind: RecordKind, at: u32) -> String;
+    fn id(&self, kind: RecordKind, at: u32) -> Id;
 
     /// Where `id` is, or the position of the first id above it.
-    fn position(&self, kind: RecordKind, id: &str) -> Result<u32, u32> {
-        let (mut low, mut high) = (0, self.len(kind));
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.id(kind, middle).as_str().cmp(id) {
-                std::cmp::Ordering::Equal => return Ok(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        Err(low)
-    }
+    fn position(&self, kind: RecordKind, id: &str) -> Result<u32, u32>;
 
     /// The roles of the user at a position.
     fn roles(&self, at: u32) -> Roles;
@@ -46,4 +37,18 @@ pub(crate) trait Base: Debug + Send + Sync {
 
     /// The contacts of the student at a position, ascending.
     fn contacts_of(&self, user: u32) -> Vec<u32>;
+}
+
+/// Finds `id` among a base's by halving: the position, or that of the first id above it.
+pub(crate) fn search(base: &dyn Base, kind: RecordKind, id: &str) -> Result<u32, u32> {
+    let (mut low, mut high) = (0, base.len(kind));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match base.id(kind, middle).as_str().cmp(id) {
+            Ordering::Equal => return Ok(middle),
+            Ordering::Less => low = middle + 1,
+            Ordering::Greater => high = middle,
+        }
+    }
+    Err(low)
 }

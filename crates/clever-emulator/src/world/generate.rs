@@ -1,345 +1,600 @@
 //! A world made up from a seed: the same seed and size give the same bytes on any machine.
+//!
+//! Records are not kept. Each is written when it is read, from the district's [`Layout`] and the record's own dice.
 
-use clever_model::{RecordKind, Timestamp};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::names::{SCHOOLS, SUBJECTS};
-use super::people::{self, GRADES, Place, pick, stamp};
+use clever_model::{RecordKind, Role, Timestamp};
+
+use super::base::{Base, search};
+use super::dice::{Dice, Stream};
+use super::json::{Digits, Id, Object};
+use super::layout::{GRADE_COUNT, Layout};
+use super::list::Roles as RoleSet;
+use super::names::{ELEMENTARY, SCHOOLS, SECONDARY};
+use super::people::{
+    Common, Contact, Employee, Family, GRADES, Roles, Student, stamp, write_employee,
+};
 use super::{World, object_id};
 
-/// Students of one school, about.
-const SCHOOL_SIZE: usize = 480;
-/// Students of one section, about.
-const SECTION_SIZE: usize = 24;
+/// Where the numbers of each kind's ids begin; none reaches the next.
+const SCHOOL_IDS: u32 = 0x0100_0000;
+const TERM_IDS: u32 = 0x0200_0000;
+const COURSE_IDS: u32 = 0x0300_0000;
+const USER_IDS: u32 = 0x1000_0000;
+const SECTION_IDS: u32 = 0x4000_0000;
+/// The same for the ids of before API v3, of each role.
+const TEACHER_IDS: u32 = 0x5000_0000;
+const STAFF_IDS: u32 = 0x6000_0000;
+const ADMIN_IDS: u32 = 0x7000_0000;
+const CONTACT_IDS: u32 = 0x8000_0000;
 
-/// A school while the world is being made.
-struct School {
-    id: String,
-    /// Indices into [`GRADES`], first and last.
-    grades: (usize, usize),
-    teachers: Vec<String>,
-    /// Students by grade, less the first grade.
-    students: Vec<Vec<String>>,
-}
+/// Staff of each school who do not teach.
+const STAFF: u32 = 2;
+/// Terms: the whole year and its halves.
+const TERMS: u32 = 3;
+/// Every so many teachers, one is of the staff as well, and of these some administer the district.
+const TEACHERS_WITH_STAFF: u32 = 25;
+const TEACHERS_WITH_ADMIN: u32 = 100;
 
-/// Makes records one after the other.
-struct Maker {
-    rng: ChaCha8Rng,
-    world: World,
+/// A made-up district as it was when its world began.
+#[derive(Debug)]
+struct Generated {
     seed: u64,
-    district: String,
-    made: Timestamp,
-    number: u32,
+    /// The year in which the school year began.
     year: i16,
+    /// The first sixteen digits of every id, and of every id of before API v3.
+    prefix: [u8; 16],
+    legacy: [u8; 16],
+    /// When it began.
+    started: Box<str>,
+    common: Common,
+    layout: Layout,
+    /// The first course of each grade.
+    courses: Vec<u32>,
 }
 
 /// Makes a district of `students` students as it is at `now`.
 #[must_use]
 pub fn generate(seed: u64, students: u32, now: Timestamp) -> World {
-    // Ids carry their time: the district's records were made on the summer's day before the school year.
-    let year = i16::try_from(1970 + now.as_second() / 31_556_952).unwrap_or(2026);
-    let summer = |year| format!("{year}-08-03T06:00:00Z").parse().unwrap_or(now);
-    // A spring belongs to the school year that began the summer before.
-    let year = if summer(year) > now { year - 1 } else { year };
-    let made: Timestamp = summer(year);
-    let mut maker = Maker {
-        rng: ChaCha8Rng::seed_from_u64(seed),
-        world: World::empty(now, seed),
-        seed,
-        district: object_id(made, seed, 0),
-        made,
-        number: 0,
-        year,
-    };
-    let mut schools = maker.schools(students as usize);
-    let terms = maker.terms();
-    maker.students(students as usize, &mut schools);
-    maker.employees(&mut schools);
-    maker.sections(&schools, &terms);
-    maker.district(now);
-    // Nothing of how it came about is news.
-    drop(maker.world.publish());
-    maker.world
+    let base = Generated::new(seed, students, now);
+    let mut world = World::empty(now, seed);
+    world.district = base.common.district.clone();
+    world.base = Some(Arc::new(base));
+    world
 }
 
-impl Maker {
-    /// The next id; ids ascend in the order in which records are made.
-    fn id(&mut self) -> String {
-        self.number += 1;
-        object_id(self.made, self.seed, self.number)
+fn prefix(time: Timestamp, seed: u64) -> [u8; 16] {
+    let mut prefix = [b'0'; 16];
+    let id = object_id(time, seed, 0);
+    for (to, from) in prefix.iter_mut().zip(id.bytes()) {
+        *to = from;
     }
+    prefix
+}
 
-    fn put(&mut self, kind: RecordKind, id: &str, value: &Value) {
-        self.world.put(kind, id, value.to_string());
-    }
-
-    fn district(&mut self, now: Timestamp) {
-        let district = json!({
-            "id": self.district, "name": format!("Springfield Unified District {}", self.seed),
-            "state": "running", "error": "", "sis_type": "sftp", "last_sync": stamp(now),
-            "launch_date": format!("{}-08-01", self.year),
-            "login_methods": ["Clever Badges", "Clever Passwords"],
-            "portal_url": format!("https://clever.com/in/springfield-{}", self.seed),
-            "mdr_number": format!("{:08}", self.seed % 100_000_000), "nces_id": "",
-            "lms_state": "", "lms_type": "",
-            "district_contact": {
-                "id": object_id(self.made, self.seed, u32::MAX), "district": self.district,
-                "email": "data.office@schools.example.org", "title": "",
-                "name": { "first": "Data", "last": "Office" },
-            },
-        });
-        let id = self.district.clone();
-        self.put(RecordKind::Districts, &id, &district);
-    }
-
-    /// Makes schools for three bands of grades: elementary, middle, high.
-    fn schools(&mut self, students: usize) -> Vec<School> {
-        let bands = [(0, 5, "Elementary"), (6, 8, "Middle"), (9, 12, "High")];
-        let mut schools: Vec<School> = Vec::new();
-        for (low, high, word) in bands {
-            let in_band = students * (high - low + 1) / GRADES.len();
-            for _ in 0..in_band.div_ceil(SCHOOL_SIZE * (1 + low / 6)).max(1) {
-                let id = self.id();
-                let number = schools.len() + 1;
-                let name = match SCHOOLS.get(schools.len()) {
-                    Some(name) => format!("{name} {word} School"),
-                    None => format!("{word} School {number}"),
-                };
-                let mut school = json!({
-                    "id": id, "district": self.district, "name": name,
-                    "school_number": number.to_string(), "sis_id": format!("{}", 9000 + number),
-                    "low_grade": GRADES[low], "high_grade": GRADES[high],
-                    "created": stamp(self.made), "last_modified": stamp(self.made),
-                    "location": { "address": format!("{} School Rd", 10 * number), "city": "Springfield", "state": "IL", "zip": "60001" },
-                    "ext": { "charter_school": "" },
-                });
-                if !number.is_multiple_of(3) {
-                    school["phone"] = json!(format!("(217) 555-{number:04}"));
-                    school["principal"] = json!({ "name": "", "email": "" });
-                }
-                self.put(RecordKind::Schools, &id, &school);
-                schools.push(School {
-                    id,
-                    grades: (low, high),
-                    teachers: Vec::new(),
-                    students: vec![Vec::new(); high - low + 1],
-                });
-            }
+impl Generated {
+    fn new(seed: u64, students: u32, now: Timestamp) -> Self {
+        // Ids carry their time: the district's records were made on the summer's day before the school year.
+        let summer = |year: i16| format!("{year}-08-03T06:00:00Z").parse().unwrap_or(now);
+        // A spring belongs to the school year that began the summer before.
+        let year = school_year(now);
+        let made: Timestamp = summer(year);
+        let district = object_id(made, seed, 0);
+        let layout = Layout::new(seed, students);
+        let mut courses = vec![0];
+        for grade in 0..GRADE_COUNT {
+            courses.push(courses[grade as usize] + layout.subjects(grade));
         }
-        schools
+        Self {
+            seed,
+            year,
+            prefix: prefix(made, seed),
+            legacy: prefix(summer(year - 8), seed),
+            started: stamp(now).into(),
+            common: Common::at(&district, made),
+            layout,
+            courses,
+        }
     }
 
-    /// Makes the terms; their dates have no time of day, as `/terms` writes them.
-    fn terms(&mut self) -> Vec<String> {
-        let next = self.year + 1;
-        let terms = [
-            (
-                format!("Full Year {}-{next}", self.year),
-                format!("{}-08-17", self.year),
-                format!("{next}-06-04"),
+    fn dice(&self, stream: Stream, number: u32) -> Dice {
+        Dice::of(self.seed, stream, u64::from(number))
+    }
+
+    fn made(&self, first: u32, at: u32) -> Id {
+        Id::new(self.prefix, first + at)
+    }
+
+    fn before_v3(&self, first: u32, at: u32) -> Id {
+        Id::new(self.legacy, first + at)
+    }
+
+    /// Where the numbers of a kind's ids begin.
+    fn first(kind: RecordKind) -> u32 {
+        match kind {
+            RecordKind::Districts | RecordKind::Resources => 0,
+            RecordKind::Schools => SCHOOL_IDS,
+            RecordKind::Terms => TERM_IDS,
+            RecordKind::Courses => COURSE_IDS,
+            RecordKind::Users => USER_IDS,
+            RecordKind::Sections => SECTION_IDS,
+        }
+    }
+
+    /// Positions of users: students, contacts, teachers, staff, district admins.
+    fn contacts(&self) -> Range<u32> {
+        let first = self.layout.student_count();
+        first..first + self.layout.contact_count()
+    }
+
+    fn employees(&self) -> Range<u32> {
+        let first = self.contacts().end;
+        first..first + self.layout.teacher_count() + self.staff_count() + self.admin_count()
+    }
+
+    fn staff_count(&self) -> u32 {
+        STAFF * self.layout.school_count()
+    }
+
+    fn admin_count(&self) -> u32 {
+        2 + self.layout.school_count() / 100
+    }
+
+    fn employee(&self, number: u32) -> Employee {
+        Employee::of(&mut self.dice(Stream::Employee, number), u64::from(number))
+    }
+
+    /// The roles of the employee with this number.
+    fn employee_roles(&self, number: u32) -> (bool, bool, bool) {
+        let teachers = self.layout.teacher_count();
+        let teacher = number < teachers;
+        let staff = if teacher {
+            number % TEACHERS_WITH_STAFF == 3
+        } else {
+            number < teachers + self.staff_count()
+        };
+        let admin = if teacher {
+            number % TEACHERS_WITH_ADMIN == 53
+        } else {
+            !staff
+        };
+        (teacher, staff, admin)
+    }
+
+    fn write_district(&self, out: &mut String) {
+        let seed = Digits::new(self.seed);
+        let year = self.year.to_string();
+        let mut district = Object::new(out);
+        let mut contact = district.object("district_contact");
+        contact.text("district", &self.common.district);
+        contact.text("email", "data.office@schools.example.org");
+        contact.text("id", self.made(u32::MAX, 0).as_str());
+        let mut name = contact.object("name");
+        name.text("first", "Data");
+        name.text("last", "Office");
+        name.end();
+        contact.text("title", "");
+        contact.end();
+        district.text("error", "");
+        district.text("id", &self.common.district);
+        district.text("last_sync", &self.started);
+        district.texts("launch_date", &[&year, "-08-01"]);
+        district.text("lms_state", "success");
+        district.text("lms_type", "canvas");
+        district.list("login_methods", ["Clever Badges", "Clever Passwords"]);
+        let mdr = Digits::padded(self.seed % 100_000_000, 8);
+        district.text("mdr_number", mdr.as_str());
+        district.texts("name", &["Springfield Unified District ", seed.as_str()]);
+        district.text("nces_id", "");
+        district.texts(
+            "portal_url",
+            &["https://clever.com/in/springfield-", seed.as_str()],
+        );
+        district.text("sis_type", "sftp");
+        district.text("state", "running");
+        district.end();
+    }
+
+    fn write_school(&self, at: u32, out: &mut String) {
+        let mut dice = self.dice(Stream::School, at);
+        let (low, high, band) = self.layout.grades_of(at);
+        let number = at + 1;
+        let (digits, sis_id) = (
+            Digits::new(number.into()),
+            Digits::new(u64::from(9_000 + number)),
+        );
+        let mut school = Object::new(out);
+        school.text("created", &self.common.made);
+        school.text("district", &self.common.district);
+        let mut ext = school.object("ext");
+        ext.text("charter_school", if dice.chance(50) { "Y" } else { "" });
+        ext.end();
+        school.text("high_grade", GRADES[high as usize]);
+        school.text("id", self.made(SCHOOL_IDS, at).as_str());
+        school.text("last_modified", &self.common.made);
+        let mut location = school.object("location");
+        location.texts("address", &[digits.as_str(), "0 School Rd"]);
+        location.text("city", "Springfield");
+        location.text("state", "IL");
+        location.text("zip", "60001");
+        location.end();
+        school.text("low_grade", GRADES[low as usize]);
+        let word = ["Elementary", "Middle", "High"][band];
+        match SCHOOLS.get(at as usize) {
+            Some(name) => school.texts("name", &[name, " ", word, " School"]),
+            None => school.texts("name", &[word, " School ", digits.as_str()]),
+        }
+        // Absent is written in two ways.
+        if !number.is_multiple_of(3) {
+            school.texts(
+                "phone",
+                &["(217) 555-", Digits::padded(number.into(), 4).as_str()],
+            );
+            let mut principal = school.object("principal");
+            principal.text("email", "");
+            principal.text("name", "");
+            principal.end();
+        }
+        school.text("school_number", digits.as_str());
+        school.text("sis_id", sis_id.as_str());
+        school.end();
+    }
+
+    /// Terms' dates have no time of day, as `/terms` writes them.
+    fn write_term(&self, at: u32, out: &mut String) {
+        let (year, next) = (self.year.to_string(), (self.year + 1).to_string());
+        let (name, start, end): (&[&str], _, _) = match at {
+            0 => (
+                &["Full Year ", &year, "-", &next],
+                [&year, "-08-17"],
+                [&*next, "-06-04"],
             ),
-            (
-                format!("Fall {}", self.year),
-                format!("{}-08-17", self.year),
-                format!("{next}-01-15"),
-            ),
-            (
-                format!("Spring {next}"),
-                format!("{next}-01-18"),
-                format!("{next}-06-04"),
-            ),
-        ];
-        terms
+            1 => (&["Fall ", &year], [&year, "-08-17"], [&next, "-01-15"]),
+            _ => (&["Spring ", &next], [&next, "-01-18"], [&next, "-06-04"]),
+        };
+        let mut term = Object::new(out);
+        term.text("district", &self.common.district);
+        term.texts("end_date", &end);
+        term.text("id", self.made(TERM_IDS, at).as_str());
+        term.texts("name", name);
+        term.texts("start_date", &start);
+        term.end();
+    }
+
+    /// A course's name and Clever's word for its subject.
+    fn subject(grade: u32, number: u32) -> (&'static str, &'static str) {
+        let all = if grade <= 5 { ELEMENTARY } else { SECONDARY };
+        all[number as usize % all.len()]
+    }
+
+    fn write_course(&self, at: u32, out: &mut String) {
+        let grade = self.courses.partition_point(|first| *first <= at) as u32 - 1;
+        let number = at - self.courses[grade as usize];
+        let mut course = Object::new(out);
+        course.text("district", &self.common.district);
+        course.text("id", self.made(COURSE_IDS, at).as_str());
+        let (name, _) = Self::subject(grade, number);
+        course.texts("name", &[name, " ", GRADES[grade as usize]]);
+        let digits = Digits::new(u64::from((100 + grade) * 100 + number));
+        match grade % 4 {
+            1 => course.text("number", ""),
+            _ if at % 23 == 7 => {}
+            _ => course.text("number", digits.as_str()),
+        }
+        course.end();
+    }
+
+    fn write_student(&self, at: u32, out: &mut String) {
+        let child = self.layout.child(at);
+        let id = self.made(USER_IDS, at);
+        let school = self.made(SCHOOL_IDS, child.school);
+        let also = child.second.map(|also| self.made(SCHOOL_IDS, also));
+        let student = Student {
+            id: id.as_str(),
+            number: u64::from(at),
+            family: &self.family(child.family),
+            grade: child.grade as usize,
+            school: school.as_str(),
+            also: also.as_ref().map(Id::as_str),
+            year: self.year,
+            birthday: self.dice(Stream::Birthday, child.birthday),
+        };
+        student.write(&mut self.dice(Stream::Student, at), &self.common, out);
+    }
+
+    fn family(&self, number: u32) -> Family {
+        Family::of(&mut self.dice(Stream::FamilyName, number))
+    }
+
+    /// The first contact of a few families teaches in the district.
+    fn teacher_in(&self, family: u32) -> Option<u32> {
+        let mut dice = self.dice(Stream::Parent, family);
+        dice.chance(8)
+            .then(|| dice.below(self.layout.teacher_count()))
+    }
+
+    fn write_contact(&self, number: u32, out: &mut String) {
+        let (family, nth) = self.layout.family_of(number);
+        let id = self.made(USER_IDS, self.contacts().start + number);
+        let legacy = self.before_v3(CONTACT_IDS, number);
+        let teacher = self.teacher_in(family).filter(|_| nth == 0);
+        let contact = Contact {
+            id: id.as_str(),
+            legacy: legacy.as_str(),
+            number: u64::from(number),
+            family: &self.family(family),
+            teacher: teacher.map(|number| self.employee(number)),
+            nth,
+        };
+        let children: Vec<Id> = self
+            .layout
+            .children(family)
+            .map(|at| self.made(USER_IDS, at))
+            .collect();
+        let mut dice = self.dice(Stream::Contact, number);
+        let children = children.iter().map(Id::as_str);
+        contact.write(children, &mut dice, &self.common, out);
+    }
+
+    fn write_employee(&self, number: u32, out: &mut String) {
+        let (teacher, staff, admin) = self.employee_roles(number);
+        let legacy = |first, has: bool| has.then(|| self.before_v3(first, number));
+        let (of_teacher, of_staff, of_admin) = (
+            legacy(TEACHER_IDS, teacher),
+            legacy(STAFF_IDS, staff),
+            legacy(ADMIN_IDS, admin),
+        );
+        let own = number.saturating_sub(self.layout.teacher_count());
+        let (school, next) = match (teacher, staff) {
+            (true, _) => {
+                let (school, next) = self.layout.schools_of_teacher(number);
+                (Some(school), next)
+            }
+            (false, true) => (Some(own / STAFF), None),
+            _ => (None, None),
+        };
+        let schools: Vec<Id> = [school, next]
             .into_iter()
-            .map(|(name, start, end)| {
-                let id = self.id();
-                let term = json!({ "id": id, "district": self.district, "name": name, "start_date": start, "end_date": end });
-                self.put(RecordKind::Terms, &id, &term);
-                id
-            })
+            .flatten()
+            .map(|school| self.made(SCHOOL_IDS, school))
+            .collect();
+        let schools: Vec<&str> = schools.iter().map(Id::as_str).collect();
+        let roles = Roles {
+            teacher: of_teacher.as_ref().map(Id::as_str),
+            staff: of_staff.as_ref().map(Id::as_str),
+            admin: of_admin.as_ref().map(Id::as_str),
+            technician: !teacher && own.is_multiple_of(2 * STAFF),
+        };
+        let id = self.made(USER_IDS, self.employees().start + number);
+        write_employee(
+            &self.employee(number),
+            (id.as_str(), &schools),
+            roles,
+            &mut self.dice(Stream::EmployeeRecord, number),
+            &self.common,
+            out,
+        );
+    }
+
+    fn write_section(&self, at: u32, out: &mut String) {
+        let class = self.layout.class(at);
+        let mut dice = self.dice(Stream::Section, at);
+        let (course, subject) = Self::subject(class.grade, class.subject);
+        let has_course = !dice.chance(5);
+        let halves = class.grade > 5 && dice.chance(400);
+        let term = (!dice.chance(5)).then(|| if halves { 1 + dice.below(2) } else { 0 });
+        let first = self.employees().start;
+        let teachers = self.layout.teachers_in(at, class.school);
+        let period = Digits::new(u64::from(class.part + 1));
+        let number = Digits::new(u64::from(at));
+        let mut section = Object::new(out);
+        if has_course {
+            let number = self.courses[class.grade as usize] + class.subject;
+            section.text("course", self.made(COURSE_IDS, number).as_str());
+        }
+        section.text("created", &self.common.made);
+        section.text("district", &self.common.district);
+        let mut ext = section.object("ext");
+        let room = Digits::new(u64::from(101 + class.part));
+        ext.text(
+            "classroom",
+            if dice.chance(900) { room.as_str() } else { "" },
+        );
+        ext.end();
+        section.text("grade", GRADES[class.grade as usize]);
+        section.text("id", self.made(SECTION_IDS, at).as_str());
+        section.text("last_modified", &self.common.made);
+        if dice.chance(200) {
+            let mut status = section.object("lms_status");
+            status.key("synced_in_lms").push_str("true");
+            status.end();
+        }
+        // Clever makes the name of the course, the teacher and the period.
+        let last = teachers.first().map(|teacher| self.employee(*teacher).last);
+        let grade = GRADES[class.grade as usize];
+        match (has_course, last) {
+            (true, Some(last)) => section.texts(
+                "name",
+                &[course, " ", grade, " - ", last, " - ", period.as_str()],
+            ),
+            (true, None) => section.texts("name", &[course, " ", grade, " - ", period.as_str()]),
+            (false, _) => section.texts("name", &["Class ", number.as_str()]),
+        }
+        section.maybe("period", (!dice.chance(50)).then_some(period.as_str()));
+        section.text("school", self.made(SCHOOL_IDS, class.school).as_str());
+        section.text(
+            "section_number",
+            if dice.chance(500) {
+                period.as_str()
+            } else {
+                ""
+            },
+        );
+        section.texts("sis_id", &["SEC", number.as_str()]);
+        let list = section.key("students");
+        list.push('[');
+        self.layout.students_in(at, &class, |student| {
+            list.push('"');
+            list.push_str(self.made(USER_IDS, student).as_str());
+            list.push_str("\",");
+        });
+        // A section has a student; the comma after the last one goes.
+        list.pop();
+        list.push(']');
+        section.text("subject", if dice.chance(50) { "" } else { subject });
+        match teachers.first() {
+            Some(teacher) => section.text("teacher", self.made(USER_IDS, first + teacher).as_str()),
+            None if dice.chance(500) => section.key("teacher").push_str("null"),
+            None => {}
+        }
+        let ids: Vec<Id> = teachers
+            .iter()
+            .map(|teacher| self.made(USER_IDS, first + teacher))
+            .collect();
+        section.list("teachers", ids.iter().map(Id::as_str));
+        if let Some(term) = term {
+            section.text("term_id", self.made(TERM_IDS, term).as_str());
+        }
+        section.end();
+    }
+}
+
+/// The year in which the school year of an instant began.
+pub(crate) fn school_year(now: Timestamp) -> i16 {
+    let year = i16::try_from(1970 + now.as_second() / 31_556_952).unwrap_or(2026);
+    let summer: Timestamp = format!("{year}-08-03T06:00:00Z").parse().unwrap_or(now);
+    if summer > now { year - 1 } else { year }
+}
+
+impl Base for Generated {
+    fn len(&self, kind: RecordKind) -> u32 {
+        match kind {
+            RecordKind::Districts => 1,
+            RecordKind::Schools => self.layout.school_count(),
+            RecordKind::Terms => TERMS,
+            RecordKind::Courses => self.courses.last().copied().unwrap_or(0),
+            RecordKind::Users => self.employees().end,
+            RecordKind::Sections => self.layout.section_count(),
+            RecordKind::Resources => 0,
+        }
+    }
+
+    fn count(&self, role: Role) -> u32 {
+        let teachers = self.layout.teacher_count();
+        // How many of the teachers' numbers leave `rest` when divided by `each`.
+        let every = |each: u32, rest: u32| (teachers + each - 1 - rest) / each;
+        match role {
+            Role::Student => self.layout.student_count(),
+            Role::Contact => self.layout.contact_count(),
+            Role::Teacher => teachers,
+            Role::Staff => self.staff_count() + every(TEACHERS_WITH_STAFF, 3),
+            Role::DistrictAdmin => self.admin_count() + every(TEACHERS_WITH_ADMIN, 53),
+        }
+    }
+
+    fn range(&self, role: Role) -> Range<u32> {
+        match role {
+            Role::Student => 0..self.layout.student_count(),
+            Role::Contact => self.contacts(),
+            Role::Teacher => {
+                let first = self.employees().start;
+                first..first + self.layout.teacher_count()
+            }
+            Role::Staff | Role::DistrictAdmin => self.employees(),
+        }
+    }
+
+    fn id(&self, kind: RecordKind, at: u32) -> Id {
+        self.made(Self::first(kind), at)
+    }
+
+    fn position(&self, kind: RecordKind, id: &str) -> Result<u32, u32> {
+        let length = self.len(kind);
+        let order = id.as_bytes()[..id.len().min(16)].cmp(&self.prefix);
+        let digits = id.get(16..).filter(|digits| digits.len() == 8);
+        let exact = digits.filter(|digits| {
+            digits
+                .bytes()
+                .all(|d| matches!(d, b'0'..=b'9' | b'a'..=b'f'))
+        });
+        match (
+            order,
+            exact.and_then(|digits| u32::from_str_radix(digits, 16).ok()),
+        ) {
+            (Ordering::Less, _) => Err(0),
+            (Ordering::Greater, _) => Err(length),
+            (_, Some(number)) => match number.checked_sub(Self::first(kind)) {
+                Some(at) if at < length => Ok(at),
+                Some(_) => Err(length),
+                None => Err(0),
+            },
+            _ => search(self, kind, id),
+        }
+    }
+
+    fn roles(&self, at: u32) -> RoleSet {
+        if at < self.contacts().start {
+            return [Role::Student].into_iter().collect();
+        }
+        let Some(number) = at.checked_sub(self.employees().start) else {
+            return [Role::Contact].into_iter().collect();
+        };
+        let (teacher, staff, admin) = self.employee_roles(number);
+        let all = [
+            (teacher, Role::Teacher),
+            (staff, Role::Staff),
+            (admin, Role::DistrictAdmin),
+        ];
+        all.into_iter()
+            .filter(|(has, _)| *has)
+            .map(|(_, role)| role)
             .collect()
     }
 
-    /// Makes students in families of one to three, each in the school of its grade, and their adults.
-    fn students(&mut self, count: usize, schools: &mut [School]) {
-        let mut made = 0;
-        // Adults come after the students, so that a roster read in id order names known students.
-        let mut adults = Vec::new();
-        while made < count {
-            let family = people::family(&mut self.rng);
-            let size = (*pick(&mut self.rng, &[1_usize, 1, 1, 2, 2, 3])).min(count - made);
-            let twins = size == 2 && self.rng.random_bool(0.1);
-            let mut children = Vec::new();
-            let mut last_grade = 0;
-            for child in 0..size {
-                let grade = if twins && child == 1 {
-                    last_grade
+    fn write(&self, kind: RecordKind, at: u32, out: &mut String) {
+        match kind {
+            RecordKind::Districts => self.write_district(out),
+            RecordKind::Schools => self.write_school(at, out),
+            RecordKind::Terms => self.write_term(at, out),
+            RecordKind::Courses => self.write_course(at, out),
+            RecordKind::Sections => self.write_section(at, out),
+            RecordKind::Users => {
+                let (contacts, employees) = (self.contacts(), self.employees());
+                if at < contacts.start {
+                    self.write_student(at, out);
+                } else if at < contacts.end {
+                    self.write_contact(at - contacts.start, out);
                 } else {
-                    self.rng.random_range(0..GRADES.len())
-                };
-                last_grade = grade;
-                let fitting: Vec<usize> = (0..schools.len())
-                    .filter(|at| (schools[*at].grades.0..=schools[*at].grades.1).contains(&grade))
-                    .collect();
-                let at = *pick(&mut self.rng, &fitting);
-                let also = self
-                    .rng
-                    .random_bool(0.01)
-                    .then(|| pick(&mut self.rng, schools).id.clone());
-                let also = also.filter(|also| *also != schools[at].id);
-                let id = self.id();
-                let place = Place {
-                    grade,
-                    school: schools[at].id.clone(),
-                    also,
-                    year: self.year,
-                };
-                let student = people::student(
-                    &mut self.rng,
-                    &id,
-                    &self.district,
-                    self.number,
-                    &family,
-                    &place,
-                    self.made,
-                );
-                self.put(RecordKind::Users, &id, &student);
-                let first_grade = schools[at].grades.0;
-                schools[at].students[grade - first_grade].push(id.clone());
-                children.push(id);
-                made += 1;
-            }
-            for _ in 0..*pick(&mut self.rng, &[0_usize, 1, 1, 2]) {
-                adults.push((family.clone(), children.clone()));
-            }
-        }
-        for (family, children) in adults {
-            let id = self.id();
-            let contact = people::contact(
-                &mut self.rng,
-                &id,
-                &self.district,
-                self.number,
-                &family,
-                &children,
-                self.made,
-            );
-            self.put(RecordKind::Users, &id, &contact);
-        }
-    }
-
-    /// Makes teachers, staff and district admins; some teachers are staff too, some work at two schools.
-    fn employees(&mut self, schools: &mut [School]) {
-        let ids: Vec<String> = schools.iter().map(|school| school.id.clone()).collect();
-        for (at, school) in schools.iter_mut().enumerate() {
-            let students: usize = school.students.iter().map(Vec::len).sum();
-            for number in 0..students.div_ceil(18).max(2) {
-                let mut at_schools = vec![school.id.clone()];
-                if number % 20 == 7 && ids.len() > 1 {
-                    at_schools.push(ids[(at + 1) % ids.len()].clone());
-                }
-                let roles = (true, number % 25 == 3, number % 90 == 50);
-                let id = self.employee(&at_schools, roles);
-                school.teachers.push(id);
-            }
-            for _ in 0..2 {
-                self.employee(std::slice::from_ref(&school.id), (false, true, false));
-            }
-        }
-        for _ in 0..2 {
-            self.employee(&[], (false, false, true));
-        }
-    }
-
-    fn employee(&mut self, schools: &[String], roles: (bool, bool, bool)) -> String {
-        let id = self.id();
-        let user = people::employee(
-            &mut self.rng,
-            &id,
-            &self.district,
-            self.number,
-            schools,
-            roles,
-            self.made,
-        );
-        self.put(RecordKind::Users, &id, &user);
-        id
-    }
-
-    /// Makes sections: one homeroom a day for the young, one section a subject for the others.
-    fn sections(&mut self, schools: &[School], terms: &[String]) {
-        for (grade, grade_name) in GRADES.into_iter().enumerate() {
-            let subjects: Vec<(String, &str)> = if grade <= 5 {
-                vec![("Homeroom".to_owned(), "homeroom/advisory")]
-            } else {
-                SUBJECTS
-                    .iter()
-                    .map(|(name, subject)| ((*name).to_owned(), *subject))
-                    .collect()
-            };
-            for (number, (name, subject)) in subjects.into_iter().enumerate() {
-                let course = self.id();
-                let title = format!("{name} {grade_name}");
-                let record = json!({
-                    "id": course, "district": self.district, "name": title,
-                    "number": if grade % 4 == 1 { String::new() } else { format!("{}{number:02}", 100 + grade) },
-                });
-                self.put(RecordKind::Courses, &course, &record);
-                for school in schools
-                    .iter()
-                    .filter(|school| (school.grades.0..=school.grades.1).contains(&grade))
-                {
-                    let students = &school.students[grade - school.grades.0];
-                    let term = if grade <= 5 {
-                        &terms[0]
-                    } else {
-                        pick(&mut self.rng, terms)
-                    }
-                    .clone();
-                    for (period, chunk) in students.chunks(SECTION_SIZE).enumerate() {
-                        self.section(
-                            school,
-                            chunk,
-                            (&course, &title, subject, grade_name),
-                            period + 1,
-                            &term,
-                        );
-                    }
+                    self.write_employee(at - employees.start, out);
                 }
             }
+            RecordKind::Resources => out.push_str("{}"),
         }
     }
 
-    fn section(
-        &mut self,
-        school: &School,
-        students: &[String],
-        course: (&str, &str, &str, &str),
-        period: usize,
-        term: &str,
-    ) {
-        let (course, title, subject, grade) = course;
-        let id = self.id();
-        let teacher = pick(&mut self.rng, &school.teachers).clone();
-        let mut teachers = vec![teacher.clone()];
-        if self.rng.random_bool(0.15) {
-            let other = pick(&mut self.rng, &school.teachers);
-            if *other != teacher {
-                teachers.push(other.clone());
-            }
+    fn sections_of(&self, user: u32) -> Vec<u32> {
+        if user < self.contacts().start {
+            return self.layout.sections_of_student(user);
         }
-        let section = json!({
-            "id": id, "district": self.district, "school": school.id, "course": course, "term_id": term,
-            "name": format!("{title} - {period}"), "period": period.to_string(),
-            "grade": grade, "subject": if self.rng.random_bool(0.05) { "" } else { subject },
-            "section_number": "", "sis_id": format!("SEC{}", self.number),
-            "students": students, "teacher": teacher, "teachers": teachers,
-            "created": stamp(self.made), "last_modified": stamp(self.made),
-            "ext": { "classroom": format!("{}", 100 + period) },
-        });
-        self.put(RecordKind::Sections, &id, &section);
+        match user.checked_sub(self.employees().start) {
+            Some(number) if number < self.layout.teacher_count() => {
+                self.layout.sections_of_teacher(number)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn contacts_of(&self, user: u32) -> Vec<u32> {
+        let contacts = self.contacts();
+        if user >= contacts.start {
+            return Vec::new();
+        }
+        let family = self.layout.child(user).family;
+        let of_family = self.layout.contacts(family);
+        of_family.map(|number| contacts.start + number).collect()
     }
 }
 
@@ -347,7 +602,7 @@ impl Maker {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clever_model::Role;
+    use serde_json::Value;
 
     use super::*;
 
@@ -358,12 +613,8 @@ mod tests {
     fn bytes(world: &World) -> String {
         RecordKind::ALL
             .into_iter()
-            .flat_map(|kind| {
-                world
-                    .list(kind)
-                    .values()
-                    .map(|record| record.json().into_owned() + "\n")
-            })
+            .flat_map(|kind| world.list(kind).values())
+            .map(|record| record.json().into_owned() + "\n")
             .collect()
     }
 
@@ -374,42 +625,100 @@ mod tests {
     }
 
     #[test]
+    fn records_are_written_as_an_edit_would_write_them() {
+        let world = world(5, 400);
+        for kind in RecordKind::ALL {
+            for record in world.list(kind).values() {
+                let value: Value = serde_json::from_str(&record.json()).unwrap();
+                assert_eq!(value.to_string(), record.json());
+                assert_eq!(value["id"], *record.id());
+                assert!(world.list(kind).contains_key(&record.id()));
+                let roles = Role::ALL.into_iter().filter(|role| record.has_role(*role));
+                let known = value["roles"].as_object().map(serde_json::Map::len);
+                assert_eq!(roles.count(), known.unwrap_or(0), "{}", record.id());
+            }
+            assert!(world.list(kind).keys().is_sorted());
+        }
+    }
+
+    #[test]
+    fn an_id_is_found_or_its_neighbour_is() {
+        let world = world(1, 60);
+        let base = world.base().unwrap();
+        let (first, last) = (base.id(RecordKind::Users, 3), base.id(RecordKind::Users, 4));
+        assert_eq!(base.position(RecordKind::Users, first.as_str()), Ok(3));
+        for odd in [
+            "",
+            "zz",
+            "0",
+            &first.as_str()[..20],
+            &format!("{}x", first.as_str()),
+        ] {
+            let found = base.position(RecordKind::Users, odd);
+            assert_eq!(found, search(base, RecordKind::Users, odd), "{odd}");
+        }
+        assert_eq!(
+            base.position(RecordKind::Users, &format!("{}x", first.as_str())),
+            Err(4)
+        );
+        assert!(first.as_str() < last.as_str());
+    }
+
+    #[test]
     fn a_district_has_everything_and_every_reference_resolves() {
         let world = world(1, 600);
         let ids = |kind| -> BTreeSet<String> { world.list(kind).keys().collect() };
-        let with = |role| {
+        for role in Role::ALL {
             let users = world.with_role(role);
             assert_eq!(users.values().count(), users.len());
-            users.len()
-        };
-        assert_eq!(with(Role::Student), 600);
-        for role in Role::ALL {
-            assert!(with(role) > 0, "{role}");
+            assert!(!users.is_empty(), "{role}");
         }
-        let both = |user: &super::super::Record<'_>| {
-            user.has_role(Role::Teacher) && user.has_role(Role::Staff)
-        };
-        assert!(
-            world.list(RecordKind::Users).values().filter(both).count() > 0,
-            "someone has two roles"
-        );
-        let (users, schools, courses, terms) = (
-            ids(RecordKind::Users),
+        assert_eq!(world.with_role(Role::Student).len(), 600);
+        let users = ids(RecordKind::Users);
+        let (schools, courses, terms) = (
             ids(RecordKind::Schools),
             ids(RecordKind::Courses),
             ids(RecordKind::Terms),
         );
-        for id in world.list(RecordKind::Sections).keys() {
-            let section = world.value(RecordKind::Sections, &id).unwrap();
-            assert!(schools.contains(section["school"].as_str().unwrap()));
-            assert!(courses.contains(section["course"].as_str().unwrap()));
-            assert!(terms.contains(section["term_id"].as_str().unwrap()));
+        let known = |all: &BTreeSet<String>, value: &Value| {
+            value.as_str().is_none_or(|id| all.contains(id))
+        };
+        for section in world.list(RecordKind::Sections).values() {
+            let section = section.value();
+            assert!(known(&schools, &section["school"]));
+            assert!(known(&courses, &section["course"]));
+            assert!(known(&terms, &section["term_id"]));
             assert!(!section["students"].as_array().unwrap().is_empty());
             for person in ["students", "teachers"]
                 .iter()
                 .flat_map(|key| section[key].as_array().unwrap())
             {
                 assert!(users.contains(person.as_str().unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn who_names_whom_is_known_in_both_directions() {
+        let world = world(2, 200);
+        for section in world.list(RecordKind::Sections).values() {
+            let record = section.value();
+            for person in ["students", "teachers"]
+                .iter()
+                .flat_map(|key| record[key].as_array().unwrap())
+            {
+                let all = world.sections_of(person.as_str().unwrap());
+                assert!(all.iter().any(|id| *id == section.id()));
+            }
+        }
+        for contact in world.with_role(Role::Contact).values() {
+            let record = contact.value();
+            for one in record["roles"]["contact"]["student_relationships"]
+                .as_array()
+                .unwrap()
+            {
+                let all = world.contacts_of(one["student"].as_str().unwrap());
+                assert!(all.iter().any(|id| *id == contact.id()));
             }
         }
     }

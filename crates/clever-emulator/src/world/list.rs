@@ -50,7 +50,7 @@ impl<'a> Record<'a> {
     pub fn id(&self) -> Cow<'a, str> {
         match self.0 {
             Source::Kept(id, _) => Cow::Borrowed(id),
-            Source::Made(base, kind, at) => Cow::Owned(base.id(kind, at)),
+            Source::Made(base, kind, at) => Cow::Owned(base.id(kind, at).as_str().to_owned()),
         }
     }
 
@@ -377,8 +377,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::world::base::search;
+    use crate::world::json::Id;
 
-    /// Users `u000`, `u002`, … up to `count`, students before teachers.
+    /// Users with even numbers up to `count`, students before teachers.
     #[derive(Debug)]
     struct Even(u32);
 
@@ -396,8 +398,11 @@ mod tests {
                 _ => 0..0,
             }
         }
-        fn id(&self, _: RecordKind, at: u32) -> String {
-            format!("u{:03}", 2 * at)
+        fn id(&self, _: RecordKind, at: u32) -> Id {
+            Id::new(*b"0123456789abcdef", 2 * at)
+        }
+        fn position(&self, kind: RecordKind, id: &str) -> Result<u32, u32> {
+            search(self, kind, id)
         }
         fn roles(&self, at: u32) -> Roles {
             let role = Role::ALL
@@ -406,7 +411,7 @@ mod tests {
             role.collect()
         }
         fn write(&self, kind: RecordKind, at: u32, out: &mut String) {
-            out.push_str(&text(&self.id(kind, at), at < self.0 / 2));
+            out.push_str(&text(self.id(kind, at).as_str(), at < self.0 / 2));
         }
         fn sections_of(&self, _: u32) -> Vec<u32> {
             Vec::new()
@@ -414,6 +419,10 @@ mod tests {
         fn contacts_of(&self, _: u32) -> Vec<u32> {
             Vec::new()
         }
+    }
+
+    fn id(number: u32) -> String {
+        format!("0123456789abcdef{number:08x}")
     }
 
     fn text(id: &str, student: bool) -> String {
@@ -433,11 +442,11 @@ mod tests {
         ) {
             let base = Even(count);
             let mut map: BTreeMap<String, String> = (0..count)
-                .map(|at| (base.id(RecordKind::Users, at), text(&base.id(RecordKind::Users, at), at < count / 2)))
+                .map(|at| (id(2 * at), text(&id(2 * at), at < count / 2)))
                 .collect();
             let mut overlay = Overlay::new();
             for (number, what) in changes {
-                let id = format!("u{number:03}");
+                let id = id(number);
                 let below = base.position(RecordKind::Users, &id).ok().map(|at| base.roles(at));
                 if what == 0 {
                     if map.remove(&id).is_some() {
@@ -461,7 +470,7 @@ mod tests {
                 drawn.sort();
                 prop_assert_eq!(drawn.iter().collect::<Vec<_>>(), wanted);
             }
-            let (after, before) = (after.map(|n| format!("u{n:03}")), before.map(|n| format!("u{n:03}")));
+            let (after, before) = (after.map(id), before.map(id));
             let mut wanted: Vec<&String> = map.keys()
                 .filter(|id| after.as_ref().is_none_or(|after| *id > after) && before.as_ref().is_none_or(|before| *id < before))
                 .collect();

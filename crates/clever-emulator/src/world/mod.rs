@@ -13,12 +13,16 @@ use crate::resources::Mapping;
 use crate::versions::index::Indexes;
 
 pub(crate) mod base;
+pub(crate) mod dice;
 pub mod events;
 pub mod generate;
+mod json;
+mod layout;
 mod list;
 mod names;
 mod overlay;
 pub(crate) mod people;
+mod profile;
 pub mod recorded;
 
 use base::Base;
@@ -81,6 +85,13 @@ impl World {
     pub fn list(&self, kind: RecordKind) -> List<'_> {
         static NONE: Overlay = Overlay::new();
         List::new(kind, self.base(), self.lists.get(&kind).unwrap_or(&NONE))
+    }
+
+    /// What the data API answers to a request of the district's token, without a socket: status and body.
+    #[must_use]
+    pub fn answer(&self, path: &str, query: &str) -> (u16, String) {
+        let reply = crate::routes::answer(self, path, query);
+        (reply.status, reply.body)
     }
 
     /// The users of a role, ascending by id.
@@ -186,7 +197,8 @@ impl World {
             let list = self.lists.get(&kind);
             let untouched =
                 |id: &String| list.is_none_or(|list| !list.records.contains_key(id.as_str()));
-            let made = below(base, at).into_iter().map(|at| base.id(kind, at));
+            let made = below(base, at).into_iter();
+            let made = made.map(|at| base.id(kind, at).as_str().to_owned());
             all.extend(made.filter(untouched));
         }
         all.sort_unstable();

@@ -225,12 +225,69 @@ pub(super) const SCHOOLS: &[&str] = &[
     "Northside",
 ];
 
+/// What an elementary school teaches, the homeroom first: course, Clever's subject.
+pub(super) const ELEMENTARY: &[(&str, &str)] = &[
+    ("Homeroom", "homeroom/advisory"),
+    ("Reading", "english/language arts"),
+    ("Mathematics", "math"),
+    ("Science", "science"),
+    ("Social Studies", "social studies"),
+    ("Physical Education", "PE and health"),
+    ("Art", "arts and music"),
+    ("Music", "arts and music"),
+    ("Library", "other"),
+];
+
 /// What a secondary school teaches: course, Clever's subject.
-pub(super) const SUBJECTS: &[(&str, &str)] = &[
+pub(super) const SECONDARY: &[(&str, &str)] = &[
     ("English", "english/language arts"),
     ("Mathematics", "math"),
     ("Science", "science"),
     ("Social Studies", "social studies"),
     ("Physical Education", "PE and health"),
     ("Art", "arts and music"),
+    ("Spanish", "language"),
+    ("Advisory", "homeroom/advisory"),
+    ("Computing", "technology and engineering"),
+    ("Band", "arts and music"),
+    ("Study Skills", "interventions/online learning"),
+    ("Health", "PE and health"),
+    ("Driver Education", "other"),
+];
+
+/// Clever's codes and words of disabilities.
+pub(super) const DISABILITIES: &[(&str, &str)] = &[
+    ("aut", "Autism"),
+    ("db", "Deaf-blindness"),
+    ("dd", "Developmental delay"),
+    ("emn", "Emotional disturbance"),
+    ("hi", "Hearing impairment"),
+    ("id", "Intellectual Disability"),
+    ("md", "Multiple disabilities"),
+    ("oi", "Orthopedic impairment"),
+    ("other", "Other"),
+    ("ohi", "Other health impairment"),
+    ("sld", "Specific learning disability"),
+    ("sli", "Speech or language impairment"),
+    ("tbi", "Traumatic brain injury"),
+    ("vi", "Visual impairment"),
+];
+
+/// Languages spoken at home, the commonest first, with their codes.
+pub(super) const LANGUAGES: &[(&str, &str)] = &[
+    ("English", "eng"),
+    ("Spanish", "spa"),
+    ("Vietnamese", "vie"),
+    ("Arabic", "ara"),
+    ("Haitian Creole", "hat"),
+    ("Tagalog", "tgl"),
+    ("Hmong", "hmn"),
+    ("Somali", "som"),
+    ("Russian", "rus"),
+    ("Korean", "kor"),
+    ("Polish", "pol"),
+    ("Urdu", "urd"),
+    ("Mandarin", "cmn"),
+    ("Kurdish (Kurmanji)", "kur"),
+    ("Other", "other"),
 ];

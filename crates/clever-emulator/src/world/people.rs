@@ -1,10 +1,13 @@
-//! Made-up people, as Clever's user records.
+//! Made-up people, written as Clever's user records.
+//!
+//! What a person is follows from dice alone, in the order of the throws; the record is then written in the order of
+//! its keys. That some keys are missing, some empty, some malformed is what real rosters are like.
 
 use clever_model::Timestamp;
-use rand::{Rng, RngExt};
-use serde_json::{Map, Value, json};
 
-use super::names::{FIRST, LAST, STREETS};
+use super::dice::Dice;
+use super::json::{Digits, Object};
+use super::names::{DISABILITIES, FIRST, LANGUAGES, LAST, STREETS};
 
 /// Clever's grades, youngest first.
 pub(crate) const GRADES: [&str; 13] = [
@@ -23,240 +26,552 @@ pub(crate) const GRADES: [&str; 13] = [
     "12",
 ];
 
+/// A name in parts, as a text is written without being put together.
+pub(crate) type Parts = [&'static str; 3];
+
 /// What a family has in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
-    pub(crate) last: String,
-    street: String,
-    zip: String,
-    mailbox: Option<String>,
+    /// The surname: one name, or two with a space or hyphen between.
+    pub(crate) last: Parts,
+    street: &'static str,
+    number: u32,
+    zip: u32,
+    has_mailbox: bool,
 }
 
-/// Takes one of a non-empty list.
-pub(crate) fn pick<'a, T, R: Rng>(rng: &mut R, from: &'a [T]) -> &'a T {
-    &from[rng.random_range(0..from.len())]
-}
+impl Family {
+    /// Makes a family: its name, which may be two; its address; its mailbox, which some have not.
+    pub(crate) fn of(dice: &mut Dice) -> Self {
+        let first = dice.pick(LAST);
+        let last = match dice.below(20) {
+            0 => [first, " ", dice.pick(LAST)],
+            1 => [first, "-", dice.pick(LAST)],
+            _ => [first, "", ""],
+        };
+        Self {
+            last,
+            number: 1 + dice.below(2400),
+            street: dice.pick(STREETS),
+            zip: 60_000 + dice.below(400),
+            has_mailbox: dice.chance(800),
+        }
+    }
 
-/// Makes a family: its name, which may be two; its address; its mailbox, which some have not.
-pub(crate) fn family<R: Rng>(rng: &mut R) -> Family {
-    let first = pick(rng, LAST);
-    let last = match rng.random_range(0..20) {
-        0 => format!("{first} {}", pick(rng, LAST)),
-        1 => format!("{first}-{}", pick(rng, LAST)),
-        _ => (*first).to_owned(),
-    };
-    let number = rng.random_range(1..2400);
-    let mailbox = rng
-        .random_bool(0.8)
-        .then(|| format!("{}.family{number}@example.net", ascii(first)));
-    Family {
-        street: format!("{number} {} St", pick(rng, STREETS)),
-        zip: format!("{:05}", rng.random_range(60_000..60_400)),
-        last,
-        mailbox,
+    /// Writes the mailbox's address.
+    fn mailbox(&self, out: &mut String) {
+        push_ascii(out, self.last[0]);
+        out.push_str(".family");
+        out.push_str(Digits::new(u64::from(self.number)).as_str());
+        out.push_str("@example.net");
     }
 }
 
-/// Keeps the letters that a mail address or a user name has.
-fn ascii(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphabetic)
-        .collect::<String>()
-        .to_ascii_lowercase()
+/// Appends the letters that a mail address or a user name has.
+fn push_ascii(out: &mut String, name: &str) {
+    let letters = name.chars().filter(char::is_ascii_alphabetic);
+    out.extend(letters.map(|letter| letter.to_ascii_lowercase()));
 }
 
-/// Where a student is.
+/// What every record of a world has the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Common {
+    /// The district's id.
+    pub(crate) district: Box<str>,
+    /// When the records were made and last changed.
+    pub(crate) made: Box<str>,
+    /// A day before: some records say that they were changed before they were made.
+    pub(crate) before: Box<str>,
+}
+
+impl Common {
+    pub(crate) fn at(district: &str, made: Timestamp) -> Self {
+        let before = Timestamp::from_second(made.as_second() - 86_400).unwrap_or(made);
+        Self {
+            district: district.into(),
+            made: stamp(made).into(),
+            before: stamp(before).into(),
+        }
+    }
+}
+
+/// A student to be written.
+#[derive(Debug)]
+pub(crate) struct Student<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) number: u64,
+    pub(crate) family: &'a Family,
     /// Index into [`GRADES`].
     pub(crate) grade: usize,
-    pub(crate) school: String,
+    pub(crate) school: &'a str,
     /// A second school, as for the few who take a class elsewhere.
-    pub(crate) also: Option<String>,
+    pub(crate) also: Option<&'a str>,
     /// The year in which the school year began.
     pub(crate) year: i16,
+    /// Twins have these alike.
+    pub(crate) birthday: Dice,
 }
 
-/// Makes a student's record.
-pub(crate) fn student<R: Rng>(
-    rng: &mut R,
-    id: &str,
-    district: &str,
-    number: u32,
-    family: &Family,
-    place: &Place,
-    now: Timestamp,
-) -> Value {
-    let (first, short) = pick(rng, FIRST);
-    let grade = place.grade;
-    // Kindergarten at five; some a year older.
-    let age = i16::try_from(grade).unwrap_or(0) + 5 + i16::from(rng.random_bool(0.2));
-    let sis_id = match rng.random_range(0..200) {
+/// A flag that is `Y` for so many of a thousand; others are `N`, empty or without it.
+fn flag(dice: &mut Dice, of_thousand: u32) -> Option<&'static str> {
+    match dice.below(1000) {
+        lot if lot < of_thousand => Some("Y"),
+        lot if lot < 700 => Some("N"),
+        lot if lot < 850 => Some(""),
+        _ => None,
+    }
+}
+
+/// The grade as the record has it: a few children are in none of the thirteen.
+fn grade_word(dice: &mut Dice, grade: usize) -> &'static str {
+    match (grade, dice.below(1000)) {
+        (_, 0..=3) => "Ungraded",
+        (_, 4..=6) => "",
+        (_, 7..=8) => "Other",
+        (0, 9..=68) => "PreKindergarten",
+        (0, 69..=88) => "TransitionalKindergarten",
+        (12, 9..=18) => "PostGraduate",
+        _ => GRADES.get(grade).copied().unwrap_or_default(),
+    }
+}
+
+impl Student<'_> {
+    /// Appends the student's record.
+    pub(crate) fn write(&self, dice: &mut Dice, common: &Common, out: &mut String) {
+        let (first, short) = dice.pick(FIRST);
+        let middle = dice.chance(500).then(|| dice.pick(FIRST).0);
+        // Absent is written in two ways.
+        let middle = middle.or_else(|| dice.chance(500).then_some(""));
+        let mut user = Object::new(out);
+        user.text("created", &common.made);
+        user.text("district", &common.district);
+        let email = self.email(dice, first);
+        user.maybe("email", email.as_deref());
+        user.text("id", self.id);
+        let stale = dice.chance(20);
+        user.text(
+            "last_modified",
+            if stale { &common.before } else { &common.made },
+        );
+        lms_status(dice, &mut user);
+        let mut name = user.object("name");
+        name.text("first", first);
+        name.texts("last", &self.family.last);
+        name.maybe("middle", middle);
+        name.end();
+        let mut roles = user.object("roles");
+        let student = roles.object("student");
+        self.write_role(dice, student, (first, short), email.as_deref());
+        roles.end();
+        user.end();
+    }
+
+    /// The youngest have no address; a few share the family's.
+    fn email(&self, dice: &mut Dice, first: &str) -> Option<String> {
+        let mut email = String::new();
+        match (self.grade, dice.below(100)) {
+            (0..=2, _) => return None,
+            (_, 0..=2) if self.family.has_mailbox => self.family.mailbox(&mut email),
+            _ => {
+                push_ascii(&mut email, first);
+                email.push('.');
+                email.push_str(Digits::new(self.number).as_str());
+                email.push_str("@students.example.org");
+            }
+        }
+        Some(email)
+    }
+
+    fn write_role(
+        &self,
+        dice: &mut Dice,
+        mut student: Object<'_>,
+        (first, short): (&str, &str),
+        email: Option<&str>,
+    ) {
+        let number = Digits::new(self.number);
+        let number = number.as_str();
+        let mut login = String::new();
+        push_ascii(&mut login, first);
+        let mut credentials = student.object("credentials");
+        credentials.texts("district_username", &[&login, number]);
+        credentials.end();
+        write_disability(dice, &mut student);
+        self.write_birthday(&mut student);
+        student.maybe("ell_status", flag(dice, 100));
+        student.maybe("email", email);
+        student.list("enrollments", []);
+        if dice.chance(300) {
+            let mut ext = student.object("ext");
+            ext.text("gifted_status", dice.pick(&["", "", "Y", "N"]));
+            ext.text("locker", Digits::new(u64::from(dice.below(900))).as_str());
+            ext.end();
+        }
+        let lunch = ["Free", "Reduced", "Paid", "Paid", "Other", ""];
+        student.maybe("frl_status", dice.chance(800).then(|| dice.pick(&lunch)));
+        student.text(
+            "gender",
+            dice.pick(&["M", "F", "M", "F", "M", "F", "M", "F", "X", ""]),
+        );
+        student.maybe("gifted_status", flag(dice, 60));
+        student.text("grade", grade_word(dice, self.grade));
+        let to_go = 13 - i64::try_from(self.grade).unwrap_or(0);
+        let graduates = u64::try_from(i64::from(self.year) + to_go).unwrap_or(0);
+        let graduates = Digits::new(graduates);
+        let year = if self.grade >= 9 {
+            graduates.as_str()
+        } else {
+            ""
+        };
+        student.text("graduation_year", year);
+        student.text("hispanic_ethnicity", dice.pick(&["Y", "N", "N", ""]));
+        if dice.chance(600) {
+            let at = if dice.chance(750) {
+                0
+            } else {
+                dice.place(LANGUAGES.len())
+            };
+            student.text("home_language", LANGUAGES[at].0);
+            student.text("home_language_code", LANGUAGES[at].1);
+        }
+        student.maybe("iep_status", flag(dice, 130));
+        self.write_location(dice, &mut student);
+        if !short.is_empty() && dice.chance(150) {
+            let mut name = student.object("preferred_name");
+            name.text("first", short);
+            name.end();
+        }
+        let races = [
+            "Caucasian",
+            "Caucasian",
+            "Asian",
+            "Black or African American",
+            "American Indian",
+            "Hawaiian or Other Pacific Islander",
+            "Two or More Races",
+            "Unknown",
+            "",
+        ];
+        student.text("race", dice.pick(&races));
+        student.text("school", self.school);
+        student.list("schools", [self.school].into_iter().chain(self.also));
+        student.maybe("section_504_status", flag(dice, 30));
         // Certification districts have them: one digit, or more than a float can hold.
-        0 => format!("{}", number % 10),
-        1 => format!("90071992547409{number:08}"),
-        _ => format!("{}", 100_000 + number),
-    };
-    let middle = if rng.random_bool(0.5) {
-        pick(rng, FIRST).0
-    } else {
-        ""
-    };
-    let mut student = json!({
-        "credentials": { "district_username": format!("{}{number}", ascii(first)) },
+        let padded = Digits::padded(self.number, 8);
+        let sis_id: [&str; 2] = match self.number {
+            0..=9 => ["", number],
+            _ if dice.chance(5) => ["90071992547409", padded.as_str()],
+            _ => ["1", padded.as_str()],
+        };
+        student.texts("sis_id", &sis_id);
+        if dice.chance(900) {
+            student.texts("state_id", &["2", padded.as_str()]);
+        }
+        student.texts("student_number", &sis_id);
+        student.end();
+    }
+
+    fn write_birthday(&self, student: &mut Object<'_>) {
+        let mut dice = self.birthday.clone();
+        // Kindergarten at five; some a year older.
+        let age = i16::try_from(self.grade).unwrap_or(0) + 5 + i16::from(dice.chance(200));
+        let born = u64::try_from(self.year - age).unwrap_or(0);
         // Month, day, year, without padding: as the wire has it.
-        "dob": format!("{}/{}/{}", rng.random_range(1..=12), rng.random_range(1..=28), place.year - age),
-        "enrollments": [],
-        "gender": *pick(rng, &["M", "F", "M", "F", "M", "F", "M", "F", "X", ""]),
-        "grade": GRADES[grade],
-        "graduation_year": if grade >= 9 { (place.year + 13 - i16::try_from(grade).unwrap_or(0)).to_string() } else { String::new() },
-        "hispanic_ethnicity": *pick(rng, &["Y", "N", ""]),
-        "location": { "address": family.street, "city": "Springfield", "state": "IL", "zip": family.zip },
-        "race": *pick(rng, &["Caucasian", "Asian", "Black or African American", "Two or More Races", "Unknown", ""]),
-        "school": place.school,
-        "schools": [place.school],
-        "sis_id": sis_id,
-        "student_number": sis_id,
-    });
-    if let Some(also) = &place.also {
-        student["schools"] = json!([place.school, also]);
-    }
-    if rng.random_bool(0.9) {
-        student["state_id"] = json!(format!("{}", 200_000_000 + number));
-    }
-    if rng.random_bool(0.1) {
-        student["ell_status"] = json!("Y");
-    }
-    if !short.is_empty() && rng.random_bool(0.15) {
-        student["preferred_name"] = json!({ "first": short });
-    }
-    let mut user = base(id, district, now);
-    let mut name = json!({ "first": first, "last": family.last });
-    // Absent is written in two ways.
-    if !middle.is_empty() || rng.random_bool(0.5) {
-        name["middle"] = json!(middle);
-    }
-    user.insert("name".to_owned(), name);
-    // The youngest have no address; a few share the family's.
-    let email = match (grade, &family.mailbox, rng.random_range(0..100)) {
-        (0..=2, _, _) => None,
-        (_, Some(mailbox), 0..=2) => Some(mailbox.clone()),
-        _ => Some(format!("{}.{number}@students.example.org", ascii(first))),
-    };
-    if let Some(email) = email {
-        user.insert("email".to_owned(), json!(email));
-        student["email"] = json!(email);
-    }
-    user.insert("roles".to_owned(), json!({ "student": student }));
-    Value::Object(user)
-}
-
-/// Makes an employee's record: a teacher of `schools`, and staff too where `staff` says so.
-pub(crate) fn employee<R: Rng>(
-    rng: &mut R,
-    id: &str,
-    district: &str,
-    number: u32,
-    schools: &[String],
-    roles: (bool, bool, bool),
-    now: Timestamp,
-) -> Value {
-    let (teacher, staff, admin) = roles;
-    let (first, last) = (pick(rng, FIRST).0, *pick(rng, LAST));
-    // Of an earlier year, and as unique as the id.
-    let legacy = format!("5{}", &id[1..]);
-    let mut user = base(id, district, now);
-    user.insert(
-        "name".to_owned(),
-        json!({ "first": first, "last": last, "middle": "" }),
-    );
-    let email = match rng.random_range(0..60) {
-        0 => None,
-        // Clever does not check addresses.
-        1 => Some(format!("{}_{}.example.org", ascii(first), ascii(last))),
-        _ => Some(format!(
-            "{}.{}{number}@schools.example.org",
-            ascii(first),
-            ascii(last)
-        )),
-    };
-    if let Some(email) = email {
-        user.insert("email".to_owned(), json!(email));
-    }
-    let mut held = Map::new();
-    if teacher {
-        held.insert(
-            "teacher".to_owned(),
-            json!({
-                "credentials": { "district_username": format!("{}{number}", ascii(last)) },
-                "legacy_id": legacy, "school": schools.first(), "schools": schools,
-                "sis_id": format!("T{number}"), "teacher_number": format!("{number}"),
-                "title": *pick(rng, &["Teacher", "Teacher", "Lead Teacher", ""]),
-            }),
+        let (month, day) = (1 + dice.below(12), 1 + dice.below(28));
+        let (month, day) = (Digits::new(u64::from(month)), Digits::new(u64::from(day)));
+        let born = Digits::new(born);
+        student.texts(
+            "dob",
+            &[month.as_str(), "/", day.as_str(), "/", born.as_str()],
         );
     }
-    if staff {
-        held.insert(
-            "staff".to_owned(),
-            json!({
-                "legacy_id": legacy, "schools": schools, "staff_id": format!("S{number}"),
-                "department": *pick(rng, &["Administration", "Counseling", ""]),
-                "roles": [], "title": *pick(rng, &["Principal", "Secretary", "Counselor", "Tech Lead"]),
-            }),
-        );
+
+    fn write_location(&self, dice: &mut Dice, student: &mut Object<'_>) {
+        let bare = dice.chance(50);
+        let (zip, number) = (u64::from(self.family.zip), u64::from(self.family.number));
+        let mut location = student.object("location");
+        if bare {
+            location.text("address", "");
+            location.text("city", "");
+            location.text("state", "");
+        } else {
+            let number = Digits::new(number);
+            location.texts(
+                "address",
+                &[number.as_str(), " ", self.family.street, " St"],
+            );
+            location.text("city", "Springfield");
+            location.text("state", "IL");
+        }
+        location.text("zip", Digits::padded(zip, 5).as_str());
+        location.end();
     }
-    if admin {
-        held.insert(
-            "district_admin".to_owned(),
-            json!({ "legacy_id": legacy, "title": "Data Manager" }),
-        );
-    }
-    user.insert("roles".to_owned(), Value::Object(held));
-    Value::Object(user)
 }
 
-/// Makes the record of an adult of `students`. Contacts keep their whole name in `name.last`.
-pub(crate) fn contact<R: Rng>(
-    rng: &mut R,
-    id: &str,
-    district: &str,
-    number: u32,
-    family: &Family,
-    students: &[String],
-    now: Timestamp,
-) -> Value {
-    let mut user = base(id, district, now);
-    user.insert(
-        "name".to_owned(),
-        json!({ "last": format!("{} {}", pick(rng, FIRST).0, family.last) }),
-    );
-    if let Some(mailbox) = &family.mailbox {
-        user.insert("email".to_owned(), json!(mailbox));
+fn write_disability(dice: &mut Dice, student: &mut Object<'_>) {
+    match dice.below(1000) {
+        0..=129 => {
+            let (code, kind) = dice.pick(DISABILITIES);
+            let mut disability = student.object("disability");
+            disability.text("disability_code", code);
+            disability.text("disability_status", "Y");
+            disability.text("disability_type", kind);
+            disability.end();
+        }
+        130..=399 => {
+            let mut disability = student.object("disability");
+            disability.text("disability_status", if dice.chance(500) { "N" } else { "" });
+            disability.end();
+        }
+        _ => {}
     }
-    let relationships: Vec<Value> = students
-        .iter()
-        .map(|student| json!({ "relationship": "Parent", "student": student, "type": "Parent/Guardian" }))
-        .collect();
-    let mut contact = json!({
-        "phone": format!("(217) 555-{:04}", rng.random_range(0..10_000)),
-        "phone_type": *pick(rng, &["Cell", "Home", "Work", ""]),
-        "student_relationships": relationships,
-    });
-    if rng.random_bool(0.7) {
-        contact["sis_id"] = json!(format!("C{number}"));
-    }
-    user.insert("roles".to_owned(), json!({ "contact": contact }));
-    Value::Object(user)
 }
 
-/// What every user record has.
-fn base(id: &str, district: &str, now: Timestamp) -> Map<String, Value> {
-    let mut user = Map::new();
-    user.insert("id".to_owned(), json!(id));
-    user.insert("district".to_owned(), json!(district));
-    user.insert("created".to_owned(), json!(stamp(now)));
-    user.insert("last_modified".to_owned(), json!(stamp(now)));
-    user
+fn lms_status(dice: &mut Dice, user: &mut Object<'_>) {
+    if dice.chance(200) {
+        let synced = dice.chance(800);
+        let mut status = user.object("lms_status");
+        status
+            .key("synced_in_lms")
+            .push_str(if synced { "true" } else { "false" });
+        status.end();
+    }
+}
+
+/// An employee's name and address, which a section and a parent's record have too.
+#[derive(Debug, Clone)]
+pub(crate) struct Employee {
+    pub(crate) first: &'static str,
+    pub(crate) last: &'static str,
+    number: u64,
+    address: Address,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Address {
+    None,
+    Malformed,
+    Fine,
+}
+
+impl Employee {
+    pub(crate) fn of(dice: &mut Dice, number: u64) -> Self {
+        Self {
+            first: dice.pick(FIRST).0,
+            last: dice.pick(LAST),
+            number,
+            // Clever does not check addresses.
+            address: match dice.below(60) {
+                0 => Address::None,
+                1 => Address::Malformed,
+                _ => Address::Fine,
+            },
+        }
+    }
+
+    fn email(&self) -> Option<String> {
+        let mut email = String::new();
+        push_ascii(&mut email, self.first);
+        email.push_str(match self.address {
+            Address::None => return None,
+            Address::Malformed => "_",
+            Address::Fine => ".",
+        });
+        push_ascii(&mut email, self.last);
+        if self.address == Address::Fine {
+            email.push_str(Digits::new(self.number).as_str());
+            email.push_str("@schools");
+        }
+        email.push_str(".example.org");
+        Some(email)
+    }
+}
+
+/// The parts that an employee plays; each has an id of its own from before API v3.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Roles<'a> {
+    pub(crate) teacher: Option<&'a str>,
+    pub(crate) staff: Option<&'a str>,
+    pub(crate) admin: Option<&'a str>,
+    /// Whether the person is the school's technician.
+    pub(crate) technician: bool,
+}
+
+/// Appends an employee's record.
+pub(crate) fn write_employee(
+    employee: &Employee,
+    (id, schools): (&str, &[&str]),
+    parts: Roles<'_>,
+    dice: &mut Dice,
+    common: &Common,
+    out: &mut String,
+) {
+    let number = Digits::new(employee.number);
+    let number = number.as_str();
+    let mut login = String::new();
+    push_ascii(&mut login, employee.last);
+    let mut user = Object::new(out);
+    user.text("created", &common.made);
+    user.text("district", &common.district);
+    user.maybe("email", employee.email().as_deref());
+    user.text("id", id);
+    user.text("last_modified", &common.made);
+    lms_status(dice, &mut user);
+    let mut name = user.object("name");
+    name.text("first", employee.first);
+    name.text("last", employee.last);
+    name.text("middle", "");
+    name.end();
+    let mut roles = user.object("roles");
+    if let Some(legacy) = parts.admin {
+        let mut admin = roles.object("district_admin");
+        admin.text("legacy_id", legacy);
+        admin.text("title", dice.pick(&["Data Manager", "Superintendent", ""]));
+        admin.end();
+    }
+    if let Some(legacy) = parts.staff {
+        let mut staff = roles.object("staff");
+        staff.text(
+            "department",
+            dice.pick(&["Administration", "Counseling", ""]),
+        );
+        staff.text("legacy_id", legacy);
+        let special = match (parts.technician, dice.below(20)) {
+            (true, _) => Some("SchoolTechLead"),
+            (false, 0 | 1) => Some("PortalOnly"),
+            _ => None,
+        };
+        staff.list("roles", special);
+        staff.list("schools", schools.iter().copied());
+        staff.texts("staff_id", &["S", number]);
+        staff.text(
+            "title",
+            dice.pick(&["Principal", "Secretary", "Counselor", "Tech Lead"]),
+        );
+        staff.end();
+    }
+    if let Some(legacy) = parts.teacher {
+        let mut teacher = roles.object("teacher");
+        let mut credentials = teacher.object("credentials");
+        credentials.texts("district_username", &[&login, number]);
+        credentials.end();
+        if dice.chance(200) {
+            let mut ext = teacher.object("ext");
+            ext.text("admin_permissions", dice.pick(&["", "Y", "N"]));
+            ext.end();
+        }
+        teacher.text("legacy_id", legacy);
+        teacher.maybe("school", schools.first().copied());
+        teacher.list("schools", schools.iter().copied());
+        teacher.texts("sis_id", &["T", number]);
+        if dice.chance(600) {
+            teacher.texts(
+                "state_id",
+                &["3", Digits::padded(employee.number, 8).as_str()],
+            );
+        }
+        teacher.text("teacher_number", number);
+        teacher.maybe(
+            "title",
+            dice.chance(800)
+                .then(|| dice.pick(&["Teacher", "Lead Teacher", ""])),
+        );
+        teacher.end();
+    }
+    roles.end();
+    user.end();
+}
+
+/// An adult of a family.
+#[derive(Debug)]
+pub(crate) struct Contact<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) legacy: &'a str,
+    pub(crate) number: u64,
+    pub(crate) family: &'a Family,
+    /// Who the contact is as well: a teacher who is a parent is two users.
+    pub(crate) teacher: Option<Employee>,
+    /// The how manieth of the family.
+    pub(crate) nth: u32,
+}
+
+impl Contact<'_> {
+    /// Appends the contact's record. Most contacts have their whole name in `name.last`.
+    pub(crate) fn write<'b>(
+        &self,
+        children: impl Iterator<Item = &'b str>,
+        dice: &mut Dice,
+        common: &Common,
+        out: &mut String,
+    ) {
+        let first = dice.pick(FIRST).0;
+        let (first, last) = match &self.teacher {
+            Some(teacher) => (teacher.first, [teacher.last, "", ""]),
+            None => (first, self.family.last),
+        };
+        let mut user = Object::new(out);
+        user.text("created", &common.made);
+        user.text("district", &common.district);
+        match &self.teacher {
+            Some(teacher) => user.maybe("email", teacher.email().as_deref()),
+            None if self.family.has_mailbox && self.nth < 2 => {
+                let out = user.key("email");
+                out.push('"');
+                self.family.mailbox(out);
+                out.push('"');
+            }
+            None => {}
+        }
+        user.text("id", self.id);
+        user.text("last_modified", &common.made);
+        let mut name = user.object("name");
+        if dice.chance(100) {
+            name.text("first", first);
+            name.texts("last", &last);
+        } else {
+            name.texts("last", &[first, " ", last[0], last[1], last[2]]);
+        }
+        name.end();
+        let mut roles = user.object("roles");
+        let mut contact = roles.object("contact");
+        contact.text("legacy_id", self.legacy);
+        let phone = Digits::padded(u64::from(dice.below(10_000)), 4);
+        contact.texts("phone", &["(217) 555-", phone.as_str()]);
+        contact.text(
+            "phone_type",
+            dice.pick(&["Cell", "Cell", "Home", "Work", "Other", ""]),
+        );
+        if dice.chance(700) {
+            contact.texts("sis_id", &["C", Digits::new(self.number).as_str()]);
+        }
+        let (relation, kind) = match self.nth {
+            0 => ("Parent", dice.pick(&["Parent/Guardian", "Primary"])),
+            1 => ("Parent", dice.pick(&["Parent/Guardian", "Secondary"])),
+            _ => dice.pick(&[
+                ("Grandparent", "Emergency"),
+                ("Aunt/Uncle", "Emergency"),
+                ("Sibling", "Family"),
+                ("Other", "Other"),
+                ("", ""),
+            ]),
+        };
+        let list = contact.key("student_relationships");
+        list.push('[');
+        for (at, child) in children.enumerate() {
+            if at > 0 {
+                list.push(',');
+            }
+            let mut one = Object::new(list);
+            one.text("relationship", relation);
+            one.text("student", child);
+            one.text("type", kind);
+            one.end();
+        }
+        list.push(']');
+        contact.end();
+        roles.end();
+        user.end();
+    }
 }
 
 /// Writes an instant as Clever does: `2023-04-23T16:07:28.860Z`.

@@ -1,0 +1,179 @@
+//! How fast a world is written and served, against pages that lie ready, in one run. `cargo xtask bench emulator`;
+//! `-- --size large` measures a smaller district.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench fails by panicking and prints its report"
+)]
+
+#[path = "../tests/reader/mod.rs"]
+mod reader;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::get;
+use clever_emulator::world::generate::generate;
+use clever_emulator::{EmulatorConfig, WorldSource};
+use reader::{Binary, Reader};
+
+/// Records a page: the most that Clever gives.
+const PAGE: usize = 10_000;
+/// How long each way is measured.
+const LONG: Duration = Duration::from_secs(4);
+/// Most memory of a metro world while it is read, in MiB.
+const MOST_MIB: u64 = 500;
+
+fn rate(bytes: usize, time: Duration) -> f64 {
+    bytes as f64 / 1e6 / time.as_secs_f64()
+}
+
+/// Calls `page` with numbers from 0 until the time is up; MB/s.
+fn measure(mut page: impl FnMut(usize) -> usize) -> f64 {
+    let (begin, mut bytes, mut number) = (Instant::now(), 0, 0);
+    while begin.elapsed() < LONG {
+        bytes += page(number);
+        number += 1;
+    }
+    rate(bytes, begin.elapsed())
+}
+
+/// The first id of each page of a kind, but the first page's.
+fn starts(world: &clever_emulator::world::World, kind: clever_model::RecordKind) -> Vec<String> {
+    let list = world.list(kind);
+    let mut ids = list.keys();
+    let mut starts = Vec::new();
+    while let Some(id) = ids.nth(PAGE - 1) {
+        starts.push(id);
+    }
+    starts
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let size = arguments.iter().position(|one| one == "--size");
+    let size = size.and_then(|at| arguments.get(at + 1).cloned());
+    let size = size.unwrap_or_else(|| "metro".to_owned());
+    let students = match size.as_str() {
+        "small" => 300,
+        "medium" => 5_000,
+        "large" => 60_000,
+        "metro" => 1_000_000,
+        other => panic!("no such size: {other}"),
+    };
+    let start = EmulatorConfig::default().start;
+    let begin = Instant::now();
+    let world = generate(1, students, start);
+    println!("world of {students} students made in {:?}", begin.elapsed());
+    for (kind, _) in clever_model::RecordKind::ROSTER.into_iter().zip(0..) {
+        println!("  {:>9} {kind}", world.list(kind).len());
+    }
+
+    println!("MB of JSON a second, written in this process by one thread:");
+    let mut targets = Vec::new();
+    for kind in [
+        clever_model::RecordKind::Users,
+        clever_model::RecordKind::Sections,
+    ] {
+        let starts = starts(&world, kind);
+        let query = |number: usize| match starts.get(number % (starts.len() + 1)) {
+            Some(id) => format!("limit={PAGE}&starting_after={id}"),
+            None => format!("limit={PAGE}"),
+        };
+        let path = format!("/v3.1/{kind}");
+        let written = measure(|number| world.answer(&path, &query(number)).1.len());
+        println!("  {written:>7.0} {kind}");
+        targets.extend((0..=starts.len()).map(|number| format!("{path}?{}", query(number))));
+    }
+    let counted = measure(|_| {
+        world
+            .answer("/v3.1/users", "role=student&count=true&limit=1")
+            .1
+            .len()
+    });
+    println!(
+        "  {:>7.0} counted lists of one role a second",
+        counted * 1e6 / 1_200.0
+    );
+
+    let (_, page) = world.answer("/v3.1/users", &format!("limit={PAGE}"));
+    let page = Bytes::from(page);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ready = listener.local_addr().unwrap().to_string();
+    let router = Router::new().route(
+        "/page",
+        get(move || {
+            let page = page.clone();
+            async move { page }
+        }),
+    );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let config = EmulatorConfig {
+        world: WorldSource::Generated { seed: 1, students },
+        rate_limit: u64::MAX,
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    let address = emulator.base_url().authority().to_owned();
+    let token = emulator.district_token().to_owned();
+    let over = |address: String, targets: Vec<String>, readers: usize| {
+        let token = token.clone();
+        tokio::task::spawn_blocking(move || {
+            let threads: Vec<_> = (0..readers)
+                .map(|reader| {
+                    let (address, token, targets) =
+                        (address.clone(), token.clone(), targets.clone());
+                    thread::spawn(move || {
+                        let mut socket = Reader::new(&address, &token).unwrap();
+                        measure(|number| {
+                            let target = &targets[(number * readers + reader) % targets.len()];
+                            assert_eq!(socket.get(target).unwrap(), 200);
+                            socket.body.len()
+                        })
+                    })
+                })
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .sum::<f64>()
+        })
+    };
+    println!("MB a second over loopback, read and thrown away:");
+    for readers in [1, 2] {
+        let static_page = over(ready.clone(), vec!["/page".to_owned()], readers)
+            .await
+            .unwrap();
+        let made = over(address.clone(), targets.clone(), readers)
+            .await
+            .unwrap();
+        println!("  {made:>7.0} pages made as they are asked for, by {readers} reader(s)");
+        println!(
+            "  {static_page:>7.0} one page that lies ready, so often: ratio {:.2}",
+            made / static_page
+        );
+    }
+    emulator.stop().await;
+
+    let binary = Binary::start(&size).unwrap();
+    let mut reader = Reader::new(&binary.address, &binary.token).unwrap();
+    let begin = Instant::now();
+    let (users, of_users) = reader.walk("users", PAGE).unwrap();
+    let (sections, of_sections) = reader.walk("sections", PAGE).unwrap();
+    let bytes = of_users + of_sections;
+    println!("the binary started in {:?}", binary.started);
+    println!(
+        "{users} users and {sections} sections walked, {:.0} MB in {:?} ({:.0} MB/s, with the search for links)",
+        bytes as f64 / 1e6,
+        begin.elapsed(),
+        rate(bytes, begin.elapsed())
+    );
+    if let Some(most) = binary.most_memory_mib() {
+        println!("most memory {most} MiB");
+        assert!(most < MOST_MIB, "{most} MiB are too many");
+    }
+}
