@@ -6,7 +6,7 @@ mod reader;
 use reader::{Binary, Reader};
 
 /// Most memory while users and sections are read by the largest pages, in MiB. A page has about 18 MB of JSON.
-const MOST_MIB: u64 = 160;
+const MOST_MIB: u64 = 100;
 
 #[test]
 fn a_large_district_is_read_whole_in_little_memory() {
