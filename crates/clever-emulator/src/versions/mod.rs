@@ -179,4 +179,6 @@ impl Collection {
 }
 
 #[cfg(test)]
+mod asked;
+#[cfg(test)]
 mod tests;
