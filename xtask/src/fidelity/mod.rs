@@ -51,7 +51,7 @@ async fn lived(world: WorldSource, resources: bool) -> Emulator {
     emulator.happen(Happening::UserSplit);
     emulator.happen(Happening::Pause);
     emulator.advance_days(3);
-    emulator.happen(Happening::Reconnect);
+    emulator.happen(Happening::Resume);
     emulator.advance_days(2);
     emulator
 }
@@ -101,7 +101,8 @@ fn breaches(answers: &[Answer], schemas: &mut Schemas, document: &Value) -> Vec<
         .collect()
 }
 
-/// Clever's files of one version as one document of definitions and paths.
+/// Clever's files of one version as one document of definitions and paths. The files for clients know a few fields
+/// more (students' `iep_status` and others): those are added, and nothing else of them counts.
 fn published(folder: &Path, version: &str) -> Value {
     let mut union = serde_json::json!({ "definitions": {}, "paths": {}, "responses": {} });
     for file in [
@@ -116,8 +117,18 @@ fn published(folder: &Path, version: &str) -> Value {
         for part in ["definitions", "paths", "responses"] {
             let from = document[part].as_object().into_iter().flatten();
             for (name, value) in from {
-                // An event's base has no data of its own: the type's schema has.
                 union[part][name] = value.clone();
+            }
+        }
+    }
+    let text = fs::read_to_string(folder.join(format!("{version}-client.yml")));
+    let client: Value = serde_saphyr::from_str(&text.expect("a file for clients")).expect("YAML");
+    for (name, schema) in client["definitions"].as_object().into_iter().flatten() {
+        let known = union["definitions"][name]["properties"].as_object_mut();
+        let more = schema["properties"].as_object();
+        if let (Some(known), Some(more)) = (known, more) {
+            for (field, schema) in more {
+                known.entry(field).or_insert_with(|| schema.clone());
             }
         }
     }
