@@ -107,8 +107,10 @@ fn is_right(found: Found, ours: &[Column]) -> bool {
         return false;
     };
     let value = reading::value(&record).unwrap_or_default();
+    // Of an archived record that was mended before it left, nobody knows the bytes.
+    let unknown = found.archived && found.hash == ABSENT;
     (archived != 0) == found.archived
-        && hash_of(&record) == found.hash
+        && (unknown || hash_of(&record) == found.hash)
         && ours.iter().zip(6..).all(|((_, place), at)| {
             row.maybe_text(at)
                 .is_ok_and(|text| text == columns::text(&value, place))

@@ -2,6 +2,7 @@
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a test fails by panicking, and says what it skips"
 )]
@@ -16,3 +17,4 @@ mod mistakes;
 mod recorded;
 mod review;
 mod roster;
+mod server;
