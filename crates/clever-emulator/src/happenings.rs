@@ -314,10 +314,10 @@ fn transfer(world: &mut World) -> usize {
     1 + sections.len()
 }
 
-/// The id of a split teacher's second record.
-fn second(world: &World, first: &str) -> String {
+/// An id of a split teacher's second record: the user's own, or that of the `part`-th role before v3.0.
+fn second(world: &World, first: &str, part: u64) -> String {
     let number = u32::try_from(first.bytes().map(u64::from).sum::<u64>()).unwrap_or(0);
-    object_id(world.now(), world.seed ^ 0x5e11, number)
+    object_id(world.now(), world.seed ^ (0x5e11 + part), number)
 }
 
 fn user_split(world: &mut World) -> usize {
@@ -325,26 +325,31 @@ fn user_split(world: &mut World) -> usize {
         return 0;
     };
     let mut user = world.value(RecordKind::Users, &first).unwrap_or_default();
-    let id = second(world, &first);
+    let id = second(world, &first, 0);
     user["id"] = id.as_str().into();
-    // What tells later that it is a second record: the same legacy id.
+    // What tells later that it is a second record: the same number in the district's own system.
+    let roles = user["roles"].as_object_mut().into_iter().flatten();
+    for (part, (_, role)) in (1..).zip(roles) {
+        if role["legacy_id"].is_string() {
+            role["legacy_id"] = second(world, &first, part).into();
+        }
+    }
     world.put(RecordKind::Users, &id, user.to_string());
     1
 }
 
 fn user_merge(world: &mut World) -> usize {
     let teachers = with_role(world, Role::Teacher);
-    let legacy = |world: &World, id: &str| {
+    let number = |world: &World, id: &str| {
         let user = world.value(RecordKind::Users, id).unwrap_or_default();
-        user["roles"]["teacher"]["legacy_id"]
-            .as_str()
-            .map(str::to_owned)
+        let number = user["roles"]["teacher"]["sis_id"].as_str();
+        number.map(str::to_owned)
     };
     for (at, first) in teachers.iter().enumerate() {
-        let of_first = legacy(world, first);
+        let of_first = number(world, first);
         let twin = teachers[at + 1..]
             .iter()
-            .find(|other| of_first.is_some() && legacy(world, other) == of_first);
+            .find(|other| of_first.is_some() && number(world, other) == of_first);
         if let Some(twin) = twin {
             let sections = such(world, RecordKind::Sections, |section| {
                 section["teacher"] == twin.as_str()

@@ -576,10 +576,15 @@ fn folding_each_versions_events_gives_each_versions_snapshot() {
     let mut told = BTreeSet::new();
     for step in 0..14 {
         match step {
+            1 => drop(Happening::UserSplit.befall(&mut world)),
+            2 => drop(Happening::UserMerge.befall(&mut world)),
             3 => drop(Happening::Transfer.befall(&mut world)),
+            4 => drop(Happening::Pause.befall(&mut world)),
+            5 => drop(Happening::Resume.befall(&mut world)),
             6 => drop(Happening::UnshareSchool.befall(&mut world)),
             8 => drop(Happening::RoleOff.befall(&mut world)),
             10 => drop(Happening::SisRekey.befall(&mut world)),
+            12 => drop(Happening::Rollover.befall(&mut world)),
             _ => {}
         }
         drop(world.publish());
