@@ -7,6 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use url::Url;
 
+use crate::driver::Driver;
 use crate::login::{Entry, Person, Scene};
 
 /// The browser's program, if there is one.
@@ -120,4 +121,80 @@ async fn a31_a_browser_that_blocks_cookies_gets_a_page_that_says_so() {
     assert!(page.contains("Allow cookies"), "{page}");
     assert!(scene.signed_in().is_empty());
     assert!(scene.emulator.requests() - before < 20);
+}
+
+#[tokio::test]
+async fn from_the_portal_a_click_on_the_apps_icon_ends_signed_in() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::new(Person::Teacher).await;
+    driver.open(scene.door(Entry::Portal)).await;
+    driver
+        .click(&format!("a[href$='user={}']", scene.user))
+        .await;
+    driver.wait_for("Signed in as").await;
+    driver.click("#app").await;
+    driver.wait_for(&scene.user).await;
+    let at = driver.address().await;
+    assert_eq!(at.port(), scene.site.port(), "back at the app: {at}");
+    assert_eq!(scene.signed_in().join(" "), scene.user);
+    driver.end().await;
+}
+
+#[tokio::test]
+async fn from_the_apps_button_a_district_and_a_user_are_picked_and_the_callback_signs_in() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::among(Person::Teacher, 2).await;
+    driver.open(scene.door(Entry::Button)).await;
+    driver.wait_for("My district is not listed").await;
+    let districts = scene.emulator.districts();
+    assert_eq!(districts.len(), 3);
+    driver
+        .click(&format!("a.district[href*='{}']", districts[0].id))
+        .await;
+    driver
+        .click(&format!("a.teacher[href$='user={}']", scene.user))
+        .await;
+    driver.wait_for(&scene.user).await;
+    assert_eq!(driver.address().await.path(), "/classes");
+    assert_eq!(scene.signed_in().join(" "), scene.user);
+    driver.end().await;
+}
+
+#[tokio::test]
+async fn the_emulators_page_lets_a_day_pass_and_breaks_something_by_clicks() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::new(Person::Teacher).await;
+    let emulator = &scene.emulator;
+    driver.open(emulator.base_url().clone()).await;
+    let before = emulator.with_world(|world| world.now());
+    driver.click("#days-1").await;
+    driver.wait_for("Done: A day passes").await;
+    assert!(emulator.with_world(|world| world.now()) > before);
+    driver.wait_for("day 1").await;
+    // The next request for users goes wrong, and the page shows it without being loaded again.
+    driver.write("input[name=path]", "/users").await;
+    driver.click("#fault option:nth-child(7)").await;
+    driver.write("input[name=times]", "2").await;
+    driver.click("#break").await;
+    driver.wait_for("2 times").await;
+    let rule = emulator.faults().rules().remove(0).rule;
+    assert_eq!(rule.to_string(), "server-error@/users*2");
+    let url = emulator.base_url().join("/v3.1/users").unwrap();
+    let asked = reqwest::Client::new()
+        .get(url)
+        .bearer_auth(emulator.district_token());
+    assert_eq!(asked.send().await.unwrap().status(), 500);
+    driver.wait_for("class=\"path\">/v3.1/users</td>").await;
+    driver.click("#rules button[value='1']").await;
+    driver.wait_for("Nothing is broken.").await;
+    assert!(emulator.faults().rules().is_empty());
+    driver.click("#rollover").await;
+    driver.wait_for("Done: rollover").await;
+    driver.end().await;
 }

@@ -101,7 +101,7 @@ async fn a_day_passes_and_trouble_comes_over_http() {
             .status()
             .is_success()
     );
-    assert_eq!(control.get("/_emulator/faults").await, json!([]));
+    assert_eq!(control.get("/_emulator/faults").await["rules"], json!([]));
     assert_eq!(control.api("/v3.1/terms").await, 200);
 }
 
@@ -132,7 +132,7 @@ async fn every_operation_of_the_document_is_there_and_nothing_else() {
             assert_eq!(answer.status().as_u16(), wanted, "{path}");
         }
     }
-    assert!(operations >= 9, "{operations}");
+    assert!(operations >= 12, "{operations}");
     for (method, path) in [
         ("GET", "/_emulator"),
         ("GET", "/_emulator/days"),
@@ -213,7 +213,7 @@ async fn what_happens_to_the_district_is_served_and_told() {
         "paused"
     );
     control
-        .post("/_emulator/happenings", json!({ "name": "reconnect" }))
+        .post("/_emulator/happenings", json!({ "name": "resume" }))
         .await;
     assert_eq!(
         control.get("/_emulator/state").await["district"]["state"],
@@ -223,6 +223,132 @@ async fn what_happens_to_the_district_is_served_and_told() {
         .post("/_emulator/events", json!({ "on": false }))
         .await;
     assert_eq!(control.get("/_emulator/state").await["events_on"], false);
+}
+
+#[tokio::test]
+async fn every_fault_and_every_happening_is_listed_and_one_rule_is_removed() {
+    let emulator = emulator().await;
+    let control = Control(&emulator, client());
+    let faults = control.get("/_emulator/faults").await;
+    let names: Vec<&str> = faults["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["name"].as_str().unwrap())
+        .collect();
+    for wanted in [
+        "rate-limited",
+        "rate-limited-json",
+        "server-error",
+        "hang",
+        "truncated",
+        "reset",
+        "html404",
+        "duplicated-records",
+        "duplicated-page",
+        "repeated-page",
+        "expired-cursor",
+        "reordered-keys",
+        "unknown-enum",
+        "unknown-field",
+        "token-rotated",
+        "rotate-token",
+        "district-paused",
+        "empty-list",
+        "code-replay",
+        "missing-state",
+        "broken-gzip",
+    ] {
+        assert!(names.contains(&wanted), "{wanted}");
+    }
+    let happenings = control.get("/_emulator/happenings").await;
+    let happenings = happenings.as_array().unwrap();
+    for wanted in [
+        "rollover",
+        "unshare-school",
+        "role-off",
+        "sis-rekey",
+        "transfer",
+        "user-split",
+        "user-merge",
+        "pause",
+        "disconnect",
+        "reconnect",
+        "token-rotate",
+        "library-to-district",
+    ] {
+        assert!(
+            happenings.iter().any(|one| one["name"] == wanted),
+            "{wanted}"
+        );
+    }
+    let rule = |path: &str| json!({ "fault": "server-error", "path": path, "seconds": 60 });
+    let (_, first) = control.post("/_emulator/faults", rule("/users")).await;
+    let (_, second) = control.post("/_emulator/faults", rule("/terms")).await;
+    assert_ne!(first["id"], second["id"]);
+    assert_eq!(second["rules"].as_array().unwrap().len(), 2);
+    let remove = json!({ "id": first["id"] });
+    let (status, left) = control
+        .post("/_emulator/faults/remove", remove.clone())
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(left["rules"][0]["path"], "/terms");
+    let (status, _) = control.post("/_emulator/faults/remove", remove).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "it is gone already");
+    assert_eq!(control.api("/v3.1/users").await, 200);
+    assert_eq!(control.api("/v3.1/terms").await, 500);
+}
+
+#[tokio::test]
+async fn the_clock_is_started_and_stopped_over_http() {
+    let emulator = emulator().await;
+    let control = Control(&emulator, client());
+    let every = || async { control.get("/_emulator/state").await["day_every_seconds"].clone() };
+    assert_eq!(every().await, Value::Null);
+    let set =
+        |seconds: u64| control.post("/_emulator/clock", json!({ "day_every_seconds": seconds }));
+    let before = control.get("/_emulator/state").await["day"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(set(1).await.0, StatusCode::OK);
+    assert_eq!(every().await, 1);
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    assert_eq!(set(0).await.0, StatusCode::OK);
+    assert_eq!(every().await, Value::Null);
+    let passed = control.get("/_emulator/state").await["day"]
+        .as_u64()
+        .unwrap()
+        - before;
+    assert!((1..=3).contains(&passed), "{passed}");
+    assert_eq!(set(100_000).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_happening_befalls_the_district_that_is_named() {
+    let world = |seed| WorldSource::Generated { seed, students: 40 };
+    let config = EmulatorConfig {
+        world: world(4),
+        more_districts: vec![world(5)],
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    let control = Control(&emulator, client());
+    let state = control.get("/_emulator/state").await;
+    let second = state["districts"][1]["id"].clone();
+    let body = json!({ "name": "disconnect", "district": second });
+    assert_eq!(
+        control.post("/_emulator/happenings", body).await.0,
+        StatusCode::OK
+    );
+    let state = control.get("/_emulator/state").await;
+    assert_eq!(state["districts"][0]["connected"], true);
+    assert_eq!(state["districts"][1]["connected"], false);
+    assert_eq!(state["districts"][1]["district_token"], Value::Null);
+    assert_eq!(state["districts"][0]["roles"]["student"], 40);
+    assert!(state["districts"][1]["sample_users"]["teacher"].is_string());
+    let nowhere = json!({ "name": "pause", "district": "none" });
+    let (status, _) = control.post("/_emulator/happenings", nowhere).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
@@ -237,7 +363,8 @@ async fn the_page_shows_the_world_in_a_browser() {
     let still = emulator.base_url().join("/?still").unwrap();
     let page = load(program, profile.path(), still).await;
     for wanted in [
-        "users</td>",
+        "<span>users</span>",
+        "A day passes",
         "Break something",
         "rollover",
         "/v3.1/users",

@@ -123,11 +123,16 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new(person: Person) -> Self {
-        Self::with(person, false).await
+        Self::with(person, false, 0).await
+    }
+
+    /// With so many further districts at Clever.
+    pub(crate) async fn among(person: Person, others: u64) -> Self {
+        Self::with(person, false, others).await
     }
 
     /// With or without PKCE in Clever's discovery; where it is there, the application finds out by itself.
-    async fn with(person: Person, pkce: bool) -> Self {
+    async fn with(person: Person, pkce: bool, others: u64) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site: Url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
@@ -139,6 +144,12 @@ impl Scene {
                 seed: 3,
                 students: 40,
             },
+            more_districts: (1..=others)
+                .map(|number| WorldSource::Generated {
+                    seed: 3 + number,
+                    students: 20,
+                })
+                .collect(),
             redirect_uris: vec![redirect.to_string()],
             openid: true,
             pkce,
@@ -661,7 +672,7 @@ async fn logins_from_the_library() {
 /// Where discovery offers PKCE, the first login has it: a code that somebody takes on its way is worth nothing.
 #[tokio::test]
 async fn a13_where_discovery_offers_pkce_a_code_alone_is_worth_nothing() {
-    let scene = Scene::with(Person::Teacher, true).await;
+    let scene = Scene::with(Person::Teacher, true, 0).await;
     let mut browser = Browser::new(false);
     let callback = browser
         .until_callback(&scene, scene.door(Entry::Button))

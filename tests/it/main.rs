@@ -7,7 +7,9 @@
 )]
 
 mod browser;
+mod classroom;
 mod control;
+mod driver;
 mod events;
 mod fuzz;
 mod ground;

@@ -9,7 +9,7 @@ pub(crate) fn ensure() {
     let found = ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
         .any(|program| succeeds(program, &["--version"]));
-    if found {
+    if found && succeeds("chromedriver", &["--version"]) {
         return;
     }
     let root = Command::new("id")
@@ -17,13 +17,14 @@ pub(crate) fn ensure() {
         .output()
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     if root {
-        say("Chromium is missing: installing Debian's package");
+        say("Chromium or its driver is missing: installing Debian's packages");
         let install = [
             "install",
             "-y",
             "-qq",
             "--no-install-recommends",
             "chromium",
+            "chromium-driver",
         ];
         if succeeds("apt-get", &install) {
             return;

@@ -3,12 +3,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clever_model::Role;
 use serde_json::json;
 
-use crate::{Emulator, EmulatorConfig, FaultRule, WorldSource};
+use crate::{Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
+
+/// Students of each further district.
+const SMALL: u32 = 60;
 
 /// What the emulator understands on its command line.
 #[derive(Debug, Args)]
@@ -35,6 +39,24 @@ pub struct EmulatorArgs {
     /// Map content of the app's own to courses: resources.
     #[arg(long)]
     pub resources: bool,
+    /// Let a day of school life pass by itself every so often: `30s`, `5m`, `1h`.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub day_every: Option<Duration>,
+    /// Connect a learning management system, for LMS Connect.
+    #[arg(long, value_name = "LMS", value_parser = lms_type)]
+    pub lms: Option<LmsType>,
+    /// Let the app read attendance.
+    #[arg(long)]
+    pub attendance: bool,
+    /// Serve so many further small districts, each with a token of its own.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(..=50))]
+    pub more_districts: u8,
+    /// Begin as an app of the Library: no district has connected it yet.
+    #[arg(long)]
+    pub library: bool,
+    /// Serve an app for signing in alone, without Secure Sync.
+    #[arg(long)]
+    pub sso_only: bool,
     /// Switch OpenID Connect on.
     #[arg(long)]
     pub openid: bool,
@@ -54,6 +76,35 @@ pub struct EmulatorArgs {
 /// Reads a rule as it is written on a command line.
 fn rule(text: &str) -> Result<FaultRule, String> {
     text.parse()
+}
+
+/// Reads a time as people write it: a number, and `s`, `m` or `h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
+    let seconds = match unit {
+        "" | "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let number: Option<u64> = number.parse().ok().filter(|number| *number > 0);
+    number
+        .zip(seconds)
+        .and_then(|(number, seconds)| number.checked_mul(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a time is written 30s, 5m or 1h".to_owned())
+}
+
+/// Reads a learning management system as `lms_type` writes it.
+fn lms_type(text: &str) -> Result<LmsType, String> {
+    let known = LmsType::ALL.into_iter().find(|lms| lms.as_str() == text);
+    known.ok_or_else(|| {
+        let names = LmsType::ALL.map(LmsType::as_str);
+        format!("there are: {}", names.join(", "))
+    })
 }
 
 impl EmulatorArgs {
@@ -80,6 +131,17 @@ impl EmulatorArgs {
             district_token: token.filter(|token| !token.trim().is_empty()),
             events: self.events,
             resources: self.resources,
+            day_every: self.day_every,
+            lms: self.lms,
+            attendance: self.attendance,
+            more_districts: (1..=u64::from(self.more_districts))
+                .map(|number| WorldSource::Generated {
+                    seed: self.seed.wrapping_add(number),
+                    students: SMALL,
+                })
+                .collect(),
+            connected: !self.library,
+            secure_sync: !self.sso_only,
             openid: self.openid,
             pkce: self.pkce,
             redirect_uris: self.redirect_uris.clone(),

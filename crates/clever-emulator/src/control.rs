@@ -1,22 +1,24 @@
-//! The control API under `/_emulator`, and the page at `/`: what the world is, and buttons to change it.
+//! The control API under `/_emulator`: what the world is, and operations that change it.
 //!
 //! For whoever runs the emulator, on this machine: requests for another host (a rebound name) or from another
-//! site's page are refused. The page needs no script.
+//! site's page are refused.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
-use clever_model::RecordKind;
+use clever_model::{RecordKind, Role};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::districts::District;
 use crate::faults::{Fault, FaultRule};
 use crate::happenings::Happening;
-use crate::reply::{Reply, escaped};
+use crate::reply::Reply;
 use crate::server::Shared;
+use crate::{page, pages};
 
 /// Requests that are remembered.
 const REMEMBERED: usize = 100;
@@ -46,7 +48,7 @@ impl Seen {
         all.push_back(request);
     }
 
-    fn all(&self) -> Vec<SeenRequest> {
+    pub(crate) fn all(&self) -> Vec<SeenRequest> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -60,12 +62,15 @@ impl Seen {
 /// An operation of the control API: method, path, what it does, and its body's properties.
 type Operation = (&'static str, &'static str, &'static str, fn() -> Value);
 
+/// Longest day of a clock that runs by itself, in seconds.
+const LONGEST_DAY: u64 = 86_400;
+
 /// The operations. Routes and document are both made from this.
-const OPERATIONS: [Operation; 9] = [
+const OPERATIONS: [Operation; 12] = [
     (
         "GET",
         "/_emulator/state",
-        "The world, the clock, tokens and ids for a client, and the rules in force",
+        "The districts, the clock, tokens and ids for a client, and the rules in force",
         || json!({}),
     ),
     (
@@ -74,9 +79,12 @@ const OPERATIONS: [Operation; 9] = [
         "The last hundred requests, newest first",
         || json!({}),
     ),
-    ("GET", "/_emulator/faults", "The rules in force", || {
-        json!({})
-    }),
+    (
+        "GET",
+        "/_emulator/faults",
+        "Every fault by name, and the rules in force",
+        || json!({}),
+    ),
     (
         "POST",
         "/_emulator/faults",
@@ -88,6 +96,7 @@ const OPERATIONS: [Operation; 9] = [
                 "path": { "type": "string", "description": "only requests whose path and query contain this" },
                 "nth": { "type": "integer", "minimum": 1, "description": "only the nth of them" },
                 "times": { "type": "integer", "minimum": 1, "description": "at most so many of them" },
+                "seconds": { "type": "integer", "minimum": 1, "description": "for so long, from the first of them" },
                 "percent": { "type": "integer", "minimum": 1, "maximum": 100, "description": "so many of a hundred" },
                 "seed": { "type": "integer", "description": "which of a hundred" },
             })
@@ -101,20 +110,46 @@ const OPERATIONS: [Operation; 9] = [
     ),
     (
         "POST",
+        "/_emulator/faults/remove",
+        "Takes one rule away, or all of them",
+        || json!({ "id": { "type": "integer", "description": "the rule's number; 0 is all" } }),
+    ),
+    (
+        "POST",
         "/_emulator/days",
-        "Lets days of school life pass",
+        "Lets days of school life pass, in every district",
         || json!({ "days": { "type": "integer", "minimum": 1, "maximum": 400 } }),
     ),
     (
         "POST",
+        "/_emulator/clock",
+        "Lets a day pass by itself every so often, or stops that",
+        || {
+            let about = "how long a day takes; 0 stops the clock";
+            json!({ "day_every_seconds": { "type": "integer", "minimum": 0, "maximum": LONGEST_DAY, "description": about } })
+        },
+    ),
+    (
+        "GET",
         "/_emulator/happenings",
-        "Lets something happen to the district",
-        || json!({ "name": { "type": "string", "enum": Happening::ALL.map(Happening::name) } }),
+        "Every happening by name",
+        || json!({}),
+    ),
+    (
+        "POST",
+        "/_emulator/happenings",
+        "Lets something happen to a district",
+        || {
+            json!({
+                "name": { "type": "string", "enum": Happening::ALL.map(Happening::name) },
+                "district": { "type": "string", "description": "the district's id; the first one when not given" },
+            })
+        },
     ),
     (
         "POST",
         "/_emulator/events",
-        "Switches the events feed on or off",
+        "Switches the events feed of every district on or off",
         || json!({ "on": { "type": "boolean" } }),
     ),
     ("GET", "/_emulator/openapi.json", "This document", || {
@@ -150,6 +185,8 @@ struct Rule {
     #[serde(default)]
     times: Option<u64>,
     #[serde(default)]
+    seconds: Option<u32>,
+    #[serde(default)]
     percent: Option<u8>,
     #[serde(default)]
     seed: Option<u64>,
@@ -166,6 +203,9 @@ impl From<Rule> for FaultRule {
         }
         if let Some(nth) = rule.nth {
             made = made.nth(nth);
+        }
+        if let Some(seconds) = rule.seconds {
+            made = made.seconds(seconds);
         }
         if let Some(percent) = rule.percent {
             made = made.percent(percent, rule.seed.unwrap_or(1));
@@ -186,7 +226,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
     let path = parts.uri.path();
     if path == "/" && parts.method == Method::GET {
         // A page that stands still is easier to read, and for programs.
-        return page(shared, parts.uri.query() == Some("still"));
+        return page::page(shared, parts.uri.query() == Some("still"));
     }
     let known = OPERATIONS
         .iter()
@@ -247,8 +287,20 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Name {
+    struct Happens {
         name: Happening,
+        #[serde(default)]
+        district: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Number {
+        id: u64,
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Clock {
+        day_every_seconds: u64,
     }
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -262,7 +314,12 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
     match (method, path) {
         ("GET", "/_emulator/state") => Ok(state(shared)),
         ("GET", "/_emulator/requests") => Ok(json!(shared.seen.all())),
-        ("GET", "/_emulator/faults") => Ok(json!(shared.faults.rules())),
+        ("GET", "/_emulator/faults") => {
+            let faults: Vec<Value> = Fault::every()
+                .map(|fault| json!({ "name": fault, "description": fault.description() }))
+                .collect();
+            Ok(json!({ "faults": faults, "rules": shared.faults.rules() }))
+        }
         ("POST", "/_emulator/faults") => {
             let rule: Rule = read(body)?;
             if rule
@@ -271,12 +328,21 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             {
                 return Err("percent is from 1 to 100".to_owned());
             }
-            shared.faults.add(rule.into());
-            Ok(json!(shared.faults.rules()))
+            let id = shared.faults.add(rule.into());
+            Ok(json!({ "id": id, "rules": shared.faults.rules() }))
         }
         ("DELETE", "/_emulator/faults") => {
             shared.faults.clear();
-            Ok(json!([]))
+            Ok(json!({ "rules": [] }))
+        }
+        ("POST", "/_emulator/faults/remove") => {
+            let Number { id } = read(body)?;
+            if id == 0 {
+                shared.faults.clear();
+            } else if !shared.faults.remove(id) {
+                return Err(format!("there is no rule {id}"));
+            }
+            Ok(json!({ "rules": shared.faults.rules() }))
         }
         ("POST", "/_emulator/days") => {
             let Days { days } = read(body)?;
@@ -285,50 +351,100 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             }
             Ok(json!(shared.pass(days)))
         }
+        ("POST", "/_emulator/clock") => {
+            let Clock { day_every_seconds } = read(body)?;
+            if day_every_seconds > LONGEST_DAY {
+                return Err(format!("a day takes at most {LONGEST_DAY} seconds"));
+            }
+            // Nothing is as good as never.
+            shared
+                .ticker
+                .set(Some(Duration::from_secs(day_every_seconds)));
+            Ok(json!({ "day_every_seconds": day_every_seconds }))
+        }
+        ("GET", "/_emulator/happenings") => {
+            let all =
+                Happening::ALL.map(|one| json!({ "name": one, "description": one.description() }));
+            Ok(json!(all))
+        }
         ("POST", "/_emulator/happenings") => {
-            let Name { name } = read(body)?;
-            let changed = shared.districts.first.befall(name);
-            Ok(json!({ "name": name, "records": changed }))
+            let Happens { name, district } = read(body)?;
+            let to = match &district {
+                Some(id) => shared
+                    .districts
+                    .get(id)
+                    .ok_or("there is no such district")?,
+                None => &shared.districts.first,
+            };
+            let changed = to.befall(name);
+            Ok(json!({ "name": name, "district": to.id, "records": changed }))
         }
         ("POST", "/_emulator/events") => {
             let On { on } = read(body)?;
-            shared
-                .districts
-                .first
-                .with_world(|world| world.set_events(on));
+            for district in shared.districts.iter() {
+                district.with_world(|world| world.set_events(on));
+            }
             Ok(json!({ "on": on }))
         }
         _ => Ok(document()),
     }
 }
 
-fn state(shared: &Shared) -> Value {
-    let district = &shared.districts.first;
-    let connection = district.connection();
+/// One district as the state tells it.
+pub(crate) fn district_state(district: &District) -> Value {
+    let token = district.connection().token;
     let world = district.world();
-    let kinds = RecordKind::ROSTER
+    let record = world
+        .value(RecordKind::Districts, &district.id)
+        .unwrap_or_default();
+    let kinds = RecordKind::ALL
         .into_iter()
         .map(|kind| (kind.to_string(), json!(world.list(kind).len())));
-    let records: serde_json::Map<String, Value> = kinds.collect();
-    let district = world
-        .value(RecordKind::Districts, world.district_id())
-        .unwrap_or_default();
+    let roles = Role::ALL
+        .into_iter()
+        .map(|role| (role.to_string(), json!(world.with_role(role).len())));
+    let samples = Role::ALL.into_iter().filter_map(|role| {
+        let user = world.with_role(role).keys().next()?;
+        Some((role.to_string(), json!(user)))
+    });
     json!({
-        "district": { "id": world.district_id(), "name": district["name"], "state": district["state"] },
-        "now": world.now().to_string(),
-        "records": records,
-        "events": world.events().len(),
-        "events_on": world.has_events(),
-        "district_token": connection.token,
-        "client_id": shared.app.client_id,
-        "client_secret": shared.app.client_secret,
-        "faults": shared.faults.rules(),
+        "id": district.id, "name": record["name"], "state": record["state"],
+        "connected": token.is_some(), "district_token": token,
+        "records": kinds.collect::<Map<_, _>>(), "roles": roles.collect::<Map<_, _>>(),
+        "sample_users": samples.collect::<Map<_, _>>(),
+        "portal": format!("/in/{}", pages::shortname(&world).unwrap_or_default()),
+        "now": world.now().to_string(), "day": world.day,
+        "events": world.events().len(), "events_on": world.has_events(),
     })
+}
+
+/// The state: the first district's also at the top, for who has only one.
+pub(crate) fn state(shared: &Shared) -> Value {
+    let districts: Vec<Value> = shared.districts.iter().map(district_state).collect();
+    let first = &districts[0];
+    let mut state = json!({
+        "district": { "id": first["id"], "name": first["name"], "state": first["state"] },
+        "day_every_seconds": shared.ticker.every().map(|every| every.as_secs()),
+        "client_id": shared.app.client_id, "client_secret": shared.app.client_secret,
+        "faults": shared.faults.rules(),
+    });
+    for name in [
+        "now",
+        "day",
+        "records",
+        "events",
+        "events_on",
+        "district_token",
+    ] {
+        state[name] = first[name].clone();
+    }
+    state["districts"] = districts.into();
+    state
 }
 
 /// The control API's own description.
 fn document() -> Value {
-    let mut paths = serde_json::Map::new();
+    let mut paths = Map::new();
     for (method, path, summary, properties) in OPERATIONS {
         let properties = properties();
         let mut operation = json!({
@@ -351,107 +467,6 @@ fn document() -> Value {
         "info": { "title": "Clever emulator: control", "version": env!("CARGO_PKG_VERSION") },
         "paths": paths,
     })
-}
-
-/// The page: the world, the clock, the last requests, and buttons.
-fn page(shared: &Shared, still: bool) -> Reply {
-    let state = state(shared);
-    let text = |value: &Value| {
-        escaped(
-            &value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
-        )
-    };
-    let mut body = String::from(
-        "<meta name=\"viewport\" content=\"width=device-width\">\
-         <style>body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}\
-         td,th{text-align:left;padding:.1em .8em .1em 0}form{display:inline-block;margin:.2em .6em .2em 0}\
-         code{background:#eee;padding:0 .2em}</style>",
-    );
-    if !still {
-        body.push_str(
-            "<meta http-equiv=\"refresh\" content=\"5\"><p><a href=\"/?still\">Hold still</a></p>",
-        );
-    }
-    let district = &state["district"];
-    let _ = write!(
-        body,
-        "<p id=\"world\"><b>{}</b> ({}), <time>{}</time></p><table><tr>",
-        text(&district["name"]),
-        text(&district["state"]),
-        text(&state["now"])
-    );
-    let records = state["records"].as_object();
-    for (kind, count) in records.into_iter().flatten() {
-        let _ = write!(body, "<td><b>{count}</b> {kind}</td>");
-    }
-    let _ = write!(
-        body,
-        "<td><b>{}</b> events ({})</td></tr></table>",
-        state["events"],
-        if state["events_on"] == true {
-            "on"
-        } else {
-            "off"
-        }
-    );
-    body.push_str("<h2>Let it happen</h2>");
-    for days in [1, 7, 30] {
-        let _ = write!(
-            body,
-            "<form method=\"post\" action=\"/_emulator/days\"><button id=\"days-{days}\" name=\"days\" value=\"{days}\">{days} day{} pass</button></form>",
-            if days == 1 { "" } else { "s" }
-        );
-    }
-    for happening in Happening::ALL {
-        let name = happening.name();
-        let _ = write!(
-            body,
-            "<form method=\"post\" action=\"/_emulator/happenings\"><button name=\"name\" value=\"{name}\">{name}</button></form>"
-        );
-    }
-    body.push_str("<h2>Break something</h2><form method=\"post\" action=\"/_emulator/faults\"><select name=\"fault\">");
-    for fault in Fault::every() {
-        let name = json!(fault);
-        let _ = write!(
-            body,
-            "<option>{}</option>",
-            name.as_str().unwrap_or_default()
-        );
-    }
-    body.push_str(
-        "</select> on <input name=\"path\" placeholder=\"any path\" size=\"12\"> \
-         <input name=\"times\" type=\"number\" min=\"1\" placeholder=\"always\" size=\"6\"> times <button>Break</button></form>",
-    );
-    let faults = state["faults"].as_array().cloned().unwrap_or_default();
-    for rule in &faults {
-        let _ = write!(body, "<p><code>{}</code></p>", escaped(&rule.to_string()));
-    }
-    body.push_str("<h2>Last requests</h2><table id=\"requests\">");
-    for seen in shared.seen.all().iter().take(20) {
-        let fault = seen
-            .fault
-            .map(|fault| json!(fault).as_str().unwrap_or_default().to_owned())
-            .unwrap_or_default();
-        let _ = write!(
-            body,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{} ms</td><td>{fault}</td></tr>",
-            seen.status,
-            escaped(&seen.method),
-            escaped(&seen.path),
-            seen.milliseconds
-        );
-    }
-    let _ = write!(
-        body,
-        "</table><h2>Connect</h2><p>Client id <code>{}</code>, secret <code>{}</code>, district token <code>{}</code>. \
-         <a href=\"/in/springfield\">Portal</a>, <a href=\"/_emulator/openapi.json\">control API</a>.</p>",
-        text(&state["client_id"]),
-        text(&state["client_secret"]),
-        text(&state["district_token"])
-    );
-    Reply::page(200, "Clever emulator", &body)
 }
 
 #[cfg(test)]

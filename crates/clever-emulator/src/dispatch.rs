@@ -17,7 +17,7 @@ use crate::limiter::Standing;
 use crate::reply::{self, Reply};
 use crate::server::Shared;
 use crate::tokens::Owner;
-use crate::{me, routes};
+use crate::{attendance, lms, me, routes};
 
 /// Largest body of a code exchange or of a write, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -134,16 +134,19 @@ fn bearer<'a>(shared: &'a Shared, authorization: Option<&str>) -> Option<(String
 
 /// Answers one call of the API.
 async fn call(shared: &Shared, request: Request) -> Decision {
-    let (parts, _body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
     let of_user = path == "/userinfo" || path.ends_with("/me");
     let read = parts.method == Method::GET || (path == "/userinfo" && parts.method == Method::POST);
-    let known = read && (of_user || routes::is_api(path));
+    let lms = lms::Target::of(path).filter(|target| target.takes(parts.method.as_str()));
+    let roster = routes::is_api(path) || attendance::Target::of(path).is_some();
+    let known = lms.is_some() || (read && (of_user || roster));
     let found = bearer(shared, text(&parts.headers, header::AUTHORIZATION));
     let (token, bearer) = match found {
         // A user's token has paths of its own, and a page for all others.
-        Some((token, bearer)) if known || (read && bearer.is_users()) => (token, bearer),
+        Some((token, bearer)) if read && bearer.is_users() => (token, bearer),
+        Some((token, bearer)) if known && !bearer.is_users() => (token, bearer),
         None if known => return (reply::unauthorized(), None, None),
         _ => return (Reply::no_such_path(path), None, None),
     };
@@ -163,6 +166,20 @@ async fn call(shared: &Shared, request: Request) -> Decision {
         Bearer::District(district) if fault == Some(Fault::RotateToken) => {
             district.rotate();
             reply::unauthorized()
+        }
+        Bearer::District(district) if lms.is_some() => {
+            let body = axum::body::to_bytes(body, MAX_BODY).await;
+            let body = body.unwrap_or_default();
+            let call = lms.map(|target| lms::Call {
+                method: asked.method,
+                path,
+                target,
+                query,
+                body: &body,
+                now: shared.clock.now(),
+                expired: fault == Some(Fault::ExpiredCursor),
+            });
+            of_lms(shared, district, call)
         }
         Bearer::District(district) => of_district(shared, district, path, query),
         Bearer::Demo(district, person) if path.ends_with("/me") => {
@@ -187,10 +204,33 @@ fn of_district(shared: &Shared, district: &District, path: &str, query: &str) ->
         .split('/')
         .nth(2)
         .is_some_and(|collection| collection == "districts");
-    if !shared.app.secure_sync && routes::is_api(path) && !of_district {
-        return Reply::message(404, "the resource is not in this token's scopes");
+    let attendance = attendance::Target::of(path);
+    let roster = routes::is_api(path) || attendance.is_some();
+    if !shared.app.secure_sync && roster && !of_district {
+        return out_of_scope();
+    }
+    if let Some(target) = attendance {
+        if !shared.attendance {
+            return Reply::message(404, "Resource not found");
+        }
+        return attendance::answer(&district.world(), target, path, query);
     }
     routes::answer(&district.world(), path, query)
+}
+
+fn out_of_scope() -> Reply {
+    Reply::message(404, "the resource is not in this token's scopes")
+}
+
+/// What a district's token opens of its learning management system, where it has connected one.
+fn of_lms(shared: &Shared, district: &District, call: Option<lms::Call<'_>>) -> Reply {
+    if !shared.app.secure_sync {
+        return out_of_scope();
+    }
+    let Some((lms, call)) = district.lms.as_ref().zip(call) else {
+        return Reply::message(404, "the district has not connected an LMS");
+    };
+    lms.answer(&district.world(), &call)
 }
 
 /// Answers one request of Clever's site.

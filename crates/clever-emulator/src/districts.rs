@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use clever_model::{RecordKind, Timestamp};
 
 use crate::happenings::Happening;
+use crate::lms::Lms;
 use crate::world::{World, object_id};
 
 /// Tells the ids of tokens from those of records made in the same second.
@@ -17,6 +18,8 @@ pub(crate) struct District {
     pub(crate) id: String,
     world: RwLock<World>,
     connection: Mutex<Connection>,
+    /// Its learning management system, if it has connected one.
+    pub(crate) lms: Option<Lms>,
 }
 
 /// How a district is connected to the app.
@@ -49,7 +52,12 @@ impl District {
             id: world.district_id().to_owned(),
             world: RwLock::new(world),
             connection: Mutex::new(connection),
+            lms: None,
         }
+    }
+
+    pub(crate) fn with_lms(self, lms: Option<Lms>) -> Self {
+        Self { lms, ..self }
     }
 
     pub(crate) fn world(&self) -> RwLockReadGuard<'_, World> {

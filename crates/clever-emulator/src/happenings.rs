@@ -79,6 +79,34 @@ impl Happening {
         }
     }
 
+    /// What it is, in a sentence.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Rollover => {
+                "A new school year: everybody moves up, the oldest leave, sections are new."
+            }
+            Self::UnshareSchool => {
+                "A school is taken out of the sharing, with its sections and students."
+            }
+            Self::RoleOff => "Contacts are shared no longer.",
+            Self::SisRekey => "Every student has another number, and another Clever id.",
+            Self::Transfer => "A student moves to another school.",
+            Self::UserSplit => "One teacher becomes two people.",
+            Self::UserMerge => "The two are one again.",
+            Self::Pause => "Clever pauses the district.",
+            Self::Resume => "Clever goes on with a paused district.",
+            Self::Disconnect => "The district takes the app away: its token opens nothing.",
+            Self::Reconnect => {
+                "The district connects the app again: a new token, and events from here on."
+            }
+            Self::TokenRotate => "The district's token is changed for another.",
+            Self::LibraryToDistrict => {
+                "The district connects the app and shares those who came through the Library."
+            }
+        }
+    }
+
     /// Lets it happen to a world; what it does to the connection is the district's affair. Tells how many records are other than before.
     pub(crate) fn befall(self, world: &mut World) -> usize {
         match self {

@@ -370,6 +370,11 @@ impl App {
             .is_ok_and(|uri| matches!(uri.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")))
     }
 
+    /// Whether logins that begin at Clever lead somewhere.
+    pub(crate) fn has_primary(&self) -> bool {
+        !self.redirect_uris.is_empty()
+    }
+
     /// Says whether a request's `Authorization` is the app's id and secret.
     pub(crate) fn is_client(&self, authorization: Option<&str>) -> bool {
         let expected = STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret));

@@ -20,8 +20,10 @@
 //! # }
 //! ```
 
+mod attendance;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod clock;
 mod control;
 mod dispatch;
 mod districts;
@@ -33,8 +35,11 @@ mod library;
 mod life;
 mod limiter;
 mod listing;
+mod lms;
+mod lot;
 mod me;
 mod openid;
+mod page;
 mod pages;
 mod related;
 mod reply;
@@ -48,6 +53,7 @@ pub mod world;
 pub use faults::{Fault, FaultRule, Faults, NumberedRule};
 pub use happenings::Happening;
 pub use life::DaySummary;
+pub use lms::LmsType;
 pub use server::{
     ConnectedDistrict, Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start,
 };

@@ -76,7 +76,7 @@ pub(crate) fn answer(
     let older = !matches!(version, "v3.0" | "v3.1");
     let (_, collection) = older_words(login_role(&record).unwrap_or_default());
     match parts.as_slice() {
-        ["users", id] if *id == user => {
+        ["users", id] if !older && *id == user => {
             let shown = trimmed(&record, secure_sync);
             let links = [json!({ "rel": "self", "uri": path })];
             Reply::json(json!({ "data": shown, "links": links }).to_string())

@@ -16,6 +16,8 @@ use crate::limiter::Standing;
 use crate::versions::Version;
 
 const JSON: &str = "application/json; charset=utf-8";
+/// How every page looks.
+const STYLE: &str = include_str!("style.css");
 const HTML: &str = "text/html; charset=utf-8";
 
 /// Smallest body that is compressed, in bytes.
@@ -88,9 +90,16 @@ impl Reply {
 
     /// A page for people. `title` and `body` are markup.
     pub(crate) fn page(status: u16, title: &str, body: &str) -> Self {
+        let main = format!("<main class=\"narrow\">\n<h1>{title}</h1>\n{body}\n</main>");
+        Self::document(status, title, "", &main)
+    }
+
+    /// A whole document: what stands in its head beside the title, and its body, as markup.
+    pub(crate) fn document(status: u16, title: &str, head: &str, body: &str) -> Self {
         let body = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
-             </head>\n<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+             <style>{STYLE}</style>\n{head}</head>\n<body>\n{body}\n</body>\n</html>\n"
         );
         Self {
             status,

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::clock::{self, Ticker};
 use crate::control::Seen;
 use crate::dispatch;
 use crate::districts::{District, Districts};
@@ -22,9 +23,10 @@ use crate::happenings::Happening;
 use crate::identity::{App, AppOptions, Person};
 use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
-use crate::resources;
+use crate::lms::{Lms, LmsType};
 use crate::world::recorded::RecordingError;
 use crate::world::{World, generate, recorded};
+use crate::{attendance, resources};
 
 /// Requests a minute that Clever grants each token.
 const RATE_LIMIT: u64 = 1200;
@@ -63,6 +65,8 @@ pub struct EmulatorConfig {
     pub district_token: Option<String>,
     /// The world's first instant.
     pub start: Timestamp,
+    /// How often a day passes by itself; none lets days pass on command only.
+    pub day_every: Option<Duration>,
     /// Whether the events feed is switched on; as at Clever, it is off until asked for.
     pub events: bool,
     /// Addresses to which sign-ins return, the primary one first; none allows all on loopback.
@@ -76,6 +80,10 @@ pub struct EmulatorConfig {
     pub email_verified: bool,
     /// Whether the app has content of its own mapped to courses; it needs a scope that few apps have.
     pub resources: bool,
+    /// The learning management system that the districts have connected, for LMS Connect.
+    pub lms: Option<LmsType>,
+    /// Whether the app may read attendance.
+    pub attendance: bool,
     /// Requests a minute granted to each token.
     pub rate_limit: u64,
     /// Whether answers are compressed for clients that ask for it, as Clever's are.
@@ -98,12 +106,15 @@ impl Default for EmulatorConfig {
             secure_sync: true,
             district_token: None,
             start: Timestamp::from_second(1_789_387_200).unwrap_or(Timestamp::UNIX_EPOCH),
+            day_every: None,
             events: false,
             redirect_uris: Vec::new(),
             openid: false,
             pkce: false,
             email_verified: false,
             resources: false,
+            lms: None,
+            attendance: false,
             rate_limit: RATE_LIMIT,
             gzip: true,
             clock: Arc::new(SystemClock),
@@ -144,8 +155,10 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) app: App,
     pub(crate) seen: Seen,
+    pub(crate) ticker: Ticker,
     pub(crate) limiter: Limiter,
     pub(crate) gzip: bool,
+    pub(crate) attendance: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) requests: AtomicU64,
 }
@@ -186,11 +199,18 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         let (mut world, recorded) = read(source, config.start)?;
         if config.resources {
             resources::attach(&mut world);
-            // What was there from the start is no news.
-            drop(world.publish());
         }
+        let lms = config.lms.map(Lms::new);
+        if let Some(lms) = &lms {
+            lms.connect(&mut world);
+        }
+        if config.attendance {
+            attendance::sync(&mut world);
+        }
+        // What was there from the start is no news.
+        drop(world.publish());
         world.set_events(config.events);
-        Ok(District::new(world, token.or(recorded), config.connected))
+        Ok(District::new(world, token.or(recorded), config.connected).with_lms(lms))
     };
     let first = open(config.world, config.district_token)?;
     let more = config.more_districts.into_iter();
@@ -221,14 +241,17 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         app,
         faults: Faults::default(),
         seen: Seen::default(),
+        ticker: Ticker::new(config.day_every),
         limiter: Limiter::new(config.rate_limit),
         gzip: config.gzip,
+        attendance: config.attendance,
         clock: config.clock,
         requests: AtomicU64::new(0),
     });
     let router = Router::new()
         .fallback(dispatch::handle)
         .with_state(Arc::clone(&shared));
+    tokio::spawn(clock::run(Arc::downgrade(&shared), shared.ticker.watch()));
     let (stop, stopped) = oneshot::channel::<()>();
     let task = tokio::spawn(async move {
         axum::serve(listener, router)
@@ -350,6 +373,17 @@ impl Emulator {
         self.shared.pass(days)
     }
 
+    /// Lets a day pass every so often, in every district, the first one that much later; none stops the clock.
+    pub fn run_clock(&self, day_every: Option<Duration>) {
+        self.shared.ticker.set(day_every);
+    }
+
+    /// How often a day passes by itself.
+    #[must_use]
+    pub fn day_every(&self) -> Option<Duration> {
+        self.shared.ticker.every()
+    }
+
     /// Looks at the first district's world, or changes it by hand; what changes is told as events.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.shared.districts.first.with_world(act)
@@ -384,7 +418,15 @@ impl Emulator {
 impl Shared {
     /// Lets days pass in every district; what the first one's did.
     pub(crate) fn pass(&self, days: u32) -> DaySummary {
-        let live = |district: &District| district.with_world(|world| life::pass(world, days));
+        let live = |district: &District| {
+            district.with_world(|world| {
+                let summary = life::pass(world, days);
+                if self.attendance {
+                    attendance::sync(world);
+                }
+                summary
+            })
+        };
         for district in &self.districts.more {
             drop(live(district));
         }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
+use clever_emulator::{Emulator, EmulatorConfig, Happening, LmsType, WorldSource};
 use clever_model::{RecordKind, Role};
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -463,4 +463,183 @@ async fn the_published_tokens_of_users_get_the_short_answer_with_the_older_id() 
         let (status, content_type, _) = ask(&emulator, token, "/v3.0/resources").await;
         assert_eq!((status, &*content_type), (404, "text/html"));
     }
+}
+
+#[tokio::test]
+async fn me_is_what_each_version_made_of_it() {
+    let emulator = start(|_| {}).await;
+    let district = emulator.districts()[0].id.clone();
+    for (role, kind, collection) in [
+        (Role::Student, "student", "students"),
+        (Role::Teacher, "teacher", "teachers"),
+        (Role::Staff, "school_admin", "school_admins"),
+        (Role::DistrictAdmin, "district_admin", "district_admins"),
+    ] {
+        let own = user(&emulator, role);
+        let record = json_of(&emulator, RecordKind::Users, &own);
+        let legacy = record["roles"][role.to_string()]["legacy_id"].as_str();
+        let legacy = legacy.unwrap_or(&own);
+        assert_eq!(
+            legacy == own,
+            role == Role::Student,
+            "students keep their ids"
+        );
+        let token = emulator.user_token(&own);
+        for version in ["v1.1", "v1.2"] {
+            let me = get(&emulator, &token, &format!("/{version}/me")).await;
+            assert_eq!(
+                (&me["type"], &me["data"]["id"]),
+                (&json!(kind), &json!(legacy))
+            );
+            assert_eq!(
+                me["data"]["name"]["last"], record["name"]["last"],
+                "a wide profile"
+            );
+            assert_eq!(me["links"][0], json!({ "rel": "self", "uri": "/me" }));
+            let uri = format!("/{version}/{collection}/{legacy}");
+            assert_eq!(me["links"][1], json!({ "rel": "canonical", "uri": uri }));
+        }
+        for version in ["v2.0", "v2.1"] {
+            let me = get(&emulator, &token, &format!("/{version}/me")).await;
+            let mut wanted = json!({ "id": legacy, "district": district, "type": kind });
+            if version == "v2.1" {
+                wanted["authorized_by"] = json!("district");
+            }
+            assert_eq!(me["data"], wanted);
+            let uri = format!("/{version}/{collection}/{legacy}");
+            assert_eq!(me["links"][1]["uri"], json!(uri));
+            // The older id leads to the record, and the newer one nowhere.
+            let record = get(&emulator, &token, &uri).await;
+            assert_eq!(record["data"]["id"], json!(legacy));
+            let path = format!("/{version}/users/{own}");
+            assert_eq!(ask(&emulator, &token, &path).await.0, 404);
+            let path = format!("/{version}/districts/{district}");
+            assert_eq!(
+                get(&emulator, &token, &path).await["data"]["id"],
+                json!(district)
+            );
+        }
+        for version in ["v3.0", "v3.1"] {
+            let me = get(&emulator, &token, &format!("/{version}/me")).await;
+            let links = json!([
+                { "rel": "self", "uri": "/me" },
+                { "rel": "canonical", "uri": format!("/{version}/users/{own}") },
+                { "rel": "district", "uri": format!("/{version}/districts/{district}") },
+            ]);
+            let data = json!({
+                "id": own, "district": district, "type": "user", "authorized_by": "district",
+            });
+            assert_eq!(me, json!({ "type": "user", "data": data, "links": links }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn me_of_a_library_teacher_names_no_district_in_any_version() {
+    let emulator = start(|_| {}).await;
+    let (_, teacher, _) = class(&emulator);
+    let token = emulator.library_token(&teacher);
+    let record = json_of(&emulator, RecordKind::Users, &teacher);
+    let legacy = record["roles"]["teacher"]["legacy_id"].clone();
+    for version in ["v1.1", "v1.2", "v2.0", "v2.1", "v3.0", "v3.1"] {
+        let me = get(&emulator, &token, &format!("/{version}/me")).await;
+        assert!(!me.to_string().contains("district"), "{version}: {me}");
+        let by = me["data"].get("authorized_by");
+        let told = matches!(version, "v2.1" | "v3.0" | "v3.1");
+        assert_eq!(by, told.then_some(&json!("teacher")), "{version}");
+        let newer = version.starts_with("v3");
+        assert_eq!(
+            me["data"]["id"],
+            if newer {
+                json!(teacher)
+            } else {
+                legacy.clone()
+            }
+        );
+    }
+    let info = get(&emulator, &token, "/userinfo").await;
+    assert!(!info.to_string().contains("\"district"));
+    assert_eq!(info["authorized_by"], "teacher");
+}
+
+#[tokio::test]
+async fn userinfo_is_asked_by_get_or_post_and_names_both_ids() {
+    let emulator = start(|_| {}).await;
+    let teacher = user(&emulator, Role::Teacher);
+    let token = emulator.user_token(&teacher);
+    let info = get(&emulator, &token, "/userinfo").await;
+    let url = emulator.base_url().join("/userinfo").unwrap();
+    let posted = Client::new().post(url).bearer_auth(&token).send().await;
+    assert_eq!(posted.unwrap().json::<Value>().await.unwrap(), info);
+    let record = json_of(&emulator, RecordKind::Users, &teacher);
+    let district = emulator.districts()[0].id.clone();
+    let mut wanted = json!({
+        "sub": teacher, "user_id": record["roles"]["teacher"]["legacy_id"],
+        "multi_role_user_id": teacher, "user_type": "teacher",
+        "district_id": district, "district": district, "schools": [],
+        "name": {
+            "first": record["name"]["first"], "last": record["name"]["last"],
+            "middle": record["name"]["middle"].as_str().unwrap_or_default(),
+        },
+        "given_name": record["name"]["first"], "family_name": record["name"]["last"],
+        "email_verified": false, "authorized_by": "district",
+    });
+    if record["email"].is_string() {
+        wanted["email"] = record["email"].clone();
+    }
+    assert_eq!(info, wanted);
+}
+
+#[tokio::test]
+async fn lms_connect_and_attendance_are_the_districts_in_v3_1_alone() {
+    let emulator = start(|config| {
+        config.lms = Some(LmsType::Canvas);
+        config.attendance = true;
+    })
+    .await;
+    let (section, teacher, _) = class(&emulator);
+    let token = emulator.district_token().to_owned();
+    let attendance = format!("/v3.1/attendance/sections/{section}");
+    let submissions = format!("/v3.1/sections/{section}/assignments/1/submissions");
+    let paths = [
+        (attendance.clone(), Opens::Yes),
+        (submissions.clone(), Opens::Message),
+        (format!("/v3.0/attendance/sections/{section}"), Opens::Page),
+        (
+            format!("/v3.0/sections/{section}/assignments/1"),
+            Opens::Page,
+        ),
+        (format!("/v3.1/sections/{section}/assignments"), Opens::Page),
+    ];
+    check(&emulator, &token, "district", &paths).await;
+    for token in [
+        emulator.user_token(&teacher),
+        emulator.library_token(&teacher),
+    ] {
+        let paths = [
+            (attendance.clone(), Opens::Page),
+            (submissions.clone(), Opens::Page),
+        ];
+        check(&emulator, &token, "user", &paths).await;
+        let url = emulator
+            .base_url()
+            .join(&format!("/v3.1/sections/{section}/assignments"));
+        let made = Client::new()
+            .post(url.unwrap())
+            .bearer_auth(token)
+            .body("{}");
+        assert_eq!(made.send().await.unwrap().status(), 404);
+    }
+    // Without access, there is none of it.
+    let without = start(|_| {}).await;
+    let token = without.district_token().to_owned();
+    let paths = [(attendance, Opens::Message), (submissions, Opens::Message)];
+    check(&without, &token, "district without access", &paths).await;
+    let district = get(&emulator, emulator.district_token(), "/v3.1/districts").await;
+    let district = &district["data"][0]["data"];
+    assert_eq!(
+        (&district["lms_type"], &district["lms_state"]),
+        (&json!("canvas"), &json!("success"))
+    );
+    assert!(district["last_attendance_sync"].is_string());
 }

@@ -1,0 +1,178 @@
+//! A browser that is driven: clicks and forms in a headless Chromium, by the WebDriver protocol of Debian's
+//! `chromium-driver`, where both are installed.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use url::Url;
+
+use crate::browser::chromium;
+
+/// The key under which the protocol names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// How long something on a page is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A browser with one window.
+pub(crate) struct Driver {
+    http: Client,
+    session: Url,
+    _profile: TempDir,
+    /// Killed when the test ends; the browser goes with it.
+    _program: Child,
+}
+
+impl Driver {
+    /// Starts a browser; `None`, and a word about it, where there is none to drive.
+    #[expect(clippy::print_stderr, reason = "a test says what it skips")]
+    pub(crate) async fn start() -> Option<Self> {
+        chromium()?;
+        let mut command = Command::new("chromedriver");
+        command
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let Ok(mut program) = command.spawn() else {
+            eprintln!(
+                "skipped: no chromedriver is installed (Debian: apt-get install chromium-driver)"
+            );
+            return None;
+        };
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        let port: u16 = loop {
+            let line = lines.next_line().await.unwrap().unwrap();
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                break port.trim_end_matches('.').parse().unwrap();
+            }
+        };
+        let profile = TempDir::new().unwrap();
+        let options = json!({ "args": [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--window-size=1280,900", format!("--user-data-dir={}", profile.path().display()),
+        ] });
+        let wanted =
+            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        let http = Client::new();
+        let base: Url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+        let made = http.post(base.join("session").unwrap()).json(&wanted);
+        let made: Value = made.send().await.unwrap().json().await.unwrap();
+        let id = made["value"]["sessionId"].as_str();
+        let id = id.map_or_else(|| panic!("no session: {made}"), str::to_owned);
+        Some(Self {
+            http,
+            session: base.join(&format!("session/{id}/")).unwrap(),
+            _profile: profile,
+            _program: program,
+        })
+    }
+
+    async fn post(&self, command: &str, body: Value) -> Result<Value, Value> {
+        let url = self.session.join(command).unwrap();
+        let answer = self.http.post(url).json(&body).send().await.unwrap();
+        let fine = answer.status().is_success();
+        let mut body: Value = answer.json().await.unwrap();
+        let value = body["value"].take();
+        if fine { Ok(value) } else { Err(value) }
+    }
+
+    /// Loads an address.
+    pub(crate) async fn open(&self, url: Url) {
+        self.post("url", json!({ "url": url })).await.unwrap();
+    }
+
+    /// Where the window is.
+    pub(crate) async fn address(&self) -> Url {
+        let url = self.session.join("url").unwrap();
+        let body: Value = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        body["value"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// The page as it stands.
+    pub(crate) async fn page(&self) -> String {
+        let url = self.session.join("source").unwrap();
+        let body: Value = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        body["value"].as_str().unwrap().to_owned()
+    }
+
+    /// Does something with the element that a CSS selector finds, as soon as it is there.
+    async fn with_element(&self, selector: &str, what: &str, body: &Value) {
+        let mut last = Value::Null;
+        let tried = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let find = json!({ "using": "css selector", "value": selector });
+                let found = match self.post("element", find).await {
+                    Ok(found) => {
+                        let id = found[ELEMENT].as_str().unwrap().to_owned();
+                        self.post(&format!("element/{id}/{what}"), body.clone())
+                            .await
+                    }
+                    Err(error) => Err(error),
+                };
+                match found {
+                    Ok(_) => return,
+                    Err(error) => last = error,
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        if tried.await.is_err() {
+            panic!("{what} {selector}: {last}; {}", self.page().await);
+        }
+    }
+
+    /// Clicks what a CSS selector finds.
+    pub(crate) async fn click(&self, selector: &str) {
+        self.with_element(selector, "click", &json!({})).await;
+    }
+
+    /// Writes into what a CSS selector finds.
+    pub(crate) async fn write(&self, selector: &str, text: &str) {
+        self.with_element(selector, "value", &json!({ "text": text }))
+            .await;
+    }
+
+    /// Waits until the page has a text.
+    pub(crate) async fn wait_for(&self, text: &str) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !self.page().await.contains(text) {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        if waited.await.is_err() {
+            panic!("`{text}` never came: {}", self.page().await);
+        }
+    }
+
+    /// Ends the browser; dropped without this, it is killed with its driver.
+    pub(crate) async fn end(self) {
+        drop(
+            self.http
+                .delete(self.session.as_str().trim_end_matches('/'))
+                .send()
+                .await,
+        );
+    }
+}
