@@ -154,9 +154,10 @@ impl EmulatorArgs {
 #[must_use]
 pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
     let base_url = emulator.base_url().as_str().trim_end_matches('/');
-    let token = emulator.district_token();
+    let token = Some(emulator.district_token()).filter(|token| !token.is_empty());
     let (id, secret) = (emulator.client_id(), emulator.client_secret());
     if !as_json {
+        let token = token.unwrap_or("none");
         return format!(
             "Clever emulator on {base_url}\n\
              district token: {token}\n\
@@ -183,9 +184,81 @@ pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
         .iter()
         .filter_map(|(role, id)| Some((role.clone(), json!(emulator.user_token(id.as_str()?)))))
         .collect();
+    let districts: Vec<_> = emulator
+        .districts()
+        .into_iter()
+        .map(|one| json!({ "id": one.id, "name": one.name, "token": one.token }))
+        .collect();
     let line = json!({
-        "base_url": base_url, "control": format!("{base_url}/_emulator"), "district_token": token,
+        "base_url": base_url, "districts": districts, "control": format!("{base_url}/_emulator"), "district_token": token,
         "client_id": id, "client_secret": secret, "users": users, "user_tokens": tokens,
     });
     format!("{line}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        emulator: EmulatorArgs,
+    }
+
+    async fn started(args: &[&str]) -> Emulator {
+        let args = ["x", "--listen", "127.0.0.1:0"].iter().chain(args);
+        let cli = Cli::try_parse_from(args).unwrap();
+        crate::start(cli.emulator.config(None)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_line_for_programs_has_what_a_client_needs() {
+        let args = [
+            "--more-districts",
+            "2",
+            "--students",
+            "40",
+            "--lms",
+            "canvas",
+        ];
+        let emulator = started(&args).await;
+        let line: Value = serde_json::from_str(&greeting(&emulator, true)).unwrap();
+        for name in [
+            "base_url",
+            "control",
+            "district_token",
+            "client_id",
+            "client_secret",
+        ] {
+            assert!(line[name].is_string(), "{name}");
+        }
+        let districts = line["districts"].as_array().unwrap();
+        assert_eq!(districts.len(), 3);
+        assert!(districts.iter().all(|one| one["token"].is_string()));
+        assert_eq!(districts[0]["token"], line["district_token"]);
+        for role in Role::ALL {
+            let role = role.to_string();
+            assert!(line["users"][&role].is_string(), "{role}");
+            assert!(line["user_tokens"][&role].is_string(), "{role}");
+        }
+        assert_eq!(greeting(&emulator, true).lines().count(), 1);
+        let library = started(&["--library", "--students", "10"]).await;
+        let line: Value = serde_json::from_str(&greeting(&library, true)).unwrap();
+        assert!(line["district_token"].is_null());
+        assert!(greeting(&library, false).contains("district token: none"));
+    }
+
+    #[test]
+    fn a_time_reads_as_people_write_it() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h", 3600), ("7", 7)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "0s", "s", "5d", "-1s", "1.5h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

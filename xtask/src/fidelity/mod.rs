@@ -5,6 +5,7 @@
 //! here in memory and nowhere else; committing it once more would be one more thing to keep in step. The arrow
 //! from xtask to the emulator is one of tests alone.
 
+mod classroom;
 mod schema;
 mod walk;
 
@@ -109,6 +110,7 @@ fn published(folder: &Path, version: &str) -> Value {
         format!("{version}.yml"),
         format!("{version}-events.yml"),
         format!("{version}-attendance.yml"),
+        format!("{version}-lms.yml"),
     ] {
         let Ok(text) = fs::read_to_string(folder.join(&file)) else {
             continue;
