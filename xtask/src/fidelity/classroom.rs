@@ -2,7 +2,6 @@
 //! they are walked by hand.
 
 use clever_emulator::{Emulator, EmulatorConfig, LmsType};
-use clever_model::RecordKind;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -29,18 +28,15 @@ async fn ask_all(lms: LmsType) -> Vec<Told> {
         ..EmulatorConfig::default()
     };
     let emulator = clever_emulator::start(config).await.expect("an emulator");
-    let section = emulator.with_world(|world| {
-        let mut sections = world.list(RecordKind::Sections).values();
-        let found = sections.find_map(|section| {
-            let section = section.value();
-            let synced = section["lms_status"]["synced_in_lms"] == true;
-            let several = section["students"]
-                .as_array()
-                .is_some_and(|all| all.len() > 2);
-            (synced && several).then_some(section)
-        });
-        found.expect("a section")
+    let sections = send(&emulator, Method::GET, "/v3.1/sections?limit=1000", None).await;
+    let sections = sections["data"].as_array().expect("sections").iter();
+    let section = sections.map(|one| &one["data"]).find(|section| {
+        let several = section["students"]
+            .as_array()
+            .is_some_and(|all| all.len() > 2);
+        several && section["lms_status"]["synced_in_lms"] == true
     });
+    let section = section.expect("a section that is synced").clone();
     let id = section["id"].as_str().expect("an id");
     let base = format!("/v3.1/sections/{id}/assignments");
     let due = "2026-09-20T22:00:00.000Z";
