@@ -5,7 +5,7 @@
 //! |---|---|
 //! | (1) the store is what was sent, corrected by the events up to the cursor | `the_store_is_what_was_told`, `compare` |
 //! | (2) one entry of the feed a change, without a gap; replayed, it is the tables | `the_feed_tells_each_change_once`, `the_feed_replays_to_the_tables` |
-//! | (3) a reader sees the old state or the new one | `Life::run`; for both databases `readers.rs` |
+//! | (3) a reader sees the old state or the new one | `Life::run`, `list::a_reader_sees_the_old_state_or_the_new_one` |
 //! | (4) the same input again writes no row | `Life::again`, `Life::settle` |
 //! | (5) no archiving without a certificate, and within the guard | `the_store_is_what_was_told`, `the_guard_held` |
 //! | (6) the cursor is not ahead of what was applied | `the_cursor_is_not_ahead` |
@@ -19,6 +19,7 @@ mod http;
 mod invariants;
 mod kept;
 mod life;
+mod list;
 mod server;
 mod source;
 
