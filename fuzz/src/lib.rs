@@ -5,6 +5,7 @@
 //! are exercised on a stable toolchain too.
 
 pub mod accounts;
+pub mod roster;
 
 use std::sync::LazyLock;
 

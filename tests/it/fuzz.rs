@@ -14,8 +14,11 @@ use std::path::Path;
 #[path = "../../fuzz/src/lib.rs"]
 mod targets;
 
-/// Changed copies of each file.
-const COPIES: u64 = 400;
+/// Changed copies of each file; `CLEVER_FUZZ_COPIES` asks for more.
+fn copies() -> u64 {
+    let more = std::env::var("CLEVER_FUZZ_COPIES").ok();
+    more.and_then(|number| number.parse().ok()).unwrap_or(400)
+}
 
 /// A small generator of numbers (splitmix64).
 struct Numbers(u64);
@@ -73,7 +76,7 @@ fn run(name: &str, target: fn(&[u8]) -> bool, good: &[Vec<u8>]) {
     let mut numbers = Numbers(1);
     for (file, bytes) in &files {
         assert_eq!(target(bytes), file.starts_with("good"), "{name}/{file}");
-        for _ in 0..COPIES {
+        for _ in 0..copies() {
             let other = numbers.below(files.len());
             let mut copy = changed(bytes, &files[other].1, &mut numbers);
             if numbers.below(3) == 0 {
@@ -113,4 +116,38 @@ fn fuzz_account_decisions() {
 #[test]
 fn fuzz_the_ledger() {
     run("ledger", targets::accounts::ledger, &[]);
+}
+
+#[test]
+fn fuzz_pages() {
+    run("page", targets::roster::page, &[]);
+}
+
+#[test]
+fn fuzz_records() {
+    run("record", targets::roster::record, &[]);
+}
+
+#[test]
+fn fuzz_events() {
+    run("event", targets::roster::event, &[]);
+}
+
+#[tokio::test]
+async fn fuzz_plans() {
+    let ground = crate::ground::Ground::new(91, 5).await;
+    let path = ground.folder().join("good.plan");
+    let options = clever_sync::SyncOptions {
+        dry_run: true,
+        plan: Some(path.clone()),
+        ..clever_sync::SyncOptions::default()
+    };
+    let policy = clever_sync::SyncPolicy::default();
+    drop(ground.sync_with(&options, &policy).await.unwrap());
+    run("plan", targets::roster::plan, &[fs::read(path).unwrap()]);
+}
+
+#[test]
+fn fuzz_policies() {
+    run("policy", targets::roster::policy, &[]);
 }
