@@ -6,6 +6,7 @@
 //! from xtask to the emulator is one of tests alone.
 
 mod classroom;
+mod identity;
 mod schema;
 mod walk;
 
