@@ -22,6 +22,7 @@ fn by(way: Way) -> SyncOptions {
 fn lax() -> SyncPolicy {
     SyncPolicy {
         max_archived_percent: 100,
+        max_school_archived_percent: 100,
         max_updated_percent: 100,
         max_unenrolled_percent: 100,
         floor: 0,

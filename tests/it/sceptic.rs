@@ -445,3 +445,177 @@ async fn rows_edited_deleted_archived_and_added_by_hand_are_mended() {
     assert_eq!(mark_edited(&mut store, &id, &policy).await.unwrap(), 0);
     ground.check_feed();
 }
+
+/// Gives every student the next grade.
+fn advance_grades(world: &mut World) {
+    let ids: Vec<String> = world
+        .list(RecordKind::Users)
+        .iter()
+        .filter(|(_, user)| user.has_role(clever_model::Role::Student))
+        .map(|(id, _)| id)
+        .collect();
+    for id in ids {
+        world.edit(RecordKind::Users, &id, |user| {
+            user["roles"]["student"]["grade"] = "Other".into();
+        });
+    }
+}
+
+/// Gives every term other dates.
+fn move_terms(world: &mut World) {
+    let ids: Vec<String> = world.list(RecordKind::Terms).keys().collect();
+    for id in ids {
+        world.edit(RecordKind::Terms, &id, |term| {
+            term["start_date"] = "2027-08-16".into();
+            term["end_date"] = "2028-06-02".into();
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_rollover_that_keeps_the_ids_of_its_terms_is_no_rekeyed_sis() {
+    let ground = synced(75, 200).await;
+    ground.emulator.with_world(|world| {
+        move_terms(world);
+        rekey(world, RecordKind::Sections);
+    });
+    let report = ground.sync().await.unwrap();
+    let hold = hold_of(&report, RecordKind::Sections);
+    assert_eq!((hold.part, &hold.cause), (Part::Archive, &Cause::Rollover));
+}
+
+#[tokio::test]
+async fn a_rollover_that_keeps_the_ids_of_its_sections_is_told() {
+    let ground = synced(76, 200).await;
+    ground.emulator.with_world(|world| {
+        move_terms(world);
+        let ids: Vec<String> = world.list(RecordKind::Sections).keys().collect();
+        for id in ids {
+            world.edit(RecordKind::Sections, &id, |section| {
+                section["students"] = serde_json::json!([]);
+            });
+        }
+    });
+    let report = ground.sync().await.unwrap();
+    let hold = hold_of(&report, RecordKind::Sections);
+    assert_eq!((hold.part, &hold.cause), (Part::Update, &Cause::Rollover));
+}
+
+#[tokio::test]
+async fn a_rollover_of_a_district_that_shares_no_terms_is_told_by_its_grades() {
+    let ground = synced(77, 200).await;
+    ground.emulator.with_world(|world| {
+        advance_grades(world);
+        rekey(world, RecordKind::Sections);
+    });
+    let report = ground.sync().await.unwrap();
+    assert_eq!(
+        hold_of(&report, RecordKind::Sections).cause,
+        Cause::Rollover
+    );
+}
+
+#[tokio::test]
+async fn sections_that_come_again_under_other_ids_and_nothing_else_are_a_rekeyed_sis() {
+    let ground = synced(78, 200).await;
+    ground
+        .emulator
+        .with_world(|world| rekey(world, RecordKind::Sections));
+    let report = ground.sync().await.unwrap();
+    assert_eq!(
+        hold_of(&report, RecordKind::Sections).cause,
+        Cause::SisRekeyed
+    );
+}
+
+/// The people of a school, and its sections.
+fn of_school(world: &World, kind: RecordKind, school: &str) -> Vec<String> {
+    let quoted = format!("\"school\":\"{school}\"");
+    let list = world.list(kind).iter();
+    list.filter(|(_, record)| record.json().contains(&quoted))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// The school with the fewest people, and one person of another school.
+fn smallest(world: &World) -> (String, String) {
+    let mut schools: Vec<String> = world.list(RecordKind::Schools).keys().collect();
+    schools.sort_by_key(|school| of_school(world, RecordKind::Users, school).len());
+    let other = schools.last().unwrap();
+    let person = of_school(world, RecordKind::Users, other).remove(0);
+    (schools.remove(0), person)
+}
+
+#[tokio::test]
+async fn one_school_of_many_mostly_gone_is_held_alone() {
+    let ground = synced(79, 3200).await;
+    let (school, person) = ground.emulator.with_world(|world| {
+        let (school, person) = smallest(world);
+        let students = of_school(world, RecordKind::Users, &school);
+        let all = world.list(RecordKind::Users).len();
+        let gone = students.len() * 4 / 5;
+        assert!(gone * 10 < all, "{gone} of {all} would be held anyway");
+        for id in students.iter().take(gone) {
+            world.remove(RecordKind::Users, id);
+        }
+        world.remove(RecordKind::Users, &person);
+        (school, person)
+    });
+    let report = ground.sync().await.unwrap();
+    assert_eq!(report.outcome, Outcome::Held);
+    let [hold] = report.holds.as_slice() else {
+        panic!("{:?}", report.holds)
+    };
+    assert_eq!(
+        (hold.kind, hold.part, hold.school.as_deref()),
+        (RecordKind::Users, Part::Archive, Some(school.as_str()))
+    );
+    assert!(hold.to_string().contains(&school), "{hold}");
+    let archived = archived(&ground, RecordKind::Users);
+    assert_eq!(archived, [person], "the rest goes on");
+    ground.check_feed();
+    let options = SyncOptions {
+        approve: Some(report.plan_hash),
+        ..SyncOptions::default()
+    };
+    let done = ground
+        .sync_with(&options, &SyncPolicy::default())
+        .await
+        .unwrap();
+    assert_eq!(done.outcome, Outcome::Done);
+    assert_eq!(ground.stored(), ground.served());
+}
+
+/// The archived records of a kind.
+fn archived(ground: &Ground, kind: RecordKind) -> Vec<String> {
+    let connection = Connection::open(ground.path()).unwrap();
+    let mut rows = connection
+        .prepare(&format!(
+            "SELECT id FROM {kind} WHERE archived_at IS NOT NULL"
+        ))
+        .unwrap();
+    let rows = rows.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn one_school_of_three_unshared_is_held_whole_with_its_people() {
+    let ground = synced(80, 300).await;
+    let school = ground.emulator.with_world(|world| {
+        let (school, _) = smallest(world);
+        for kind in [RecordKind::Users, RecordKind::Sections] {
+            for id in of_school(world, kind, &school) {
+                world.remove(kind, &id);
+            }
+        }
+        world.remove(RecordKind::Schools, &school);
+        school
+    });
+    let report = ground.sync().await.unwrap();
+    for kind in [RecordKind::Schools, RecordKind::Users, RecordKind::Sections] {
+        let hold = hold_of(&report, kind);
+        assert_eq!(hold.school.as_deref(), Some(school.as_str()), "{kind}");
+        assert_eq!(hold.cause, Cause::SchoolUnshared, "{kind}");
+        nobody_left(&ground, kind);
+    }
+}

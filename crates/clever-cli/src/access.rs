@@ -9,6 +9,7 @@ use clever_auth::credential::{Credential, Secret};
 use clever_auth::{App, DistrictAppToken, district_tokens};
 use clever_client::{ApiVersion, ClientOptions, ConnectError, District, LoginService};
 use clever_model::DistrictId;
+use secrecy::SecretString;
 use url::Url;
 
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
@@ -59,9 +60,9 @@ impl ServiceArgs {
 /// Which app.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AppArgs {
-    /// Use the kept credential NAME (see `cleverctl credential`).
+    /// Use the kept credential NAME (see `cleverctl credential`); `sync --all` takes several.
     #[arg(long, value_name = "NAME")]
-    pub(crate) credential: Option<String>,
+    credential: Vec<String>,
     /// The app's client id, from your Clever dashboard.
     #[arg(long, env = "CLEVER_CLIENT_ID", value_name = "ID")]
     pub(crate) client_id: Option<String>,
@@ -88,9 +89,36 @@ impl fmt::Display for MissingApp {
 impl std::error::Error for MissingApp {}
 
 impl AppArgs {
+    /// The credentials that were named.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.credential
+    }
+
+    /// The credential that was named, if one was.
+    fn name(&self) -> Result<Option<&str>> {
+        match self.credential.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
+            _ => bail!("name one credential; only `sync --all` takes several"),
+        }
+    }
+
+    /// An app by its id and secret.
+    pub(crate) fn made(
+        &self,
+        service: &ServiceArgs,
+        redirect: &Url,
+        id: &str,
+        secret: SecretString,
+    ) -> Result<App> {
+        Ok(App::new(id, secret, redirect.clone())?
+            .at(service.auth_url()?, service.api_url.clone())?
+            .version(service.api.as_str()))
+    }
+
     /// The app, if one was given.
     pub(crate) fn find(&self, service: &ServiceArgs, redirect: &Url) -> Result<Option<App>> {
-        let (id, secret) = match &self.credential {
+        let (id, secret) = match self.name()? {
             Some(name) => match kept(&self.vault, name)?.secret {
                 Secret::App {
                     client_id,
@@ -114,15 +142,12 @@ impl AppArgs {
                 }
             }
         };
-        let app = App::new(&id, secret, redirect.clone())?
-            .at(service.auth_url()?, service.api_url.clone())?
-            .version(service.api.as_str());
-        Ok(Some(app))
+        self.made(service, redirect, &id, secret).map(Some)
     }
 
     /// The app.
     pub(crate) fn app(&self, service: &ServiceArgs, redirect: &Url) -> Result<App> {
-        match (self.find(service, redirect)?, &self.credential) {
+        match (self.find(service, redirect)?, self.name()?) {
             (Some(app), _) => Ok(app),
             (None, Some(name)) => {
                 bail!("the credential `{name}` is a district's token; an app's is needed")
@@ -147,6 +172,7 @@ pub(crate) fn kept(vault: &VaultArgs, name: &str) -> Result<Credential> {
 }
 
 /// A way into a district.
+#[derive(Clone)]
 pub(crate) enum Way {
     /// A token: a file's, a kept one, the environment's.
     Token(DistrictAppToken),
@@ -177,12 +203,13 @@ pub(crate) async fn way(
     if token_file.is_some() {
         return settings::district_token(token_file).map(Way::Token);
     }
-    if let Some(name) = &app.credential
+    let name = app.name()?;
+    if let Some(name) = name
         && let Secret::DistrictApp { token, .. } = kept(&app.vault, name)?.secret
     {
         return Ok(Way::Token(token));
     }
-    if app.credential.is_none() && std::env::var_os(TOKEN_VARIABLE).is_some() {
+    if name.is_none() && std::env::var_os(TOKEN_VARIABLE).is_some() {
         return settings::district_token(None).map(Way::Token);
     }
     let Some(app) = app.find(service, &no_redirect()?)? else {

@@ -53,8 +53,8 @@ pub(crate) enum Command {
     Undo(crate::cmd::undo::UndoArgs),
     /// Write the active roster as files: Clever's CSV set or OneRoster.
     Export(crate::cmd::export::ExportArgs),
-    /// Show each district of the store: its last sync, its rows, what is held.
-    Status(StoreArgs),
+    /// Show how each district of the store stands: last success, what is held, what is odd, what to do.
+    Status(crate::cmd::status::StatusArgs),
     /// List what changed, oldest first.
     Changes(ChangesArgs),
     /// Run a Clever on this machine to try things against.
@@ -84,7 +84,7 @@ pub(crate) enum Command {
 }
 
 /// Reads `90s`, `30m`, `6h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is written as in 90s, 30m or 6h".to_owned();
     let unit = match text.chars().last() {
         Some('s') => 1,
@@ -103,6 +103,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .filter(|seconds| *seconds <= 366 * 86_400)
         .map(Duration::from_secs)
         .ok_or_else(|| "that is more than a year".to_owned())
+}
+
+/// Reads how many at once.
+fn slots(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|slots| (1..=256).contains(slots))
+        .ok_or_else(|| "so many at once are 1 to 256".to_owned())
 }
 
 /// Where the rows live.
@@ -132,6 +140,13 @@ pub(crate) struct SyncArgs {
     /// The district, where the app of the credential has several.
     #[arg(long, value_name = "ID")]
     pub(crate) district: Option<DistrictId>,
+    /// Every district of every kept credential, or of those named with --credential; each on its own, the worst
+    /// end is the exit code (4, then 1, then 3).
+    #[arg(long, conflicts_with_all = ["district", "token_file", "plan", "approve", "client_id"])]
+    pub(crate) all: bool,
+    /// With --all: so many districts at once.
+    #[arg(long, value_name = "N", default_value = "4", requires = "all", value_parser = slots)]
+    pub(crate) concurrency: usize,
     /// Read the district-app token from FILE (`-` for standard input) instead of CLEVER_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,

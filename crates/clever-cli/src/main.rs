@@ -9,6 +9,7 @@ mod diagnostics;
 mod output;
 mod progress;
 mod settings;
+mod signals;
 mod vault;
 mod writing;
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::shape::{Kind, Shape};
@@ -16,7 +16,8 @@ const MAX_VALUE: usize = 60;
 /// Counts of what was not expected, by place. A place is a kind and a path: `users.roles.student.gender`.
 ///
 /// Values are kept for enums alone, whose values are words of Clever's; any other value may be personal.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Drift {
     /// Fields that no document declares.
     pub undeclared_fields: BTreeMap<String, u64>,

@@ -2,16 +2,18 @@
 //!
 //! Pure: the same counts and policy give the same judgement.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clever_model::{RecordKind, Role};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::policy::SyncPolicy;
-use crate::report::{Hold, Part};
+use crate::report::Part;
+use crate::store::SchoolTally;
 
 /// What probably caused a large change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Cause {
@@ -23,9 +25,9 @@ pub enum Cause {
     RoleSwitchedOff(Role),
     /// Schools are gone with it: a school is no longer shared.
     SchoolUnshared,
-    /// Terms changed with it: a semester or school year turned over.
+    /// Terms or grades moved on with it, or the sections are others: a semester or school year turned over.
     Rollover,
-    /// As many came as went: the district's system gives its people new ids.
+    /// Most of what is gone is here again under new ids: the district's system was changed, or its numbers.
     SisRekeyed,
     /// An undo took it back, and Clever still tells it.
     Undone,
@@ -47,12 +49,12 @@ impl fmt::Display for Cause {
             Self::SchoolUnshared => {
                 f.write_str("schools are gone too: a school may no longer be shared")
             }
-            Self::Rollover => {
-                f.write_str("terms changed too: a term or school year may have turned over")
-            }
-            Self::SisRekeyed => {
-                f.write_str("about as many are new as are gone: the SIS may have given new ids")
-            }
+            Self::Rollover => f.write_str(
+                "terms, grades or sections moved on together: a term or school year may have turned over",
+            ),
+            Self::SisRekeyed => f.write_str(
+                "most of what is gone is here again under other ids: the SIS may have given new ids",
+            ),
             Self::Undone => f.write_str("an undo took it back, and Clever still tells it"),
             Self::Unexplained => f.write_str("nothing in the data explains it"),
         }
@@ -78,79 +80,87 @@ pub(crate) struct KindCounts {
 }
 
 /// What the causes are read from, besides the kind's own counts.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Context {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
     pub(crate) paused: bool,
-    pub(crate) schools_archived: bool,
-    pub(crate) terms_changed: bool,
+    /// Schools that are to be archived.
+    pub(crate) schools_gone: BTreeSet<String>,
+    /// Terms came, went or have other dates.
+    pub(crate) terms_moved: bool,
+    /// A large part of the users are students in another grade.
+    pub(crate) grades_advanced: bool,
+    /// Of each kind: gone records that were looked at, and those that are here again under another id.
+    pub(crate) look_alikes: BTreeMap<RecordKind, (u64, u64)>,
 }
 
-/// Judges what a plan does to one kind.
-pub(crate) fn judge(
-    kind: RecordKind,
-    counts: &KindCounts,
-    context: Context,
-    policy: &SyncPolicy,
-) -> Vec<Hold> {
-    let mut holds = Vec::new();
-    let mut hold = |part, count, of, limit_percent| {
-        let cause = cause(kind, counts, context);
-        holds.push(Hold {
-            kind,
+/// A part of a kind's changes that is more than the policy lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Suspicion {
+    pub(crate) part: Part,
+    pub(crate) count: u64,
+    pub(crate) of: u64,
+    pub(crate) limit_percent: u64,
+}
+
+/// Judges what a plan does to one kind in the whole district.
+pub(crate) fn judge(counts: &KindCounts, paused: bool, policy: &SyncPolicy) -> Vec<Suspicion> {
+    let mut found = Vec::new();
+    let mut suspect = |part, count, of, limit_percent| {
+        found.push(Suspicion {
             part,
             count,
             of,
             limit_percent,
-            cause,
         });
     };
-    if too_many(
-        counts.archived,
-        counts.active,
-        policy.max_archived_percent,
-        policy,
-    ) || (counts.seen == 0 && counts.archived > 0)
-        || (context.paused && counts.archived > 0)
+    let (archived, active, percent) = (counts.archived, counts.active, policy.max_archived_percent);
+    if too_many(archived, active, percent, policy) || (archived > 0 && (counts.seen == 0 || paused))
     {
-        hold(
-            Part::Archive,
-            counts.archived,
-            counts.active,
-            policy.max_archived_percent,
-        );
+        suspect(Part::Archive, archived, active, percent);
     }
-    if too_many(
-        counts.updated,
-        counts.active,
-        policy.max_updated_percent,
-        policy,
-    ) {
-        hold(
-            Part::Update,
-            counts.updated,
-            counts.active,
-            policy.max_updated_percent,
-        );
-    } else if too_many(
-        counts.unenrolled,
-        counts.enrolled,
-        policy.max_unenrolled_percent,
-        policy,
-    ) {
-        hold(
-            Part::Update,
-            counts.unenrolled,
-            counts.enrolled,
-            policy.max_unenrolled_percent,
-        );
+    let percent = policy.max_updated_percent;
+    let places = policy.max_unenrolled_percent;
+    if too_many(counts.updated, active, percent, policy) {
+        suspect(Part::Update, counts.updated, active, percent);
+    } else if too_many(counts.unenrolled, counts.enrolled, places, policy) {
+        suspect(Part::Update, counts.unenrolled, counts.enrolled, places);
     }
-    holds
+    found
 }
+
+/// Judges what a plan does to one school's people or sections. A school is small beside its district, so what
+/// wrecks it may be far below the district's own limits.
+pub(crate) fn judge_school(school: &SchoolTally, policy: &SyncPolicy) -> Vec<Suspicion> {
+    let mut found = Vec::new();
+    let (archived, updated, of) = (school.archived, school.updated, school.active);
+    let percent = policy.max_school_archived_percent;
+    if archived > FEW && archived.saturating_mul(100) > of.saturating_mul(percent) {
+        found.push(Suspicion {
+            part: Part::Archive,
+            count: archived,
+            of,
+            limit_percent: percent,
+        });
+    }
+    let percent = policy.max_updated_percent;
+    if updated >= policy.floor && updated.saturating_mul(100) > of.saturating_mul(percent) {
+        found.push(Suspicion {
+            part: Part::Update,
+            count: updated,
+            of,
+            limit_percent: percent,
+        });
+    }
+    found
+}
+
+/// So few records are nobody's alarm.
+pub(crate) const FEW: u64 = 2;
 
 /// Says whether `count` of `of` is more than `percent`; among few, only more than half and more than two.
 fn too_many(count: u64, of: u64, percent: u64, policy: &SyncPolicy) -> bool {
     if count < policy.floor {
-        return count > 2 && count * 2 > of && percent < 50;
+        return count > FEW && count * 2 > of && percent < 50;
     }
     count.saturating_mul(100) > of.saturating_mul(percent)
 }
@@ -160,22 +170,36 @@ fn replaced(counts: &KindCounts) -> bool {
     counts.archived > 0 && counts.created * 10 >= counts.archived * 8
 }
 
-fn cause(kind: RecordKind, counts: &KindCounts, context: Context) -> Cause {
+/// Guesses what caused a large change of one kind, or of one school's part of it.
+pub(crate) fn cause(
+    kind: RecordKind,
+    counts: &KindCounts,
+    school: Option<&str>,
+    evidence: &Evidence,
+) -> Cause {
+    let (looked_at, here_again) = evidence.look_alikes.get(&kind).copied().unwrap_or_default();
+    let timetable = matches!(
+        kind,
+        RecordKind::Terms | RecordKind::Courses | RecordKind::Sections
+    );
     if counts.seen == 0 {
         Cause::EmptyAnswer
-    } else if context.paused {
+    } else if evidence.paused {
         Cause::DistrictPaused
-    } else if kind == RecordKind::Users && replaced(counts) {
+    } else if school.is_some_and(|school| evidence.schools_gone.contains(school)) {
+        Cause::SchoolUnshared
+    } else if timetable && (evidence.terms_moved || evidence.grades_advanced) {
+        // Before the look-alikes: next year's Algebra 1 has the name of this year's.
+        Cause::Rollover
+    } else if here_again * 2 > looked_at {
         // Before the role: those who come under new ids have the same roles.
         Cause::SisRekeyed
     } else if let Some(role) = counts.lost_role {
         Cause::RoleSwitchedOff(role)
-    } else if context.schools_archived && kind != RecordKind::Schools {
+    } else if !evidence.schools_gone.is_empty() && kind != RecordKind::Schools {
         Cause::SchoolUnshared
-    } else if kind == RecordKind::Sections && context.terms_changed {
+    } else if evidence.grades_advanced || (kind == RecordKind::Sections && replaced(counts)) {
         Cause::Rollover
-    } else if replaced(counts) {
-        Cause::SisRekeyed
     } else {
         Cause::Unexplained
     }
@@ -187,17 +211,9 @@ mod tests {
 
     use super::*;
 
-    fn holds(counts: &KindCounts) -> Vec<(Part, Cause)> {
-        let holds = judge(
-            RecordKind::Users,
-            counts,
-            Context::default(),
-            &SyncPolicy::default(),
-        );
-        holds
-            .into_iter()
-            .map(|hold| (hold.part, hold.cause))
-            .collect()
+    fn parts(counts: &KindCounts) -> Vec<Part> {
+        let found = judge(counts, false, &SyncPolicy::default());
+        found.into_iter().map(|found| found.part).collect()
     }
 
     fn counts(seen: u64, active: u64, archived: u64) -> KindCounts {
@@ -211,88 +227,131 @@ mod tests {
 
     #[test]
     fn shares_floors_and_emptiness() {
-        assert_eq!(holds(&counts(2097, 2098, 1)), []);
-        assert_eq!(holds(&counts(1900, 2098, 198)), [], "under ten percent");
+        assert_eq!(parts(&counts(2097, 2098, 1)), []);
+        assert_eq!(parts(&counts(1900, 2098, 198)), [], "under ten percent");
+        assert_eq!(parts(&counts(1469, 2098, 629)), [Part::Archive]);
         assert_eq!(
-            holds(&counts(1469, 2098, 629)),
-            [(Part::Archive, Cause::Unexplained)]
-        );
-        assert_eq!(
-            holds(&counts(0, 2, 2)),
-            [(Part::Archive, Cause::EmptyAnswer)],
+            parts(&counts(0, 2, 2)),
+            [Part::Archive],
             "empty is held at any size"
         );
-        assert_eq!(holds(&counts(90, 110, 20)), [], "under the floor");
-        assert_eq!(
-            holds(&counts(1, 21, 20)),
-            [(Part::Archive, Cause::Unexplained)],
-            "most of a few"
-        );
+        assert_eq!(parts(&counts(90, 110, 20)), [], "under the floor");
+        assert_eq!(parts(&counts(1, 21, 20)), [Part::Archive], "most of a few");
         let updated = KindCounts {
             seen: 100,
             active: 100,
             updated: 80,
             ..KindCounts::default()
         };
-        assert_eq!(holds(&updated), [(Part::Update, Cause::Unexplained)]);
+        assert_eq!(parts(&updated), [Part::Update]);
+        let paused = judge(&counts(999, 1000, 1), true, &SyncPolicy::default());
+        assert_eq!(paused.len(), 1, "a paused district archives nobody");
+    }
+
+    #[test]
+    fn one_school_is_judged_by_its_own_size() {
+        let school = |active, archived, updated| SchoolTally {
+            school: "s".to_owned(),
+            active,
+            archived,
+            updated,
+        };
+        let parts = |school: &SchoolTally| -> Vec<Part> {
+            let found = judge_school(school, &SyncPolicy::default());
+            found.into_iter().map(|found| found.part).collect()
+        };
+        assert_eq!(parts(&school(400, 200, 0)), [], "half of a school");
+        assert_eq!(parts(&school(400, 201, 0)), [Part::Archive]);
+        assert_eq!(parts(&school(4, 3, 0)), [Part::Archive], "a tiny school");
+        assert_eq!(parts(&school(2, 2, 0)), [], "two people");
+        assert_eq!(parts(&school(40, 0, 31)), [Part::Update]);
+        assert_eq!(parts(&school(20, 0, 20)), [], "under the floor");
+    }
+
+    /// The cause of a large archiving of users.
+    fn told(counts: &KindCounts, evidence: &Evidence) -> Cause {
+        cause(RecordKind::Users, counts, None, evidence)
     }
 
     #[test]
     fn causes_are_named() {
-        let many = KindCounts {
-            created: 600,
-            ..counts(2000, 2098, 629)
+        let many = counts(2000, 2098, 629);
+        let none = Evidence::default();
+        assert_eq!(told(&many, &none), Cause::Unexplained);
+        assert_eq!(told(&counts(0, 9, 9), &none), Cause::EmptyAnswer);
+        let rekeyed = Evidence {
+            look_alikes: [(RecordKind::Users, (600, 590))].into(),
+            ..Evidence::default()
         };
-        assert_eq!(holds(&many), [(Part::Archive, Cause::SisRekeyed)]);
+        assert_eq!(told(&many, &rekeyed), Cause::SisRekeyed);
         let role = KindCounts {
             lost_role: Some(Role::Contact),
             ..counts(1000, 2000, 1000)
         };
-        assert_eq!(
-            holds(&role),
-            [(Part::Archive, Cause::RoleSwitchedOff(Role::Contact))]
-        );
-        let context = Context {
-            schools_archived: true,
-            ..Context::default()
+        assert_eq!(told(&role, &none), Cause::RoleSwitchedOff(Role::Contact));
+        assert_eq!(told(&role, &rekeyed), Cause::SisRekeyed);
+        let unshared = Evidence {
+            schools_gone: ["s".to_owned()].into(),
+            ..Evidence::default()
         };
-        let hold = &judge(
-            RecordKind::Users,
-            &counts(900, 1000, 200),
-            context,
-            &SyncPolicy::default(),
-        )[0];
-        assert_eq!(hold.cause, Cause::SchoolUnshared);
-        let paused = Context {
+        assert_eq!(told(&many, &unshared), Cause::SchoolUnshared);
+        let paused = Evidence {
             paused: true,
-            ..Context::default()
+            ..unshared
         };
-        let hold = &judge(
-            RecordKind::Users,
-            &counts(999, 1000, 1),
-            paused,
-            &SyncPolicy::default(),
-        )[0];
-        assert_eq!(hold.cause, Cause::DistrictPaused);
+        assert_eq!(told(&many, &paused), Cause::DistrictPaused);
+    }
+
+    #[test]
+    fn a_rollover_is_told_by_terms_grades_or_new_sections_and_not_by_names() {
+        let sections = |counts: &KindCounts, evidence: &Evidence| {
+            cause(RecordKind::Sections, counts, None, evidence)
+        };
+        let same_names = Evidence {
+            look_alikes: [(RecordKind::Sections, (100, 100))].into(),
+            ..Evidence::default()
+        };
+        let renewed = KindCounts {
+            created: 95,
+            ..counts(95, 100, 100)
+        };
+        assert_eq!(sections(&renewed, &Evidence::default()), Cause::Rollover);
+        assert_eq!(sections(&renewed, &same_names), Cause::SisRekeyed);
+        for moved in [
+            Evidence {
+                terms_moved: true,
+                ..same_names.clone()
+            },
+            Evidence {
+                grades_advanced: true,
+                ..same_names
+            },
+        ] {
+            assert_eq!(sections(&renewed, &moved), Cause::Rollover);
+            // Sections that keep their ids are only updated.
+            assert_eq!(sections(&counts(100, 100, 0), &moved), Cause::Rollover);
+        }
     }
 
     proptest! {
         #[test]
         fn archiving_more_is_never_less_suspicious(active in 0_u64..5000, archived in 0_u64..5000, more in 0_u64..500) {
             let (less, more) = (archived.min(active), (archived + more).min(active));
-            let held = |archived| holds(&counts(active - archived + 1, active, archived)).len();
+            let held = |archived| parts(&counts(active - archived + 1, active, archived)).len();
             prop_assert!(held(more) >= held(less) || (less < 25) != (more < 25));
         }
 
         #[test]
         fn losing_everything_is_always_held(active in 1_u64..100_000) {
-            prop_assert!(!holds(&counts(0, active, active)).is_empty());
+            prop_assert!(!parts(&counts(0, active, active)).is_empty());
+            let school = SchoolTally { school: "s".to_owned(), active, archived: active, updated: 0 };
+            prop_assert_eq!(!judge_school(&school, &SyncPolicy::default()).is_empty(), active > FEW);
         }
 
         #[test]
         fn a_first_load_is_never_held(created in any::<u32>()) {
             let first = KindCounts { seen: u64::from(created), created: u64::from(created), ..KindCounts::default() };
-            prop_assert!(holds(&first).is_empty());
+            prop_assert!(parts(&first).is_empty());
         }
     }
 }

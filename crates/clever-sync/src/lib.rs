@@ -22,11 +22,14 @@
 mod audit;
 mod canonical;
 mod certificate;
+mod check;
 mod columns;
 mod diff;
 mod events;
+mod evidence;
 mod explain;
 mod export;
+pub mod fleet;
 mod guard;
 mod plan;
 mod policy;
@@ -53,10 +56,11 @@ pub use report::{
 pub use source::RosterSource;
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
-pub use store::queries::{Change, ChangeFilter, DistrictStatus, RecordRow};
+pub use store::queries::{Change, ChangeFilter, RecordRow};
+pub use store::status::{DistrictStatus, StandingHold};
 pub use store::{
-    ABSENT, AnyStore, Base, Commit, Hash, Op, SCHEMA_VERSION, SqlStore, SqliteStore, Staged, State,
-    Store, StoreError, Stored, Tally,
+    ABSENT, AnyStore, Base, Commit, Hash, Op, SCHEMA_VERSION, SchoolTally, SqlStore, SqliteStore,
+    Staged, State, Store, StoreError, Stored, Tally,
 };
 pub use sync::{SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

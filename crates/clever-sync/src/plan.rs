@@ -12,11 +12,10 @@ use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::diff::hash_of;
-use crate::guard::{self, Cause, Context, KindCounts};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
-use crate::report::{Hold, Outcome, Part, RunPath, Size, SyncReport};
+use crate::report::{Outcome, RunPath, SyncReport};
 use crate::store::{Base, Commit, Hash, Op, Staged, Store, StoreError};
 use crate::sync::SyncError;
 
@@ -85,6 +84,9 @@ pub struct Plan {
     base_snapshot_at: Option<Timestamp>,
     cursor: Option<String>,
     whole: bool,
+    /// Whether every list was provably complete.
+    #[serde(default)]
+    proven: bool,
     snapshot: bool,
     /// The hash of its rows: sixteen hex digits.
     pub hash: String,
@@ -128,108 +130,6 @@ fn unhex(text: &str) -> Option<Hash> {
     u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
-/// Judges what is staged: archiving without proof is dropped, what is suspicious is held.
-pub(crate) async fn check<S: Store>(
-    store: &mut S,
-    district: &DistrictId,
-    report: &mut SyncReport,
-    paused: bool,
-    policy: &SyncPolicy,
-) -> Result<(), StoreError> {
-    let tally = store.tally().await?;
-    for (kind, of_kind) in &mut report.kinds {
-        if of_kind.certificate.proves_absence() {
-            continue;
-        }
-        of_kind.kept = [false, true]
-            .iter()
-            .filter_map(|held| tally.get(&(*kind, Op::Archive, *held)))
-            .map(|(count, _)| count)
-            .sum();
-        store.unstage_archived(*kind).await?;
-    }
-    let tally = store.tally().await?;
-    // What an undo put aside is held already, and suspicious of nothing.
-    let of = |kind, op| tally.get(&(kind, op, false)).map_or(0, |(count, _)| *count);
-    let context = Context {
-        paused,
-        schools_archived: of(RecordKind::Schools, Op::Archive) > 0,
-        terms_changed: [Op::Create, Op::Archive, Op::Restore]
-            .iter()
-            .any(|op| of(RecordKind::Terms, *op) > 0),
-    };
-    let sizes = store.sizes(district).await?;
-    for (kind, of_kind) in &report.kinds {
-        // Nothing to judge, so nothing to count.
-        if !tally.keys().any(|(of, ..)| of == kind) {
-            continue;
-        }
-        let mut active = store.active(*kind).await?;
-        if let Some(size) = sizes.get(kind) {
-            active = active.min(size.active);
-        }
-        let undone: u64 = Op::ALL
-            .iter()
-            .filter_map(|op| tally.get(&(*kind, *op, true)))
-            .map(|(count, _)| count)
-            .sum();
-        if undone > 0 {
-            report.holds.push(Hold {
-                kind: *kind,
-                part: Part::Reapply,
-                count: undone,
-                of: active,
-                limit_percent: 0,
-                cause: Cause::Undone,
-            });
-        }
-        let mut counts = KindCounts {
-            // A feed of events is silent on what did not change.
-            seen: match report.path {
-                RunPath::Snapshot => of_kind.seen,
-                _ => active.max(1),
-            },
-            active,
-            created: of(*kind, Op::Create) + sizes.get(kind).map_or(0, |size| size.created),
-            updated: of(*kind, Op::Update),
-            archived: of(*kind, Op::Archive),
-            ..KindCounts::default()
-        };
-        if *kind == RecordKind::Users && counts.archived > 0 {
-            counts.lost_role = store.lost_role().await?;
-        }
-        if *kind == RecordKind::Sections {
-            counts.unenrolled = tally
-                .get(&(*kind, Op::Update, false))
-                .map_or(0, |(_, lost)| *lost);
-            if counts.unenrolled > 0 {
-                counts.enrolled = store.enrolled().await?;
-                if let Some(size) = sizes.get(kind) {
-                    counts.enrolled = counts.enrolled.min(size.enrolled);
-                }
-            }
-        }
-        for hold in guard::judge(*kind, &counts, context, policy) {
-            let op = match hold.part {
-                Part::Archive => Op::Archive,
-                Part::Update | Part::Reapply => Op::Update,
-            };
-            store.hold(*kind, op).await?;
-            report.holds.push(hold);
-            let enrolled = store.enrolled().await?;
-            let size = Size {
-                active,
-                enrolled: sizes
-                    .get(kind)
-                    .map_or(enrolled, |size| size.enrolled.min(enrolled)),
-                created: counts.created,
-            };
-            report.sizes.insert(*kind, size);
-        }
-    }
-    Ok(())
-}
-
 /// Puts the plan into numbers and a hash; lets through what was approved.
 pub(crate) async fn settle<S: Store>(
     store: &mut S,
@@ -257,6 +157,7 @@ pub(crate) async fn settle<S: Store>(
     if !report.holds.is_empty() {
         report.outcome = Outcome::Held;
     }
+    report.whole = report.holds.is_empty() && report.is_proven();
     count(store, report).await?;
     Ok(())
 }
@@ -339,12 +240,7 @@ async fn plan_hash<S: Store>(
 
 impl Plan {
     /// The plan that a report tells of.
-    pub(crate) fn of(
-        report: &SyncReport,
-        base: &Base,
-        cursor: Option<String>,
-        whole: bool,
-    ) -> Self {
+    pub(crate) fn of(report: &SyncReport, base: &Base, cursor: Option<String>) -> Self {
         Self {
             format: FORMAT,
             district_id: report.district_id.clone(),
@@ -354,7 +250,8 @@ impl Plan {
             base_cursor: base.cursor.clone(),
             base_snapshot_at: base.snapshot_at,
             cursor,
-            whole,
+            whole: report.whole,
+            proven: report.is_proven(),
             snapshot: report.path == RunPath::Snapshot,
             hash: String::new(),
             rows: 0,
@@ -621,6 +518,7 @@ pub async fn apply_plan<S: Store>(
     if report.kinds.values().any(|kind| kind.held > 0) {
         report.outcome = Outcome::Held;
     }
+    report.whole = report.outcome == Outcome::Done && plan.proven;
     report.finished_at = clock.now();
     let commit = Commit {
         district: &district,

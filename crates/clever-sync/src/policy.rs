@@ -14,7 +14,9 @@ use crate::columns;
 pub struct SyncPolicy {
     /// Largest share of a kind that may be archived, in percent.
     pub max_archived_percent: u64,
-    /// Largest share of a kind that may be updated, in percent.
+    /// Largest share of one school's people, or sections, that may be archived, in percent.
+    pub max_school_archived_percent: u64,
+    /// Largest share of a kind, and of one school's part of it, that may be updated, in percent.
     pub max_updated_percent: u64,
     /// Largest share of the places in sections that may be taken away, in percent.
     pub max_unenrolled_percent: u64,
@@ -30,6 +32,7 @@ impl Default for SyncPolicy {
     fn default() -> Self {
         Self {
             max_archived_percent: 10,
+            max_school_archived_percent: 50,
             max_updated_percent: 75,
             max_unenrolled_percent: 30,
             floor: 25,
@@ -104,6 +107,7 @@ pub enum PolicyError {
 #[serde(deny_unknown_fields)]
 struct File {
     max_archived_percent: Option<u64>,
+    max_school_archived_percent: Option<u64>,
     max_updated_percent: Option<u64>,
     max_unenrolled_percent: Option<u64>,
     floor: Option<u64>,
@@ -161,6 +165,11 @@ impl File {
                 "max_archived_percent",
                 self.max_archived_percent,
                 base.max_archived_percent,
+            )?,
+            max_school_archived_percent: percent(
+                "max_school_archived_percent",
+                self.max_school_archived_percent,
+                base.max_school_archived_percent,
             )?,
             max_updated_percent: percent(
                 "max_updated_percent",

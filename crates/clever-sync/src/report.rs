@@ -92,7 +92,7 @@ pub struct KindReport {
 }
 
 /// Which part of a kind's changes is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The archiving.
@@ -114,12 +114,15 @@ impl fmt::Display for Part {
 }
 
 /// A part of the plan that waits for approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// The kind of record.
     pub kind: RecordKind,
     /// What is held.
     pub part: Part,
+    /// The school, where only what is of one school is held.
+    #[serde(default)]
+    pub school: Option<String>,
     /// How many records (or places in sections) it concerns.
     pub count: u64,
     /// Of how many.
@@ -132,11 +135,28 @@ pub struct Hold {
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} of {} {} (limit {} %); {}",
-            self.part, self.count, self.of, self.kind, self.limit_percent, self.cause
-        )
+        let Self {
+            kind,
+            part,
+            count,
+            of,
+            limit_percent,
+            cause,
+            ..
+        } = self;
+        match &self.school {
+            Some(school) if *kind == RecordKind::Schools => {
+                write!(f, "{part} school {school}, one of {of}; {cause}")
+            }
+            Some(school) => write!(
+                f,
+                "{part} {count} of {of} {kind} of school {school} (limit {limit_percent} %); {cause}"
+            ),
+            None => write!(
+                f,
+                "{part} {count} of {of} {kind} (limit {limit_percent} %); {cause}"
+            ),
+        }
     }
 }
 
@@ -192,6 +212,8 @@ pub struct SyncReport {
     pub finished_at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
+    /// Whether the store is in step with Clever: everything was applied, and every list was provably complete.
+    pub whole: bool,
     /// How it learnt what the roster should be.
     pub path: RunPath,
     /// Why it read a snapshot, where it did.
@@ -239,6 +261,7 @@ impl SyncReport {
             started_at,
             finished_at: started_at,
             outcome: Outcome::Done,
+            whole: false,
             path,
             why: None,
             events: None,
@@ -252,6 +275,14 @@ impl SyncReport {
             findings: Vec::new(),
             drift: Drift::default(),
         }
+    }
+
+    /// Says whether every list was provably complete, and every record of it could be read.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.kinds
+            .values()
+            .all(|kind| kind.certificate.proves_absence() && kind.unreadable == 0)
     }
 
     /// Says whether the roster was as known.

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, pin_mut};
 use tracing::{info, info_span};
 
 use crate::certificate::Doubt;
+use crate::check;
 use crate::columns;
 use crate::diff::KindDiff;
 use crate::events::{self, EventCounts, Why};
@@ -167,13 +168,8 @@ pub async fn sync<S: Store>(
     report.kinds = learnt.kinds;
     report.events = learnt.events;
     report.drift = learnt.drift;
-    plan::check(store, &district.id, &mut report, learnt.paused, policy).await?;
+    check::check(store, &district.id, &mut report, learnt.paused, policy).await?;
     plan::settle(store, &mut report, options.approve.as_deref()).await?;
-    let whole = report.holds.is_empty()
-        && report
-            .kinds
-            .values()
-            .all(|kind| kind.certificate.proves_absence() && kind.unreadable == 0);
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
         && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
@@ -185,7 +181,7 @@ pub async fn sync<S: Store>(
                     .is_some_and(|of_kind| of_kind.seen == 0)
             });
     // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
-    let cursor = match (learnt.path, whole) {
+    let cursor = match (learnt.path, report.whole) {
         (_, true) if hollow => None,
         (_, true) => learnt.cursor,
         (RunPath::Events, false) => base.cursor.clone(),
@@ -196,7 +192,7 @@ pub async fn sync<S: Store>(
         report.outcome = Outcome::Planned;
         foresee(store, &mut report).await?;
         if let Some(path) = &options.plan {
-            let plan = Plan::of(&report, &base, cursor, whole);
+            let plan = Plan::of(&report, &base, cursor);
             plan::write(path, &plan, store).await?;
         }
     } else {
@@ -205,7 +201,7 @@ pub async fn sync<S: Store>(
             base: &base,
             now: report.finished_at,
             cursor: cursor.as_deref(),
-            whole_snapshot: whole && learnt.path == RunPath::Snapshot,
+            whole_snapshot: report.whole && learnt.path == RunPath::Snapshot,
             policy,
         };
         store.commit(&commit, &mut report, progress).await?;

@@ -73,6 +73,7 @@ impl RosterSource for Source {
 fn lax() -> SyncPolicy {
     SyncPolicy {
         max_archived_percent: 100,
+        max_school_archived_percent: 100,
         max_updated_percent: 100,
         max_unenrolled_percent: 100,
         floor: 0,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::{
-    Base, Commit, Op, Progress, Size, Staged, State, Store, StoreError, Stored, SyncReport, Tally,
+    Base, Commit, Hold, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError, Stored,
+    SyncReport, Tally,
 };
 
 /// The store, and how many calls it answers before it fails.
@@ -86,6 +87,24 @@ impl<S: Store> Store for Crashing<S> {
     }
     async fn hold(&mut self, kind: RecordKind, op: Op) -> Result<(), StoreError> {
         self.call()?.hold(kind, op).await
+    }
+    async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
+        self.call()?.standing(district).await
+    }
+    async fn touched_schools(
+        &mut self,
+        kind: RecordKind,
+        few: u64,
+    ) -> Result<Vec<SchoolTally>, StoreError> {
+        self.call()?.touched_schools(kind, few).await
+    }
+    async fn hold_school(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        school: &str,
+    ) -> Result<u64, StoreError> {
+        self.call()?.hold_school(kind, op, school).await
     }
     async fn release(&mut self) -> Result<(), StoreError> {
         self.call()?.release().await

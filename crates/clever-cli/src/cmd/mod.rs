@@ -9,6 +9,7 @@ pub(crate) mod drift;
 pub(crate) mod emulator;
 pub(crate) mod explain;
 pub(crate) mod export;
+pub(crate) mod fleet;
 pub(crate) mod login;
 pub(crate) mod matching;
 pub(crate) mod me;

@@ -1,88 +1,326 @@
-//! `cleverctl status`: how each district of the store stands.
+//! `cleverctl status`: how each district of the store stands, for a person or for an alarm.
 
-use anyhow::{Context, Result};
-use clever_model::{Clock, SystemClock};
+use std::time::Duration;
 
-use crate::args::StoreArgs;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use clever_model::{Clock, SystemClock, Timestamp};
+use clever_sync::DistrictStatus;
+use serde::Serialize;
+
+use crate::args::{StoreArgs, duration};
 use crate::diagnostics::Exit;
-use crate::output::{self, count, grouped};
+use crate::output::{self, count, counted, grouped};
 
-/// Prints a table a district.
-pub(crate) async fn run(args: &StoreArgs, as_json: bool) -> Result<Exit> {
-    let mut store = args.store.open_existing().await?;
-    let all = store.status().await.context("could not read the status")?;
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Only this district, in detail.
+    #[arg(long, value_name = "ID")]
+    district: Option<String>,
+    /// For alarms: exit with 1 if a district is stale, with 3 if something is held.
+    #[arg(long)]
+    check: bool,
+    /// After how long without a success a district is stale (`90m`, `26h`).
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "26h")]
+    max_age: Duration,
+}
+
+/// What is to be said of a district in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    /// In step, and lately.
+    Ok,
+    /// Part of the last run waits for approval.
+    Held,
+    /// Nothing is held, and the last success is too long ago; or no run at all came lately.
+    Stale,
+}
+
+/// A district's status, and what follows from it now.
+#[derive(Debug, Serialize)]
+struct Standing {
+    #[serde(flatten)]
+    status: DistrictStatus,
+    verdict: Verdict,
+    /// Seconds since the last success; none where there never was one.
+    lag_seconds: Option<i64>,
+    /// What a person should do; none where nothing.
+    next_step: Option<String>,
+}
+
+/// Prints a table a district, or one line a district where there are several.
+pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
+    let url = &args.store.store;
+    let mut store = url.open_existing().await?;
+    let mut all = store.status().await.context("could not read the status")?;
+    if let Some(wanted) = &args.district {
+        all.retain(|status| status.district_id == *wanted);
+        if all.is_empty() {
+            bail!("the store holds no district {wanted}");
+        }
+    }
+    let now = SystemClock.now();
+    let several = all.len() > 1;
+    let all: Vec<Standing> = all
+        .into_iter()
+        .map(|status| standing(status, now, args.max_age, &url.to_string(), several))
+        .collect();
+    let exit = if args.check { worst(&all) } else { Exit::Done };
     if as_json {
         output::json(&all)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
-    if all.is_empty() {
-        output::line("The store holds no district yet.")?;
+    match all.as_slice() {
+        [] => output::line("The store holds no district yet.")?,
+        [only] => detail(only, now)?,
+        many => fleet(many, now)?,
     }
-    for district in all {
-        output::line(format!(
-            "{} ({}), {} at Clever",
-            district.name.as_deref().unwrap_or("unnamed"),
-            district.district_id,
-            district.state.as_deref().unwrap_or("of unknown state")
-        ))?;
-        output::line(format!(
-            "last run: {} at {} by {}, {}; {} changes in the feed",
-            district.last_run,
-            district.last_run_at,
-            district.path,
-            district.outcome,
-            grouped(district.changes)
-        ))?;
-        output::line(format!(
-            "last wholly applied: {}; last snapshot: {}; {}",
-            district
-                .last_done_at
-                .as_deref()
-                .map_or_else(|| "never".to_owned(), ago),
-            district
-                .snapshot_at
-                .as_deref()
-                .map_or_else(|| "none".to_owned(), ago),
-            district.event_cursor.as_deref().map_or_else(
-                || "no events followed".to_owned(),
-                |cursor| format!("events followed to {cursor}")
-            )
-        ))?;
-        let mut table = output::table(&["", "Active", "Archived"], 1);
-        for (kind, active, archived) in &district.records {
-            table.add_row([kind.to_string(), count(*active), count(*archived)]);
+    Ok(exit)
+}
+
+/// Failing outranks waiting: a stale district gets no rosters, a held one gets all but a part.
+fn worst(all: &[Standing]) -> Exit {
+    let any = |verdict| all.iter().any(|standing| standing.verdict == verdict);
+    if any(Verdict::Stale) {
+        Exit::Failed
+    } else if any(Verdict::Held) {
+        Exit::Held
+    } else {
+        Exit::Done
+    }
+}
+
+fn standing(
+    status: DistrictStatus,
+    now: Timestamp,
+    max_age: Duration,
+    url: &str,
+    several: bool,
+) -> Standing {
+    let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
+    let lag_seconds = status.last_done_at.as_deref().and_then(|at| age(at, now));
+    let last_run = age(&status.last_run_at, now).unwrap_or(i64::MAX);
+    let held = !status.holds.is_empty();
+    let verdict = if last_run > max_age || (!held && lag_seconds.is_none_or(|lag| lag > max_age)) {
+        Verdict::Stale
+    } else if held {
+        Verdict::Held
+    } else {
+        Verdict::Ok
+    };
+    let district = if several {
+        format!(" --district {}", status.district_id)
+    } else {
+        String::new()
+    };
+    let next_step = match (verdict, &status.held_hash) {
+        (Verdict::Stale, _) if last_run > max_age => Some(format!(
+            "no run came to its end lately: run `cleverctl sync --store {url}{district}` and see what it says"
+        )),
+        (Verdict::Stale, _) => {
+            Some("runs end, and none brings the store wholly in step: see the doubts".to_owned())
         }
-        output::line(table.to_string())?;
-        for finding in &district.findings {
-            output::line(format!(
-                "finding: {}.{} names {} that the roster lacks, {} times",
-                finding.kind,
-                finding.field,
-                finding.target,
-                grouped(finding.count)
-            ))?;
-        }
-        if district.outcome == "held" {
-            output::line("held: run `cleverctl sync` to see what, and how to approve it")?;
+        (Verdict::Held, Some(hash)) => Some(format!(
+            "look with `cleverctl sync --store {url}{district} --dry-run --plan held.plan` and `cleverctl plan show \
+             held.plan`; ask the district; if it is right, `cleverctl sync --store {url}{district} --approve {hash}`"
+        )),
+        (Verdict::Ok | Verdict::Held, _) => None,
+    };
+    Standing {
+        status,
+        verdict,
+        lag_seconds,
+        next_step,
+    }
+}
+
+/// One line a district, a total, and what to do.
+fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
+    let headers = [
+        "District",
+        "Name",
+        "Status",
+        "Last success",
+        "Last run",
+        "Held",
+        "Findings",
+        "Drift",
+    ];
+    let mut table = output::table(&headers, 5);
+    let (mut held, mut findings, mut drift) = (0, 0, 0);
+    for Standing {
+        status, verdict, ..
+    } in all
+    {
+        let odd: u64 = status.findings.iter().map(|finding| finding.count).sum();
+        let unknown = unknown(status);
+        let waits = status.holds.len() as u64;
+        (held, findings, drift) = (held + waits, findings + odd, drift + unknown);
+        table.add_row([
+            status.district_id.clone(),
+            status.name.clone().unwrap_or_else(|| "unnamed".to_owned()),
+            word(*verdict).to_owned(),
+            since(status.last_done_at.as_deref(), now),
+            since(Some(&status.last_run_at), now),
+            count(waits),
+            count(odd),
+            count(unknown),
+        ]);
+    }
+    let of = |verdict| all.iter().filter(|one| one.verdict == verdict).count();
+    table.add_row([
+        counted(all.len() as u64, "district", "districts"),
+        String::new(),
+        format!("{} ok", of(Verdict::Ok)),
+        String::new(),
+        String::new(),
+        count(held),
+        count(findings),
+        count(drift),
+    ]);
+    output::line(table.to_string())?;
+    for standing in all {
+        holds(standing, now)?;
+        if let Some(step) = &standing.next_step {
+            output::line(format!("{}: {step}", standing.status.district_id))?;
         }
     }
-    Ok(Exit::Done)
+    output::line("`cleverctl status --district ID` says more of one.")
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::Held => "held",
+        Verdict::Stale => "stale",
+    }
+}
+
+/// Places of which the models do not know something.
+fn unknown(status: &DistrictStatus) -> u64 {
+    let drift = &status.drift;
+    (drift.undeclared_fields.len() + drift.unknown_values.len() + drift.wrong_types.len()) as u64
+}
+
+fn holds(standing: &Standing, now: Timestamp) -> Result<()> {
+    let status = &standing.status;
+    for held in &status.holds {
+        output::line(format!(
+            "{}: held since {}: {}",
+            status.district_id,
+            ago(&held.since, now),
+            held.hold
+        ))?;
+    }
+    Ok(())
+}
+
+/// All that there is to say of one district.
+fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
+    let status = &standing.status;
+    output::line(format!(
+        "{} ({}): {}; {} at Clever, which last read the district's data {}",
+        status.name.as_deref().unwrap_or("unnamed"),
+        status.district_id,
+        word(standing.verdict),
+        status.state.as_deref().unwrap_or("of unknown state"),
+        said(status.last_sync.as_deref(), now, "at no known time")
+    ))?;
+    output::line(format!(
+        "last run: {} {} by {}, {}; {} changes in the feed",
+        status.last_run,
+        ago(&status.last_run_at, now),
+        status.path,
+        status.outcome,
+        grouped(status.changes)
+    ))?;
+    output::line(format!(
+        "last success: {}; last snapshot: {}; {}",
+        said(status.last_done_at.as_deref(), now, "never"),
+        said(status.snapshot_at.as_deref(), now, "none"),
+        status.event_cursor.as_deref().map_or_else(
+            || "no events followed".to_owned(),
+            |cursor| format!("events followed to {cursor}")
+        )
+    ))?;
+    let mut table = output::table(&["", "Active", "Archived"], 1);
+    for (kind, active, archived) in &status.records {
+        table.add_row([kind.to_string(), count(*active), count(*archived)]);
+    }
+    output::line(table.to_string())?;
+    for finding in &status.findings {
+        output::line(format!(
+            "finding: {}.{} names {} that the roster lacks, {} times",
+            finding.kind,
+            finding.field,
+            finding.target,
+            grouped(finding.count)
+        ))?;
+    }
+    for kind in status.doubts.keys() {
+        output::line(format!(
+            "doubt: the list of {kind} was not provably complete; nothing of it was archived"
+        ))?;
+    }
+    if !status.drift.is_empty() {
+        output::line("drift: what Clever sent last and the models do not know")?;
+        super::drift::print(&status.drift)?;
+    }
+    holds(standing, now)?;
+    if let Some(step) = &standing.next_step {
+        output::line(format!("hint: {step}"))?;
+    }
+    Ok(())
+}
+
+/// Seconds since an instant.
+fn age(at: &str, now: Timestamp) -> Option<i64> {
+    let then: Timestamp = at.parse().ok()?;
+    Some(now.as_second().saturating_sub(then.as_second()))
+}
+
+/// How long ago an instant was.
+fn since(at: Option<&str>, now: Timestamp) -> String {
+    match at.map(|at| age(at, now)) {
+        None => "never".to_owned(),
+        Some(None) => "?".to_owned(),
+        Some(Some(seconds)) => match seconds {
+            ..60 => "just now".to_owned(),
+            60..7200 => format!("{} min ago", seconds / 60),
+            7200..172_800 => format!("{} h ago", seconds / 3600),
+            _ => format!("{} days ago", seconds / 86_400),
+        },
+    }
 }
 
 /// An instant and how long ago it was.
-fn ago(at: &str) -> String {
-    let Ok(then) = at.parse::<clever_model::Timestamp>() else {
-        return at.to_owned();
-    };
-    let seconds = SystemClock
-        .now()
-        .as_second()
-        .saturating_sub(then.as_second());
-    let past = match seconds {
-        ..60 => "just now".to_owned(),
-        60..7200 => format!("{} min ago", seconds / 60),
-        7200..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
-    };
-    format!("{at} ({past})")
+fn ago(at: &str, now: Timestamp) -> String {
+    format!("{at} ({})", since(Some(at), now))
+}
+
+fn said(at: Option<&str>, now: Timestamp, never: &str) -> String {
+    at.map_or_else(|| never.to_owned(), |at| ago(at, now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_by_its_age() {
+        let now = "2026-09-14T12:00:00Z".parse().unwrap();
+        let told = |at| since(Some(at), now);
+        assert_eq!(told("2026-09-14T11:59:50Z"), "just now");
+        assert_eq!(told("2026-09-14T11:00:00Z"), "60 min ago");
+        assert_eq!(told("2026-09-13T12:00:00Z"), "24 h ago");
+        assert_eq!(told("2026-09-01T12:00:00Z"), "13 days ago");
+        assert_eq!(
+            (told("yesterday"), since(None, now)),
+            ("?".to_owned(), "never".to_owned())
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clever_client::ClientOptions;
+use clever_client::{ClientOptions, District};
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
     AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
@@ -16,21 +16,24 @@ use crate::args::SyncArgs;
 use crate::diagnostics::{self, Exit};
 use crate::output::{self, count, counted, grouped};
 use crate::progress::Watch;
+use crate::signals::Stop;
 
 /// Runs one sync, or one after another.
 pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    if args.all {
+        return crate::cmd::fleet::run(args, as_json, quiet).await;
+    }
     let policies = policies(args.policy.as_deref())?;
     let Some(every) = args.every else {
         return once(&args, &policies, as_json, quiet).await;
     };
     let mut random = fastrand::Rng::new();
+    let mut stop = Stop::listen();
     loop {
-        let stop = tokio::signal::ctrl_c();
-        let sync = once(&args, &policies, as_json, quiet);
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
-            _ = stop => return Ok(Exit::Done),
-            ended = sync => ended,
+            () = stop.asked() => return Ok(Exit::Done),
+            ended = once(&args, &policies, as_json, quiet) => ended,
         };
         // The next one may do better: what failed is told, and the schedule goes on.
         if let Err(error) = ended {
@@ -43,7 +46,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
             .jitter
             .map_or(0, |jitter| random.u64(0..=jitter.as_secs()));
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
+            () = stop.asked() => return Ok(Exit::Done),
             () = tokio::time::sleep(every + Duration::from_secs(jitter)) => {}
         }
     }
@@ -79,49 +82,9 @@ async fn once(
         ..args.service.options()
     };
     let district = way.open(options).await?;
-    let mut store = if args.dry_run {
-        match args.store.store.open_existing().await {
-            // A look makes no store.
-            Err(StoreError::Missing { .. }) => AnyStore::nowhere()?,
-            found => found?,
-        }
-    } else {
-        args.store.store.open().await?
-    };
-    let options = SyncOptions {
-        dry_run: args.dry_run,
-        approve: args.approve.clone(),
-        way: match (args.full || args.verify, args.events) {
-            (true, _) => Way::Snapshot,
-            (_, true) => Way::Events,
-            _ => Way::Auto,
-        },
-        plan: args.plan.clone(),
-    };
+    let mut store = open(args).await?;
     let watch = Watch::new(as_json || quiet);
-    let mut policy = SyncPolicy::default();
-    if args.policy.is_some() || args.verify {
-        let page = district.district().await?;
-        let id = page.records().next().map_or("", |record| record.id);
-        policy = policies.of(id).clone();
-        if args.verify {
-            let edited = mark_edited(&mut store, &id.parse()?, &policy).await?;
-            output::note(format!(
-                "{} by hand",
-                counted(edited, "row was edited", "rows were edited")
-            ));
-        }
-    }
-    let report = clever_sync::sync(
-        &district,
-        &mut store,
-        &policy,
-        &options,
-        &SystemClock,
-        &watch,
-    )
-    .await
-    .context("sync failed")?;
+    let report = reconcile(args, policies, &district, &mut store, &watch).await?;
     drop(watch);
     if as_json {
         output::json(&report)?;
@@ -140,6 +103,53 @@ async fn once(
     } else {
         Exit::Done
     })
+}
+
+/// Opens the store; a look makes none.
+pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
+    if !args.dry_run {
+        return Ok(args.store.store.open().await?);
+    }
+    match args.store.store.open_existing().await {
+        Err(StoreError::Missing { .. }) => Ok(AnyStore::nowhere()?),
+        found => Ok(found?),
+    }
+}
+
+/// Brings the store in step with one district, as the arguments say.
+pub(crate) async fn reconcile(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    district: &District,
+    store: &mut AnyStore,
+    watch: &Watch,
+) -> Result<SyncReport> {
+    let options = SyncOptions {
+        dry_run: args.dry_run,
+        approve: args.approve.clone(),
+        way: match (args.full || args.verify, args.events) {
+            (true, _) => Way::Snapshot,
+            (_, true) => Way::Events,
+            _ => Way::Auto,
+        },
+        plan: args.plan.clone(),
+    };
+    let mut policy = SyncPolicy::default();
+    if args.policy.is_some() || args.verify {
+        let page = district.district().await?;
+        let id = page.records().next().map_or("", |record| record.id);
+        policy = policies.of(id).clone();
+        if args.verify {
+            let edited = mark_edited(store, &id.parse()?, &policy).await?;
+            output::note(format!(
+                "{} by hand",
+                counted(edited, "row was edited", "rows were edited")
+            ));
+        }
+    }
+    clever_sync::sync(district, store, &policy, &options, &SystemClock, watch)
+        .await
+        .context("sync failed")
 }
 
 /// Prints a report as people read it.
@@ -327,15 +337,7 @@ fn next_step(report: &SyncReport, store: &str) -> Result<()> {
     }
     output::line("")?;
     for hold in &report.holds {
-        output::line(format!(
-            "held: {} {} of {} {} (limit {} %); {}",
-            hold.part,
-            grouped(hold.count),
-            grouped(hold.of),
-            hold.kind,
-            hold.limit_percent,
-            hold.cause
-        ))?;
+        output::line(format!("held: {hold}"))?;
     }
     output::line(match report.outcome {
         Outcome::Planned => "The rest would be applied.",

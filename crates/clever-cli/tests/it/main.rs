@@ -10,6 +10,7 @@
 mod connect;
 mod demo;
 mod drift;
+mod fleet;
 mod ground;
 mod killed;
 mod matching;
@@ -18,3 +19,4 @@ mod recorded;
 mod review;
 mod roster;
 mod server;
+mod status;

@@ -45,6 +45,22 @@ impl SqlStore<AnyDb> {
         Ok(Self::over(AnyDb::Sqlite(store.db)))
     }
 
+    /// Sets how long a write waits for another process or connection that writes; ten seconds at first.
+    ///
+    /// SQLite has one writer at a time. In PostgreSQL districts are written side by side, and this changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store refuses.
+    pub fn wait_for_others(&mut self, longest: std::time::Duration) -> Result<(), StoreError> {
+        match &mut self.db {
+            AnyDb::Sqlite(db) => Ok(db.connection.busy_timeout(longest)?),
+            #[cfg(feature = "postgres")]
+            AnyDb::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Makes a store in memory, for a look at what a first sync would do.
     ///
     /// # Errors

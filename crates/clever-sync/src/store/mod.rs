@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
-use crate::report::{Size, SyncReport};
+use crate::report::{Hold, Size, SyncReport};
 
 mod any;
 mod apply;
@@ -17,9 +17,11 @@ mod findings;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod queries;
+mod schools;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
 mod stage;
+pub(crate) mod status;
 
 pub use any::AnyStore;
 #[cfg(feature = "postgres")]
@@ -212,6 +214,19 @@ pub struct Staged {
 /// sections that they take away.
 pub type Tally = BTreeMap<(RecordKind, Op, bool), (u64, u64)>;
 
+/// What a plan does to one school's people, or to its sections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchoolTally {
+    /// The school's id.
+    pub school: String,
+    /// Active records of the kind at the school, as stored.
+    pub active: u64,
+    /// How many of them are staged to be archived.
+    pub archived: u64,
+    /// How many of them are staged to be updated.
+    pub updated: u64,
+}
+
 /// What is written when a run ends, besides what is staged.
 #[derive(Debug)]
 pub struct Commit<'a> {
@@ -308,6 +323,35 @@ pub trait Store {
 
     /// Holds back a kind's rows of one operation.
     fn hold(&mut self, kind: RecordKind, op: Op) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Reads what the last run of the district held; empty where it held nothing, or there was none.
+    ///
+    /// A store that does not keep it may leave this out. Then the hold of a school ends when what was applied
+    /// beside it has moved the shares enough.
+    fn standing(
+        &mut self,
+        district: &DistrictId,
+    ) -> impl Future<Output = Result<Vec<Hold>, StoreError>> {
+        let _ = district;
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Counts, for each school of which more than `few` users (or sections) are staged to be archived or
+    /// updated and not held, what happens to it. A user is at the school of her role; a section at its own.
+    fn touched_schools(
+        &mut self,
+        kind: RecordKind,
+        few: u64,
+    ) -> impl Future<Output = Result<Vec<SchoolTally>, StoreError>>;
+
+    /// Holds back a kind's rows of one operation that are of one school: its people (with an archiving also
+    /// their contacts), its sections, or its own record. Returns how many.
+    fn hold_school(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        school: &str,
+    ) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Lets all held rows through.
     fn release(&mut self) -> impl Future<Output = Result<(), StoreError>>;

@@ -1,48 +1,11 @@
-//! Questions that people and programs ask of a store: how each district stands, what changed.
+//! Questions that people and programs ask of a store: what changed, what a record is, who has read how far.
 
 use clever_model::RecordKind;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::report::Finding;
 use crate::store::StoreError;
-use crate::store::findings;
 use crate::store::sql::{Backend, Row, Sql, SqlStore};
-
-/// How a district of the store stands.
-#[derive(Debug, Clone, Serialize)]
-pub struct DistrictStatus {
-    /// The district's id.
-    pub district_id: String,
-    /// Its name.
-    pub name: Option<String>,
-    /// Its state at Clever, when last read.
-    pub state: Option<String>,
-    /// The number of the last run.
-    pub last_run: u64,
-    /// When that run ended.
-    pub last_run_at: String,
-    /// How it ended: `done` or `held`.
-    pub outcome: String,
-    /// How the last run learnt the roster: `snapshot`, `events`, `plan` or `undo`.
-    pub path: String,
-    /// When a run last applied everything.
-    pub last_done_at: Option<String>,
-    /// When a snapshot was last wholly applied.
-    pub snapshot_at: Option<String>,
-    /// The event that the feed was applied to; none where there are no events.
-    pub event_cursor: Option<String>,
-    /// Active and archived records, by kind.
-    pub records: Vec<(RecordKind, u64, u64)>,
-    /// Changes in the feed.
-    pub changes: u64,
-    /// What the last run held, as it reported it.
-    pub holds: Option<Box<RawValue>>,
-    /// References that lead nowhere.
-    pub findings: Vec<Finding>,
-    /// What the last run saw and the models do not know, as it reported it.
-    pub drift: Option<Box<RawValue>>,
-}
 
 /// Which changes to read.
 #[derive(Debug, Clone, Default)]
@@ -85,68 +48,6 @@ pub struct Change {
 }
 
 impl<B: Backend> SqlStore<B> {
-    /// How each district stands, by id.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store can't be read.
-    pub async fn status(&mut self) -> Result<Vec<DistrictStatus>, StoreError> {
-        let rows = self
-            .db
-            .query(
-                "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
-                        x.snapshot_at, x.event_cursor,
-                        (SELECT max(done.finished_at) FROM runs done
-                         WHERE done.district_id = r.district_id AND done.outcome = 'done')
-                 FROM runs r LEFT JOIN districts d ON d.district_id = r.district_id AND d.id = r.district_id
-                 LEFT JOIN _districts x ON x.district_id = r.district_id
-                 WHERE r.run = (SELECT max(run) FROM runs x WHERE x.district_id = r.district_id)
-                 ORDER BY r.district_id",
-                &[],
-            )
-            .await?;
-        let mut all = Vec::new();
-        for mut row in rows {
-            let report = row.text(6)?;
-            let district_id = row.text(0)?;
-            let mut status = DistrictStatus {
-                name: row.maybe_text(1)?,
-                state: row.maybe_text(2)?,
-                last_run: row.count(3)?,
-                last_run_at: row.text(4)?,
-                outcome: row.text(5)?,
-                path: row.text(7)?,
-                last_done_at: row.maybe_text(10)?,
-                snapshot_at: row.maybe_text(8)?,
-                event_cursor: row.maybe_text(9)?,
-                records: Vec::new(),
-                changes: 0,
-                holds: part(&report, "holds"),
-                drift: part(&report, "drift"),
-                findings: findings::read(self, &district_id).await?,
-                district_id,
-            };
-            for kind in RecordKind::ALL {
-                let sql = format!(
-                    "SELECT count(*) - count(archived_at), count(archived_at) FROM {kind} WHERE district_id = ?1"
-                );
-                let mut row = self
-                    .one(&sql, &[status.district_id.as_str().into()])
-                    .await?;
-                status.records.push((kind, row.count(0)?, row.count(1)?));
-            }
-            status.changes = self
-                .one(
-                    "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
-                    &[status.district_id.as_str().into()],
-                )
-                .await?
-                .count(0)?;
-            all.push(status);
-        }
-        Ok(all)
-    }
-
     /// The ids of the districts that the store holds.
     ///
     /// # Errors
@@ -334,11 +235,4 @@ fn change(row: &mut Row) -> Result<Change, StoreError> {
         at: row.text(8)?,
         event: row.maybe_text(9)?,
     })
-}
-
-/// One part of a report, as it was written.
-fn part(report: &str, name: &str) -> Option<Box<RawValue>> {
-    let mut parts: std::collections::BTreeMap<String, Box<RawValue>> =
-        serde_json::from_str(report).ok()?;
-    parts.remove(name)
 }

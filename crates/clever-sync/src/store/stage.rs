@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use clever_model::{DistrictId, RecordKind, Role};
 
 use crate::progress::Progress;
-use crate::report::{Size, SyncReport};
+use crate::report::{Hold, Size, SyncReport};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
-use crate::store::{Base, Commit, Op, Staged, State, Store, StoreError, Stored, Tally, apply};
+use crate::store::{
+    Base, Commit, Op, SchoolTally, Staged, State, Store, StoreError, Stored, Tally, apply, schools,
+    status,
+};
 
 const STAGED: [(&str, Type); 11] = [
     ("kind", Type::Int),
@@ -323,6 +326,33 @@ impl<B: Backend> Store for SqlStore<B> {
             )
             .await?;
         Ok(())
+    }
+
+    async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
+        let sql =
+            "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
+             ORDER BY run DESC LIMIT 1";
+        Ok(match self.maybe(sql, &[district.as_str().into()]).await? {
+            Some(mut row) => status::holds_of(&row.text(0)?),
+            None => Vec::new(),
+        })
+    }
+
+    async fn touched_schools(
+        &mut self,
+        kind: RecordKind,
+        few: u64,
+    ) -> Result<Vec<SchoolTally>, StoreError> {
+        schools::touched(self, kind, few).await
+    }
+
+    async fn hold_school(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        school: &str,
+    ) -> Result<u64, StoreError> {
+        schools::hold(self, kind, op, school).await
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {

@@ -1,0 +1,481 @@
+//! `cleverctl sync --all`: every district of every credential, a few at a time, each on its own.
+//!
+//! A district that fails, hangs or is held takes its slot and nothing else. Whose turn it is decides
+//! [`clever_sync::fleet`]; here are the threads, the lists of districts and the words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clever_auth::credential::Secret;
+use clever_client::{ClientOptions, District, LoginService};
+use clever_model::{Clock, SystemClock, Timestamp};
+use clever_sync::fleet::{Next, Turn, Turns, later, next};
+use clever_sync::{Outcome, StoreError, SyncPolicies, SyncReport};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::access::{Way, no_redirect};
+use crate::args::SyncArgs;
+use crate::cmd::sync;
+use crate::diagnostics::{self, Exit};
+use crate::output::{self, count, counted};
+use crate::progress::Watch;
+use crate::signals::Stop;
+
+/// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A district, and how it is opened.
+#[derive(Clone)]
+struct Target {
+    credential: String,
+    way: Way,
+}
+
+/// How one run of one district ended.
+struct Ended {
+    district: String,
+    seconds: u64,
+    result: Result<SyncReport>,
+}
+
+/// What the summary says of a district, or of a credential that can't be used.
+struct Line {
+    credential: String,
+    name: String,
+    exit: Exit,
+    said: String,
+    counts: [u64; 5],
+    seconds: u64,
+    json: Value,
+}
+
+/// Everything that lives as long as the command.
+struct Fleet {
+    args: Arc<SyncArgs>,
+    as_json: bool,
+    quiet: bool,
+    targets: BTreeMap<String, Target>,
+    turns: Turns,
+    running: BTreeSet<String>,
+    /// The last word on each district, and on each credential whose districts can't be listed.
+    lines: BTreeMap<String, Line>,
+    random: fastrand::Rng,
+}
+
+/// Syncs all districts, once or again and again.
+pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    let mut stop = Stop::listen();
+    let (stopping, stopped) = watch::channel(false);
+    let (tell, mut ended) = mpsc::unbounded_channel();
+    let args = Arc::new(args);
+    let mut fleet = Fleet {
+        as_json,
+        quiet,
+        targets: BTreeMap::new(),
+        turns: Turns::new(),
+        running: BTreeSet::new(),
+        lines: BTreeMap::new(),
+        random: fastrand::Rng::new(),
+        args: Arc::clone(&args),
+    };
+    // A typing error in the policy is told before anything starts.
+    drop(sync::policies(args.policy.as_deref())?);
+    let successes = fleet.successes().await?;
+    let mut relist = SystemClock.now();
+    let mut listed = false;
+    let asked = loop {
+        let now = SystemClock.now();
+        if now >= relist && (!listed || args.every.is_some()) {
+            fleet.list(&successes, now).await?;
+            listed = true;
+            relist = later(now, args.every.unwrap_or(Duration::MAX));
+        }
+        let wake = loop {
+            match next(&fleet.turns, &fleet.running, args.concurrency, now) {
+                Next::Start(district) => fleet.start(&district, now, &tell, &stopped)?,
+                Next::Wait(until) => break until,
+            }
+        };
+        if fleet.running.is_empty() && args.every.is_none() {
+            break false;
+        }
+        let wake = wake.map_or(relist, |wake| wake.min(relist));
+        let pause = wake.as_millisecond().saturating_sub(now.as_millisecond());
+        let pause = Duration::from_millis(u64::try_from(pause).unwrap_or_default());
+        tokio::select! {
+            () = stop.asked() => break true,
+            Some(end) = ended.recv() => fleet.end(end)?,
+            () = tokio::time::sleep_until(Instant::now() + pause.min(Duration::from_secs(86_400))) => {}
+        }
+    };
+    // Those that still run hear of it and stop where they are: nothing of them is written.
+    stopping.send_replace(true);
+    let unfinished = fleet.running.len()
+        + if args.every.is_some() {
+            0
+        } else {
+            fleet.turns.len()
+        };
+    drop(tell);
+    while let Some(end) = ended.recv().await {
+        fleet.running.remove(&end.district);
+    }
+    fleet.summary()?;
+    if asked {
+        // A schedule is ended by being asked to; a single round that was cut short is not done.
+        let cut = args.every.is_none() && unfinished > 0;
+        return Ok(if cut { Exit::Failed } else { Exit::Done });
+    }
+    Ok(fleet.worst())
+}
+
+impl Fleet {
+    /// When each district was last wholly in step. The store is made here, once, before many open it.
+    async fn successes(&self) -> Result<BTreeMap<String, String>> {
+        let url = &self.args.store.store;
+        let store = if self.args.dry_run {
+            url.open_existing().await
+        } else {
+            url.open().await
+        };
+        match store {
+            Err(StoreError::Missing { .. }) if self.args.dry_run => Ok(BTreeMap::new()),
+            Err(error) => Err(error.into()),
+            Ok(mut store) => Ok(store.last_whole().await?),
+        }
+    }
+
+    /// Reads which districts the credentials open now, with their tokens of now.
+    async fn list(&mut self, successes: &BTreeMap<String, String>, now: Timestamp) -> Result<()> {
+        let mut targets: BTreeMap<String, Target> = BTreeMap::new();
+        for (name, secret) in credentials(&self.args)? {
+            match districts(&self.args, &name, secret).await {
+                Ok(found) => {
+                    self.lines.remove(&name);
+                    for (district, target) in found {
+                        // Two credentials may open one district; it is synced through the first.
+                        targets.entry(district).or_insert(target);
+                    }
+                }
+                Err(error) => {
+                    self.note(format!("{name}: {}", diagnostics::render(&error)));
+                    // Its districts of the last list stay: this one may be Clever's trouble of a moment.
+                    let known = self
+                        .targets
+                        .iter()
+                        .filter(|(_, known)| known.credential == name);
+                    targets.extend(known.map(|(id, known)| (id.clone(), known.clone())));
+                    self.lines
+                        .insert(name.clone(), failed(&name, &name, &error, 0));
+                }
+            }
+        }
+        if targets.is_empty() && self.lines.is_empty() {
+            bail!("the credentials open no district");
+        }
+        self.turns
+            .retain(|district, _| targets.contains_key(district));
+        for district in targets.keys() {
+            let jitter = self.args.jitter.unwrap_or_default();
+            let wait = jitter.mul_f64(self.random.f64());
+            let last_success = successes.get(district).and_then(|at| at.parse().ok());
+            self.turns.entry(district.clone()).or_insert(Turn {
+                last_success,
+                ..Turn::due(later(now, wait))
+            });
+        }
+        self.targets = targets;
+        Ok(())
+    }
+
+    /// Starts a district on a thread of its own: a store may block while another one writes.
+    fn start(
+        &mut self,
+        district: &str,
+        now: Timestamp,
+        tell: &mpsc::UnboundedSender<Ended>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<()> {
+        let Some(target) = self.targets.get(district).cloned() else {
+            self.turns.remove(district);
+            return Ok(());
+        };
+        self.running.insert(district.to_owned());
+        match (self.args.every, self.turns.get_mut(district)) {
+            (Some(every), Some(turn)) => {
+                let jitter = self.args.jitter.unwrap_or_default();
+                turn.start(now, every, jitter, self.random.f64());
+            }
+            _ => drop(self.turns.remove(district)),
+        }
+        self.note(format!(
+            "{district} ({}): begins; {} running",
+            target.credential,
+            self.running.len()
+        ));
+        // Read anew for each run, so that a schedule follows its file.
+        let policies = sync::policies(self.args.policy.as_deref())?;
+        let args = Arc::clone(&self.args);
+        let (tell, mut stopped) = (tell.clone(), stopped.clone());
+        let district = district.to_owned();
+        let runtime = tokio::runtime::Handle::current();
+        drop(tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
+            let result = runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
+                    result = one(&args, &policies, target) => result,
+                }
+            });
+            // Nobody listens any more where the command has ended.
+            drop(tell.send(Ended {
+                district,
+                seconds: begun.elapsed().as_secs(),
+                result,
+            }));
+        }));
+        Ok(())
+    }
+
+    /// Takes note of a run's end, and tells it.
+    fn end(&mut self, end: Ended) -> Result<()> {
+        self.running.remove(&end.district);
+        let credential = self
+            .targets
+            .get(&end.district)
+            .map_or_else(String::new, |target| target.credential.clone());
+        let line = match &end.result {
+            Ok(report) => {
+                if let (true, Some(turn)) = (report.whole, self.turns.get_mut(&end.district)) {
+                    turn.last_success = Some(report.finished_at);
+                }
+                told(&credential, report, end.seconds)
+            }
+            Err(error) => {
+                self.note(format!("{}: {}", end.district, diagnostics::render(error)));
+                failed(&credential, &end.district, error, end.seconds)
+            }
+        };
+        self.note(format!(
+            "{}: {} in {} s; {} running",
+            end.district,
+            line.said,
+            end.seconds,
+            self.running.len()
+        ));
+        // A schedule has no end at which to print all: one line of JSON a run.
+        if self.as_json && self.args.every.is_some() {
+            output::json(&line.json)?;
+        }
+        self.lines.insert(end.district, line);
+        Ok(())
+    }
+
+    fn note(&self, text: String) {
+        if !self.quiet && !self.as_json {
+            output::note(text);
+        }
+    }
+
+    /// Refused outranks failed, for no later run does better; failed outranks held, for a held district has all
+    /// but a part.
+    fn worst(&self) -> Exit {
+        let any = |exit| self.lines.values().any(|line| line.exit == exit);
+        [Exit::Refused, Exit::Failed, Exit::Held]
+            .into_iter()
+            .find(|exit| any(*exit))
+            .unwrap_or(Exit::Done)
+    }
+
+    fn summary(&self) -> Result<()> {
+        if self.as_json {
+            if self.args.every.is_some() {
+                return Ok(());
+            }
+            let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
+            return output::json(&json!({ "districts": all, "exit": self.worst() as u8 }));
+        }
+        let headers = [
+            "District",
+            "Name",
+            "Credential",
+            "Ended",
+            "Created",
+            "Updated",
+            "Archived",
+            "Restored",
+            "Held",
+            "Seconds",
+        ];
+        let mut table = output::table(&headers, 4);
+        let mut total = [0; 5];
+        for (district, line) in &self.lines {
+            let mut row = vec![
+                district.clone(),
+                line.name.clone(),
+                line.credential.clone(),
+                line.said.clone(),
+            ];
+            row.extend(line.counts.iter().map(|number| count(*number)));
+            row.push(line.seconds.to_string());
+            table.add_row(row);
+            for (total, number) in total.iter_mut().zip(line.counts) {
+                *total += number;
+            }
+        }
+        let of = |exit| self.lines.values().filter(|line| line.exit == exit).count();
+        let mut row = vec![
+            counted(self.lines.len() as u64, "district", "districts"),
+            String::new(),
+            String::new(),
+            format!("{} done", of(Exit::Done)),
+        ];
+        row.extend(total.iter().map(|number| count(*number)));
+        row.push(String::new());
+        table.add_row(row);
+        output::line(table.to_string())?;
+        if of(Exit::Held) > 0 {
+            output::line(format!(
+                "`cleverctl status --store {}` says what is held, and how to approve it.",
+                self.args.store.store
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// The credentials that are meant: those named, else all that are kept.
+fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
+    let kept = args.app.vault.read()?;
+    let names = args.app.names();
+    let mut all = Vec::new();
+    if names.is_empty() {
+        all.extend(
+            kept.iter()
+                .map(|(name, one)| (name.to_owned(), one.secret.clone())),
+        );
+    }
+    for name in names {
+        all.push((
+            name.clone(),
+            crate::access::kept(&args.app.vault, name)?.secret,
+        ));
+    }
+    if all.is_empty() {
+        bail!("no credential is kept; `cleverctl credential add` keeps one");
+    }
+    Ok(all)
+}
+
+/// The districts that a credential opens.
+async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(String, Target)>> {
+    let target = |way| Target {
+        credential: name.to_owned(),
+        way,
+    };
+    match secret {
+        Secret::App {
+            client_id,
+            client_secret,
+        } => {
+            let app = args
+                .app
+                .made(&args.service, &no_redirect()?, &client_id, client_secret)?;
+            let login = LoginService::new(args.service.options())?;
+            let grants = login
+                .district_grants(&app, None)
+                .await
+                .context("could not list the districts")?;
+            let mut found = BTreeMap::new();
+            for grant in grants {
+                let way = Way::App(
+                    Box::new((app.clone(), login.clone())),
+                    grant.district.clone(),
+                );
+                found.insert(grant.district.to_string(), target(way));
+            }
+            Ok(found.into_iter().collect())
+        }
+        Secret::DistrictApp { token, .. } => {
+            let opened = District::new(args.service.options(), token.clone())?;
+            let page = opened
+                .district()
+                .await
+                .context("could not read the district")?;
+            let records = page.records();
+            Ok(records
+                .map(|record| (record.id.to_owned(), target(Way::Token(token.clone()))))
+                .collect())
+        }
+    }
+}
+
+/// Syncs one district once.
+async fn one(args: &SyncArgs, policies: &SyncPolicies, target: Target) -> Result<SyncReport> {
+    let options = ClientOptions {
+        page_limit: args.page_size,
+        ..args.service.options()
+    };
+    let district = target.way.open(options).await?;
+    let mut store = sync::open(args).await?;
+    store.wait_for_others(PATIENCE)?;
+    sync::reconcile(args, policies, &district, &mut store, &Watch::new(true)).await
+}
+
+fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
+    let sum = |of: fn(&clever_sync::KindReport) -> u64| report.kinds.values().map(of).sum();
+    let exit = if report.outcome == Outcome::Held {
+        Exit::Held
+    } else {
+        Exit::Done
+    };
+    let said = match (report.outcome, report.whole) {
+        (Outcome::Held, _) => "held",
+        (Outcome::Planned, _) => "planned",
+        (Outcome::Done, true) => "done",
+        (Outcome::Done, false) => "done, with doubts",
+    };
+    Line {
+        credential: credential.to_owned(),
+        name: report.district_name.clone(),
+        exit,
+        said: said.to_owned(),
+        counts: [
+            sum(|kind| kind.created),
+            sum(|kind| kind.updated),
+            sum(|kind| kind.archived),
+            sum(|kind| kind.restored),
+            sum(|kind| kind.held),
+        ],
+        seconds,
+        json: json!({
+            "credential": credential, "district": report.district_id, "exit": exit as u8, "seconds": seconds,
+            "report": report,
+        }),
+    }
+}
+
+fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64) -> Line {
+    let exit = diagnostics::exit(error);
+    let said = if exit == Exit::Refused {
+        "refused"
+    } else {
+        "failed"
+    };
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    Line {
+        credential: credential.to_owned(),
+        name: String::new(),
+        exit,
+        said: said.to_owned(),
+        counts: [0; 5],
+        seconds,
+        json: json!({
+            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds, "error": chain,
+        }),
+    }
+}

@@ -1,0 +1,267 @@
+//! `sync --all`: thirty districts, of which one hangs, some fail and one is held; the others do not notice.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clever_emulator::{Emulator, EmulatorConfig, Fault, WorldSource};
+use clever_model::RecordKind;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::ground::{Store, cleverctl, errors};
+
+const DISTRICTS: u64 = 30;
+
+fn world(seed: u64) -> WorldSource {
+    WorldSource::Generated { seed, students: 12 }
+}
+
+/// An emulator of many districts, and a credential of their app.
+struct Fleet {
+    emulator: Emulator,
+    folder: TempDir,
+    store: Store,
+}
+
+impl Fleet {
+    async fn start(districts: u64) -> Self {
+        let config = EmulatorConfig {
+            world: world(1),
+            more_districts: (2..=districts).map(world).collect(),
+            ..EmulatorConfig::default()
+        };
+        let fleet = Self {
+            emulator: clever_emulator::start(config).await.unwrap(),
+            folder: TempDir::new().unwrap(),
+            store: Store::new(),
+        };
+        let id = fleet.emulator.client_id().to_owned();
+        let secret = fleet.emulator.client_secret().to_owned();
+        fleet.keep(
+            "app",
+            &["--client-id", &id],
+            "CLEVER_CLIENT_SECRET",
+            &secret,
+        );
+        fleet
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = cleverctl();
+        command
+            .args(args)
+            .env("CLEVER_CREDENTIALS", self.folder.path().join("credentials"));
+        command
+    }
+
+    fn keep(&self, name: &str, args: &[&str], variable: &str, secret: &str) {
+        let mut command = self.command(&["credential", "add", name]);
+        let output = command.args(args).env(variable, secret).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+
+    fn sync(&self, args: &[&str]) -> Command {
+        let (url, api) = (self.store.url(), self.emulator.base_url().to_string());
+        let mut command = self.command(&["sync", "--all", "--page-size", "5"]);
+        command
+            .args(["--store", &url, "--api-url", &api])
+            .args(args);
+        command
+    }
+
+    /// Syncs all once; gives the exit code and the districts' lines.
+    fn once(&self, args: &[&str]) -> (Option<i32>, Vec<Value>) {
+        let output = self.sync(args).arg("--json").output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let lines = told["districts"].as_array().cloned().unwrap_or_default();
+        assert!(!lines.is_empty(), "{}", errors(&output));
+        (output.status.code(), lines)
+    }
+
+    fn ids(&self) -> Vec<String> {
+        let all = self.emulator.districts().into_iter();
+        all.map(|district| district.id).collect()
+    }
+
+    /// A user of a district who ends a page: a part of the address of the next one, and of no other's.
+    fn page_of(&self, district: &str) -> String {
+        let found = self.emulator.with_world_of(district, |world| {
+            world.list(RecordKind::Users).keys().nth(4).unwrap()
+        });
+        found.unwrap()
+    }
+
+    fn runs(&self) -> i64 {
+        if !self.store.path().exists() {
+            return 0;
+        }
+        let connection = rusqlite::Connection::open(self.store.path()).unwrap();
+        let sql = "SELECT count(DISTINCT district_id) FROM runs";
+        // The tables may be being made just now.
+        connection.query_row(sql, [], |row| row.get(0)).unwrap_or(0)
+    }
+}
+
+fn of<'a>(lines: &'a [Value], district: &str) -> &'a Value {
+    lines
+        .iter()
+        .find(|line| line["district"] == district)
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
+    let fleet = Fleet::start(DISTRICTS).await;
+    let (code, lines) = fleet.once(&[]);
+    assert_eq!((code, lines.len()), (Some(0), 30));
+    assert_eq!(fleet.runs(), 30);
+    let ids = fleet.ids();
+    for district in &ids {
+        fleet.emulator.with_world_of(district, |world| {
+            let first = world.list(RecordKind::Sections).keys().next().unwrap();
+            world.edit(RecordKind::Sections, &first, |section| {
+                section["name"] = "Other".into()
+            });
+        });
+    }
+    // One is held, two fail at Clever's, and the app's token of one more is of another age.
+    fleet.emulator.with_world_of(&ids[3], |world| {
+        world.retain(RecordKind::Users, |at| at < 5)
+    });
+    for failing in &ids[5..7] {
+        let part = fleet.page_of(failing);
+        fleet
+            .emulator
+            .faults()
+            .add(Fault::Html404.on(part).times(u64::MAX));
+    }
+    let (code, lines) = fleet.once(&["--concurrency", "8"]);
+    assert_eq!(code, Some(4), "the worst of all");
+    assert_eq!(lines.len(), 30);
+    for (at, district) in ids.iter().enumerate() {
+        let line = of(&lines, district);
+        let wanted = match at {
+            3 => 3,
+            5 | 6 => 4,
+            _ => 0,
+        };
+        assert_eq!(line["exit"], wanted, "{at}: {line}");
+        if wanted == 0 {
+            assert_eq!(line["report"]["kinds"]["sections"]["updated"], 1, "{line}");
+        }
+    }
+    // Those that failed have what they had; the table says it all in a line each.
+    fleet.emulator.faults().clear();
+    let output = fleet.sync(&[]).output().unwrap();
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
+    assert!(
+        shown.contains("30 districts") && shown.contains("29 done"),
+        "{shown}"
+    );
+    assert!(errors(&output).contains("running"), "{}", errors(&output));
+    let status = cleverctl()
+        .args(["status", "--check", "--store", &fleet.store.url()])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(status.stdout).unwrap();
+    assert_eq!(status.status.code(), Some(3), "{shown}");
+    assert!(
+        shown.contains("30 districts") && shown.contains("29 ok"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("held since") && shown.contains(&format!("--district {}", ids[3])),
+        "{shown}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_hangs_takes_its_slot_alone_and_the_round_can_be_ended() {
+    let fleet = Fleet::start(DISTRICTS).await;
+    let part = fleet.page_of(&fleet.ids()[0]);
+    fleet
+        .emulator
+        .faults()
+        .add(Fault::Hang.on(part).times(u64::MAX));
+    let mut process = fleet
+        .sync(&["--concurrency", "2", "--quiet"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while fleet.runs() < 29 && begun.elapsed() < Duration::from_secs(90) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(fleet.runs(), 29, "all but the one");
+    assert_eq!(process.try_wait().unwrap(), None, "which hangs");
+    let sent = Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(
+        process.wait().unwrap().code(),
+        Some(1),
+        "a round that was cut short is not done"
+    );
+    assert_eq!(fleet.runs(), 29);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_finds_new_tokens_by_itself_and_ends_with_0() {
+    let fleet = Fleet::start(3).await;
+    fleet
+        .emulator
+        .faults()
+        .add(Fault::RotateToken.on("/sections").nth(1));
+    let mut process = fleet
+        .sync(&["--every", "1s", "--jitter", "1s", "--json"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let all = |fleet: &Fleet| {
+        if fleet.runs() < 3 {
+            return false;
+        }
+        let sql = "SELECT min(n) FROM (SELECT count(*) AS n FROM runs GROUP BY district_id)";
+        fleet.store.number(sql) >= 2
+    };
+    while !all(&fleet) && begun.elapsed() < Duration::from_secs(60) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(all(&fleet), "each district ran twice");
+    let sent = Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_opens_nothing_is_told_beside_the_others() {
+    let fleet = Fleet::start(2).await;
+    fleet.keep("old", &[], "CLEVER_TOKEN", "a-token-that-nobody-knows");
+    let (code, lines) = fleet.once(&[]);
+    assert_eq!(code, Some(4));
+    assert_eq!(of(&lines, "old")["exit"], 4);
+    assert_eq!(lines.iter().filter(|line| line["exit"] == 0).count(), 2);
+    let (code, lines) = fleet.once(&["--credential", "app"]);
+    assert_eq!((code, lines.len()), (Some(0), 2));
+    let several = fleet
+        .command(&["districts", "--credential", "app", "--credential", "old"])
+        .output()
+        .unwrap();
+    assert!(
+        errors(&several).contains("name one credential"),
+        "{}",
+        errors(&several)
+    );
+    let usage = fleet.sync(&["--concurrency", "0"]).output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+}

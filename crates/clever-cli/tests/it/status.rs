@@ -1,0 +1,155 @@
+//! What `status` tells whoever is on call, and how a schedule ends.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::ground::{Emulator, Store, cleverctl, errors};
+
+fn status(store: &Store, args: &[&str], exit: i32) -> String {
+    let output = cleverctl()
+        .args(["status", "--store", &store.url()])
+        .args(args)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(store: &Store, exit: i32) -> Value {
+    serde_json::from_str(&status(store, &["--check", "--json"], exit)).unwrap()
+}
+
+#[test]
+fn a_run_whose_lists_prove_nothing_is_no_success() {
+    let emulator = Emulator::start(&["--students", "60", "--fault", "unordered@/users"]);
+    let store = Store::new();
+    let report = store.report(&emulator, 0);
+    assert_eq!(report["whole"], false, "{report}");
+    let told = json(&store, 1);
+    assert_eq!(told[0]["verdict"], "stale");
+    assert_eq!(told[0]["last_done_at"], Value::Null);
+    assert!(told[0]["doubts"]["users"].is_array(), "{told}");
+    assert!(status(&store, &[], 0).contains("users was not provably complete"));
+    let well = Emulator::start(&["--students", "60"]);
+    let report = store.report(&well, 0);
+    assert_eq!(report["whole"], true, "{report}");
+    let told = json(&store, 0);
+    assert_eq!(told[0]["verdict"], "ok");
+    assert_eq!(told[0]["last_done_at"], report["finished_at"]);
+    assert_eq!(told[0]["doubts"], serde_json::json!({}));
+}
+
+#[test]
+fn what_is_held_is_told_with_its_age_and_the_way_to_look() {
+    let emulator = Emulator::start(&["--students", "60"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    let before = json(&store, 0)[0]["last_done_at"].clone();
+    // The same district, and most of its people are not there.
+    let fewer = Emulator::start(&["--students", "10"]);
+    let held = store.report(&fewer, 3);
+    store.report(&fewer, 3);
+    let told = json(&store, 3);
+    assert_eq!(told[0]["verdict"], "held");
+    assert_eq!(told[0]["last_done_at"], before, "a held run is no success");
+    let holds = told[0]["holds"].as_array().unwrap();
+    let hold = holds.iter().find(|hold| hold["kind"] == "users").unwrap();
+    assert_eq!(hold["part"], "archive");
+    assert_eq!(
+        hold["since"], held["finished_at"],
+        "since the first of them"
+    );
+    let shown = status(&store, &[], 0);
+    let hash = held["plan_hash"].as_str().unwrap();
+    for part in [
+        "--dry-run --plan held.plan",
+        "plan show",
+        hash,
+        "held since",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    // Looked at with exactly these words, it is the same plan.
+    let plan = store.path().with_extension("plan");
+    let looked = store.sync(
+        &fewer,
+        &["--dry-run", "--json", "--plan", plan.to_str().unwrap()],
+    );
+    let looked: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert_eq!(looked["plan_hash"], hash);
+}
+
+#[test]
+fn a_success_grows_old() {
+    let emulator = Emulator::start(&["--students", "20"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    std::thread::sleep(Duration::from_millis(2100));
+    status(&store, &["--check", "--max-age", "1s"], 1);
+    status(&store, &["--check", "--max-age", "1h"], 0);
+    status(&store, &["--max-age", "1s"], 0);
+    assert_eq!(
+        cleverctl()
+            .args(["status", "--max-age", "soon"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(2)
+    );
+}
+
+fn schedule(store: &Store, emulator: &Emulator) -> Child {
+    cleverctl()
+        .args(["sync", "--every", "1h", "--json", "--store", &store.url()])
+        .args(["--api-url", &emulator.url])
+        .env("CLEVER_TOKEN", &emulator.token)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn terminate(process: &mut Child) -> Option<i32> {
+    let sent = Command::new("kill")
+        .args(["-TERM", &process.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    process.wait().unwrap().code()
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_a_schedule_between_its_runs_with_0() {
+    let emulator = Emulator::start(&["--students", "20"]);
+    let store = Store::new();
+    let mut process = schedule(&store, &emulator);
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(line.contains("\"run\":1"), "{line}");
+    assert_eq!(terminate(&mut process), Some(0));
+    assert_eq!(store.number("SELECT count(*) FROM runs"), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_a_schedule_within_a_run_and_the_store_is_as_it_was() {
+    let emulator = Emulator::start(&["--students", "20", "--fault", "hang@/users"]);
+    let store = Store::new();
+    let mut process = schedule(&store, &emulator);
+    for _ in 0..200 {
+        if store.path().exists() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(process.try_wait().unwrap(), None, "it hangs in its run");
+    assert_eq!(terminate(&mut process), Some(0));
+    assert_eq!(store.number("SELECT count(*) FROM runs"), 0);
+}
