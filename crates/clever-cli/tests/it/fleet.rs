@@ -120,7 +120,7 @@ async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
         fleet.emulator.with_world_of(district, |world| {
             let first = world.list(RecordKind::Sections).keys().next().unwrap();
             world.edit(RecordKind::Sections, &first, |section| {
-                section["name"] = "Other".into()
+                section["name"] = "Other".into();
             });
         });
     }
