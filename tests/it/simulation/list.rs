@@ -16,10 +16,10 @@ use super::server::Server;
 use super::source::{Counting, Source, Trouble};
 
 /// A synced district in a store.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     kept: &'a Kept,
-    server: Server,
-    district: String,
+    pub(super) server: Server,
+    pub(super) district: String,
     clock: ManualClock,
     seed: u64,
 }
@@ -27,8 +27,8 @@ struct Case<'a> {
 type Ended = Result<SyncReport, SyncError>;
 
 impl<'a> Case<'a> {
-    async fn new(kept: &'a Kept, seed: u64) -> Self {
-        let server = Server::start(seed, 60).await;
+    pub(super) async fn new(kept: &'a Kept, seed: u64, students: u32) -> Self {
+        let server = Server::start(seed, students).await;
         server.act(|emulator| drop(emulator.advance_days(1)));
         let case = Self {
             kept,
@@ -64,7 +64,7 @@ impl<'a> Case<'a> {
     }
 
     /// All is well.
-    async fn sync(&self, way: Way) -> Ended {
+    pub(super) async fn sync(&self, way: Way) -> Ended {
         self.run(&Source::fine(&self.server, 1000), way).await
     }
 
@@ -133,7 +133,7 @@ async fn the_list(kept: &Kept, first: u64) {
     let mut seed = first;
     let mut next = async || {
         seed += 1;
-        Case::new(kept, seed).await
+        Case::new(kept, seed, 60).await
     };
 
     let case = next().await;
@@ -320,7 +320,7 @@ async fn the_sceptics_list_over_postgresql() {
 
 /// Readers look all the time while runs are applied: each sees the numbers of one run, never a mixture.
 async fn readers(kept: &Kept) {
-    let case = Case::new(kept, 990).await;
+    let case = Case::new(kept, 990, 60).await;
     let id = &case.district;
     // One statement, so one view of the store: the last run's own numbers beside those of the tables.
     let sql = format!(

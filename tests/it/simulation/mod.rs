@@ -20,6 +20,7 @@ mod invariants;
 mod kept;
 mod life;
 mod list;
+mod rows;
 mod server;
 mod source;
 

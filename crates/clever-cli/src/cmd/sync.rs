@@ -219,8 +219,8 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
     drift(report)?;
     for (kind, of_kind) in report.kinds.iter().filter(|(_, of)| of.unreadable > 0) {
         output::line(format!(
-            "{kind}: {} as they were: Clever's text for them can't be read.",
-            counted(of_kind.unreadable, "record stays", "records stay")
+            "{kind}: {} can't be read: what the store has of that stays.",
+            counted(of_kind.unreadable, "record", "records")
         ))?;
     }
     for (kind, of_kind) in report
