@@ -147,7 +147,7 @@ async fn call(shared: &Shared, request: Request) -> Decision {
         // A user's token has paths of its own, and a page for all others.
         Some((token, bearer)) if read && bearer.is_users() => (token, bearer),
         Some((token, bearer)) if known && !bearer.is_users() => (token, bearer),
-        None if known => return (reply::unauthorized(), None, None),
+        None if known => return (routes::unauthorized(path), None, None),
         _ => return (Reply::no_such_path(path), None, None),
     };
     let standing = shared.limiter.count(&token, shared.clock.now());

@@ -11,6 +11,7 @@ use crate::listing::{Listing, Source};
 use crate::related::{USER_SCHOOLS, names};
 use crate::reply::Reply;
 use crate::versions::events::{Told, common, origin, span, told};
+use crate::versions::older::world_id;
 use crate::versions::{Collection, Version};
 use crate::world::{Record, World};
 
@@ -52,16 +53,8 @@ impl<'a> Request<'a> {
 
     /// Whether a version before v3.0 has such a record.
     fn has(&self, noun: &str, id: &str) -> bool {
-        let (version, world) = (self.version, self.world);
-        Collection::of(version, noun).is_some_and(|collection| {
-            let index = collection
-                .has_old_ids()
-                .then(|| world.indexes.of(version, collection, world));
-            match index {
-                Some(index) => index.user(id).is_some(),
-                None => world.list(collection.kind()).contains_key(id),
-            }
-        })
+        Collection::of(self.version, noun)
+            .is_some_and(|collection| world_id(self.world, self.version, collection, id).is_some())
     }
 
     /// Answers with one event.

@@ -19,6 +19,12 @@ fn split_version(path: &str) -> Option<(Version, Vec<&str>)> {
     Some((version, parts.collect()))
 }
 
+/// The answer to a token that opens nothing, in the words of the path's version.
+pub(crate) fn unauthorized(path: &str) -> Reply {
+    let version = split_version(path).map_or(Version::V3_1, |(version, _)| version);
+    Reply::problem(version, 401, "Unauthorized: the bearer token is not valid")
+}
+
 /// Says whether a path is one of the API's: others get a page, whatever the token.
 pub(crate) fn is_api(path: &str) -> bool {
     split_version(path).is_some_and(|(version, parts)| {

@@ -367,3 +367,15 @@ async fn ids_ascend_links_are_relative_and_elements_are_nested_twice() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_token_of_nobody_is_refused_in_the_versions_words() {
+    let emulator = emulator().await;
+    for version in USERS.into_iter().chain(OLDER) {
+        let refused = ask(&emulator, "nobody", &format!("/{version}/schools")).await;
+        assert_eq!(refused.status(), 401);
+        let body: Value = refused.json().await.unwrap();
+        let key = if version < "v2" { "error" } else { "message" };
+        assert!(body[key].is_string(), "{version} {body}");
+    }
+}

@@ -119,6 +119,25 @@ pub(crate) fn is_api(version: Version, parts: &[&str]) -> bool {
     }
 }
 
+/// The world's id of what `version` has in `collection` under `id`.
+pub(crate) fn world_id(
+    world: &World,
+    version: Version,
+    collection: Collection,
+    id: &str,
+) -> Option<String> {
+    if collection.has_old_ids() {
+        let index = world.indexes.of(version, collection, world);
+        return index.user(id).map(ToOwned::to_owned);
+    }
+    let list = world.list(collection.kind());
+    let list = match collection.role() {
+        Some(role) => list.with_role(role),
+        None => list,
+    };
+    list.contains_key(id).then(|| id.to_owned())
+}
+
 /// A request to an older version.
 pub(crate) struct Request<'a> {
     pub(crate) world: &'a World,
@@ -152,14 +171,8 @@ impl Request<'_> {
         Reply::problem(self.version, 404, "Resource not found")
     }
 
-    /// The world's id of what the version has under `id`.
     fn world_id(&self, collection: Collection, id: &str) -> Option<String> {
-        if !collection.has_old_ids() {
-            let there = self.world.list(collection.kind()).contains_key(id);
-            return there.then(|| id.to_owned());
-        }
-        let index = self.index(collection);
-        index.user(id).map(ToOwned::to_owned)
+        world_id(self.world, self.version, collection, id)
     }
 
     fn index(&self, collection: Collection) -> Arc<Index> {

@@ -467,6 +467,10 @@ fn an_unknown_id_is_an_error_in_the_versions_words() {
     // The ids of users open nothing before v3.0.
     let teacher = world.with_role(Role::Teacher).keys().next().unwrap();
     assert_eq!(get(&world, &format!("/v2.1/teachers/{teacher}")).0, 404);
+    for path in ["", "/sections", "/district", "/events"] {
+        let path = format!("/v1.2/students/{teacher}{path}");
+        assert_eq!(get(&world, &path).0, 404, "{path}");
+    }
 }
 
 #[test]
