@@ -273,12 +273,14 @@ fn record(world: &World, mark: &Mark, target: Target<'_>, school: &str) -> Value
     record
 }
 
-/// Says on the district's record how fresh attendance is.
+/// Says on the district's record how fresh attendance is; a paused district sends none.
 pub(crate) fn sync(world: &mut World) {
     let now = stamp(world.now());
     let district = world.district_id().to_owned();
     world.edit(RecordKind::Districts, &district, |record| {
-        record["last_attendance_sync"] = now.into();
+        if record["state"] != "paused" {
+            record["last_attendance_sync"] = now.into();
+        }
     });
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use clever_emulator::{Emulator, EmulatorConfig, Fault, Happening, WorldSource};
+use clever_emulator::{Emulator, EmulatorConfig, Fault, Happening, LmsType, WorldSource};
 use clever_model::Role;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -392,4 +392,104 @@ async fn answers_are_compressed_for_who_asks_and_a_broken_one_does_not_unpack() 
     assert_eq!(raw(&emulator, None).await.1, plain, "nothing to break");
     let off = start(|config| config.gzip = false).await;
     assert!(!raw(&off, Some("gzip")).await.0);
+}
+
+#[tokio::test]
+async fn library_to_district_is_told_by_the_next_sign_in_where_the_district_was_connected_too() {
+    let emulator = start(|_| {}).await;
+    let token = emulator.district_token().to_owned();
+    let teacher = user(&emulator, Role::Teacher);
+    let by = async |token: String| {
+        let me = json_of(&emulator, &token, "/v3.1/me").await;
+        me["data"]["authorized_by"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        by(library_login(&emulator, &teacher).await).await,
+        "teacher"
+    );
+    emulator.happen(Happening::LibraryToDistrict);
+    assert_eq!(
+        by(library_login(&emulator, &teacher).await).await,
+        "district"
+    );
+    assert_eq!(listed(&emulator).await, [token], "the token is the same");
+}
+
+#[tokio::test]
+async fn an_expired_cursor_of_submissions_is_refused() {
+    let emulator = start(|config| {
+        config.lms = Some(LmsType::Canvas);
+        config.world = WorldSource::Generated {
+            seed: 6,
+            students: 200,
+        };
+    })
+    .await;
+    let token = emulator.district_token().to_owned();
+    let page = json_of(&emulator, &token, "/v3.1/sections?limit=1000").await;
+    let sections = page["data"].as_array().unwrap().iter();
+    let section = sections.map(|one| &one["data"]).find(|section| {
+        section["lms_status"]["synced_in_lms"] == true
+            && section["students"].as_array().unwrap().len() > 3
+    });
+    let id = section.unwrap()["id"].as_str().unwrap();
+    let path = format!("/v3.1/sections/{id}/assignments");
+    let work = json!({ "title": "t", "description": "d", "due_date": "2026-10-01T00:00:00Z" });
+    let url = emulator.base_url().join(&path).unwrap();
+    let made = client().post(url).bearer_auth(&token).json(&work);
+    let made: Value = made.send().await.unwrap().json().await.unwrap();
+    let list = format!(
+        "{path}/{}/submissions?limit=2",
+        made["data"]["id"].as_str().unwrap()
+    );
+    let first = json_of(&emulator, &token, &list).await;
+    let rest = next(&first).unwrap();
+    emulator
+        .faults()
+        .add(Fault::ExpiredCursor.on("/submissions").times(1));
+    let refused = ask(&emulator, &token, &rest).await;
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("expired"));
+    assert_eq!(ask(&emulator, &token, &rest).await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_page_works_by_forms_where_no_script_runs() {
+    let emulator = start(|_| {}).await;
+    let page = ask(&emulator, "", "/").await.text().await.unwrap();
+    assert!(page.contains("<noscript><meta http-equiv=\"refresh\""));
+    let still = ask(&emulator, "", "/?still").await.text().await.unwrap();
+    assert!(!still.contains("<script>") && !still.contains("http-equiv"));
+    // Nothing comes from elsewhere.
+    assert!(!page.contains("src=") && !page.contains("<link"));
+    let press = async |action: &str, form: &str| {
+        let url = emulator.base_url().join(action).unwrap();
+        let form = client()
+            .post(url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.to_owned());
+        let answer = form.send().await.unwrap();
+        assert_eq!(answer.status(), 303, "{action}");
+        assert_eq!(answer.headers()["location"], "/");
+    };
+    for (action, form) in [
+        ("/_emulator/days", "days=1"),
+        ("/_emulator/clock", "day_every_seconds=3600"),
+        ("/_emulator/happenings", "name=transfer"),
+        ("/_emulator/events", "on=false"),
+        (
+            "/_emulator/faults",
+            "fault=hang&path=%2Fterms&nth=&times=3&seconds=&percent=",
+        ),
+    ] {
+        assert!(page.contains(&format!("action=\"{action}\"")), "{action}");
+        press(action, form).await;
+    }
+    let rules = emulator.faults().rules();
+    assert_eq!(rules[0].rule.to_string(), "hang@/terms*3");
+    let page = ask(&emulator, "", "/").await.text().await.unwrap();
+    assert!(page.contains("action=\"/_emulator/faults/remove\""));
+    assert!(page.contains("a day every 3600 s") && page.contains("events (off)"));
+    press("/_emulator/faults/remove", "id=1").await;
+    assert!(emulator.faults().rules().is_empty());
 }
