@@ -8,6 +8,7 @@
 
 mod browser;
 mod classroom;
+mod connection;
 mod control;
 mod driver;
 mod events;

@@ -26,11 +26,12 @@ pub(crate) fn ensure() {
             "chromium",
             "chromium-driver",
         ];
-        if succeeds("apt-get", &install) {
+        // A new machine has no list of packages yet.
+        if succeeds("apt-get", &["update", "-qq"]) && succeeds("apt-get", &install) {
             return;
         }
     }
-    say("Chromium is missing: the tests of the web login in a browser will skip");
+    say("Chromium or its driver is missing: tests in a browser will skip");
 }
 
 fn succeeds(program: &str, args: &[&str]) -> bool {

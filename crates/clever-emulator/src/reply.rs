@@ -99,7 +99,7 @@ impl Reply {
         let body = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-             <style>{STYLE}</style>\n{head}</head>\n<body>\n{body}\n</body>\n</html>\n"
+             <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n{head}</head>\n<body>\n{body}\n</body>\n</html>\n"
         );
         Self {
             status,
