@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use clever_auth::App;
-use clever_client::{ClientOptions, ConnectError, District, ErrorKind, LoginService, RetryPolicy};
+use clever_client::{
+    ClientOptions, ConnectError, District, ErrorKind, LoginService, RawPage, RetryPolicy,
+};
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::{DistrictId, RecordKind};
 use futures_util::TryStreamExt;
@@ -41,9 +43,10 @@ async fn connect(emulator: &Emulator, district: &str) -> Result<District, Connec
 }
 
 async fn users(district: &District) -> Result<usize, ErrorKind> {
-    let pages: Result<Vec<_>, _> = district.list(RecordKind::Users).pages().try_collect().await;
+    let pages: Result<Vec<RawPage>, _> =
+        district.list(RecordKind::Users).pages().try_collect().await;
     let pages = pages.map_err(|error| error.kind())?;
-    Ok(pages.iter().map(|page| page.len()).sum())
+    Ok(pages.iter().map(RawPage::len).sum())
 }
 
 #[tokio::test]
