@@ -191,8 +191,23 @@ pub(crate) struct ChangesArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) district: Option<String>,
     /// Start after this sequence number, as a consumer's saved position.
-    #[arg(long, default_value_t = 0, value_name = "SEQ")]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "SEQ",
+        conflicts_with = "consumer"
+    )]
     pub(crate) after: u64,
+    /// Go on where the consumer NAME had come, to the feed's end: one line a change (with --json one document a
+    /// line), acknowledged after each batch that was written.
+    #[arg(long, value_name = "NAME", conflicts_with = "limit")]
+    pub(crate) consumer: Option<String>,
+    /// With --consumer: wait for what comes, until stopped.
+    #[arg(long, requires = "consumer")]
+    pub(crate) follow: bool,
+    /// With --follow: how long between two looks.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", requires = "follow")]
+    pub(crate) poll: Duration,
     /// Only records of this kind.
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Option<RecordKind>,

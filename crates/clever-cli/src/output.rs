@@ -32,6 +32,11 @@ pub(crate) fn raw(text: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Sees that what was printed is out.
+pub(crate) fn flush() -> Result<()> {
+    Ok(io::stdout().lock().flush()?)
+}
+
 /// Prints one line for the person who watches.
 pub(crate) fn note(text: impl AsRef<str>) {
     // A closed standard error is no reason to stop the work.

@@ -1,16 +1,84 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
 use anyhow::{Result, bail};
-use clever_sync::{AnyStore, Change, ChangeFilter};
+use clever_model::{Clock, SystemClock};
+use clever_sync::{AnyStore, Change, ChangeFilter, changes};
 
 use crate::args::ChangesArgs;
 use crate::diagnostics::Exit;
 use crate::output;
+use crate::signals::Stop;
+
+/// Changes written and acknowledged together.
+const BATCH: u32 = 200;
+
+/// Writes what a consumer has not seen, a line a change, and acknowledges what was written.
+async fn consume(
+    store: &mut AnyStore,
+    district: &str,
+    consumer: &str,
+    args: &ChangesArgs,
+    as_json: bool,
+) -> Result<Exit> {
+    let mut stop = Stop::listen();
+    let mut feed = changes(store, district, consumer).await?.batch(BATCH);
+    if let Some(kind) = args.kind {
+        feed = feed.kind(kind);
+    }
+    loop {
+        let mut lines = String::new();
+        let mut written = 0;
+        while written < BATCH
+            && let Some(mut change) = feed.next().await?
+        {
+            if !args.values {
+                (change.before, change.after) = (None, None);
+            }
+            lines.push_str(&if as_json {
+                serde_json::to_string(&change)?
+            } else {
+                line(&change)
+            });
+            lines.push('\n');
+            written += 1;
+        }
+        if written > 0 {
+            output::raw(lines.as_bytes())?;
+            output::flush()?;
+            feed.acknowledge(SystemClock.now()).await?;
+            continue;
+        }
+        if !args.follow {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            () = stop.asked() => return Ok(Exit::Done),
+            () = tokio::time::sleep(args.poll) => {}
+        }
+    }
+}
+
+/// A change in one line, without values.
+fn line(change: &Change) -> String {
+    format!(
+        "{} {} run {} {} {} {} {}",
+        change.seq,
+        change.at,
+        change.run,
+        change.op,
+        change.kind,
+        change.id,
+        change.fields.join(",")
+    )
+}
 
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
     let mut store = args.store.store.open_existing().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
+    if let Some(consumer) = &args.consumer {
+        return consume(&mut store, &district, consumer, args, as_json).await;
+    }
     let filter = ChangeFilter {
         kind: args.kind,
         after: args.after,

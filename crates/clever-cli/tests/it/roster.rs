@@ -185,3 +185,76 @@ fn events_alone_are_refused_where_there_are_none() {
         errors(&alone)
     );
 }
+
+#[test]
+fn a_consumer_reads_on_where_it_was_and_follows_what_comes() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let all = store.number("SELECT max(seq) FROM changes");
+    let consume = |args: &[&str]| {
+        let mut command = cleverctl();
+        command
+            .args([
+                "changes",
+                "--consumer",
+                "search",
+                "--json",
+                "--store",
+                &store.url(),
+            ])
+            .args(args);
+        command
+    };
+    let lines = |output: std::process::Output| -> Vec<Value> {
+        assert!(output.status.success(), "{}", errors(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    // A reader that goes away has not seen all; what it may not have seen comes again.
+    let mut gone = consume(&[])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(gone.stdout.take());
+    gone.wait().unwrap();
+    let first = lines(consume(&[]).output().unwrap());
+    assert_eq!(first.last().unwrap()["seq"], all);
+    assert!(
+        first.iter().all(|change| change["after"].is_null()),
+        "values only when asked for"
+    );
+    assert_eq!(lines(consume(&[]).output().unwrap()).len(), 0);
+    let mut following = consume(&["--follow", "--poll", "1s", "--values"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    told(
+        &store,
+        &["undo", "1", "--record", first[5]["id"].as_str().unwrap()],
+        0,
+    );
+    let mut line = String::new();
+    let mut out = std::io::BufReader::new(following.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+    let change: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&change["seq"], &change["op"]),
+        (&(all + 1).into(), &"archive".into())
+    );
+    assert!(change["before"].is_object());
+    // It is acknowledged once it is written.
+    let seen = || store.number("SELECT seq FROM consumers WHERE consumer = 'search'");
+    for _ in 0..100 {
+        if seen() > all {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(seen(), all + 1);
+    following.kill().unwrap();
+    following.wait().unwrap();
+    let needs = cleverctl().args(["changes", "--follow"]).output().unwrap();
+    assert_eq!(needs.status.code(), Some(2));
+}

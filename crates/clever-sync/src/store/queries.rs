@@ -1,5 +1,7 @@
 //! Questions that people and programs ask of a store: what changed, what a record is, who has read how far.
 
+use std::fmt;
+
 use clever_model::RecordKind;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,8 +24,8 @@ pub struct ChangeFilter {
     pub limit: u32,
 }
 
-/// One row of the feed.
-#[derive(Debug, Clone, Serialize)]
+/// One row of the feed. `Debug` shows no values, which may be of children.
+#[derive(Clone, Serialize)]
 pub struct Change {
     /// Its number; numbers have no gap within a district.
     pub seq: u64,
@@ -45,6 +47,21 @@ pub struct Change {
     pub at: String,
     /// The event that told it; none where a snapshot or an undo did.
     pub event: Option<String>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change")
+            .field("seq", &self.seq)
+            .field("run", &self.run)
+            .field("kind", &self.kind)
+            .field("id", &self.id)
+            .field("op", &self.op)
+            .field("fields", &self.fields)
+            .field("at", &self.at)
+            .field("event", &self.event)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<B: Backend> SqlStore<B> {
