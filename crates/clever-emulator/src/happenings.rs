@@ -1,19 +1,19 @@
 //! What happens to districts, by name: things that integrations meet once a year and are not ready for.
 
-use clever_model::{RecordKind, Role};
+use clever_model::RecordKind;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use crate::world::{World, object_id};
+use crate::upheaval;
+use crate::world::World;
 
 /// Something that happens to a district at once. Who it befalls follows from the world alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Happening {
-    /// A new school year: everybody moves up a grade, the oldest leave, every section has a new id.
+    /// A new school year: everybody moves up a grade, the oldest leave and as many begin; terms and sections are new.
     Rollover,
-    /// The district takes a school out of the sharing: its sections go, and its students unless another school
+    /// The district takes a school out of the sharing: its sections go, and its people unless another school
     /// has them.
     UnshareSchool,
     /// The district shares contacts no longer.
@@ -22,9 +22,9 @@ pub enum Happening {
     SisRekey,
     /// A student moves to another school of the district.
     Transfer,
-    /// One teacher becomes two people: a second record with the same name.
+    /// One employee becomes two people: a second record with the same name, which takes a role along.
     UserSplit,
-    /// The second record of such a teacher goes, and the first has its sections.
+    /// The second record of such an employee goes, and the first has its role and its sections.
     UserMerge,
     /// Clever pauses the district.
     Pause,
@@ -84,15 +84,15 @@ impl Happening {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Rollover => {
-                "A new school year: everybody moves up, the oldest leave, sections are new."
+                "A new school year: everybody moves up, the oldest leave, terms and sections are new."
             }
             Self::UnshareSchool => {
-                "A school is taken out of the sharing, with its sections and students."
+                "A school is taken out of the sharing, with its sections and people."
             }
             Self::RoleOff => "Contacts are shared no longer.",
             Self::SisRekey => "Every student has another number, and another Clever id.",
             Self::Transfer => "A student moves to another school.",
-            Self::UserSplit => "One teacher becomes two people.",
+            Self::UserSplit => "One employee becomes two people.",
             Self::UserMerge => "The two are one again.",
             Self::Pause => "Clever pauses the district.",
             Self::Resume => "Clever goes on with a paused district.",
@@ -110,13 +110,13 @@ impl Happening {
     /// Lets it happen to a world; what it does to the connection is the district's affair. Tells how many records are other than before.
     pub(crate) fn befall(self, world: &mut World) -> usize {
         match self {
-            Self::Rollover => rollover(world),
-            Self::UnshareSchool => unshare_school(world),
-            Self::RoleOff => role_off(world),
-            Self::SisRekey => sis_rekey(world),
-            Self::Transfer => transfer(world),
-            Self::UserSplit => user_split(world),
-            Self::UserMerge => user_merge(world),
+            Self::Rollover => upheaval::rollover(world),
+            Self::UnshareSchool => upheaval::unshare_school(world),
+            Self::RoleOff => upheaval::role_off(world),
+            Self::SisRekey => upheaval::sis_rekey(world),
+            Self::Transfer => upheaval::transfer(world),
+            Self::UserSplit => upheaval::user_split(world),
+            Self::UserMerge => upheaval::user_merge(world),
             Self::Pause => pause(world),
             Self::Resume => resume(world),
             Self::Reconnect => {
@@ -126,31 +126,6 @@ impl Happening {
             }
             Self::Disconnect | Self::TokenRotate | Self::LibraryToDistrict => 0,
         }
-    }
-}
-
-/// The ids of a kind whose records are such.
-fn such(world: &World, kind: RecordKind, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
-    let records = world.list(kind).values();
-    records
-        .filter(|record| wanted(&record.value()))
-        .map(|record| record.id().into_owned())
-        .collect()
-}
-
-fn with_role(world: &World, role: Role) -> Vec<String> {
-    world.with_role(role).keys().collect()
-}
-
-/// Puts one id in another's place in a section's list of people, or takes it out.
-fn replace(section: &mut Value, list: &str, from: &str, to: Option<&str>) {
-    let Some(ids) = section[list].as_array_mut() else {
-        return;
-    };
-    match (ids.iter().position(|id| id == from), to) {
-        (Some(at), Some(to)) => ids[at] = to.into(),
-        (Some(at), None) => drop(ids.remove(at)),
-        (None, _) => {}
     }
 }
 
@@ -181,225 +156,12 @@ fn resume(world: &mut World) -> usize {
     usize::from(paused)
 }
 
-fn rollover(world: &mut World) -> usize {
-    let mut changed = 0;
-    for id in with_role(world, Role::Student) {
-        let grade = world.value(RecordKind::Users, &id).unwrap_or_default();
-        let grade = grade["roles"]["student"]["grade"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let next = match grade.as_str() {
-            "12" | "PostGraduate" => None,
-            "Kindergarten" => Some("1".to_owned()),
-            "PreKindergarten" | "TransitionalKindergarten" => Some("Kindergarten".to_owned()),
-            other => Some(
-                other
-                    .parse::<u32>()
-                    .map_or_else(|_| other.to_owned(), |year| (year + 1).to_string()),
-            ),
-        };
-        match next {
-            Some(next) => world.edit(RecordKind::Users, &id, |user| {
-                user["roles"]["student"]["grade"] = next.into();
-            }),
-            None => leave(world, &id),
-        }
-        changed += 1;
-    }
-    let now = world.now();
-    for (number, id) in such(world, RecordKind::Sections, |_| true)
-        .into_iter()
-        .enumerate()
-    {
-        if let Some(mut section) = world.value(RecordKind::Sections, &id) {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            let new = object_id(now, world.seed ^ 0x5ec7, number);
-            section["id"] = new.as_str().into();
-            world.remove(RecordKind::Sections, &id);
-            world.put(RecordKind::Sections, &new, section.to_string());
-            changed += 2;
-        }
-    }
-    changed
-}
-
-/// Takes a person out of the district, and out of every section.
-fn leave(world: &mut World, id: &str) {
-    for section in world.sections_of(id) {
-        world.edit(RecordKind::Sections, &section, |section| {
-            replace(section, "students", id, None);
-            replace(section, "teachers", id, None);
-            if section["teacher"] == id {
-                section["teacher"] = section["teachers"].get(0).cloned().unwrap_or_default();
-            }
-        });
-    }
-    world.remove(RecordKind::Users, id);
-}
-
-fn unshare_school(world: &mut World) -> usize {
-    let Some(school) = such(world, RecordKind::Schools, |_| true).pop() else {
-        return 0;
-    };
-    let sections = such(world, RecordKind::Sections, |section| {
-        section["school"] == school.as_str()
-    });
-    let students = such(world, RecordKind::Users, |user| {
-        user["roles"]["student"]["school"] == school.as_str()
-    });
-    let mut changed = 1 + sections.len() + students.len();
-    for section in sections {
-        world.remove(RecordKind::Sections, &section);
-    }
-    for student in students {
-        let elsewhere = world.value(RecordKind::Users, &student).and_then(|user| {
-            let schools = user["roles"]["student"]["schools"].as_array()?.clone();
-            schools.into_iter().find(|other| *other != school.as_str())
-        });
-        match elsewhere {
-            Some(other) => world.edit(RecordKind::Users, &student, |user| {
-                let role = &mut user["roles"]["student"];
-                role["schools"] = json!([other]);
-                role["school"] = other;
-            }),
-            None => {
-                leave(world, &student);
-                changed += 1;
-            }
-        }
-    }
-    world.remove(RecordKind::Schools, &school);
-    changed
-}
-
-fn role_off(world: &mut World) -> usize {
-    let contacts = with_role(world, Role::Contact);
-    for id in &contacts {
-        world.remove(RecordKind::Users, id);
-    }
-    contacts.len()
-}
-
-fn sis_rekey(world: &mut World) -> usize {
-    let students = with_role(world, Role::Student);
-    let now = world.now();
-    let mut new_ids = std::collections::BTreeMap::new();
-    for (number, id) in students.iter().enumerate() {
-        if let Some(mut user) = world.value(RecordKind::Users, id) {
-            let number = u32::try_from(number).unwrap_or(u32::MAX);
-            let new = object_id(now, world.seed ^ 0x5157, number);
-            user["id"] = new.as_str().into();
-            user["roles"]["student"]["sis_id"] = format!("R{number:06}").into();
-            world.remove(RecordKind::Users, id);
-            world.put(RecordKind::Users, &new, user.to_string());
-            new_ids.insert(id.as_str(), new);
-        }
-    }
-    for section in such(world, RecordKind::Sections, |_| true) {
-        world.edit(RecordKind::Sections, &section, |section| {
-            for id in section["students"].as_array_mut().into_iter().flatten() {
-                if let Some(new) = id.as_str().and_then(|id| new_ids.get(id)) {
-                    *id = new.as_str().into();
-                }
-            }
-        });
-    }
-    for contact in with_role(world, Role::Contact) {
-        world.edit(RecordKind::Users, &contact, |user| {
-            let relations = user["roles"]["contact"]["student_relationships"].as_array_mut();
-            for relation in relations.into_iter().flatten() {
-                if let Some(new) = relation["student"].as_str().and_then(|id| new_ids.get(id)) {
-                    relation["student"] = new.as_str().into();
-                }
-            }
-        });
-    }
-    2 * new_ids.len()
-}
-
-fn transfer(world: &mut World) -> usize {
-    let schools = such(world, RecordKind::Schools, |_| true);
-    let Some(student) = with_role(world, Role::Student).into_iter().next() else {
-        return 0;
-    };
-    let user = world.value(RecordKind::Users, &student).unwrap_or_default();
-    let from = user["roles"]["student"]["school"].clone();
-    let Some(to) = schools.into_iter().find(|school| from != school.as_str()) else {
-        return 0;
-    };
-    let sections = world.sections_of(&student);
-    for section in &sections {
-        world.edit(RecordKind::Sections, section, |section| {
-            replace(section, "students", &student, None);
-        });
-    }
-    world.edit(RecordKind::Users, &student, |user| {
-        let role = &mut user["roles"]["student"];
-        role["schools"] = json!([to]);
-        role["school"] = to.into();
-    });
-    1 + sections.len()
-}
-
-/// An id of a split teacher's second record: the user's own, or that of the `part`-th role before v3.0.
-fn second(world: &World, first: &str, part: u64) -> String {
-    let number = u32::try_from(first.bytes().map(u64::from).sum::<u64>()).unwrap_or(0);
-    object_id(world.now(), world.seed ^ (0x5e11 + part), number)
-}
-
-fn user_split(world: &mut World) -> usize {
-    let Some(first) = with_role(world, Role::Teacher).into_iter().next() else {
-        return 0;
-    };
-    let mut user = world.value(RecordKind::Users, &first).unwrap_or_default();
-    let id = second(world, &first, 0);
-    user["id"] = id.as_str().into();
-    // What tells later that it is a second record: the same number in the district's own system.
-    let roles = user["roles"].as_object_mut().into_iter().flatten();
-    for (part, (_, role)) in (1..).zip(roles) {
-        if role["legacy_id"].is_string() {
-            role["legacy_id"] = second(world, &first, part).into();
-        }
-    }
-    world.put(RecordKind::Users, &id, user.to_string());
-    1
-}
-
-fn user_merge(world: &mut World) -> usize {
-    let teachers = with_role(world, Role::Teacher);
-    let number = |world: &World, id: &str| {
-        let user = world.value(RecordKind::Users, id).unwrap_or_default();
-        let number = user["roles"]["teacher"]["sis_id"].as_str();
-        number.map(str::to_owned)
-    };
-    for (at, first) in teachers.iter().enumerate() {
-        let of_first = number(world, first);
-        let twin = teachers[at + 1..]
-            .iter()
-            .find(|other| of_first.is_some() && number(world, other) == of_first);
-        if let Some(twin) = twin {
-            let sections = such(world, RecordKind::Sections, |section| {
-                section["teacher"] == twin.as_str()
-            });
-            for section in &sections {
-                world.edit(RecordKind::Sections, section, |section| {
-                    replace(section, "teachers", twin, Some(first));
-                    section["teacher"] = first.as_str().into();
-                });
-            }
-            world.remove(RecordKind::Users, twin);
-            return 1 + sections.len();
-        }
-    }
-    0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::world::generate::generate;
-    use clever_model::Timestamp;
+    use clever_model::{Role, Timestamp};
+    use serde_json::{Value, json};
 
     fn world() -> World {
         let mut world = generate(3, 120, Timestamp::from_second(1_789_387_200).unwrap());
@@ -481,15 +243,27 @@ mod tests {
         for happening in Happening::ALL {
             let mut world = world();
             happening.befall(&mut world);
-            for section in such(&world, RecordKind::Sections, |_| true) {
-                let section = world.value(RecordKind::Sections, &section).unwrap();
-                for id in section["students"].as_array().unwrap() {
-                    let id = id.as_str().unwrap();
-                    assert!(
-                        world.value(RecordKind::Users, id).is_some(),
-                        "{happening:?}: {id}"
-                    );
+            let users = world.list(RecordKind::Users);
+            let known = |id: &Value| users.contains_key(id.as_str().unwrap());
+            for section in world.list(RecordKind::Sections).values() {
+                let section = section.value();
+                for list in ["students", "teachers"] {
+                    let all = section[list].as_array().unwrap();
+                    assert!(all.iter().all(known), "{happening:?}: {}", section["id"]);
                 }
+                assert!(section["teacher"].is_null() || known(&section["teacher"]));
+                assert!(!section["students"].as_array().unwrap().is_empty());
+                let school = section["school"].as_str().unwrap();
+                assert!(world.list(RecordKind::Schools).contains_key(school));
+            }
+            for contact in world.with_role(Role::Contact).values() {
+                let contact = contact.value();
+                let students = &contact["roles"]["contact"]["student_relationships"];
+                let all = students.as_array().unwrap();
+                assert!(
+                    all.iter().all(|one| known(&one["student"])),
+                    "{happening:?}"
+                );
             }
         }
     }

@@ -44,9 +44,11 @@ mod pages;
 mod related;
 mod reply;
 mod resources;
+mod roster;
 mod routes;
 mod server;
 mod tokens;
+mod upheaval;
 mod versions;
 pub mod world;
 

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use clever_model::{RecordKind, Role, Timestamp};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::resources;
+use crate::roster::{
+    change, come_back, draw, join_section, leave_section, move_to, newcomer, withdraw,
+};
 use crate::world::dice::{Dice, Stream};
 use crate::world::events::{self, Journal, Touched};
-use crate::world::generate::school_year;
-use crate::world::people::{Common, Family, GRADES, Student, stamp};
+use crate::world::people::{Family, GRADES, stamp};
 use crate::world::{List, World, object_id};
 
 /// Seconds in a day.
@@ -24,6 +26,8 @@ pub struct DaySummary {
     pub days: u32,
     /// Students who came.
     pub enrolled: u32,
+    /// Students who came back.
+    pub returned: u32,
     /// Students who left.
     pub withdrawn: u32,
     /// Students who moved to another school of the district.
@@ -46,6 +50,7 @@ impl DaySummary {
     #[must_use]
     pub fn total(&self) -> u32 {
         self.enrolled
+            + self.returned
             + self.withdrawn
             + self.moved
             + self.renamed
@@ -66,12 +71,20 @@ pub(crate) fn pass(world: &mut World, days: u32) -> DaySummary {
     for _ in 0..days {
         world.day += 1;
         world.now = Timestamp::from_second(world.now.as_second() + DAY).unwrap_or(world.now);
-        Day::of(world).live(&mut summary);
-        resources::day(world);
+        // While Clever has the district paused, nothing that happens there comes through.
+        if !is_paused(world) {
+            Day::of(world).live(&mut summary);
+            resources::day(world);
+        }
         remember(&mut journal, world.publish());
     }
     summary.touched = events::touched(world, &journal);
     summary
+}
+
+fn is_paused(world: &World) -> bool {
+    let district = world.value(RecordKind::Districts, world.district_id());
+    district.is_some_and(|district| district["state"] == "paused")
 }
 
 /// Adds a day's journal to that of the days before: the earliest look at a record counts.
@@ -103,6 +116,7 @@ impl<'a> Day<'a> {
         for _ in 0..few {
             summary.withdrawn += u32::from(self.withdraw());
             summary.enrolled += u32::from(self.enroll());
+            summary.returned += u32::from(self.come_back());
             summary.moved += u32::from(self.move_school());
             summary.renamed += u32::from(self.rename());
             summary.reassigned += u32::from(self.reassign());
@@ -118,149 +132,69 @@ impl<'a> Day<'a> {
         });
     }
 
-    /// One id of a list, or none of an empty one. Drawn by lot, so that no list is walked for it.
     fn one(&mut self, of: impl Fn(&World) -> List<'_>) -> Option<String> {
-        let list = of(self.world);
-        if list.is_empty() {
-            return None;
-        }
-        loop {
-            let place = self.dice.place(list.places());
-            if let Some(found) = list.at_place(place) {
-                return Some(found.id().into_owned());
-            }
-        }
+        draw(&mut self.dice, of(self.world))
     }
 
-    /// Changes a record and marks it as changed now.
-    fn change(&mut self, kind: RecordKind, id: &str, change: impl FnOnce(&mut Value)) {
-        let now = stamp(self.world.now);
-        self.world.edit(kind, id, |record| {
-            change(record);
-            record["last_modified"] = json!(now);
-        });
-    }
-
-    /// Takes a student out of a section; the last one takes the section along.
-    fn leave(&mut self, section: &str, student: &str) {
-        let mut empty = false;
-        self.change(RecordKind::Sections, section, |record| {
-            if let Some(students) = record["students"].as_array_mut() {
-                students.retain(|id| id != student);
-                empty = students.is_empty();
-            }
-        });
-        if empty {
-            self.world.remove(RecordKind::Sections, section);
-        }
+    /// The next id of the day.
+    fn id(&mut self) -> String {
+        self.number += 1;
+        object_id(self.world.now, self.world.seed, self.number)
     }
 
     fn withdraw(&mut self) -> bool {
-        let Some(student) = self.one(|world| world.with_role(Role::Student)) else {
-            return false;
-        };
-        for section in self.world.sections_of(&student) {
-            self.leave(&section, &student);
-        }
-        self.part_from_contacts(&student);
-        self.world.remove(RecordKind::Users, &student)
+        let student = self.one(|world| world.with_role(Role::Student));
+        student.is_some_and(|student| withdraw(self.world, &student))
     }
 
-    /// Takes a student out of the contacts' lists; a contact of nobody else goes along.
-    fn part_from_contacts(&mut self, student: &str) {
-        for contact in self.world.contacts_of(student) {
-            let mut alone = false;
-            self.change(RecordKind::Users, &contact, |user| {
-                let students = &mut user["roles"]["contact"]["student_relationships"];
-                if let Some(students) = students.as_array_mut() {
-                    students.retain(|one| one["student"] != student);
-                    alone = students.is_empty();
-                }
-            });
-            if alone {
-                self.world.remove(RecordKind::Users, &contact);
-            }
-        }
+    /// One in four times, somebody who left is here again.
+    fn come_back(&mut self) -> bool {
+        let new = self.id();
+        self.dice.chance(250) && come_back(self.world, &mut self.dice, &new)
     }
 
     fn enroll(&mut self) -> bool {
-        let (Some(section), Some(school)) = (
-            self.one(|world| world.list(RecordKind::Sections)),
-            self.one(|world| world.list(RecordKind::Schools)),
-        ) else {
+        let Some(section) = self.one(|world| world.list(RecordKind::Sections)) else {
             return false;
         };
-        let Some(record) = self.world.value(RecordKind::Sections, &section) else {
+        let record = self.world.value(RecordKind::Sections, &section);
+        let record = record.unwrap_or_default();
+        let Some(school) = record["school"].as_str() else {
             return false;
         };
-        let school = record["school"].as_str().map_or(school, ToOwned::to_owned);
-        let grade = GRADES
-            .iter()
-            .position(|grade| record["grade"] == *grade)
-            .unwrap_or(0);
-        self.number += 1;
-        let now = self.world.now;
-        let id = object_id(now, self.world.seed, self.number);
-        let family = Family::of(&mut self.dice);
-        let common = Common::at(self.world.district_id(), now);
-        let student = Student {
-            id: &id,
-            // Above those of any district's first students.
-            number: 50_000_000 + self.world.day * 1_000 + u64::from(self.number),
-            family: &family,
-            grade,
-            school: &school,
-            also: None,
-            year: school_year(now),
-            birthday: self.dice.clone(),
-        };
-        let mut record = String::new();
-        student.write(&mut self.dice, &common, &mut record);
-        self.world.put(RecordKind::Users, &id, record);
-        self.join(&section, &id);
-        // Who comes today does not leave or move today, so that the day's numbers are exact.
+        let grade = GRADES.iter().position(|grade| record["grade"] == *grade);
+        let id = self.id();
+        // Above those of any district's first students.
+        let number = 10_000_000_000 + self.world.day * 1_000_000 + u64::from(self.number);
+        let place = (school, grade.unwrap_or(0));
+        newcomer(self.world, &mut self.dice, (&id, number), place);
+        join_section(self.world, &section, &id);
         true
-    }
-
-    fn join(&mut self, section: &str, student: &str) {
-        self.change(RecordKind::Sections, section, |record| {
-            if let Some(students) = record["students"].as_array_mut() {
-                students.push(json!(student));
-            }
-        });
     }
 
     fn move_school(&mut self) -> bool {
-        let (Some(student), Some(school)) = (
-            self.one(|world| world.with_role(Role::Student)),
-            self.one(|world| world.list(RecordKind::Schools)),
-        ) else {
+        let Some(student) = self.one(|world| world.with_role(Role::Student)) else {
             return false;
         };
-        let before = self
-            .world
-            .value(RecordKind::Users, &student)
-            .unwrap_or_default();
-        let from = before["roles"]["student"]["school"].clone();
-        let band = |id: &str| {
-            let school = self.world.value(RecordKind::Schools, id);
+        let user = self.world.value(RecordKind::Users, &student);
+        let user = user.unwrap_or_default();
+        let from = &user["roles"]["student"]["school"];
+        let grade = |school: &str| {
+            let school = self.world.value(RecordKind::Schools, school);
             school.map(|school| school["low_grade"].clone())
         };
-        if from == *school || from.as_str().and_then(band) != band(&school) {
-            return false;
-        }
-        // The classes stay behind; those at the new school follow by the days' changes of schedule.
-        for section in self.world.sections_of(&student) {
-            let at = self.world.value(RecordKind::Sections, &section);
-            if at.is_some_and(|section| section["school"] == from) {
-                self.leave(&section, &student);
+        let own = from.as_str().and_then(grade);
+        // Schools of the same kind are found by trying a few.
+        for _ in 0..12 {
+            let school = draw(&mut self.dice, self.world.list(RecordKind::Schools));
+            let fits = |school: &String| *from != **school && grade(school) == own;
+            if let Some(school) = school.filter(fits) {
+                // Classes at the new school follow by the days' changes of schedule.
+                move_to(self.world, &student, &school);
+                return true;
             }
         }
-        self.change(RecordKind::Users, &student, |user| {
-            user["roles"]["student"]["school"] = json!(school);
-            user["roles"]["student"]["schools"] = json!([school]);
-        });
-        true
+        false
     }
 
     fn rename(&mut self) -> bool {
@@ -272,7 +206,7 @@ impl<'a> Day<'a> {
         };
         let Some(id) = id else { return false };
         let last = Family::of(&mut self.dice).last.concat();
-        self.change(RecordKind::Users, &id, |user| {
+        change(self.world, RecordKind::Users, &id, |user| {
             user["name"]["last"] = json!(last);
         });
         true
@@ -290,8 +224,8 @@ impl<'a> Day<'a> {
             return false;
         }
         let from = from[self.dice.place(from.len())].clone();
-        self.leave(&from, &student);
-        self.join(&to, &student);
+        leave_section(self.world, &from, &student);
+        join_section(self.world, &to, &student);
         true
     }
 
@@ -300,7 +234,7 @@ impl<'a> Day<'a> {
             return false;
         };
         let phone = format!("(217) 555-{:04}", self.dice.below(10_000));
-        self.change(RecordKind::Users, &contact, |user| {
+        change(self.world, RecordKind::Users, &contact, |user| {
             user["roles"]["contact"]["phone"] = json!(phone);
         });
         true
@@ -313,7 +247,7 @@ impl<'a> Day<'a> {
         ) else {
             return false;
         };
-        self.change(RecordKind::Sections, &section, |record| {
+        change(self.world, RecordKind::Sections, &section, |record| {
             record["teacher"] = json!(teacher);
             record["teachers"] = json!([teacher]);
         });
@@ -323,6 +257,8 @@ impl<'a> Day<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::world::generate::generate;
 

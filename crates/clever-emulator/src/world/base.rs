@@ -35,6 +35,9 @@ pub(crate) trait Base: Debug + Send + Sync {
     /// The sections in which the person at a position is, ascending.
     fn sections_of(&self, user: u32) -> Vec<u32>;
 
+    /// The records of `kind`, sections or users, that are at the school at a position, ascending.
+    fn at_school(&self, kind: RecordKind, school: u32) -> Vec<u32>;
+
     /// The contacts of the student at a position, ascending.
     fn contacts_of(&self, user: u32) -> Vec<u32>;
 }

@@ -30,6 +30,7 @@ pub(crate) enum Stream {
     /// How the students of a cohort are dealt out to a subject's sections.
     Dealing,
     Day,
+    Upheaval,
 }
 
 /// Dice for one thing.

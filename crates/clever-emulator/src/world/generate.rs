@@ -587,6 +587,29 @@ impl Base for Generated {
         }
     }
 
+    fn at_school(&self, kind: RecordKind, school: u32) -> Vec<u32> {
+        match kind {
+            RecordKind::Sections => self.layout.sections_at(school).collect(),
+            RecordKind::Users => {
+                let students = 0..self.layout.student_count();
+                let mut all: Vec<u32> = students
+                    .filter(|at| self.layout.is_at(*at, school))
+                    .collect();
+                let first = self.employees().start;
+                let teaches = |number: &u32| {
+                    let (own, next) = self.layout.schools_of_teacher(*number);
+                    own == school || next == Some(school)
+                };
+                let teachers = (0..self.layout.teacher_count()).filter(teaches);
+                all.extend(teachers.map(|number| first + number));
+                let staff = first + self.layout.teacher_count() + STAFF * school;
+                all.extend(staff..staff + STAFF);
+                all
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn contacts_of(&self, user: u32) -> Vec<u32> {
         let contacts = self.contacts();
         if user >= contacts.start {
@@ -719,6 +742,22 @@ mod tests {
             {
                 let all = world.contacts_of(one["student"].as_str().unwrap());
                 assert!(all.iter().any(|id| *id == contact.id()));
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_at_a_school_is_known_as_the_records_say_it() {
+        let world = world(6, 500);
+        let mut edited = world.clone();
+        for kind in [RecordKind::Users, RecordKind::Sections] {
+            for id in world.list(kind).keys() {
+                edited.edit(kind, &id, |_| ());
+            }
+            for school in world.list(RecordKind::Schools).keys() {
+                let found = world.at_school(kind, &school);
+                assert!(found.len() > 20);
+                assert_eq!(found, edited.at_school(kind, &school));
             }
         }
     }

@@ -331,11 +331,16 @@ impl Layout {
     }
 
     /// A school's sections: they lie together.
-    fn sections_at(&self, school: u32) -> Range<u32> {
+    pub(super) fn sections_at(&self, school: u32) -> Range<u32> {
         let school = &self.schools[school as usize];
         let (low, high) = BANDS[school.band];
         let first = school.cohorts as usize;
         self.sections[first]..self.sections[first + (high - low + 1) as usize]
+    }
+
+    /// Whether a student is at a school, as the first or the second.
+    pub(super) fn is_at(&self, student: u32, school: u32) -> bool {
+        self.cohort(student).school == school || self.second(student) == Some(school)
     }
 
     fn teachers_at(&self, school: u32) -> Range<u32> {
@@ -346,23 +351,29 @@ impl Layout {
         &self.cohorts[self.cohort_of[student as usize] as usize]
     }
 
+    /// A student's second school, which few have.
+    fn second(&self, at: u32) -> Option<u32> {
+        let school = self.cohort(at).school;
+        let mut dice = Dice::nth(self.seed, Stream::Child, 1, u64::from(at));
+        let other = dice.chance(10).then(|| dice.below(self.school_count()))?;
+        // Rather of the same kind: a neighbour in the list.
+        let other = match school + 1 {
+            next if dice.chance(700) && next < self.school_count() => next,
+            _ => other,
+        };
+        (other != school).then_some(other)
+    }
+
     /// Where a student is.
     pub(super) fn child(&self, at: u32) -> Child {
         let family = self.families.partition_point(|first| *first <= at) as u32 - 1;
         let cohort = self.cohort(at);
         let second_child = at == self.families[family as usize] + 1;
         let twin = second_child && self.size(family).twins;
-        let mut dice = Dice::nth(self.seed, Stream::Child, 1, u64::from(at));
-        let other = dice.chance(10).then(|| dice.below(self.school_count()));
-        // Rather of the same kind: a neighbour in the list.
-        let other = other.map(|other| match cohort.school + 1 {
-            next if dice.chance(700) && next < self.school_count() => next,
-            _ => other,
-        });
         Child {
             school: cohort.school,
             grade: cohort.grade,
-            second: other.filter(|other| *other != cohort.school),
+            second: self.second(at),
             family,
             birthday: if twin { at - 1 } else { at },
         }

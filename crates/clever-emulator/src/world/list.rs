@@ -416,6 +416,9 @@ mod tests {
         fn sections_of(&self, _: u32) -> Vec<u32> {
             Vec::new()
         }
+        fn at_school(&self, _: RecordKind, _: u32) -> Vec<u32> {
+            Vec::new()
+        }
         fn contacts_of(&self, _: u32) -> Vec<u32> {
             Vec::new()
         }

@@ -10,6 +10,7 @@ use clever_model::{RecordKind, Role, Timestamp};
 use serde_json::Value;
 
 use crate::resources::Mapping;
+use crate::roster::Past;
 use crate::versions::index::Indexes;
 
 pub(crate) mod base;
@@ -49,6 +50,8 @@ pub struct World {
     journal: events::Journal,
     /// What was published.
     feed: events::Feed,
+    /// Who left, and who became two.
+    pub(crate) past: Past,
     /// Which courses have which resources.
     pub(crate) mapped: Mapping,
     /// The ids that people had before v3.0, as far as they were asked for.
@@ -71,6 +74,7 @@ impl World {
             seed,
             journal: events::Journal::new(),
             feed: events::Feed::default(),
+            past: Past::default(),
             mapped: Mapping::default(),
             indexes: Indexes::default(),
         }
@@ -179,6 +183,29 @@ impl World {
         self.naming(RecordKind::Users, student, |base, at| base.contacts_of(at))
     }
 
+    /// The sections of a school, or the people who are students, teachers or staff there, ascending.
+    #[must_use]
+    pub fn at_school(&self, kind: RecordKind, school: &str) -> Vec<String> {
+        let list = self.lists.get(&kind);
+        let kept = list.into_iter().flat_map(|list| &list.records);
+        let kept = kept.filter_map(|(id, kept)| Some((id, kept.as_ref()?)));
+        let mut all: Vec<String> = kept
+            .filter(|(_, kept)| kept.json.contains(school) && is_at(&kept.json, school))
+            .map(|(id, _)| id.to_string())
+            .collect();
+        if let Some(base) = self.base()
+            && let Ok(at) = base.position(RecordKind::Schools, school)
+        {
+            let made = base.at_school(kind, at).into_iter();
+            let made = made.map(|at| base.id(kind, at).as_str().to_owned());
+            all.extend(
+                made.filter(|id| list.is_none_or(|list| !list.records.contains_key(id.as_str()))),
+            );
+        }
+        all.sort_unstable();
+        all
+    }
+
     /// The records of `kind` that name `person`: those of the base that nothing lies over, and the kept ones.
     fn naming(
         &self,
@@ -240,6 +267,17 @@ impl World {
     pub fn district_id(&self) -> &str {
         &self.district
     }
+}
+
+/// Whether a section or a person is at a school.
+fn is_at(json: &str, school: &str) -> bool {
+    let record: Value = serde_json::from_str(json).unwrap_or_default();
+    let roles = ["student", "teacher", "staff"];
+    record["school"] == school
+        || roles.iter().any(|role| {
+            let schools = record["roles"][role]["schools"].as_array();
+            schools.is_some_and(|schools| schools.iter().any(|one| one == school))
+        })
 }
 
 /// Writes an ObjectID: the Unix time, what tells this world's ids from others', and a number.
