@@ -17,7 +17,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
 use clever_emulator::world::generate::generate;
-use clever_emulator::{EmulatorConfig, WorldSource};
+use clever_emulator::{EmulatorConfig, Happening, WorldSource};
+use clever_model::RecordKind;
 use reader::{Binary, Reader};
 
 /// Records a page: the most that Clever gives.
@@ -31,18 +32,36 @@ fn rate(bytes: usize, time: Duration) -> f64 {
     bytes as f64 / 1e6 / time.as_secs_f64()
 }
 
-/// Calls `page` with numbers from 0 until the time is up; MB/s.
-fn measure(mut page: impl FnMut(usize) -> usize) -> f64 {
-    let (begin, mut bytes, mut number) = (Instant::now(), 0, 0);
-    while begin.elapsed() < LONG {
-        bytes += page(number);
-        number += 1;
-    }
-    rate(bytes, begin.elapsed())
+/// What this thread has had of a processor; where the system does not tell, what has passed since `begin`.
+fn spent(begin: Instant) -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let told = told.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    told.map_or_else(|| begin.elapsed(), Duration::from_nanos)
+}
+
+/// Does something, and tells the time of a processor and the time that it took.
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration, Duration) {
+    let begin = Instant::now();
+    let before = spent(begin);
+    let result = act();
+    (result, spent(begin).saturating_sub(before), begin.elapsed())
+}
+
+/// Calls `page` with numbers from 0 until the time is up: MB for each second of a processor, and for each second.
+fn measure(mut page: impl FnMut(usize) -> usize) -> (f64, f64) {
+    let (bytes, spent, passed) = timed(|| {
+        let (begin, mut bytes, mut number) = (Instant::now(), 0, 0);
+        while begin.elapsed() < LONG {
+            bytes += page(number);
+            number += 1;
+        }
+        bytes
+    });
+    (rate(bytes, spent), rate(bytes, passed))
 }
 
 /// The first id of each page of a kind, but the first page's.
-fn starts(world: &clever_emulator::world::World, kind: clever_model::RecordKind) -> Vec<String> {
+fn starts(world: &clever_emulator::world::World, kind: RecordKind) -> Vec<String> {
     let list = world.list(kind);
     let mut ids = list.keys();
     let mut starts = Vec::new();
@@ -69,27 +88,24 @@ async fn main() {
     let begin = Instant::now();
     let world = generate(1, students, start);
     println!("world of {students} students made in {:?}", begin.elapsed());
-    for (kind, _) in clever_model::RecordKind::ROSTER.into_iter().zip(0..) {
+    for kind in RecordKind::ROSTER {
         println!("  {:>9} {kind}", world.list(kind).len());
     }
 
-    println!("MB of JSON a second, written in this process by one thread:");
+    println!("MB of JSON for a second of one processor, written in this process:");
     let mut targets = Vec::new();
-    for kind in [
-        clever_model::RecordKind::Users,
-        clever_model::RecordKind::Sections,
-    ] {
+    for kind in [RecordKind::Users, RecordKind::Sections] {
         let starts = starts(&world, kind);
         let query = |number: usize| match starts.get(number % (starts.len() + 1)) {
             Some(id) => format!("limit={PAGE}&starting_after={id}"),
             None => format!("limit={PAGE}"),
         };
         let path = format!("/v3.1/{kind}");
-        let written = measure(|number| world.answer(&path, &query(number)).1.len());
+        let (written, _) = measure(|number| world.answer(&path, &query(number)).1.len());
         println!("  {written:>7.0} {kind}");
         targets.extend((0..=starts.len()).map(|number| format!("{path}?{}", query(number))));
     }
-    let counted = measure(|_| {
+    let (counted, _) = measure(|_| {
         world
             .answer("/v3.1/users", "role=student&count=true&limit=1")
             .1
@@ -134,6 +150,7 @@ async fn main() {
                             assert_eq!(socket.get(target).unwrap(), 200);
                             socket.body.len()
                         })
+                        .1
                     })
                 })
                 .collect();
@@ -143,7 +160,7 @@ async fn main() {
                 .sum::<f64>()
         })
     };
-    println!("MB a second over loopback, read and thrown away:");
+    println!("MB a second of the clock over loopback, read and thrown away:");
     for readers in [1, 2] {
         let static_page = over(ready.clone(), vec!["/page".to_owned()], readers)
             .await
@@ -155,6 +172,31 @@ async fn main() {
         println!(
             "  {static_page:>7.0} one page that lies ready, so often: ratio {:.2}",
             made / static_page
+        );
+    }
+
+    // Where everybody is touched, a metro district takes gigabytes: that is measured at smaller sizes.
+    let heavy = [Happening::SisRekey, Happening::Rollover, Happening::RoleOff];
+    let light = [
+        Happening::Transfer,
+        Happening::UserSplit,
+        Happening::UserMerge,
+        Happening::UnshareSchool,
+    ];
+    for days in [1, 7] {
+        let begin = Instant::now();
+        let done = emulator.advance_days(days).total();
+        println!(
+            "{days} day(s) of life, {done} things: {:?}",
+            begin.elapsed()
+        );
+    }
+    let heavy = heavy.into_iter().filter(|_| students < 1_000_000);
+    for happening in light.into_iter().chain(heavy) {
+        let (records, spent, passed) = timed(|| emulator.happen(happening));
+        println!(
+            "{}, {records} records: {spent:?} of a processor, {passed:?}",
+            happening.name()
         );
     }
     emulator.stop().await;

@@ -143,7 +143,10 @@ impl<'a> Day<'a> {
     }
 
     fn withdraw(&mut self) -> bool {
+        // Who came today does not leave today, so that the day's numbers are exact.
+        let today = object_id(self.world.now, self.world.seed, 0);
         let student = self.one(|world| world.with_role(Role::Student));
+        let student = student.filter(|student| !student.starts_with(&today[..16]));
         student.is_some_and(|student| withdraw(self.world, &student))
     }
 

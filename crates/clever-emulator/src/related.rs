@@ -227,18 +227,32 @@ fn sections_of<'a>(
     })
 }
 
-/// Sections that name `id` at `by`, as values: every section is looked at.
-fn sections_naming<'a>(
-    world: &'a World,
-    id: &'a str,
-    by: Places,
-) -> impl Iterator<Item = Value> + 'a {
-    let sections = world.list(RecordKind::Sections).values();
-    sections
+fn is_school(world: &World, id: &str) -> bool {
+    world.list(RecordKind::Schools).contains_key(id)
+}
+
+/// Sections that name `id` at `by`, as values. A school's are known; for others every section is looked at.
+fn sections_naming(world: &World, id: &str, by: Places, mut found: impl FnMut(&Value)) {
+    let mut look = |section: Value| {
+        if names(&section, by, id) {
+            found(&section);
+        }
+    };
+    if is_school(world, id) {
+        let known = world.at_school(RecordKind::Sections, id);
+        let known = known.iter();
+        known
+            .filter_map(|section| world.value(RecordKind::Sections, section))
+            .for_each(look);
+        return;
+    }
+    for section in world.list(RecordKind::Sections).values() {
+        let json = section.json();
         // Cheaper than reading every section of the district.
-        .filter(move |section| section.json().contains(id))
-        .map(|section| section.value())
-        .filter(move |section| names(section, by, id))
+        if json.contains(id) {
+            look(serde_json::from_str(&json).unwrap_or_default());
+        }
+    }
 }
 
 /// The records to which the one with `id` leads.
@@ -253,6 +267,13 @@ pub(crate) fn members<'a>(
     match how {
         How::All => return Members::All,
         How::Names(places) => add_named(record, places, &mut ids),
+        How::NamedBy(places) if is_school(world, id) => {
+            let named = world.at_school(target, id).into_iter();
+            ids.extend(named.filter(|other| {
+                let other = world.value(target, other);
+                other.is_some_and(|other| names(&other, places, id))
+            }));
+        }
         How::NamedBy(places) => {
             return Members::Such(Box::new(move |other| {
                 other.json().contains(id) && names(&other.value(), places, id)
@@ -266,9 +287,7 @@ pub(crate) fn members<'a>(
             }
         }
         How::Through { by, to } => {
-            for section in sections_naming(world, id, by) {
-                add_named(&section, to, &mut ids);
-            }
+            sections_naming(world, id, by, |section| add_named(section, to, &mut ids));
         }
         How::Contacts => ids.extend(world.contacts_of(id)),
         How::Resources => ids = resources_of(world, id, record),

@@ -153,6 +153,10 @@ pub(crate) fn come_back(world: &mut World, dice: &mut Dice, new: &str) -> bool {
         return false;
     }
     let at = dice.place(world.past.gone.len());
+    // Nobody comes back on the day of leaving.
+    if world.past.gone[at].day == world.day {
+        return false;
+    }
     let gone = world.past.gone.swap_remove(at);
     let mut user: Value = serde_json::from_str(&gone.record).unwrap_or_default();
     let school = &user["roles"]["student"]["school"];
@@ -230,4 +234,45 @@ pub(crate) fn move_to(world: &mut World, student: &str, school: &str) -> usize {
         user["roles"]["student"]["schools"] = json!([school]);
     });
     left
+}
+
+#[cfg(test)]
+mod tests {
+    use clever_model::Role;
+
+    use super::*;
+    use crate::world::dice::Stream;
+    use crate::world::generate::generate;
+
+    #[test]
+    fn who_comes_back_is_the_same_and_after_three_hundred_days_another() {
+        for (days, same) in [(300, true), (301, false)] {
+            let mut world = generate(4, 90, "2026-09-14T12:00:00Z".parse().unwrap());
+            let mut dice = Dice::of(4, Stream::Day, 0);
+            let student = draw(&mut dice, world.with_role(Role::Student)).unwrap();
+            let (sections, contacts) = (world.sections_of(&student), world.contacts_of(&student));
+            let before = world.value(RecordKind::Users, &student).unwrap();
+            assert!(withdraw(&mut world, &student));
+            assert!(
+                world.sections_of(&student).is_empty() && world.contacts_of(&student).is_empty()
+            );
+            world.day += days;
+            assert!(come_back(&mut world, &mut dice, "ffffffffffffffffffffffff"));
+            let id = if same {
+                student.as_str()
+            } else {
+                "ffffffffffffffffffffffff"
+            };
+            let mut now = world.value(RecordKind::Users, id).unwrap();
+            assert_eq!(world.with_role(Role::Student).len(), 90);
+            assert_eq!(now["roles"], before["roles"]);
+            assert_eq!(world.sections_of(id), sections);
+            // Adults of other children stayed, and are that child's no more.
+            let returned = world.contacts_of(id);
+            assert!(returned.iter().all(|contact| contacts.contains(contact)));
+            now["id"] = before["id"].clone();
+            assert_eq!(now["name"], before["name"]);
+            assert!(!come_back(&mut world, &mut dice, "0"), "nobody else left");
+        }
+    }
 }

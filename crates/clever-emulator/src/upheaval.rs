@@ -348,6 +348,13 @@ pub(crate) fn user_split(world: &mut World) -> usize {
         changed += 1;
     } else if let Some(roles) = user["roles"].as_object_mut() {
         roles.remove("staff");
+        // Ids of before v3.0 are each somebody's own.
+        for (part, role) in (1..).zip(roles.values_mut()) {
+            if role["legacy_id"].is_string() {
+                let own = object_id(world.now(), world.seed ^ (SPLIT_IDS + part), number);
+                role["legacy_id"] = json!(own);
+            }
+        }
     }
     world.put(RecordKind::Users, &second, user.to_string());
     world.past.splits.push((first, second));
