@@ -16,7 +16,8 @@ const SECTION_IDS: u64 = 0x5EC7;
 const TERM_IDS: u64 = 0x7E42;
 const NEWCOMER_IDS: u64 = 0x2E3C;
 const REKEYED_IDS: u64 = 0x5157;
-const SPLIT_IDS: u64 = 0x5E11;
+const SPLIT_IDS: u64 = 0x5E10;
+const MERGED_IDS: u64 = 0x3E20;
 
 /// A school with the places of its first and last grades in [`GRADES`].
 struct School {
@@ -321,6 +322,16 @@ pub(crate) fn transfer(world: &mut World) -> usize {
     1 + move_to(world, &student, to)
 }
 
+/// Gives roles new ids of before v3.0: each is of one person's one part, and never of another's.
+fn renew_older_ids(world: &World, roles: &mut Value, ids: u64, number: u32) {
+    let roles = roles.as_object_mut().into_iter().flatten();
+    for (part, (_, role)) in (1..).zip(roles) {
+        if role["legacy_id"].is_string() {
+            role["legacy_id"] = json!(object_id(world.now(), world.seed ^ (ids + part), number));
+        }
+    }
+}
+
 /// An employee's other address makes Clever see two: one of the roles, or where there is one only a copy of it, goes
 /// to a new record.
 pub(crate) fn user_split(world: &mut World) -> usize {
@@ -348,14 +359,8 @@ pub(crate) fn user_split(world: &mut World) -> usize {
         changed += 1;
     } else if let Some(roles) = user["roles"].as_object_mut() {
         roles.remove("staff");
-        // Ids of before v3.0 are each somebody's own.
-        for (part, role) in (1..).zip(roles.values_mut()) {
-            if role["legacy_id"].is_string() {
-                let own = object_id(world.now(), world.seed ^ (SPLIT_IDS + part), number);
-                role["legacy_id"] = json!(own);
-            }
-        }
     }
+    renew_older_ids(world, &mut user["roles"], SPLIT_IDS, number);
     world.put(RecordKind::Users, &second, user.to_string());
     world.past.splits.push((first, second));
     changed
@@ -364,12 +369,14 @@ pub(crate) fn user_split(world: &mut World) -> usize {
 /// Makes one of the last two that were made of one: the first has the second's roles and sections.
 pub(crate) fn user_merge(world: &mut World) -> usize {
     while let Some((first, second)) = world.past.splits.pop() {
-        let Some(twin) = world.value(RecordKind::Users, &second) else {
+        let Some(mut twin) = world.value(RecordKind::Users, &second) else {
             continue;
         };
         if !world.list(RecordKind::Users).contains_key(&first) {
             continue;
         }
+        let number = u32::try_from(world.past.splits.len()).unwrap_or(u32::MAX);
+        renew_older_ids(world, &mut twin["roles"], MERGED_IDS, number);
         change(world, RecordKind::Users, &first, |user| {
             for (name, role) in twin["roles"].as_object().into_iter().flatten() {
                 if user["roles"].get(name).is_none() {
