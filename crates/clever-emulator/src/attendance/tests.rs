@@ -1,3 +1,5 @@
+//! Marks for each school day, by their links, ranges and statuses.
+
 use super::*;
 use crate::world::generate::generate;
 

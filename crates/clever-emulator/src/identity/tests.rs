@@ -1,3 +1,5 @@
+//! The ways in, from each door to what an app gets for its code.
+
 use super::*;
 use crate::happenings::Happening;
 use crate::me;

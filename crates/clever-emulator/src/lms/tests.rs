@@ -1,3 +1,5 @@
+//! Assignments and submissions from their making to their end, in each system.
+
 use super::*;
 use crate::life::pass;
 use crate::world::generate::generate;
