@@ -321,3 +321,40 @@ async fn a_consumer_sees_each_change_at_least_once_and_goes_on_where_it_was() {
     let all = store.status().await.unwrap()[0].changes;
     assert_eq!(seen, all);
 }
+
+#[tokio::test]
+async fn a_plan_shows_some_of_its_records_field_by_field() {
+    let ground = Ground::new(39, 60).await;
+    drop(ground.sync().await.unwrap());
+    let id = ground.emulator.with_world(|world| {
+        let ids: Vec<String> = world.list(RecordKind::Sections).keys().take(5).collect();
+        for id in &ids {
+            world.edit(RecordKind::Sections, id, |section| {
+                section["name"] = "New".into();
+            });
+        }
+        ids[0].clone()
+    });
+    let (path, _) = plan(&ground, "shown.plan").await;
+    let samples = Plan::samples(&path, 2).unwrap();
+    assert_eq!(samples.len(), 2, "two of each sort");
+    assert_eq!(
+        (samples[0].id.as_str(), samples[0].op.as_str()),
+        (id.as_str(), "update")
+    );
+    let [name] = samples[0].fields.as_slice() else {
+        panic!("{:?}", samples[0])
+    };
+    assert_eq!(
+        (name.field.as_str(), &name.after),
+        ("name", &Some("New".into()))
+    );
+    let before = name.before.as_ref().and_then(|name| name.as_str()).unwrap();
+    assert!(before.len() > 3 && before != "New", "{before}");
+    assert!(
+        !format!("{samples:?}").contains(before),
+        "no value reaches a Debug"
+    );
+    drop(apply(&ground, &path).await.unwrap());
+    assert_eq!(ground.stored(), ground.served());
+}

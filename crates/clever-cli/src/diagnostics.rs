@@ -55,9 +55,13 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
 
 /// Says whether the reader of our output went away, as `head` does.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    let pipe = Some(std::io::ErrorKind::BrokenPipe);
+    error.chain().any(|cause| {
+        let plain = cause.downcast_ref::<std::io::Error>();
+        let json = cause.downcast_ref::<serde_json::Error>();
+        plain.map(std::io::Error::kind) == pipe
+            || json.and_then(serde_json::Error::io_error_kind) == pipe
+    })
 }
 
 /// Chooses the exit code of `error`.

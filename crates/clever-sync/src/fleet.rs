@@ -6,7 +6,7 @@
 //! ```
 //! use clever_sync::fleet::{Next, Turn, Turns, next};
 //!
-//! let now = "2026-09-14T12:00:00Z".parse()?;
+//! let now: clever_model::Timestamp = "2026-09-14T12:00:00Z".parse()?;
 //! let mut turns = Turns::new();
 //! let hours_ago = |hours: i64| now.checked_sub(jiff::SignedDuration::from_hours(hours));
 //! turns.insert("a".to_owned(), Turn { last_success: Some(hours_ago(2)?), ..Turn::due(now) });

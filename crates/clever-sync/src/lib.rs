@@ -49,7 +49,7 @@ pub use explain::{Explanation, FieldOrigin, explain};
 pub use export::{ExportError, ExportFormat, export};
 pub use feed::{ChangeLog, Feed, Record, changes};
 pub use guard::Cause;
-pub use plan::{Plan, PlanError, apply_plan};
+pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
 pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{

@@ -4,12 +4,14 @@
 //! the rows. It holds personal data, and only its owner may read it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::diff::hash_of;
 use crate::policy::SyncPolicy;
@@ -115,6 +117,41 @@ struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     held: bool,
+    /// The record that an update changes, for whoever looks at the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+/// One record of a plan, to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanSample {
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub id: String,
+    /// `create`, `update`, `archive` or `restore`.
+    pub op: String,
+    /// Whether it waits for approval.
+    pub held: bool,
+    /// The fields that an update changes.
+    pub fields: Vec<FieldChange>,
+}
+
+/// A field that a plan changes. Its values may be personal data, and `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// Its path: `roles.student.grade`.
+    pub field: String,
+    /// Its value before; none where it was absent.
+    pub before: Option<Value>,
+    /// Its value after; none where it will be absent.
+    pub after: Option<Value>,
+}
+
+impl fmt::Debug for FieldChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FieldChange").field(&self.field).finish()
+    }
 }
 
 fn hex(hash: &Hash) -> String {
@@ -285,6 +322,33 @@ impl Plan {
         Ok(reader.plan)
     }
 
+    /// Reads some records of the plan in this file, to look at: of each kind and operation, held and not, the
+    /// first `per`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] names the file and what is wrong with it.
+    pub fn samples(path: &Path, per: usize) -> Result<Vec<PlanSample>, PlanError> {
+        let mut reader = Reader::open(path)?;
+        let mut taken: BTreeMap<(RecordKind, Op, bool), usize> = BTreeMap::new();
+        let mut samples = Vec::new();
+        while let Some(row) = reader.row()? {
+            let taken = taken.entry((row.kind, row.op, row.held)).or_default();
+            let Some(op) = row.op.as_str().filter(|_| *taken < per) else {
+                continue;
+            };
+            *taken += 1;
+            samples.push(PlanSample {
+                kind: row.kind,
+                op: op.to_owned(),
+                held: row.held,
+                fields: field_changes(&row, reader.before.as_deref()),
+                id: row.id,
+            });
+        }
+        Ok(samples)
+    }
+
     /// Approves what the plan in this file holds.
     ///
     /// # Errors
@@ -312,6 +376,32 @@ impl Plan {
         fs::rename(&beside, path).map_err(failed)?;
         Ok(plan)
     }
+}
+
+/// What an update changes, field by field.
+fn field_changes(row: &Staged, before: Option<&str>) -> Vec<FieldChange> {
+    let (Some(before), Some(after)) = (before, row.record.as_deref()) else {
+        return Vec::new();
+    };
+    let read = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
+    let (before, after) = (read(before), read(after));
+    let fields = row.fields.as_deref().unwrap_or("[]");
+    let fields: Vec<String> = serde_json::from_str(fields).unwrap_or_default();
+    let changes = fields.into_iter().map(|field| {
+        let place = format!("/{}", field.replace('.', "/"));
+        let at = |record: &Value| {
+            record
+                .pointer(&place)
+                .filter(|value| !value.is_null())
+                .cloned()
+        };
+        FieldChange {
+            before: at(&before),
+            after: at(&after),
+            field,
+        }
+    });
+    changes.collect()
 }
 
 /// Makes a file that only its owner may read.
@@ -342,6 +432,18 @@ pub(crate) async fn write<S: Store>(
         let rows = store.staged((after.0, &after.1), CHUNK, true).await?;
         let Some(last) = rows.last() else { break };
         after = (Some(last.kind), last.id.clone());
+        let mut before = BTreeMap::new();
+        for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
+            let updated = of_kind.iter().filter(|row| row.op == Op::Update);
+            let ids: Vec<&str> = updated.map(|row| row.id.as_str()).collect();
+            if let Some(first) = of_kind.first() {
+                let known = store.find(first.kind, &ids).await?;
+                let known = known
+                    .into_iter()
+                    .map(|(id, known)| ((first.kind, id), known.record));
+                before.extend(known);
+            }
+        }
         for row in rows {
             plan.note(&row);
             let line = Line {
@@ -349,6 +451,7 @@ pub(crate) async fn write<S: Store>(
                 op: row.op as u8,
                 old_hash: row.old_hash.as_ref().map(hex),
                 hash: hex(&row.hash),
+                before: before.remove(&(row.kind, row.id.clone())),
                 id: row.id,
                 fields: row.fields,
                 record: row.record,
@@ -381,6 +484,8 @@ struct Reader {
     lines: io::Lines<BufReader<File>>,
     hasher: blake3::Hasher,
     line: u64,
+    /// What the last row's record was before, where it is an update.
+    before: Option<String>,
 }
 
 impl Reader {
@@ -406,6 +511,7 @@ impl Reader {
             lines,
             hasher: blake3::Hasher::new(),
             line: 1,
+            before: None,
         })
     }
 
@@ -428,15 +534,17 @@ impl Reader {
             source,
         })?;
         self.hasher.update(line.as_bytes());
-        let row = staged(&line).ok_or_else(|| PlanError::NotAPlan {
+        let (row, before) = staged(&line).ok_or_else(|| PlanError::NotAPlan {
             path: self.path.clone(),
             line: self.line,
         })?;
+        self.before = before;
         Ok(Some(row))
     }
 }
 
-fn staged(line: &str) -> Option<Staged> {
+/// Reads a row, and the record that it changes.
+fn staged(line: &str) -> Option<(Staged, Option<String>)> {
     let line: Line = serde_json::from_str(line).ok()?;
     let hash = unhex(&line.hash)?;
     let op = Op::of(line.op.into())?;
@@ -448,7 +556,7 @@ fn staged(line: &str) -> Option<Staged> {
     };
     consistent.then_some(())?;
     clever_model::ids::check(&line.id).ok()?;
-    Some(Staged {
+    let staged = Staged {
         kind: line.kind,
         id: line.id,
         op,
@@ -466,7 +574,8 @@ fn staged(line: &str) -> Option<Staged> {
             None => None,
         },
         held: line.held,
-    })
+    };
+    Some((staged, line.before))
 }
 
 /// Applies a plan from its file, if the store is where it was when the plan was made.

@@ -152,6 +152,10 @@ impl fmt::Display for Hold {
                 f,
                 "{part} {count} of {of} {kind} of school {school} (limit {limit_percent} %); {cause}"
             ),
+            // It is held for what it is, not for a share.
+            None if *part == Part::Reapply => {
+                write!(f, "{part} {count} of {of} {kind}; {cause}")
+            }
             None => write!(
                 f,
                 "{part} {count} of {of} {kind} (limit {limit_percent} %); {cause}"

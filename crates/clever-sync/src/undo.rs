@@ -53,12 +53,16 @@ pub enum UndoError {
     #[error("the district's id can't be used")]
     District(#[source] IdError),
     /// The run changed nothing of what was named.
-    #[error("run {run} of {district} changed nothing there that could be taken back")]
+    #[error(
+        "run {run} of {district} changed nothing there that could be taken back (changed again later: {left})"
+    )]
     Nothing {
         /// The district.
         district: String,
         /// The run.
         run: u64,
+        /// How many of its records were changed again later, and so are left as they are.
+        left: u64,
     },
     /// The store failed.
     #[error("the store could not be used; the roster is unchanged")]
@@ -121,11 +125,17 @@ pub async fn undo<B: Backend>(
     let mut report = SyncReport::new(&district, started_at, RunPath::Undo);
     report.undo = Some(counts);
     plan::count(store, &mut report).await?;
-    if report.is_unchanged() && counts.left == 0 {
+    if report.is_unchanged() {
         return Err(UndoError::Nothing {
             district: district_id.to_owned(),
             run,
+            left: counts.left,
         });
+    }
+    let known = store.find(RecordKind::Districts, &[district_id]).await?;
+    if let Some(known) = known.get(district_id) {
+        let record: Value = serde_json::from_str(&known.record).unwrap_or_default();
+        report.district_name = columns::text(&record, "/name").unwrap_or_default();
     }
     report.finished_at = clock.now();
     if request.dry_run {

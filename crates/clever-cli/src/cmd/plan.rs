@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_model::SystemClock;
-use clever_sync::{Outcome, Plan, apply_plan};
+use clever_sync::{Outcome, Plan, PlanSample, apply_plan};
+use serde::Serialize;
 
 use crate::args::StoreArgs;
 use crate::cmd::sync::{policies, print};
@@ -16,8 +17,8 @@ use crate::progress::Watch;
 /// What to do with a plan.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
-    /// Say what the plan would do.
-    Show(FileArgs),
+    /// Say what the plan would do, with some records of each sort.
+    Show(ShowArgs),
     /// Approve what the plan holds.
     Approve(FileArgs),
     /// Apply the plan, if the store is where it was when the plan was made.
@@ -30,6 +31,19 @@ pub(crate) struct FileArgs {
     /// The plan's file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+}
+
+/// Which plan, and how much of it.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    plan: FileArgs,
+    /// Show values before and after, which may be personal data; without it, only the names of changed fields.
+    #[arg(long)]
+    values: bool,
+    /// So many records of each kind and operation.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    samples: usize,
 }
 
 /// Which plan, into which store.
@@ -47,15 +61,40 @@ pub(crate) struct ApplyArgs {
 /// Runs one of the plan's commands.
 pub(crate) async fn run(command: PlanCommand, as_json: bool, quiet: bool) -> Result<Exit> {
     match command {
-        PlanCommand::Show(args) => show(&args.file, &Plan::read(&args.file)?, as_json),
-        PlanCommand::Approve(args) => show(&args.file, &Plan::approve(&args.file)?, as_json),
+        PlanCommand::Show(args) => {
+            let file = &args.plan.file;
+            let plan = Plan::read(file)?;
+            let mut samples = Plan::samples(file, args.samples)?;
+            if !args.values {
+                let fields = samples.iter_mut().flat_map(|sample| &mut sample.fields);
+                fields.for_each(|field| (field.before, field.after) = (None, None));
+            }
+            show(file, &plan, &samples, args.values, as_json)
+        }
+        PlanCommand::Approve(args) => {
+            show(&args.file, &Plan::approve(&args.file)?, &[], false, as_json)
+        }
         PlanCommand::Apply(args) => apply(&args, as_json, quiet).await,
     }
 }
 
-fn show(file: &Path, plan: &Plan, as_json: bool) -> Result<Exit> {
+/// A plan and some of its records, as JSON.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    samples: &'a [PlanSample],
+}
+
+fn show(
+    file: &Path,
+    plan: &Plan,
+    samples: &[PlanSample],
+    values: bool,
+    as_json: bool,
+) -> Result<Exit> {
     if as_json {
-        output::json(plan)?;
+        output::json(&Shown { plan, samples })?;
         return Ok(Exit::Done);
     }
     output::line(format!(
@@ -76,6 +115,9 @@ fn show(file: &Path, plan: &Plan, as_json: bool) -> Result<Exit> {
     if !plan.counts.is_empty() {
         output::line(table.to_string())?;
     }
+    if !samples.is_empty() {
+        output::line(examples(samples, values).to_string())?;
+    }
     for hold in &plan.holds {
         output::line(format!("held: {hold}"))?;
     }
@@ -91,6 +133,41 @@ fn show(file: &Path, plan: &Plan, as_json: bool) -> Result<Exit> {
     }
     Ok(Exit::Done)
 }
+
+/// Some records of a plan, a line a changed field.
+fn examples(samples: &[PlanSample], values: bool) -> comfy_table::Table {
+    let mut headers = vec!["For example", "What", "Field"];
+    if values {
+        headers.extend(["Before", "After"]);
+    }
+    let mut table = output::table(&headers, headers.len());
+    let value = |value: &Option<serde_json::Value>| match value {
+        None => "-".to_owned(),
+        Some(value) => value.to_string().chars().take(MAX_VALUE).collect(),
+    };
+    for sample in samples {
+        let held = if sample.held { " (held)" } else { "" };
+        let named = [
+            format!("{} {}", sample.kind, sample.id),
+            format!("{}{held}", sample.op),
+        ];
+        if sample.fields.is_empty() {
+            table.add_row(named.clone());
+        }
+        for field in &sample.fields {
+            let mut row = named.to_vec();
+            row.push(field.field.clone());
+            if values {
+                row.extend([value(&field.before), value(&field.after)]);
+            }
+            table.add_row(row);
+        }
+    }
+    table
+}
+
+/// Longest value shown, in characters; a section's students are many.
+const MAX_VALUE: usize = 60;
 
 async fn apply(args: &ApplyArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     let plan = Plan::read(&args.plan.file)?;

@@ -258,3 +258,90 @@ fn a_consumer_reads_on_where_it_was_and_follows_what_comes() {
     let needs = cleverctl().args(["changes", "--follow"]).output().unwrap();
     assert_eq!(needs.status.code(), Some(2));
 }
+
+#[test]
+fn an_undo_of_what_was_changed_since_writes_nothing_and_says_why() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let changes = told(
+        &store,
+        &["changes", "--kind", "sections", "--limit", "1", "--json"],
+        0,
+    );
+    let changes: Value = serde_json::from_str(&changes).unwrap();
+    let id = changes[0]["id"].as_str().unwrap();
+    let undone = told(&store, &["undo", "1", "--record", id], 0);
+    assert!(
+        undone.contains("Springfield"),
+        "the district by its name: {undone}"
+    );
+    let again = told(&store, &["undo", "1", "--record", id], 1);
+    assert!(again.contains("changed again later: 1"), "{again}");
+    assert_eq!(store.number("SELECT count(*) FROM runs"), 2);
+    let held = store.sync(&emulator, &[]);
+    let said = String::from_utf8(held.stdout).unwrap();
+    assert!(said.contains("held: applying again 1 of"), "{said}");
+    assert!(!said.contains("limit 0"), "{said}");
+}
+
+#[test]
+fn whoever_has_read_enough_is_told_nothing_more() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    for args in [
+        &["changes", "--values", "--json", "--limit", "1000"][..],
+        &["changes", "--limit", "1000"],
+    ] {
+        let mut process = cleverctl()
+            .args(args)
+            .args(["--store", &store.url()])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(process.stdout.take());
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), errors(&output)),
+            (Some(0), String::new()),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_is_shown_with_values_only_where_they_are_asked_for() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    store.number("SELECT count(*) FROM users");
+    let fewer = Emulator::start(&["--students", "50"]);
+    let plan = store.path().with_extension("plan");
+    let plan = plan.to_str().unwrap();
+    store.sync(&fewer, &["--dry-run", "--plan", plan]);
+    let show = |args: &[&str]| {
+        let output = cleverctl()
+            .args(["plan", "show", plan])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (names, values) = (show(&[]), show(&["--values"]));
+    assert!(
+        names.contains("For example") && names.contains("students"),
+        "{names}"
+    );
+    assert!(
+        !names.contains("Before") && values.contains("Before"),
+        "{values}"
+    );
+    let told: Value = serde_json::from_str(&show(&["--json", "--samples", "1"])).unwrap();
+    let samples = told["samples"].as_array().unwrap();
+    assert!(
+        samples
+            .iter()
+            .any(|one| one["op"] == "update" && one["fields"][0]["after"].is_null()),
+        "{told}"
+    );
+}
