@@ -401,7 +401,14 @@ async fn an_interrupted_run_leaves_the_old_store_or_the_new_one() {
     let url = store.url();
     let usual = scene.run(FULL, &url);
     let mut random = fastrand::Rng::with_seed(54);
-    for (args, signal) in [(FULL, "INT"), (AUTO, "INT"), (FULL, "TERM"), (AUTO, "TERM")] {
+    let every: &[&str] = &["sync", "--quiet", "--every", "1h"];
+    let cases = [
+        (FULL, "INT"),
+        (AUTO, "TERM"),
+        (every, "INT"),
+        (every, "TERM"),
+    ];
+    for (args, signal) in cases {
         for _ in 0..kills(200) / 20 {
             scene.emulator.advance_days(1);
             let old = store.look().await;
