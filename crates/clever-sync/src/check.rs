@@ -76,12 +76,19 @@ pub(crate) async fn check<S: Store>(
             of,
             limit_percent,
         } = found.suspicion;
-        let cause = guard::cause(
+        let mut cause = guard::cause(
             found.kind,
             &found.counts,
             found.school.as_deref(),
             &evidence,
         );
+        // What told the cause may have been applied beside the hold: new ids are new once.
+        let before = standing
+            .iter()
+            .find(|hold| (hold.kind, hold.part, &hold.school) == (found.kind, part, &found.school));
+        if let (Cause::Unexplained, Some(before)) = (&cause, before) {
+            cause = before.cause.clone();
+        }
         report.holds.push(Hold {
             kind: found.kind,
             part,
