@@ -21,6 +21,7 @@ mod login;
 mod openid;
 mod own_store;
 mod raw;
+mod resume;
 mod sceptic;
 mod simulation;
 mod stores;

@@ -2,11 +2,12 @@
 //! type. Drift is counted, never fatal; it says that Clever moved and our documents should follow.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::shape::{Kind, Shape};
+use crate::tree::Json;
 
 /// Most different entries that one count keeps; beyond it only the total grows.
 const MAX_ENTRIES: usize = 200;
@@ -56,7 +57,7 @@ impl Drift {
     ///
     /// A kind that is not known is counted as one undeclared field.
     #[cfg(feature = "v3_1")]
-    pub fn observe(&mut self, kind: &str, record: &Value) {
+    pub fn observe<J: Json>(&mut self, kind: &str, record: &J) {
         use crate::v3_1::shapes;
         self.compare(kind, shapes::of_kind(kind), record, shapes::named);
     }
@@ -64,80 +65,116 @@ impl Drift {
     /// Compares a record with `shape`, whose parts `named` finds: those of any version's `shapes` module.
     ///
     /// Without a shape, the kind is counted as one undeclared field.
-    pub fn compare(
+    pub fn compare<J: Json>(
         &mut self,
         kind: &str,
         shape: Option<&Shape>,
-        record: &Value,
+        record: &J,
         named: fn(&str) -> Option<&'static Shape>,
     ) {
         self.records += 1;
+        let path = Path {
+            above: None,
+            name: kind,
+        };
         match shape {
-            Some(shape) => self.object(kind, shape, record, named),
-            None => add(&mut self.undeclared_fields, kind.to_owned(), 1),
+            Some(shape) => self.object(&path, shape, record, named),
+            None => add(&mut self.undeclared_fields, path.to_string(), 1),
         }
     }
 
-    fn object(
+    fn object<J: Json>(
         &mut self,
-        path: &str,
+        path: &Path<'_>,
         shape: &Shape,
-        value: &Value,
+        value: &J,
         named: fn(&str) -> Option<&'static Shape>,
     ) {
-        let Value::Object(fields) = value else {
+        let Some(fields) = value.entries() else {
             if !is_absent(value) {
-                add(&mut self.wrong_types, path.to_owned(), 1);
+                add(&mut self.wrong_types, path.to_string(), 1);
             }
             return;
         };
         for (name, value) in fields {
-            let path = format!("{path}.{name}");
+            let path = Path {
+                above: Some(path),
+                name,
+            };
             match shape.field(name) {
                 Some(kind) => self.value(&path, kind, value, named),
-                None => add(&mut self.undeclared_fields, path, 1),
+                None => add(&mut self.undeclared_fields, path.to_string(), 1),
             }
         }
     }
 
-    fn value(
+    fn value<J: Json>(
         &mut self,
-        path: &str,
+        path: &Path<'_>,
         kind: &Kind,
-        value: &Value,
+        value: &J,
         named: fn(&str) -> Option<&'static Shape>,
     ) {
         if is_absent(value) {
             return;
         }
-        match (kind, value) {
-            (Kind::Text, Value::String(_))
-            | (Kind::Number, Value::Number(_))
-            | (Kind::Boolean, Value::Bool(_))
-            | (Kind::Free, Value::Object(_)) => {}
-            (Kind::Enum(known), Value::String(text)) => {
-                if !known.contains(&text.as_str()) {
-                    let shown: String = text.chars().take(MAX_VALUE).collect();
-                    add(&mut self.unknown_values, format!("{path} = {shown}"), 1);
+        let fits = match kind {
+            Kind::Text => value.text().is_some(),
+            Kind::Number => value.is_number(),
+            Kind::Boolean => value.is_boolean(),
+            Kind::Free => value.entries().is_some(),
+            Kind::Enum(known) => match value.text() {
+                Some(text) => {
+                    if !known.contains(&text) {
+                        let shown: String = text.chars().take(MAX_VALUE).collect();
+                        add(&mut self.unknown_values, format!("{path} = {shown}"), 1);
+                    }
+                    true
                 }
-            }
-            (Kind::Object(name), value) => match named(name) {
-                Some(shape) => self.object(path, shape, value, named),
-                None => add(&mut self.wrong_types, path.to_owned(), 1),
+                None => false,
             },
-            (Kind::List(element), Value::Array(all)) => {
-                for value in all {
-                    self.value(path, element, value, named);
+            Kind::Object(name) => match named(name) {
+                // It says itself what does not fit.
+                Some(shape) => {
+                    self.object(path, shape, value, named);
+                    true
                 }
-            }
-            _ => add(&mut self.wrong_types, path.to_owned(), 1),
+                None => false,
+            },
+            Kind::List(element) => match value.elements() {
+                Some(all) => {
+                    for value in all {
+                        self.value(path, element, value, named);
+                    }
+                    true
+                }
+                None => false,
+            },
+        };
+        if !fits {
+            add(&mut self.wrong_types, path.to_string(), 1);
         }
     }
 }
 
+/// A place in a record, put into words only where there is something to say of it.
+struct Path<'a> {
+    above: Option<&'a Path<'a>>,
+    name: &'a str,
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(above) = self.above {
+            write!(f, "{above}.")?;
+        }
+        f.write_str(self.name)
+    }
+}
+
 /// The three ways in which absence is written.
-fn is_absent(value: &Value) -> bool {
-    value.is_null() || value == ""
+fn is_absent<J: Json>(value: &J) -> bool {
+    value.is_null() || value.text() == Some("")
 }
 
 fn add(counts: &mut BTreeMap<String, u64>, place: String, count: u64) {
@@ -153,7 +190,7 @@ fn add(counts: &mut BTreeMap<String, u64>, place: String, count: u64) {
 
 #[cfg(all(test, feature = "v3_1"))]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

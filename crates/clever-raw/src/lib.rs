@@ -20,6 +20,7 @@ mod strict;
 pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]
 pub mod survey;
+pub mod tree;
 include!("versions.rs");
 
 /// The examples of the README compile.

@@ -22,7 +22,7 @@ fn read<T: DeserializeOwned>(json: &str) -> T {
 /// What version 3.1's documents do not know of a record.
 fn drift(kind: &str, record: &str) -> Drift {
     let mut drift = Drift::default();
-    drift.observe(kind, &read(record));
+    drift.observe::<serde_json::Value>(kind, &read(record));
     drift
 }
 

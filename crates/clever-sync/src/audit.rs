@@ -60,6 +60,10 @@ pub async fn mark_edited<B: Backend>(
             }
         }
     }
+    if edited > 0 {
+        let sql = "UPDATE _districts SET counted = NULL WHERE district_id = ?1";
+        store.db.execute(sql, &[district.as_str().into()]).await?;
+    }
     Ok(edited)
 }
 
@@ -153,7 +157,7 @@ async fn restore<B: Backend>(
         ("source", Type::Int),
     ];
     names.extend(ours.iter().map(|(name, _)| (*name, Type::Text)));
-    let mut row: Vec<Sql> = vec![
+    let mut row: Vec<Sql<'_>> = vec![
         district.as_str().into(),
         id.into(),
         record.as_str().into(),
@@ -177,7 +181,7 @@ async fn restore<B: Backend>(
     );
     store
         .db
-        .insert(kind.as_str(), &names, vec![row], &conflict)
+        .insert(kind.as_str(), &names, &row, &conflict)
         .await?;
     // What hangs on a row that was gone is written when the next snapshot finds it changed.
     let hash = if gone { ABSENT } else { hash_of(&record) };

@@ -1,9 +1,9 @@
 //! Proof that a walk saw every record of a kind. Without it, nothing is removed.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A reason why a walk proves nothing about what it did not see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "doubt")]
 #[non_exhaustive]
 pub enum Doubt {
@@ -30,7 +30,7 @@ pub enum Doubt {
 }
 
 /// Whether the walk over one kind was provably complete.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Certificate {
     /// Why it is not; empty when it is.
     pub doubts: Vec<Doubt>,
@@ -45,9 +45,9 @@ impl Certificate {
 }
 
 /// Watches one walk and gives its certificate at the end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Witness {
-    last: Option<Box<str>>,
+    last: Option<String>,
     unordered: bool,
     came: u64,
     refused: u64,
@@ -72,8 +72,15 @@ impl Witness {
             self.unordered = true;
             return false;
         }
-        self.last = Some(id.into());
+        let last = self.last.get_or_insert_default();
+        last.clear();
+        last.push_str(id);
         true
+    }
+
+    /// The last id, where all ids ascended.
+    pub(crate) fn last_in_order(&self) -> Option<&str> {
+        self.last.as_deref().filter(|_| !self.unordered)
     }
 
     /// Judges the walk, which reached its end.

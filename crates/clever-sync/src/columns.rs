@@ -1,7 +1,9 @@
 //! Which parts of a record become columns of its table. The whole record is kept beside them.
 
+use std::borrow::Cow;
+
 use clever_model::RecordKind;
-use serde_json::Value;
+use clever_raw::tree::Json;
 
 /// A column and the place in the record (RFC 6901) that it is filled from.
 pub(crate) type Column = (&'static str, &'static str);
@@ -74,14 +76,20 @@ pub(crate) const ROLE_COLUMNS: &[(&str, &[&str])] = &[
 ];
 
 /// Reads a place as text: numbers and booleans too; absent where it is empty or no scalar.
-pub(crate) fn text(record: &Value, place: &str) -> Option<String> {
-    match record.pointer(place)? {
-        Value::String(text) if text.is_empty() => None,
+pub(crate) fn text<J: Json>(record: &J, place: &str) -> Option<String> {
+    cell(record, place).map(Cow::into_owned)
+}
+
+/// As [`text`], borrowed where the record has it so.
+pub(crate) fn cell<'a, J: Json>(record: &'a J, place: &str) -> Option<Cow<'a, str>> {
+    let text = record.at(place)?.scalar()?;
+    if text.is_empty() {
+        None
+    } else if text.contains('\0') {
         // PostgreSQL's text has no NUL; the record keeps it, escaped.
-        Value::String(text) => Some(text.replace('\0', "\u{fffd}")),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        Some(text.replace('\0', "\u{fffd}").into())
+    } else {
+        Some(text)
     }
 }
 
@@ -94,17 +102,13 @@ pub(crate) fn is_key(text: &str) -> bool {
 }
 
 /// Reads a list of ids; whatever is no text is left out.
-pub(crate) fn ids<'a>(record: &'a Value, place: &str) -> Vec<&'a str> {
-    record
-        .pointer(place)
-        .and_then(Value::as_array)
-        .map(|all| {
-            all.iter()
-                .filter_map(Value::as_str)
-                .filter(|id| is_key(id))
-                .collect()
-        })
-        .unwrap_or_default()
+pub(crate) fn ids<'a, J: Json>(record: &'a J, place: &str) -> Vec<&'a str> {
+    let all = record.at(place).and_then(Json::elements);
+    all.into_iter()
+        .flatten()
+        .filter_map(Json::text)
+        .filter(|id| is_key(id))
+        .collect()
 }
 
 #[cfg(test)]

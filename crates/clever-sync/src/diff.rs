@@ -16,6 +16,7 @@ use crate::canonical::{canonical, changed_paths};
 use crate::certificate::{Certificate, Witness};
 use crate::columns;
 use crate::reading;
+use crate::resume::Current;
 use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
 
 /// Rows of the state read at once.
@@ -41,7 +42,6 @@ pub(crate) fn decide(
     kind: RecordKind,
     id: &str,
     json: &str,
-    after: &Value,
     known: Option<&Stored>,
     event: Option<&str>,
 ) -> Option<Staged> {
@@ -65,8 +65,8 @@ pub(crate) fn decide(
     if known.state.hash == hash && !known.state.archived {
         return None;
     }
-    let before = reading::value(&known.record).unwrap_or_default();
-    let (before, after) = (canonical(&before), canonical(after));
+    let read = |json| canonical(&reading::value(json).unwrap_or_default());
+    let (before, after) = (read(&known.record), read(json));
     let fields = changed_paths(&before, &after);
     staged.op = match (known.state.archived, fields.is_empty()) {
         (true, _) => Op::Restore,
@@ -122,7 +122,7 @@ fn lost_places(before: &Value, after: &Value) -> u64 {
 
 /// The comparison of one kind, fed page by page.
 pub(crate) struct KindDiff {
-    kind: RecordKind,
+    pub(crate) kind: RecordKind,
     witness: Witness,
     /// State rows not yet passed, ascending.
     ahead: VecDeque<State>,
@@ -151,7 +151,29 @@ impl KindDiff {
         }
     }
 
-    /// Compares one page.
+    /// Goes on with a walk that stopped: what its witness saw is behind.
+    pub(crate) fn resume(current: Current) -> Self {
+        let witness = current.witness;
+        Self {
+            read_to: witness.last_in_order().unwrap_or_default().to_owned(),
+            witness,
+            seen: current.seen,
+            unreadable: current.unreadable,
+            ..Self::new(current.kind)
+        }
+    }
+
+    /// How far the walk came.
+    pub(crate) fn current(&self) -> Current {
+        Current {
+            kind: self.kind,
+            witness: self.witness.clone(),
+            seen: self.seen,
+            unreadable: self.unreadable,
+        }
+    }
+
+    /// Compares one page. Afterwards all that it showed is staged.
     pub(crate) async fn page<S: Store>(
         &mut self,
         store: &mut S,
@@ -208,12 +230,16 @@ impl KindDiff {
                 continue;
             }
             // It is there, so nothing of it is archived; what the store has of it stays.
-            let Some(value) = reading::value(json) else {
+            let Some(tree) = reading::tree(json) else {
                 self.unreadable += 1;
                 continue;
             };
-            self.drift.observe(self.kind.as_str(), &value);
-            rows.extend(decide(self.kind, id, json, &value, known, None));
+            self.drift.observe(self.kind.as_str(), &tree);
+            rows.extend(decide(self.kind, id, json, known, None));
+        }
+        rows.append(&mut self.gone);
+        if rows.is_empty() {
+            return Ok(());
         }
         store.stage(rows).await
     }

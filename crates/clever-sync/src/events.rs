@@ -288,10 +288,7 @@ async fn stage<S: Store>(
         let known = known.get(id);
         let event = Some(last.event.as_str());
         let row = match &last.json {
-            Some(json) => {
-                let value = reading::value(json).unwrap_or_default();
-                decide(kind, id, json, &value, known, event)
-            }
+            Some(json) => decide(kind, id, json, known, event),
             None => known
                 .filter(|known| !known.state.archived)
                 .map(|known| gone(kind, &known.state, event)),

@@ -37,6 +37,7 @@ mod policy;
 mod progress;
 mod reading;
 mod report;
+mod resume;
 mod source;
 mod store;
 mod sync;
@@ -53,7 +54,8 @@ pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
 pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
-    Enrollments, Finding, Hold, KindReport, Outcome, Part, RunPath, Size, SyncReport, UndoCounts,
+    Enrollments, Finding, Hold, KindReport, Outcome, Part, Resumed, RunPath, Size, SyncReport,
+    UndoCounts,
 };
 pub use source::RosterSource;
 #[cfg(feature = "postgres")]

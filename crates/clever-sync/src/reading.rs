@@ -4,6 +4,7 @@
 //! escapes (an emoji cut in two by another system), a number beyond all numbers, a thousand arrays in each other. The first
 //! is mended while reading; of the others the record is none that can be kept.
 
+use clever_raw::tree::Tree;
 use serde_json::Value;
 
 /// Reads a record. `None` where it is no value even with its lone surrogates replaced.
@@ -11,6 +12,13 @@ pub(crate) fn value(json: &str) -> Option<Value> {
     serde_json::from_str(json)
         .ok()
         .or_else(|| serde_json::from_str(&mended(json)?).ok())
+}
+
+/// As [`value`], without a copy of what it says.
+pub(crate) fn tree(json: &str) -> Option<Tree<'_>> {
+    serde_json::from_str(json)
+        .ok()
+        .or_else(|| value(json).map(Tree::from))
 }
 
 /// The code unit that `\uXXXX` at `at` stands for.

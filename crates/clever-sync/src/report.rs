@@ -222,6 +222,9 @@ pub struct SyncReport {
     pub path: RunPath,
     /// Why it read a snapshot, where it did.
     pub why: Option<Why>,
+    /// From where it went on, where an earlier run had stopped on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
     /// What came over the events feed, where it was read.
     pub events: Option<EventCounts>,
     /// What an undo left alone, where it was one.
@@ -243,6 +246,15 @@ pub struct SyncReport {
     pub findings: Vec<Finding>,
     /// What came and the models do not know.
     pub drift: Drift,
+}
+
+/// What a run did not read again, as an earlier one had staged it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    /// When the earlier run began to read.
+    pub began_at: Timestamp,
+    /// How many records it had read.
+    pub records: u64,
 }
 
 /// What an undo found.
@@ -268,6 +280,7 @@ impl SyncReport {
             whole: false,
             path,
             why: None,
+            resumed: None,
             events: None,
             undo: None,
             kinds: kinds.map(|kind| (kind, KindReport::default())).collect(),

@@ -20,6 +20,21 @@ pub trait RosterSource {
     /// Reads all records of a kind, in ascending order of their ids.
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Self::Error>>;
 
+    /// Says whether a walk may begin in the middle: whether [`RosterSource::pages_after`] does what it says.
+    fn resumes(&self) -> bool {
+        false
+    }
+
+    /// Reads the records of a kind after the one with this id, in ascending order of their ids.
+    fn pages_after(
+        &self,
+        kind: RecordKind,
+        after: &str,
+    ) -> impl Stream<Item = Result<RawPage, Self::Error>> {
+        let _ = after;
+        self.pages(kind)
+    }
+
     /// Reads the events after the one with this id, oldest first.
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Self::Error>> {
         let _ = after;
@@ -63,6 +78,18 @@ impl RosterSource for District {
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, ClientError>> {
         self.list(kind).count().pages()
+    }
+
+    fn resumes(&self) -> bool {
+        true
+    }
+
+    fn pages_after(
+        &self,
+        kind: RecordKind,
+        after: &str,
+    ) -> impl Stream<Item = Result<RawPage, ClientError>> {
+        self.list(kind).count().starting_after(after).pages()
     }
 
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, ClientError>> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clever_model::{Clock, DistrictId, IdError, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
+use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
 use tracing::{info, info_span};
 
@@ -19,7 +20,8 @@ use crate::plan::{self, Plan, PlanError};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
-use crate::report::{KindReport, Outcome, RunPath, SyncReport};
+use crate::report::{KindReport, Outcome, Resumed, RunPath, SyncReport};
+use crate::resume::{Done, Note};
 use crate::source::RosterSource;
 use crate::store::{Base, Commit, Store, StoreError};
 
@@ -117,6 +119,7 @@ pub(crate) struct Learnt {
     /// The cursor to keep if everything is applied.
     pub(crate) cursor: Option<String>,
     pub(crate) paused: bool,
+    pub(crate) resumed: Option<Resumed>,
 }
 
 /// Brings the store in step with the district that `source` opens.
@@ -142,15 +145,14 @@ pub async fn sync<S: Store>(
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let base = store.base(&district.id).await?;
-    store.begin(&district.id).await?;
     let mut learnt = None;
     let mut why = choose(options.way, &base, policy, started_at);
     if let (None, Some(cursor)) = (&why, &base.cursor) {
+        store.begin(&district.id).await?;
         match events::read(source, store, &district.id, cursor, clock).await? {
             Ok(told) => learnt = Some(from_events(told, &district)),
             Err(doubt) => {
                 info!(parent: &span, %doubt, "reading a snapshot");
-                store.begin(&district.id).await?;
                 why = Some(doubt);
             }
         }
@@ -160,13 +162,24 @@ pub async fn sync<S: Store>(
         (None, Some(why)) if options.way == Way::Events => {
             return Err(SyncError::EventsAlone { why });
         }
-        (None, why) => snapshot(source, store, &district, &district_page, why, progress).await?,
+        (None, why) => {
+            let walk = Walk {
+                district: &district,
+                page: &district_page,
+                base: &base,
+                now: started_at,
+                // What is let through now may not be what a later run is asked to let through.
+                keeps: options.approve.is_none(),
+            };
+            walk.snapshot(source, store, why, progress).await?
+        }
     };
     let mut report = SyncReport::new(&district.id, started_at, learnt.path);
     report.district_name.clone_from(&district.name);
     report.why = learnt.why;
     report.kinds = learnt.kinds;
     report.events = learnt.events;
+    report.resumed = learnt.resumed;
     report.drift = learnt.drift;
     check::check(store, &district.id, &mut report, learnt.paused, policy).await?;
     plan::settle(store, &mut report, options.approve.as_deref()).await?;
@@ -195,6 +208,7 @@ pub async fn sync<S: Store>(
             let plan = Plan::of(&report, &base, cursor);
             plan::write(path, &plan, store).await?;
         }
+        store.done().await?;
     } else {
         let commit = Commit {
             district: &district.id,
@@ -236,69 +250,188 @@ fn from_events(told: events::Told, district: &DistrictRecord) -> Learnt {
         drift: told.drift,
         // Before the feed was read, or after: what it archives belongs to the pause.
         paused: district.paused || told.paused,
+        resumed: None,
     }
 }
 
-/// Reads every list and stages what differs.
-async fn snapshot<S: Store>(
-    source: &impl RosterSource,
-    store: &mut S,
-    district: &DistrictRecord,
-    district_page: &RawPage,
-    why: Option<Why>,
-    progress: &dyn Progress,
-) -> Result<Learnt, SyncError> {
-    // Before the first page: what happens while the lists are read is told again, and lost by nobody.
-    let cursor = source
-        .newest_event()
-        .await
-        .map_err(|source| SyncError::Events {
-            source: Box::new(source),
-        })?;
-    let mut learnt = Learnt {
-        path: RunPath::Snapshot,
-        why,
-        kinds: BTreeMap::new(),
-        events: None,
-        drift: Drift::default(),
-        cursor,
-        paused: false,
-    };
-    for kind in RecordKind::ROSTER {
-        let mut difference = KindDiff::new(kind);
-        if kind == RecordKind::Districts {
-            progress.page(kind, district_page.len(), district_page.bytes(), Some(1));
-            difference.page(store, district_page).await?;
-        } else {
-            progress.reading(kind);
-            let pages = source.pages(kind);
-            pin_mut!(pages);
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(|error| SyncError::Fetch {
-                    kind,
-                    source: Box::new(error),
-                })?;
-                progress.page(kind, page.len(), page.bytes(), page.count());
-                difference.page(store, &page).await?;
+/// What a walk over all lists stands on.
+struct Walk<'a> {
+    district: &'a DistrictRecord,
+    /// The page of the district's own record.
+    page: &'a RawPage,
+    base: &'a Base,
+    now: Timestamp,
+    /// Whether a later run may go on with it.
+    keeps: bool,
+}
+
+impl Walk<'_> {
+    /// Reads every list and stages what differs; goes on with what an earlier run staged, where it may.
+    async fn snapshot<S: Store>(
+        &self,
+        source: &impl RosterSource,
+        store: &mut S,
+        why: Option<Why>,
+        progress: &dyn Progress,
+    ) -> Result<Learnt, SyncError> {
+        let keeps = self.keeps && source.resumes();
+        let left = if keeps { self.left(store).await? } else { None };
+        let resumed = left.as_ref().map(Note::resumed);
+        let mut note = match left {
+            Some(note) => note,
+            None => {
+                store.begin(&self.district.id).await?;
+                // Before the first page: what happens while the lists are read is told again, and lost by nobody.
+                let cursor = source
+                    .newest_event()
+                    .await
+                    .map_err(|source| SyncError::Events {
+                        source: Box::new(source),
+                    })?;
+                let district = self.district;
+                let (id, last_sync) = (district.id.as_str(), district.last_sync.as_deref());
+                Note::begin(id, last_sync, self.base, self.now, cursor)
+            }
+        };
+        for kind in RecordKind::ROSTER {
+            if note.done.contains_key(&kind) {
+                continue;
+            }
+            self.kind(kind, source, store, &mut note, keeps, progress)
+                .await?;
+        }
+        let kinds = note.done.into_iter().map(|(kind, done)| {
+            let report = KindReport {
+                certificate: done.certificate,
+                seen: done.seen,
+                unreadable: done.unreadable,
+                ..KindReport::default()
+            };
+            (kind, report)
+        });
+        let mut learnt = Learnt {
+            path: RunPath::Snapshot,
+            why,
+            kinds: kinds.collect(),
+            events: None,
+            drift: note.drift,
+            cursor: note.cursor,
+            paused: false,
+            resumed,
+        };
+        let afterwards = district_record(&read_district(source).await?)?;
+        if afterwards.id != self.district.id || afterwards.last_sync != self.district.last_sync {
+            for report in learnt.kinds.values_mut() {
+                report.certificate.doubts.push(Doubt::Moved);
             }
         }
-        let report = KindReport {
+        learnt.paused = self.district.paused || afterwards.paused;
+        // What has no proof is taken back from the staging area, and would be missing there.
+        let proven = learnt
+            .kinds
+            .values()
+            .all(|report| report.certificate.proves_absence());
+        if keeps && !proven {
+            store.keep("").await?;
+        }
+        Ok(learnt)
+    }
+
+    /// Finds what an earlier run staged of this very walk, and takes away what it staged beyond its note.
+    async fn left<S: Store>(&self, store: &mut S) -> Result<Option<Note>, StoreError> {
+        let district = self.district;
+        let Some(text) = store.left(&district.id).await? else {
+            return Ok(None);
+        };
+        let last_sync = district.last_sync.as_deref();
+        let id = district.id.as_str();
+        let Some(note) = Note::read(&text, id, last_sync, self.base, self.now) else {
+            return Ok(None);
+        };
+        let Some((kind, id)) = note.place() else {
+            return Ok(None);
+        };
+        store.resume(kind, &id).await?;
+        Ok(Some(note))
+    }
+
+    /// Reads one list.
+    async fn kind<S: Store>(
+        &self,
+        kind: RecordKind,
+        source: &impl RosterSource,
+        store: &mut S,
+        note: &mut Note,
+        keeps: bool,
+        progress: &dyn Progress,
+    ) -> Result<(), SyncError> {
+        let current = note.current.take().filter(|current| current.kind == kind);
+        let after = current
+            .as_ref()
+            .and_then(|current| current.witness.last_in_order().map(ToOwned::to_owned));
+        let mut difference = match current {
+            Some(current) => KindDiff::resume(current),
+            None => KindDiff::new(kind),
+        };
+        if kind == RecordKind::Districts {
+            progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
+            difference.page(store, self.page).await?;
+        } else {
+            progress.reading(kind);
+            let failed = |error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            };
+            match after {
+                Some(after) => {
+                    let pages = source
+                        .pages_after(kind, &after)
+                        .map(|page| page.map_err(failed));
+                    pages_of(pages, store, &mut difference, note, keeps, progress).await?;
+                }
+                None => {
+                    let pages = source.pages(kind).map(|page| page.map_err(failed));
+                    pages_of(pages, store, &mut difference, note, keeps, progress).await?;
+                }
+            }
+        }
+        let done = Done {
             certificate: difference.finish(store).await?,
             seen: difference.seen,
             unreadable: difference.unreadable,
-            ..KindReport::default()
         };
-        learnt.kinds.insert(kind, report);
-        learnt.drift.merge(difference.drift);
+        note.done.insert(kind, done);
+        note.drift.merge(difference.drift);
+        note.current = None;
+        if keeps {
+            store.keep(&note.text()).await?;
+        }
+        Ok(())
     }
-    let afterwards = district_record(&read_district(source).await?)?;
-    if afterwards.id != district.id || afterwards.last_sync != district.last_sync {
-        for report in learnt.kinds.values_mut() {
-            report.certificate.doubts.push(Doubt::Moved);
+}
+
+/// Compares the pages of one list, and keeps a note of each.
+async fn pages_of<S: Store>(
+    pages: impl Stream<Item = Result<RawPage, SyncError>>,
+    store: &mut S,
+    difference: &mut KindDiff,
+    note: &mut Note,
+    keeps: bool,
+    progress: &dyn Progress,
+) -> Result<(), SyncError> {
+    pin_mut!(pages);
+    while let Some(page) = pages.next().await {
+        let page = page?;
+        progress.page(difference.kind, page.len(), page.bytes(), page.count());
+        difference.page(store, &page).await?;
+        // The last page's note is the list's own.
+        if keeps && page.next().is_some() {
+            note.drift.merge(std::mem::take(&mut difference.drift));
+            note.current = Some(difference.current());
+            store.keep(&note.text()).await?;
         }
     }
-    learnt.paused = district.paused || afterwards.paused;
-    Ok(learnt)
+    Ok(())
 }
 
 pub(crate) async fn read_district(source: &impl RosterSource) -> Result<RawPage, SyncError> {

@@ -255,6 +255,13 @@ fn way(report: &SyncReport) -> Result<()> {
             output::line(format!("  skipped: {} of type {name}", grouped(*count)))?;
         }
     }
+    if let Some(resumed) = &report.resumed {
+        output::line(format!(
+            "Went on with a run of {} that had stopped: {} records were read already.",
+            resumed.began_at,
+            grouped(resumed.records)
+        ))?;
+    }
     match &report.why {
         // Nothing is odd about a first snapshot, or one that was asked for.
         None | Some(Why::Asked | Why::NoStart) => Ok(()),

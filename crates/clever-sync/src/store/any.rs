@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::store::StoreError;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
 use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::sqlite::{Sqlite, SqliteStore};
+use crate::store::{State, StoreError};
 
 /// A connection to one of the databases.
 #[derive(Debug)]
@@ -87,23 +87,35 @@ impl Backend for AnyDb {
         either!(self, db => db.dialect())
     }
 
+    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+        either!(self, db => db.open_staging(district).await)
+    }
+
+    async fn close_staging(&mut self) -> Result<(), StoreError> {
+        either!(self, db => db.close_staging().await)
+    }
+
     async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         either!(self, db => db.batch(sql).await)
     }
 
-    async fn execute(&mut self, sql: &str, params: &[Sql]) -> Result<u64, StoreError> {
+    async fn execute(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<u64, StoreError> {
         either!(self, db => db.execute(sql, params).await)
     }
 
-    async fn query(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<Row>, StoreError> {
+    async fn query(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<Row>, StoreError> {
         either!(self, db => db.query(sql, params).await)
+    }
+
+    async fn states(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<State>, StoreError> {
+        either!(self, db => db.states(sql, params).await)
     }
 
     async fn insert(
         &mut self,
         table: &str,
         columns: &[(&str, Type)],
-        rows: Vec<Vec<Sql>>,
+        rows: &[Sql<'_>],
         conflict: &str,
     ) -> Result<(), StoreError> {
         either!(self, db => db.insert(table, columns, rows, conflict).await)

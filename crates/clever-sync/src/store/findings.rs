@@ -1,22 +1,28 @@
 //! References that lead nowhere: a section that names an unknown teacher, a student at an unshared
 //! school. They are kept as they are, counted and reported.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
 use crate::report::Finding;
 use crate::store::StoreError;
-use crate::store::sql::{Backend, SqlStore};
+use crate::store::sql::{Backend, SqlStore, texts};
+use crate::store::write::Totals;
 
-/// A field that refers to another kind, with the SQL that lists its references as `ref`. Places in sections are
-/// many and people few, so those of people who are there are left out at once.
+/// A field that refers to another kind, with the SQL that lists its references as `ref`. References to people are
+/// many and missing people few: `{missing}` is where those are listed as `m.id`.
 struct Reference {
     kind: RecordKind,
     field: &'static str,
     target: RecordKind,
     sql: &'static str,
 }
+
+/// Those who left, and those who never came.
+const MISSING: &str = "(SELECT id FROM users WHERE district_id = ?1 AND archived_at IS NOT NULL
+     UNION ALL SELECT id FROM _people
+     WHERE district = (SELECT district FROM _districts WHERE district_id = ?1) AND known = 0) m";
 
 const REFERENCES: &[Reference] = &[
     Reference {
@@ -29,7 +35,8 @@ const REFERENCES: &[Reference] = &[
         kind: RecordKind::Users,
         field: "student_relationships.student",
         target: RecordKind::Users,
-        sql: "SELECT student_id AS ref FROM contacts WHERE district_id = ?1",
+        sql: "SELECT c.student_id AS ref FROM {missing} CROSS JOIN contacts c
+              WHERE c.district_id = ?1 AND c.student_id = m.id",
     },
     Reference {
         kind: RecordKind::Sections,
@@ -53,24 +60,18 @@ const REFERENCES: &[Reference] = &[
         kind: RecordKind::Sections,
         field: "students",
         target: RecordKind::Users,
-        sql: "SELECT p.id AS ref FROM (
-                  SELECT p.key, p.id FROM _people p
-                  WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND NOT EXISTS (
-                      SELECT 1 FROM users t WHERE t.district_id = ?1 AND t.id = p.id AND t.archived_at IS NULL)
-              ) p CROSS JOIN _enrollments e CROSS JOIN sections s
-              WHERE e.district = (SELECT district FROM _districts WHERE district_id = ?1) AND e.person = p.key
+        sql: "SELECT p.id AS ref FROM {missing} CROSS JOIN _people p CROSS JOIN _enrollments e CROSS JOIN sections s
+              WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND p.id = m.id
+              AND e.district = p.district AND e.person = p.key
               AND e.role = 0 AND s.key = e.section AND s.archived_at IS NULL",
     },
     Reference {
         kind: RecordKind::Sections,
         field: "teachers",
         target: RecordKind::Users,
-        sql: "SELECT p.id AS ref FROM (
-                  SELECT p.key, p.id FROM _people p
-                  WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND NOT EXISTS (
-                      SELECT 1 FROM users t WHERE t.district_id = ?1 AND t.id = p.id AND t.archived_at IS NULL)
-              ) p CROSS JOIN _enrollments e CROSS JOIN sections s
-              WHERE e.district = (SELECT district FROM _districts WHERE district_id = ?1) AND e.person = p.key
+        sql: "SELECT p.id AS ref FROM {missing} CROSS JOIN _people p CROSS JOIN _enrollments e CROSS JOIN sections s
+              WHERE p.district = (SELECT district FROM _districts WHERE district_id = ?1) AND p.id = m.id
+              AND e.district = p.district AND e.person = p.key
               AND e.role = 1 AND s.key = e.section AND s.archived_at IS NULL",
     },
 ];
@@ -84,6 +85,10 @@ pub(crate) struct Changed {
     pub(crate) referring: BTreeSet<RecordKind>,
     /// Kinds of which a record came or went.
     pub(crate) moved: BTreeSet<RecordKind>,
+    /// Schools, courses and terms that its records name; nothing of a kind where the district was new.
+    pub(crate) named: BTreeMap<RecordKind, BTreeSet<String>>,
+    /// What it changed of the totals.
+    pub(crate) totals: Totals,
 }
 
 /// Looks for references that lead to no active record, where a run may have changed that, and stores what it
@@ -97,6 +102,9 @@ pub(crate) async fn renew<B: Backend>(
         if !changed.referring.contains(&reference.kind)
             && !changed.moved.contains(&reference.target)
         {
+            continue;
+        }
+        if nothing_missing(store, district_id, changed, reference).await? {
             continue;
         }
         store
@@ -113,7 +121,8 @@ pub(crate) async fn renew<B: Backend>(
         let dangling = format!(
             "SELECT ref FROM ({}) r WHERE ref IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM {} t WHERE t.district_id = ?1 AND t.id = r.ref AND t.archived_at IS NULL)",
-            reference.sql, reference.target
+            reference.sql.replace("{missing}", MISSING),
+            reference.target
         );
         let count = store
             .one(
@@ -154,6 +163,38 @@ pub(crate) async fn renew<B: Backend>(
             .await?;
     }
     Ok(())
+}
+
+/// Says whether a reference to schools, courses or terms led nowhere from no record, and does so now: all that the
+/// new records name are there, and none came or went. So not every record need be looked at.
+async fn nothing_missing<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    changed: &Changed,
+    reference: &Reference,
+) -> Result<bool, StoreError> {
+    let target = reference.target;
+    let Some(named) = changed.named.get(&target) else {
+        return Ok(false);
+    };
+    if changed.moved.contains(&target) {
+        return Ok(false);
+    }
+    let params = [
+        district_id.into(),
+        reference.kind.as_str().into(),
+        reference.field.into(),
+    ];
+    let sql = "SELECT count(*) FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3";
+    if store.one(sql, &params).await?.int(0)? > 0 {
+        return Ok(false);
+    }
+    let sql = format!(
+        "SELECT count(*) FROM {target} WHERE district_id = ?1 AND archived_at IS NULL AND id {}",
+        store.among(2)
+    );
+    let params = [district_id.into(), texts(named.iter().map(String::as_str))];
+    Ok(store.one(&sql, &params).await?.count(0)? == named.len() as u64)
 }
 
 /// Reads the findings of a district.

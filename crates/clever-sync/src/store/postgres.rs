@@ -12,15 +12,26 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut as WireBytes;
 use tokio_postgres::types::{IsNull, ToSql, Type as WireType, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Statement};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::{SCHEMA_VERSION, StoreError};
 
-/// The tables, as of [`SCHEMA_VERSION`].
-const SCHEMA: &str = include_str!("schema/postgres-2.sql");
+/// The steps from an empty database to the present tables, each with the version that it leads to. A released
+/// step never changes.
+const VERSIONS: [(u32, &str); 2] = [
+    (2, include_str!("schema/postgres-2.sql")),
+    (3, include_str!("schema/postgres-3.sql")),
+];
 
 /// The key of the lock under which tables are made: "Clvr".
 const LOCK: i64 = 0x436c_7672;
+
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(?1)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(?1)";
+
+const DROP_TEMPORARY: &str =
+    "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.staged_records, pg_temp.staged_walk";
 
 /// Bytes sent at once in a COPY.
 const COPY_BYTES: usize = 1 << 18;
@@ -31,16 +42,25 @@ const ARRAY_ROWS: usize = 1000;
 const DIALECT: Dialect = Dialect {
     among: "= ANY(?{})",
     begin: "BEGIN",
-    stage: "CREATE TEMP TABLE IF NOT EXISTS staged (
-            kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
-            hash BYTEA NOT NULL, fields TEXT, record TEXT, event TEXT, lost BIGINT NOT NULL, refused BYTEA,
-            held BIGINT NOT NULL, PRIMARY KEY (kind, id)
-        );
-        TRUNCATE staged;",
-    staged: "ANALYZE staged",
+    empty: "TRUNCATE staged, staged_records, staged_walk",
+    // Indices of tables that all districts share can't be dropped while others read them.
+    late: &[],
+    keys: "SELECT nextval(pg_get_serial_sequence('_people', 'key')) FROM generate_series(1, ?1)",
+    staged: "ANALYZE staged; ANALYZE staged_records",
     // A first load would otherwise be joined as if its tables were empty: minutes instead of seconds.
     analyze: "ANALYZE schools, terms, courses, users, sections, user_roles, contacts, _state, _people, _enrollments",
 };
+
+/// The tables of the staging area; `{}` is what kind of tables they are. A staged row is narrow, and its record
+/// beside it.
+const STAGING: &str = "
+    CREATE {} TABLE IF NOT EXISTS staged (
+        kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
+        hash BYTEA NOT NULL, fields TEXT, event TEXT, lost BIGINT NOT NULL, refused BYTEA,
+        held BIGINT NOT NULL, body BIGINT, PRIMARY KEY (kind, id)
+    );
+    CREATE {} TABLE IF NOT EXISTS staged_records (body BIGINT PRIMARY KEY, record TEXT NOT NULL);
+    CREATE {} TABLE IF NOT EXISTS staged_walk (walk BIGINT PRIMARY KEY, note TEXT NOT NULL);";
 
 /// A roster store in a PostgreSQL database.
 pub type PostgresStore = SqlStore<Postgres>;
@@ -49,6 +69,10 @@ pub type PostgresStore = SqlStore<Postgres>;
 pub struct Postgres {
     client: Client,
     prepared: HashMap<String, Statement>,
+    /// Where tables are looked for, without the staging area.
+    search_path: String,
+    /// The district whose staging area is open, and the lock on it, where it outlives the connection.
+    staging: Option<(String, Option<i64>)>,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -101,25 +125,26 @@ impl Postgres {
         let mut db = Self {
             client,
             prepared: HashMap::new(),
+            search_path: String::new(),
+            staging: None,
         };
         // A plan kept from when a table was empty would read all of it for each chunk.
         db.batch(
             "SET client_min_messages = warning; SET lock_timeout = '60s'; SET plan_cache_mode = force_custom_plan",
         )
         .await?;
-        if db.version().await?.is_none() {
-            if !create {
-                return Err(StoreError::Missing {
-                    path: "the PostgreSQL database".into(),
-                });
-            }
+        let path = db.query("SHOW search_path", &[]).await?.into_iter().next();
+        db.search_path = path.map_or_else(|| Ok(String::new()), |mut row| row.text(0))?;
+        let found = db.version().await?;
+        if found.is_none() && !create {
+            return Err(StoreError::Missing {
+                path: "the PostgreSQL database".into(),
+            });
+        }
+        if found.is_none_or(|found| found < SCHEMA_VERSION) {
             db.batch(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})"))
                 .await?;
-            // Another process may have made them meanwhile.
-            let made = match db.version().await? {
-                Some(_) => Ok(()),
-                None => db.batch(SCHEMA).await,
-            };
+            let made = db.migrate().await;
             db.batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" })
                 .await?;
             made?;
@@ -131,6 +156,15 @@ impl Postgres {
                 found: found.unwrap_or(0),
             }),
         }
+    }
+
+    /// Takes the steps that are missing. Another process may have taken them meanwhile.
+    async fn migrate(&mut self) -> Result<(), StoreError> {
+        let found = self.version().await?.unwrap_or(0);
+        for (_, step) in VERSIONS.iter().filter(|(version, _)| *version > found) {
+            self.batch(step).await?;
+        }
+        Ok(())
     }
 
     async fn version(&mut self) -> Result<Option<u32>, StoreError> {
@@ -153,6 +187,30 @@ impl Postgres {
         Ok(Some(u32::try_from(version).unwrap_or(u32::MAX)))
     }
 
+    /// Makes the staging area of a district whose lock this connection has: tables without a log, which a crash of
+    /// the server empties, in a schema of their own.
+    async fn keep_staging(&mut self, lock: i64) -> Result<(), StoreError> {
+        let schema = schema(lock);
+        self.batch(&format!(
+            "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}, {};{}",
+            self.search_path,
+            STAGING.replace("{}", "UNLOGGED")
+        ))
+        .await
+    }
+
+    async fn look_elsewhere(&mut self) -> Result<(), StoreError> {
+        self.batch(&format!("SET search_path TO {}", self.search_path))
+            .await
+    }
+
+    /// Asks for or gives back the lock of a staging area; says whether it was there to have.
+    async fn lock(&mut self, question: &str, lock: i64) -> Result<bool, StoreError> {
+        let rows = self.query(question, &[lock.into()]).await?;
+        let first = rows.into_iter().next();
+        Ok(first.map_or(Ok(0), |mut row| row.int(0))? != 0)
+    }
+
     async fn statement(&mut self, sql: &str) -> Result<Statement, StoreError> {
         if let Some(known) = self.prepared.get(sql) {
             return Ok(known.clone());
@@ -166,7 +224,7 @@ impl Postgres {
         &mut self,
         table: &str,
         columns: &[(&str, Type)],
-        rows: &[Vec<Sql>],
+        rows: &[Sql<'_>],
     ) -> Result<(), StoreError> {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         let sql = format!("COPY {table} ({}) FROM STDIN BINARY", names.join(", "));
@@ -176,7 +234,7 @@ impl Postgres {
         buffer.put_slice(b"PGCOPY\n\xff\r\n\0");
         buffer.put_i32(0);
         buffer.put_i32(0);
-        for row in rows {
+        for row in rows.chunks(columns.len()) {
             encode(row, &mut buffer);
             if buffer.len() >= COPY_BYTES {
                 let full: Bytes = buffer.split().freeze();
@@ -190,8 +248,13 @@ impl Postgres {
     }
 }
 
+/// The schema of the staging area with this lock.
+fn schema(lock: i64) -> String {
+    format!("_staging_{lock:016x}")
+}
+
 /// Writes a row as binary COPY has it.
-fn encode(row: &[Sql], out: &mut BytesMut) {
+fn encode(row: &[Sql<'_>], out: &mut BytesMut) {
     let length = |bytes: &[u8]| i32::try_from(bytes.len()).unwrap_or(i32::MAX);
     out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
     for value in row {
@@ -219,7 +282,7 @@ fn numbered(sql: &str) -> String {
     sql.replace('?', "$")
 }
 
-impl ToSql for Sql {
+impl ToSql for Sql<'_> {
     fn to_sql(
         &self,
         ty: &WireType,
@@ -228,8 +291,8 @@ impl ToSql for Sql {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Int(value) => value.to_sql(ty, out),
-            Self::Text(text) => text.to_sql(ty, out),
-            Self::Blob(bytes) => bytes.to_sql(ty, out),
+            Self::Text(text) => text.as_ref().to_sql(ty, out),
+            Self::Blob(bytes) => bytes.as_ref().to_sql(ty, out),
             Self::Texts(all) => all.to_sql(ty, out),
             Self::Ints(all) => all.to_sql(ty, out),
         }
@@ -253,7 +316,7 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
             WireType::BOOL => row.try_get::<_, Option<bool>>(at).map(Sql::from),
             WireType::BYTEA => row
                 .try_get::<_, Option<Vec<u8>>>(at)
-                .map(|value| value.map_or(Sql::Null, Sql::Blob)),
+                .map(|value| value.map_or(Sql::Null, |bytes| Sql::Blob(bytes.into()))),
             _ => row.try_get::<_, Option<String>>(at).map(Sql::from),
         };
         values.push(value.map_err(failed)?);
@@ -261,7 +324,7 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
     Ok(Row(values))
 }
 
-fn params(values: &[Sql]) -> Vec<&(dyn ToSql + Sync)> {
+fn params<'a>(values: &'a [Sql<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
     values
         .iter()
         .map(|value| value as &(dyn ToSql + Sync))
@@ -269,13 +332,18 @@ fn params(values: &[Sql]) -> Vec<&(dyn ToSql + Sync)> {
 }
 
 /// A column of rows, as an array.
-fn array(rows: &[Vec<Sql>], column: usize, of: Type) -> Box<dyn ToSql + Sync> {
-    let values = rows.iter().map(|row| row.get(column));
+fn array<'a>(
+    rows: &'a [Sql<'a>],
+    width: usize,
+    column: usize,
+    of: Type,
+) -> Box<dyn ToSql + Sync + 'a> {
+    let values = rows.iter().skip(column).step_by(width);
     match of {
         Type::Text => Box::new(
             values
                 .map(|value| match value {
-                    Some(Sql::Text(text)) => Some(text.clone()),
+                    Sql::Text(text) => Some(text.as_ref()),
                     _ => None,
                 })
                 .collect::<Vec<_>>(),
@@ -283,7 +351,7 @@ fn array(rows: &[Vec<Sql>], column: usize, of: Type) -> Box<dyn ToSql + Sync> {
         Type::Int => Box::new(
             values
                 .map(|value| match value {
-                    Some(Sql::Int(value)) => Some(*value),
+                    Sql::Int(value) => Some(*value),
                     _ => None,
                 })
                 .collect::<Vec<_>>(),
@@ -291,7 +359,7 @@ fn array(rows: &[Vec<Sql>], column: usize, of: Type) -> Box<dyn ToSql + Sync> {
         Type::Blob => Box::new(
             values
                 .map(|value| match value {
-                    Some(Sql::Blob(bytes)) => Some(bytes.clone()),
+                    Sql::Blob(bytes) => Some(bytes.as_ref()),
                     _ => None,
                 })
                 .collect::<Vec<_>>(),
@@ -304,11 +372,52 @@ impl Backend for Postgres {
         DIALECT
     }
 
+    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+        if self.staging.as_ref().is_some_and(|(of, _)| of == district) {
+            return Ok(());
+        }
+        if let Some((_, Some(lock))) = self.staging.take() {
+            self.look_elsewhere().await?;
+            self.lock(UNLOCK, lock).await?;
+        }
+        self.prepared.clear();
+        // Tables of an earlier area of this connection would be found first.
+        self.batch(DROP_TEMPORARY).await?;
+        let key = xxh3_64(format!("clever-sync staging {district}").as_bytes());
+        let lock = i64::from_le_bytes(key.to_le_bytes());
+        let mut kept = self.lock(TRY_LOCK, lock).await?;
+        if kept && self.keep_staging(lock).await.is_err() {
+            // The role may make no schema.
+            self.look_elsewhere().await?;
+            self.lock(UNLOCK, lock).await?;
+            kept = false;
+        }
+        if !kept {
+            self.batch(&STAGING.replace("{}", "TEMP")).await?;
+        }
+        self.staging = Some((district.to_owned(), kept.then_some(lock)));
+        Ok(())
+    }
+
+    async fn close_staging(&mut self) -> Result<(), StoreError> {
+        self.prepared.clear();
+        match self.staging.take() {
+            Some((_, Some(lock))) => {
+                self.look_elsewhere().await?;
+                self.batch(&format!("DROP SCHEMA IF EXISTS {} CASCADE", schema(lock)))
+                    .await?;
+                self.lock(UNLOCK, lock).await?;
+                Ok(())
+            }
+            _ => self.batch(DROP_TEMPORARY).await,
+        }
+    }
+
     async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         self.client.batch_execute(sql).await.map_err(failed)
     }
 
-    async fn execute(&mut self, sql: &str, values: &[Sql]) -> Result<u64, StoreError> {
+    async fn execute(&mut self, sql: &str, values: &[Sql<'_>]) -> Result<u64, StoreError> {
         let statement = self.statement(sql).await?;
         self.client
             .execute(&statement, &params(values))
@@ -316,7 +425,7 @@ impl Backend for Postgres {
             .map_err(failed)
     }
 
-    async fn query(&mut self, sql: &str, values: &[Sql]) -> Result<Vec<Row>, StoreError> {
+    async fn query(&mut self, sql: &str, values: &[Sql<'_>]) -> Result<Vec<Row>, StoreError> {
         let statement = self.statement(sql).await?;
         let rows = self
             .client
@@ -330,14 +439,14 @@ impl Backend for Postgres {
         &mut self,
         table: &str,
         columns: &[(&str, Type)],
-        rows: Vec<Vec<Sql>>,
+        rows: &[Sql<'_>],
         conflict: &str,
     ) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
         if conflict.is_empty() {
-            return self.copy(table, columns, &rows).await;
+            return self.copy(table, columns, rows).await;
         }
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
         let arrays: Vec<String> = columns
@@ -355,13 +464,16 @@ impl Backend for Postgres {
             arrays.join(", ")
         );
         let statement = self.statement(&sql).await?;
-        for rows in rows.chunks(ARRAY_ROWS) {
-            let arrays: Vec<Box<dyn ToSql + Sync>> = columns
+        for rows in rows.chunks(ARRAY_ROWS * columns.len()) {
+            let arrays: Vec<Box<dyn ToSql + Sync + '_>> = columns
                 .iter()
                 .enumerate()
-                .map(|(at, (_, of))| array(rows, at, *of))
+                .map(|(at, (_, of))| array(rows, columns.len(), at, *of))
                 .collect();
-            let values: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(AsRef::as_ref).collect();
+            let values: Vec<&(dyn ToSql + Sync)> = arrays
+                .iter()
+                .map(|array| &**array as &(dyn ToSql + Sync))
+                .collect();
             self.client
                 .execute(&statement, &values)
                 .await

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clever_model::RecordKind;
 
 use crate::store::sql::{Backend, Sql, SqlStore, pairs, texts};
+use crate::store::stage::CHECKED;
 use crate::store::{Op, SchoolTally, StoreError};
 
 /// The table, its column that names the record and the one that names its school.
@@ -26,7 +27,7 @@ pub(crate) async fn touched<B: Backend>(
     let Some((table, id, active)) = place(kind) else {
         return Ok(Vec::new());
     };
-    let district: Sql = store.district_id().into();
+    let district: Sql<'_> = store.district_id().into();
     let sql = format!(
         "SELECT t.school_id, s.op, count(DISTINCT s.id) FROM staged s
          JOIN {table} t ON t.district_id = ?1 AND t.{id} = s.id
@@ -90,8 +91,9 @@ pub(crate) async fn hold<B: Backend>(
         // The district is named so that every statement has the same parameters.
         _ => "id = ?4 AND ?3 <> ''",
     };
-    let sql =
-        format!("UPDATE staged SET held = 1 WHERE kind = ?1 AND op = ?2 AND held = 0 AND {here}");
+    let sql = format!(
+        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND {here}"
+    );
     let params = [
         (kind as i64).into(),
         (op as i64).into(),
@@ -104,9 +106,11 @@ pub(crate) async fn hold<B: Backend>(
     }
     // Contacts stay with their students. They follow those who are held, not those who are at the school now: a
     // student who moves must not take a held contact along.
-    let sql = "UPDATE staged SET held = 1 WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN (
+    let sql = format!(
+        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN (
             SELECT c.contact_id FROM staged s
             JOIN contacts c ON c.district_id = ?3 AND c.student_id = s.id
-            WHERE s.kind = ?1 AND s.op = ?2 AND s.held = 1)";
-    Ok(held + store.db.execute(sql, &params[..3]).await?)
+            WHERE s.kind = ?1 AND s.op = ?2 AND s.held <> 0)"
+    );
+    Ok(held + store.db.execute(&sql, &params[..3]).await?)
 }

@@ -3,60 +3,76 @@
 //! Statements are written once, with `?1` for parameters; a backend translates what its database spells
 //! in another way.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::store::{Hash, State, StoreError};
 
 /// A value of a row or a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Sql {
+pub enum Sql<'a> {
     Null,
     Int(i64),
-    Text(String),
-    Blob(Vec<u8>),
+    Text(Cow<'a, str>),
+    Blob(Cow<'a, [u8]>),
     /// A list, for [`Dialect::among`].
-    Texts(Vec<String>),
+    Texts(Vec<&'a str>),
     /// A list, for [`Dialect::among`].
     Ints(Vec<i64>),
 }
 
-impl From<i64> for Sql {
+impl From<i64> for Sql<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)
     }
 }
-impl From<u64> for Sql {
+impl From<u64> for Sql<'_> {
     fn from(value: u64) -> Self {
         // No count reaches 2^63.
         Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
     }
 }
-impl From<usize> for Sql {
+impl From<usize> for Sql<'_> {
     fn from(value: usize) -> Self {
         (value as u64).into()
     }
 }
-impl From<bool> for Sql {
+impl From<bool> for Sql<'_> {
     fn from(value: bool) -> Self {
         Self::Int(value.into())
     }
 }
-impl From<&str> for Sql {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+impl<'a> From<&'a str> for Sql<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value.into())
     }
 }
-impl From<String> for Sql {
+impl<'a> From<&'a String> for Sql<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value.into())
+    }
+}
+impl From<String> for Sql<'_> {
     fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+impl<'a> From<Cow<'a, str>> for Sql<'a> {
+    fn from(value: Cow<'a, str>) -> Self {
         Self::Text(value)
     }
 }
-impl From<Hash> for Sql {
+impl From<Hash> for Sql<'_> {
     fn from(value: Hash) -> Self {
-        Self::Blob(value.to_vec())
+        Self::Blob(value.to_vec().into())
     }
 }
-impl<T: Into<Self>> From<Option<T>> for Sql {
+impl<'a> From<&'a Hash> for Sql<'a> {
+    fn from(value: &'a Hash) -> Self {
+        Self::Blob(value.as_slice().into())
+    }
+}
+impl<T: Into<Self>> From<Option<T>> for Sql<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
@@ -64,10 +80,10 @@ impl<T: Into<Self>> From<Option<T>> for Sql {
 
 /// One row of an answer.
 #[derive(Debug)]
-pub struct Row(pub(crate) Vec<Sql>);
+pub struct Row(pub(crate) Vec<Sql<'static>>);
 
 impl Row {
-    fn take(&mut self, column: usize) -> Result<Sql, StoreError> {
+    fn take(&mut self, column: usize) -> Result<Sql<'static>, StoreError> {
         self.0
             .get_mut(column)
             .map(|value| std::mem::replace(value, Sql::Null))
@@ -93,7 +109,7 @@ impl Row {
     pub(crate) fn maybe_text(&mut self, column: usize) -> Result<Option<String>, StoreError> {
         match self.take(column)? {
             Sql::Null => Ok(None),
-            Sql::Text(text) => Ok(Some(text)),
+            Sql::Text(text) => Ok(Some(text.into_owned())),
             _ => Err(StoreError::OddRow { column }),
         }
     }
@@ -101,7 +117,7 @@ impl Row {
     pub(crate) fn maybe_hash(&mut self, column: usize) -> Result<Option<Hash>, StoreError> {
         match self.take(column)? {
             Sql::Null => Ok(None),
-            Sql::Blob(bytes) => bytes
+            Sql::Blob(bytes) => (*bytes)
                 .try_into()
                 .map(Some)
                 .map_err(|_| StoreError::OddRow { column }),
@@ -140,10 +156,14 @@ pub struct Dialect {
     pub(crate) among: &'static str,
     /// Begins a transaction that writes.
     pub(crate) begin: &'static str,
-    /// Makes the staging table, empty.
-    pub(crate) stage: &'static str,
+    /// Empties the staging area.
+    pub(crate) empty: &'static str,
     /// Run before what is staged is read.
     pub(crate) staged: &'static str,
+    /// Tables whose index is built after a load into the empty table: the statements that drop and make it.
+    pub(crate) late: &'static [(&'static str, &'static str, &'static str)],
+    /// Reserves `?1` keys of `_people`: one row with the first of as many that follow each other, or a row each.
+    pub(crate) keys: &'static str,
     /// Run after many rows were written, so that questions about them are planned well.
     pub(crate) analyze: &'static str,
 }
@@ -153,6 +173,13 @@ pub trait Backend {
     /// How this database spells what differs.
     fn dialect(&self) -> Dialect;
 
+    /// Opens the staging area of a district, as it was left, with its tables. Where another run has it, or none
+    /// can be kept, it is one that ends with the connection.
+    fn open_staging(&mut self, district: &str) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Throws the staging area away.
+    fn close_staging(&mut self) -> impl Future<Output = Result<(), StoreError>>;
+
     /// Runs statements without parameters.
     fn batch(&mut self, sql: &str) -> impl Future<Output = Result<(), StoreError>>;
 
@@ -160,14 +187,14 @@ pub trait Backend {
     fn execute(
         &mut self,
         sql: &str,
-        params: &[Sql],
+        params: &[Sql<'_>],
     ) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Reads all rows of an answer; the statement bounds their number.
     fn query(
         &mut self,
         sql: &str,
-        params: &[Sql],
+        params: &[Sql<'_>],
     ) -> impl Future<Output = Result<Vec<Row>, StoreError>>;
 
     /// Reads rows of state: id, hash, archived, refused. Every record of a district passes here in every
@@ -175,7 +202,7 @@ pub trait Backend {
     fn states(
         &mut self,
         sql: &str,
-        params: &[Sql],
+        params: &[Sql<'_>],
     ) -> impl Future<Output = Result<Vec<State>, StoreError>> {
         async {
             let rows = self.query(sql, params).await?;
@@ -183,12 +210,13 @@ pub trait Backend {
         }
     }
 
-    /// Inserts rows; `conflict` is the statement's end.
+    /// Inserts rows, given one after the other; `conflict` is the statement's end, empty where no row can meet
+    /// another of its key.
     fn insert(
         &mut self,
         table: &str,
         columns: &[(&str, Type)],
-        rows: Vec<Vec<Sql>>,
+        rows: &[Sql<'_>],
         conflict: &str,
     ) -> impl Future<Output = Result<(), StoreError>>;
 }
@@ -199,11 +227,17 @@ pub struct SqlStore<B> {
     pub(crate) db: B,
     /// The district of the run, and its small number where it has one.
     pub(crate) district: Option<(clever_model::DistrictId, Option<i64>)>,
+    /// Records that were staged.
+    pub(crate) bodies: i64,
 }
 
 impl<B: Backend> SqlStore<B> {
     pub(crate) fn over(db: B) -> Self {
-        Self { db, district: None }
+        Self {
+            db,
+            district: None,
+            bodies: 0,
+        }
     }
 
     /// `IN` the list that is parameter `at`.
@@ -212,7 +246,7 @@ impl<B: Backend> SqlStore<B> {
     }
 
     /// Reads the only row of an answer.
-    pub(crate) async fn one(&mut self, sql: &str, params: &[Sql]) -> Result<Row, StoreError> {
+    pub(crate) async fn one(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Row, StoreError> {
         self.maybe(sql, params)
             .await?
             .ok_or(StoreError::OddRow { column: 0 })
@@ -222,7 +256,7 @@ impl<B: Backend> SqlStore<B> {
     pub(crate) async fn maybe(
         &mut self,
         sql: &str,
-        params: &[Sql],
+        params: &[Sql<'_>],
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.db.query(sql, params).await?.into_iter().next())
     }
@@ -252,6 +286,6 @@ pub(crate) fn pairs(rows: Vec<Row>) -> Result<BTreeMap<String, i64>, StoreError>
 }
 
 /// A list parameter of ids.
-pub(crate) fn texts<'a>(ids: impl IntoIterator<Item = &'a str>) -> Sql {
-    Sql::Texts(ids.into_iter().map(ToOwned::to_owned).collect())
+pub(crate) fn texts<'a>(ids: impl IntoIterator<Item = &'a str>) -> Sql<'a> {
+    Sql::Texts(ids.into_iter().collect())
 }

@@ -10,30 +10,45 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
 use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::staging::Staging;
 use crate::store::{SCHEMA_VERSION, State, StoreError};
 
 /// Marks a SQLite file as a roster store: "Clvr".
 const APPLICATION_ID: i32 = 0x436c_7672;
 
 /// How long to wait for another process that writes.
-const BUSY: Duration = Duration::from_secs(10);
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
 /// The steps from an empty file to the present tables. A released step never changes.
 const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
+    include_str!("schema/sqlite-3.sql"),
 ];
 
 const DIALECT: Dialect = Dialect {
     among: "IN (SELECT value FROM json_each(?{}))",
     begin: "BEGIN IMMEDIATE",
-    stage: "DROP TABLE IF EXISTS temp.staged;
-        CREATE TEMP TABLE staged (
-            kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
-            fields TEXT, record TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL,
-            PRIMARY KEY (kind, id)
-        );",
+    empty: "DELETE FROM staging.staged; DELETE FROM staging.staged_records; DELETE FROM staging.staged_walk;",
     staged: "",
+    late: &[
+        (
+            "_enrollments",
+            "DROP INDEX _enrollments_by_person",
+            "CREATE INDEX _enrollments_by_person ON _enrollments (district, person)",
+        ),
+        (
+            "contacts",
+            "DROP INDEX contacts_by_student",
+            "CREATE INDEX contacts_by_student ON contacts (district_id, student_id)",
+        ),
+        (
+            "changes",
+            "DROP INDEX changes_by_record",
+            "CREATE INDEX changes_by_record ON changes (district_id, id)",
+        ),
+    ],
+    keys: "SELECT coalesce(max(key), 0) + 1 FROM _people WHERE ?1 > 0",
     analyze: "",
 };
 
@@ -44,16 +59,20 @@ pub type SqliteStore = SqlStore<Sqlite>;
 #[derive(Debug)]
 pub struct Sqlite {
     pub(crate) connection: Connection,
+    pub(crate) staging: Staging,
 }
 
 impl Sqlite {
-    fn new(connection: Connection) -> Self {
+    fn new(connection: Connection, path: Option<&Path>) -> Self {
         connection.set_prepared_statement_cache_capacity(96);
-        Self { connection }
+        Self {
+            connection,
+            staging: Staging::beside(path),
+        }
     }
 }
 
-impl ToSql for Sql {
+impl ToSql for Sql<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let list = |json: serde_json::Result<String>| {
             ToSqlOutput::Owned(Value::Text(json.unwrap_or_default()))
@@ -69,14 +88,14 @@ impl ToSql for Sql {
     }
 }
 
-fn value(of: ValueRef<'_>) -> Sql {
+fn value(of: ValueRef<'_>) -> Sql<'static> {
     match of {
         ValueRef::Null => Sql::Null,
         ValueRef::Integer(value) => Sql::Int(value),
         // The store writes no floats; read as one, a value is odd and says so.
-        ValueRef::Real(_) => Sql::Blob(Vec::new()),
-        ValueRef::Text(text) => Sql::Text(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Blob(bytes) => Sql::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => Sql::Blob(Vec::new().into()),
+        ValueRef::Text(text) => Sql::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Blob(bytes) => Sql::Blob(bytes.to_vec().into()),
     }
 }
 
@@ -85,16 +104,24 @@ impl Backend for Sqlite {
         DIALECT
     }
 
+    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+        self.staging.open(&self.connection, district)
+    }
+
+    async fn close_staging(&mut self) -> Result<(), StoreError> {
+        self.staging.close(&self.connection)
+    }
+
     async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    async fn execute(&mut self, sql: &str, params: &[Sql]) -> Result<u64, StoreError> {
+    async fn execute(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<u64, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.execute(params_from_iter(params))? as u64)
     }
 
-    async fn query(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<Row>, StoreError> {
+    async fn query(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<Row>, StoreError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let width = statement.column_count();
         let mut rows = statement.query(params_from_iter(params))?;
@@ -109,7 +136,7 @@ impl Backend for Sqlite {
         Ok(all)
     }
 
-    async fn states(&mut self, sql: &str, params: &[Sql]) -> Result<Vec<State>, StoreError> {
+    async fn states(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<State>, StoreError> {
         let hash = |value: ValueRef<'_>, column| match value {
             ValueRef::Blob(bytes) => bytes.try_into().map_err(|_| StoreError::OddRow { column }),
             _ => Err(StoreError::OddRow { column }),
@@ -143,7 +170,7 @@ impl Backend for Sqlite {
         &mut self,
         table: &str,
         columns: &[(&str, Type)],
-        rows: Vec<Vec<Sql>>,
+        rows: &[Sql<'_>],
         conflict: &str,
     ) -> Result<(), StoreError> {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
@@ -153,7 +180,7 @@ impl Backend for Sqlite {
             names.join(", ")
         );
         let mut statement = self.connection.prepare_cached(&sql)?;
-        for row in &rows {
+        for row in rows.chunks(columns.len()) {
             statement.execute(params_from_iter(row))?;
         }
         Ok(())
@@ -242,9 +269,9 @@ impl SqlStore<Sqlite> {
         }
         migrate(&connection, path)?;
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;",
         )?;
-        Ok(Self::over(Sqlite::new(connection)))
+        Ok(Self::over(Sqlite::new(connection, Some(path))))
     }
 
     /// Makes a store in memory, for a look at what a first sync would do.
@@ -259,7 +286,7 @@ impl SqlStore<Sqlite> {
             VERSIONS[0]
         ))?;
         migrate(&connection, Path::new(":memory:"))?;
-        Ok(Self::over(Sqlite::new(connection)))
+        Ok(Self::over(Sqlite::new(connection, None)))
     }
 }
 

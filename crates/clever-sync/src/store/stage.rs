@@ -12,6 +12,7 @@ use crate::store::{
     status,
 };
 
+/// A staged row is narrow: it is read more often than its record, which lies beside it.
 const STAGED: [(&str, Type); 11] = [
     ("kind", Type::Int),
     ("id", Type::Text),
@@ -19,17 +20,23 @@ const STAGED: [(&str, Type); 11] = [
     ("old_hash", Type::Blob),
     ("hash", Type::Blob),
     ("fields", Type::Text),
-    ("record", Type::Text),
     ("event", Type::Text),
     ("lost", Type::Int),
     ("refused", Type::Blob),
     ("held", Type::Int),
+    ("body", Type::Int),
 ];
 
+const RECORDS: [(&str, Type); 2] = [("body", Type::Int), ("record", Type::Text)];
+
 /// A staged row again takes the place of what was there.
-const REPLACE: &str = "ON CONFLICT (kind, id) DO UPDATE SET op = excluded.op, old_hash = excluded.old_hash,
-    hash = excluded.hash, fields = excluded.fields, record = excluded.record, event = excluded.event,
-    lost = excluded.lost, refused = excluded.refused, held = excluded.held";
+const REPLACE: &str =
+    "ON CONFLICT (kind, id) DO UPDATE SET op = excluded.op, old_hash = excluded.old_hash,
+    hash = excluded.hash, fields = excluded.fields, event = excluded.event, lost = excluded.lost,
+    refused = excluded.refused, held = excluded.held, body = excluded.body";
+
+/// What a check held, and not an undo before it.
+pub(crate) const CHECKED: i64 = 2;
 
 fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
     RecordKind::ALL
@@ -87,10 +94,38 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
-        self.db.batch(self.db.dialect().stage).await?;
-        let (_, number) = base(self, district).await?;
-        self.district = Some((district.clone(), number));
+        self.open_area(district).await?;
+        self.bodies = 0;
+        self.db.batch(self.db.dialect().empty).await
+    }
+
+    async fn left(&mut self, district: &DistrictId) -> Result<Option<String>, StoreError> {
+        self.open_area(district).await?;
+        let note = self.maybe("SELECT note FROM staged_walk", &[]).await?;
+        let note = note.map(|mut row| row.text(0)).transpose()?;
+        Ok(note.filter(|note| !note.is_empty()))
+    }
+
+    async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO staged_walk (walk, note) VALUES (1, ?1)
+             ON CONFLICT (walk) DO UPDATE SET note = excluded.note";
+        self.db.execute(sql, &[note.into()]).await?;
         Ok(())
+    }
+
+    async fn resume(&mut self, kind: RecordKind, id: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
+        let params = [(kind as i64).into(), id.into()];
+        self.db.execute(sql, &params).await?;
+        let sql = format!("UPDATE staged SET held = 0 WHERE held = {CHECKED}");
+        self.db.execute(&sql, &[]).await?;
+        let sql = "SELECT coalesce(max(body), 0) FROM staged_records";
+        self.bodies = self.one(sql, &[]).await?.int(0)?;
+        Ok(())
+    }
+
+    async fn done(&mut self) -> Result<(), StoreError> {
+        self.db.close_staging().await
     }
 
     async fn states(
@@ -199,25 +234,41 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {
-        let rows = rows
-            .into_iter()
-            .map(|row| {
-                vec![
-                    (row.kind as i64).into(),
-                    row.id.into(),
-                    (row.op as i64).into(),
-                    row.old_hash.into(),
-                    row.hash.into(),
-                    row.fields.into(),
-                    row.record.into(),
-                    row.event.into(),
-                    row.lost.into(),
-                    row.refused.into(),
-                    row.held.into(),
-                ]
-            })
-            .collect();
-        self.db.insert("staged", &STAGED, rows, REPLACE).await
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut narrow = Vec::with_capacity(rows.len() * STAGED.len());
+        let mut records = Vec::with_capacity(rows.len() * RECORDS.len());
+        for row in &rows {
+            let body = row.record.as_ref().map(|record| {
+                self.bodies += 1;
+                records.extend([self.bodies.into(), record.into()]);
+                self.bodies
+            });
+            narrow.extend([
+                (row.kind as i64).into(),
+                Sql::from(&row.id),
+                (row.op as i64).into(),
+                row.old_hash.as_ref().into(),
+                (&row.hash).into(),
+                row.fields.as_ref().into(),
+                row.event.as_ref().into(),
+                row.lost.into(),
+                row.refused.as_ref().into(),
+                row.held.into(),
+                body.into(),
+            ]);
+        }
+        self.db.batch("BEGIN").await?;
+        let done = match self
+            .db
+            .insert("staged_records", &RECORDS, &records, "")
+            .await
+        {
+            Ok(()) => self.db.insert("staged", &STAGED, &narrow, REPLACE).await,
+            Err(error) => Err(error),
+        };
+        self.end_transaction(done).await
     }
 
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
@@ -246,14 +297,14 @@ impl<B: Backend> Store for SqlStore<B> {
         limit: usize,
         records: bool,
     ) -> Result<Vec<Staged>, StoreError> {
-        let record = if records {
-            "record"
+        let (record, beside) = if records {
+            ("r.record", "LEFT JOIN staged_records r ON r.body = s.body")
         } else {
-            "CAST(NULL AS TEXT)"
+            ("CAST(NULL AS TEXT)", "")
         };
         let sql = format!(
-            "SELECT kind, id, op, old_hash, hash, fields, {record}, event, lost, refused, held FROM staged
-             WHERE (kind, id) > (?1, ?2) ORDER BY kind, id LIMIT ?3"
+            "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held
+             FROM staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
         );
         let kind = after.0.map_or(-1, |kind| kind as i64);
         let params = [kind.into(), after.1.into(), limit.into()];
@@ -301,7 +352,8 @@ impl<B: Backend> Store for SqlStore<B> {
         let rows = self
             .db
             .query(
-                "SELECT kind, op, held, count(*), CAST(sum(lost) AS BIGINT) FROM staged GROUP BY kind, op, held",
+                "SELECT kind, op, CASE held WHEN 0 THEN 0 ELSE 1 END, count(*), CAST(sum(lost) AS BIGINT)
+                 FROM staged GROUP BY 1, 2, 3",
                 &[],
             )
             .await?;
@@ -321,7 +373,9 @@ impl<B: Backend> Store for SqlStore<B> {
         let params = [(kind as i64).into(), (op as i64).into()];
         self.db
             .execute(
-                "UPDATE staged SET held = 1 WHERE kind = ?1 AND op = ?2",
+                &format!(
+                    "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0"
+                ),
                 &params,
             )
             .await?;
@@ -357,7 +411,7 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn release(&mut self) -> Result<(), StoreError> {
         self.db
-            .execute("UPDATE staged SET held = 0 WHERE held = 1", &[])
+            .execute("UPDATE staged SET held = 0 WHERE held <> 0", &[])
             .await?;
         Ok(())
     }
@@ -369,7 +423,26 @@ impl<B: Backend> Store for SqlStore<B> {
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
         self.db.batch(self.db.dialect().begin).await?;
-        let done = match apply::run(self, commit, report, progress).await {
+        let done = apply::run(self, commit, report, progress).await;
+        self.end_transaction(done).await?;
+        // The run is kept; what is left here fits no other, and is thrown away at the latest by the next.
+        drop(self.db.close_staging().await);
+        Ok(())
+    }
+}
+
+impl<B: Backend> SqlStore<B> {
+    /// Opens the staging area, as it is.
+    async fn open_area(&mut self, district: &DistrictId) -> Result<(), StoreError> {
+        self.db.open_staging(district.as_str()).await?;
+        let (_, number) = base(self, district).await?;
+        self.district = Some((district.clone(), number));
+        Ok(())
+    }
+
+    /// Ends a transaction.
+    async fn end_transaction(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        let done = match done {
             Ok(()) => self.db.batch("COMMIT").await,
             Err(error) => Err(error),
         };

@@ -1,0 +1,227 @@
+//! The staging area of the SQLite store: a file beside the store's own, of one district's run.
+//!
+//! It holds what a run that was killed had read, until the next one goes on with it. That is personal data: only
+//! the owner may read the file, and it is removed when a run ends. While a run is at it, no other can open it.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::store::StoreError;
+
+/// The tables. A staged row is narrow, and its record beside it.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS staging.staged (
+        kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
+        fields TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL, body INTEGER,
+        PRIMARY KEY (kind, id)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS staging.staged_records (body INTEGER PRIMARY KEY, record TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS staging.staged_walk (walk INTEGER PRIMARY KEY, note TEXT NOT NULL);";
+
+/// What a file is opened with. A power cut may cost its last pages, never make it say something wrong: its log is
+/// synced before it is copied into it.
+const SETTINGS: &str = "
+    PRAGMA staging.locking_mode = EXCLUSIVE;
+    PRAGMA staging.journal_mode = WAL;
+    PRAGMA staging.synchronous = NORMAL;
+    PRAGMA staging.wal_autocheckpoint = 8000;
+    PRAGMA staging.cache_size = -16384;";
+
+/// Where what is staged lies.
+#[derive(Debug, Default)]
+pub(crate) struct Staging {
+    /// The store's own file; none for a store in memory.
+    store: Option<PathBuf>,
+    /// What is attached: the district, and its file where it has one.
+    open: Option<(String, Option<PathBuf>)>,
+}
+
+impl Staging {
+    /// The staging area of a store at `path`.
+    pub(crate) fn beside(path: Option<&Path>) -> Self {
+        Self {
+            store: path.map(Path::to_owned),
+            open: None,
+        }
+    }
+
+    /// Opens a district's, as it was left.
+    pub(crate) fn open(
+        &mut self,
+        connection: &Connection,
+        district: &str,
+    ) -> Result<(), StoreError> {
+        if self.open.as_ref().is_some_and(|(of, _)| of == district) {
+            return Ok(());
+        }
+        self.leave(connection)?;
+        let file = self.file(district);
+        let kept = match &file {
+            Some(file) => attach(connection, file)?,
+            None => false,
+        };
+        if !kept {
+            // One of its own, which ends with the connection.
+            connection.execute("ATTACH '' AS staging", [])?;
+            connection.execute_batch(TABLES)?;
+        }
+        self.open = Some((district.to_owned(), file.filter(|_| kept)));
+        Ok(())
+    }
+
+    /// Throws away what is open.
+    pub(crate) fn close(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let file = self.open.as_ref().and_then(|(_, file)| file.clone());
+        self.leave(connection)?;
+        if let Some(file) = file {
+            remove(&file)?;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if self.open.take().is_some() {
+            connection.flush_prepared_statement_cache();
+            connection.execute("DETACH staging", [])?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, district: &str) -> Option<PathBuf> {
+        // An id is letters, digits, hyphens and low lines.
+        Some(with(self.store.as_ref()?, &format!("-staging-{district}")))
+    }
+}
+
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(end);
+    name.into()
+}
+
+/// Opens a file for this run alone; says whether it could.
+fn attach(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
+    for again in [false, true] {
+        if private(file).is_err() {
+            return Ok(false);
+        }
+        let name = file.to_string_lossy();
+        // Whoever has it keeps it to the end of a run: there is nothing to wait for.
+        connection.busy_timeout(Duration::ZERO)?;
+        let opened = connection
+            .execute("ATTACH ?1 AS staging", [name.as_ref()])
+            .and_then(|_| connection.execute_batch(SETTINGS))
+            .and_then(|()| connection.execute_batch(TABLES));
+        connection.busy_timeout(crate::store::sqlite::BUSY)?;
+        let Err(error) = opened else { return Ok(true) };
+        // Where it was not even attached, there is nothing to take back.
+        drop(connection.execute("DETACH staging", []));
+        let broken = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+        );
+        if !broken || again {
+            return Ok(false);
+        }
+        remove(file)?;
+    }
+    Ok(false)
+}
+
+/// Makes a file that only its owner may read, if there is none.
+fn private(file: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
+}
+
+fn remove(file: &Path) -> Result<(), StoreError> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let path = with(file, end);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::Unreadable { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(connection: &Connection) -> Option<String> {
+        let sql = "SELECT note FROM staging.staged_walk";
+        connection.query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    #[test]
+    fn what_was_staged_outlives_its_run_and_no_two_runs_share_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        let mut first = Staging::beside(Some(&path));
+        let connection = Connection::open(&path).unwrap();
+        first.open(&connection, "d").unwrap();
+        let put = "INSERT INTO staging.staged_walk VALUES (1, 'here')";
+        connection.execute(put, []).unwrap();
+        let (other, mut second) = (
+            Connection::open(&path).unwrap(),
+            Staging::beside(Some(&path)),
+        );
+        second.open(&other, "d").unwrap();
+        assert_eq!(note(&other), None, "another's");
+        second.close(&other).unwrap();
+        // As if it were killed: nothing is thrown away.
+        drop(connection);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let file = with(&path, "-staging-d");
+            assert_eq!(
+                fs::metadata(file).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
+        }
+        second.open(&other, "d").unwrap();
+        assert_eq!(note(&other).as_deref(), Some("here"));
+        second.open(&other, "e").unwrap();
+        assert_eq!(note(&other), None, "another district's");
+        second.close(&other).unwrap();
+        second.open(&other, "d").unwrap();
+        assert_eq!(note(&other).as_deref(), Some("here"));
+        second.close(&other).unwrap();
+        drop(other);
+        let left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["a.db"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_made_anew() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        let connection = Connection::open(&path).unwrap();
+        fs::write(with(&path, "-staging-d"), vec![b'x'; 5000]).unwrap();
+        let mut staging = Staging::beside(Some(&path));
+        staging.open(&connection, "d").unwrap();
+        assert_eq!(note(&connection), None);
+        assert!(
+            staging
+                .open
+                .as_ref()
+                .is_some_and(|(_, file)| file.is_some())
+        );
+        staging.close(&connection).unwrap();
+    }
+}

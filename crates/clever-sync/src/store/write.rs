@@ -1,0 +1,682 @@
+//! Writes what a plan lets through: many records a statement, kinds parents first, ids ascending.
+//!
+//! What is new to the store is inserted without a look at what is there, and what was told of it is read once.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use clever_model::RecordKind;
+use clever_raw::tree::{Json, Tree};
+
+use crate::columns::{self, ROLE_COLUMNS, columns};
+use crate::progress::Progress;
+use crate::reading;
+use crate::store::findings::Changed;
+use crate::store::persons::{self, Persons};
+use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
+use crate::store::{Commit, Op, Staged, Store, StoreError, Stored};
+
+/// Records written together.
+const CHUNK: usize = 1000;
+
+/// From so many rows on, an index over an empty table is built after them.
+const BULK: u64 = 1000;
+
+/// By how much a run changes what is counted of the roster.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Active records.
+    pub(crate) kinds: BTreeMap<RecordKind, i64>,
+    /// Places of students in active sections.
+    pub(crate) students: i64,
+    /// Places of teachers in active sections.
+    pub(crate) teachers: i64,
+    /// Roles of active users.
+    pub(crate) roles: BTreeMap<String, i64>,
+}
+
+/// Where and when the writes belong.
+pub(crate) struct Writer<'a, B> {
+    pub(crate) store: &'a mut SqlStore<B>,
+    commit: &'a Commit<'a>,
+    district_id: &'a str,
+    run: u64,
+    at: String,
+    seq: u64,
+    /// Tables in which the district has no row yet.
+    fresh: BTreeSet<&'static str>,
+    persons: Persons,
+    changed: Changed,
+}
+
+/// A staged record with its JSON, read.
+struct Read<'a> {
+    staged: &'a Staged,
+    json: &'a str,
+    tree: Tree<'a>,
+}
+
+/// A section's place: its section's key, its role, its person's key, whether it is the primary teacher's.
+type Place = (i64, i64, i64, bool);
+
+impl<'a, B: Backend> Writer<'a, B> {
+    pub(crate) fn new(store: &'a mut SqlStore<B>, commit: &'a Commit<'a>, run: u64) -> Self {
+        Self {
+            store,
+            commit,
+            district_id: commit.district.as_str(),
+            run,
+            at: commit.now.to_string(),
+            seq: 0,
+            fresh: BTreeSet::new(),
+            persons: Persons::default(),
+            changed: Changed::default(),
+        }
+    }
+
+    /// Applies all staged rows that are not held, parents first.
+    pub(crate) async fn apply(mut self, progress: &dyn Progress) -> Result<Changed, StoreError> {
+        let tally = self.store.tally().await?;
+        let free = tally.iter().filter(|((.., held), _)| !held);
+        let total: u64 = free.map(|(_, (count, _))| count).sum();
+        let last = self
+            .store
+            .one(
+                "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
+                &[self.district_id.into()],
+            )
+            .await?
+            .count(0)?;
+        self.seq = last;
+        if total >= BULK {
+            self.look().await?;
+        }
+        let late = self.drop_indices(total).await?;
+        let mut after = (None, String::new());
+        let mut done = 0;
+        loop {
+            let rows = self.store.staged((after.0, &after.1), CHUNK, true).await?;
+            let Some(end) = rows.last() else { break };
+            after = (Some(end.kind), end.id.clone());
+            let rows: Vec<Staged> = rows.into_iter().filter(|row| !row.held).collect();
+            for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
+                if let Some(first) = of_kind.first() {
+                    self.write(first.kind, of_kind).await?;
+                }
+            }
+            done += rows.len() as u64;
+            progress.applying(done, total);
+        }
+        for create in late {
+            self.store.db.batch(create).await?;
+        }
+        if self.fresh.contains("users") {
+            persons::name_children(self.store).await?;
+        }
+        self.changed.records = self.seq - last;
+        Ok(self.changed)
+    }
+
+    /// Finds the tables in which the district has no row.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let number = self.store.number();
+        let own = ["_state", "_people"].map(|table| (table, "district"));
+        let tables = RecordKind::ALL
+            .map(|kind| (kind.as_str(), "district_id"))
+            .into_iter()
+            .chain(own);
+        for (table, column) in tables {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {column} = ?1 LIMIT 1) x"
+            );
+            let district: Sql<'_> = match column {
+                "district" => number.into(),
+                _ => self.district_id.into(),
+            };
+            if self.store.one(&sql, &[district]).await?.int(0)? == 0 {
+                self.fresh.insert(table);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the indices of empty tables that will hold many rows. Returns what makes them again.
+    async fn drop_indices(&mut self, total: u64) -> Result<Vec<&'static str>, StoreError> {
+        let mut late = Vec::new();
+        if total < BULK {
+            return Ok(late);
+        }
+        for (table, drop, create) in self.store.db.dialect().late {
+            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) x");
+            if self.store.one(&sql, &[]).await?.int(0)? == 0 {
+                self.store.db.batch(drop).await?;
+                late.push(*create);
+            }
+        }
+        Ok(late)
+    }
+
+    /// The end of an insert into a table: nothing where no row of the district can be met.
+    fn conflict<'c>(&self, table: &str, conflict: &'c str) -> &'c str {
+        if self.fresh.contains(table) {
+            ""
+        } else {
+            conflict
+        }
+    }
+
+    /// Writes some rows of one kind.
+    async fn write(&mut self, kind: RecordKind, rows: &[Staged]) -> Result<(), StoreError> {
+        let known: Vec<&str> = rows
+            .iter()
+            .filter(|row| row.op != Op::Create)
+            .map(|row| row.id.as_str())
+            .collect();
+        let before = self.store.find(kind, &known).await?;
+        let read: Vec<Read<'_>> = rows
+            .iter()
+            .filter(|row| row.op != Op::Archive)
+            .filter_map(|staged| {
+                let json = staged.record.as_deref()?;
+                Some(Read {
+                    staged,
+                    json,
+                    tree: reading::tree(json).unwrap_or_default(),
+                })
+            })
+            .collect();
+        self.note(kind, rows);
+        let gone: Vec<&str> = rows
+            .iter()
+            .filter(|row| row.op == Op::Archive)
+            .map(|row| row.id.as_str())
+            .collect();
+        let (touched, said): (Vec<_>, Vec<_>) =
+            read.iter().partition(|read| read.staged.op == Op::Touch);
+        self.put(kind, &said, false).await?;
+        self.put(kind, &touched, true).await?;
+        self.archive(kind, &gone).await?;
+        match kind {
+            RecordKind::Users => self.people(&read, &gone).await?,
+            RecordKind::Sections => self.places(&read, &gone).await?,
+            _ => {}
+        }
+        self.keep_state(kind, rows).await?;
+        self.tell(kind, rows, &before).await
+    }
+
+    /// Notes what rows change that others refer to or count.
+    fn note(&mut self, kind: RecordKind, rows: &[Staged]) {
+        let changed = &mut self.changed;
+        for row in rows {
+            let count = match row.op {
+                Op::Touch => continue,
+                Op::Update => 0,
+                Op::Create | Op::Restore => 1,
+                Op::Archive => -1,
+            };
+            changed.referring.insert(kind);
+            if count != 0 {
+                changed.moved.insert(kind);
+                *changed.totals.kinds.entry(kind).or_default() += count;
+            }
+        }
+    }
+
+    async fn keep_state(&mut self, kind: RecordKind, rows: &[Staged]) -> Result<(), StoreError> {
+        let number = self.store.number();
+        let columns = [
+            ("district", Type::Int),
+            ("kind", Type::Int),
+            ("id", Type::Text),
+            ("hash", Type::Blob),
+            ("archived", Type::Int),
+            ("refused", Type::Blob),
+        ];
+        let mut state = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            state.extend([
+                number.into(),
+                (kind as i64).into(),
+                Sql::from(&row.id),
+                (&row.hash).into(),
+                (row.op == Op::Archive).into(),
+                row.refused.as_ref().into(),
+            ]);
+        }
+        let conflict = self.conflict(
+            "_state",
+            "ON CONFLICT (district, kind, id) DO UPDATE
+             SET hash = excluded.hash, archived = excluded.archived, refused = excluded.refused",
+        );
+        self.store
+            .db
+            .insert("_state", &columns, &state, conflict)
+            .await
+    }
+
+    /// Writes the feed.
+    async fn tell(
+        &mut self,
+        kind: RecordKind,
+        rows: &[Staged],
+        before: &BTreeMap<String, Stored>,
+    ) -> Result<(), StoreError> {
+        let columns = [
+            ("district_id", Type::Text),
+            ("seq", Type::Int),
+            ("run", Type::Int),
+            ("kind", Type::Text),
+            ("id", Type::Text),
+            ("op", Type::Text),
+            ("fields", Type::Text),
+            ("before", Type::Text),
+            ("after", Type::Text),
+            ("at", Type::Text),
+            ("event", Type::Text),
+        ];
+        let mut changes = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows {
+            let Some(op) = row.op.as_str() else { continue };
+            self.seq += 1;
+            let before = before.get(&row.id).map(|before| &before.record);
+            changes.extend([
+                self.district_id.into(),
+                self.seq.into(),
+                self.run.into(),
+                kind.as_str().into(),
+                Sql::from(&row.id),
+                op.into(),
+                row.fields.as_ref().into(),
+                before.into(),
+                row.record.as_ref().into(),
+                self.at.as_str().into(),
+                row.event.as_ref().into(),
+            ]);
+        }
+        self.store
+            .db
+            .insert("changes", &columns, &changes, "")
+            .await
+    }
+
+    /// Writes records' rows. A touch keeps `changed_at` and `source`; the app's own columns are left alone.
+    async fn put(
+        &mut self,
+        kind: RecordKind,
+        read: &[&Read<'_>],
+        touch: bool,
+    ) -> Result<(), StoreError> {
+        let ours: Vec<_> = columns(kind)
+            .iter()
+            .filter(|(name, _)| !self.commit.policy.is_sticky(kind, name))
+            .collect();
+        let mut names: Vec<(&str, Type)> = vec![
+            ("district_id", Type::Text),
+            ("id", Type::Text),
+            ("record", Type::Text),
+            ("first_seen_at", Type::Text),
+            ("changed_at", Type::Text),
+            ("source", Type::Int),
+        ];
+        names.extend(ours.iter().map(|(name, _)| (*name, Type::Text)));
+        let mut sets = vec![
+            "record = excluded.record".to_owned(),
+            "archived_at = NULL".to_owned(),
+        ];
+        if !touch {
+            sets.push("changed_at = excluded.changed_at, source = excluded.source".to_owned());
+        }
+        sets.extend(
+            ours.iter()
+                .map(|(name, _)| format!("{name} = excluded.{name}")),
+        );
+        let mut rows: Vec<Sql<'_>> = Vec::with_capacity(read.len() * names.len());
+        for read in read {
+            rows.extend([
+                self.district_id.into(),
+                Sql::from(&read.staged.id),
+                read.json.into(),
+                self.at.as_str().into(),
+                self.at.as_str().into(),
+                self.run.into(),
+            ]);
+            rows.extend(
+                ours.iter()
+                    .map(|(_, place)| Sql::from(columns::cell(&read.tree, place))),
+            );
+        }
+        let conflict = format!(
+            "ON CONFLICT (district_id, id) DO UPDATE SET {}",
+            sets.join(", ")
+        );
+        let conflict = self.conflict(kind.as_str(), &conflict);
+        self.store
+            .db
+            .insert(kind.as_str(), &names, &rows, conflict)
+            .await
+    }
+
+    async fn archive(&mut self, kind: RecordKind, gone: &[&str]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "UPDATE {kind} SET archived_at = ?2, changed_at = ?2, source = ?3 WHERE district_id = ?1 AND id {}",
+            self.store.among(4)
+        );
+        let params = [
+            self.district_id.into(),
+            self.at.as_str().into(),
+            self.run.into(),
+            texts(gone.iter().copied()),
+        ];
+        self.store.db.execute(&sql, &params).await?;
+        Ok(())
+    }
+
+    /// Writes users' roles and relations; absent users lose theirs, the records keep them.
+    async fn people(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
+        let district = self.district_id;
+        // Who is new has nothing to lose.
+        let old = read.iter().filter(|read| read.staged.op != Op::Create);
+        let old: Vec<&str> = old
+            .map(|read| read.staged.id.as_str())
+            .chain(gone.iter().copied())
+            .collect();
+        if !old.is_empty() {
+            let params = [district.into(), texts(old.iter().copied())];
+            let among = self.store.among(2);
+            let sql = format!(
+                "SELECT role, count(*) FROM user_roles WHERE district_id = ?1 AND user_id {among} GROUP BY role"
+            );
+            for (role, count) in pairs(self.store.db.query(&sql, &params).await?)? {
+                *self.changed.totals.roles.entry(role).or_default() -= count;
+            }
+            for (table, column) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
+                let sql =
+                    format!("DELETE FROM {table} WHERE district_id = ?1 AND {column} {among}");
+                self.store.db.execute(&sql, &params).await?;
+            }
+        }
+        let mut roles: Vec<Sql<'_>> = Vec::new();
+        let mut relations: Vec<Sql<'_>> = Vec::new();
+        // Those whom sections may name.
+        let mut named: Vec<&str> = Vec::new();
+        let mut children: BTreeSet<String> = BTreeSet::new();
+        let mut schools: Vec<Option<Cow<'_, str>>> = Vec::new();
+        for Read { staged, tree, .. } in read {
+            // Of a role that is told twice, the last counts.
+            let held: BTreeMap<&str, &Tree<'_>> = tree
+                .key("roles")
+                .and_then(Json::entries)
+                .into_iter()
+                .flatten()
+                .filter(|(role, held)| held.entries().is_some() && columns::is_key(role))
+                .collect();
+            if held.keys().any(|role| *role != "contact") {
+                named.push(&staged.id);
+            }
+            for (role, held) in &held {
+                *self
+                    .changed
+                    .totals
+                    .roles
+                    .entry((*role).to_owned())
+                    .or_default() += 1;
+                roles.extend([district.into(), Sql::from(&staged.id), (*role).into()]);
+                schools.push(columns::cell(*held, "/school"));
+                roles.extend(ROLE_COLUMNS.iter().map(|(_, places)| {
+                    let found = places.iter().find_map(|place| columns::cell(*held, place));
+                    Sql::from(found)
+                }));
+            }
+            let Some(contact) = held.get("contact") else {
+                continue;
+            };
+            let told = contact
+                .key("student_relationships")
+                .and_then(Json::elements);
+            let told: BTreeMap<_, _> = told
+                .into_iter()
+                .flatten()
+                .filter_map(|relation| Some((columns::cell(relation, "/student")?, relation)))
+                .filter(|(student, _)| columns::is_key(student))
+                .collect();
+            for (student, relation) in told {
+                if !self.fresh.contains("users") {
+                    children.insert(student.clone().into_owned());
+                }
+                relations.extend([
+                    district.into(),
+                    Sql::from(&staged.id),
+                    student.into(),
+                    columns::cell(relation, "/relationship").into(),
+                    columns::cell(relation, "/type").into(),
+                    columns::cell(*contact, "/phone").into(),
+                    columns::cell(*contact, "/phone_type").into(),
+                ]);
+            }
+        }
+        if self.fresh.contains("_people") && self.fresh.contains("users") {
+            self.persons.number(self.store, &named).await?;
+        } else {
+            let of = |op: Op| {
+                let rows = read.iter().filter(move |read| read.staged.op == op);
+                rows.map(|read| read.staged.id.as_str())
+            };
+            persons::learn(self.store, &of(Op::Create).collect()).await?;
+            self.name_children(&children).await?;
+        }
+        self.refer("users", RecordKind::Schools, schools);
+        let mut names: Vec<(&str, Type)> = vec![
+            ("district_id", Type::Text),
+            ("user_id", Type::Text),
+            ("role", Type::Text),
+        ];
+        names.extend(ROLE_COLUMNS.iter().map(|(name, _)| (*name, Type::Text)));
+        self.store
+            .db
+            .insert("user_roles", &names, &roles, "")
+            .await?;
+        let names = [
+            ("district_id", Type::Text),
+            ("contact_id", Type::Text),
+            ("student_id", Type::Text),
+            ("relationship", Type::Text),
+            ("type", Type::Text),
+            ("phone", Type::Text),
+            ("phone_type", Type::Text),
+        ];
+        self.store
+            .db
+            .insert("contacts", &names, &relations, "")
+            .await
+    }
+
+    /// Numbers those whom contacts name and of whom there is no record, so that findings find them.
+    async fn name_children(&mut self, children: &BTreeSet<String>) -> Result<(), StoreError> {
+        if children.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT id, key FROM users WHERE district_id = ?1 AND id {}",
+            self.store.among(2)
+        );
+        let params = [
+            self.district_id.into(),
+            texts(children.iter().map(String::as_str)),
+        ];
+        let known = pairs(self.store.db.query(&sql, &params).await?)?;
+        let unknown = children.iter().filter(|id| !known.contains_key(*id));
+        let unknown: BTreeSet<&str> = unknown.map(String::as_str).collect();
+        persons::name(self.store, &unknown).await?;
+        Ok(())
+    }
+
+    /// Notes which schools, courses or terms the new records of a kind name.
+    fn refer<'r>(
+        &mut self,
+        kind: &'static str,
+        target: RecordKind,
+        refs: impl IntoIterator<Item = Option<Cow<'r, str>>>,
+    ) {
+        // On a first load all is looked at anyway.
+        if self.fresh.contains(kind) {
+            return;
+        }
+        let named = self.changed.named.entry(target).or_default();
+        for id in refs.into_iter().flatten() {
+            if !named.contains(&*id) {
+                named.insert(id.into_owned());
+            }
+        }
+    }
+
+    /// Writes the places of sections: only those that came or went.
+    async fn places(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
+        let number = self.store.number();
+        let sql = format!(
+            "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
+            self.store.among(2)
+        );
+        let ids = read.iter().map(|read| read.staged.id.as_str());
+        let params = [
+            self.district_id.into(),
+            texts(ids.chain(gone.iter().copied())),
+        ];
+        let keys = pairs(self.store.db.query(&sql, &params).await?)?;
+        for (target, place) in [
+            (RecordKind::Schools, "/school"),
+            (RecordKind::Courses, "/course"),
+            (RecordKind::Terms, "/term_id"),
+        ] {
+            let refs = read.iter().map(|read| columns::cell(&read.tree, place));
+            self.refer("sections", target, refs);
+        }
+        let mut told: Vec<(i64, i64, &str, bool)> = Vec::new();
+        for Read { staged, tree, .. } in read {
+            let Some(section) = keys.get(&staged.id) else {
+                continue;
+            };
+            let primary = tree.key("teacher").and_then(Json::text);
+            let primary = primary.filter(|id| columns::is_key(id));
+            let students = columns::ids(tree, "/students");
+            told.extend(students.into_iter().map(|id| (*section, 0, id, false)));
+            let mut teachers = columns::ids(tree, "/teachers");
+            // The primary teacher belongs to the list, and is named alone in some records.
+            teachers.extend(primary.filter(|primary| !teachers.contains(primary)));
+            told.extend(
+                teachers
+                    .into_iter()
+                    .map(|id| (*section, 1, id, primary == Some(id))),
+            );
+        }
+        let mut now: Vec<Place> = self.persons.places(self.store, &told).await?;
+        now.sort_unstable();
+        now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
+        // What stood before, and in which standing of its section.
+        let of = |op: fn(Op) -> bool| -> BTreeSet<i64> {
+            let rows = read.iter().filter(|read| op(read.staged.op));
+            rows.filter_map(|read| keys.get(&read.staged.id).copied())
+                .collect()
+        };
+        let restored = of(|op| op == Op::Restore);
+        let archived: BTreeSet<i64> = gone
+            .iter()
+            .filter_map(|id| keys.get(*id).copied())
+            .collect();
+        let old: BTreeSet<i64> = of(|op| op != Op::Create)
+            .union(&archived)
+            .copied()
+            .collect();
+        let before = self.standing(&old).await?;
+        for (section, role, ..) in &before {
+            // An archived section's places stay, and count no longer.
+            if !restored.contains(section) {
+                self.count_place(*role, -1);
+            }
+        }
+        for (_, role, ..) in &now {
+            self.count_place(*role, 1);
+        }
+        let standing: BTreeSet<&Place> = before.iter().collect();
+        let staying: BTreeSet<&Place> = now
+            .iter()
+            .filter(|place| standing.contains(place))
+            .collect();
+        // A person who went, or whose part changed, is taken out of the section as a whole and put in again.
+        let mut left: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+        for place in &before {
+            if !staying.contains(place) && !archived.contains(&place.0) {
+                left.entry(place.0).or_default().insert(place.2);
+            }
+        }
+        for (section, persons) in &left {
+            let sql = format!(
+                "DELETE FROM _enrollments WHERE district = ?1 AND section = ?2 AND person {}",
+                self.store.among(3)
+            );
+            let params = [
+                number.into(),
+                (*section).into(),
+                Sql::Ints(persons.iter().copied().collect()),
+            ];
+            self.store.db.execute(&sql, &params).await?;
+        }
+        let mut rows: Vec<Sql<'_>> = Vec::new();
+        for place in &now {
+            let (section, role, person, primary) = *place;
+            let taken = || {
+                left.get(&section)
+                    .is_some_and(|left| left.contains(&person))
+            };
+            if !staying.contains(place) || taken() {
+                rows.extend([
+                    number.into(),
+                    section.into(),
+                    role.into(),
+                    person.into(),
+                    primary.into(),
+                ]);
+            }
+        }
+        let columns = [
+            ("district", Type::Int),
+            ("section", Type::Int),
+            ("role", Type::Int),
+            ("person", Type::Int),
+            ("is_primary", Type::Int),
+        ];
+        self.store
+            .db
+            .insert("_enrollments", &columns, &rows, "")
+            .await
+    }
+
+    fn count_place(&mut self, role: i64, by: i64) {
+        let totals = &mut self.changed.totals;
+        if role == 0 {
+            totals.students += by;
+        } else {
+            totals.teachers += by;
+        }
+    }
+
+    /// The places that sections have in the store.
+    async fn standing(&mut self, sections: &BTreeSet<i64>) -> Result<Vec<Place>, StoreError> {
+        if sections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
+            self.store.among(2)
+        );
+        let sections = Sql::Ints(sections.iter().copied().collect());
+        let params = [self.store.number().into(), sections];
+        let rows = self.store.db.query(&sql, &params).await?;
+        rows.into_iter()
+            .map(|mut row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)? != 0)))
+            .collect()
+    }
+}

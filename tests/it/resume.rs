@@ -1,0 +1,154 @@
+//! A run that was stopped on the way: the next one reads only what is missing, or all of it anew where it can't be
+//! sure that it is the same walk.
+
+use clever_emulator::Fault;
+use clever_model::{RecordKind, SystemClock};
+use clever_sync::{
+    AnyStore, Outcome, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, apply_plan, sync,
+};
+
+use crate::ground::Ground;
+use crate::stores::stores;
+
+/// Syncs as a process of its own would.
+async fn run(ground: &Ground, url: &str, options: &SyncOptions) -> Result<SyncReport, SyncError> {
+    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let policy = SyncPolicy::default();
+    sync(
+        &ground.district,
+        &mut store,
+        &policy,
+        options,
+        &SystemClock,
+        &(),
+    )
+    .await
+}
+
+/// A run that is cut off at an answer, from 0. Returns how many requests were answered.
+async fn cut(ground: &Ground, url: &str, answer: u64) {
+    let fault = Fault::Reset.on("/v3.1").nth(answer).times(u64::MAX);
+    ground.emulator.faults().add(fault);
+    let done = run(ground, url, &SyncOptions::default()).await;
+    ground.emulator.faults().clear();
+    assert!(matches!(done, Err(SyncError::Fetch { .. })), "{done:?}");
+}
+
+fn staged(ground: &Ground) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(ground.folder()).unwrap();
+    let files = files.map(|entry| entry.unwrap().path());
+    files
+        .filter(|path| path.to_string_lossy().contains("-staging-"))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_is_gone_on_with_and_reads_only_the_rest() {
+    let ground = Ground::new(91, 400).await;
+    for (at, url) in stores(&ground, "whole").await.iter().enumerate() {
+        let before = ground.emulator.requests();
+        let whole = run(&ground, url, &SyncOptions::default()).await.unwrap();
+        let all = ground.emulator.requests() - before;
+        assert_eq!(whole.resumed, None);
+        assert!(all > 20, "{all} requests");
+        for answer in [5, all / 2, all - 2] {
+            let url = &stores(&ground, &format!("cut{answer}")).await[at];
+            cut(&ground, url, answer).await;
+            #[cfg(unix)]
+            for file in staged(&ground) {
+                use std::os::unix::fs::PermissionsExt;
+                let mode = std::fs::metadata(file).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o600);
+            }
+            let before = ground.emulator.requests();
+            let rest = run(&ground, url, &SyncOptions::default()).await.unwrap();
+            let asked = ground.emulator.requests() - before;
+            // The district's own record is read again, at the beginning.
+            assert!(asked <= all - answer + 2, "{asked} of {all} after {answer}");
+            let resumed = rest.resumed.unwrap();
+            assert!(resumed.records > 0 && resumed.began_at < rest.started_at);
+            assert_eq!(
+                (
+                    rest.outcome,
+                    &rest.kinds,
+                    &rest.enrollments,
+                    &rest.roles,
+                    &rest.plan_hash,
+                    &rest.drift
+                ),
+                (
+                    whole.outcome,
+                    &whole.kinds,
+                    &whole.enrollments,
+                    &whole.roles,
+                    &whole.plan_hash,
+                    &whole.drift
+                ),
+            );
+            assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+            let again = run(&ground, url, &SyncOptions::default()).await.unwrap();
+            assert!(again.is_unchanged());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_later_change_is_found_by_a_run_that_goes_on() {
+    let ground = Ground::new(92, 300).await;
+    for url in stores(&ground, "changed").await {
+        drop(run(&ground, &url, &SyncOptions::default()).await.unwrap());
+        ground.emulator.advance_days(3);
+        cut(&ground, &url, 9).await;
+        // Planned only: nothing is applied, and nothing is left of it.
+        let options = SyncOptions {
+            dry_run: true,
+            ..SyncOptions::default()
+        };
+        let planned = run(&ground, &url, &options).await.unwrap();
+        assert!(planned.resumed.is_some());
+        assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+        let done = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+        assert_eq!(done.resumed, None);
+        assert_eq!(done.plan_hash, planned.plan_hash);
+        assert!(done.kinds[&RecordKind::Users].updated > 0);
+        assert_eq!(done.outcome, Outcome::Done);
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_another_walk_is_begun_anew() {
+    let ground = Ground::with_events(93, 200).await;
+    for url in stores(&ground, "anew").await {
+        let snapshot = SyncOptions {
+            way: Way::Snapshot,
+            ..SyncOptions::default()
+        };
+        // The district was synced meanwhile.
+        cut(&ground, &url, 9).await;
+        ground.emulator.advance_days(1);
+        let done = run(&ground, &url, &snapshot).await.unwrap();
+        assert_eq!(done.resumed, None);
+        // Another run ended meanwhile.
+        ground.emulator.advance_days(1);
+        let plan = ground.folder().join("a.plan");
+        let planned = SyncOptions {
+            dry_run: true,
+            plan: Some(plan.clone()),
+            ..snapshot.clone()
+        };
+        drop(run(&ground, &url, &planned).await.unwrap());
+        let fault = Fault::Reset.on("/v3.1").nth(9).times(u64::MAX);
+        ground.emulator.faults().add(fault);
+        assert!(run(&ground, &url, &snapshot).await.is_err());
+        ground.emulator.faults().clear();
+        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        let applied =
+            apply_plan(&plan, &mut store, &SyncPolicy::default(), &SystemClock, &()).await;
+        assert!(!applied.unwrap().is_unchanged());
+        drop(store);
+        let done = run(&ground, &url, &snapshot).await.unwrap();
+        assert_eq!(done.resumed, None);
+        assert!(done.is_unchanged());
+    }
+    assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+}
