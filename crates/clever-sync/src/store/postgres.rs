@@ -45,7 +45,7 @@ const DIALECT: Dialect = Dialect {
     empty: "TRUNCATE staged, staged_records, staged_walk",
     // Indices of tables that all districts share can't be dropped while others read them.
     late: &[],
-    keys: "SELECT nextval(pg_get_serial_sequence('_people', 'key')) FROM generate_series(1, ?1)",
+    keys: "SELECT nextval(pg_get_serial_sequence('_people', 'key')) FROM generate_series(1::bigint, ?1::bigint)",
     staged: "ANALYZE staged; ANALYZE staged_records",
     // A first load would otherwise be joined as if its tables were empty: minutes instead of seconds.
     analyze: "ANALYZE schools, terms, courses, users, sections, user_roles, contacts, _state, _people, _enrollments",
