@@ -23,6 +23,9 @@ pub struct EmulatorArgs {
     /// Serve the JSON pages in DIR instead of a generated district.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "students", "size"])]
     pub recorded: Option<PathBuf>,
+    /// Serve the CSV set in DIR, as districts send it to Clever, instead of a generated district.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["recorded", "seed", "students", "size"])]
+    pub csv: Option<PathBuf>,
     /// The seed of the generated district; the same seed gives the same district.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -118,9 +121,10 @@ impl EmulatorArgs {
             Some(_) => 300,
             None => self.students,
         };
-        let world = match &self.recorded {
-            Some(folder) => WorldSource::Recorded(folder.clone()),
-            None => WorldSource::Generated {
+        let world = match (&self.recorded, &self.csv) {
+            (Some(folder), _) => WorldSource::Recorded(folder.clone()),
+            (None, Some(folder)) => WorldSource::Csv(folder.clone()),
+            (None, None) => WorldSource::Generated {
                 seed: self.seed,
                 students,
             },

@@ -25,7 +25,8 @@ use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
 use crate::lms::{Lms, LmsType};
 use crate::world::recorded::RecordingError;
-use crate::world::{World, generate, recorded};
+use crate::world::sftp::CsvError;
+use crate::world::{World, generate, recorded, sftp};
 use crate::{attendance, resources};
 
 /// Requests a minute that Clever grants each token.
@@ -39,6 +40,8 @@ const STOP: Duration = Duration::from_secs(2);
 pub enum WorldSource {
     /// The JSON pages in a folder, as [`recorded`] reads them.
     Recorded(PathBuf),
+    /// The CSV set in a folder, as districts send it to Clever and [`sftp`] reads it.
+    Csv(PathBuf),
     /// A made-up district.
     Generated {
         /// The same seed gives the same district.
@@ -141,6 +144,9 @@ pub enum StartError {
     /// The recording can't be served.
     #[error(transparent)]
     Recording(#[from] RecordingError),
+    /// The CSV set can't be served.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
 }
 
 /// No key could be made.
@@ -275,6 +281,7 @@ fn read(source: WorldSource, start: Timestamp) -> Result<(World, Option<String>)
             let recording = recorded::read(&folder, start)?;
             Ok((recording.world, recording.token))
         }
+        WorldSource::Csv(folder) => Ok((sftp::read(&folder, start)?, None)),
         WorldSource::Generated { seed, students } => {
             Ok((generate::generate(seed, students, start), None))
         }

@@ -1,10 +1,11 @@
 //! What the binary does with a store besides filling it: plans, explanations, undo, files for others.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
 
-use crate::ground::{Emulator, Store, cleverctl, errors};
+use crate::ground::{Emulator, Store, cleverctl, errors, recorded};
 
 fn small() -> Emulator {
     Emulator::start(&["--students", "60"])
@@ -83,6 +84,90 @@ fn a_record_is_explained_and_its_run_taken_back() {
     assert!(nothing.contains("changed nothing"), "{nothing}");
 }
 
+/// The rows of each file that an export of `store` writes, sorted: the format gives them no order.
+fn exported(store: &Store) -> BTreeMap<String, Vec<String>> {
+    let folder = store.path().with_extension("csv");
+    told(
+        store,
+        &["export", "--format", "csv", folder.to_str().unwrap()],
+        0,
+    );
+    let files = fs::read_dir(&folder).unwrap().map(|file| {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut rows: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
+        rows[1..].sort_unstable();
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), rows)
+    });
+    files.collect()
+}
+
+#[test]
+fn an_exported_csv_set_served_and_synced_is_exported_the_same() {
+    let recorded = recorded();
+    let recorded = recorded.as_ref().map(|folder| folder.to_str().unwrap());
+    let mut districts = vec![
+        vec!["--students", "60", "--seed", "1"],
+        vec!["--students", "300", "--seed", "7"],
+    ];
+    districts.extend(recorded.map(|folder| vec!["--recorded", folder]));
+    for district in districts {
+        let made = Emulator::start(&district);
+        let (first, second) = (Store::new(), Store::new());
+        first.report(&made, 0);
+        let sent = exported(&first);
+        assert_eq!(sent.len(), 6);
+        assert!(sent["enrollments.csv"].len() > 100);
+        let folder = first.path().with_extension("csv");
+        let served = Emulator::start(&["--csv", folder.to_str().unwrap()]);
+        let report = second.report(&served, 0);
+        let came = exported(&second);
+        for (file, rows) in &sent {
+            assert_eq!(*rows, came[file], "{file}, {district:?}");
+        }
+        assert_eq!(
+            second.number("SELECT count(*) FROM findings"),
+            0,
+            "{report}"
+        );
+        // What the API has of it is as much as before.
+        for rows in [
+            "schools",
+            "sections",
+            "enrollments",
+            "contacts",
+            "users, json_each(users.record, '$.roles.student.schools') s JOIN schools ON schools.id = s.value",
+            "user_roles WHERE role = 'student'",
+            "user_roles WHERE role = 'teacher'",
+            "user_roles WHERE role = 'staff'",
+        ] {
+            let sql = format!("SELECT count(*) FROM {rows}");
+            assert_eq!(
+                first.number(&sql),
+                second.number(&sql),
+                "{rows}, {district:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_csv_set_that_is_wrong_is_not_served_and_its_place_is_named() {
+    let folder = Store::new();
+    let shown = folder.path().parent().unwrap().to_owned();
+    let output = cleverctl()
+        .args(["emulator", "--listen", "127.0.0.1:0", "--csv"])
+        .arg(&shown)
+        .output()
+        .unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(
+        errors(&output).contains("schools.csv is missing"),
+        "{}",
+        errors(&output)
+    );
+}
+
 #[test]
 fn the_roster_goes_out_as_files_with_a_row_for_each() {
     let (emulator, store) = (small(), Store::new());
@@ -107,12 +192,15 @@ fn the_roster_goes_out_as_files_with_a_row_for_each() {
         rows("enrollments.csv"),
         store.number("SELECT count(*) FROM enrollments WHERE role = 'student'")
     );
-    // A student has a row for each contact, and one without any.
+    // A student has a row for each contact, or one without any, and one for each further school.
     assert_eq!(
         rows("students.csv"),
         store.number(
             "SELECT sum(max(1, min(5, (SELECT count(*) FROM contacts c WHERE c.student_id = r.user_id))))
              FROM user_roles r WHERE role = 'student'"
+        ) + store.number(
+            "SELECT ifnull(sum(json_array_length(record, '$.roles.student.schools') - 1), 0)
+             FROM users WHERE json_array_length(record, '$.roles.student.schools') > 1"
         )
     );
     assert!(lines("students.csv")[0].starts_with("School_id,Student_id,"));

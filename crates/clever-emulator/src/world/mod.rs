@@ -25,6 +25,8 @@ mod overlay;
 pub(crate) mod people;
 mod profile;
 pub mod recorded;
+pub mod sftp;
+mod sheet;
 
 use base::Base;
 pub use list::{Iter, List, Record};

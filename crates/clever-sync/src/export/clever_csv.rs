@@ -1,5 +1,8 @@
 //! The CSV set that districts send to Clever by SFTP. Only active records; several contacts of a student are
-//! several rows with the same student. There is no password to write.
+//! several rows with the same student, and so are further schools of anybody. There is no password to write.
+//!
+//! What the set has no column for is not written: who is a district administrator alone, the sixth contact of a
+//! student, the eleventh teacher of a section, preferred names, disabilities, fields of `ext`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -103,6 +106,8 @@ const SECTION_REST: [&str; 11] = [
 const MAX_TEACHERS: usize = 10;
 /// Clever reads at most so many contacts of a student.
 const MAX_CONTACTS: usize = 5;
+/// What a row has where it tells of no contact.
+const NO_CONTACT: [String; 7] = [const { String::new() }; 7];
 
 pub(super) async fn write<B: Backend>(
     reader: &mut Reader<'_, B>,
@@ -184,10 +189,15 @@ async fn people<B: Backend>(
                 let mut told: Vec<Vec<String>> =
                     told.iter().take(MAX_CONTACTS).map(contact).collect();
                 if told.is_empty() {
-                    told.push(vec![String::new(); 7]);
+                    told.push(NO_CONTACT.to_vec());
                 }
+                let at = schools_of(&roles["student"], own);
+                let (first, further) = at.split_at(1);
                 for contact in told {
-                    students.row(&student(id, user, own, &contact))?;
+                    students.row(&student(id, user, &first[0], &contact))?;
+                }
+                for school in further {
+                    students.row(&student(id, user, school, &NO_CONTACT))?;
                 }
             }
             let role = &roles["teacher"];
@@ -249,16 +259,10 @@ fn contact(contact: &crate::export::Contact) -> Vec<String> {
     ]
 }
 
-fn student(
-    id: &str,
-    user: &Value,
-    own: &BTreeMap<String, String>,
-    contact: &[String],
-) -> Vec<String> {
+fn student(id: &str, user: &Value, school: &str, contact: &[String]) -> Vec<String> {
     let role = &user["roles"]["student"];
-    let school = schools_of(role, own).swap_remove(0);
     let mut row = vec![
-        school,
+        school.to_owned(),
         first([text(role, "/sis_id"), id.to_owned()]),
         text(role, "/student_number"),
         text(role, "/state_id"),
@@ -296,12 +300,22 @@ fn student(
     row
 }
 
-/// Writes `2014-05-17…` as `05/17/2014`; another form stays.
+/// Writes `2014-05-17…` and `5/17/2014` as `05/17/2014`; another form stays.
 fn american(date: &str) -> String {
-    let mut parts = date.get(..10).unwrap_or_default().split('-');
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(year), Some(month), Some(day)) if year.len() == 4 => format!("{month}/{day}/{year}"),
-        _ => date.to_owned(),
+    let day = date.get(..10).filter(|day| day.contains('-'));
+    let (parts, order): (Vec<&str>, _) = match day {
+        Some(day) => (day.split('-').collect(), [1, 2, 0]),
+        None => (date.split('/').collect(), [0, 1, 2]),
+    };
+    if parts.len() != 3 {
+        return date.to_owned();
+    }
+    let [month, day, year] = order.map(|at| parts[at]);
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if year.len() == 4 && [month, day, year].into_iter().all(is_number) {
+        format!("{month:0>2}/{day:0>2}/{year}")
+    } else {
+        date.to_owned()
     }
 }
 
@@ -384,4 +398,25 @@ async fn sections<B: Backend>(
     }
     table.finish(files)?;
     enrollments.finish(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_of_the_api_are_written_as_districts_write_them() {
+        for (date, written) in [
+            ("2014-05-17", "05/17/2014"),
+            ("2014-05-17T00:00:00.000Z", "05/17/2014"),
+            ("5/7/2014", "05/07/2014"),
+            ("05/17/2014", "05/17/2014"),
+            ("5/17/14", "5/17/14"),
+            ("May 17, 2014", "May 17, 2014"),
+            ("2014-May-17", "2014-May-17"),
+            ("", ""),
+        ] {
+            assert_eq!(american(date), written, "{date}");
+        }
+    }
 }
