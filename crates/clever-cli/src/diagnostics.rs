@@ -119,6 +119,13 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<NoCredential>(error) {
         return Some("`cleverctl credential list` shows the names".to_owned());
     }
+    #[cfg(not(feature = "parquet"))]
+    if has::<crate::cmd::export::NoParquet>(error) {
+        return Some(
+            "build it with `cargo build --release -p clever-cli --features parquet`, or choose csv or oneroster"
+                .to_owned(),
+        );
+    }
     if has::<FileExists>(error) {
         return Some("remove the file, or name another with --store sqlite:PATH".to_owned());
     }

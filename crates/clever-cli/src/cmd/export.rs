@@ -1,4 +1,4 @@
-//! `cleverctl export`: the active roster as files.
+//! `cleverctl export`: a roster as files.
 
 use std::path::PathBuf;
 
@@ -34,16 +34,28 @@ enum Format {
     Csv,
     /// `OneRoster` 1.2: its CSV files in one zip.
     Oneroster,
+    /// A Parquet file for each of the store's tables, with what was archived; in a build with the feature `parquet`.
+    Parquet,
 }
+
+/// The binary was built without Parquet.
+#[derive(Debug, thiserror::Error)]
+#[error("this cleverctl was built without Parquet")]
+#[cfg(not(feature = "parquet"))]
+pub(crate) struct NoParquet;
 
 /// Writes the files and says how many rows each has.
 pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
-    let mut store = args.store.store.open_existing().await?;
-    let district = district(&mut store, args.district.as_deref()).await?;
     let format = match args.format {
         Format::Csv => ExportFormat::Csv,
         Format::Oneroster => ExportFormat::OneRoster,
+        #[cfg(feature = "parquet")]
+        Format::Parquet => ExportFormat::Parquet,
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => return Err(NoParquet.into()),
     };
+    let mut store = args.store.store.open_existing().await?;
+    let district = district(&mut store, args.district.as_deref()).await?;
     let files = export(&mut store, &district, format, &args.folder)
         .await
         .context("the export failed")?;

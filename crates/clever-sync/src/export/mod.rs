@@ -1,10 +1,15 @@
-//! The active roster as files for other systems: the CSV set that districts send to Clever, or `OneRoster`.
+//! A roster as files for other systems: the CSV set that districts send to Clever, `OneRoster`, or with the feature
+//! `parquet` the store's tables for queries.
 //!
 //! Records are read some at a time and written as they come. Other records are named by the district's own
 //! ids, or by Clever's where the district has none.
 
 mod clever_csv;
 mod oneroster;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+#[cfg(feature = "parquet")]
+mod parquet_tables;
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -23,11 +28,21 @@ const CHUNK: usize = 500;
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExportFormat {
     /// `schools.csv`, `students.csv`, `teachers.csv`, `sections.csv`, `enrollments.csv`, `staff.csv`.
     Csv,
     /// `oneroster.zip`: the CSV binding of `OneRoster` 1.2, all files in bulk.
     OneRoster,
+    /// A Parquet file for each table, Snappy within, row groups of 10,000 rows: `districts`, `schools`, `terms`,
+    /// `courses`, `users`, `sections`, `resources`, `user_roles`, `contacts`, `enrollments`, `runs`.
+    ///
+    /// Columns have the names of the tables' and are text, 64-bit numbers (`run`, `seq`, `source`) or a flag
+    /// (`is_primary`); whole records are text that is marked as JSON. Archived records are there too, with their
+    /// `archived_at`. Changes are added to: each export writes those that no file in the folder has yet into
+    /// `changes/DISTRICT-FIRST-LAST.parquet`, named by the first and last `seq`.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// Why an export stopped. Files may be there in part.
@@ -48,7 +63,10 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// Writes a district's active roster into `folder`, and says how many rows each file has.
+/// Writes a district's roster into `folder`, and says how many rows each file has.
+///
+/// The files show the roster at one moment, also while another connection syncs it. Where the future is dropped
+/// before it ends, so should be the store.
 ///
 /// # Errors
 ///
@@ -63,11 +81,19 @@ pub async fn export<B: Backend>(
         path: folder.to_owned(),
         source,
     })?;
+    store.db.batch(store.db.dialect().look).await?;
     let mut reader = Reader { store, district_id };
-    match format {
+    let written = match format {
         ExportFormat::Csv => clever_csv::write(&mut reader, folder).await,
         ExportFormat::OneRoster => oneroster::write(&mut reader, folder).await,
-    }
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => parquet_tables::write(&mut reader, folder).await,
+    };
+    // Nothing was changed in the store.
+    let ended = store.db.batch("ROLLBACK").await;
+    let files = written?;
+    ended?;
+    Ok(files)
 }
 
 /// One CSV file in the making; only its owner may read it.

@@ -42,6 +42,7 @@ const ARRAY_ROWS: usize = 1000;
 const DIALECT: Dialect = Dialect {
     among: "= ANY(?{})",
     begin: "BEGIN",
+    look: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     empty: "TRUNCATE staged, staged_records, staged_walk",
     // Indices of tables that all districts share can't be dropped while others read them.
     late: &[],

@@ -156,6 +156,8 @@ pub struct Dialect {
     pub(crate) among: &'static str,
     /// Begins a transaction that writes.
     pub(crate) begin: &'static str,
+    /// Begins a transaction that only reads, and sees one moment.
+    pub(crate) look: &'static str,
     /// Empties the staging area.
     pub(crate) empty: &'static str,
     /// Run before what is staged is read.

@@ -29,6 +29,7 @@ const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
 const DIALECT: Dialect = Dialect {
     among: "IN (SELECT value FROM json_each(?{}))",
     begin: "BEGIN IMMEDIATE",
+    look: "BEGIN",
     empty: "DELETE FROM staging.staged; DELETE FROM staging.staged_records; DELETE FROM staging.staged_walk;",
     staged: "",
     late: &[
