@@ -16,6 +16,7 @@ mod ground;
 mod killed;
 mod matching;
 mod mistakes;
+mod oneroster;
 mod recorded;
 mod review;
 mod roster;

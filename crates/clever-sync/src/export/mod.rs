@@ -5,6 +5,7 @@
 //! ids, or by Clever's where the district has none.
 
 mod clever_csv;
+mod named;
 mod oneroster;
 #[cfg(feature = "parquet")]
 mod parquet_file;
@@ -184,6 +185,14 @@ impl<B: Backend> Reader<'_, B> {
             after.clone_from(last);
             all.extend(some);
         }
+    }
+
+    /// When the district's last run began; empty where there was none.
+    async fn last_run(&mut self) -> Result<String, StoreError> {
+        let sql = "SELECT max(started_at) FROM runs WHERE district_id = ?1";
+        let rows = self.store.db.query(sql, &[self.district_id.into()]).await?;
+        let begun = rows.into_iter().next().map(|mut row| row.maybe_text(0));
+        Ok(begun.transpose()?.flatten().unwrap_or_default())
     }
 
     /// The district's own ids of people in a role, by Clever's.

@@ -1,7 +1,8 @@
 //! `OneRoster` 1.2, CSV binding, all files in bulk, in one zip. Clever's ids are the sourced ids; the district's
-//! own are identifiers.
+//! own are identifiers. A school, course or term that is named and not in the roster has a row that says so; a class
+//! without one leads to a row that stands for none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::columns;
+use crate::export::named::{Named, span};
 use crate::export::{ExportError, Reader, Table, first, text};
 use crate::store::sql::Backend;
 
@@ -148,9 +150,10 @@ pub(super) async fn write<B: Backend>(
     fs::create_dir_all(&parts).map_err(failed(&parts))?;
     let mut files = BTreeMap::new();
     let district = reader.district_id.to_owned();
-    organisation(reader, &parts, &district, &mut files).await?;
-    people(reader, &parts, &district, &mut files).await?;
-    classes(reader, &parts, &mut files).await?;
+    let mut organisation = Organisation::create(reader, &parts, &district).await?;
+    people(reader, &parts, &mut organisation, &mut files).await?;
+    classes(reader, &parts, &mut organisation, &mut files).await?;
+    organisation.finish(&mut files)?;
     manifest(&parts, &mut files)?;
     let path = folder.join("oneroster.zip");
     pack(&parts, &path, &files).map_err(failed(&path))?;
@@ -220,62 +223,126 @@ fn grade(grade: &str) -> String {
     }
 }
 
-async fn organisation<B: Backend>(
-    reader: &mut Reader<'_, B>,
-    parts: &Path,
-    district: &str,
-    files: &mut BTreeMap<String, u64>,
-) -> Result<(), ExportError> {
-    let mut orgs = Table::create(parts.join("orgs.csv"), &ORGS)?;
-    for (id, record) in reader.all(RecordKind::Districts).await? {
+/// Schools, courses and terms, with what is still to be written of them.
+struct Organisation {
+    district: String,
+    orgs: Table,
+    courses: Table,
+    sessions: Table,
+    school: Named,
+    course: Named,
+    term: Named,
+    /// First and last day of the school year.
+    span: (String, String),
+}
+
+impl Organisation {
+    /// Writes what is in the roster.
+    async fn create<B: Backend>(
+        reader: &mut Reader<'_, B>,
+        parts: &Path,
+        district: &str,
+    ) -> Result<Self, ExportError> {
+        let districts = reader.all(RecordKind::Districts).await?;
+        let schools = reader.all(RecordKind::Schools).await?;
+        let courses = reader.all(RecordKind::Courses).await?;
+        let terms: Vec<(String, [String; 3])> = reader
+            .all(RecordKind::Terms)
+            .await?
+            .into_iter()
+            .map(|(id, term)| {
+                let dates = ["/start_date", "/end_date"].map(|place| day(&text(&term, place)));
+                let [start, end] = dates;
+                (id, [text(&term, "/name"), start, end])
+            })
+            .collect();
+        let dates = terms
+            .iter()
+            .map(|(_, [_, start, end])| (start.as_str(), end.as_str()));
+        let mut all = Self {
+            district: district.to_owned(),
+            orgs: Table::create(parts.join("orgs.csv"), &ORGS)?,
+            courses: Table::create(parts.join("courses.csv"), &COURSES)?,
+            sessions: Table::create(parts.join("academicSessions.csv"), &SESSIONS)?,
+            school: Named::new(district, "school", schools.keys()),
+            course: Named::new(district, "course", courses.keys()),
+            term: Named::new(district, "term", terms.iter().map(|(id, _)| id)),
+            span: span(dates, &reader.last_run().await?),
+        };
+        for (id, record) in &districts {
+            let rest = [
+                text(record, "/name"),
+                "district".to_owned(),
+                text(record, "/nces_id"),
+                String::new(),
+            ];
+            all.orgs.row(&row(id, rest))?;
+        }
+        for (id, record) in &schools {
+            let own = first([text(record, "/sis_id"), text(record, "/school_number")]);
+            all.put_school(id, text(record, "/name"), own)?;
+        }
+        for (id, record) in &courses {
+            all.put_course(id, text(record, "/name"), text(record, "/number"))?;
+        }
+        for (id, [name, start, end]) in terms {
+            all.put_term(&id, name, start, end)?;
+        }
+        Ok(all)
+    }
+
+    fn put_school(&mut self, id: &str, name: String, own: String) -> Result<(), ExportError> {
+        let rest = [name, "school".to_owned(), own, self.district.clone()];
+        self.orgs.row(&row(id, rest))
+    }
+
+    fn put_course(&mut self, id: &str, title: String, code: String) -> Result<(), ExportError> {
         let rest = [
-            text(&record, "/name"),
-            "district".to_owned(),
-            text(&record, "/nces_id"),
+            String::new(),
+            title,
+            code,
+            String::new(),
+            self.district.clone(),
+            String::new(),
             String::new(),
         ];
-        orgs.row(&row(&id, rest))?;
+        self.courses.row(&row(id, rest))
     }
-    for (id, record) in reader.all(RecordKind::Schools).await? {
-        let own = first([text(&record, "/sis_id"), text(&record, "/school_number")]);
-        let rest = [
-            text(&record, "/name"),
-            "school".to_owned(),
-            own,
-            district.to_owned(),
-        ];
-        orgs.row(&row(&id, rest))?;
-    }
-    orgs.finish(files)?;
-    let mut sessions = Table::create(parts.join("academicSessions.csv"), &SESSIONS)?;
-    for (id, record) in reader.all(RecordKind::Terms).await? {
-        let end = day(&text(&record, "/end_date"));
+
+    /// A term without a first or last day has that of the school year.
+    fn put_term(
+        &mut self,
+        id: &str,
+        title: String,
+        start: String,
+        end: String,
+    ) -> Result<(), ExportError> {
+        let start = first([start, self.span.0.clone()]);
+        let end = first([end, self.span.1.clone()]);
         let year = end.get(..4).unwrap_or_default().to_owned();
-        let rest = [
-            text(&record, "/name"),
-            "term".to_owned(),
-            day(&text(&record, "/start_date")),
-            end,
-            String::new(),
-            year,
-        ];
-        sessions.row(&row(&id, rest))?;
+        let rest = [title, "term".to_owned(), start, end, String::new(), year];
+        self.sessions.row(&row(id, rest))
     }
-    sessions.finish(files)?;
-    let mut courses = Table::create(parts.join("courses.csv"), &COURSES)?;
-    for (id, record) in reader.all(RecordKind::Courses).await? {
-        let rest = [
-            String::new(),
-            text(&record, "/name"),
-            text(&record, "/number"),
-            String::new(),
-            district.to_owned(),
-            String::new(),
-            String::new(),
-        ];
-        courses.row(&row(&id, rest))?;
+
+    /// Writes what was named and is not in the roster.
+    fn finish(mut self, files: &mut BTreeMap<String, u64>) -> Result<(), ExportError> {
+        let missing = |named: &Named| -> Vec<(String, String)> {
+            let missing = named.missing();
+            missing.map(|(id, title)| (id.to_owned(), title)).collect()
+        };
+        for (id, title) in missing(&self.school) {
+            self.put_school(&id, title, String::new())?;
+        }
+        for (id, title) in missing(&self.course) {
+            self.put_course(&id, title, String::new())?;
+        }
+        for (id, title) in missing(&self.term) {
+            self.put_term(&id, title, String::new(), String::new())?;
+        }
+        self.orgs.finish(files)?;
+        self.courses.finish(files)?;
+        self.sessions.finish(files)
     }
-    courses.finish(files)
 }
 
 /// Clever's role in `OneRoster`'s words.
@@ -289,10 +356,19 @@ fn role_of(role: &str) -> &'static str {
     }
 }
 
+/// Given and family name. `OneRoster` requires both; most contacts have their whole name in the last one, of which
+/// the first word is taken. One word stays where it is.
+fn names(given: String, family: String) -> (String, String) {
+    match family.trim().split_once(' ') {
+        Some((word, rest)) if given.is_empty() => (word.to_owned(), rest.trim().to_owned()),
+        _ => (given, family),
+    }
+}
+
 async fn people<B: Backend>(
     reader: &mut Reader<'_, B>,
     parts: &Path,
-    district: &str,
+    organisation: &mut Organisation,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
     let mut users = Table::create(parts.join("users.csv"), &USERS)?;
@@ -319,6 +395,7 @@ async fn people<B: Backend>(
                 .flatten()
                 .map(|contact| contact.id.as_str())
                 .collect();
+            let (given, family) = names(text(user, "/name/first"), text(user, "/name/last"));
             let username = first([
                 any("/credentials/district_username"),
                 text(user, "/email"),
@@ -328,8 +405,8 @@ async fn people<B: Backend>(
                 "true".to_owned(),
                 username,
                 format!("{{Clever:{id}}}"),
-                text(user, "/name/first"),
-                text(user, "/name/last"),
+                given,
+                family,
                 text(user, "/name/middle"),
                 first([any("/sis_id"), any("/staff_id")]),
                 text(user, "/email"),
@@ -343,7 +420,10 @@ async fn people<B: Backend>(
                 String::new(),
                 String::new(),
                 String::new(),
-                any("/school"),
+                match any("/school").as_str() {
+                    "" => String::new(),
+                    school => organisation.school.id(school),
+                },
                 String::new(),
             ];
             users.row(&row(id, rest))?;
@@ -356,10 +436,18 @@ async fn people<B: Backend>(
                 {
                     orgs.insert(0, school);
                 }
+                let mut orgs: Vec<String> = orgs
+                    .into_iter()
+                    .map(|school| organisation.school.id(school))
+                    .collect();
                 if orgs.is_empty() {
-                    orgs.push(district);
+                    orgs.push(organisation.district.clone());
                 }
+                let mut written = BTreeSet::new();
                 for org in orgs {
+                    if !written.insert(org.clone()) {
+                        continue;
+                    }
                     let kind = if first_role { "primary" } else { "secondary" };
                     first_role = false;
                     let rest = [
@@ -368,7 +456,7 @@ async fn people<B: Backend>(
                         role_of(name).to_owned(),
                         String::new(),
                         String::new(),
-                        org.to_owned(),
+                        org.clone(),
                         String::new(),
                     ];
                     roles.row(&row(&format!("{id}-{name}-{org}"), rest))?;
@@ -383,6 +471,7 @@ async fn people<B: Backend>(
 async fn classes<B: Backend>(
     reader: &mut Reader<'_, B>,
     parts: &Path,
+    organisation: &mut Organisation,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
     let mut classes = Table::create(parts.join("classes.csv"), &CLASSES)?;
@@ -405,16 +494,16 @@ async fn classes<B: Backend>(
         let teachers = reader.own_ids("teacher", &teaching).await?;
         let students = reader.own_ids("student", &named("/students")).await?;
         for (id, section) in &some {
-            let school = text(section, "/school");
+            let school = organisation.school.id(&text(section, "/school"));
             let rest = [
                 text(section, "/name"),
                 grade(&text(section, "/grade")),
-                text(section, "/course"),
+                organisation.course.id(&text(section, "/course")),
                 first([text(section, "/section_number"), text(section, "/sis_id")]),
                 "scheduled".to_owned(),
                 String::new(),
                 school.clone(),
-                text(section, "/term_id"),
+                organisation.term.id(&text(section, "/term_id")),
                 text(section, "/subject"),
                 String::new(),
                 text(section, "/period"),
@@ -464,5 +553,17 @@ mod tests {
         let words = ["Kindergarten", "1", "12", "PostGraduate", "Mars"].map(grade);
         assert_eq!(words, ["KG", "01", "12", "PS", "Mars"]);
         assert_eq!(role_of("contact"), "guardian");
+    }
+
+    #[test]
+    fn a_whole_name_is_taken_apart_and_nothing_else() {
+        let of = |given: &str, family: &str| {
+            let (given, family) = names(given.to_owned(), family.to_owned());
+            format!("{given}|{family}")
+        };
+        assert_eq!(of("", "Kim Lee Garcia"), "Kim|Lee Garcia");
+        assert_eq!(of("Ana", "de la Cruz"), "Ana|de la Cruz");
+        assert_eq!(of("", "Lee"), "|Lee");
+        assert_eq!(of("Ana", ""), "Ana|");
     }
 }
