@@ -1,5 +1,5 @@
 //! A store of an app's own, from the example of `clever-sync`: the same history leaves the same reports and the
-//! same feed in it as in SQLite, and in PostgreSQL where `CLEVER_TEST_POSTGRES` names a server.
+//! same feed in it as in SQLite.
 
 #[path = "../../crates/clever-sync/examples/own_store/store.rs"]
 mod store;

@@ -1,6 +1,7 @@
 //! Where rosters are kept: what a sync asks of a store, and the stores that come with the crate.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -177,8 +178,8 @@ pub struct State {
     pub refused: Option<Hash>,
 }
 
-/// A record as the store has it.
-#[derive(Debug, Clone)]
+/// A record as the store has it. `Debug` shows no JSON, which may be of a child.
+#[derive(Clone)]
 pub struct Stored {
     /// Its state.
     pub state: State,
@@ -186,8 +187,16 @@ pub struct Stored {
     pub record: String,
 }
 
-/// One row of a plan: what is to be done to one record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One row of a plan: what is to be done to one record. `Debug` shows no JSON, which may be of a child.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Staged {
     /// The kind of record.
     pub kind: RecordKind,
@@ -211,6 +220,20 @@ pub struct Staged {
     pub refused: Option<Hash>,
     /// Whether it waits for approval.
     pub held: bool,
+}
+
+impl fmt::Debug for Staged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Staged")
+            .field("kind", &self.kind)
+            .field("id", &self.id)
+            .field("op", &self.op)
+            .field("fields", &self.fields)
+            .field("event", &self.event)
+            .field("lost", &self.lost)
+            .field("held", &self.held)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How many staged rows there are of each kind, operation and standing (`true` is held), and the places in
@@ -405,4 +428,45 @@ pub trait Store {
         report: &mut SyncReport,
         progress: &dyn Progress,
     ) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_record() {
+        let record = r#"{"name":{"last":"Secret"}}"#.to_owned();
+        let state = State {
+            id: "u1".to_owned(),
+            hash: ABSENT,
+            archived: false,
+            refused: None,
+        };
+        let staged = Staged {
+            kind: RecordKind::Users,
+            id: "u1".to_owned(),
+            op: Op::Create,
+            old_hash: None,
+            hash: ABSENT,
+            fields: None,
+            record: Some(record.clone()),
+            event: None,
+            lost: 0,
+            refused: None,
+            held: false,
+        };
+        let row = queries::RecordRow {
+            record: record.clone(),
+            first_seen_at: String::new(),
+            archived_at: None,
+        };
+        let value = sql::Sql::from(record.as_str());
+        let stored = Stored {
+            state,
+            record: record.clone(),
+        };
+        let shown = format!("{stored:?} {staged:?} {row:?} {value:?}");
+        assert!(shown.contains("u1") && !shown.contains("Secret"), "{shown}");
+    }
 }

@@ -219,8 +219,8 @@ impl<B: Backend> SqlStore<B> {
     }
 }
 
-/// A record's row.
-#[derive(Debug, Clone)]
+/// A record's row. `Debug` shows no JSON, which may be of a child.
+#[derive(Clone)]
 pub struct RecordRow {
     /// Its JSON.
     pub record: String,
@@ -228,6 +228,15 @@ pub struct RecordRow {
     pub first_seen_at: String,
     /// When it was archived; none while it is active.
     pub archived_at: Option<String>,
+}
+
+impl fmt::Debug for RecordRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordRow")
+            .field("first_seen_at", &self.first_seen_at)
+            .field("archived_at", &self.archived_at)
+            .finish_non_exhaustive()
+    }
 }
 
 fn change(row: &mut Row) -> Result<Change, StoreError> {

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::store::{Hash, State, StoreError};
 
-/// A value of a row or a parameter.
-#[derive(Debug, Clone, PartialEq)]
+/// A value of a row or a parameter. `Debug` tells what it is, not what it says.
+#[derive(Clone, PartialEq)]
 pub enum Sql<'a> {
     Null,
     Int(i64),
@@ -19,6 +20,19 @@ pub enum Sql<'a> {
     Texts(Vec<&'a str>),
     /// A list, for [`Dialect::among`].
     Ints(Vec<i64>),
+}
+
+impl fmt::Debug for Sql<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Int(value) => write!(f, "Int({value})"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Blob(bytes) => write!(f, "Blob({} bytes)", bytes.len()),
+            Self::Texts(all) => write!(f, "Texts({})", all.len()),
+            Self::Ints(all) => write!(f, "Ints({})", all.len()),
+        }
+    }
 }
 
 impl From<i64> for Sql<'_> {
