@@ -448,6 +448,37 @@ async fn rows_edited_deleted_archived_and_added_by_hand_are_mended() {
     ground.check_feed();
 }
 
+/// A row that was deleted by hand, and whose record then changes, is written again; what hung on it is no hindrance.
+#[tokio::test]
+async fn a_deleted_row_whose_record_changes_is_written_anew() {
+    let ground = synced(78, 40).await;
+    let connection = Connection::open(ground.path()).unwrap();
+    let student: String = connection
+        .query_row(
+            "SELECT min(user_id) FROM user_roles WHERE role = 'student'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let section: String = connection
+        .query_row("SELECT min(id) FROM sections", [], |row| row.get(0))
+        .unwrap();
+    for (table, id) in [("users", &student), ("sections", &section)] {
+        let sql = format!("DELETE FROM {table} WHERE id = ?1");
+        assert_eq!(connection.execute(&sql, [id]).unwrap(), 1);
+    }
+    ground.emulator.with_world(|world| {
+        world.edit(RecordKind::Users, &student, |user| {
+            user["name"]["last"] = "Other".into();
+        });
+        world.edit(RecordKind::Sections, &section, |section| {
+            section["name"] = "Other".into();
+        });
+    });
+    drop(ground.sync().await.unwrap());
+    assert_eq!(ground.stored(), ground.served());
+}
+
 /// Gives every student the next grade.
 fn advance_grades(world: &mut World) {
     let ids: Vec<String> = world

@@ -61,6 +61,13 @@ impl District {
         )?))
     }
 
+    /// Where this client reads, and in which version: the API's address, without a user, password or query.
+    #[must_use]
+    pub fn reads_from(&self) -> String {
+        let url = self.0.address("", &[]);
+        format!("{}{}", url.origin().ascii_serialization(), url.path())
+    }
+
     /// Reads the district's own record, as a page of one.
     ///
     /// # Errors

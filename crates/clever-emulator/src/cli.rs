@@ -76,6 +76,24 @@ pub struct EmulatorArgs {
     pub faults: Vec<FaultRule>,
 }
 
+/// Waits until the process is asked to end: Ctrl-C at a terminal, SIGTERM from another program.
+///
+/// # Errors
+///
+/// Where the system gives no handler for Ctrl-C.
+pub async fn asked_to_end() -> std::io::Result<()> {
+    #[cfg(unix)]
+    if let Ok(mut terminate) =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    {
+        return tokio::select! {
+            ended = tokio::signal::ctrl_c() => ended,
+            _ = terminate.recv() => Ok(()),
+        };
+    }
+    tokio::signal::ctrl_c().await
+}
+
 /// Reads a rule as it is written on a command line.
 fn rule(text: &str) -> Result<FaultRule, String> {
     text.parse()

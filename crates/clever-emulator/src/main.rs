@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clever_emulator::cli::{EmulatorArgs, greeting};
+use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting};
 
 /// A Clever on this machine to try things against; it lives, ages and misbehaves on command.
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(said.as_bytes()).and_then(|()| out.flush()));
     drop(out);
-    let ended = tokio::signal::ctrl_c().await;
+    let ended = asked_to_end().await;
     emulator.stop().await;
     if ended.is_ok() {
         ExitCode::SUCCESS

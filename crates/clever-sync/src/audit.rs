@@ -27,7 +27,7 @@ struct Found {
 }
 
 /// Finds rows of a district that were edited by hand, and mends them; read a snapshot afterwards. The app's own
-/// columns are its own to edit. Returns how many there are.
+/// columns are its own to edit. All is mended in one transaction, or nothing is. Returns how many there are.
 ///
 /// # Errors
 ///
@@ -37,7 +37,42 @@ pub async fn mark_edited<B: Backend>(
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
+    // Opened before the transaction: SQLite attaches no file within one.
     store.begin(district).await?;
+    store.db.batch(store.db.dialect().begin).await?;
+    let done = match mend(store, district, policy).await {
+        Ok(edited) => store.db.batch("COMMIT").await.map(|()| edited),
+        Err(error) => Err(error),
+    };
+    if done.is_err() {
+        // The first error says more than one of the way back.
+        drop(store.db.batch("ROLLBACK").await);
+    }
+    done
+}
+
+/// Finds and mends within a transaction that the caller holds, so that a stop on the way leaves nothing half mended.
+async fn mend<B: Backend>(
+    store: &mut SqlStore<B>,
+    district: &DistrictId,
+    policy: &SyncPolicy,
+) -> Result<u64, StoreError> {
+    // The update locks the district's row, as the end of a run does: no run writes while this reads and mends. Totals
+    // are counted anew, for rows that were edited by hand are in none that a run told.
+    let sql = "UPDATE _districts SET counted = NULL WHERE district_id = ?1";
+    store.db.execute(sql, &[district.as_str().into()]).await?;
+    // Read under the lock: a run may have given the district its number since the staging area was opened.
+    let known = store
+        .maybe(
+            "SELECT district FROM _districts WHERE district_id = ?1",
+            &[district.as_str().into()],
+        )
+        .await?;
+    let Some(mut known) = known else {
+        // No sync wrote anything, so there is nothing to compare with.
+        return Ok(0);
+    };
+    store.district = Some((district.clone(), Some(known.int(0)?)));
     let mut edited = 0;
     for kind in RecordKind::ALL {
         let ours: Vec<Column> = columns(kind)
@@ -59,10 +94,6 @@ pub async fn mark_edited<B: Backend>(
                 }
             }
         }
-    }
-    if edited > 0 {
-        let sql = "UPDATE _districts SET counted = NULL WHERE district_id = ?1";
-        store.db.execute(sql, &[district.as_str().into()]).await?;
     }
     Ok(edited)
 }

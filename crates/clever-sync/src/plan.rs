@@ -404,13 +404,26 @@ fn field_changes(row: &Staged, before: Option<&str>) -> Vec<FieldChange> {
     changes.collect()
 }
 
-/// Makes a file that only its owner may read.
+/// The file of the rows while a plan is written: `today.plan.rows` beside `today.plan`.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".rows");
+    name.into()
+}
+
+/// Makes a file that only its owner may read, also where there was one that others might.
 fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 /// Writes what is staged to a file: the rows beside it first, for their hash stands before them.
@@ -425,7 +438,7 @@ pub(crate) async fn write<S: Store>(
     };
     let mut plan = plan.clone();
     let mut hasher = blake3::Hasher::new();
-    let beside = path.with_extension("rows");
+    let beside = beside(path);
     let mut out = BufWriter::new(private(&beside).map_err(failed)?);
     let mut after = (None, String::new());
     loop {

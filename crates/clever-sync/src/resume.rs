@@ -16,7 +16,7 @@ use crate::report::Resumed;
 use crate::store::Base;
 
 /// The version of the note.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A walk that began longer ago than this, in seconds, is begun anew.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
@@ -25,6 +25,8 @@ const MAX_AGE_SECONDS: i64 = 6 * 3600;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Note {
     format: u32,
+    /// What was read, by its own name.
+    source: String,
     district_id: String,
     /// The district's last sync at Clever when the walk began.
     last_sync: Option<String>,
@@ -62,6 +64,7 @@ pub(crate) struct Current {
 impl Note {
     /// The note of a walk that begins.
     pub(crate) fn begin(
+        source: &str,
         district_id: &str,
         last_sync: Option<&str>,
         base: &Base,
@@ -70,6 +73,7 @@ impl Note {
     ) -> Self {
         Self {
             format: FORMAT,
+            source: source.to_owned(),
             district_id: district_id.to_owned(),
             last_sync: last_sync.map(ToOwned::to_owned),
             run: base.run,
@@ -86,6 +90,7 @@ impl Note {
     /// Reads a note that a run left, if the walk may go on from it: it is of the walk that would begin now.
     pub(crate) fn read(
         text: &str,
+        source: &str,
         district_id: &str,
         last_sync: Option<&str>,
         base: &Base,
@@ -94,6 +99,7 @@ impl Note {
         let note: Self = serde_json::from_str(text).ok()?;
         let age = now.as_second().saturating_sub(note.began_at.as_second());
         let same = note.format == FORMAT
+            && note.source == source
             && note.district_id == district_id
             // A district that does not say when it was synced can't prove that it was not.
             && last_sync.is_some()
@@ -121,9 +127,10 @@ impl Note {
                     .to_owned(),
             )),
             None => {
-                let last = self.done.keys().next_back();
-                // After every id: ids are letters, digits, hyphens and low lines.
-                last.map(|kind| (*kind, "\u{7f}".to_owned()))
+                let last = self.done.keys().next_back()?;
+                // Before all of the next kind: no id is empty, and as ids may be any text, none comes after all others.
+                let next = RecordKind::ALL.into_iter().find(|kind| kind > last)?;
+                Some((next, String::new()))
             }
         }
     }
@@ -159,7 +166,7 @@ mod tests {
             snapshot_at: None,
         };
         let began = at("2026-09-14T12:00:00Z");
-        let mut note = Note::begin("d", Some("s"), &base, began, Some("f".to_owned()));
+        let mut note = Note::begin("a", "d", Some("s"), &base, began, Some("f".to_owned()));
         let mut witness = Witness::default();
         witness.page(Some(3), 0);
         witness.record("a");
@@ -179,7 +186,7 @@ mod tests {
         });
         let read =
             |note: &Note, district: &str, last_sync: Option<&str>, base: &Base, now: &str| {
-                Note::read(&note.text(), district, last_sync, base, at(now))
+                Note::read(&note.text(), "a", district, last_sync, base, at(now))
             };
         let soon = "2026-09-14T13:00:00Z";
         let found = read(&note, "d", Some("s"), &base, soon).unwrap();
@@ -191,12 +198,14 @@ mod tests {
             ..base.clone()
         };
         assert!(read(&note, "x", Some("s"), &base, soon).is_none());
+        let elsewhere = Note::read(&note.text(), "b", "d", Some("s"), &base, at(soon));
+        assert!(elsewhere.is_none(), "another version of the API");
         assert!(read(&note, "d", Some("t"), &base, soon).is_none());
         assert!(read(&note, "d", None, &base, soon).is_none());
         assert!(read(&note, "d", Some("s"), &moved, soon).is_none());
         assert!(read(&note, "d", Some("s"), &base, "2026-09-14T18:00:01Z").is_none());
         assert!(read(&note, "d", Some("s"), &base, "2026-09-14T11:59:59Z").is_none());
-        let without = Note::begin("d", None, &base, began, None);
+        let without = Note::begin("a", "d", None, &base, began, None);
         assert!(read(&without, "d", None, &base, soon).is_none());
         if let Some(current) = &mut note.current {
             current.witness.record("a");
@@ -205,5 +214,7 @@ mod tests {
             read(&note, "d", Some("s"), &base, soon).is_none(),
             "unordered"
         );
+        note.current = None;
+        assert_eq!(note.place(), Some((RecordKind::Terms, String::new())));
     }
 }

@@ -20,9 +20,10 @@ pub trait RosterSource {
     /// Reads all records of a kind, in ascending order of their ids.
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Self::Error>>;
 
-    /// Says whether a walk may begin in the middle: whether [`RosterSource::pages_after`] does what it says.
-    fn resumes(&self) -> bool {
-        false
+    /// Names what is read, if a walk may begin in the middle, as [`RosterSource::pages_after`] does: a walk goes on
+    /// only where the name is the same. The address and version of an API, say; no secret.
+    fn resumes(&self) -> Option<String> {
+        None
     }
 
     /// Reads the records of a kind after the one with this id, in ascending order of their ids.
@@ -80,8 +81,8 @@ impl RosterSource for District {
         self.list(kind).count().pages()
     }
 
-    fn resumes(&self) -> bool {
-        true
+    fn resumes(&self) -> Option<String> {
+        Some(self.reads_from())
     }
 
     fn pages_after(

@@ -160,6 +160,8 @@ pub async fn sync<S: Store>(
     let learnt = match (learnt, why) {
         (Some(learnt), _) => learnt,
         (None, Some(why)) if options.way == Way::Events => {
+            // What was read of the feed is nobody's to go on with.
+            store.done().await?;
             return Err(SyncError::EventsAlone { why });
         }
         (None, why) => {
@@ -182,7 +184,12 @@ pub async fn sync<S: Store>(
     report.resumed = learnt.resumed;
     report.drift = learnt.drift;
     check::check(store, &district.id, &mut report, learnt.paused, policy).await?;
-    plan::settle(store, &mut report, options.approve.as_deref()).await?;
+    if let Err(error) = plan::settle(store, &mut report, options.approve.as_deref()).await {
+        if matches!(error, SyncError::OtherPlan { .. }) {
+            store.done().await?;
+        }
+        return Err(error);
+    }
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
         && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
@@ -274,8 +281,13 @@ impl Walk<'_> {
         why: Option<Why>,
         progress: &dyn Progress,
     ) -> Result<Learnt, SyncError> {
-        let keeps = self.keeps && source.resumes();
-        let left = if keeps { self.left(store).await? } else { None };
+        let name = source.resumes().filter(|_| self.keeps);
+        let left = match &name {
+            Some(name) => self.left(store, name).await?,
+            None => None,
+        };
+        let keeps = name.is_some();
+        let name = name.unwrap_or_default();
         let resumed = left.as_ref().map(Note::resumed);
         let mut note = match left {
             Some(note) => note,
@@ -290,7 +302,7 @@ impl Walk<'_> {
                     })?;
                 let district = self.district;
                 let (id, last_sync) = (district.id.as_str(), district.last_sync.as_deref());
-                Note::begin(id, last_sync, self.base, self.now, cursor)
+                Note::begin(&name, id, last_sync, self.base, self.now, cursor)
             }
         };
         for kind in RecordKind::ROSTER {
@@ -338,14 +350,18 @@ impl Walk<'_> {
     }
 
     /// Finds what an earlier run staged of this very walk, and takes away what it staged beyond its note.
-    async fn left<S: Store>(&self, store: &mut S) -> Result<Option<Note>, StoreError> {
+    async fn left<S: Store>(
+        &self,
+        store: &mut S,
+        source: &str,
+    ) -> Result<Option<Note>, StoreError> {
         let district = self.district;
         let Some(text) = store.left(&district.id).await? else {
             return Ok(None);
         };
         let last_sync = district.last_sync.as_deref();
         let id = district.id.as_str();
-        let Some(note) = Note::read(&text, id, last_sync, self.base, self.now) else {
+        let Some(note) = Note::read(&text, source, id, last_sync, self.base, self.now) else {
             return Ok(None);
         };
         let Some((kind, id)) = note.place() else {

@@ -126,6 +126,7 @@ pub async fn undo<B: Backend>(
     report.undo = Some(counts);
     plan::count(store, &mut report).await?;
     if report.is_unchanged() {
+        store.done().await?;
         return Err(UndoError::Nothing {
             district: district_id.to_owned(),
             run,
@@ -140,6 +141,8 @@ pub async fn undo<B: Backend>(
     report.finished_at = clock.now();
     if request.dry_run {
         report.outcome = crate::report::Outcome::Planned;
+        // Records as they were are personal data, and a look keeps none.
+        store.done().await?;
         return Ok(report);
     }
     let commit = Commit {

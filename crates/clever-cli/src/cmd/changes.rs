@@ -46,6 +46,14 @@ async fn consume(
             output::raw(lines.as_bytes())?;
             output::flush()?;
             feed.acknowledge(SystemClock.now()).await?;
+            let asked = tokio::select! {
+                biased;
+                () = stop.asked() => true,
+                () = std::future::ready(()) => false,
+            };
+            if asked {
+                return Ok(Exit::Done);
+            }
             continue;
         }
         if !args.follow {

@@ -1,13 +1,13 @@
 //! `cleverctl emulator`: a Clever on this machine, until interrupted.
 
 use anyhow::{Context, Result};
-use clever_emulator::cli::{EmulatorArgs, greeting};
+use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting};
 
 use crate::diagnostics::Exit;
 use crate::output;
 use crate::settings::TOKEN_VARIABLE;
 
-/// Serves until Ctrl-C.
+/// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
     let config = args.config(std::env::var(TOKEN_VARIABLE).ok());
     let emulator = clever_emulator::start(config)
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
         emulator.faults().add(rule);
     }
     output::raw(greeting(&emulator, as_json).as_bytes())?;
-    tokio::signal::ctrl_c()
+    asked_to_end()
         .await
         .context("could not wait for Ctrl-C")?;
     emulator.stop().await;

@@ -59,6 +59,8 @@ struct Fleet {
     as_json: bool,
     quiet: bool,
     targets: BTreeMap<String, Target>,
+    /// As the policy's file last said.
+    policies: Arc<SyncPolicies>,
     turns: Turns,
     running: BTreeSet<String>,
     /// The last word on each district, and on each credential whose districts can't be listed.
@@ -73,6 +75,8 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     let (tell, mut ended) = mpsc::unbounded_channel();
     let args = Arc::new(args);
     let mut fleet = Fleet {
+        // A typing error in the policy is told before anything starts.
+        policies: Arc::new(sync::policies(args.policy.as_deref())?),
         as_json,
         quiet,
         targets: BTreeMap::new(),
@@ -82,15 +86,21 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         random: fastrand::Rng::new(),
         args: Arc::clone(&args),
     };
-    // A typing error in the policy is told before anything starts.
-    drop(sync::policies(args.policy.as_deref())?);
     let successes = fleet.successes().await?;
     let mut relist = SystemClock.now();
     let mut listed = false;
     let asked = loop {
         let now = SystemClock.now();
         if now >= relist && (!listed || args.every.is_some()) {
-            fleet.list(&successes, now).await?;
+            let list = tokio::select! {
+                () = stop.asked() => break true,
+                list = fleet.list(&successes, now) => list,
+            };
+            match list {
+                // A schedule goes on with the districts that it knows.
+                Err(error) if listed => fleet.note(diagnostics::render(&error)),
+                list => list?,
+            }
             listed = true;
             relist = later(now, args.every.unwrap_or(Duration::MAX));
         }
@@ -217,8 +227,15 @@ impl Fleet {
             target.credential,
             self.running.len()
         ));
-        // Read anew for each run, so that a schedule follows its file.
-        let policies = sync::policies(self.args.policy.as_deref())?;
+        // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
+        match sync::policies(self.args.policy.as_deref()) {
+            Ok(policies) => self.policies = Arc::new(policies),
+            Err(error) => self.note(format!(
+                "{}the policy that held before still holds",
+                diagnostics::render(&error)
+            )),
+        }
+        let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
         let district = district.to_owned();

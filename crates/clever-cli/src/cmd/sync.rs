@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clever_client::{ClientOptions, District};
-use clever_model::{RecordKind, SystemClock};
+use clever_model::{DistrictId, RecordKind, SystemClock};
 use clever_sync::{
     AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
     mark_edited,
@@ -81,7 +81,11 @@ async fn once(
         page_limit: args.page_size,
         ..args.service.options()
     };
+    let by_token = matches!(way, access::Way::Token(_));
     let district = way.open(options).await?;
+    if let (true, Some(wanted)) = (by_token, &args.district) {
+        is_district(&district, wanted).await?;
+    }
     let mut store = open(args).await?;
     let watch = Watch::new(as_json || quiet);
     let report = reconcile(args, policies, &district, &mut store, &watch).await?;
@@ -103,6 +107,16 @@ async fn once(
     } else {
         Exit::Done
     })
+}
+
+/// Refuses another district than the one that was named: a token opens its own, whatever the arguments say.
+async fn is_district(district: &District, wanted: &DistrictId) -> Result<()> {
+    let page = district.district().await?;
+    let opened = page.records().next().map_or("", |record| record.id);
+    if opened != wanted.as_str() {
+        bail!("the token opens the district {opened}, not {wanted}: leave --district out, or use that district's token");
+    }
+    Ok(())
 }
 
 /// Opens the store; a look makes none.

@@ -173,3 +173,17 @@ fn a_recording_that_is_not_there() {
         .unwrap();
     refused(&output, 1, &["/nonexistent"]);
 }
+
+#[test]
+fn a_token_of_another_district_than_the_one_named_syncs_nothing() {
+    let (emulator, store) = (small(), Store::new());
+    let other = "5a25ffb0c1bc2a0036000001";
+    let output = cleverctl()
+        .args(["sync", "--store", &store.url(), "--api-url", &emulator.url])
+        .args(["--district", other])
+        .env("CLEVER_TOKEN", &emulator.token)
+        .output()
+        .unwrap();
+    refused(&output, 1, &[other, "--district"]);
+    assert!(!store.path().exists(), "no store is made");
+}

@@ -153,3 +153,21 @@ fn sigterm_ends_a_schedule_within_a_run_and_the_store_is_as_it_was() {
     assert_eq!(terminate(&mut process), Some(0));
     assert_eq!(store.number("SELECT count(*) FROM runs"), 0);
 }
+
+#[test]
+fn opening_a_store_again_gives_up_no_lock_on_it() {
+    let emulator = Emulator::start(&["--students", "20"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    let first = clever_sync::SqliteStore::open(&store.path()).unwrap();
+    let second = clever_sync::SqliteStore::open(&store.path()).unwrap();
+    // Another process that is the last to leave, as far as it can tell, would take the log away.
+    status(&store, &[], 0);
+    let mut log = store.path().into_os_string();
+    log.push("-wal");
+    assert!(
+        std::path::Path::new(&log).exists(),
+        "the log was taken from under an open store"
+    );
+    drop((first, second));
+}

@@ -19,9 +19,9 @@ struct Reference {
     sql: &'static str,
 }
 
-/// Those who left, and those who never came.
+/// Those who left, and those who never came; each once, though an archived user may be noted as unknown too.
 const MISSING: &str = "(SELECT id FROM users WHERE district_id = ?1 AND archived_at IS NOT NULL
-     UNION ALL SELECT id FROM _people
+     UNION SELECT id FROM _people
      WHERE district = (SELECT district FROM _districts WHERE district_id = ?1) AND known = 0) m";
 
 const REFERENCES: &[Reference] = &[
@@ -85,8 +85,9 @@ pub(crate) struct Changed {
     pub(crate) referring: BTreeSet<RecordKind>,
     /// Kinds of which a record came or went.
     pub(crate) moved: BTreeSet<RecordKind>,
-    /// Schools, courses and terms that its records name; nothing of a kind where the district was new.
-    pub(crate) named: BTreeMap<RecordKind, BTreeSet<String>>,
+    /// Schools, courses and terms that records of a kind name, by that kind and theirs; nothing where the district had
+    /// no record of the kind that names.
+    pub(crate) named: BTreeMap<(RecordKind, RecordKind), BTreeSet<String>>,
     /// What it changed of the totals.
     pub(crate) totals: Totals,
 }
@@ -174,7 +175,7 @@ async fn nothing_missing<B: Backend>(
     reference: &Reference,
 ) -> Result<bool, StoreError> {
     let target = reference.target;
-    let Some(named) = changed.named.get(&target) else {
+    let Some(named) = changed.named.get(&(reference.kind, target)) else {
         return Ok(false);
     };
     if changed.moved.contains(&target) {

@@ -112,12 +112,13 @@ fn attach(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
         }
         let name = file.to_string_lossy();
         // Whoever has it keeps it to the end of a run: there is nothing to wait for.
+        let patience = connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
         connection.busy_timeout(Duration::ZERO)?;
         let opened = connection
             .execute("ATTACH ?1 AS staging", [name.as_ref()])
             .and_then(|_| connection.execute_batch(SETTINGS))
             .and_then(|()| connection.execute_batch(TABLES));
-        connection.busy_timeout(crate::store::sqlite::BUSY)?;
+        connection.busy_timeout(Duration::from_millis(patience))?;
         let Err(error) = opened else { return Ok(true) };
         // Where it was not even attached, there is nothing to take back.
         drop(connection.execute("DETACH staging", []));
@@ -133,13 +134,17 @@ fn attach(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
     Ok(false)
 }
 
-/// Makes a file that only its owner may read, if there is none.
+/// Makes a file that only its owner may read, if there is none. One that is there is not opened: closing it would
+/// give up the locks that this process has on it.
 fn private(file: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
+    match options.open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 fn remove(file: &Path) -> Result<(), StoreError> {

@@ -120,10 +120,12 @@ impl<'a, B: Backend> Writer<'a, B> {
     /// Finds the tables in which the district has no row.
     async fn look(&mut self) -> Result<(), StoreError> {
         let number = self.store.number();
-        let own = ["_state", "_people"].map(|table| (table, "district"));
+        let own = ["_state", "_people", "_enrollments"].map(|table| (table, "district"));
+        let beside = ["user_roles", "contacts"].map(|table| (table, "district_id"));
         let tables = RecordKind::ALL
             .map(|kind| (kind.as_str(), "district_id"))
             .into_iter()
+            .chain(beside)
             .chain(own);
         for (table, column) in tables {
             let sql = format!(
@@ -378,8 +380,11 @@ impl<'a, B: Backend> Writer<'a, B> {
     /// Writes users' roles and relations; absent users lose theirs, the records keep them.
     async fn people(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
         let district = self.district_id;
-        // Who is new has nothing to lose.
-        let old = read.iter().filter(|read| read.staged.op != Op::Create);
+        // Who is new has nothing to lose where nobody has; else a user who was deleted by hand may have left roles.
+        let bare = self.fresh.contains("user_roles") && self.fresh.contains("contacts");
+        let old = read
+            .iter()
+            .filter(|read| !bare || read.staged.op != Op::Create);
         let old: Vec<&str> = old
             .map(|read| read.staged.id.as_str())
             .chain(gone.iter().copied())
@@ -468,7 +473,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             persons::learn(self.store, &of(Op::Create).collect()).await?;
             self.name_children(&children).await?;
         }
-        self.refer("users", RecordKind::Schools, schools);
+        self.refer(RecordKind::Users, RecordKind::Schools, schools);
         let mut names: Vec<(&str, Type)> = vec![
             ("district_id", Type::Text),
             ("user_id", Type::Text),
@@ -517,15 +522,15 @@ impl<'a, B: Backend> Writer<'a, B> {
     /// Notes which schools, courses or terms the new records of a kind name.
     fn refer<'r>(
         &mut self,
-        kind: &'static str,
+        kind: RecordKind,
         target: RecordKind,
         refs: impl IntoIterator<Item = Option<Cow<'r, str>>>,
     ) {
         // On a first load all is looked at anyway.
-        if self.fresh.contains(kind) {
+        if self.fresh.contains(kind.as_str()) {
             return;
         }
-        let named = self.changed.named.entry(target).or_default();
+        let named = self.changed.named.entry((kind, target)).or_default();
         for id in refs.into_iter().flatten() {
             if !named.contains(&*id) {
                 named.insert(id.into_owned());
@@ -552,7 +557,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             (RecordKind::Terms, "/term_id"),
         ] {
             let refs = read.iter().map(|read| columns::cell(&read.tree, place));
-            self.refer("sections", target, refs);
+            self.refer(RecordKind::Sections, target, refs);
         }
         let mut told: Vec<(i64, i64, &str, bool)> = Vec::new();
         for Read { staged, tree, .. } in read {
@@ -586,10 +591,13 @@ impl<'a, B: Backend> Writer<'a, B> {
             .iter()
             .filter_map(|id| keys.get(*id).copied())
             .collect();
-        let old: BTreeSet<i64> = of(|op| op != Op::Create)
-            .union(&archived)
-            .copied()
-            .collect();
+        // A new section may have the key of one whose row was deleted by hand, and then finds that one's places.
+        let mut old = if self.fresh.contains("_enrollments") {
+            of(|op| op != Op::Create)
+        } else {
+            of(|_| true)
+        };
+        old.extend(&archived);
         let before = self.standing(&old).await?;
         for (section, role, ..) in &before {
             // An archived section's places stay, and count no longer.
