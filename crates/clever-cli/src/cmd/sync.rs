@@ -114,7 +114,9 @@ async fn is_district(district: &District, wanted: &DistrictId) -> Result<()> {
     let page = district.district().await?;
     let opened = page.records().next().map_or("", |record| record.id);
     if opened != wanted.as_str() {
-        bail!("the token opens the district {opened}, not {wanted}: leave --district out, or use that district's token");
+        bail!(
+            "the token opens the district {opened}, not {wanted}: leave --district out, or use that district's token"
+        );
     }
     Ok(())
 }
