@@ -1,6 +1,6 @@
 //! A world made up from a seed: the same seed and size give the same bytes on any machine.
 //!
-//! Records are not kept. Each is written when it is read, from the district's [`Layout`] and the record's own dice.
+//! Records are not kept. Each is written when it is read, from the district's layout and the record's own dice.
 
 use std::cmp::Ordering;
 use std::ops::Range;

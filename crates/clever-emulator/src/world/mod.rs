@@ -1,6 +1,6 @@
 //! A world: one district's records by kind and id, as Clever would write them.
 //!
-//! A world may begin with a [`base::Base`], whose records are made when they are read. What is changed lies over it
+//! A world may begin with a base, whose records are made when they are read. What is changed lies over it
 //! as text; a recorded world is all text. Readers see one ascending [`List`].
 
 use std::collections::BTreeMap;
