@@ -30,11 +30,16 @@ impl Ground {
     }
 
     async fn start(seed: u64, students: u32, events: bool) -> Self {
-        let config = EmulatorConfig {
+        Self::with(EmulatorConfig {
             world: WorldSource::Generated { seed, students },
             events,
             ..EmulatorConfig::default()
-        };
+        })
+        .await
+    }
+
+    /// A district as it is told.
+    pub(crate) async fn with(config: EmulatorConfig) -> Self {
         let emulator = clever_emulator::start(config).await.unwrap();
         let options = ClientOptions {
             api_url: emulator.base_url().clone(),

@@ -21,6 +21,7 @@ mod login;
 mod openid;
 mod own_store;
 mod raw;
+mod resources;
 mod resume;
 mod sceptic;
 mod simulation;

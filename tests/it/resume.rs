@@ -4,7 +4,8 @@
 use clever_emulator::Fault;
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Outcome, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, apply_plan, sync,
+    AnyStore, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, Why,
+    apply_plan, sync,
 };
 
 use crate::ground::Ground;
@@ -13,7 +14,15 @@ use crate::stores::stores;
 /// Syncs as a process of its own would.
 async fn run(ground: &Ground, url: &str, options: &SyncOptions) -> Result<SyncReport, SyncError> {
     let mut store = AnyStore::open_url(url, true).await.unwrap();
-    let policy = SyncPolicy::default();
+    // Days are busy in a small district, and nothing here is about what is held.
+    let policy = SyncPolicy {
+        max_archived_percent: 100,
+        max_school_archived_percent: 100,
+        max_updated_percent: 100,
+        max_unenrolled_percent: 100,
+        floor: 0,
+        ..SyncPolicy::default()
+    };
     sync(
         &ground.district,
         &mut store,
@@ -113,6 +122,68 @@ async fn a_later_change_is_found_by_a_run_that_goes_on() {
         assert!(done.kinds[&RecordKind::Users].updated > 0);
         assert_eq!(done.outcome, Outcome::Done);
     }
+}
+
+#[tokio::test]
+async fn a_walk_that_a_gap_in_the_feed_began_is_gone_on_with() {
+    let ground = Ground::with_events(94, 200).await;
+    ground.emulator.advance_days(1);
+    for url in stores(&ground, "gap").await {
+        drop(run(&ground, &url, &SyncOptions::default()).await.unwrap());
+        ground.emulator.advance_days(40);
+        cut(&ground, &url, 9).await;
+        let before = ground.emulator.requests();
+        let rest = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+        let asked = ground.emulator.requests() - before;
+        assert!(matches!(rest.why, Some(Why::Gap { .. })), "{:?}", rest.why);
+        assert!(rest.resumed.is_some_and(|resumed| resumed.records > 0));
+        assert_eq!((rest.path, rest.whole), (RunPath::Snapshot, true));
+        let before = ground.emulator.requests();
+        let full = SyncOptions {
+            way: Way::Snapshot,
+            ..SyncOptions::default()
+        };
+        let all = run(&ground, &url, &full).await.unwrap();
+        assert!(all.is_unchanged());
+        assert!(asked < ground.emulator.requests() - before);
+        // One that was asked for, and nothing else spoke for, gives way to events.
+        let fault = Fault::Reset.on("/v3.1").nth(9).times(u64::MAX);
+        ground.emulator.faults().add(fault);
+        assert!(run(&ground, &url, &full).await.is_err());
+        ground.emulator.faults().clear();
+        let events = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+        assert_eq!((events.path, events.resumed), (RunPath::Events, None));
+    }
+    assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn what_is_broken_in_the_middle_is_thrown_away_and_told() {
+    let ground = Ground::new(95, 600).await;
+    let url = format!("sqlite:{}", ground.folder().join("broken.db").display());
+    cut(&ground, &url, 24).await;
+    let file = staged(&ground)
+        .into_iter()
+        .find(|path| !path.to_string_lossy().ends_with("-wal"))
+        .unwrap();
+    // What lies in the log is written to the file, and some pages within it are lost.
+    let connection = rusqlite::Connection::open(&file).unwrap();
+    let all: i64 = connection
+        .query_row("SELECT count(*) FROM staged", [], |row| row.get(0))
+        .unwrap();
+    connection
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    drop(connection);
+    let mut bytes = std::fs::read(&file).unwrap();
+    assert!(all > 300 && bytes.len() > 20 * 4096, "{all} rows");
+    bytes[10 * 4096..14 * 4096].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let done = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+    assert!(done.discarded && done.resumed.is_none() && done.whole);
+    assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+    let again = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+    assert!(again.is_unchanged() && !again.discarded);
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ pub enum Doubt {
         /// How many.
         count: u64,
     },
+    /// The app may not read the list: the scope for it is missing, or was taken away.
+    #[error("the app may not read it")]
+    Closed,
     /// The district's data changed while it was read.
     #[error("the district was synced anew while it was read")]
     Moved,
@@ -41,6 +44,19 @@ impl Certificate {
     #[must_use]
     pub fn proves_absence(&self) -> bool {
         self.doubts.is_empty()
+    }
+
+    /// Says whether there was no walk, as the app may not read the list.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.doubts.contains(&Doubt::Closed)
+    }
+
+    /// Of a list that the app may not read.
+    pub(crate) fn closed() -> Self {
+        Self {
+            doubts: vec![Doubt::Closed],
+        }
     }
 }
 

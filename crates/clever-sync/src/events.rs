@@ -12,7 +12,7 @@ use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
 use futures_util::{StreamExt, pin_mut};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::columns;
@@ -31,7 +31,7 @@ const MAX_TYPES: usize = 50;
 const MAX_TYPE: usize = 60;
 
 /// Why a run read a snapshot where events may have done, or could not use events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case", tag = "why")]
 #[non_exhaustive]
 pub enum Why {
@@ -67,12 +67,33 @@ pub enum Why {
         /// How many.
         count: u64,
     },
+    /// The policy asks for a kind that the run before left out: events tell what happens to its records, not which
+    /// there are.
+    #[error("{kind} were not read before")]
+    Unread {
+        /// The kind.
+        kind: RecordKind,
+    },
     /// The district was synced, and no event tells it.
     #[error("the district was synced at {last_sync} and no event tells it")]
     Untold {
         /// The district's last sync.
         last_sync: String,
     },
+}
+
+impl Why {
+    /// Says whether the feed itself is in doubt, and not only older than it should be, or passed by.
+    pub(crate) fn is_of_the_feed(&self) -> bool {
+        matches!(
+            self,
+            Self::NoEvents
+                | Self::Gap { .. }
+                | Self::Unordered
+                | Self::Unreadable { .. }
+                | Self::Untold { .. }
+        )
+    }
 }
 
 /// What came over the feed.
@@ -108,6 +129,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
     store: &mut S,
     district: &DistrictId,
     cursor: &str,
+    kinds: &[RecordKind],
     clock: &dyn Clock,
 ) -> Result<Result<Told, Why>, SyncError> {
     let failed = |source: R::Error| SyncError::Events {
@@ -121,7 +143,8 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
     let pages = source.events(cursor);
     pin_mut!(pages);
     while let Some(page) = pages.next().await {
-        told.page(store, district, &page.map_err(failed)?).await?;
+        told.page(store, district, kinds, &page.map_err(failed)?)
+            .await?;
     }
     if told.unordered {
         return Ok(Err(Why::Unordered));
@@ -191,6 +214,7 @@ impl Told {
         &mut self,
         store: &mut S,
         district: &DistrictId,
+        wanted: &[RecordKind],
         page: &RawPage,
     ) -> Result<(), StoreError> {
         self.unreadable += page.refused().len() as u64;
@@ -211,7 +235,7 @@ impl Told {
                 self.unreadable += 1;
                 continue;
             };
-            let Some((kind, op)) = synced(&event) else {
+            let Some((kind, op)) = synced(&event, wanted) else {
                 self.skip(&event);
                 continue;
             };
@@ -266,12 +290,12 @@ impl Told {
     }
 }
 
-/// The kind and the operation of an event about the roster.
-fn synced(event: &Event) -> Option<(RecordKind, &str)> {
+/// The kind and the operation of an event about a kind that is synced.
+fn synced<'e>(event: &'e Event, wanted: &[RecordKind]) -> Option<(RecordKind, &'e str)> {
     let (kind, op) = event.subject()?;
     let kind: RecordKind = kind.parse().ok()?;
     let known = matches!(op, "created" | "updated" | "deleted");
-    (known && RecordKind::ROSTER.contains(&kind)).then_some((kind, op))
+    (known && wanted.contains(&kind)).then_some((kind, op))
 }
 
 /// Stages what the last events of some records say; what says nothing new is taken back.

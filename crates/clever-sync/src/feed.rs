@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 
 use clever_model::{RecordKind, Timestamp};
-use clever_raw::v3_1::types::{Course, District, School, Section, Term, User};
+use clever_raw::v3_1::types::{Course, District, Resource, School, Section, Term, User};
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -220,6 +220,8 @@ pub enum Record {
     User(Box<User>),
     /// A section, with its places.
     Section(Box<Section>),
+    /// A piece of the app's content.
+    Resource(Box<Resource>),
 }
 
 impl Change {
@@ -259,6 +261,6 @@ fn read(kind: &str, json: Option<&RawValue>) -> Result<Option<Record>, serde_jso
         RecordKind::Courses => model(json, Record::Course),
         RecordKind::Users => model(json, Record::User),
         RecordKind::Sections => model(json, Record::Section),
-        RecordKind::Resources => Ok(None),
+        RecordKind::Resources => model(json, Record::Resource),
     }
 }

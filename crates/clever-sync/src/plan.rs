@@ -90,6 +90,9 @@ pub struct Plan {
     #[serde(default)]
     proven: bool,
     snapshot: bool,
+    /// Whether resources were asked for.
+    #[serde(default)]
+    resources: bool,
     /// The hash of its rows: sixteen hex digits.
     pub hash: String,
     /// How many rows it has.
@@ -290,6 +293,7 @@ impl Plan {
             whole: report.whole,
             proven: report.is_proven(),
             snapshot: report.path == RunPath::Snapshot,
+            resources: report.kinds.contains_key(&RecordKind::Resources),
             hash: String::new(),
             rows: 0,
             counts: BTreeMap::new(),
@@ -633,7 +637,12 @@ pub async fn apply_plan<S: Store>(
         }
     }
     store.stage(batch).await?;
-    let mut report = SyncReport::new(&district, started_at, RunPath::Plan);
+    let kinds: &[RecordKind] = if plan.resources {
+        &RecordKind::ALL
+    } else {
+        &RecordKind::ROSTER
+    };
+    let mut report = SyncReport::new(&district, started_at, RunPath::Plan, kinds);
     report.district_name.clone_from(&plan.district_name);
     report.plan_hash.clone_from(&plan.hash);
     count(store, &mut report).await?;

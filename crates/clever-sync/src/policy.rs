@@ -24,6 +24,9 @@ pub struct SyncPolicy {
     pub floor: u64,
     /// After how long a snapshot is read although events may do, to mend what they missed.
     pub snapshot_every: Duration,
+    /// Whether the app's content as mapped by the district is synced too. Few apps have the scope; without it
+    /// nothing of it changes, and the rest is synced as ever.
+    pub resources: bool,
     /// Columns that the app owns, by kind: never written by a sync.
     pub sticky: BTreeMap<RecordKind, BTreeSet<String>>,
 }
@@ -37,12 +40,23 @@ impl Default for SyncPolicy {
             max_unenrolled_percent: 30,
             floor: 25,
             snapshot_every: Duration::from_secs(7 * 86_400),
+            resources: false,
             sticky: BTreeMap::new(),
         }
     }
 }
 
 impl SyncPolicy {
+    /// The kinds of record that are synced, in reading order.
+    #[must_use]
+    pub fn kinds(&self) -> &'static [RecordKind] {
+        if self.resources {
+            &RecordKind::ALL
+        } else {
+            &RecordKind::ROSTER
+        }
+    }
+
     /// Says whether the app owns a column.
     #[must_use]
     pub fn is_sticky(&self, kind: RecordKind, column: &str) -> bool {
@@ -112,6 +126,7 @@ struct File {
     max_unenrolled_percent: Option<u64>,
     floor: Option<u64>,
     snapshot_every_hours: Option<u64>,
+    resources: Option<bool>,
     sticky: Option<BTreeMap<RecordKind, BTreeSet<String>>>,
     #[serde(default)]
     district: BTreeMap<String, Self>,
@@ -187,6 +202,7 @@ impl File {
                 .map_or(base.snapshot_every, |hours| {
                     Duration::from_secs(hours.saturating_mul(3600))
                 }),
+            resources: self.resources.unwrap_or(base.resources),
             sticky: self.sticky.unwrap_or_else(|| base.sticky.clone()),
         })
     }
@@ -212,12 +228,12 @@ mod tests {
 
     #[test]
     fn a_district_has_what_it_names_and_the_rest_from_all() {
-        let text =
-            "floor = 3\n[sticky]\nusers = [\"email\"]\n[district.d]\nsnapshot_every_hours = 2";
+        let text = "floor = 3\n[sticky]\nusers = [\"email\"]\n[district.d]\nsnapshot_every_hours = 2\nresources = true";
         let policies = SyncPolicies::read(text).unwrap();
         let district = policies.of("d");
         assert_eq!(district.snapshot_every, Duration::from_secs(7200));
         assert_eq!(district.floor, 3);
+        assert!(district.resources && !policies.of("e").resources);
         assert!(district.is_sticky(RecordKind::Users, "email"));
         assert_eq!(
             policies.of("e").snapshot_every,

@@ -164,7 +164,11 @@ impl fmt::Display for Hold {
     }
 }
 
-/// Something odd in the roster that stops nothing: a reference that leads nowhere.
+/// The scope for resources, and the field of the finding that an app lost it.
+pub(crate) const RESOURCES_SCOPE: &str = "read:resources";
+
+/// Something odd in the roster that stops nothing: a reference that leads nowhere, or a list that was read once and is
+/// closed to the app now (its field is the scope, and the count that of the records which stay).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The kind of the records that refer.
@@ -177,6 +181,33 @@ pub struct Finding {
     pub count: u64,
     /// Up to three ids that do not exist in the roster.
     pub samples: Vec<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            field,
+            target,
+            count,
+            samples,
+        } = self;
+        if field == RESOURCES_SCOPE {
+            return write!(
+                f,
+                "{kind}: the app may no longer read them (scope {field}); {count} in the store stay as they were"
+            );
+        }
+        let times = if *count == 1 { "time" } else { "times" };
+        write!(
+            f,
+            "{kind}.{field} names {target} that the roster lacks, {count} {times}"
+        )?;
+        match samples.first() {
+            Some(sample) => write!(f, ", as {sample}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Places in sections.
@@ -225,6 +256,9 @@ pub struct SyncReport {
     /// From where it went on, where an earlier run had stopped on the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
+    /// Whether what an earlier run had left could not be read, and was thrown away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub discarded: bool,
     /// What came over the events feed, where it was read.
     pub events: Option<EventCounts>,
     /// What an undo left alone, where it was one.
@@ -268,8 +302,13 @@ pub struct UndoCounts {
 
 impl SyncReport {
     /// A report of a run that did nothing yet.
-    pub(crate) fn new(district: &DistrictId, started_at: Timestamp, path: RunPath) -> Self {
-        let kinds = RecordKind::ROSTER.into_iter();
+    pub(crate) fn new(
+        district: &DistrictId,
+        started_at: Timestamp,
+        path: RunPath,
+        kinds: &[RecordKind],
+    ) -> Self {
+        let kinds = kinds.iter().map(|kind| (*kind, KindReport::default()));
         Self {
             run: None,
             district_id: district.to_string(),
@@ -281,9 +320,10 @@ impl SyncReport {
             path,
             why: None,
             resumed: None,
+            discarded: false,
             events: None,
             undo: None,
-            kinds: kinds.map(|kind| (kind, KindReport::default())).collect(),
+            kinds: kinds.collect(),
             enrollments: Enrollments::default(),
             roles: BTreeMap::new(),
             holds: Vec::new(),
@@ -294,11 +334,13 @@ impl SyncReport {
         }
     }
 
-    /// Says whether every list was provably complete, and every record of it could be read.
+    /// Says whether every list was provably complete, and every record of it could be read. A list that the app may
+    /// not read does not count: no run would do better.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.kinds
             .values()
+            .filter(|kind| !kind.certificate.is_closed())
             .all(|kind| kind.certificate.proves_absence() && kind.unreadable == 0)
     }
 

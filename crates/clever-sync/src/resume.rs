@@ -12,27 +12,59 @@ use clever_raw::drift::Drift;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, Witness};
+use crate::events::Why;
 use crate::report::Resumed;
 use crate::store::Base;
 
 /// The version of the note.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// A walk that began longer ago than this, in seconds, is begun anew.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
+
+/// What a walk stands on: where any of it is another, so is the walk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grounds {
+    /// What is read, by its own name.
+    pub(crate) source: String,
+    pub(crate) district_id: String,
+    /// The district's last sync at Clever when the walk began.
+    pub(crate) last_sync: Option<String>,
+    /// The kinds that are read.
+    pub(crate) kinds: Vec<RecordKind>,
+    run: u64,
+    cursor: Option<String>,
+    snapshot_at: Option<Timestamp>,
+}
+
+impl Grounds {
+    /// The grounds of a walk over the store as it is now.
+    pub(crate) fn of(
+        source: &str,
+        district_id: &str,
+        last_sync: Option<&str>,
+        kinds: &[RecordKind],
+        base: &Base,
+    ) -> Self {
+        Self {
+            source: source.to_owned(),
+            district_id: district_id.to_owned(),
+            last_sync: last_sync.map(ToOwned::to_owned),
+            kinds: kinds.to_vec(),
+            run: base.run,
+            cursor: base.cursor.clone(),
+            snapshot_at: base.snapshot_at,
+        }
+    }
+}
 
 /// How far the walks of a run came.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Note {
     format: u32,
-    /// What was read, by its own name.
-    source: String,
-    district_id: String,
-    /// The district's last sync at Clever when the walk began.
-    last_sync: Option<String>,
-    run: u64,
-    base_cursor: Option<String>,
-    snapshot_at: Option<Timestamp>,
+    grounds: Grounds,
+    /// Why the lists are read.
+    pub(crate) why: Option<Why>,
     /// When the walk began.
     began_at: Timestamp,
     /// The newest event before the first page.
@@ -64,21 +96,15 @@ pub(crate) struct Current {
 impl Note {
     /// The note of a walk that begins.
     pub(crate) fn begin(
-        source: &str,
-        district_id: &str,
-        last_sync: Option<&str>,
-        base: &Base,
+        grounds: Grounds,
+        why: Option<Why>,
         began_at: Timestamp,
         cursor: Option<String>,
     ) -> Self {
         Self {
             format: FORMAT,
-            source: source.to_owned(),
-            district_id: district_id.to_owned(),
-            last_sync: last_sync.map(ToOwned::to_owned),
-            run: base.run,
-            base_cursor: base.cursor.clone(),
-            snapshot_at: base.snapshot_at,
+            grounds,
+            why,
             began_at,
             cursor,
             done: BTreeMap::new(),
@@ -88,25 +114,13 @@ impl Note {
     }
 
     /// Reads a note that a run left, if the walk may go on from it: it is of the walk that would begin now.
-    pub(crate) fn read(
-        text: &str,
-        source: &str,
-        district_id: &str,
-        last_sync: Option<&str>,
-        base: &Base,
-        now: Timestamp,
-    ) -> Option<Self> {
+    pub(crate) fn read(text: &str, grounds: &Grounds, now: Timestamp) -> Option<Self> {
         let note: Self = serde_json::from_str(text).ok()?;
         let age = now.as_second().saturating_sub(note.began_at.as_second());
         let same = note.format == FORMAT
-            && note.source == source
-            && note.district_id == district_id
+            && note.grounds == *grounds
             // A district that does not say when it was synced can't prove that it was not.
-            && last_sync.is_some()
-            && note.last_sync.as_deref() == last_sync
-            && note.run == base.run
-            && note.base_cursor == base.cursor
-            && note.snapshot_at == base.snapshot_at;
+            && grounds.last_sync.is_some();
         // Out of order, more than what comes later may be staged.
         let ordered = note
             .current
@@ -115,7 +129,7 @@ impl Note {
         (same && ordered && (0..=MAX_AGE_SECONDS).contains(&age)).then_some(note)
     }
 
-    /// Up to which record everything is staged; `None` where nothing is.
+    /// Up to which record everything is staged; `None` where all of it is, of every kind.
     pub(crate) fn place(&self) -> Option<(RecordKind, String)> {
         match &self.current {
             Some(current) => Some((
@@ -127,9 +141,11 @@ impl Note {
                     .to_owned(),
             )),
             None => {
-                let last = self.done.keys().next_back()?;
+                let last = self.done.keys().next_back();
                 // Before all of the next kind: no id is empty, and as ids may be any text, none comes after all others.
-                let next = RecordKind::ALL.into_iter().find(|kind| kind > last)?;
+                let next = RecordKind::ALL
+                    .into_iter()
+                    .find(|kind| last.is_none_or(|last| kind > last))?;
                 Some((next, String::new()))
             }
         }
@@ -166,18 +182,22 @@ mod tests {
             snapshot_at: None,
         };
         let began = at("2026-09-14T12:00:00Z");
-        let mut note = Note::begin("a", "d", Some("s"), &base, began, Some("f".to_owned()));
+        let of = |source: &str, district: &str, last_sync: Option<&str>, base: &Base| {
+            Grounds::of(source, district, last_sync, &RecordKind::ROSTER, base)
+        };
+        let grounds = of("a", "d", Some("s"), &base);
+        let cursor = Some("f".to_owned());
+        let mut note = Note::begin(grounds.clone(), Some(Why::Unordered), began, cursor);
+        assert_eq!(note.place(), Some((RecordKind::Districts, String::new())));
         let mut witness = Witness::default();
         witness.page(Some(3), 0);
         witness.record("a");
-        note.done.insert(
-            RecordKind::Schools,
-            Done {
-                certificate: Certificate::default(),
-                seen: 2,
-                unreadable: 0,
-            },
-        );
+        let done = Done {
+            certificate: Certificate::default(),
+            seen: 2,
+            unreadable: 0,
+        };
+        note.done.insert(RecordKind::Schools, done.clone());
         note.current = Some(Current {
             kind: RecordKind::Users,
             witness,
@@ -185,36 +205,42 @@ mod tests {
             unreadable: 0,
         });
         let read =
-            |note: &Note, district: &str, last_sync: Option<&str>, base: &Base, now: &str| {
-                Note::read(&note.text(), "a", district, last_sync, base, at(now))
-            };
+            |note: &Note, grounds: &Grounds, now: &str| Note::read(&note.text(), grounds, at(now));
         let soon = "2026-09-14T13:00:00Z";
-        let found = read(&note, "d", Some("s"), &base, soon).unwrap();
+        let found = read(&note, &grounds, soon).unwrap();
         assert_eq!(found.text(), note.text());
         assert_eq!(found.place(), Some((RecordKind::Users, "a".to_owned())));
         assert_eq!(found.resumed().records, 3);
+        assert_eq!(found.why, Some(Why::Unordered));
         let moved = Base {
             run: 4,
             ..base.clone()
         };
-        assert!(read(&note, "x", Some("s"), &base, soon).is_none());
-        let elsewhere = Note::read(&note.text(), "b", "d", Some("s"), &base, at(soon));
-        assert!(elsewhere.is_none(), "another version of the API");
-        assert!(read(&note, "d", Some("t"), &base, soon).is_none());
-        assert!(read(&note, "d", None, &base, soon).is_none());
-        assert!(read(&note, "d", Some("s"), &moved, soon).is_none());
-        assert!(read(&note, "d", Some("s"), &base, "2026-09-14T18:00:01Z").is_none());
-        assert!(read(&note, "d", Some("s"), &base, "2026-09-14T11:59:59Z").is_none());
-        let without = Note::begin("a", "d", None, &base, began, None);
-        assert!(read(&without, "d", None, &base, soon).is_none());
+        for (other, what) in [
+            (of("a", "x", Some("s"), &base), "another district"),
+            (of("b", "d", Some("s"), &base), "another version of the API"),
+            (of("a", "d", Some("t"), &base), "synced meanwhile"),
+            (of("a", "d", None, &base), "it does not say when"),
+            (of("a", "d", Some("s"), &moved), "another run"),
+            (
+                Grounds::of("a", "d", Some("s"), &RecordKind::ALL, &base),
+                "other kinds",
+            ),
+        ] {
+            assert!(read(&note, &other, soon).is_none(), "{what}");
+        }
+        assert!(read(&note, &grounds, "2026-09-14T18:00:01Z").is_none());
+        assert!(read(&note, &grounds, "2026-09-14T11:59:59Z").is_none());
+        let unknown = of("a", "d", None, &base);
+        let without = Note::begin(unknown.clone(), None, began, None);
+        assert!(read(&without, &unknown, soon).is_none());
         if let Some(current) = &mut note.current {
             current.witness.record("a");
         }
-        assert!(
-            read(&note, "d", Some("s"), &base, soon).is_none(),
-            "unordered"
-        );
+        assert!(read(&note, &grounds, soon).is_none(), "unordered");
         note.current = None;
         assert_eq!(note.place(), Some((RecordKind::Terms, String::new())));
+        note.done.insert(RecordKind::Resources, done);
+        assert_eq!(note.place(), None, "all of it");
     }
 }

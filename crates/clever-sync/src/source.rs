@@ -36,6 +36,13 @@ pub trait RosterSource {
         self.pages(kind)
     }
 
+    /// Says whether an error means that the app may not read a list, whatever else it may read. A list that a policy
+    /// asks for is then left out of the run, with all that the store has of it.
+    fn is_closed(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Reads the events after the one with this id, oldest first.
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Self::Error>> {
         let _ = after;
@@ -93,6 +100,17 @@ impl RosterSource for District {
         self.list(kind).count().starting_after(after).pages()
     }
 
+    fn is_closed(error: &ClientError) -> bool {
+        // Not 401: that is of the token, and so of every list.
+        matches!(
+            error,
+            ClientError::Answer {
+                status: 403 | 404,
+                ..
+            }
+        )
+    }
+
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, ClientError>> {
         Self::events(self).starting_after(after).pages()
     }
@@ -108,5 +126,30 @@ impl RosterSource for District {
             let oldest = page.records().next();
             oldest.map(|event| event.id.to_owned())
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_closed_by_its_own_refusal_and_not_by_the_tokens() {
+        let closed = |status| {
+            let error = ClientError::Answer {
+                path: "/v3.1/resources".to_owned(),
+                status,
+                content_type: None,
+                request_id: None,
+                message: None,
+                attempts: 1,
+                kind: ErrorKind::Unauthorized,
+            };
+            District::is_closed(&error)
+        };
+        assert_eq!(
+            [401, 403, 404, 429, 500].map(closed),
+            [false, true, true, false, false]
+        );
     }
 }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
 use tracing::{info, info_span};
 
-use crate::certificate::Doubt;
+use crate::certificate::{Certificate, Doubt};
 use crate::check;
 use crate::columns;
 use crate::diff::KindDiff;
@@ -21,9 +21,9 @@ use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
 use crate::report::{KindReport, Outcome, Resumed, RunPath, SyncReport};
-use crate::resume::{Done, Note};
+use crate::resume::{Done, Grounds, Note};
 use crate::source::RosterSource;
-use crate::store::{Base, Commit, Store, StoreError};
+use crate::store::{Base, Commit, Left, Store, StoreError};
 
 /// Which way to learn the roster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -145,12 +145,34 @@ pub async fn sync<S: Store>(
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let base = store.base(&district.id).await?;
+    let walk = Walk {
+        district: &district,
+        page: &district_page,
+        base: &base,
+        kinds: policy.kinds(),
+        now: started_at,
+        // What is let through now may not be what a later run is asked to let through.
+        keeps: options.approve.is_none(),
+    };
+    let (mut left, mut discarded) = (None, false);
+    if options.way != Way::Events {
+        (left, discarded) = walk.left(source, store).await?;
+    }
     let mut learnt = None;
     let mut why = choose(options.way, &base, policy, started_at);
+    if why.is_none() {
+        why = unfollowed(store, &district.id, policy).await?;
+    }
+    if why.is_none() {
+        // What made an earlier run read the lists holds until they are read: the feed is as it was, or further on.
+        let doubt = left.as_ref().and_then(|note| note.why.clone());
+        why = doubt.filter(Why::is_of_the_feed);
+    }
     if let (None, Some(cursor)) = (&why, &base.cursor) {
+        left = None;
         store.begin(&district.id).await?;
-        match events::read(source, store, &district.id, cursor, clock).await? {
-            Ok(told) => learnt = Some(from_events(told, &district)),
+        match events::read(source, store, &district.id, cursor, walk.kinds, clock).await? {
+            Ok(told) => learnt = Some(from_events(told, &district, walk.kinds)),
             Err(doubt) => {
                 info!(parent: &span, %doubt, "reading a snapshot");
                 why = Some(doubt);
@@ -164,24 +186,15 @@ pub async fn sync<S: Store>(
             store.done().await?;
             return Err(SyncError::EventsAlone { why });
         }
-        (None, why) => {
-            let walk = Walk {
-                district: &district,
-                page: &district_page,
-                base: &base,
-                now: started_at,
-                // What is let through now may not be what a later run is asked to let through.
-                keeps: options.approve.is_none(),
-            };
-            walk.snapshot(source, store, why, progress).await?
-        }
+        (None, why) => walk.snapshot(source, store, why, left, progress).await?,
     };
-    let mut report = SyncReport::new(&district.id, started_at, learnt.path);
+    let mut report = SyncReport::new(&district.id, started_at, learnt.path, walk.kinds);
     report.district_name.clone_from(&district.name);
     report.why = learnt.why;
     report.kinds = learnt.kinds;
     report.events = learnt.events;
     report.resumed = learnt.resumed;
+    report.discarded = discarded;
     report.drift = learnt.drift;
     check::check(store, &district.id, &mut report, learnt.paused, policy).await?;
     if let Err(error) = plan::settle(store, &mut report, options.approve.as_deref()).await {
@@ -244,14 +257,23 @@ fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<
     (due && way != Way::Events).then_some(Why::Due { at })
 }
 
-fn from_events(told: events::Told, district: &DistrictRecord) -> Learnt {
+/// Says that events don't do where the policy asks for what the last run left out.
+async fn unfollowed<S: Store>(
+    store: &mut S,
+    district: &DistrictId,
+    policy: &SyncPolicy,
+) -> Result<Option<Why>, StoreError> {
+    let kind = RecordKind::Resources;
+    let unread = policy.resources && !store.followed(district, kind).await?;
+    Ok(unread.then_some(Why::Unread { kind }))
+}
+
+fn from_events(told: events::Told, district: &DistrictRecord, kinds: &[RecordKind]) -> Learnt {
+    let kinds = kinds.iter().map(|kind| (*kind, KindReport::default()));
     Learnt {
         path: RunPath::Events,
         why: None,
-        kinds: RecordKind::ROSTER
-            .into_iter()
-            .map(|kind| (kind, KindReport::default()))
-            .collect(),
+        kinds: kinds.collect(),
         cursor: told.counts.last.clone(),
         events: Some(told.counts),
         drift: told.drift,
@@ -267,30 +289,32 @@ struct Walk<'a> {
     /// The page of the district's own record.
     page: &'a RawPage,
     base: &'a Base,
+    kinds: &'static [RecordKind],
     now: Timestamp,
     /// Whether a later run may go on with it.
     keeps: bool,
 }
 
 impl Walk<'_> {
-    /// Reads every list and stages what differs; goes on with what an earlier run staged, where it may.
+    /// Reads every list and stages what differs; goes on with what is left of an earlier run.
     async fn snapshot<S: Store>(
         &self,
         source: &impl RosterSource,
         store: &mut S,
         why: Option<Why>,
+        left: Option<Note>,
         progress: &dyn Progress,
     ) -> Result<Learnt, SyncError> {
-        let name = source.resumes().filter(|_| self.keeps);
-        let left = match &name {
-            Some(name) => self.left(store, name).await?,
-            None => None,
-        };
-        let keeps = name.is_some();
-        let name = name.unwrap_or_default();
+        let grounds = self.grounds(source);
+        let keeps = grounds.is_some();
         let resumed = left.as_ref().map(Note::resumed);
         let mut note = match left {
-            Some(note) => note,
+            Some(note) => {
+                let place = note.place();
+                let place = place.as_ref().map(|(kind, id)| (*kind, id.as_str()));
+                store.resume(place).await?;
+                note
+            }
             None => {
                 store.begin(&self.district.id).await?;
                 // Before the first page: what happens while the lists are read is told again, and lost by nobody.
@@ -300,12 +324,11 @@ impl Walk<'_> {
                     .map_err(|source| SyncError::Events {
                         source: Box::new(source),
                     })?;
-                let district = self.district;
-                let (id, last_sync) = (district.id.as_str(), district.last_sync.as_deref());
-                Note::begin(&name, id, last_sync, self.base, self.now, cursor)
+                let grounds = grounds.unwrap_or_else(|| self.grounds_of(""));
+                Note::begin(grounds, why.clone(), self.now, cursor)
             }
         };
-        for kind in RecordKind::ROSTER {
+        for &kind in self.kinds {
             if note.done.contains_key(&kind) {
                 continue;
             }
@@ -349,33 +372,45 @@ impl Walk<'_> {
         Ok(learnt)
     }
 
-    /// Finds what an earlier run staged of this very walk, and takes away what it staged beyond its note.
+    /// What a walk that others may go on with stands on; `None` where none may.
+    fn grounds(&self, source: &impl RosterSource) -> Option<Grounds> {
+        let name = source.resumes().filter(|_| self.keeps)?;
+        Some(self.grounds_of(&name))
+    }
+
+    fn grounds_of(&self, source: &str) -> Grounds {
+        let district = self.district;
+        let last_sync = district.last_sync.as_deref();
+        Grounds::of(
+            source,
+            district.id.as_str(),
+            last_sync,
+            self.kinds,
+            self.base,
+        )
+    }
+
+    /// Finds what an earlier run staged of this very walk; says also whether it left something that can't be read.
     async fn left<S: Store>(
         &self,
+        source: &impl RosterSource,
         store: &mut S,
-        source: &str,
-    ) -> Result<Option<Note>, StoreError> {
-        let district = self.district;
-        let Some(text) = store.left(&district.id).await? else {
-            return Ok(None);
+    ) -> Result<(Option<Note>, bool), StoreError> {
+        let Some(grounds) = self.grounds(source) else {
+            return Ok((None, false));
         };
-        let last_sync = district.last_sync.as_deref();
-        let id = district.id.as_str();
-        let Some(note) = Note::read(&text, source, id, last_sync, self.base, self.now) else {
-            return Ok(None);
-        };
-        let Some((kind, id)) = note.place() else {
-            return Ok(None);
-        };
-        store.resume(kind, &id).await?;
-        Ok(Some(note))
+        Ok(match store.left(&self.district.id).await? {
+            Left::Walk(text) => (Note::read(&text, &grounds, self.now), false),
+            Left::Nothing => (None, false),
+            Left::Broken => (None, true),
+        })
     }
 
     /// Reads one list.
-    async fn kind<S: Store>(
+    async fn kind<S: Store, R: RosterSource>(
         &self,
         kind: RecordKind,
-        source: &impl RosterSource,
+        source: &R,
         store: &mut S,
         note: &mut Note,
         keeps: bool,
@@ -389,30 +424,30 @@ impl Walk<'_> {
             Some(current) => KindDiff::resume(current),
             None => KindDiff::new(kind),
         };
+        let mut open = true;
         if kind == RecordKind::Districts {
             progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
             difference.page(store, self.page).await?;
         } else {
             progress.reading(kind);
-            let failed = |error| SyncError::Fetch {
-                kind,
-                source: Box::new(error),
-            };
-            match after {
+            open = match after {
                 Some(after) => {
-                    let pages = source
-                        .pages_after(kind, &after)
-                        .map(|page| page.map_err(failed));
-                    pages_of(pages, store, &mut difference, note, keeps, progress).await?;
+                    let pages = source.pages_after(kind, &after);
+                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
                 }
                 None => {
-                    let pages = source.pages(kind).map(|page| page.map_err(failed));
-                    pages_of(pages, store, &mut difference, note, keeps, progress).await?;
+                    let pages = source.pages(kind);
+                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
                 }
-            }
+            };
         }
         let done = Done {
-            certificate: difference.finish(store).await?,
+            certificate: if open {
+                difference.finish(store).await?
+            } else {
+                info!(%kind, "the app may not read them");
+                Certificate::closed()
+            },
             seen: difference.seen,
             unreadable: difference.unreadable,
         };
@@ -426,18 +461,28 @@ impl Walk<'_> {
     }
 }
 
-/// Compares the pages of one list, and keeps a note of each.
-async fn pages_of<S: Store>(
-    pages: impl Stream<Item = Result<RawPage, SyncError>>,
+/// Compares the pages of one list, and keeps a note of each. Says whether the app may read the list, of a kind that
+/// few apps may.
+async fn pages_of<S: Store, R: RosterSource>(
+    pages: impl Stream<Item = Result<RawPage, R::Error>>,
     store: &mut S,
     difference: &mut KindDiff,
     note: &mut Note,
     keeps: bool,
     progress: &dyn Progress,
-) -> Result<(), SyncError> {
+) -> Result<bool, SyncError> {
+    let kind = difference.kind;
     pin_mut!(pages);
     while let Some(page) = pages.next().await {
-        let page = page?;
+        let page = match page {
+            Err(error) if kind == RecordKind::Resources && R::is_closed(&error) => {
+                return Ok(false);
+            }
+            page => page.map_err(|error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            })?,
+        };
         progress.page(difference.kind, page.len(), page.bytes(), page.count());
         difference.page(store, &page).await?;
         // The last page's note is the list's own.
@@ -447,7 +492,7 @@ async fn pages_of<S: Store>(
             store.keep(&note.text()).await?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 pub(crate) async fn read_district(source: &impl RosterSource) -> Result<RawPage, SyncError> {

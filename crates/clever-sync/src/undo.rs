@@ -122,7 +122,7 @@ pub async fn undo<B: Backend>(
             }
         }
     }
-    let mut report = SyncReport::new(&district, started_at, RunPath::Undo);
+    let mut report = SyncReport::new(&district, started_at, RunPath::Undo, policy.kinds());
     report.undo = Some(counts);
     plan::count(store, &mut report).await?;
     if report.is_unchanged() {

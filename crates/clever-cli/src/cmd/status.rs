@@ -253,18 +253,16 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
     }
     output::line(table.to_string())?;
     for finding in &status.findings {
-        output::line(format!(
-            "finding: {}.{} names {} that the roster lacks, {} times",
-            finding.kind,
-            finding.field,
-            finding.target,
-            grouped(finding.count)
-        ))?;
+        output::line(format!("finding: {finding}"))?;
     }
-    for kind in status.doubts.keys() {
-        output::line(format!(
-            "doubt: the list of {kind} was not provably complete; nothing of it was archived"
-        ))?;
+    for (kind, doubts) in &status.doubts {
+        output::line(if doubts[0]["doubt"] == "closed" {
+            format!("{kind}: the app may not read them")
+        } else {
+            format!(
+                "doubt: the list of {kind} was not provably complete; nothing of it was archived"
+            )
+        })?;
     }
     if !status.drift.is_empty() {
         output::line("drift: what Clever sent last and the models do not know")?;

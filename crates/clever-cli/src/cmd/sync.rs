@@ -244,6 +244,12 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         .iter()
         .filter(|(_, of_kind)| !of_kind.certificate.proves_absence())
     {
+        if of_kind.certificate.is_closed() {
+            output::line(format!(
+                "{kind}: the app may not read them, so what the store has of them stays."
+            ))?;
+            continue;
+        }
         let doubts: Vec<String> = of_kind
             .certificate
             .doubts
@@ -270,6 +276,11 @@ fn way(report: &SyncReport) -> Result<()> {
         for (name, count) in &events.skipped {
             output::line(format!("  skipped: {} of type {name}", grouped(*count)))?;
         }
+    }
+    if report.discarded {
+        output::line(
+            "What an earlier run had staged could not be read: it was thrown away, and all is read anew.",
+        )?;
     }
     if let Some(resumed) = &report.resumed {
         output::line(format!(
@@ -331,16 +342,9 @@ fn findings(report: &SyncReport) -> Result<()> {
     if report.findings.is_empty() {
         return Ok(());
     }
-    output::line("Findings: references that lead nowhere; kept as they are.")?;
+    output::line("Findings: odd, and kept as it is.")?;
     for finding in &report.findings {
-        output::line(format!(
-            "  {}.{}: {} to {} that the roster lacks, as {}",
-            finding.kind,
-            finding.field,
-            counted(finding.count, "reference", "references"),
-            finding.target,
-            finding.samples.first().map_or("?", String::as_str)
-        ))?;
+        output::line(format!("  {finding}"))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 #[cfg(feature = "postgres")]
 use crate::store::postgres::Postgres;
-use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::sqlite::{Sqlite, SqliteStore};
 use crate::store::{State, StoreError};
 
@@ -87,7 +87,7 @@ impl Backend for AnyDb {
         either!(self, db => db.dialect())
     }
 
-    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+    async fn open_staging(&mut self, district: &str) -> Result<Area, StoreError> {
         either!(self, db => db.open_staging(district).await)
     }
 

@@ -53,6 +53,7 @@ pub(crate) async fn run<B: Backend>(
     if changed.records > 0 {
         findings::renew(store, id, &changed).await?;
     }
+    findings::closed(store, id, report).await?;
     let cursor: Sql<'_> = commit.cursor.into();
     let snapshot: Sql<'_> = match (commit.whole_snapshot, now.snapshot_at) {
         (true, _) => commit.now.to_string().into(),

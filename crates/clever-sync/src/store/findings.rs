@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::report::Finding;
+use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SyncReport};
 use crate::store::StoreError;
 use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::write::Totals;
@@ -196,6 +196,34 @@ async fn nothing_missing<B: Backend>(
     );
     let params = [district_id.into(), texts(named.iter().map(String::as_str))];
     Ok(store.one(&sql, &params).await?.count(0)? == named.len() as u64)
+}
+
+/// Notes that resources are stored that the app may not read any more, or that it may. Only a snapshot knows.
+pub(crate) async fn closed<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    report: &SyncReport,
+) -> Result<(), StoreError> {
+    if report.path != RunPath::Snapshot {
+        return Ok(());
+    }
+    let kind = RecordKind::Resources;
+    let params = [
+        district_id.into(),
+        kind.as_str().into(),
+        RESOURCES_SCOPE.into(),
+    ];
+    let sql = "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3";
+    store.db.execute(sql, &params).await?;
+    let of_kind = report.kinds.get(&kind);
+    if !of_kind.is_some_and(|of_kind| of_kind.certificate.is_closed()) {
+        return Ok(());
+    }
+    let sql = "INSERT INTO findings (district_id, kind, field, target, count, samples)
+         SELECT ?1, ?2, ?3, ?2, count(*), '' FROM resources WHERE district_id = ?1 AND archived_at IS NULL
+         HAVING count(*) > 0";
+    store.db.execute(sql, &params).await?;
+    Ok(())
 }
 
 /// Reads the findings of a district.

@@ -270,6 +270,17 @@ pub struct Commit<'a> {
     pub policy: &'a SyncPolicy,
 }
 
+/// What an earlier run left in the staging area.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing that a run could go on with; or somebody else is at it.
+    Nothing,
+    /// The note that was kept last, and what is staged with it.
+    Walk(String),
+    /// It can't be read, and is thrown away.
+    Broken,
+}
+
 /// A place for rosters. Writes of a run happen in one transaction, [`Store::commit`]; everything before
 /// touches only the run's own staging area.
 ///
@@ -281,17 +292,13 @@ pub trait Store {
     /// Empties the staging area.
     fn begin(&mut self, district: &DistrictId) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Opens what an earlier run of the district staged and left, without emptying it. Returns the note that was
-    /// kept last; `None` where nothing is left, or somebody else is at it. Who does not go on with it begins anew
-    /// with [`Store::begin`].
+    /// Opens what an earlier run of the district staged and left, without emptying it. Who does not go on with it
+    /// begins anew with [`Store::begin`].
     ///
     /// A store whose staging area ends with the process may leave this out, and with it the next three.
-    fn left(
-        &mut self,
-        district: &DistrictId,
-    ) -> impl Future<Output = Result<Option<String>, StoreError>> {
+    fn left(&mut self, district: &DistrictId) -> impl Future<Output = Result<Left, StoreError>> {
         let _ = district;
-        std::future::ready(Ok(None))
+        std::future::ready(Ok(Left::Nothing))
     }
 
     /// Keeps a note with what is staged, so that both outlive the process; an empty one says that what is
@@ -302,13 +309,12 @@ pub trait Store {
     }
 
     /// Goes on with what is left: takes away what is staged of later records than this one, in order of kinds and
-    /// ids, and lets go of what a check held.
+    /// ids, and lets go of what a check held. `None` takes nothing away.
     fn resume(
         &mut self,
-        kind: RecordKind,
-        id: &str,
+        after: Option<(RecordKind, &str)>,
     ) -> impl Future<Output = Result<(), StoreError>> {
-        let _ = (kind, id);
+        let _ = after;
         std::future::ready(Ok(()))
     }
 
@@ -385,6 +391,19 @@ pub trait Store {
 
     /// Holds back a kind's rows of one operation.
     fn hold(&mut self, kind: RecordKind, op: Op) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Says whether the district's last run, undos aside, was to read this kind too: only then do events go on from it.
+    /// Asked of a kind that policies may leave out.
+    ///
+    /// A store that does not keep it may leave this out. Then each run with such a policy is a snapshot.
+    fn followed(
+        &mut self,
+        district: &DistrictId,
+        kind: RecordKind,
+    ) -> impl Future<Output = Result<bool, StoreError>> {
+        let _ = (district, kind);
+        std::future::ready(Ok(false))
+    }
 
     /// Reads what the last run of the district held; empty where it held nothing, or there was none.
     ///

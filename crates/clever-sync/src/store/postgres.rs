@@ -14,7 +14,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type as WireType, to_sql_checked};
 use tokio_postgres::{Client, NoTls, Statement};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::{SCHEMA_VERSION, StoreError};
 
 /// The steps from an empty database to the present tables, each with the version that it leads to. A released
@@ -377,9 +377,9 @@ impl Backend for Postgres {
         DIALECT
     }
 
-    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+    async fn open_staging(&mut self, district: &str) -> Result<Area, StoreError> {
         if self.staging.as_ref().is_some_and(|(of, _)| of == district) {
-            return Ok(());
+            return Ok(Area::Whole);
         }
         if let Some((_, Some(lock))) = self.staging.take() {
             self.look_elsewhere().await?;
@@ -401,7 +401,7 @@ impl Backend for Postgres {
             self.batch(&STAGING.replace("{}", "TEMP")).await?;
         }
         self.staging = Some((district.to_owned(), kept.then_some(lock)));
-        Ok(())
+        Ok(Area::Whole)
     }
 
     async fn close_staging(&mut self) -> Result<(), StoreError> {

@@ -184,6 +184,15 @@ pub struct Dialect {
     pub(crate) analyze: &'static str,
 }
 
+/// What a staging area was found to be when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// As it was left, or new.
+    Whole,
+    /// What was left can't be read: it was thrown away, and the area is new.
+    Broken,
+}
+
 /// A database connection.
 pub trait Backend {
     /// How this database spells what differs.
@@ -191,7 +200,7 @@ pub trait Backend {
 
     /// Opens the staging area of a district, as it was left, with its tables. Where another run has it, or none
     /// can be kept, it is one that ends with the connection.
-    fn open_staging(&mut self, district: &str) -> impl Future<Output = Result<(), StoreError>>;
+    fn open_staging(&mut self, district: &str) -> impl Future<Output = Result<Area, StoreError>>;
 
     /// Throws the staging area away.
     fn close_staging(&mut self) -> impl Future<Output = Result<(), StoreError>>;

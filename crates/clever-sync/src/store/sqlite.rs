@@ -9,7 +9,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
-use crate::store::sql::{Backend, Dialect, Row, Sql, SqlStore, Type};
+use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
 use crate::store::staging::Staging;
 use crate::store::{SCHEMA_VERSION, State, StoreError};
 
@@ -105,7 +105,7 @@ impl Backend for Sqlite {
         DIALECT
     }
 
-    async fn open_staging(&mut self, district: &str) -> Result<(), StoreError> {
+    async fn open_staging(&mut self, district: &str) -> Result<Area, StoreError> {
         self.staging.open(&self.connection, district)
     }
 
@@ -350,13 +350,15 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use clever_model::RecordKind;
+
     use crate::columns::{ROLE_COLUMNS, columns};
 
     #[test]
     fn every_column_is_in_its_table_and_every_key_starts_with_the_district() {
         let folder = tempfile::TempDir::new().unwrap();
         let store = SqliteStore::open(&folder.path().join("a.db")).unwrap();
-        for kind in clever_model::RecordKind::ALL {
+        for kind in RecordKind::ALL {
             for (column, _) in columns(kind) {
                 store
                     .db
@@ -422,10 +424,7 @@ mod tests {
             let base = store.base(&district).await.unwrap();
             assert_eq!((base.run, base.cursor, base.snapshot_at), (1, None, None));
             store.begin(&district).await.unwrap();
-            let found = store
-                .find(clever_model::RecordKind::Users, &["u"])
-                .await
-                .unwrap();
+            let found = store.find(RecordKind::Users, &["u"]).await.unwrap();
             assert_eq!(found["u"].record, r#"{"id":"u"}"#);
             assert_eq!(found["u"].state.refused, None);
             assert_eq!(store.status().await.unwrap()[0].path, "snapshot");
@@ -457,7 +456,7 @@ mod tests {
         let now = "2026-09-14T12:00:00Z".parse().unwrap();
         store.begin(&district).await.unwrap();
         let rows = (0..2000).map(|number| Staged {
-            kind: clever_model::RecordKind::Users,
+            kind: RecordKind::Users,
             id: format!("u{number:05}"),
             op: Op::Create,
             old_hash: None,
@@ -478,7 +477,7 @@ mod tests {
             whole_snapshot: true,
             policy: &crate::policy::SyncPolicy::default(),
         };
-        let mut report = SyncReport::new(&district, now, RunPath::Snapshot);
+        let mut report = SyncReport::new(&district, now, RunPath::Snapshot, &RecordKind::ROSTER);
         let room = |pages: i64| format!("PRAGMA main.max_page_count = {pages}");
         store.db.batch(&room(90)).await.unwrap();
         let full = store.commit(&commit, &mut report, &()).await;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
+use serde_json::Value;
 
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
-use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
+use crate::store::sql::{Area, Backend, Sql, SqlStore, Type, texts};
 use crate::store::{
-    Base, Commit, Op, SchoolTally, Staged, State, Store, StoreError, Stored, Tally, apply, schools,
-    status,
+    Base, Commit, Left, Op, SchoolTally, Staged, State, Store, StoreError, Stored, Tally, apply,
+    schools, status,
 };
 
 /// A staged row is narrow: it is read more often than its record, which lies beside it.
@@ -99,11 +100,14 @@ impl<B: Backend> Store for SqlStore<B> {
         self.db.batch(self.db.dialect().empty).await
     }
 
-    async fn left(&mut self, district: &DistrictId) -> Result<Option<String>, StoreError> {
-        self.open_area(district).await?;
+    async fn left(&mut self, district: &DistrictId) -> Result<Left, StoreError> {
+        if self.open_area(district).await? == Area::Broken {
+            return Ok(Left::Broken);
+        }
         let note = self.maybe("SELECT note FROM staged_walk", &[]).await?;
         let note = note.map(|mut row| row.text(0)).transpose()?;
-        Ok(note.filter(|note| !note.is_empty()))
+        let note = note.filter(|note| !note.is_empty());
+        Ok(note.map_or(Left::Nothing, Left::Walk))
     }
 
     async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
@@ -113,10 +117,12 @@ impl<B: Backend> Store for SqlStore<B> {
         Ok(())
     }
 
-    async fn resume(&mut self, kind: RecordKind, id: &str) -> Result<(), StoreError> {
-        let sql = "DELETE FROM staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
-        let params = [(kind as i64).into(), id.into()];
-        self.db.execute(sql, &params).await?;
+    async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
+        if let Some((kind, id)) = after {
+            let sql = "DELETE FROM staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
+            let params = [(kind as i64).into(), id.into()];
+            self.db.execute(sql, &params).await?;
+        }
         let sql = format!("UPDATE staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
         let sql = "SELECT coalesce(max(body), 0) FROM staged_records";
@@ -382,6 +388,20 @@ impl<B: Backend> Store for SqlStore<B> {
         Ok(())
     }
 
+    async fn followed(
+        &mut self,
+        district: &DistrictId,
+        kind: RecordKind,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events', 'plan')
+             ORDER BY run DESC LIMIT 1";
+        let Some(mut row) = self.maybe(sql, &[district.as_str().into()]).await? else {
+            return Ok(false);
+        };
+        let report: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
+        Ok(report["kinds"].get(kind.as_str()).is_some())
+    }
+
     async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
         let sql =
             "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
@@ -433,11 +453,11 @@ impl<B: Backend> Store for SqlStore<B> {
 
 impl<B: Backend> SqlStore<B> {
     /// Opens the staging area, as it is.
-    async fn open_area(&mut self, district: &DistrictId) -> Result<(), StoreError> {
-        self.db.open_staging(district.as_str()).await?;
+    async fn open_area(&mut self, district: &DistrictId) -> Result<Area, StoreError> {
+        let area = self.db.open_staging(district.as_str()).await?;
         let (_, number) = base(self, district).await?;
         self.district = Some((district.clone(), number));
-        Ok(())
+        Ok(area)
     }
 
     /// Ends a transaction.

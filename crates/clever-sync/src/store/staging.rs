@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
+use tracing::warn;
 
 use crate::store::StoreError;
+use crate::store::sql::Area;
 
 /// The tables. A staged row is narrow, and its record beside it.
 const TABLES: &str = "
@@ -55,23 +57,23 @@ impl Staging {
         &mut self,
         connection: &Connection,
         district: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Area, StoreError> {
         if self.open.as_ref().is_some_and(|(of, _)| of == district) {
-            return Ok(());
+            return Ok(Area::Whole);
         }
         self.leave(connection)?;
         let file = self.file(district);
         let kept = match &file {
             Some(file) => attach(connection, file)?,
-            None => false,
+            None => None,
         };
-        if !kept {
+        if kept.is_none() {
             // One of its own, which ends with the connection.
             connection.execute("ATTACH '' AS staging", [])?;
             connection.execute_batch(TABLES)?;
         }
-        self.open = Some((district.to_owned(), file.filter(|_| kept)));
-        Ok(())
+        self.open = Some((district.to_owned(), file.filter(|_| kept.is_some())));
+        Ok(kept.unwrap_or(Area::Whole))
     }
 
     /// Throws away what is open.
@@ -104,11 +106,12 @@ fn with(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens a file for this run alone; says whether it could.
-fn attach(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
-    for again in [false, true] {
+/// Opens a file for this run alone; `None` where that can't be. One that can't be read is made anew.
+fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreError> {
+    let mut area = Area::Whole;
+    loop {
         if private(file).is_err() {
-            return Ok(false);
+            return Ok(None);
         }
         let name = file.to_string_lossy();
         // Whoever has it keeps it to the end of a run: there is nothing to wait for.
@@ -117,21 +120,37 @@ fn attach(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
         let opened = connection
             .execute("ATTACH ?1 AS staging", [name.as_ref()])
             .and_then(|_| connection.execute_batch(SETTINGS))
-            .and_then(|()| connection.execute_batch(TABLES));
+            .and_then(|()| connection.execute_batch(TABLES))
+            .and_then(|()| sound(connection));
         connection.busy_timeout(Duration::from_millis(patience))?;
-        let Err(error) = opened else { return Ok(true) };
+        let Err(error) = opened else {
+            return Ok(Some(area));
+        };
         // Where it was not even attached, there is nothing to take back.
         drop(connection.execute("DETACH staging", []));
         let broken = matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
         );
-        if !broken || again {
-            return Ok(false);
+        if !broken || area == Area::Broken {
+            return Ok(None);
         }
+        warn!("what an earlier run had staged can't be read, and is thrown away");
         remove(file)?;
+        area = Area::Broken;
     }
-    Ok(false)
+}
+
+/// Looks at every page of the file that is attached: one that is broken would fail the run where it comes to it. Only
+/// what a run left when it was killed has more than empty tables.
+fn sound(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "PRAGMA staging.quick_check(1)";
+    let said: String = connection.query_row(sql, [], |row| row.get(0))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(corrupt, Some(said)))
 }
 
 /// Makes a file that only its owner may read, if there is none. One that is there is not opened: closing it would
