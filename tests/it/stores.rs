@@ -36,6 +36,44 @@ pub(crate) async fn database(name: &str) -> Option<String> {
     Some(format!("{address}/{database}"))
 }
 
+/// Copies a database that nobody uses now; the copies of one are told apart by their numbers.
+pub(crate) async fn copy(url: &str, number: u32) -> String {
+    let (address, name) = url.rsplit_once('/').unwrap();
+    let client = server(url).await;
+    // Whoever left it may still be on the way out.
+    let others = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
+    while client
+        .query_one(&others, &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        > 0
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let sql = format!("CREATE DATABASE {name}_{number} TEMPLATE {name}");
+    client.batch_execute(&sql).await.unwrap();
+    format!("{address}/{name}_{number}")
+}
+
+/// Throws a database away, whoever uses it.
+pub(crate) async fn drop_database(url: &str) {
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+    server(url).await.batch_execute(&sql).await.unwrap();
+}
+
+/// A connection to the server of a database, beside it.
+async fn server(url: &str) -> tokio_postgres::Client {
+    let (address, _) = url.rsplit_once('/').unwrap();
+    let beside = format!("{address}/postgres");
+    let (client, connection) = tokio_postgres::connect(&beside, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// The addresses of an empty store in each database.
 pub(crate) async fn stores(ground: &Ground, name: &str) -> Vec<String> {
     let file = ground.folder().join(format!("{name}.db"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::{
-    Base, Commit, Hold, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError, Stored,
+    Base, Commit, Hold, Left, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError, Stored,
     SyncReport, Tally,
 };
 
@@ -27,6 +27,18 @@ impl<S: Store> Store for Crashing<S> {
     }
     async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
         self.call()?.begin(district).await
+    }
+    async fn left(&mut self, district: &DistrictId) -> Result<Left, StoreError> {
+        self.call()?.left(district).await
+    }
+    async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
+        self.call()?.keep(note).await
+    }
+    async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
+        self.call()?.resume(after).await
+    }
+    async fn done(&mut self) -> Result<(), StoreError> {
+        self.call()?.done().await
     }
     async fn states(
         &mut self,
@@ -87,6 +99,13 @@ impl<S: Store> Store for Crashing<S> {
     }
     async fn hold(&mut self, kind: RecordKind, op: Op) -> Result<(), StoreError> {
         self.call()?.hold(kind, op).await
+    }
+    async fn followed(
+        &mut self,
+        district: &DistrictId,
+        kind: RecordKind,
+    ) -> Result<bool, StoreError> {
+        self.call()?.followed(district, kind).await
     }
     async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
         self.call()?.standing(district).await

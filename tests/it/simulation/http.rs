@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use clever_emulator::Fault;
 use clever_model::RecordKind;
-use clever_sync::{
-    Outcome, SqliteStore, StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport, Way,
-};
+use clever_sync::{Outcome, SqliteStore, SyncError, SyncOptions, SyncPolicy, SyncReport, Way};
 
 use super::chance::Chance;
 use super::crash::Crashing;
@@ -25,65 +23,6 @@ async fn crash_at(
     ground
         .sync_into(&mut store, options, &SyncPolicy::default())
         .await
-}
-
-#[tokio::test]
-async fn a_crash_at_any_call_of_the_store_changes_nothing() {
-    let ground = Ground::with_events(81, 50).await;
-    ground.emulator.advance_days(1);
-    drop(ground.sync().await.unwrap());
-    for way in [Way::Events, Way::Snapshot] {
-        ground.emulator.advance_days(1);
-        let before = ground.stored();
-        let options = SyncOptions {
-            way,
-            ..SyncOptions::default()
-        };
-        let mut call = 0;
-        let report = loop {
-            match crash_at(&ground, call, &options).await {
-                Ok(report) => break report,
-                Err(error) => {
-                    assert!(
-                        matches!(error, SyncError::Store(StoreError::Full)),
-                        "{error:?}"
-                    );
-                    assert_eq!(ground.stored(), before, "{way:?}, call {call}");
-                }
-            }
-            call += 1;
-        };
-        assert!(call > 15, "{call} calls");
-        assert!(!report.is_unchanged());
-        ground.check_feed();
-    }
-    assert_eq!(ground.stored(), ground.served());
-}
-
-#[tokio::test]
-async fn a_connection_that_breaks_at_any_answer_changes_nothing() {
-    let ground = Ground::new(82, 60).await;
-    drop(ground.sync().await.unwrap());
-    ground.emulator.advance_days(1);
-    let before = ground.stored();
-    let mut answer = 0;
-    loop {
-        // From this answer on, however often it is asked again.
-        ground
-            .emulator
-            .faults()
-            .add(Fault::Reset.on("/v3.1").nth(answer).times(u64::MAX));
-        let done = ground.sync().await;
-        ground.emulator.faults().clear();
-        if done.is_ok() {
-            break;
-        }
-        assert_eq!(ground.stored(), before, "answer {answer}");
-        answer += 1;
-    }
-    assert!(answer > 5, "{answer} answers");
-    assert_eq!(ground.stored(), ground.served());
-    ground.check_feed();
 }
 
 async fn live(seed: u64) {

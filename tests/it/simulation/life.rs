@@ -45,6 +45,12 @@ pub(crate) struct Life<'a> {
     undone: BTreeMap<Key, Option<Meaning>>,
     /// The last hold, if nothing ran since.
     held: Option<String>,
+    /// What the runs before were sent that failed, and when: the next one may go on with their walks.
+    left: Vec<(Sent, u32)>,
+    /// How often one did.
+    pub(crate) resumed: u32,
+    /// When the first of what the last run stands on was sent, and whether any answer of that was wrong.
+    last: (u32, bool),
     /// A plan's file with the run it was made from, and what it was made of.
     plan: Option<(PathBuf, i64, u32, Sent)>,
     /// What happened, for whoever reads a failure.
@@ -95,6 +101,9 @@ impl<'a> Life<'a> {
             lost: BTreeSet::new(),
             undone: BTreeMap::new(),
             held: None,
+            left: Vec::new(),
+            resumed: 0,
+            last: (0, false),
             plan: None,
             story,
         }
@@ -157,8 +166,17 @@ impl<'a> Life<'a> {
         source
     }
 
-    /// One sync, with whatever befalls it.
+    /// A sync with whatever befalls it, and where it fails often another at once, which goes on with its walk.
     async fn run(&mut self) {
+        for _ in 0..3 {
+            if self.run_once().await || self.chance.once_in(3) {
+                break;
+            }
+        }
+    }
+
+    /// One sync; says whether it came to its end.
+    async fn run_once(&mut self) -> bool {
         let mut chance = Chance::new(self.chance.below(1 << 30) as u64);
         let way = [Way::Auto, Way::Auto, Way::Auto, Way::Snapshot, Way::Events][chance.below(5)];
         let options = SyncOptions {
@@ -166,7 +184,7 @@ impl<'a> Life<'a> {
             ..SyncOptions::default()
         };
         let calls = if chance.once_in(3) {
-            u32::try_from(chance.below(60)).unwrap()
+            u32::try_from(chance.below(90)).unwrap()
         } else {
             u32::MAX
         };
@@ -208,10 +226,13 @@ impl<'a> Life<'a> {
         self.judge(&before, &ended, (sent, from), false, paused)
             .await;
         // (4) Again, nothing new: no row is written.
-        let quiet = !moved && troubles.is_empty();
+        let (from, troubled) = self.last;
+        let quiet = !moved && troubles.is_empty() && !troubled && from == self.server.time();
+        let done = ended.is_ok();
         if let Some(report) = ended.ok().filter(|_| quiet && chance.once_in(2)) {
             self.again(&report, &options).await;
         }
+        done
     }
 
     fn paused(&self) -> bool {
@@ -232,13 +253,12 @@ impl<'a> Life<'a> {
         let Ok(report) = ended else {
             // (7) Whatever failed, the store is as it was.
             assert_eq!(*before, after, "a run that failed wrote something");
+            self.left = self.left_before(&sent);
+            self.left.push((sent, from));
             return;
         };
         let to = self.server.time();
-        for (key, said) in &sent.records {
-            let log = self.sent.entry(key.clone()).or_default();
-            log.extend(said.iter().map(|said| (from, Some(said.clone()))));
-        }
+        let (sent, from) = self.with_what_was_left(report, sent, from);
         for (key, said) in &sent.events {
             let log = self.sent.entry(key.clone()).or_default();
             log.push((from, said.clone()));
@@ -282,6 +302,45 @@ impl<'a> Life<'a> {
         }
         self.before_runs.insert(after.runs, before.clone());
         self.held = (report.outcome == Outcome::Held).then(|| report.plan_hash.clone());
+    }
+
+    /// What failed runs were sent before the place where this one's walk began.
+    fn left_before(&mut self, sent: &Sent) -> Vec<(Sent, u32)> {
+        let left = std::mem::take(&mut self.left).into_iter();
+        left.map(|(earlier, when)| match &sent.walked_from {
+            Some(place) => (earlier.up_to(place), when),
+            None => (earlier, when),
+        })
+        .collect()
+    }
+
+    /// All that a run stands on that ended well: what it was sent, and where it went on with another's walk also
+    /// what that one was sent.
+    fn with_what_was_left(
+        &mut self,
+        report: &SyncReport,
+        mut sent: Sent,
+        mut from: u32,
+    ) -> (Sent, u32) {
+        self.log(&sent, from);
+        let left = self.left_before(&sent);
+        if report.resumed.is_some() {
+            self.resumed += 1;
+            for (earlier, when) in left {
+                self.log(&earlier, when);
+                sent.add(&earlier);
+                from = from.min(when);
+            }
+        }
+        self.last = (from, sent.troubled);
+        (sent, from)
+    }
+
+    fn log(&mut self, sent: &Sent, from: u32) {
+        for (key, said) in &sent.records {
+            let log = self.sent.entry(key.clone()).or_default();
+            log.extend(said.iter().map(|said| (from, Some(said.clone()))));
+        }
     }
 
     /// (4) The same input writes no row.
@@ -367,8 +426,10 @@ impl<'a> Life<'a> {
             let sent = source.sent.take();
             drop(source);
             self.tell(format!("planned: {}", said(&ended)));
-            assert_eq!(ended.unwrap().outcome, Outcome::Planned);
+            let report = ended.unwrap();
+            assert_eq!(report.outcome, Outcome::Planned);
             assert_eq!(before, self.kept.look(&self.district).await, "a plan wrote");
+            let (sent, from) = self.with_what_was_left(&report, sent, from);
             self.plan = Some((path, before.runs, from, sent));
             return self.run().await;
         };
@@ -535,6 +596,10 @@ impl<'a> Life<'a> {
             self.judge(&before, &ended, (sent, from), approved, paused)
                 .await;
             let report = ended.unwrap();
+            if report.resumed.is_some() {
+                // Part of it was read when all was not well.
+                continue;
+            }
             if report.outcome == Outcome::Done {
                 self.compare(&report).await;
                 break;
@@ -628,8 +693,9 @@ fn said(ended: &Ended) -> String {
                 .collect();
             let why = report.why.as_ref().map(ToString::to_string);
             let outcome = report.outcome;
+            let resumed = report.resumed.as_ref().map(|resumed| resumed.records);
             format!(
-                "{:?} {outcome:?} {why:?} {}",
+                "{:?} {outcome:?} {why:?} went on after {resumed:?}: {}",
                 report.path,
                 changes.join(", ")
             )

@@ -1,12 +1,14 @@
 //! The sceptic's list over both databases, each item with a district of its own in one store: nobody is lost,
 //! the feed is right, and once the trouble is over a run makes it so. `sceptic.rs` has the same over HTTP.
 
+use std::path::Path;
+
 use clever_emulator::Happening;
 use clever_model::clock::ManualClock;
 use clever_model::{Clock as _, DistrictId, RecordKind};
 use clever_sync::{
     Cause, Doubt, Outcome, Part, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, Way, Why, mark_edited, sync,
+    SyncReport, UndoError, UndoRequest, Way, Why, apply_plan, mark_edited, sync, undo,
 };
 use tempfile::TempDir;
 
@@ -66,6 +68,47 @@ impl<'a> Case<'a> {
     /// All is well.
     pub(super) async fn sync(&self, way: Way) -> Ended {
         self.run(&Source::fine(&self.server, 1000), way).await
+    }
+
+    /// Writes what a snapshot would do now to a file.
+    pub(super) async fn plan(&self, path: &Path) {
+        let options = SyncOptions {
+            way: Way::Snapshot,
+            dry_run: true,
+            plan: Some(path.to_owned()),
+            ..SyncOptions::default()
+        };
+        let source = Source::fine(&self.server, 1000);
+        let mut store = self.kept.open().await;
+        let policy = SyncPolicy::default();
+        let planned = sync(&source, &mut store, &policy, &options, &self.clock, &()).await;
+        assert_eq!(planned.unwrap().outcome, Outcome::Planned);
+    }
+
+    /// Applies it.
+    pub(super) async fn apply(&self, path: &Path) -> Ended {
+        let mut store = self.kept.open().await;
+        apply_plan(path, &mut store, &SyncPolicy::default(), &self.clock, &()).await
+    }
+
+    /// Takes the last run back.
+    pub(super) async fn undo(&self) -> Result<SyncReport, UndoError> {
+        let (run, _) = self.kept.version(&self.district).await;
+        let request = UndoRequest {
+            district_id: self.district.clone(),
+            run: run.unsigned_abs(),
+            only: None,
+            dry_run: false,
+        };
+        let mut store = self.kept.open().await;
+        undo(
+            &mut store,
+            &request,
+            &SyncPolicy::default(),
+            &self.clock,
+            &(),
+        )
+        .await
     }
 
     /// One thing goes wrong with the answer of this number.

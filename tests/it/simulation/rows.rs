@@ -1,10 +1,14 @@
 //! The database fails in the middle of a commit: at the n-th row that is written, for every n until the run
-//! passes. Triggers of the test's own count the rows; over PostgreSQL they end the connection, over SQLite they
-//! refuse the statement. Over PostgreSQL every fifth row does, and of a snapshot's.
+//! passes, by events, by a snapshot, with a plan and in an undo. Triggers of the test's own count the rows; over
+//! PostgreSQL they end the connection, over SQLite they refuse the statement. Where a run costs more, or writes what
+//! another wrote, only some of the rows fail.
 
-use clever_sync::{SyncError, Way};
+use std::fmt::Debug;
+
+use clever_sync::{SyncReport, Way};
 use tempfile::TempDir;
 
+use super::invariants;
 use super::kept::Kept;
 use super::list::Case;
 
@@ -79,29 +83,55 @@ async fn fail_at(kept: &Kept, row: i64) {
     .await;
 }
 
+/// Lets a run fail at each row, from the first on, until it passes.
+async fn until_it_passes<E: Debug>(
+    kept: &Kept,
+    case: &Case<'_>,
+    step: i64,
+    run: impl AsyncFn() -> Result<SyncReport, E>,
+) {
+    let before = kept.all(&case.district).await;
+    let mut row = 0;
+    let report = loop {
+        fail_at(kept, row).await;
+        let ended = run().await;
+        fail_at(kept, -1).await;
+        match ended {
+            Ok(report) => break report,
+            Err(error) => assert!(format!("{error:?}").starts_with("Store("), "{error:?}"),
+        }
+        assert_eq!(kept.all(&case.district).await, before, "row {row}");
+        row += step;
+    };
+    assert!(!report.is_unchanged());
+    assert!(row > 30, "{row} rows");
+}
+
 async fn each_row(kept: &Kept, seed: u64, step: i64) {
     arm(kept).await;
     let case = Case::new(kept, seed, 8).await;
-    // What is written is the same by both ways, so fewer rows of the second do.
-    for (way, step) in [(Way::Auto, step), (Way::Snapshot, 4 * step + 1)] {
+    let day = || {
         case.server.act(|emulator| drop(emulator.advance_days(1)));
-        let before = kept.all(&case.district).await;
-        let mut row = 0;
-        let report = loop {
-            fail_at(kept, row).await;
-            match case.sync(way).await {
-                Ok(report) => break report,
-                Err(error) => assert!(matches!(error, SyncError::Store(_)), "{error:?}"),
-            }
-            fail_at(kept, -1).await;
-            assert_eq!(kept.all(&case.district).await, before, "row {row}");
-            row += step;
-        };
-        fail_at(kept, -1).await;
-        assert!(!report.is_unchanged());
-        assert!(row > 30, "{row} rows");
+    };
+    // What is written is the same in all ways, so fewer rows of the others do.
+    for (way, step) in [(Way::Auto, step), (Way::Snapshot, 4 * step + 1)] {
+        day();
+        until_it_passes(kept, &case, step, async || case.sync(way).await).await;
         assert!(case.sync(way).await.unwrap().is_unchanged());
     }
+    day();
+    let folder = TempDir::new().unwrap();
+    let plan = folder.path().join("a.plan");
+    let before = kept.look(&case.district).await;
+    case.plan(&plan).await;
+    let step = 4 * step + 1;
+    until_it_passes(kept, &case, step, async || case.apply(&plan).await).await;
+    let planned = kept.look(&case.district).await;
+    until_it_passes(kept, &case, step, async || case.undo().await).await;
+    let undone = kept.look(&case.district).await;
+    invariants::the_undo_put_back(&planned, &undone, &before);
+    let feed = kept.feed(&case.district, 0).await;
+    invariants::the_feed_replays_to_the_tables(&feed, &undone);
 }
 
 #[tokio::test]

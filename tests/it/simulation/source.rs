@@ -96,6 +96,41 @@ pub(crate) struct Sent {
     pub(crate) lost: BTreeSet<String>,
     /// Whether a list or the feed said something that is not so.
     pub(crate) lied: bool,
+    /// Whether an answer went wrong.
+    pub(crate) troubled: bool,
+    /// From where the walk over the lists began: not the beginning, where it went on with another's.
+    pub(crate) walked_from: Option<(RecordKind, String)>,
+}
+
+impl Sent {
+    /// What was sent of the lists before a place: what a walk that goes on from there stands on.
+    pub(crate) fn up_to(&self, (kind, id): &(RecordKind, String)) -> Self {
+        let before = |key: &Key| key.0 < *kind || (key.0 == *kind && key.1 <= *id);
+        let records = self.records.iter().filter(|(key, _)| before(key));
+        Self {
+            records: records
+                .map(|(key, said)| (key.clone(), said.clone()))
+                .collect(),
+            empty: self.empty.iter().filter(|of| *of < kind).copied().collect(),
+            lied: self.lied,
+            troubled: self.troubled,
+            walked_from: self.walked_from.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what an earlier walk was sent, with which this one went on.
+    pub(crate) fn add(&mut self, earlier: &Self) {
+        for (key, said) in &earlier.records {
+            self.records
+                .entry(key.clone())
+                .or_default()
+                .extend(said.iter().cloned());
+        }
+        self.empty.extend(&earlier.empty);
+        self.lied |= earlier.lied;
+        self.troubled |= earlier.troubled;
+    }
 }
 
 /// Called whenever a page is asked for.
@@ -106,6 +141,8 @@ pub(crate) struct Source<'a> {
     pub(crate) server: &'a Server,
     pub(crate) page: usize,
     pub(crate) counting: Counting,
+    /// Whether a walk may go on with one that was cut off.
+    pub(crate) resumes: bool,
     /// What goes wrong at which answer, counted from 0.
     pub(crate) troubles: Vec<(usize, Trouble)>,
     /// At which answer the world moves, and how.
@@ -123,6 +160,7 @@ impl<'a> Source<'a> {
             server,
             page,
             counting: Counting::Walk,
+            resumes: true,
             troubles: Vec::new(),
             moves: None,
             told: RefCell::default(),
@@ -143,11 +181,14 @@ impl<'a> Source<'a> {
             self.told.borrow_mut().push(what);
         }
         let trouble = self.troubles.iter().find(|(when, _)| *when == at);
+        self.sent.borrow_mut().troubled |= trouble.is_some();
         trouble.map(|(_, trouble)| *trouble)
     }
 
     fn roster(&self, kind: RecordKind, after: &str) -> Result<(Vec<Value>, bool, usize), Broken> {
         let trouble = self.answer();
+        let place = (kind, after.to_owned());
+        self.sent.borrow_mut().walked_from.get_or_insert(place);
         let all = self.server.list(kind);
         let count = all.len();
         let mut rest = all.into_iter().filter(|(id, _)| id.as_str() > after);
@@ -211,6 +252,39 @@ impl<'a> Source<'a> {
             _ => {}
         }
         Ok((out, more, count))
+    }
+
+    /// A list from a place on.
+    fn walk(
+        &self,
+        kind: RecordKind,
+        after: &str,
+        counting: Counting,
+    ) -> impl Stream<Item = Result<RawPage, Broken>> {
+        let start = Some((after.to_owned(), None, 0));
+        futures_util::stream::unfold(start, move |at| async move {
+            let (after, counted, came): (String, Option<usize>, usize) = at?;
+            // The real client gives the last page, and then says that the list was too short.
+            if counted == Some(usize::MAX) {
+                return Some((Err(Broken), None));
+            }
+            let Ok((records, more, count)) = self.roster(kind, &after) else {
+                return Some((Err(Broken), None));
+            };
+            let ids = records.iter().filter_map(|one| one["id"].as_str());
+            let last = ids.max().unwrap_or(&after).to_owned();
+            let came = came + records.len();
+            let counted = counted.unwrap_or(count);
+            let said = (counting != Counting::None).then_some(count);
+            let next = if more {
+                Some((last, Some(counted), came))
+            } else if counting == Counting::Walk && came != counted {
+                Some((last, Some(usize::MAX), came))
+            } else {
+                None
+            };
+            Some((Ok(page(&records, said)), next))
+        })
     }
 
     fn told_after(&self, after: &str) -> Result<(Vec<Value>, bool), Broken> {
@@ -308,30 +382,24 @@ impl RosterSource for Source<'_> {
     }
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Broken>> {
-        let start = Some((String::new(), None, 0));
-        futures_util::stream::unfold(start, move |at| async move {
-            let (after, counted, came): (String, Option<usize>, usize) = at?;
-            // The real client gives the last page, and then says that the list was too short.
-            if counted == Some(usize::MAX) {
-                return Some((Err(Broken), None));
-            }
-            let Ok((records, more, count)) = self.roster(kind, &after) else {
-                return Some((Err(Broken), None));
-            };
-            let ids = records.iter().filter_map(|one| one["id"].as_str());
-            let last = ids.max().unwrap_or(&after).to_owned();
-            let came = came + records.len();
-            let counted = counted.unwrap_or(count);
-            let said = (self.counting != Counting::None).then_some(count);
-            let next = if more {
-                Some((last, Some(counted), came))
-            } else if self.counting == Counting::Walk && came != counted {
-                Some((last, Some(usize::MAX), came))
-            } else {
-                None
-            };
-            Some((Ok(page(&records, said)), next))
-        })
+        self.walk(kind, "", self.counting)
+    }
+
+    fn resumes(&self) -> Option<String> {
+        self.resumes.then(|| "simulation".to_owned())
+    }
+
+    fn pages_after(
+        &self,
+        kind: RecordKind,
+        after: &str,
+    ) -> impl Stream<Item = Result<RawPage, Broken>> {
+        // Whoever begins in the middle does not see all that is counted, and judges by the pages' word alone.
+        let counting = match self.counting {
+            Counting::Walk => Counting::Pages,
+            other => other,
+        };
+        self.walk(kind, after, counting)
     }
 
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Broken>> {
