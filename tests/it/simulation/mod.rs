@@ -21,6 +21,7 @@ mod invariants;
 mod kept;
 mod life;
 mod list;
+mod power;
 mod rows;
 mod server;
 mod source;
