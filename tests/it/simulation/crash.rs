@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::{
-    Base, Commit, Hold, Left, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError, Stored,
-    SyncReport, Tally,
+    Base, Commit, Hold, Left, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError,
+    Stored, SyncReport, Tally,
 };
 
 /// The store, and how many calls it answers before it fails.

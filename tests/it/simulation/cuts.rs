@@ -260,13 +260,19 @@ fn lax() -> SyncPolicy {
     }
 }
 
-/// Cuts the connection before every answer, and in the middle of every body.
-async fn at_every_answer(seed: u64, how: How, base: String, step: usize) {
+/// Cuts the connection before every answer and in the middle of every body; or before one and in the next, in turn.
+async fn at_every_answer(seed: u64, how: How, base: String, both: bool) {
     let mut scene = Scene::new(seed, how, base).await;
     let (end, answers) = scene.undisturbed().await;
     assert!(answers > 4, "{how:?}: {answers} answers");
-    for answer in (1..=answers).step_by(step) {
-        for fault in [Fault::Reset, Fault::Cut] {
+    for answer in 1..=answers {
+        let faults = [Fault::Reset, Fault::Cut];
+        let of_this = if both {
+            &faults[..]
+        } else {
+            &faults[answer as usize % 2..][..1]
+        };
+        for fault in of_this {
             let case = scene.case().await;
             // From this answer on, however often it is asked again.
             let rule = fault.on("/v3.1").nth(answer).times(u64::MAX);
@@ -319,32 +325,28 @@ async fn at_every_call(seed: u64, how: How, base: String, step: u32) {
     assert!(call > 5, "{how:?}: {call} calls");
 }
 
-/// A scene's store in a file of its own, which the caller keeps.
-fn file(folder: &tempfile::TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("base.db").display())
-}
-
 macro_rules! cuts {
-    ($($name:ident: $cut:ident $seed:literal $how:ident;)*) => {
+    ($($name:ident: $cut:ident $seed:literal $how:ident $each:literal;)*) => {
         $(#[tokio::test]
         async fn $name() {
             let folder = tempfile::TempDir::new().unwrap();
-            $cut($seed, How::$how, file(&folder), 1).await;
+            let base = format!("sqlite:{}", folder.path().join("base.db").display());
+            $cut($seed, How::$how, base, $each).await;
         })*
     };
 }
 
 cuts! {
-    events_cut_at_every_answer_and_body: at_every_answer 821 Events;
-    a_fall_back_cut_at_every_answer_and_body: at_every_answer 822 FallBack;
-    a_snapshot_cut_at_every_answer_and_body: at_every_answer 823 Snapshot;
-    events_that_fail_at_every_call_of_the_store: at_every_call 824 Events;
-    a_fall_back_that_fails_at_every_call_of_the_store: at_every_call 825 FallBack;
-    a_snapshot_that_fails_at_every_call_of_the_store: at_every_call 826 Snapshot;
-    a_plan_that_fails_at_every_call_of_the_store: at_every_call 827 Plan;
+    events_cut_at_every_answer_and_body: at_every_answer 821 Events true;
+    a_fall_back_cut_at_every_answer_and_body: at_every_answer 822 FallBack true;
+    a_snapshot_cut_at_every_answer_and_body: at_every_answer 823 Snapshot true;
+    events_that_fail_at_every_call_of_the_store: at_every_call 824 Events 1;
+    a_fall_back_that_fails_at_every_call_of_the_store: at_every_call 825 FallBack 1;
+    a_snapshot_that_fails_at_every_call_of_the_store: at_every_call 826 Snapshot 1;
+    a_plan_that_fails_at_every_call_of_the_store: at_every_call 827 Plan 1;
 }
 
-/// The same over PostgreSQL, where a case costs more: every other answer, and every seventh call.
+/// The same over PostgreSQL, where a case costs more: half as many cuts of two kinds, some calls of the others.
 #[tokio::test]
 async fn cuts_over_postgresql() {
     for (seed, how) in [
@@ -356,10 +358,10 @@ async fn cuts_over_postgresql() {
         let Some(base) = crate::stores::database(&format!("cuts_{seed}")).await else {
             return;
         };
-        if how != How::Plan {
-            at_every_answer(seed, how, base.clone(), 2).await;
+        match how {
+            How::Events | How::Snapshot => at_every_answer(seed, how, base, false).await,
+            How::FallBack => at_every_call(seed, how, base, 9).await,
+            How::Plan => at_every_call(seed, how, base, 2).await,
         }
-        let base = crate::stores::database(&format!("cuts_calls_{seed}")).await;
-        at_every_call(seed, how, base.unwrap(), 7).await;
     }
 }
