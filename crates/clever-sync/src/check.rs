@@ -4,6 +4,8 @@
 //! or updates where it is wider. Shares are of the sizes when the hold began: what is applied beside it must
 //! not let it through.
 
+use std::collections::BTreeSet;
+
 use clever_model::{DistrictId, RecordKind};
 
 use crate::evidence;
@@ -12,7 +14,7 @@ use crate::policy::SyncPolicy;
 use crate::report::{Hold, Part, RunPath, Size, SyncReport};
 use crate::store::{Op, Store, StoreError, Tally};
 
-/// So many schools are still told one by one.
+/// Where a kind as a whole is suspicious, so many schools are still told one by one.
 const MAX_SCHOOLS: usize = 20;
 
 /// What was found suspicious, and is held.
@@ -206,20 +208,19 @@ async fn hold<S: Store>(
             .any(|hold| hold.part == part && hold.school.is_none());
         let few = !stands && narrow.len() <= MAX_SCHOOLS && narrow.len() as u64 * 2 <= schools;
         let mut rest = counts.clone();
-        if wide.is_none() || few {
-            for (school, suspicion) in narrow {
-                let held = store.hold_school(kind, op, school).await?;
-                match op {
-                    Op::Archive => rest.archived = rest.archived.saturating_sub(held),
-                    _ => rest.updated = rest.updated.saturating_sub(held),
-                }
-                found.push(Found {
-                    kind,
-                    counts: counts.clone(),
-                    school: Some(school.clone()),
-                    suspicion: *suspicion,
-                });
+        if !narrow.is_empty() && (wide.is_none() || few) {
+            let these: Vec<&str> = narrow.iter().map(|(school, _)| school.as_str()).collect();
+            let held = store.hold_schools(kind, op, &these).await?;
+            match op {
+                Op::Archive => rest.archived = rest.archived.saturating_sub(held),
+                _ => rest.updated = rest.updated.saturating_sub(held),
             }
+            found.extend(narrow.into_iter().map(|(school, suspicion)| Found {
+                kind,
+                counts: counts.clone(),
+                school: Some(school.clone()),
+                suspicion: *suspicion,
+            }));
         }
         let rest = guard::judge(&rest, paused, policy);
         let still = rest.iter().any(|rest| rest.part == part);
@@ -275,26 +276,25 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
         .filter(|found| found.suspicion.part == Part::Archive)
         .collect();
     let all = inside.iter().any(|found| found.school.is_none());
+    let inside: BTreeSet<&String> = inside
+        .iter()
+        .filter_map(|found| found.school.as_ref())
+        .collect();
     let gone: Vec<String> = evidence::schools_gone(store)
         .await?
         .into_iter()
-        .filter(|school| {
-            all || inside
-                .iter()
-                .any(|found| found.school.as_ref() == Some(school))
-        })
+        .filter(|school| all || inside.contains(school))
         .collect();
-    let active = store.active(RecordKind::Schools).await?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let these: Vec<&str> = gone.iter().map(String::as_str).collect();
+    let kind = RecordKind::Schools;
+    store.hold_schools(kind, Op::Archive, &these).await?;
+    let active = store.active(kind).await?;
     for school in gone {
-        if store
-            .hold_school(RecordKind::Schools, Op::Archive, &school)
-            .await?
-            == 0
-        {
-            continue;
-        }
         found.push(Found {
-            kind: RecordKind::Schools,
+            kind,
             counts: KindCounts {
                 seen: 1,
                 active,
@@ -311,4 +311,140 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clever_model::Timestamp;
+
+    use super::*;
+    use crate::diff::{gone, hash_of};
+    use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
+    use crate::store::sqlite::{Sqlite, SqliteStore};
+    use crate::store::{Base, Commit, Staged};
+
+    /// A database that counts the statements that write.
+    struct Counting {
+        db: Sqlite,
+        writes: u64,
+    }
+
+    impl Backend for Counting {
+        fn dialect(&self) -> Dialect {
+            self.db.dialect()
+        }
+        async fn open_staging(&mut self, district: &str) -> Result<Area, StoreError> {
+            self.db.open_staging(district).await
+        }
+        async fn close_staging(&mut self) -> Result<(), StoreError> {
+            self.db.close_staging().await
+        }
+        async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+            self.db.batch(sql).await
+        }
+        async fn execute(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<u64, StoreError> {
+            self.writes += 1;
+            self.db.execute(sql, params).await
+        }
+        async fn query(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<Row>, StoreError> {
+            self.db.query(sql, params).await
+        }
+        async fn insert(
+            &mut self,
+            table: &str,
+            columns: &[(&str, Type)],
+            rows: &[Sql<'_>],
+            conflict: &str,
+        ) -> Result<(), StoreError> {
+            self.db.insert(table, columns, rows, conflict).await
+        }
+    }
+
+    fn row(kind: RecordKind, id: String, record: String) -> Staged {
+        Staged {
+            kind,
+            hash: hash_of(&record),
+            id,
+            op: Op::Create,
+            old_hash: None,
+            fields: None,
+            record: Some(record),
+            event: None,
+            lost: 0,
+            refused: None,
+            held: false,
+        }
+    }
+
+    /// 60 schools of four students, of whom three are gone; every other school is gone itself.
+    #[tokio::test]
+    async fn many_schools_over_their_limits_are_held_in_one_go() {
+        let db = SqliteStore::in_memory().unwrap().db;
+        let mut store = SqlStore::over(Counting { db, writes: 0 });
+        let district = DistrictId::new("d").unwrap();
+        let now: Timestamp = "2026-09-14T12:00:00Z".parse().unwrap();
+        let report = || SyncReport::new(&district, now, RunPath::Snapshot, &RecordKind::ROSTER);
+        let policy = SyncPolicy {
+            max_archived_percent: 100,
+            ..SyncPolicy::default()
+        };
+        store.begin(&district).await.unwrap();
+        let mut rows = Vec::new();
+        for school in 0..60 {
+            rows.push(row(
+                RecordKind::Schools,
+                format!("s{school:02}"),
+                "{}".to_owned(),
+            ));
+            for student in 0..4 {
+                let record = format!(r#"{{"roles":{{"student":{{"school":"s{school:02}"}}}}}}"#);
+                rows.push(row(
+                    RecordKind::Users,
+                    format!("u{school:02}{student}"),
+                    record,
+                ));
+            }
+        }
+        store.stage(rows).await.unwrap();
+        let commit = Commit {
+            district: &district,
+            base: &Base::default(),
+            now,
+            cursor: None,
+            whole_snapshot: true,
+            policy: &policy,
+        };
+        store.commit(&commit, &mut report(), &()).await.unwrap();
+        store.begin(&district).await.unwrap();
+        let mut rows = Vec::new();
+        for state in store.states(RecordKind::Users, "", 1000).await.unwrap() {
+            if !state.id.ends_with('3') {
+                rows.push(gone(RecordKind::Users, &state, None));
+            }
+        }
+        for state in store.states(RecordKind::Schools, "", 1000).await.unwrap() {
+            if state.id.ends_with(['0', '2', '4', '6', '8']) {
+                rows.push(gone(RecordKind::Schools, &state, None));
+            }
+        }
+        store.stage(rows).await.unwrap();
+        let mut report = report();
+        for of_kind in report.kinds.values_mut() {
+            of_kind.seen = 60;
+        }
+        let before = store.db.writes;
+        check(&mut store, &district, &mut report, false, &policy)
+            .await
+            .unwrap();
+        let writes = store.db.writes - before;
+        let of = |kind| report.holds.iter().filter(|hold| hold.kind == kind).count();
+        assert_eq!((of(RecordKind::Users), of(RecordKind::Schools)), (60, 30));
+        let tally = store.tally().await.unwrap();
+        let held = |kind| tally.get(&(kind, Op::Archive, true)).unwrap().0;
+        assert_eq!(
+            (held(RecordKind::Users), held(RecordKind::Schools)),
+            (180, 30)
+        );
+        assert!(writes <= 4, "{writes} statements");
+    }
 }

@@ -63,11 +63,11 @@ pub(crate) async fn gather<S: Store>(
     Ok(evidence)
 }
 
-/// The schools that are staged to be archived.
+/// The schools that are staged to be archived and not held.
 pub(crate) async fn schools_gone<S: Store>(store: &mut S) -> Result<BTreeSet<String>, StoreError> {
     let mut gone = BTreeSet::new();
     each(store, RecordKind::Schools, false, |row| {
-        if row.op == Op::Archive {
+        if row.op == Op::Archive && !row.held {
             gone.insert(row.id);
         }
         true

@@ -117,13 +117,13 @@ impl<S: Store> Store for Crashing<S> {
     ) -> Result<Vec<SchoolTally>, StoreError> {
         self.call()?.touched_schools(kind, few).await
     }
-    async fn hold_school(
+    async fn hold_schools(
         &mut self,
         kind: RecordKind,
         op: Op,
-        school: &str,
+        schools: &[&str],
     ) -> Result<u64, StoreError> {
-        self.call()?.hold_school(kind, op, school).await
+        self.call()?.hold_schools(kind, op, schools).await
     }
     async fn release(&mut self) -> Result<(), StoreError> {
         self.call()?.release().await

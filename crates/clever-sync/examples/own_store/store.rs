@@ -209,22 +209,23 @@ impl Store for MemoryStore {
         Ok(all.into_values().collect())
     }
 
-    async fn hold_school(
+    async fn hold_schools(
         &mut self,
         kind: RecordKind,
         op: Op,
-        school: &str,
+        these: &[&str],
     ) -> Result<u64, StoreError> {
         let mut ids = self.staged_for(kind, op);
         if kind == RecordKind::Schools {
-            ids.retain(|id| id == school);
+            ids.retain(|id| these.contains(&id.as_str()));
             return Ok(self.hold_these(kind, &ids));
         }
-        let of_school = self
-            .here(kind)
-            .filter(|(_, record)| schools(record).contains(school));
-        let of_school: BTreeSet<String> = of_school.map(|(id, _)| id.clone()).collect();
-        ids.retain(|id| of_school.contains(id));
+        let of_these = self.here(kind).filter(|(_, record)| {
+            let own = schools(record);
+            these.iter().any(|school| own.contains(*school))
+        });
+        let of_these: BTreeSet<String> = of_these.map(|(id, _)| id.clone()).collect();
+        ids.retain(|id| of_these.contains(id));
         let mut held = self.hold_these(kind, &ids);
         if kind == RecordKind::Users && op == Op::Archive {
             let all = self.staged.values();

@@ -425,13 +425,13 @@ pub trait Store {
         few: u64,
     ) -> impl Future<Output = Result<Vec<SchoolTally>, StoreError>>;
 
-    /// Holds back a kind's rows of one operation that are of one school: its people (with an archiving also
-    /// their contacts), its sections, or its own record. Returns how many.
-    fn hold_school(
+    /// Holds back a kind's rows of one operation that are of one of these schools: their people (with an archiving also
+    /// their contacts), their sections, or their own records. Returns how many.
+    fn hold_schools(
         &mut self,
         kind: RecordKind,
         op: Op,
-        school: &str,
+        schools: &[&str],
     ) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Lets all held rows through.

@@ -1,4 +1,4 @@
-//! What a plan does to each school, and how one school's part of it is held back.
+//! What a plan does to each school, and how the part of some schools is held back.
 
 use std::collections::BTreeMap;
 
@@ -74,22 +74,23 @@ pub(crate) async fn touched<B: Backend>(
     Ok(found.into_values().collect())
 }
 
-/// Holds back what is of one school.
+/// Holds back what is of these schools.
 pub(crate) async fn hold<B: Backend>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     op: Op,
-    school: &str,
+    schools: &[&str],
 ) -> Result<u64, StoreError> {
+    let these = store.among(4);
     let here = match kind {
-        RecordKind::Users => {
-            "id IN (SELECT user_id FROM user_roles WHERE district_id = ?3 AND school_id = ?4)"
-        }
+        RecordKind::Users => format!(
+            "id IN (SELECT user_id FROM user_roles WHERE district_id = ?3 AND school_id {these})"
+        ),
         RecordKind::Sections => {
-            "id IN (SELECT id FROM sections WHERE district_id = ?3 AND school_id = ?4)"
+            format!("id IN (SELECT id FROM sections WHERE district_id = ?3 AND school_id {these})")
         }
         // The district is named so that every statement has the same parameters.
-        _ => "id = ?4 AND ?3 <> ''",
+        _ => format!("id {these} AND ?3 <> ''"),
     };
     let sql = format!(
         "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND {here}"
@@ -98,7 +99,7 @@ pub(crate) async fn hold<B: Backend>(
         (kind as i64).into(),
         (op as i64).into(),
         store.district_id().into(),
-        school.into(),
+        texts(schools.iter().copied()),
     ];
     let held = store.db.execute(&sql, &params).await?;
     if kind != RecordKind::Users || op != Op::Archive {

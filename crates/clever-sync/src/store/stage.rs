@@ -420,13 +420,13 @@ impl<B: Backend> Store for SqlStore<B> {
         schools::touched(self, kind, few).await
     }
 
-    async fn hold_school(
+    async fn hold_schools(
         &mut self,
         kind: RecordKind,
         op: Op,
-        school: &str,
+        schools: &[&str],
     ) -> Result<u64, StoreError> {
-        schools::hold(self, kind, op, school).await
+        schools::hold(self, kind, op, schools).await
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {
