@@ -23,6 +23,7 @@ mod own_store;
 mod raw;
 mod resources;
 mod resume;
+mod rights;
 mod sceptic;
 mod simulation;
 mod stores;

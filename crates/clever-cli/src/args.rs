@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clever_client::ApiVersion;
-use clever_model::{DistrictId, RecordKind};
+use clever_model::{DistrictId, RecordKind, span};
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::settings::StoreUrl;
@@ -83,28 +83,6 @@ pub(crate) enum Command {
     },
 }
 
-/// Reads `90s`, `30m`, `6h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || "a time is written as in 90s, 30m or 6h".to_owned();
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text
-        .get(..text.len() - 1)
-        .and_then(|number| number.parse().ok())
-        .filter(|number| *number > 0)
-        .ok_or_else(wrong)?;
-    number
-        .checked_mul(unit)
-        .filter(|seconds| *seconds <= 366 * 86_400)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "that is more than a year".to_owned())
-}
-
 /// Reads how many at once.
 fn slots(text: &str) -> Result<usize, String> {
     text.parse()
@@ -172,10 +150,10 @@ pub(crate) struct SyncArgs {
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// Go on: sync again after this long (`30m`, `6h`), until stopped.
-    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with_all = ["dry_run", "approve"])]
+    #[arg(long, value_name = "TIME", value_parser = span::read, conflicts_with_all = ["dry_run", "approve"])]
     pub(crate) every: Option<Duration>,
     /// With --every: wait up to this much longer, at random.
-    #[arg(long, value_name = "TIME", value_parser = duration, requires = "every")]
+    #[arg(long, value_name = "TIME", value_parser = span::read, requires = "every")]
     pub(crate) jitter: Option<Duration>,
     /// Apply what an earlier run held, if it is still exactly the plan with this hash.
     #[arg(long, value_name = "HASH")]
@@ -206,7 +184,7 @@ pub(crate) struct ChangesArgs {
     #[arg(long, requires = "consumer")]
     pub(crate) follow: bool,
     /// With --follow: how long between two looks.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", requires = "follow")]
+    #[arg(long, value_name = "TIME", value_parser = span::read, default_value = "5s", requires = "follow")]
     pub(crate) poll: Duration,
     /// Only records of this kind.
     #[arg(long, value_name = "KIND")]

@@ -190,7 +190,7 @@ fn store_hint(error: &StoreError) -> Option<String> {
             "a newer cleverctl wrote it: use that one".to_owned()
         }
         StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
-        StoreError::Locked => "another cleverctl is writing: run again when it is done".to_owned(),
+        StoreError::Locked => "another process is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
         StoreError::Server(_) => "check the address, the server and the rights of its user; nothing was written".to_owned(),
         StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clever_model::Role;
+use clever_model::{Role, span};
 use serde_json::json;
 
 use crate::{Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
@@ -42,8 +42,8 @@ pub struct EmulatorArgs {
     /// Map content of the app's own to courses: resources.
     #[arg(long)]
     pub resources: bool,
-    /// Let a day of school life pass by itself every so often: `30s`, `5m`, `1h`.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    /// Let a day of school life pass by itself every so often: `30s`, `5m`, `1h`, `1d`.
+    #[arg(long, value_name = "TIME", value_parser = span::read)]
     pub day_every: Option<Duration>,
     /// Connect a learning management system, for LMS Connect.
     #[arg(long, value_name = "LMS", value_parser = lms_type)]
@@ -97,26 +97,6 @@ pub async fn asked_to_end() -> std::io::Result<()> {
 /// Reads a rule as it is written on a command line.
 fn rule(text: &str) -> Result<FaultRule, String> {
     text.parse()
-}
-
-/// Reads a time as people write it: a number, and `s`, `m` or `h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    );
-    let seconds = match unit {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let number: Option<u64> = number.parse().ok().filter(|number| *number > 0);
-    number
-        .zip(seconds)
-        .and_then(|(number, seconds)| number.checked_mul(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| "a time is written 30s, 5m or 1h".to_owned())
 }
 
 /// Reads a learning management system as `lms_type` writes it.
@@ -272,15 +252,5 @@ mod tests {
         let line: Value = serde_json::from_str(&greeting(&library, true)).unwrap();
         assert!(line["district_token"].is_null());
         assert!(greeting(&library, false).contains("district token: none"));
-    }
-
-    #[test]
-    fn a_time_reads_as_people_write_it() {
-        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h", 3600), ("7", 7)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
-        }
-        for wrong in ["", "0s", "s", "5d", "-1s", "1.5h"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
     }
 }

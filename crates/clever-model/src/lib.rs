@@ -7,6 +7,7 @@ pub mod clock;
 pub mod ids;
 pub mod kind;
 pub mod role;
+pub mod span;
 
 pub use clock::{Clock, SystemClock};
 pub use ids::{

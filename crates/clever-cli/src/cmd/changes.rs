@@ -1,8 +1,11 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use clever_model::{Clock, SystemClock};
-use clever_sync::{AnyStore, Change, ChangeFilter, changes};
+use clever_sync::{AnyStore, Change, ChangeFilter, Feed, StoreError, changes};
+use tokio::time::Instant;
 
 use crate::args::ChangesArgs;
 use crate::diagnostics::Exit;
@@ -11,6 +14,32 @@ use crate::signals::Stop;
 
 /// Changes written and acknowledged together.
 const BATCH: u32 = 200;
+
+/// How long one that does not follow waits for another process that writes; a first load may take minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Acknowledges what was written, as soon as nobody else writes. Says whether it did, and was not asked to stop.
+async fn acknowledge(
+    feed: &mut Feed<'_, AnyStore>,
+    stop: &mut Stop,
+    longest: Option<Duration>,
+) -> Result<bool> {
+    let begun = Instant::now();
+    loop {
+        match feed.acknowledge(SystemClock.now()).await {
+            Err(StoreError::Locked) if longest.is_none_or(|longest| begun.elapsed() < longest) => {}
+            done => {
+                done?;
+                return Ok(true);
+            }
+        }
+        tokio::select! {
+            // What was written is written again to whoever comes next as this consumer.
+            () = stop.asked() => return Ok(false),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
 
 /// Writes what a consumer has not seen, a line a change, and acknowledges what was written.
 async fn consume(
@@ -45,7 +74,10 @@ async fn consume(
         if written > 0 {
             output::raw(lines.as_bytes())?;
             output::flush()?;
-            feed.acknowledge(SystemClock.now()).await?;
+            let longest = (!args.follow).then_some(PATIENCE);
+            if !acknowledge(&mut feed, &mut stop, longest).await? {
+                return Ok(Exit::Done);
+            }
             let asked = tokio::select! {
                 biased;
                 () = stop.asked() => true,

@@ -239,22 +239,12 @@ impl Fleet {
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
         let district = district.to_owned();
-        let runtime = tokio::runtime::Handle::current();
-        drop(tokio::task::spawn_blocking(move || {
-            let begun = Instant::now();
-            let result = runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                    result = one(&args, &policies, target) => result,
-                }
-            });
-            // Nobody listens any more where the command has ended.
-            drop(tell.send(Ended {
-                district,
-                seconds: begun.elapsed().as_secs(),
-                result,
-            }));
-        }));
+        aside(district, tell, async move || {
+            tokio::select! {
+                _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
+                result = one(&args, &policies, target) => result,
+            }
+        });
         Ok(())
     }
 
@@ -431,6 +421,31 @@ async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(S
     }
 }
 
+/// Runs on a thread of its own, and tells how it ended; also where it panics, so that its slot is free again.
+fn aside<R: Future<Output = Result<SyncReport>>>(
+    district: String,
+    tell: mpsc::UnboundedSender<Ended>,
+    run: impl FnOnce() -> R + Send + 'static,
+) {
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Handle::current();
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(run()));
+    drop(tokio::spawn(async move {
+        let result = running.await.unwrap_or_else(|_| {
+            // What it said of itself is on standard error; nothing of the run was written.
+            Err(anyhow::anyhow!(
+                "the run broke off: this is a fault of cleverctl"
+            ))
+        });
+        // Nobody listens any more where the command has ended.
+        drop(tell.send(Ended {
+            district,
+            seconds: begun.elapsed().as_secs(),
+            result,
+        }));
+    }));
+}
+
 /// Syncs one district once.
 async fn one(args: &SyncArgs, policies: &SyncPolicies, target: Target) -> Result<SyncReport> {
     let options = ClientOptions {
@@ -494,5 +509,25 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
         json: json!({
             "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds, "error": chain,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_that_panics_has_failed_and_frees_its_slot() {
+        let (tell, mut ended) = mpsc::unbounded_channel();
+        aside("d".to_owned(), tell, async || {
+            // As a broken invariant would, in the middle of a run.
+            tokio::task::yield_now().await;
+            std::panic::panic_any("on purpose");
+        });
+        let waited = tokio::time::timeout(Duration::from_secs(20), ended.recv());
+        let end = waited.await.unwrap().unwrap();
+        assert_eq!(end.district, "d");
+        let error = end.result.unwrap_err();
+        assert_eq!(failed("c", "d", &error, 0).exit, Exit::Failed);
     }
 }

@@ -1,16 +1,20 @@
 //! `cleverctl status`: how each district of the store stands, for a person or for an alarm.
 
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use clever_model::{Clock, SystemClock, Timestamp};
+use clever_model::{Clock, SystemClock, Timestamp, span};
 use clever_sync::DistrictStatus;
 use serde::Serialize;
 
-use crate::args::{StoreArgs, duration};
+use crate::args::StoreArgs;
 use crate::diagnostics::Exit;
 use crate::output::{self, count, counted, grouped};
+use crate::settings::TOKEN_VARIABLE;
+use crate::vault::VaultArgs;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -24,8 +28,13 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     check: bool,
     /// After how long without a success a district is stale (`90m`, `26h`).
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "26h")]
+    #[arg(long, value_name = "TIME", value_parser = span::read, default_value = "26h")]
     max_age: Duration,
+    /// The policy's file of the syncs, to be named in what is to be done next.
+    #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    #[command(flatten)]
+    vault: VaultArgs,
 }
 
 /// What is to be said of a district in one word.
@@ -48,6 +57,8 @@ struct Standing {
     verdict: Verdict,
     /// Seconds since the last success; none where there never was one.
     lag_seconds: Option<i64>,
+    /// Seconds from the event that was applied to the newest that was read; none where that is not known.
+    events_behind_seconds: Option<i64>,
     /// What a person should do; none where nothing.
     next_step: Option<String>,
 }
@@ -65,9 +76,16 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
     }
     let now = SystemClock.now();
     let several = all.len() > 1;
+    let how = args.how();
     let all: Vec<Standing> = all
         .into_iter()
-        .map(|status| standing(status, now, args.max_age, &url.to_string(), several))
+        .map(|status| {
+            let mut sync = format!("cleverctl sync --store {url}");
+            if several {
+                let _ = write!(sync, " --district {}", status.district_id);
+            }
+            standing(status, now, args.max_age, &(sync + &how))
+        })
         .collect();
     let exit = if args.check { worst(&all) } else { Exit::Done };
     if as_json {
@@ -82,6 +100,27 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
     Ok(exit)
 }
 
+impl StatusArgs {
+    /// What a sync is to be given besides its store and district: a credential, if any is kept and no token is at
+    /// hand, and the policy.
+    fn how(&self) -> String {
+        let mut how = String::new();
+        let token = std::env::var_os(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());
+        // Credentials that can't be read are no matter of how districts stand.
+        let kept = self.vault.read().unwrap_or_default();
+        let names: Vec<&str> = kept.iter().map(|(name, _)| name).collect();
+        match names.as_slice() {
+            [only] if !token => how = format!(" --credential {only}"),
+            [_, _, ..] if !token => how = format!(" --credential {}", names.join("|")),
+            _ => {}
+        }
+        if let Some(policy) = &self.policy {
+            let _ = write!(how, " --policy {}", policy.display());
+        }
+        how
+    }
+}
+
 /// Failing outranks waiting: a stale district gets no rosters, a held one gets all but a part.
 fn worst(all: &[Standing]) -> Exit {
     let any = |verdict| all.iter().any(|standing| standing.verdict == verdict);
@@ -94,13 +133,7 @@ fn worst(all: &[Standing]) -> Exit {
     }
 }
 
-fn standing(
-    status: DistrictStatus,
-    now: Timestamp,
-    max_age: Duration,
-    url: &str,
-    several: bool,
-) -> Standing {
+fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &str) -> Standing {
     let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
     let lag_seconds = status.last_done_at.as_deref().and_then(|at| age(at, now));
     let last_run = age(&status.last_run_at, now).unwrap_or(i64::MAX);
@@ -112,30 +145,36 @@ fn standing(
     } else {
         Verdict::Ok
     };
-    let district = if several {
-        format!(" --district {}", status.district_id)
-    } else {
-        String::new()
-    };
     let next_step = match (verdict, &status.held_hash) {
         (Verdict::Stale, _) if last_run > max_age => Some(format!(
-            "no run came to its end lately: run `cleverctl sync --store {url}{district}` and see what it says"
+            "no run came to its end lately: run `{sync}` and see what it says"
         )),
         (Verdict::Stale, _) => {
             Some("runs end, and none brings the store wholly in step: see the doubts".to_owned())
         }
         (Verdict::Held, Some(hash)) => Some(format!(
-            "look with `cleverctl sync --store {url}{district} --dry-run --plan held.plan` and `cleverctl plan show \
-             held.plan`; ask the district; if it is right, `cleverctl sync --store {url}{district} --approve {hash}`"
+            "look with `{sync} --dry-run --plan held.plan` and `cleverctl plan show held.plan`; ask the district; if it \
+             is right, `{sync} --approve {hash}`"
         )),
         (Verdict::Ok | Verdict::Held, _) => None,
     };
+    let told = |event: &Option<String>| event.as_deref().and_then(event_time);
+    let events_behind_seconds = told(&status.event_cursor)
+        .zip(told(&status.newest_event))
+        .map(|(applied, newest)| newest.saturating_sub(applied).max(0));
     Standing {
+        events_behind_seconds,
         status,
         verdict,
         lag_seconds,
         next_step,
     }
+}
+
+/// When an event was made, in seconds since 1970: Clever's ids of 24 hex digits begin with it.
+fn event_time(id: &str) -> Option<i64> {
+    let seconds = id.get(..8).filter(|_| id.len() == 24)?;
+    u32::from_str_radix(seconds, 16).ok().map(i64::from)
 }
 
 /// One line a district, a total, and what to do.
@@ -247,6 +286,12 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
             |cursor| format!("events followed to {cursor}")
         )
     ))?;
+    if let Some(behind) = standing.events_behind_seconds.filter(|behind| *behind > 0) {
+        output::line(format!(
+            "the newest event that was read is {} later than the last one applied",
+            for_people(behind)
+        ))?;
+    }
     let mut table = output::table(&["", "Active", "Archived"], 1);
     for (kind, active, archived) in &status.records {
         table.add_row([kind.to_string(), count(*active), count(*archived)]);
@@ -286,12 +331,17 @@ fn since(at: Option<&str>, now: Timestamp) -> String {
     match at.map(|at| age(at, now)) {
         None => "never".to_owned(),
         Some(None) => "?".to_owned(),
-        Some(Some(seconds)) => match seconds {
-            ..60 => "just now".to_owned(),
-            60..7200 => format!("{} min ago", seconds / 60),
-            7200..172_800 => format!("{} h ago", seconds / 3600),
-            _ => format!("{} days ago", seconds / 86_400),
-        },
+        Some(Some(..60)) => "just now".to_owned(),
+        Some(Some(seconds)) => for_people(seconds) + " ago",
+    }
+}
+
+fn for_people(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }
 
@@ -307,6 +357,14 @@ fn said(at: Option<&str>, now: Timestamp, never: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_events_id_tells_when_it_was() {
+        assert_eq!(event_time("5a25ffb0c1bc2a0036000001"), Some(1_512_439_728));
+        for odd in ["", "5a25ffb0", "zz25ffb0c1bc2a0036000001", "ééééééééé"] {
+            assert_eq!(event_time(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn an_instant_is_told_by_its_age() {

@@ -348,6 +348,42 @@ fn a_consumer_reads_on_where_it_was_and_follows_what_comes() {
 }
 
 #[test]
+fn a_reader_that_follows_waits_for_a_commit_that_takes_long() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let all = store.number("SELECT max(seq) FROM changes");
+    let writer = rusqlite::Connection::open(store.path()).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut following = cleverctl()
+        .args([
+            "changes",
+            "--consumer",
+            "slow",
+            "--follow",
+            "--store",
+            &store.url(),
+        ])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    // Longer than a write waits by itself.
+    std::thread::sleep(std::time::Duration::from_secs(12));
+    assert_eq!(following.try_wait().unwrap(), None, "it waits");
+    writer.execute_batch("COMMIT").unwrap();
+    let seen = || store.number("SELECT coalesce(max(seq), 0) FROM consumers");
+    for _ in 0..100 {
+        if seen() == all {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(seen(), all);
+    assert_eq!(following.try_wait().unwrap(), None, "it goes on");
+    following.kill().unwrap();
+    following.wait().unwrap();
+}
+
+#[test]
 fn an_undo_of_what_was_changed_since_writes_nothing_and_says_why() {
     let (emulator, store) = (small(), Store::new());
     store.report(&emulator, 0);

@@ -72,6 +72,47 @@ fn what_is_held_is_told_with_its_age_and_the_way_to_look() {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    // What else a sync is to be given is named too.
+    let folder = store.path().with_extension("kept");
+    std::fs::create_dir(&folder).unwrap();
+    let with = |args: &[&str], token: Option<&str>| {
+        let mut command = cleverctl();
+        command
+            .args(args)
+            .env("CLEVER_CREDENTIALS", folder.join("credentials"));
+        command
+            .env("CLEVER_POLICY", "policy.toml")
+            .env_remove("CLEVER_TOKEN");
+        command.envs(token.map(|token| ("CLEVER_TOKEN", token)));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let token = folder.join("token");
+    std::fs::write(&token, "a-token").unwrap();
+    let add = [
+        "credential",
+        "add",
+        "--client-id",
+        "app",
+        "--secret-file",
+        token.to_str().unwrap(),
+    ];
+    let url = store.url();
+    let shown = ["status", "--store", &url];
+    for (name, said) in [
+        ("north", "--credential north --policy policy.toml --approve"),
+        (
+            "south",
+            "--credential north|south --policy policy.toml --approve",
+        ),
+    ] {
+        with(&[&add[..], &[name]].concat(), None);
+        let shown = with(&shown, None);
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    let shown = with(&shown, Some("a-token"));
+    assert!(!shown.contains("--credential"), "{shown}");
     // Looked at with exactly these words, it is the same plan.
     let plan = store.path().with_extension("plan");
     let looked = store.sync(

@@ -45,6 +45,8 @@ pub struct DistrictStatus {
     pub snapshot_at: Option<String>,
     /// The event that the feed was applied to; none where there are no events.
     pub event_cursor: Option<String>,
+    /// The newest event that the last run read, where it read events; what is held keeps the one above behind it.
+    pub newest_event: Option<String>,
     /// Active and archived records, by kind.
     pub records: Vec<(RecordKind, u64, u64)>,
     /// Changes in the feed.
@@ -102,6 +104,7 @@ impl<B: Backend> SqlStore<B> {
                 last_done_at: row.maybe_text(11)?,
                 snapshot_at: row.maybe_text(8)?,
                 event_cursor: row.maybe_text(9)?,
+                newest_event: report["events"]["last"].as_str().map(ToOwned::to_owned),
                 records: self.records(&district_id).await?,
                 changes: 0,
                 holds: Vec::new(),
