@@ -206,18 +206,13 @@ impl KindDiff {
         }
         if !strays.is_empty() {
             self.flush(store).await?;
-            let ids: Vec<&str> = strays.keys().copied().collect();
-            for (id, op) in store.staged_ops(self.kind, &ids).await? {
-                // It came before on this walk, and what came first counts.
-                if op != Op::Archive {
-                    strays.remove(id.as_str());
-                }
-            }
-            // Passed by as gone, and here after all.
+            self.readable_strays(store, &mut strays, &differing).await?;
+            // Passed by as gone, and here after all; or told before, and now otherwise. What comes last counts, also
+            // where it is what the store has: else each run would undo the one before.
             store.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
                 held.insert(id);
-                differing.entry(id).or_insert(json);
+                differing.insert(id, json);
             }
         }
         let held: Vec<&str> = held.into_iter().collect();
@@ -242,6 +237,31 @@ impl KindDiff {
             return Ok(());
         }
         store.stage(rows).await
+    }
+
+    /// Leaves out records out of order that can't be read, where the same record came before and can.
+    async fn readable_strays<S: Store>(
+        &mut self,
+        store: &mut S,
+        strays: &mut BTreeMap<&str, &str>,
+        differing: &BTreeMap<&str, &str>,
+    ) -> Result<(), StoreError> {
+        let mut unreadable: BTreeSet<&str> = strays
+            .iter()
+            .filter(|(_, json)| reading::tree(json).is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = unreadable.iter().copied().collect();
+        let staged = store.staged_ops(self.kind, &ids).await?;
+        unreadable.retain(|id| {
+            differing.contains_key(id) || staged.get(*id).is_some_and(|op| *op != Op::Archive)
+        });
+        self.unreadable += unreadable.len() as u64;
+        strays.retain(|id, _| !unreadable.contains(id));
+        Ok(())
     }
 
     /// Ends the comparison: what the store has beyond the last record is gone.

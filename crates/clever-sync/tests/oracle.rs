@@ -1,6 +1,9 @@
 //! Syncs over made-up histories, compared with a reconcile of a few lines that keeps everything in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "oracle/pure.rs"]
+mod pure;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
