@@ -420,7 +420,11 @@ pub(crate) fn district_state(district: &District) -> Value {
 
 /// The state: the first district's also at the top, for who has only one.
 pub(crate) fn state(shared: &Shared) -> Value {
-    let districts: Vec<Value> = shared.districts.iter().map(district_state).collect();
+    let districts: Vec<Value> = shared
+        .districts
+        .iter()
+        .map(|district| district_state(district))
+        .collect();
     let first = &districts[0];
     let mut state = json!({
         "district": { "id": first["id"], "name": first["name"], "state": first["state"] },

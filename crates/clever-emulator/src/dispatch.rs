@@ -13,8 +13,8 @@ use crate::control::{self, SeenRequest};
 use crate::districts::District;
 use crate::faults::{Asked, Fault};
 use crate::identity::{self, Person};
-use crate::limiter::Standing;
-use crate::reply::{self, Reply};
+use crate::outlet::{self, Outlet};
+use crate::reply::{self, Decision, Reply};
 use crate::server::Shared;
 use crate::tokens::Owner;
 use crate::{attendance, lms, me, routes};
@@ -35,7 +35,7 @@ const DEMO_USERS: [(&str, Role); 4] = [
 
 /// Whose token a request bears.
 enum Bearer<'a> {
-    District(&'a District),
+    District(&'a Arc<District>),
     User(&'a District, Person),
     /// One of the published tokens of users.
     Demo(&'a District, Person),
@@ -59,7 +59,7 @@ impl Bearer<'_> {
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     if control::is_control(request.uri().path()) {
         let reply = control::answer(&shared, request).await;
-        return reply::send(reply, None, "emulator-control", None, false).await;
+        return reply::send(reply.into(), "emulator-control", false).await;
     }
     let number = shared.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let id = format!("emulator-{number}");
@@ -70,23 +70,20 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let accepted = text(request.headers(), header::ACCEPT_ENCODING).unwrap_or_default();
     let gzip = shared.gzip && reply::takes_gzip(accepted);
     let begin = Instant::now();
-    let (reply, standing, fault) = if is_sign_in(&path) {
+    let decision = if is_sign_in(&path) {
         sign_in(&shared, request).await
     } else {
-        call(&shared, request).await
+        call(&shared, request, gzip).await
     };
     shared.seen.add(SeenRequest {
         method,
         path,
-        status: reply.status,
+        status: decision.reply.status,
         milliseconds: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
-        fault,
+        fault: decision.fault,
     });
-    reply::send(reply, standing, &id, fault, gzip).await
+    reply::send(decision, &id, gzip).await
 }
-
-/// An answer, what its token may still ask, and what befalls it.
-type Decision = (Reply, Option<Standing>, Option<Fault>);
 
 /// Whether a path is Clever's site, not its API.
 fn is_sign_in(path: &str) -> bool {
@@ -133,7 +130,8 @@ fn bearer<'a>(shared: &'a Shared, authorization: Option<&str>) -> Option<(String
 }
 
 /// Answers one call of the API.
-async fn call(shared: &Shared, request: Request) -> Decision {
+/// A large page that nothing befalls leaves in parts.
+async fn call(shared: &Arc<Shared>, request: Request, gzip: bool) -> Decision {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or_default();
@@ -147,12 +145,15 @@ async fn call(shared: &Shared, request: Request) -> Decision {
         // A user's token has paths of its own, and a page for all others.
         Some((token, bearer)) if read && bearer.is_users() => (token, bearer),
         Some((token, bearer)) if known && !bearer.is_users() => (token, bearer),
-        None if known => return (routes::unauthorized(path), None, None),
-        _ => return (Reply::no_such_path(path), None, None),
+        None if known => return routes::unauthorized(path).into(),
+        _ => return Reply::no_such_path(path).into(),
     };
     let standing = shared.limiter.count(&token, shared.clock.now());
     if standing.exceeded {
-        return (Reply::too_many(), Some(standing), None);
+        return Decision {
+            standing: Some(standing),
+            ..Reply::too_many().into()
+        };
     }
     let asked = Asked {
         method: parts.method.as_str(),
@@ -181,7 +182,21 @@ async fn call(shared: &Shared, request: Request) -> Decision {
             });
             of_lms(shared, district, call)
         }
-        Bearer::District(district) => of_district(shared, district, path, query),
+        Bearer::District(district) if fault.is_none() => {
+            let (shared, district) = (Arc::clone(shared), Arc::clone(district));
+            let (path, query) = (path.to_owned(), query.to_owned());
+            let (reply, rest) = outlet::written(gzip, move |outlet| {
+                of_district(&shared, &district, &path, &query, outlet)
+            })
+            .await;
+            return Decision {
+                reply,
+                rest,
+                standing: Some(standing),
+                fault,
+            };
+        }
+        Bearer::District(district) => of_district(shared, district, path, query, &Outlet::WHOLE),
         Bearer::Demo(district, person) if path.ends_with("/me") => {
             let record = district.world().value(RecordKind::Users, &person.user);
             me::demo(&record.unwrap_or_default(), person)
@@ -195,11 +210,21 @@ async fn call(shared: &Shared, request: Request) -> Decision {
         Some(fault) => reply.spoiled(fault),
         None => reply,
     };
-    (reply, Some(standing), fault)
+    Decision {
+        standing: Some(standing),
+        fault,
+        ..reply.into()
+    }
 }
 
 /// What a district's token opens: with Secure Sync all that is shared, without it the district's own record.
-fn of_district(shared: &Shared, district: &District, path: &str, query: &str) -> Reply {
+fn of_district(
+    shared: &Shared,
+    district: &District,
+    path: &str,
+    query: &str,
+    outlet: &Outlet,
+) -> Reply {
     let of_district = path
         .split('/')
         .nth(2)
@@ -215,7 +240,7 @@ fn of_district(shared: &Shared, district: &District, path: &str, query: &str) ->
         }
         return attendance::answer(&district.world(), target, path, query);
     }
-    routes::answer(&district.world(), path, query)
+    routes::answer_to(&district.world(), path, query, outlet)
 }
 
 fn out_of_scope() -> Reply {
@@ -284,5 +309,8 @@ async fn sign_in(shared: &Shared, request: Request) -> Decision {
         Some(fault) => reply.spoiled(fault),
         None => reply,
     };
-    (reply, None, fault)
+    Decision {
+        fault,
+        ..reply.into()
+    }
 }

@@ -1,6 +1,6 @@
 //! The districts of an emulator: each is a world of its own, connected to the app by a token of its own.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use clever_model::{RecordKind, Timestamp};
 
@@ -142,28 +142,28 @@ fn token_number(seed: u64, number: u32) -> String {
 /// All of an emulator's districts; there is at least one.
 #[derive(Debug)]
 pub(crate) struct Districts {
-    pub(crate) first: District,
-    pub(crate) more: Vec<District>,
+    pub(crate) first: Arc<District>,
+    pub(crate) more: Vec<Arc<District>>,
 }
 
 impl Districts {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &District> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<District>> {
         std::iter::once(&self.first).chain(&self.more)
     }
 
     /// The district with this id.
-    pub(crate) fn get(&self, id: &str) -> Option<&District> {
+    pub(crate) fn get(&self, id: &str) -> Option<&Arc<District>> {
         self.iter().find(|district| district.id == id)
     }
 
     /// The district that a user is in; ids are unique over all districts.
-    pub(crate) fn of_user(&self, user: &str) -> Option<&District> {
+    pub(crate) fn of_user(&self, user: &str) -> Option<&Arc<District>> {
         self.iter()
             .find(|district| district.world().list(RecordKind::Users).contains_key(user))
     }
 
     /// The district that a token opens.
-    pub(crate) fn opened_by(&self, token: &str) -> Option<&District> {
+    pub(crate) fn opened_by(&self, token: &str) -> Option<&Arc<District>> {
         self.iter().find(|district| district.is_opened_by(token))
     }
 }
@@ -173,9 +173,9 @@ mod tests {
     use super::*;
     use crate::world::generate::generate;
 
-    fn district(seed: u64) -> District {
+    fn district(seed: u64) -> Arc<District> {
         let world = generate(seed, 30, "2026-09-14T12:00:00Z".parse().unwrap());
-        District::new(world, None, true)
+        Arc::new(District::new(world, None, true))
     }
 
     #[test]

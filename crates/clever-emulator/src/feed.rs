@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, Role};
 use serde_json::Value;
 
 use crate::listing::{Listing, Source};
+use crate::outlet::Outlet;
 use crate::related::{USER_SCHOOLS, names};
 use crate::reply::Reply;
 use crate::versions::events::{Told, common, origin, span, told};
 use crate::versions::older::world_id;
+use crate::versions::shape::{Look, old_id};
 use crate::versions::{Collection, Version};
 use crate::world::{Record, World};
 
@@ -21,6 +23,7 @@ pub(crate) struct Request<'a> {
     pub(crate) version: Version,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
+    pub(crate) outlet: &'a Outlet,
 }
 
 impl<'a> Request<'a> {
@@ -47,6 +50,7 @@ impl<'a> Request<'a> {
             path: self.path,
             query: self.query,
             flat: false,
+            outlet: self.outlet,
         };
         listing.answer(|_| feed)
     }
@@ -78,7 +82,7 @@ struct Reader<'a> {
     world: &'a World,
     version: Version,
     /// People whom events name and who are not there any more, as their last event had them.
-    gone: RefCell<BTreeMap<String, Option<Value>>>,
+    gone: RefCell<BTreeMap<String, Option<String>>>,
 }
 
 impl<'a> Reader<'a> {
@@ -91,18 +95,11 @@ impl<'a> Reader<'a> {
     }
 
     fn told(&self, event: &Record<'a>) -> Vec<Told<'a>> {
-        let look = |kind, id: &str| self.look(kind, id);
-        told(self.version, event.id(), event.json(), &look)
+        told(self.version, event.id(), event.json(), self)
     }
 
-    /// A record as it is, or as the feed last told it: a section's event may name somebody who left meanwhile.
-    fn look(&self, kind: RecordKind, id: &str) -> Option<Value> {
-        if let Some(record) = self.world.value(kind, id) {
-            return Some(record);
-        }
-        if kind != RecordKind::Users || id.is_empty() {
-            return None;
-        }
+    /// The text of somebody who is gone, as the feed last told it.
+    fn gone(&self, id: &str) -> Option<String> {
         let mut gone = self.gone.borrow_mut();
         let found = gone.entry(id.to_owned()).or_insert_with(|| {
             let events = self.world.events().values().rev();
@@ -115,9 +112,24 @@ impl<'a> Reader<'a> {
                         .is_some_and(|of| of.starts_with("users."))
                 })
                 .map(|event| event["data"]["object"].clone());
-            objects.find(|object| object["id"] == *id)
+            let object = objects.find(|object| object["id"] == *id);
+            object.map(|object| object.to_string())
         });
         found.clone()
+    }
+}
+
+impl Look for Reader<'_> {
+    fn text(&self, kind: RecordKind, id: &str) -> Option<Cow<'_, str>> {
+        self.world.text(kind, id)
+    }
+
+    /// A section's event may name somebody who left meanwhile.
+    fn old_id(&self, user: &str, role: Role) -> Option<String> {
+        self.world.old_id(user, role).or_else(|| {
+            let gone = Some(user).filter(|user| !user.is_empty());
+            Some(old_id(&self.gone(gone?)?, role))
+        })
     }
 }
 

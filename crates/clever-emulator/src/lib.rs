@@ -39,6 +39,7 @@ mod lms;
 mod lot;
 mod me;
 mod openid;
+mod outlet;
 mod page;
 mod pages;
 mod related;

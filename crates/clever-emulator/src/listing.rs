@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use clever_model::Role;
 use serde_json::json;
 
+use crate::outlet::Outlet;
 use crate::related::Members;
 use crate::reply::Reply;
 use crate::versions::Version;
@@ -75,6 +76,10 @@ pub(crate) trait Source {
     }
     /// An item's id.
     fn id<'i>(&self, item: &'i Self::Item) -> Cow<'i, str>;
+    /// Appends an item's id to `out`.
+    fn write_id(&self, item: &Self::Item, out: &mut String) {
+        out.push_str(&self.id(item));
+    }
     /// Appends an item's JSON object to `out`.
     fn write(&self, item: &Self::Item, out: &mut String);
 }
@@ -143,6 +148,10 @@ impl<'a, W: Fn(&Record<'_>, &mut String)> Source for Records<'a, W> {
         record.id()
     }
 
+    fn write_id(&self, record: &Record<'a>, out: &mut String) {
+        record.write_id(out);
+    }
+
     fn write(&self, record: &Record<'a>, out: &mut String) {
         (self.write)(record, out);
     }
@@ -157,6 +166,8 @@ pub(crate) struct Listing<'a> {
     pub(crate) query: &'a str,
     /// Whether records stand in the list without an envelope of their own, as a few lists of v1 have them.
     pub(crate) flat: bool,
+    /// Takes a large page while it is written.
+    pub(crate) outlet: &'a Outlet,
 }
 
 /// What a page holds, and what lies beside it.
@@ -211,10 +222,12 @@ impl Listing<'_> {
         }
     }
 
-    /// Writes the page. The first page has its links before its data, as some of Clever's have.
+    /// Writes the page, less what the outlet takes. The first page has its links before its data, as some of
+    /// Clever's have.
     fn write<S: Source>(&self, source: &S, page: &Page<S::Item>) -> String {
         let mut body = String::with_capacity(1024);
         let links = self.links(source, page);
+        let uri = format!(r#","uri":"/{}/{}/"#, self.version.as_str(), self.noun);
         body.push('{');
         if !page.more_before {
             body.push_str(&links);
@@ -226,7 +239,8 @@ impl Listing<'_> {
             if at > 0 {
                 body.push(',');
             }
-            if at == 16 {
+            self.outlet.take(&mut body);
+            if at == 16 && !self.outlet.is_open() {
                 // By now the records' size is known well enough to take the memory at once.
                 body.reserve((body.len() - start) / 16 * (page.items.len() - at) * 17 / 16);
             }
@@ -236,11 +250,9 @@ impl Listing<'_> {
             }
             body.push_str(r#"{"data":"#);
             source.write(item, &mut body);
-            body.push_str(r#","uri":"/"#);
-            let version = self.version.as_str();
-            for part in [version, "/", self.noun, "/", &source.id(item), "\"}"] {
-                body.push_str(part);
-            }
+            body.push_str(&uri);
+            source.write_id(item, &mut body);
+            body.push_str("\"}");
         }
         body.push(']');
         if page.more_before {

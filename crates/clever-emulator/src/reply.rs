@@ -13,6 +13,7 @@ use url::Url;
 use crate::faults::Fault;
 use crate::identity::invalid_code;
 use crate::limiter::Standing;
+use crate::outlet::Rest;
 use crate::versions::Version;
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -25,6 +26,29 @@ const WORTH_PACKING: usize = 1024;
 
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
+
+/// An answer as it is to be sent.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub(crate) reply: Reply,
+    /// The reply's body where that is still being written.
+    pub(crate) rest: Option<Rest>,
+    /// What the token may still ask.
+    pub(crate) standing: Option<Standing>,
+    /// What befalls the answer.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl From<Reply> for Decision {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            rest: None,
+            standing: None,
+            fault: None,
+        }
+    }
+}
 
 /// A status, a content type and a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -330,16 +354,16 @@ async fn compressed(body: Bytes) -> Option<Bytes> {
     tokio::task::spawn_blocking(pack).await.ok()?
 }
 
-/// Sends `reply` as `fault` would have it, compressed where `gzip` says that it may be.
-pub(crate) async fn send(
-    reply: Reply,
-    standing: Option<Standing>,
-    id: &str,
-    fault: Option<Fault>,
-    gzip: bool,
-) -> Response<Body> {
+/// Sends an answer as its fault would have it, compressed where `gzip` says that it may be.
+pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<Body> {
+    let Decision {
+        reply,
+        rest,
+        standing,
+        fault,
+    } = decision;
     let mut body = Bytes::from(reply.body);
-    let mut packed = false;
+    let mut packed = rest.as_ref().is_some_and(|rest| rest.gzip);
     if gzip && body.len() >= WORTH_PACKING {
         if let Some(smaller) = compressed(body.clone()).await {
             (body, packed) = (smaller, true);
@@ -350,6 +374,7 @@ pub(crate) async fn send(
     }
     let whole = body.len();
     let body = match fault {
+        _ if rest.is_some() => rest.map_or_else(Body::empty, Rest::into_body),
         Some(Fault::Hang) => {
             tokio::time::sleep(HANG).await;
             Body::from(body)

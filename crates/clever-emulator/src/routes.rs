@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::feed;
 use crate::listing::{Listing, Query, Records};
+use crate::outlet::Outlet;
 use crate::related::{Members, Relation, links, members, primary, relation};
 use crate::reply::Reply;
 use crate::versions::older::{self, Request};
@@ -44,6 +45,11 @@ pub(crate) fn is_api(path: &str) -> bool {
 
 /// Answers a request for `path` with the query `query`.
 pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
+    answer_to(world, path, query, &Outlet::WHOLE)
+}
+
+/// The same, less what `outlet` takes while it is written.
+pub(crate) fn answer_to(world: &World, path: &str, query: &str, outlet: &Outlet) -> Reply {
     let Some((version, parts)) = split_version(path) else {
         return Reply::no_such_path(path);
     };
@@ -52,6 +58,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
         version,
         path,
         query,
+        outlet,
     };
     match parts.as_slice() {
         ["events"] => return feed.list(None),
@@ -67,6 +74,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
             version,
             path,
             query,
+            outlet,
         };
         return request.answer(&parts);
     }
@@ -75,6 +83,7 @@ pub(crate) fn answer(world: &World, path: &str, query: &str) -> Reply {
         version,
         path,
         query,
+        outlet,
     };
     match parts.as_slice() {
         [kind] => match kind.parse() {
@@ -103,6 +112,7 @@ struct Users<'a> {
     version: Version,
     path: &'a str,
     query: &'a str,
+    outlet: &'a Outlet,
 }
 
 impl Users<'_> {
@@ -115,7 +125,7 @@ impl Users<'_> {
         if self.version == Version::V3_1 {
             record.write(out);
         } else {
-            out.push_str(&shape::v3_0(kind, &record.json()));
+            shape::v3_0(kind, &record.json(), out);
         }
     }
 
@@ -151,6 +161,7 @@ impl Users<'_> {
             path: self.path,
             query: self.query,
             flat: false,
+            outlet: self.outlet,
         };
         listing.answer(|query: &Query| {
             let list = self.world.list(kind);

@@ -201,7 +201,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
-    let open = |source, token: Option<String>| -> Result<District, StartError> {
+    let open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
         let (mut world, recorded) = read(source, config.start)?;
         if config.resources {
             resources::attach(&mut world);
@@ -216,7 +216,8 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         // What was there from the start is no news.
         drop(world.publish());
         world.set_events(config.events);
-        Ok(District::new(world, token.or(recorded), config.connected).with_lms(lms))
+        let district = District::new(world, token.or(recorded), config.connected);
+        Ok(Arc::new(district.with_lms(lms)))
     };
     let first = open(config.world, config.district_token)?;
     let more = config.more_districts.into_iter();

@@ -1,5 +1,7 @@
 //! The ways in, from each door to what an app gets for its code.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::happenings::Happening;
 use crate::me;
@@ -22,8 +24,8 @@ fn app(openid: bool) -> App {
     App::new(1, options, "http://127.0.0.1:9".to_owned())
 }
 
-fn district(seed: u64) -> District {
-    District::new(generate(seed, 60, time(0)), None, true)
+fn district(seed: u64) -> Arc<District> {
+    Arc::new(District::new(generate(seed, 60, time(0)), None, true))
 }
 
 /// An app, one district, and one of its students.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clever_model::RecordKind;
 use serde_json::{Map, Value, json};
 
-use super::shape::{Look, shaped, take_additions};
+use super::shape::{self, Look, shaped};
 use super::{Collection, Version};
 use crate::world::events::previous_attributes;
 
@@ -65,7 +65,7 @@ pub(crate) fn told<'a>(
     version: Version,
     id: Cow<'a, str>,
     json: Cow<'a, str>,
-    look: &Look<'_>,
+    look: &dyn Look,
 ) -> Vec<Told<'a>> {
     if version == Version::V3_1 {
         return vec![Told { id, json }];
@@ -100,11 +100,16 @@ pub(crate) fn told<'a>(
 fn v3_0(event: &Value) -> Option<String> {
     let kind: RecordKind = event["type"].as_str()?.split_once('.')?.0.parse().ok()?;
     let mut event = event.clone();
-    take_additions(kind, &mut event["data"]["object"]);
+    let less = |part: &Value| -> Value {
+        let mut text = String::new();
+        shape::v3_0(kind, &part.to_string(), &mut text);
+        serde_json::from_str(&text).unwrap_or_default()
+    };
+    event["data"]["object"] = less(&event["data"]["object"]);
     if event["data"]["previous_attributes"].is_object() {
         let previous = &mut event["data"]["previous_attributes"];
         let told = previous.clone();
-        take_additions(kind, previous);
+        *previous = less(previous);
         prune(previous);
         if *previous != told && previous.as_object().is_some_and(Map::is_empty) {
             return None;
@@ -156,7 +161,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    fn told(&self, version: Version, look: &Look<'_>) -> Vec<Parted> {
+    fn told(&self, version: Version, look: &dyn Look) -> Vec<Parted> {
         let mut told = Vec::new();
         let collections = Collection::ALL
             .into_iter()
@@ -166,9 +171,12 @@ impl<'a> Change<'a> {
                 continue;
             };
             let shape = |record: Option<&Value>| -> BTreeMap<String, Value> {
-                let shaped = record.map(|record| shaped(version, collection, record, look));
-                let shaped = shaped.into_iter().flatten();
-                shaped.map(|one| (one.id, one.record)).collect()
+                let text = record.map(ToString::to_string).unwrap_or_default();
+                let shaped = shaped(version, collection, &text, look).into_iter();
+                shaped
+                    .filter(|_| record.is_some())
+                    .map(|one| (one.id.to_string(), one.value()))
+                    .collect()
             };
             let (before, after) = (shape(self.before.as_ref()), shape(self.after));
             let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -215,11 +223,12 @@ fn restore(record: &mut Value, previous: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::generate::generate;
 
     const ID: &str = "6a702e605384541200000003";
 
     fn tell(version: Version, event: &Value) -> Vec<Value> {
-        let nobody = |_: RecordKind, _: &str| None;
+        let nobody = generate(1, 1, "2026-09-14T12:00:00Z".parse().unwrap());
         let told = told(version, ID.into(), event.to_string().into(), &nobody);
         let ids: Vec<_> = told.iter().map(|event| event.id.clone()).collect();
         assert!(ids.is_sorted() && ids.iter().all(|id| id.len() == 24));

@@ -47,7 +47,7 @@ impl Index {
     }
 
     fn add(&mut self, version: Version, collection: Collection, world: &World, user: &str) {
-        let Some(record) = world.value(RecordKind::Users, user) else {
+        let Some(record) = world.list(RecordKind::Users).get(user) else {
             return;
         };
         let ids = old_ids(version, collection, &record);
@@ -116,7 +116,7 @@ impl Indexes {
                 let people = collection.role().map(|role| people.with_role(role));
                 for person in people.iter().flat_map(List::values) {
                     let id = person.id();
-                    let ids = old_ids(version, collection, &person.value());
+                    let ids = old_ids(version, collection, &person);
                     let entries = ids.into_iter().map(|old| (old.into(), (*id).into()));
                     index.entries.extend(entries);
                 }

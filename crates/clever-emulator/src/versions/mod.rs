@@ -6,7 +6,9 @@
 
 use clever_model::{RecordKind, Role};
 
+mod cursor;
 pub(crate) mod events;
+mod fields;
 pub(crate) mod index;
 pub(crate) mod older;
 pub(crate) mod shape;
@@ -180,5 +182,7 @@ impl Collection {
 
 #[cfg(test)]
 mod asked;
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,21 @@
 //! Answers of the versions before v3.0: one collection for each type of person, by the ids of that time.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clever_model::RecordKind;
+use compact_str::CompactString;
 use serde_json::{Value, json};
 
 use super::index::Index;
 use super::shape::{Shaped, shaped, status};
 use super::{Collection, Version};
 use crate::listing::{Listing, Source};
+use crate::outlet::Outlet;
 use crate::related::{How, Members, Places, RELATIONS, STUDENTS, TEACHERS, members, names};
 use crate::reply::Reply;
-use crate::world::{Record, World};
+use crate::world::{List, Record, World};
 
 use Collection::{
     Contacts, Courses, DistrictAdmins, Districts, SchoolAdmins, Schools, Sections, Students,
@@ -144,6 +145,7 @@ pub(crate) struct Request<'a> {
     pub(crate) version: Version,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
+    pub(crate) outlet: &'a Outlet,
 }
 
 impl Request<'_> {
@@ -181,31 +183,27 @@ impl Request<'_> {
     }
 
     /// The record that the version has under `id`.
-    fn shaped(&self, collection: Collection, id: &str) -> Option<Shaped> {
+    /// The JSON of the record with this id.
+    fn json(&self, collection: Collection, id: &str) -> Option<String> {
         let own = self.world_id(collection, id)?;
-        let record = self.world.value(collection.kind(), &own)?;
-        self.shape(collection, &record)
-            .into_iter()
-            .find(|shaped| shaped.id == id)
+        let record = self.world.list(collection.kind()).get(&own)?;
+        let text = record.json();
+        let shaped = self.shape(collection, &text).into_iter();
+        let mut shaped = shaped.filter(|shaped| shaped.id == id);
+        Some(shaped.next()?.json())
     }
 
-    fn shape(&self, collection: Collection, record: &Value) -> Vec<Shaped> {
-        let look = |kind, id: &str| self.world.value(kind, id);
-        shaped(self.version, collection, record, &look)
+    fn shape<'t>(&self, collection: Collection, text: &'t str) -> Vec<Shaped<'t>> {
+        shaped(self.version, collection, text, self.world)
     }
 
     fn single(&self, collection: Collection, id: &str) -> Reply {
-        let Some(found) = self.shaped(collection, id) else {
+        let Some(found) = self.json(collection, id) else {
             return self.unknown();
         };
         let (version, noun) = (self.version.as_str(), collection.noun());
-        Reply::json(
-            json!({
-                "data": found.record,
-                "links": [{ "rel": "self", "uri": format!("/{version}/{noun}/{id}") }],
-            })
-            .to_string(),
-        )
+        let own = json!({ "rel": "self", "uri": format!("/{version}/{noun}/{id}") });
+        Reply::json(format!(r#"{{"data":{found},"links":[{own}]}}"#))
     }
 
     /// Answers with the members of a collection, less what `where` leaves out.
@@ -222,6 +220,7 @@ impl Request<'_> {
             query: self.query,
             flat: first
                 && (collection == DistrictAdmins || (collection == Contacts && of.is_some())),
+            outlet: self.outlet,
         };
         // In v1 a contact is a student's own, and not those of the brothers and sisters.
         let own = of.filter(|_| first && collection == Contacts);
@@ -231,6 +230,7 @@ impl Request<'_> {
             index: collection.has_old_ids().then(|| self.index(collection)),
             members: self.by_old_ids(collection, members, own),
             wanted,
+            text: RefCell::default(),
         };
         listing.answer(|_| list)
     }
@@ -249,13 +249,14 @@ impl Request<'_> {
         };
         let mut both = BTreeMap::new();
         for id in ids {
-            let Some(record) = self.world.value(collection.kind(), &id) else {
+            let Some(record) = self.world.list(collection.kind()).get(&id) else {
                 continue;
             };
-            let shaped = self.shape(collection, &record).into_iter();
+            let text = record.json();
+            let shaped = self.shape(collection, &text).into_iter();
             let wanted = shaped
-                .filter(|one| student.is_none_or(|student| one.record["student"] == *student));
-            both.extend(wanted.map(|one| (one.id, id.clone())));
+                .filter(|one| student.is_none_or(|student| one.value()["student"] == *student));
+            both.extend(wanted.map(|one| (one.id.into_owned(), id.clone())));
         }
         OldMembers::Ids(both)
     }
@@ -276,10 +277,9 @@ impl Request<'_> {
         };
         // A contact of v1 has one student: the record says which.
         if (collection, sub) == (Contacts, "student") {
-            let contact = self.shaped(Contacts, id);
-            let student = contact
-                .as_ref()
-                .and_then(|one| one.record["student"].as_str());
+            let contact = self.json(Contacts, id).unwrap_or_default();
+            let contact: Value = serde_json::from_str(&contact).unwrap_or_default();
+            let student = contact["student"].as_str();
             return student.map_or_else(|| self.unknown(), |id| self.single(Students, id));
         }
         let found = members(self.world, way.how, &own, &record, way.target.kind());
@@ -291,26 +291,28 @@ impl Request<'_> {
             Members::Ids(ids) => ids.into_iter().next(),
             Members::Such(_) => None,
         };
-        let shaped = first.and_then(|id| {
-            let record = self.world.value(way.target.kind(), &id)?;
-            self.shape(way.target, &record).into_iter().next()
+        let old = first.and_then(|id| {
+            let record = self.world.list(way.target.kind()).get(&id)?;
+            let text = record.json();
+            let shaped = self.shape(way.target, &text).into_iter().next()?;
+            Some(shaped.id.into_owned())
         });
         // A sub-path to one record answers with that record's own address.
-        shaped.map_or_else(|| self.unknown(), |one| self.single(way.target, &one.id))
+        old.map_or_else(|| self.unknown(), |old| self.single(way.target, &old))
     }
 
     /// What v1 has beside records: how a district's connection is doing, and the grades of a teacher's sections.
     fn special(&self, collection: Collection, id: &str, own: &str, record: &Value) -> Reply {
         let data = if collection == Districts {
-            json!([{ "data": status(self.version, record) }])
+            json!([{ "data": status(self.version, &record.to_string()) }])
         } else {
             let sections = self.world.sections_of(own).into_iter();
             let sections = sections
-                .filter_map(|section| self.world.value(RecordKind::Sections, &section))
-                .flat_map(|section| self.shape(Sections, &section))
-                .filter(|section| names(&section.record, TEACHERS, id));
-            let grades = sections.filter_map(|section| {
-                let grade = section.record["grade"].as_str()?;
+                .filter_map(|section| self.json(Sections, &section))
+                .filter_map(|section| serde_json::from_str(&section).ok())
+                .filter(|section| names(section, TEACHERS, id));
+            let grades = sections.filter_map(|section: Value| {
+                let grade = section["grade"].as_str()?;
                 Some(grade.to_owned())
             });
             json!(grades.collect::<BTreeSet<_>>())
@@ -336,21 +338,44 @@ struct Older<'a> {
     index: Option<Arc<Index>>,
     members: OldMembers<'a>,
     wanted: Where,
+    /// Room for the text of the record that is being written.
+    text: RefCell<String>,
 }
 
-impl Older<'_> {
-    /// The record under the version's id `old`, which the world has as `own`.
-    fn found(&self, old: &str, own: &str) -> Option<Shaped> {
+/// A record of the world, and the id under which the version has it or a part of it.
+struct Old<'a> {
+    id: CompactString,
+    record: Record<'a>,
+}
+
+impl<'a> Older<'a> {
+    /// The records of the world, of which some are none of the version.
+    fn list(&self) -> List<'a> {
         let list = self.request.world.list(self.collection.kind());
-        let record = list.get(own)?;
+        match self.collection.role() {
+            Some(role) => list.with_role(role),
+            None => list,
+        }
+    }
+
+    /// The record under the version's id `id`, where it belongs to the list.
+    fn found(&self, id: &str, record: Record<'a>) -> Option<Old<'a>> {
         if let OldMembers::Such(such) = &self.members
             && !such(&record)
         {
             return None;
         }
-        let shaped = self.request.shape(self.collection, &record.value());
-        let found = shaped.into_iter().find(|one| one.id == old)?;
-        self.wanted.has(&found.record).then_some(found)
+        // Those that are made have the role that they are listed under. Of kept ones the text says it.
+        if !self.wanted.is_empty() || record.kept().is_some() {
+            let text = record.json();
+            let shaped = self.request.shape(self.collection, &text);
+            let found = shaped.into_iter().find(|one| one.id == id)?;
+            if !self.wanted.has(&found) {
+                return None;
+            }
+        }
+        let id = id.into();
+        Some(Old { id, record })
     }
 
     /// All between two ids, both left out, from either end.
@@ -358,50 +383,51 @@ impl Older<'_> {
         &'s self,
         after: Option<&'s str>,
         before: Option<&'s str>,
-    ) -> Box<dyn DoubleEndedIterator<Item = Shaped> + 's> {
-        let world = self.request.world;
+    ) -> Box<dyn DoubleEndedIterator<Item = Old<'a>> + 's> {
+        let list = self.list();
+        let of_world = move |(old, own): (&'s str, &'s str)| {
+            let record = list.get(own)?;
+            self.found(old, record)
+        };
         if let OldMembers::Ids(both) = &self.members {
             let inside = both.iter().filter(move |(id, _)| {
                 after.is_none_or(|after| id.as_str() > after)
                     && before.is_none_or(|before| id.as_str() < before)
             });
-            return Box::new(inside.filter_map(|(old, own)| self.found(old, own)));
+            let inside = inside.map(|(old, own)| (old.as_str(), own.as_str()));
+            return Box::new(inside.filter_map(of_world));
         }
         if let Some(index) = &self.index {
-            let ids = index.range(after, before);
-            return Box::new(ids.filter_map(|(old, own)| self.found(old, own)));
+            return Box::new(index.range(after, before).filter_map(of_world));
         }
-        let list = world.list(self.collection.kind());
-        let list = match self.collection.role() {
-            Some(role) => list.with_role(role),
-            None => list,
-        };
         let records = list.range(after, before);
-        Box::new(records.filter_map(|record| {
-            let id = record.id();
-            self.found(&id, &id)
-        }))
+        Box::new(records.filter_map(|record| self.found(&record.id(), record)))
     }
 }
 
-impl Source for Older<'_> {
-    type Item = Shaped;
+impl<'a> Source for Older<'a> {
+    type Item = Old<'a>;
 
-    fn up<'s>(&'s self, after: Option<&'s str>) -> impl Iterator<Item = Shaped> {
+    fn up<'s>(&'s self, after: Option<&'s str>) -> impl Iterator<Item = Old<'a>> {
         self.between(after, None)
     }
 
-    fn down<'s>(&'s self, before: Option<&'s str>) -> impl Iterator<Item = Shaped> {
+    fn down<'s>(&'s self, before: Option<&'s str>) -> impl Iterator<Item = Old<'a>> {
         self.between(None, before).rev()
     }
 
-    fn id<'i>(&self, item: &'i Shaped) -> Cow<'i, str> {
+    fn id<'i>(&self, item: &'i Old<'a>) -> Cow<'i, str> {
         Cow::Borrowed(&item.id)
     }
 
-    fn write(&self, item: &Shaped, out: &mut String) {
-        // Writing to a String can't fail.
-        let _ = write!(out, "{}", item.record);
+    fn write(&self, item: &Old<'a>, out: &mut String) {
+        let mut text = self.text.borrow_mut();
+        text.clear();
+        item.record.write(&mut text);
+        let shaped = self.request.shape(self.collection, &text).into_iter();
+        for one in shaped.filter(|one| one.id == item.id) {
+            one.write(out);
+        }
     }
 }
 
@@ -430,9 +456,17 @@ impl Where {
         Ok(Self(fields.into_iter().collect()))
     }
 
-    fn has(&self, record: &Value) -> bool {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn has(&self, shaped: &Shaped<'_>) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let record = shaped.value();
         self.0.iter().all(|(field, wanted)| {
-            let mut inside = Some(record);
+            let mut inside = Some(&record);
             for part in field.split('.') {
                 inside = inside.and_then(|value| value.get(part));
             }

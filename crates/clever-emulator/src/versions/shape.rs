@@ -1,603 +1,663 @@
 //! What each version makes of one record of the world: which fields it has, under which id, with which values.
 //!
-//! Before v3.0 a field has to be named here to be served; v3.0 is v3.1 less what v3.1 added; v3.1 is the
-//! record's own text, so that a recorded district comes back byte for byte.
+//! Before v3.0 a field has to be named in [`fields`] to be served; v3.0 is v3.1 less what v3.1 added; v3.1 is the
+//! record's own text, so that a recorded district comes back byte for byte. Texts are made of texts: values go over
+//! as they stand, and nothing is read into a tree.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use clever_model::{RecordKind, Role};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
+use super::cursor::{Cursor, word};
+use super::fields::{self, At, Field};
 use super::{Collection, Version};
+use crate::world::{Record, World};
 
-/// Finds another record of the world, for what a version embeds or names by another id.
-pub(crate) type Look<'a> = dyn Fn(RecordKind, &str) -> Option<Value> + 'a;
+use Version::{V1_1, V2_1};
+
+/// Finds other records of the world, for what a version embeds or names by another id.
+pub(crate) trait Look {
+    /// A record's text.
+    fn text(&self, kind: RecordKind, id: &str) -> Option<Cow<'_, str>>;
+
+    /// The id that a user had in a role before v3.0.
+    fn old_id(&self, user: &str, role: Role) -> Option<String>;
+}
+
+impl Look for World {
+    fn text(&self, kind: RecordKind, id: &str) -> Option<Cow<'_, str>> {
+        Some(self.list(kind).get(id)?.json())
+    }
+
+    fn old_id(&self, user: &str, role: Role) -> Option<String> {
+        let user = self.list(RecordKind::Users).get(user)?;
+        Some(match user.made_old_id(role) {
+            Some(id) => id.as_str().to_owned(),
+            None => old_id(&user.json(), role),
+        })
+    }
+}
 
 /// A record as a version has it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Shaped {
-    pub(crate) id: String,
-    pub(crate) record: Value,
+#[derive(Debug, Clone)]
+pub(crate) struct Shaped<'t> {
+    pub(crate) id: Cow<'t, str>,
+    version: Version,
+    fields: &'static [Field],
+    /// Each field's JSON, where the record has it.
+    values: Vec<Option<Cow<'t, str>>>,
+    /// Behind the last field that was found: members mostly stand in the order of their names, as fields do.
+    next: usize,
 }
 
-/// Where a field of an older record stands in the world's.
-#[derive(Clone, Copy)]
-enum At {
-    /// At the top, under its own name.
-    Top,
-    /// In the role.
-    Role,
-}
-
-/// A field, where it stands, and the first version that has it.
-type Field = (&'static str, At, Version);
-
-use At::{Role as InRole, Top};
-use Version::{V1_1, V1_2, V2_0, V2_1};
-
-const STUDENT: &[Field] = &[
-    ("created", Top, V1_1),
-    ("credentials", InRole, V1_1),
-    ("district", Top, V1_1),
-    ("dob", InRole, V1_1),
-    ("ell_status", InRole, V1_1),
-    ("email", Top, V1_1),
-    ("enrollments", InRole, V2_1),
-    ("ext", InRole, V2_1),
-    ("gender", InRole, V1_1),
-    ("grade", InRole, V1_1),
-    ("graduation_year", InRole, V1_2),
-    ("hispanic_ethnicity", InRole, V1_1),
-    ("home_language", InRole, V1_1),
-    ("iep_status", InRole, V1_1),
-    ("last_modified", Top, V1_1),
-    ("location", InRole, V1_1),
-    ("name", Top, V1_1),
-    ("race", InRole, V1_1),
-    ("school", InRole, V1_1),
-    ("schools", InRole, V1_2),
-    ("sis_id", InRole, V1_1),
-    ("state_id", InRole, V1_1),
-    ("student_number", InRole, V1_1),
-    ("unweighted_gpa", InRole, V1_1),
-    ("weighted_gpa", InRole, V1_1),
-];
-
-const TEACHER: &[Field] = &[
-    ("created", Top, V1_1),
-    ("credentials", InRole, V1_1),
-    ("district", Top, V1_1),
-    ("email", Top, V1_1),
-    ("ext", InRole, V2_1),
-    ("last_modified", Top, V1_1),
-    ("name", Top, V1_1),
-    ("school", InRole, V1_1),
-    ("schools", InRole, V1_2),
-    ("sis_id", InRole, V1_1),
-    ("state_id", InRole, V1_1),
-    ("teacher_number", InRole, V1_1),
-    ("title", InRole, V1_1),
-];
-
-const SCHOOL_ADMIN: &[Field] = &[
-    ("credentials", InRole, V1_1),
-    ("department", InRole, V2_1),
-    ("district", Top, V1_1),
-    ("email", Top, V1_1),
-    ("ext", InRole, V2_1),
-    ("name", Top, V1_1),
-    ("schools", InRole, V1_1),
-    ("staff_id", InRole, V1_1),
-    ("title", InRole, V1_1),
-];
-
-const DISTRICT_ADMIN: &[Field] = &[
-    ("district", Top, V1_1),
-    ("email", Top, V1_1),
-    ("name", Top, V1_1),
-    ("title", InRole, V1_1),
-];
-
-const CONTACT: &[Field] = &[
-    ("district", Top, V1_1),
-    ("email", Top, V1_1),
-    ("phone", InRole, V1_1),
-    ("phone_type", InRole, V1_1),
-    ("sis_id", InRole, V1_2),
-];
-
-const DISTRICT: &[Field] = &[
-    ("error", Top, V2_0),
-    ("last_sync", Top, V2_0),
-    ("launch_date", Top, V2_0),
-    ("login_methods", Top, V2_1),
-    ("mdr_number", Top, V1_1),
-    ("name", Top, V1_1),
-    ("nces_id", Top, V2_0),
-    ("pause_end", Top, V2_0),
-    ("pause_start", Top, V2_0),
-    ("portal_url", Top, V2_1),
-    ("sis_type", Top, V2_0),
-    ("state", Top, V2_0),
-];
-
-/// What v1 has of a district under a path of its own.
-const STATUS: &[Field] = &[
-    ("error", Top, V1_1),
-    ("last_sync", Top, V1_1),
-    ("launch_date", Top, V1_2),
-    ("pause_end", Top, V1_2),
-    ("pause_start", Top, V1_2),
-    ("sis_type", Top, V1_1),
-    ("state", Top, V1_1),
-];
-
-const SCHOOL: &[Field] = &[
-    ("created", Top, V1_1),
-    ("district", Top, V1_1),
-    ("ext", Top, V2_1),
-    ("high_grade", Top, V1_1),
-    ("last_modified", Top, V1_1),
-    ("location", Top, V1_1),
-    ("low_grade", Top, V1_1),
-    ("mdr_number", Top, V1_1),
-    ("name", Top, V1_1),
-    ("nces_id", Top, V1_1),
-    ("phone", Top, V1_1),
-    ("principal", Top, V1_1),
-    ("school_number", Top, V1_1),
-    ("sis_id", Top, V1_1),
-    ("state_id", Top, V1_1),
-];
-
-const SECTION: &[Field] = &[
-    ("course", Top, V2_0),
-    ("created", Top, V1_1),
-    ("district", Top, V1_1),
-    ("ext", Top, V2_1),
-    ("grade", Top, V1_1),
-    ("last_modified", Top, V1_1),
-    ("name", Top, V1_1),
-    ("period", Top, V1_1),
-    ("school", Top, V1_1),
-    ("section_number", Top, V1_1),
-    ("sis_id", Top, V1_1),
-    ("students", Top, V1_1),
-    ("subject", Top, V1_1),
-    ("term_id", Top, V2_0),
-];
-
-const TERM: &[Field] = &[
-    ("district", Top, V2_0),
-    ("end_date", Top, V2_0),
-    ("name", Top, V2_0),
-    ("start_date", Top, V2_0),
-];
-
-const COURSE: &[Field] = &[
-    ("district", Top, V2_0),
-    ("name", Top, V2_0),
-    ("number", Top, V2_0),
-];
-
-/// Grades before v2.1; a grade that is none of them is `Other` there.
-const OLD_GRADES: [&str; 16] = [
-    "PreKindergarten",
-    "Kindergarten",
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "6",
-    "7",
-    "8",
-    "9",
-    "10",
-    "11",
-    "12",
-    "PostGraduate",
-    "Other",
-];
-
-/// Languages before v3.1; another one is not told there.
-const OLD_LANGUAGES: [&str; 47] = [
-    "Albanian",
-    "Amharic",
-    "Arabic",
-    "Bengali",
-    "Bosnian",
-    "Burmese",
-    "Cantonese",
-    "Chinese",
-    "Dutch",
-    "English",
-    "Farsi",
-    "French",
-    "German",
-    "Hebrew",
-    "Hindi",
-    "Hmong",
-    "Ilocano",
-    "Japanese",
-    "Javanese",
-    "Karen",
-    "Khmer",
-    "Korean",
-    "Laotian",
-    "Latvian",
-    "Malay",
-    "Mandarin",
-    "Nepali",
-    "Oromo",
-    "Polish",
-    "Portuguese",
-    "Punjabi",
-    "Romanian",
-    "Russian",
-    "Samoan",
-    "Serbian",
-    "Somali",
-    "Spanish",
-    "Swahili",
-    "Tagalog",
-    "Tamil",
-    "Telugu",
-    "Thai",
-    "Tigrinya",
-    "Turkish",
-    "Ukrainian",
-    "Urdu",
-    "Vietnamese",
-];
-
-/// What v3.1 added, as places in the kind's record.
-const ADDED: [(RecordKind, &[&str]); 3] = [
-    (
-        RecordKind::Districts,
-        &[
-            "lms_state",
-            "lms_type",
-            "last_attendance_sync",
-            "last_lms_sync",
-            "lms_matched_percentage",
-        ],
-    ),
-    (RecordKind::Sections, &["lms_status"]),
-    (RecordKind::Users, &["lms_status"]),
-];
-
-/// What v3.1 added to students.
-const ADDED_TO_STUDENTS: [&str; 6] = [
-    "disability",
-    "frl_status",
-    "gifted_status",
-    "home_language_code",
-    "preferred_name",
-    "section_504_status",
-];
-
-/// A record's text as v3.0 has it: without what v3.1 added, and otherwise byte for byte.
-pub(crate) fn v3_0(kind: RecordKind, text: &str) -> Cow<'_, str> {
-    let at_top = ADDED.iter().filter(|(of, _)| *of == kind);
-    let in_role = ADDED_TO_STUDENTS.iter().chain(&["home_language"]);
-    let mut names = at_top
-        .flat_map(|(_, names)| names.iter())
-        .chain(in_role.filter(|_| kind == RecordKind::Users));
-    // Reading every record to find nothing in it would cost more than the page itself.
-    if !names.any(|name| has_key(text, name)) {
-        return Cow::Borrowed(text);
-    }
-    match serde_json::from_str(text) {
-        Ok(mut record) => {
-            take_additions(kind, &mut record);
-            Cow::Owned(record.to_string())
+impl<'t> Shaped<'t> {
+    fn new(version: Version, fields: &'static [Field]) -> Self {
+        Self {
+            id: Cow::Borrowed(""),
+            version,
+            fields,
+            values: vec![None; fields.len()],
+            next: 0,
         }
-        Err(_) => Cow::Borrowed(text),
+    }
+
+    /// Where the field of this name is, if the version has it.
+    fn position(&mut self, name: &str) -> Option<usize> {
+        // Mostly it is one of the next few. Most names differ in length already: that costs nothing.
+        let near = self.fields.get(self.next..).unwrap_or_default().iter();
+        let near = near.take(4).position(|field| field.0 == name);
+        let at = match near {
+            Some(ahead) => self.next + ahead,
+            None => {
+                let at = self.fields.partition_point(|field| field.0 < name);
+                let (found, ..) = self.fields.get(at)?;
+                (*found == name).then_some(at)?
+            }
+        };
+        self.next = at + 1;
+        (self.fields[at].2 <= self.version).then_some(at)
+    }
+
+    /// Takes a member that stands at `place` in the world's record, where the version has such a field.
+    fn take(&mut self, place: At, name: &str, value: &'t str) {
+        if let Some(at) = self.position(name)
+            && self.fields[at].1 == place
+        {
+            self.values[at] = narrowed(self.version, name, value);
+        }
+    }
+
+    /// Gives a made field its value.
+    fn set(&mut self, name: &str, value: impl Into<Cow<'t, str>>) {
+        if let Some(at) = self.position(name) {
+            self.values[at] = Some(value.into());
+        }
+    }
+
+    /// Gives the record its id.
+    fn named(mut self, id: Cow<'t, str>) -> Self {
+        self.set("id", quoted(&id));
+        self.id = id;
+        self
+    }
+
+    /// Appends the record's JSON object.
+    pub(crate) fn write(&self, out: &mut String) {
+        let mut mark = '{';
+        for ((name, ..), value) in self.fields.iter().zip(&self.values) {
+            if let Some(value) = value {
+                out.push(mark);
+                out.push('"');
+                out.push_str(name);
+                out.push_str("\":");
+                out.push_str(value);
+                mark = ',';
+            }
+        }
+        if mark == '{' {
+            out.push(mark);
+        }
+        out.push('}');
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let mut json = String::new();
+        self.write(&mut json);
+        json
+    }
+
+    pub(crate) fn value(&self) -> Value {
+        serde_json::from_str(&self.json()).unwrap_or_default()
     }
 }
 
-/// Whether `text` has `name` in quotes.
-fn has_key(text: &str, name: &str) -> bool {
-    text.match_indices(name).any(|(at, _)| {
-        let bytes = text.as_bytes();
-        at > 0 && bytes[at - 1] == b'"' && bytes.get(at + name.len()) == Some(&b'"')
-    })
+/// What is read of a record beside the fields that go over as they stand.
+#[derive(Default)]
+struct Others<'t> {
+    id: Cow<'t, str>,
+    name: &'t str,
+    /// Whether the record is a user of the role.
+    has_role: bool,
+    legacy_id: Option<Cow<'t, str>>,
+    relations: &'t str,
+    district_contact: &'t str,
+    course: &'t str,
+    term: &'t str,
+    teacher: Option<&'t str>,
+    teachers: &'t str,
 }
 
-/// Takes out of a record, or of a part of one, what v3.1 added.
-pub(crate) fn take_additions(kind: RecordKind, record: &mut Value) {
-    let Some(record) = record.as_object_mut() else {
+impl<'t> Others<'t> {
+    fn take(&mut self, name: &str, value: &'t str) {
+        match name {
+            "id" => self.id = word(value).unwrap_or_default(),
+            "name" => self.name = value,
+            "district_contact" => self.district_contact = value,
+            "course" => self.course = value,
+            "term_id" => self.term = value,
+            "teacher" => self.teacher = Some(value),
+            "teachers" => self.teachers = value,
+            _ => {}
+        }
+    }
+
+    fn take_of_role(&mut self, name: &str, value: &'t str) {
+        match name {
+            "legacy_id" => self.legacy_id = word(value),
+            "student_relationships" => self.relations = value,
+            _ => {}
+        }
+    }
+
+    /// The id under which a version before v3.0 has the user in the role: students keep theirs, and so does who has
+    /// no other.
+    fn old_id(&self, role: Role) -> Cow<'t, str> {
+        let legacy = self.legacy_id.as_ref().filter(|id| !id.is_empty());
+        legacy
+            .filter(|_| role != Role::Student)
+            .unwrap_or(&self.id)
+            .clone()
+    }
+}
+
+/// Reads a record once.
+fn read<'t>(
+    version: Version,
+    fields: &'static [Field],
+    text: &'t str,
+    role: Option<Role>,
+) -> (Shaped<'t>, Others<'t>) {
+    let mut shaped = Shaped::new(version, fields);
+    let mut others = Others::default();
+    let mut cursor = Cursor::new(text);
+    cursor.open();
+    while let Some(key) = cursor.key() {
+        if let (Some(role), "roles") = (role, &*key) {
+            read_roles(&mut cursor, role.as_str(), &mut shaped, &mut others);
+            continue;
+        }
+        let value = cursor.value();
+        others.take(&key, value);
+        shaped.take(At::Top, &key, value);
+    }
+    (shaped, others)
+}
+
+fn read_roles<'t>(
+    cursor: &mut Cursor<'t>,
+    role: &str,
+    shaped: &mut Shaped<'t>,
+    others: &mut Others<'t>,
+) {
+    if !cursor.open() {
+        cursor.value();
         return;
-    };
-    for (_, names) in ADDED.iter().filter(|(of, _)| *of == kind) {
-        record.retain(|key, _| !names.contains(&key.as_str()));
     }
-    let student = record
-        .get_mut("roles")
-        .and_then(|roles| roles.get_mut("student"))
-        .and_then(Value::as_object_mut);
-    if let Some(student) = student.filter(|_| kind == RecordKind::Users) {
-        student.retain(|key, value| {
-            !ADDED_TO_STUDENTS.contains(&key.as_str())
-                && (key != "home_language" || narrowed(Version::V3_0, key, value).is_some())
-        });
+    while let Some(key) = cursor.key() {
+        if key != role || !cursor.open() {
+            cursor.value();
+            continue;
+        }
+        others.has_role = true;
+        while let Some(key) = cursor.key() {
+            let value = cursor.value();
+            others.take_of_role(&key, value);
+            shaped.take(At::Role, &key, value);
+        }
     }
 }
 
-/// The id under which a version before v3.0 has this user in this role: students keep theirs, and so does who
-/// has no other.
-pub(crate) fn old_id(user: &Value, role: Role) -> &str {
-    let of_role = &user["roles"][role.as_str()];
-    let legacy = of_role["legacy_id"].as_str().filter(|id| !id.is_empty());
-    legacy
-        .filter(|_| role != Role::Student)
-        .unwrap_or_else(|| text(&user["id"]))
+/// The id under which versions before v3.0 have the user with this text in a role.
+pub(crate) fn old_id(text: &str, role: Role) -> String {
+    let (_, others) = read(V1_1, &[], text, Some(role));
+    others.old_id(role).into_owned()
 }
 
 /// The id of the contact that v1 makes of a contact and one of the students: a number of its own for each pair,
 /// made at the contact's time.
-fn pair_id(contact: &str, student: &str) -> String {
+pub(super) fn pair_id(contact: &str, student: &str) -> String {
     let pair = digest(&SHA256, format!("{contact} {student}").as_bytes());
-    let number: String = pair.as_ref()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let number = pair.as_ref()[..8].iter();
+    let number = number.fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
     let time = contact.get(..8).unwrap_or("00000000");
-    format!("{time}{number}")
+    format!("{time}{number:016x}")
 }
 
-/// What `version` has of `record` in `collection`: nothing, one record, or one for each of a contact's students.
-pub(crate) fn shaped(
+/// What a version before v3.0 has of the record with this `text` in `collection`: nothing, one record, or one for
+/// each of a contact's students.
+pub(crate) fn shaped<'t>(
     version: Version,
     collection: Collection,
-    record: &Value,
-    look: &Look<'_>,
-) -> Vec<Shaped> {
-    if version.has_users() {
-        let mut record = record.clone();
-        if version < Version::V3_1 {
-            take_additions(collection.kind(), &mut record);
-        }
-        return one(text(&record["id"]).to_owned(), record);
-    }
-    let own = |fields| picked(version, fields, record, None);
-    let id = text(&record["id"]).to_owned();
-    if let Some(role) = collection.role() {
-        let Some(of_role) = record["roles"]
-            .get(role.as_str())
-            .filter(|of| of.is_object())
-        else {
-            return Vec::new();
-        };
-        let fields = match role {
-            Role::Student => STUDENT,
-            Role::Teacher => TEACHER,
-            Role::Staff => SCHOOL_ADMIN,
-            Role::DistrictAdmin => DISTRICT_ADMIN,
-            Role::Contact => CONTACT,
-        };
-        let mut person = picked(version, fields, record, Some(of_role));
-        let id = old_id(record, role).to_owned();
-        if matches!(role, Role::Staff | Role::DistrictAdmin)
-            && let Some(Value::Object(name)) = person.get_mut("name")
-        {
-            name.retain(|key, _| key != "middle");
-        }
-        if role == Role::Contact {
-            person.insert("name".to_owned(), json!(whole_name(&record["name"])));
-            return contacts(version, id, &person, of_role);
-        }
-        return one(id, Value::Object(person));
-    }
-    let mut shaped = match collection {
-        Collection::Districts => {
-            let mut district = own(DISTRICT);
-            if version >= V2_1 && record["district_contact"].is_object() {
-                district.insert("district_contact".to_owned(), district_contact(record));
-            }
-            district
-        }
-        Collection::Schools => own(SCHOOL),
-        Collection::Terms => own(TERM),
-        Collection::Courses => own(COURSE),
-        Collection::Sections => section(version, record, own(SECTION), look),
-        _ => return Vec::new(),
+    text: &'t str,
+    look: &dyn Look,
+) -> Vec<Shaped<'t>> {
+    let role = collection.role();
+    let fields = match collection {
+        Collection::Districts => fields::DISTRICT,
+        Collection::Schools => fields::SCHOOL,
+        Collection::Terms => fields::TERM,
+        Collection::Courses => fields::COURSE,
+        Collection::Sections => fields::SECTION,
+        Collection::Students => fields::STUDENT,
+        Collection::Teachers => fields::TEACHER,
+        Collection::SchoolAdmins => fields::SCHOOL_ADMIN,
+        Collection::DistrictAdmins => fields::DISTRICT_ADMIN,
+        Collection::Contacts => fields::CONTACT,
+        Collection::Users | Collection::Resources => return Vec::new(),
     };
-    shaped.insert("id".to_owned(), json!(id));
-    one(id, Value::Object(shaped))
-}
-
-fn one(id: String, mut record: Value) -> Vec<Shaped> {
-    record["id"] = json!(id);
-    vec![Shaped { id, record }]
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// The fields that `version` has, with values that it knows.
-fn picked(
-    version: Version,
-    fields: &[Field],
-    record: &Value,
-    role: Option<&Value>,
-) -> Map<String, Value> {
-    let known = fields.iter().filter(|(_, _, since)| *since <= version);
-    known
-        .filter_map(|(name, at, _)| {
-            let from = match at {
-                Top => record,
-                InRole => role?,
-            };
-            let value = narrowed(version, name, from.get(*name)?)?;
-            Some(((*name).to_owned(), value))
-        })
-        .collect()
+    let (mut shaped, others) = read(version, fields, text, role);
+    let Some(role) = role else {
+        match collection {
+            Collection::Districts if others.district_contact.starts_with('{') => {
+                shaped.set(
+                    "district_contact",
+                    district_contact(others.district_contact),
+                );
+            }
+            Collection::Sections => section(&mut shaped, &others, look),
+            _ => {}
+        }
+        return vec![shaped.named(others.id)];
+    };
+    if !others.has_role {
+        return Vec::new();
+    }
+    let id = others.old_id(role);
+    match role {
+        Role::Contact => return contacts(version, id, shaped, &others),
+        Role::Staff | Role::DistrictAdmin if !others.name.is_empty() => {
+            shaped.set("name", without(others.name, "middle"));
+        }
+        _ => {}
+    }
+    vec![shaped.named(id)]
 }
 
 /// A field's value as `version` has it; `None` where it can't say it.
-fn narrowed(version: Version, name: &str, value: &Value) -> Option<Value> {
-    let Some(word) = value.as_str() else {
-        let closed = matches!(name, "subject" | "state") && version < V2_1;
-        return (!(closed && value.is_null())).then(|| value.clone());
+fn narrowed<'t>(version: Version, name: &str, value: &'t str) -> Option<Cow<'t, str>> {
+    let as_it_is = || Some(Cow::Borrowed(value));
+    let old = version < V2_1;
+    match name {
+        "grade" | "low_grade" | "high_grade" | "gender" | "subject" | "state" if old => {}
+        "home_language" => {}
+        _ => return as_it_is(),
+    }
+    let Some(word) = word(value) else {
+        let closed = matches!(name, "subject" | "state");
+        return as_it_is().filter(|value| !(closed && value == "null"));
     };
-    let word = match name {
-        "grade" | "low_grade" | "high_grade" if version < V2_1 => match word {
-            "" => return None,
-            word if OLD_GRADES.contains(&word) => word,
-            _ => "Other",
-        },
-        "gender" if version < V2_1 && word == "X" => "",
-        "subject" if version < V2_1 && word.is_empty() => return None,
-        "home_language" if version < Version::V3_1 => {
-            let empty = word.is_empty() && version >= V2_1;
-            return (empty || OLD_LANGUAGES.contains(&word)).then(|| value.clone());
+    let word = match (name, &*word) {
+        ("gender", "X") => "",
+        ("gender", _) => return as_it_is(),
+        ("home_language", word) => {
+            return as_it_is().filter(|_| is_old_language(version, word));
         }
-        "state" if version < V2_1 => match word {
-            "" => return None,
-            "success" if version.is_first() => "running",
-            "paused" if version == V1_1 => "pending",
-            word => word,
-        },
-        _ => word,
+        (_, "") => return None,
+        ("subject", _) => return as_it_is(),
+        ("state", "success") if version.is_first() => "running",
+        ("state", "paused") if version == V1_1 => "pending",
+        ("state", _) => return as_it_is(),
+        (_, word) if fields::OLD_GRADES.contains(&word) => return as_it_is(),
+        _ => "Other",
     };
-    Some(json!(word))
+    Some(quoted(word))
+}
+
+/// Whether a version before v3.1 has a language.
+fn is_old_language(version: Version, language: &str) -> bool {
+    (language.is_empty() && version >= V2_1) || fields::OLD_LANGUAGES.contains(&language)
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> Cow<'static, str> {
+    if text
+        .bytes()
+        .any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
+        return Cow::Owned(Value::from(text).to_string());
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    for part in ["\"", text, "\""] {
+        quoted.push_str(part);
+    }
+    Cow::Owned(quoted)
 }
 
 /// A contact's whole name: v3 keeps it where others have the last name.
-fn whole_name(name: &Value) -> String {
-    let parts = ["first", "middle", "last"].map(|key| text(&name[key]));
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+fn whole_name(name: &str) -> String {
+    let mut parts = ["first", "middle", "last"].map(|key| (key, Cow::Borrowed("")));
+    let mut cursor = Cursor::new(name);
+    let is_object = cursor.open();
+    while let Some(key) = cursor.key().filter(|_| is_object) {
+        let value = cursor.value();
+        if let Some((_, part)) = parts.iter_mut().find(|(of, _)| *of == key) {
+            *part = word(value).unwrap_or_default();
+        }
+    }
+    let parts = parts.iter().map(|(_, part)| &**part);
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.join(" ")
 }
 
-/// v2: one contact with its students. v1: a contact for each of them.
-fn contacts(
-    version: Version,
-    id: String,
-    person: &Map<String, Value>,
-    of_role: &Value,
-) -> Vec<Shaped> {
-    let relations = of_role["student_relationships"].as_array();
-    let relations = relations.map_or(&[][..], Vec::as_slice);
-    let related = |relation: Option<&Value>| {
-        let mut person = person.clone();
-        for key in ["relationship", "type"] {
-            if let Some(word) = relation.and_then(|relation| relation[key].as_str()) {
-                person.insert(key.to_owned(), json!(word));
+/// How a contact stands to a student.
+#[derive(Default)]
+struct Relation<'t> {
+    student: Option<&'t str>,
+    relationship: Option<&'t str>,
+    kind: Option<&'t str>,
+}
+
+fn relations(list: &str) -> Vec<Relation<'_>> {
+    let mut cursor = Cursor::new(list);
+    let is_list = cursor.open_list();
+    let items = std::iter::from_fn(|| cursor.item().filter(|_| is_list));
+    let relation = |item| {
+        let mut relation = Relation::default();
+        let mut cursor = Cursor::new(item);
+        let is_object = cursor.open();
+        while let Some(key) = cursor.key().filter(|_| is_object) {
+            let value = Some(cursor.value());
+            match &*key {
+                "student" => relation.student = value,
+                "relationship" => relation.relationship = value,
+                "type" => relation.kind = value,
+                _ => {}
             }
         }
-        person
+        relation
+    };
+    items.map(relation).collect()
+}
+
+/// v2: one contact with its students. v1: a contact for each of them.
+fn contacts<'t>(
+    version: Version,
+    id: Cow<'t, str>,
+    mut contact: Shaped<'t>,
+    others: &Others<'t>,
+) -> Vec<Shaped<'t>> {
+    contact.set("name", quoted(&whole_name(others.name)));
+    let relations = relations(others.relations);
+    let related = |relation: Option<&Relation<'t>>| {
+        let mut contact = contact.clone();
+        let words = relation.map(|one| [("relationship", one.relationship), ("type", one.kind)]);
+        for (name, value) in words.into_iter().flatten() {
+            if let Some(value) = value.filter(|value| value.starts_with('"')) {
+                contact.set(name, value);
+            }
+        }
+        contact
     };
     if !version.is_first() {
         let mut contact = related(relations.first());
-        let students: Vec<&Value> = relations
-            .iter()
-            .map(|relation| &relation["student"])
-            .collect();
-        contact.insert("students".to_owned(), json!(students));
-        return one(id, Value::Object(contact));
+        let students = relations.iter().map(|one| one.student.unwrap_or("null"));
+        let students: Vec<&str> = students.collect();
+        contact.set("students", format!("[{}]", students.join(",")));
+        return vec![contact.named(id)];
     }
     let of_each = relations.iter().filter_map(|relation| {
-        let student = relation["student"].as_str()?;
+        let raw = relation.student?;
+        let pair = pair_id(&id, &word(raw)?);
         let mut contact = related(Some(relation));
-        contact.insert("student".to_owned(), json!(student));
-        let id = pair_id(&id, student);
-        contact.insert("id".to_owned(), json!(id));
-        let record = Value::Object(contact);
-        Some(Shaped { id, record })
+        contact.set("student", raw);
+        Some(contact.named(pair.into()))
     });
     of_each.collect()
 }
 
-/// v2.1 has the contact of a district as one of its admins.
-fn district_contact(district: &Value) -> Value {
-    let contact = &district["district_contact"];
-    let mut kept = Map::new();
-    for key in ["district", "email", "id", "name", "title"] {
-        if let Some(value) = contact.get(key) {
-            kept.insert(key.to_owned(), value.clone());
+/// The members of an object with these names, which ascend.
+fn only(object: &str, names: &[&str]) -> String {
+    let mut values = vec![None; names.len()];
+    let mut cursor = Cursor::new(object);
+    cursor.open();
+    while let Some(key) = cursor.key() {
+        let value = cursor.value();
+        if let Some(at) = names.iter().position(|name| *name == key) {
+            values[at] = Some(value);
         }
     }
-    if let Some(Value::Object(name)) = kept.get_mut("name") {
-        name.retain(|key, _| key != "middle");
-    }
-    Value::Object(kept)
+    let mut kept = names.iter().zip(values);
+    let kept = kept.by_ref().filter_map(|(name, value)| {
+        let value = match value? {
+            value if *name == "name" => without(value, "middle"),
+            value => value.into(),
+        };
+        Some(format!("\"{name}\":{value}"))
+    });
+    let kept: Vec<String> = kept.collect();
+    format!("{{{}}}", kept.join(","))
+}
+
+/// v2.1 has the contact of a district as one of its admins.
+fn district_contact(contact: &str) -> String {
+    only(contact, &["district", "email", "id", "name", "title"])
 }
 
 /// How a district's connection is doing, as v1 has it under a path of its own.
-pub(crate) fn status(version: Version, district: &Value) -> Value {
-    let mut status = picked(version, STATUS, district, None);
-    status.insert("id".to_owned(), district["id"].clone());
-    status.insert("instant_login".to_owned(), json!(true));
-    Value::Object(status)
+pub(crate) fn status(version: Version, district: &str) -> Value {
+    let (mut status, others) = read(version, fields::STATUS, district, None);
+    status.set("instant_login", "true");
+    status.named(others.id).value()
 }
 
 /// Names teachers by the ids of their role; v1 has the course and the term inside.
-fn section(
-    version: Version,
-    record: &Value,
-    mut section: Map<String, Value>,
-    look: &Look<'_>,
-) -> Map<String, Value> {
-    let teacher = |id: &Value| match look(RecordKind::Users, text(id)) {
-        Some(user) => json!(old_id(&user, Role::Teacher)),
+fn section<'t>(section: &mut Shaped<'t>, others: &Others<'t>, look: &dyn Look) {
+    let teacher = |raw: &'t str| -> Cow<'t, str> {
+        let found = word(raw).and_then(|id| look.old_id(&id, Role::Teacher));
         // Whoever is not there any more keeps the name that is left.
-        None => id.clone(),
+        found.map_or(Cow::Borrowed(raw), |id| quoted(&id))
     };
-    if let Some(primary) = record.get("teacher") {
-        let named = primary.as_str().is_some_and(|id| !id.is_empty());
+    if let Some(primary) = others.teacher {
+        let named = word(primary).is_some_and(|id| !id.is_empty());
         let primary = if named {
             teacher(primary)
         } else {
-            primary.clone()
+            primary.into()
         };
-        section.insert("teacher".to_owned(), primary);
+        section.set("teacher", primary);
     }
-    if let Some(all) = record["teachers"].as_array() {
-        let all: Vec<Value> = all.iter().map(teacher).collect();
-        section.insert("teachers".to_owned(), json!(all));
+    let mut all = Cursor::new(others.teachers);
+    if all.open_list() {
+        let mut list = String::from("[");
+        while let Some(one) = all.item() {
+            if list.len() > 1 {
+                list.push(',');
+            }
+            list.push_str(&teacher(one));
+        }
+        list.push(']');
+        section.set("teachers", list);
     }
-    if !version.is_first() {
-        return section;
+    if !section.version.is_first() {
+        return;
     }
-    if let Some(course) = look(RecordKind::Courses, text(&record["course"])) {
-        for (key, of_course) in [("course_name", "name"), ("course_number", "number")] {
-            if let Some(value) = course.get(of_course) {
-                section.insert(key.to_owned(), value.clone());
+    let id = word(others.course).unwrap_or_default();
+    if let Some(course) = look.text(RecordKind::Courses, &id) {
+        let mut cursor = Cursor::new(&course);
+        cursor.open();
+        while let Some(key) = cursor.key() {
+            let value = cursor.value();
+            match &*key {
+                "name" => section.set("course_name", value.to_owned()),
+                "number" => section.set("course_number", value.to_owned()),
+                _ => {}
             }
         }
     }
-    if let Some(term) = look(RecordKind::Terms, text(&record["term_id"])) {
-        let mut inside = Map::new();
-        for key in ["name", "start_date", "end_date"] {
-            if let Some(value) = term.get(key) {
-                inside.insert(key.to_owned(), value.clone());
-            }
-        }
-        section.insert("term".to_owned(), Value::Object(inside));
+    let id = word(others.term).unwrap_or_default();
+    if let Some(term) = look.text(RecordKind::Terms, &id) {
+        section.set("term", only(&term, &["end_date", "name", "start_date"]));
     }
-    section
 }
 
 /// The ids of what [`shaped`] makes of a user.
-pub(crate) fn old_ids(version: Version, collection: Collection, user: &Value) -> Vec<String> {
+pub(crate) fn old_ids(version: Version, collection: Collection, user: &Record<'_>) -> Vec<String> {
     let Some(role) = collection.role() else {
         return Vec::new();
     };
-    let of_role = &user["roles"][role.as_str()];
-    if !of_role.is_object() {
+    let many = role == Role::Contact && version.is_first();
+    if !many
+        && user.has_role(role)
+        && let Some(id) = user.made_old_id(role)
+    {
+        return vec![id.as_str().to_owned()];
+    }
+    let text = user.json();
+    let (_, others) = read(version, &[], &text, Some(role));
+    if !others.has_role {
         return Vec::new();
     }
-    let id = old_id(user, role);
-    if role != Role::Contact || !version.is_first() {
-        return vec![id.to_owned()];
+    let id = others.old_id(role);
+    if !many {
+        return vec![id.into_owned()];
     }
-    let relations = of_role["student_relationships"].as_array();
-    let students = relations.into_iter().flatten();
-    let students = students.filter_map(|relation| relation["student"].as_str());
-    students.map(|student| pair_id(id, student)).collect()
+    let students = relations(others.relations).into_iter();
+    let students = students.filter_map(|relation| word(relation.student?));
+    students.map(|student| pair_id(&id, &student)).collect()
+}
+
+/// An object's text without a member.
+fn without<'t>(object: &'t str, name: &str) -> Cow<'t, str> {
+    let mut cuts = Vec::new();
+    let mut cursor = Cursor::new(object);
+    if cursor.open() {
+        let mut members = Members::default();
+        while let Some(key) = cursor.key() {
+            members.begin(&cursor, key != name, &mut cuts);
+            cursor.value();
+            members.end(&cursor, &mut cuts);
+        }
+        members.close(&mut cuts);
+    }
+    if cuts.is_empty() {
+        return Cow::Borrowed(object);
+    }
+    let mut out = String::new();
+    cut(object, &cuts, &mut out);
+    Cow::Owned(out)
+}
+
+/// Appends what v3.0 has of a record's text, or of that of a part of one: it is without what v3.1 added, and
+/// otherwise the same byte for byte.
+pub(crate) fn v3_0(kind: RecordKind, text: &str, out: &mut String) {
+    let added = fields::ADDED.iter().find(|(of, _)| *of == kind);
+    let added = added.map_or(&[][..], |(_, names)| names);
+    if added.is_empty() {
+        out.push_str(text);
+        return;
+    }
+    let mut cuts = Vec::new();
+    let mut cursor = Cursor::new(text);
+    if cursor.open() {
+        let mut members = Members::default();
+        while let Some(key) = cursor.key() {
+            members.begin(&cursor, !added.contains(&&*key), &mut cuts);
+            if kind == RecordKind::Users && key == "roles" {
+                cut_roles(&mut cursor, &mut cuts);
+            } else {
+                cursor.value();
+            }
+            members.end(&cursor, &mut cuts);
+        }
+        members.close(&mut cuts);
+    }
+    cut(text, &cuts, out);
+}
+
+/// Cuts what v3.1 added to students.
+fn cut_roles(cursor: &mut Cursor<'_>, cuts: &mut Vec<Range<usize>>) {
+    if !cursor.open() {
+        cursor.value();
+        return;
+    }
+    while let Some(role) = cursor.key() {
+        if role != "student" || !cursor.open() {
+            cursor.value();
+            continue;
+        }
+        let mut members = Members::default();
+        while let Some(key) = cursor.key() {
+            let mut value = *cursor;
+            let keep = match &*key {
+                "home_language" => narrowed(Version::V3_0, &key, value.value()).is_some(),
+                key => !fields::ADDED_TO_STUDENTS.contains(&key),
+            };
+            members.begin(cursor, keep, cuts);
+            cursor.value();
+            members.end(cursor, cuts);
+        }
+        members.close(cuts);
+    }
+}
+
+/// The members of an object, some of which are cut out, each with one of the commas beside it.
+#[derive(Default)]
+struct Members {
+    /// Whether the member that began last stays.
+    stays: bool,
+    /// The end of the last member.
+    end: usize,
+    /// Whether one stayed.
+    any: bool,
+    /// The start of those that go before any stays.
+    start: Option<usize>,
+}
+
+impl Members {
+    /// A member's key was read.
+    fn begin(&mut self, cursor: &Cursor<'_>, stays: bool, cuts: &mut Vec<Range<usize>>) {
+        self.stays = stays;
+        if !stays && !self.any {
+            self.start.get_or_insert(cursor.key_at());
+        } else if stays {
+            self.any = true;
+            cuts.extend(self.start.take().map(|start| start..cursor.key_at()));
+        }
+    }
+
+    /// Its value was read.
+    fn end(&mut self, cursor: &Cursor<'_>, cuts: &mut Vec<Range<usize>>) {
+        if !self.stays && self.any {
+            cuts.push(self.end..cursor.at());
+        }
+        self.end = cursor.at();
+    }
+
+    /// All were read.
+    fn close(self, cuts: &mut Vec<Range<usize>>) {
+        cuts.extend(self.start.map(|start| start..self.end));
+    }
+}
+
+/// Appends what the cuts, which ascend, leave of a text.
+fn cut(text: &str, cuts: &[Range<usize>], out: &mut String) {
+    let mut from = 0;
+    for cut in cuts {
+        out.push_str(text.get(from..cut.start).unwrap_or_default());
+        from = cut.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
 }

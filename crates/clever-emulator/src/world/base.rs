@@ -29,6 +29,9 @@ pub(crate) trait Base: Debug + Send + Sync {
     /// The roles of the user at a position.
     fn roles(&self, at: u32) -> Roles;
 
+    /// The id that the user at a position had in `role` before API v3; its id where it had none of its own.
+    fn old_id(&self, at: u32, role: Role) -> Id;
+
     /// Appends the JSON object of the record at a position.
     fn write(&self, kind: RecordKind, at: u32, out: &mut String);
 

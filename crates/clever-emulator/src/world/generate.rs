@@ -10,7 +10,7 @@ use clever_model::{RecordKind, Role, Timestamp};
 
 use super::base::{Base, search};
 use super::dice::{Dice, Stream};
-use super::json::{Digits, Id, Object};
+use super::json::{Digits, Id, Object, key};
 use super::layout::{GRADE_COUNT, Layout};
 use super::list::Roles as RoleSet;
 use super::names::{ELEMENTARY, SCHOOLS, SECONDARY};
@@ -168,33 +168,36 @@ impl Generated {
         let seed = Digits::new(self.seed);
         let year = self.year.to_string();
         let mut district = Object::new(out);
-        let mut contact = district.object("district_contact");
-        contact.text("district", &self.common.district);
-        contact.text("email", "data.office@schools.example.org");
-        contact.text("id", self.made(u32::MAX, 0).as_str());
-        let mut name = contact.object("name");
-        name.text("first", "Data");
-        name.text("last", "Office");
+        let mut contact = district.object(key!("district_contact"));
+        contact.text(key!("district"), &self.common.district);
+        contact.text(key!("email"), "data.office@schools.example.org");
+        contact.text(key!("id"), self.made(u32::MAX, 0).as_str());
+        let mut name = contact.object(key!("name"));
+        name.text(key!("first"), "Data");
+        name.text(key!("last"), "Office");
         name.end();
-        contact.text("title", "");
+        contact.text(key!("title"), "");
         contact.end();
-        district.text("error", "");
-        district.text("id", &self.common.district);
-        district.text("last_sync", &self.started);
-        district.texts("launch_date", &[&year, "-08-01"]);
-        district.text("lms_state", "success");
-        district.text("lms_type", "canvas");
-        district.list("login_methods", ["Clever Badges", "Clever Passwords"]);
+        district.text(key!("error"), "");
+        district.text(key!("id"), &self.common.district);
+        district.text(key!("last_sync"), &self.started);
+        district.texts(key!("launch_date"), &[&year, "-08-01"]);
+        district.text(key!("lms_state"), "success");
+        district.text(key!("lms_type"), "canvas");
+        district.list(key!("login_methods"), ["Clever Badges", "Clever Passwords"]);
         let mdr = Digits::padded(self.seed % 100_000_000, 8);
-        district.text("mdr_number", mdr.as_str());
-        district.texts("name", &["Springfield Unified District ", seed.as_str()]);
-        district.text("nces_id", "");
+        district.text(key!("mdr_number"), mdr.as_str());
         district.texts(
-            "portal_url",
+            key!("name"),
+            &["Springfield Unified District ", seed.as_str()],
+        );
+        district.text(key!("nces_id"), "");
+        district.texts(
+            key!("portal_url"),
             &["https://clever.com/in/springfield-", seed.as_str()],
         );
-        district.text("sis_type", "sftp");
-        district.text("state", "running");
+        district.text(key!("sis_type"), "sftp");
+        district.text(key!("state"), "running");
         district.end();
     }
 
@@ -207,39 +210,42 @@ impl Generated {
             Digits::new(u64::from(9_000 + number)),
         );
         let mut school = Object::new(out);
-        school.text("created", &self.common.made);
-        school.text("district", &self.common.district);
-        let mut ext = school.object("ext");
-        ext.text("charter_school", if dice.chance(50) { "Y" } else { "" });
+        school.text(key!("created"), &self.common.made);
+        school.text(key!("district"), &self.common.district);
+        let mut ext = school.object(key!("ext"));
+        ext.text(
+            key!("charter_school"),
+            if dice.chance(50) { "Y" } else { "" },
+        );
         ext.end();
-        school.text("high_grade", GRADES[high as usize]);
-        school.text("id", self.made(SCHOOL_IDS, at).as_str());
-        school.text("last_modified", &self.common.made);
-        let mut location = school.object("location");
-        location.texts("address", &[digits.as_str(), "0 School Rd"]);
-        location.text("city", "Springfield");
-        location.text("state", "IL");
-        location.text("zip", "60001");
+        school.text(key!("high_grade"), GRADES[high as usize]);
+        school.text(key!("id"), self.made(SCHOOL_IDS, at).as_str());
+        school.text(key!("last_modified"), &self.common.made);
+        let mut location = school.object(key!("location"));
+        location.texts(key!("address"), &[digits.as_str(), "0 School Rd"]);
+        location.text(key!("city"), "Springfield");
+        location.text(key!("state"), "IL");
+        location.text(key!("zip"), "60001");
         location.end();
-        school.text("low_grade", GRADES[low as usize]);
+        school.text(key!("low_grade"), GRADES[low as usize]);
         let word = ["Elementary", "Middle", "High"][band];
         match SCHOOLS.get(at as usize) {
-            Some(name) => school.texts("name", &[name, " ", word, " School"]),
-            None => school.texts("name", &[word, " School ", digits.as_str()]),
+            Some(name) => school.texts(key!("name"), &[name, " ", word, " School"]),
+            None => school.texts(key!("name"), &[word, " School ", digits.as_str()]),
         }
         // Absent is written in two ways.
         if !number.is_multiple_of(3) {
             school.texts(
-                "phone",
+                key!("phone"),
                 &["(217) 555-", Digits::padded(number.into(), 4).as_str()],
             );
-            let mut principal = school.object("principal");
-            principal.text("email", "");
-            principal.text("name", "");
+            let mut principal = school.object(key!("principal"));
+            principal.text(key!("email"), "");
+            principal.text(key!("name"), "");
             principal.end();
         }
-        school.text("school_number", digits.as_str());
-        school.text("sis_id", sis_id.as_str());
+        school.text(key!("school_number"), digits.as_str());
+        school.text(key!("sis_id"), sis_id.as_str());
         school.end();
     }
 
@@ -256,11 +262,11 @@ impl Generated {
             _ => (&["Spring ", &next], [&next, "-01-18"], [&next, "-06-04"]),
         };
         let mut term = Object::new(out);
-        term.text("district", &self.common.district);
-        term.texts("end_date", &end);
-        term.text("id", self.made(TERM_IDS, at).as_str());
-        term.texts("name", name);
-        term.texts("start_date", &start);
+        term.text(key!("district"), &self.common.district);
+        term.texts(key!("end_date"), &end);
+        term.text(key!("id"), self.made(TERM_IDS, at).as_str());
+        term.texts(key!("name"), name);
+        term.texts(key!("start_date"), &start);
         term.end();
     }
 
@@ -274,15 +280,15 @@ impl Generated {
         let grade = self.courses.partition_point(|first| *first <= at) as u32 - 1;
         let number = at - self.courses[grade as usize];
         let mut course = Object::new(out);
-        course.text("district", &self.common.district);
-        course.text("id", self.made(COURSE_IDS, at).as_str());
+        course.text(key!("district"), &self.common.district);
+        course.text(key!("id"), self.made(COURSE_IDS, at).as_str());
         let (name, _) = Self::subject(grade, number);
-        course.texts("name", &[name, " ", GRADES[grade as usize]]);
+        course.texts(key!("name"), &[name, " ", GRADES[grade as usize]]);
         let digits = Digits::new(u64::from((100 + grade) * 100 + number));
         match grade % 4 {
-            1 => course.text("number", ""),
+            1 => course.text(key!("number"), ""),
             _ if at % 23 == 7 => {}
-            _ => course.text("number", digits.as_str()),
+            _ => course.text(key!("number"), digits.as_str()),
         }
         course.end();
     }
@@ -393,23 +399,23 @@ impl Generated {
         let mut section = Object::new(out);
         if has_course {
             let number = self.courses[class.grade as usize] + class.subject;
-            section.text("course", self.made(COURSE_IDS, number).as_str());
+            section.text(key!("course"), self.made(COURSE_IDS, number).as_str());
         }
-        section.text("created", &self.common.made);
-        section.text("district", &self.common.district);
-        let mut ext = section.object("ext");
+        section.text(key!("created"), &self.common.made);
+        section.text(key!("district"), &self.common.district);
+        let mut ext = section.object(key!("ext"));
         let room = Digits::new(u64::from(101 + class.part));
         ext.text(
-            "classroom",
+            key!("classroom"),
             if dice.chance(900) { room.as_str() } else { "" },
         );
         ext.end();
-        section.text("grade", GRADES[class.grade as usize]);
-        section.text("id", self.made(SECTION_IDS, at).as_str());
-        section.text("last_modified", &self.common.made);
+        section.text(key!("grade"), GRADES[class.grade as usize]);
+        section.text(key!("id"), self.made(SECTION_IDS, at).as_str());
+        section.text(key!("last_modified"), &self.common.made);
         if dice.chance(200) {
-            let mut status = section.object("lms_status");
-            status.key("synced_in_lms").push_str("true");
+            let mut status = section.object(key!("lms_status"));
+            status.key(key!("synced_in_lms")).push_str("true");
             status.end();
         }
         // Clever makes the name of the course, the teacher and the period.
@@ -417,24 +423,29 @@ impl Generated {
         let grade = GRADES[class.grade as usize];
         match (has_course, last) {
             (true, Some(last)) => section.texts(
-                "name",
+                key!("name"),
                 &[course, " ", grade, " - ", last, " - ", period.as_str()],
             ),
-            (true, None) => section.texts("name", &[course, " ", grade, " - ", period.as_str()]),
-            (false, _) => section.texts("name", &["Class ", number.as_str()]),
+            (true, None) => {
+                section.texts(key!("name"), &[course, " ", grade, " - ", period.as_str()]);
+            }
+            (false, _) => section.texts(key!("name"), &["Class ", number.as_str()]),
         }
-        section.maybe("period", (!dice.chance(50)).then_some(period.as_str()));
-        section.text("school", self.made(SCHOOL_IDS, class.school).as_str());
+        section.maybe(
+            key!("period"),
+            (!dice.chance(50)).then_some(period.as_str()),
+        );
+        section.text(key!("school"), self.made(SCHOOL_IDS, class.school).as_str());
         section.text(
-            "section_number",
+            key!("section_number"),
             if dice.chance(500) {
                 period.as_str()
             } else {
                 ""
             },
         );
-        section.texts("sis_id", &["SEC", number.as_str()]);
-        let list = section.key("students");
+        section.texts(key!("sis_id"), &["SEC", number.as_str()]);
+        let list = section.key(key!("students"));
         list.push('[');
         self.layout.students_in(at, &class, |student| {
             list.push('"');
@@ -444,19 +455,22 @@ impl Generated {
         // A section has a student; the comma after the last one goes.
         list.pop();
         list.push(']');
-        section.text("subject", if dice.chance(50) { "" } else { subject });
+        section.text(key!("subject"), if dice.chance(50) { "" } else { subject });
         match teachers.first() {
-            Some(teacher) => section.text("teacher", self.made(USER_IDS, first + teacher).as_str()),
-            None if dice.chance(500) => section.key("teacher").push_str("null"),
+            Some(teacher) => section.text(
+                key!("teacher"),
+                self.made(USER_IDS, first + teacher).as_str(),
+            ),
+            None if dice.chance(500) => section.key(key!("teacher")).push_str("null"),
             None => {}
         }
         let ids: Vec<Id> = teachers
             .iter()
             .map(|teacher| self.made(USER_IDS, first + teacher))
             .collect();
-        section.list("teachers", ids.iter().map(Id::as_str));
+        section.list(key!("teachers"), ids.iter().map(Id::as_str));
         if let Some(term) = term {
-            section.text("term_id", self.made(TERM_IDS, term).as_str());
+            section.text(key!("term_id"), self.made(TERM_IDS, term).as_str());
         }
         section.end();
     }
@@ -552,6 +566,22 @@ impl Base for Generated {
             .filter(|(has, _)| *has)
             .map(|(_, role)| role)
             .collect()
+    }
+
+    fn old_id(&self, at: u32, role: Role) -> Id {
+        let (contacts, employees) = (self.contacts(), self.employees());
+        let first = match role {
+            _ if !self.roles(at).has(role) => None,
+            Role::Student => None,
+            Role::Contact => Some((CONTACT_IDS, contacts.start)),
+            Role::Teacher => Some((TEACHER_IDS, employees.start)),
+            Role::Staff => Some((STAFF_IDS, employees.start)),
+            Role::DistrictAdmin => Some((ADMIN_IDS, employees.start)),
+        };
+        match first {
+            Some((ids, start)) => self.before_v3(ids, at - start),
+            None => self.made(USER_IDS, at),
+        }
     }
 
     fn write(&self, kind: RecordKind, at: u32, out: &mut String) {

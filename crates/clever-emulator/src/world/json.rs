@@ -23,6 +23,14 @@ impl Id {
     }
 }
 
+/// A member's key as it is written, with the comma before it.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+pub(crate) use key;
+
 /// An object in the making; [`Object::end`] closes it.
 pub(crate) struct Object<'a> {
     out: &'a mut String,
@@ -35,23 +43,26 @@ impl<'a> Object<'a> {
         Self { out, first: true }
     }
 
-    /// Writes a key; its value is to follow.
-    pub(crate) fn key(&mut self, key: &str) -> &mut String {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(',');
+    /// Writes a [`key`]; its value is to follow.
+    #[inline(always)]
+    pub(crate) fn key(&mut self, key: &'static str) -> &mut String {
+        // Two calls, so that each writes a text of a length known to the compiler.
+        if std::mem::take(&mut self.first) {
+            self.out.push_str(&key[1..]);
+        } else {
+            self.out.push_str(key);
         }
-        self.out.push('"');
-        self.out.push_str(key);
-        self.out.push_str("\":");
         self.out
     }
 
-    pub(crate) fn text(&mut self, key: &str, text: &str) {
+    #[inline(always)]
+    pub(crate) fn text(&mut self, key: &'static str, text: &str) {
         self.texts(key, &[text]);
     }
 
     /// Writes a text of several parts.
-    pub(crate) fn texts(&mut self, key: &str, parts: &[&str]) {
+    #[inline(always)]
+    pub(crate) fn texts(&mut self, key: &'static str, parts: &[&str]) {
         let out = self.key(key);
         out.push('"');
         for part in parts {
@@ -62,14 +73,16 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a text where there is one.
-    pub(crate) fn maybe(&mut self, key: &str, text: Option<&str>) {
+    #[inline(always)]
+    pub(crate) fn maybe(&mut self, key: &'static str, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 
     /// Writes a list of texts.
-    pub(crate) fn list<'b>(&mut self, key: &str, texts: impl IntoIterator<Item = &'b str>) {
+    #[inline(always)]
+    pub(crate) fn list<'b>(&mut self, key: &'static str, texts: impl IntoIterator<Item = &'b str>) {
         let out = self.key(key);
         out.push('[');
         for (at, text) in texts.into_iter().enumerate() {
@@ -80,7 +93,8 @@ impl<'a> Object<'a> {
         out.push(']');
     }
 
-    pub(crate) fn object(&mut self, key: &str) -> Object<'_> {
+    #[inline(always)]
+    pub(crate) fn object(&mut self, key: &'static str) -> Object<'_> {
         Object::new(self.key(key))
     }
 
@@ -135,10 +149,10 @@ mod tests {
     fn an_object_reads_back() {
         let mut out = String::new();
         let mut object = Object::new(&mut out);
-        object.texts("a", &["x", "é"]);
-        object.list("b", ["1", "2"]);
-        object.object("c").end();
-        object.maybe("d", None);
+        object.texts(key!("a"), &["x", "é"]);
+        object.list(key!("b"), ["1", "2"]);
+        object.object(key!("c")).end();
+        object.maybe(key!("d"), None);
         object.end();
         assert_eq!(out, r#"{"a":"xé","b":["1","2"],"c":{}}"#);
     }

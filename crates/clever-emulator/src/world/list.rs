@@ -9,7 +9,11 @@ use clever_model::{RecordKind, Role};
 use serde_json::Value;
 
 use super::base::Base;
+use super::json::Id;
 use super::overlay::{Kept, Overlay};
+
+/// Room for the text of most records, in bytes.
+const LARGE: usize = 1024;
 
 /// A set of roles.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -54,13 +58,21 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Appends the record's id to `out`.
+    pub(crate) fn write_id(&self, out: &mut String) {
+        match self.0 {
+            Source::Kept(id, _) => out.push_str(id),
+            Source::Made(base, kind, at) => out.push_str(base.id(kind, at).as_str()),
+        }
+    }
+
     /// The record's JSON object.
     #[must_use]
     pub fn json(&self) -> Cow<'a, str> {
         match self.0 {
             Source::Kept(_, kept) => Cow::Borrowed(&*kept.json),
             Source::Made(base, kind, at) => {
-                let mut json = String::new();
+                let mut json = String::with_capacity(LARGE);
                 base.write(kind, at, &mut json);
                 Cow::Owned(json)
             }
@@ -80,6 +92,23 @@ impl<'a> Record<'a> {
     pub fn value(&self) -> Value {
         // A record got in as an object, so it reads as one.
         serde_json::from_str(&self.json()).unwrap_or_default()
+    }
+
+    /// The record's text where it is kept, not made.
+    pub(crate) fn kept(&self) -> Option<&'a str> {
+        match self.0 {
+            Source::Kept(_, kept) => Some(&kept.json),
+            Source::Made(..) => None,
+        }
+    }
+
+    /// The id that a user had in `role` before API v3, known without reading the record; `None` for one that is
+    /// kept as text.
+    pub(crate) fn made_old_id(&self, role: Role) -> Option<Id> {
+        match self.0 {
+            Source::Made(base, RecordKind::Users, at) => Some(base.old_id(at, role)),
+            _ => None,
+        }
     }
 
     /// Says whether the record is a user of this role.
@@ -378,7 +407,6 @@ mod tests {
 
     use super::*;
     use crate::world::base::search;
-    use crate::world::json::Id;
 
     /// Users with even numbers up to `count`, students before teachers.
     #[derive(Debug)]
@@ -409,6 +437,9 @@ mod tests {
                 .into_iter()
                 .filter(|role| self.range(*role).contains(&at));
             role.collect()
+        }
+        fn old_id(&self, at: u32, _: Role) -> Id {
+            self.id(RecordKind::Users, at)
         }
         fn write(&self, kind: RecordKind, at: u32, out: &mut String) {
             out.push_str(&text(self.id(kind, at).as_str(), at < self.0 / 2));

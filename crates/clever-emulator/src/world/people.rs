@@ -6,7 +6,7 @@
 use clever_model::Timestamp;
 
 use super::dice::Dice;
-use super::json::{Digits, Object};
+use super::json::{Digits, Object, key};
 use super::names::{DISABILITIES, FIRST, LANGUAGES, LAST, STREETS};
 
 /// Clever's grades, youngest first.
@@ -69,8 +69,13 @@ impl Family {
 
 /// Appends the letters that a mail address or a user name has.
 fn push_ascii(out: &mut String, name: &str) {
-    let letters = name.chars().filter(char::is_ascii_alphabetic);
-    out.extend(letters.map(|letter| letter.to_ascii_lowercase()));
+    let start = out.len();
+    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        out.push_str(name);
+    } else {
+        out.extend(name.chars().filter(char::is_ascii_alphabetic));
+    }
+    out[start..].make_ascii_lowercase();
 }
 
 /// What every record of a world has the same.
@@ -143,24 +148,24 @@ impl Student<'_> {
         // Absent is written in two ways.
         let middle = middle.or_else(|| dice.chance(500).then_some(""));
         let mut user = Object::new(out);
-        user.text("created", &common.made);
-        user.text("district", &common.district);
+        user.text(key!("created"), &common.made);
+        user.text(key!("district"), &common.district);
         let email = self.email(dice, first);
-        user.maybe("email", email.as_deref());
-        user.text("id", self.id);
+        user.maybe(key!("email"), email.as_deref());
+        user.text(key!("id"), self.id);
         let stale = dice.chance(20);
         user.text(
-            "last_modified",
+            key!("last_modified"),
             if stale { &common.before } else { &common.made },
         );
         lms_status(dice, &mut user);
-        let mut name = user.object("name");
-        name.text("first", first);
-        name.texts("last", &self.family.last);
-        name.maybe("middle", middle);
+        let mut name = user.object(key!("name"));
+        name.text(key!("first"), first);
+        name.texts(key!("last"), &self.family.last);
+        name.maybe(key!("middle"), middle);
         name.end();
-        let mut roles = user.object("roles");
-        let student = roles.object("student");
+        let mut roles = user.object(key!("roles"));
+        let student = roles.object(key!("student"));
         self.write_role(dice, student, (first, short), email.as_deref());
         roles.end();
         user.end();
@@ -168,7 +173,7 @@ impl Student<'_> {
 
     /// The youngest have no address; a few share the family's.
     fn email(&self, dice: &mut Dice, first: &str) -> Option<String> {
-        let mut email = String::new();
+        let mut email = String::with_capacity(64);
         match (self.grade, dice.below(100)) {
             (0..=2, _) => return None,
             (_, 0..=2) if self.family.has_mailbox => self.family.mailbox(&mut email),
@@ -191,30 +196,36 @@ impl Student<'_> {
     ) {
         let number = Digits::new(self.number);
         let number = number.as_str();
-        let mut login = String::new();
+        let mut login = String::with_capacity(32);
         push_ascii(&mut login, first);
-        let mut credentials = student.object("credentials");
-        credentials.texts("district_username", &[&login, number]);
+        let mut credentials = student.object(key!("credentials"));
+        credentials.texts(key!("district_username"), &[&login, number]);
         credentials.end();
         write_disability(dice, &mut student);
         self.write_birthday(&mut student);
-        student.maybe("ell_status", flag(dice, 100));
-        student.maybe("email", email);
-        student.list("enrollments", []);
+        student.maybe(key!("ell_status"), flag(dice, 100));
+        student.maybe(key!("email"), email);
+        student.list(key!("enrollments"), []);
         if dice.chance(300) {
-            let mut ext = student.object("ext");
-            ext.text("gifted_status", dice.pick(&["", "", "Y", "N"]));
-            ext.text("locker", Digits::new(u64::from(dice.below(900))).as_str());
+            let mut ext = student.object(key!("ext"));
+            ext.text(key!("gifted_status"), dice.pick(&["", "", "Y", "N"]));
+            ext.text(
+                key!("locker"),
+                Digits::new(u64::from(dice.below(900))).as_str(),
+            );
             ext.end();
         }
         let lunch = ["Free", "Reduced", "Paid", "Paid", "Other", ""];
-        student.maybe("frl_status", dice.chance(800).then(|| dice.pick(&lunch)));
+        student.maybe(
+            key!("frl_status"),
+            dice.chance(800).then(|| dice.pick(&lunch)),
+        );
         student.text(
-            "gender",
+            key!("gender"),
             dice.pick(&["M", "F", "M", "F", "M", "F", "M", "F", "X", ""]),
         );
-        student.maybe("gifted_status", flag(dice, 60));
-        student.text("grade", grade_word(dice, self.grade));
+        student.maybe(key!("gifted_status"), flag(dice, 60));
+        student.text(key!("grade"), grade_word(dice, self.grade));
         let to_go = 13 - i64::try_from(self.grade).unwrap_or(0);
         let graduates = u64::try_from(i64::from(self.year) + to_go).unwrap_or(0);
         let graduates = Digits::new(graduates);
@@ -223,22 +234,22 @@ impl Student<'_> {
         } else {
             ""
         };
-        student.text("graduation_year", year);
-        student.text("hispanic_ethnicity", dice.pick(&["Y", "N", "N", ""]));
+        student.text(key!("graduation_year"), year);
+        student.text(key!("hispanic_ethnicity"), dice.pick(&["Y", "N", "N", ""]));
         if dice.chance(600) {
             let at = if dice.chance(750) {
                 0
             } else {
                 dice.place(LANGUAGES.len())
             };
-            student.text("home_language", LANGUAGES[at].0);
-            student.text("home_language_code", LANGUAGES[at].1);
+            student.text(key!("home_language"), LANGUAGES[at].0);
+            student.text(key!("home_language_code"), LANGUAGES[at].1);
         }
-        student.maybe("iep_status", flag(dice, 130));
+        student.maybe(key!("iep_status"), flag(dice, 130));
         self.write_location(dice, &mut student);
         if !short.is_empty() && dice.chance(150) {
-            let mut name = student.object("preferred_name");
-            name.text("first", short);
+            let mut name = student.object(key!("preferred_name"));
+            name.text(key!("first"), short);
             name.end();
         }
         let races = [
@@ -252,10 +263,10 @@ impl Student<'_> {
             "Unknown",
             "",
         ];
-        student.text("race", dice.pick(&races));
-        student.text("school", self.school);
-        student.list("schools", [self.school].into_iter().chain(self.also));
-        student.maybe("section_504_status", flag(dice, 30));
+        student.text(key!("race"), dice.pick(&races));
+        student.text(key!("school"), self.school);
+        student.list(key!("schools"), [self.school].into_iter().chain(self.also));
+        student.maybe(key!("section_504_status"), flag(dice, 30));
         // Certification districts have them: one digit, or more than a float can hold.
         let padded = Digits::padded(self.number, 8);
         let sis_id: [&str; 2] = match self.number {
@@ -263,11 +274,11 @@ impl Student<'_> {
             _ if dice.chance(5) => ["90071992547409", padded.as_str()],
             _ => ["1", padded.as_str()],
         };
-        student.texts("sis_id", &sis_id);
+        student.texts(key!("sis_id"), &sis_id);
         if dice.chance(900) {
-            student.texts("state_id", &["2", padded.as_str()]);
+            student.texts(key!("state_id"), &["2", padded.as_str()]);
         }
-        student.texts("student_number", &sis_id);
+        student.texts(key!("student_number"), &sis_id);
         student.end();
     }
 
@@ -281,7 +292,7 @@ impl Student<'_> {
         let (month, day) = (Digits::new(u64::from(month)), Digits::new(u64::from(day)));
         let born = Digits::new(born);
         student.texts(
-            "dob",
+            key!("dob"),
             &[month.as_str(), "/", day.as_str(), "/", born.as_str()],
         );
     }
@@ -289,21 +300,21 @@ impl Student<'_> {
     fn write_location(&self, dice: &mut Dice, student: &mut Object<'_>) {
         let bare = dice.chance(50);
         let (zip, number) = (u64::from(self.family.zip), u64::from(self.family.number));
-        let mut location = student.object("location");
+        let mut location = student.object(key!("location"));
         if bare {
-            location.text("address", "");
-            location.text("city", "");
-            location.text("state", "");
+            location.text(key!("address"), "");
+            location.text(key!("city"), "");
+            location.text(key!("state"), "");
         } else {
             let number = Digits::new(number);
             location.texts(
-                "address",
+                key!("address"),
                 &[number.as_str(), " ", self.family.street, " St"],
             );
-            location.text("city", "Springfield");
-            location.text("state", "IL");
+            location.text(key!("city"), "Springfield");
+            location.text(key!("state"), "IL");
         }
-        location.text("zip", Digits::padded(zip, 5).as_str());
+        location.text(key!("zip"), Digits::padded(zip, 5).as_str());
         location.end();
     }
 }
@@ -312,15 +323,18 @@ fn write_disability(dice: &mut Dice, student: &mut Object<'_>) {
     match dice.below(1000) {
         0..=129 => {
             let (code, kind) = dice.pick(DISABILITIES);
-            let mut disability = student.object("disability");
-            disability.text("disability_code", code);
-            disability.text("disability_status", "Y");
-            disability.text("disability_type", kind);
+            let mut disability = student.object(key!("disability"));
+            disability.text(key!("disability_code"), code);
+            disability.text(key!("disability_status"), "Y");
+            disability.text(key!("disability_type"), kind);
             disability.end();
         }
         130..=399 => {
-            let mut disability = student.object("disability");
-            disability.text("disability_status", if dice.chance(500) { "N" } else { "" });
+            let mut disability = student.object(key!("disability"));
+            disability.text(
+                key!("disability_status"),
+                if dice.chance(500) { "N" } else { "" },
+            );
             disability.end();
         }
         _ => {}
@@ -330,9 +344,9 @@ fn write_disability(dice: &mut Dice, student: &mut Object<'_>) {
 fn lms_status(dice: &mut Dice, user: &mut Object<'_>) {
     if dice.chance(200) {
         let synced = dice.chance(800);
-        let mut status = user.object("lms_status");
+        let mut status = user.object(key!("lms_status"));
         status
-            .key("synced_in_lms")
+            .key(key!("synced_in_lms"))
             .push_str(if synced { "true" } else { "false" });
         status.end();
     }
@@ -370,7 +384,7 @@ impl Employee {
     }
 
     fn email(&self) -> Option<String> {
-        let mut email = String::new();
+        let mut email = String::with_capacity(64);
         push_ascii(&mut email, self.first);
         email.push_str(match self.address {
             Address::None => return None,
@@ -408,71 +422,74 @@ pub(crate) fn write_employee(
 ) {
     let number = Digits::new(employee.number);
     let number = number.as_str();
-    let mut login = String::new();
+    let mut login = String::with_capacity(32);
     push_ascii(&mut login, employee.last);
     let mut user = Object::new(out);
-    user.text("created", &common.made);
-    user.text("district", &common.district);
-    user.maybe("email", employee.email().as_deref());
-    user.text("id", id);
-    user.text("last_modified", &common.made);
+    user.text(key!("created"), &common.made);
+    user.text(key!("district"), &common.district);
+    user.maybe(key!("email"), employee.email().as_deref());
+    user.text(key!("id"), id);
+    user.text(key!("last_modified"), &common.made);
     lms_status(dice, &mut user);
-    let mut name = user.object("name");
-    name.text("first", employee.first);
-    name.text("last", employee.last);
-    name.text("middle", "");
+    let mut name = user.object(key!("name"));
+    name.text(key!("first"), employee.first);
+    name.text(key!("last"), employee.last);
+    name.text(key!("middle"), "");
     name.end();
-    let mut roles = user.object("roles");
+    let mut roles = user.object(key!("roles"));
     if let Some(legacy) = parts.admin {
-        let mut admin = roles.object("district_admin");
-        admin.text("legacy_id", legacy);
-        admin.text("title", dice.pick(&["Data Manager", "Superintendent", ""]));
+        let mut admin = roles.object(key!("district_admin"));
+        admin.text(key!("legacy_id"), legacy);
+        admin.text(
+            key!("title"),
+            dice.pick(&["Data Manager", "Superintendent", ""]),
+        );
         admin.end();
     }
     if let Some(legacy) = parts.staff {
-        let mut staff = roles.object("staff");
+        let mut staff = roles.object(key!("staff"));
         staff.text(
-            "department",
+            key!("department"),
             dice.pick(&["Administration", "Counseling", ""]),
         );
-        staff.text("legacy_id", legacy);
+        staff.text(key!("legacy_id"), legacy);
         let special = match (parts.technician, dice.below(20)) {
             (true, _) => Some("SchoolTechLead"),
             (false, 0 | 1) => Some("PortalOnly"),
             _ => None,
         };
-        staff.list("roles", special);
-        staff.list("schools", schools.iter().copied());
-        staff.texts("staff_id", &["S", number]);
+        staff.list(key!("roles"), special);
+        staff.list(key!("schools"), schools.iter().copied());
+        staff.texts(key!("staff_id"), &["S", number]);
         staff.text(
-            "title",
+            key!("title"),
             dice.pick(&["Principal", "Secretary", "Counselor", "Tech Lead"]),
         );
         staff.end();
     }
     if let Some(legacy) = parts.teacher {
-        let mut teacher = roles.object("teacher");
-        let mut credentials = teacher.object("credentials");
-        credentials.texts("district_username", &[&login, number]);
+        let mut teacher = roles.object(key!("teacher"));
+        let mut credentials = teacher.object(key!("credentials"));
+        credentials.texts(key!("district_username"), &[&login, number]);
         credentials.end();
         if dice.chance(200) {
-            let mut ext = teacher.object("ext");
-            ext.text("admin_permissions", dice.pick(&["", "Y", "N"]));
+            let mut ext = teacher.object(key!("ext"));
+            ext.text(key!("admin_permissions"), dice.pick(&["", "Y", "N"]));
             ext.end();
         }
-        teacher.text("legacy_id", legacy);
-        teacher.maybe("school", schools.first().copied());
-        teacher.list("schools", schools.iter().copied());
-        teacher.texts("sis_id", &["T", number]);
+        teacher.text(key!("legacy_id"), legacy);
+        teacher.maybe(key!("school"), schools.first().copied());
+        teacher.list(key!("schools"), schools.iter().copied());
+        teacher.texts(key!("sis_id"), &["T", number]);
         if dice.chance(600) {
             teacher.texts(
-                "state_id",
+                key!("state_id"),
                 &["3", Digits::padded(employee.number, 8).as_str()],
             );
         }
-        teacher.text("teacher_number", number);
+        teacher.text(key!("teacher_number"), number);
         teacher.maybe(
-            "title",
+            key!("title"),
             dice.chance(800)
                 .then(|| dice.pick(&["Teacher", "Lead Teacher", ""])),
         );
@@ -510,39 +527,39 @@ impl Contact<'_> {
             None => (first, self.family.last),
         };
         let mut user = Object::new(out);
-        user.text("created", &common.made);
-        user.text("district", &common.district);
+        user.text(key!("created"), &common.made);
+        user.text(key!("district"), &common.district);
         match &self.teacher {
-            Some(teacher) => user.maybe("email", teacher.email().as_deref()),
+            Some(teacher) => user.maybe(key!("email"), teacher.email().as_deref()),
             None if self.family.has_mailbox && self.nth < 2 => {
-                let out = user.key("email");
+                let out = user.key(key!("email"));
                 out.push('"');
                 self.family.mailbox(out);
                 out.push('"');
             }
             None => {}
         }
-        user.text("id", self.id);
-        user.text("last_modified", &common.made);
-        let mut name = user.object("name");
+        user.text(key!("id"), self.id);
+        user.text(key!("last_modified"), &common.made);
+        let mut name = user.object(key!("name"));
         if dice.chance(100) {
-            name.text("first", first);
-            name.texts("last", &last);
+            name.text(key!("first"), first);
+            name.texts(key!("last"), &last);
         } else {
-            name.texts("last", &[first, " ", last[0], last[1], last[2]]);
+            name.texts(key!("last"), &[first, " ", last[0], last[1], last[2]]);
         }
         name.end();
-        let mut roles = user.object("roles");
-        let mut contact = roles.object("contact");
-        contact.text("legacy_id", self.legacy);
+        let mut roles = user.object(key!("roles"));
+        let mut contact = roles.object(key!("contact"));
+        contact.text(key!("legacy_id"), self.legacy);
         let phone = Digits::padded(u64::from(dice.below(10_000)), 4);
-        contact.texts("phone", &["(217) 555-", phone.as_str()]);
+        contact.texts(key!("phone"), &["(217) 555-", phone.as_str()]);
         contact.text(
-            "phone_type",
+            key!("phone_type"),
             dice.pick(&["Cell", "Cell", "Home", "Work", "Other", ""]),
         );
         if dice.chance(700) {
-            contact.texts("sis_id", &["C", Digits::new(self.number).as_str()]);
+            contact.texts(key!("sis_id"), &["C", Digits::new(self.number).as_str()]);
         }
         let (relation, kind) = match self.nth {
             0 => ("Parent", dice.pick(&["Parent/Guardian", "Primary"])),
@@ -555,16 +572,16 @@ impl Contact<'_> {
                 ("", ""),
             ]),
         };
-        let list = contact.key("student_relationships");
+        let list = contact.key(key!("student_relationships"));
         list.push('[');
         for (at, child) in children.enumerate() {
             if at > 0 {
                 list.push(',');
             }
             let mut one = Object::new(list);
-            one.text("relationship", relation);
-            one.text("student", child);
-            one.text("type", kind);
+            one.text(key!("relationship"), relation);
+            one.text(key!("student"), child);
+            one.text(key!("type"), kind);
             one.end();
         }
         list.push(']');

@@ -1,0 +1,236 @@
+//! The way of a large page to its reader: in parts, each sent while the next one is written.
+//!
+//! The world is held only while the page is written, never while a slow client reads: so parts wait in memory, at
+//! most one page for each request, as when it was written whole.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::{Body, Bytes};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::reply::Reply;
+
+/// A part's bytes, about: what is written is still in the processor's cache when it is sent.
+const PART: usize = 512 * 1024;
+
+/// Parts whose room is kept to be used again: memory fresh from the system costs more than what is written into it.
+const KEPT: usize = 16;
+
+/// Room for parts.
+static ROOM: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A part on its way. What room it took is there for others when it is sent.
+struct Part(String);
+
+impl Part {
+    fn room() -> String {
+        let room = ROOM.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        room.unwrap_or_else(|| String::with_capacity(PART + PART / 8))
+    }
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let mut room = std::mem::take(&mut self.0);
+        room.clear();
+        let mut all = ROOM.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < KEPT {
+            all.push(room);
+        }
+    }
+}
+
+/// Takes the parts of a page while it is written.
+#[derive(Debug)]
+pub(crate) struct Outlet(Option<Way>);
+
+#[derive(Debug)]
+struct Way {
+    sender: UnboundedSender<Bytes>,
+    /// Compresses the parts, where they are to be.
+    packer: Option<RefCell<GzEncoder<Vec<u8>>>>,
+    /// Whether a part has gone.
+    begun: Cell<bool>,
+}
+
+impl Outlet {
+    /// Takes nothing: the page stays whole.
+    pub(crate) const WHOLE: Self = Self(None);
+
+    /// Takes what is written so far, if it is enough to be sent. Only an answer with status 200 may be given out so.
+    pub(crate) fn take(&self, body: &mut String) {
+        if let Some(way) = self.0.as_ref().filter(|_| body.len() >= PART) {
+            way.send(body);
+        }
+    }
+
+    /// Says whether pages leave in parts.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Way {
+    fn new(sender: UnboundedSender<Bytes>, gzip: bool) -> Self {
+        let packer = || GzEncoder::new(Vec::with_capacity(PART / 4), Compression::fast());
+        Self {
+            sender,
+            packer: gzip.then(|| RefCell::new(packer())),
+            begun: Cell::new(false),
+        }
+    }
+
+    fn send(&self, body: &mut String) {
+        let part = match &self.packer {
+            None => Bytes::from_owner(Part(std::mem::replace(body, Part::room()))),
+            Some(packer) => {
+                let mut packer = packer.borrow_mut();
+                // Writing to memory can't fail.
+                drop(packer.write_all(body.as_bytes()));
+                body.clear();
+                let room = Vec::with_capacity(PART / 4);
+                std::mem::replace(packer.get_mut(), room).into()
+            }
+        };
+        self.begun.set(true);
+        // Whoever has gone away misses nothing.
+        drop(self.sender.send(part));
+    }
+
+    /// Sends what is left of a page that has begun to leave.
+    fn end(self, reply: &mut Reply) {
+        if !self.begun.get() {
+            return;
+        }
+        self.send(&mut reply.body);
+        reply.body.clear();
+        if let Some(Ok(last)) = self.packer.map(|packer| packer.into_inner().finish()) {
+            drop(self.sender.send(last.into()));
+        }
+    }
+}
+
+/// The rest of a page whose writing has begun.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    first: Bytes,
+    parts: UnboundedReceiver<Bytes>,
+    /// Ends when all parts are sent.
+    writer: JoinHandle<Reply>,
+    /// Whether the parts are compressed.
+    pub(crate) gzip: bool,
+}
+
+/// Lets `write` make an answer on a thread of its own. What is large is there before it is whole: then the answer's
+/// body is the rest, compressed where `gzip` says so.
+pub(crate) async fn written(
+    gzip: bool,
+    write: impl FnOnce(&Outlet) -> Reply + Send + 'static,
+) -> (Reply, Option<Rest>) {
+    let (sender, mut parts) = unbounded_channel();
+    let outlet = Outlet(Some(Way::new(sender, gzip)));
+    let writer = tokio::task::spawn_blocking(move || {
+        let mut reply = write(&outlet);
+        if let Some(way) = outlet.0 {
+            way.end(&mut reply);
+        }
+        reply
+    });
+    if let Some(first) = parts.recv().await {
+        let rest = Rest {
+            first,
+            parts,
+            writer,
+            gzip,
+        };
+        return (Reply::json(String::new()), Some(rest));
+    }
+    let reply = writer.await;
+    let failed = |_| Reply::message(500, "the answer could not be written");
+    (reply.unwrap_or_else(failed), None)
+}
+
+impl Rest {
+    /// The body, from its first part. It breaks where the writer fails: no reader takes a part for the whole.
+    pub(crate) fn into_body(self) -> Body {
+        let state = (Some(self.first), self.parts, Some(self.writer));
+        let parts = stream::unfold(state, |(first, mut parts, writer)| async move {
+            let part = match first {
+                Some(first) => Some(first),
+                None => parts.recv().await,
+            };
+            if let Some(part) = part {
+                return Some((Ok(part), (None, parts, writer)));
+            }
+            let failed = writer?.await.err()?;
+            Some((Err(io::Error::other(failed)), (None, parts, None)))
+        });
+        Body::from_stream(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(gzip: bool, write: fn(&Outlet) -> Reply) -> Result<Bytes, axum::Error> {
+        let (reply, rest) = written(gzip, write).await;
+        match rest {
+            Some(rest) => axum::body::to_bytes(rest.into_body(), usize::MAX).await,
+            None => Ok(reply.body.into()),
+        }
+    }
+
+    /// Writes three parts and a half.
+    fn numbers(outlet: &Outlet) -> Reply {
+        let mut body = String::new();
+        for number in 0.. {
+            body.push_str(&format!("{number:08}"));
+            outlet.take(&mut body);
+            if number == PART / 8 * 7 / 2 {
+                break;
+            }
+        }
+        Reply::json(body)
+    }
+
+    #[tokio::test]
+    async fn parts_add_up_to_what_is_written() {
+        let whole = numbers(&Outlet::WHOLE).body;
+        assert!(whole.len() > 3 * PART);
+        assert!(read(false, numbers).await.unwrap() == whole);
+        let packed = read(true, numbers).await.unwrap();
+        let mut unpacked = String::new();
+        let mut reader = flate2::read::GzDecoder::new(&*packed);
+        io::Read::read_to_string(&mut reader, &mut unpacked).unwrap();
+        assert!(packed.len() < whole.len() / 2 && unpacked == whole);
+        let small = written(true, |_| Reply::json("{}".to_owned())).await;
+        assert!(small.1.is_none() && small.0.body == "{}");
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_fails_breaks_the_body() {
+        let failing = |outlet: &Outlet| {
+            let mut body = "0".repeat(PART);
+            outlet.take(&mut body);
+            std::panic::resume_unwind(Box::new("no more"))
+        };
+        for gzip in [false, true] {
+            assert!(read(gzip, failing).await.is_err());
+        }
+        let nothing = written(false, |_| std::panic::resume_unwind(Box::new("no")));
+        assert_eq!(nothing.await.0.status, 500);
+    }
+}
