@@ -15,6 +15,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
     ("emulator", "clever-emulator", "serve"),
+    ("clients", "clever-tests", "clients"),
 ];
 
 /// Runs the bench called `name`, or all; `args` go to the bench itself.

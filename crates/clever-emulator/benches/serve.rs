@@ -7,6 +7,8 @@
     reason = "a bench fails by panicking and prints its report"
 )]
 
+#[path = "../tests/binary/mod.rs"]
+mod binary;
 #[path = "../tests/reader/mod.rs"]
 mod reader;
 
@@ -16,13 +18,32 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
+use binary::{Binary, walk};
+use clever_emulator::world::World;
 use clever_emulator::world::generate::generate;
 use clever_emulator::{EmulatorConfig, Happening, WorldSource};
 use clever_model::RecordKind;
-use reader::{Binary, Reader};
+use reader::{Reader, next};
 
 /// Records a page: the most that Clever gives.
 const PAGE: usize = 10_000;
+/// What is written in this process.
+const LISTS: [&str; 14] = [
+    "/v3.1/users",
+    "/v3.1/sections",
+    "/v3.0/users",
+    "/v3.0/sections",
+    "/v2.1/students",
+    "/v2.1/contacts",
+    "/v2.1/teachers",
+    "/v2.1/sections",
+    "/v2.0/students",
+    "/v2.0/sections",
+    "/v1.2/students",
+    "/v1.2/contacts",
+    "/v1.2/teachers",
+    "/v1.2/sections",
+];
 /// How long each way is measured.
 const LONG: Duration = Duration::from_secs(4);
 /// Most memory of a metro world while it is read, in MiB.
@@ -60,15 +81,18 @@ fn measure(mut page: impl FnMut(usize) -> usize) -> (f64, f64) {
     (rate(bytes, spent), rate(bytes, passed))
 }
 
-/// The first id of each page of a kind, but the first page's.
-fn starts(world: &clever_emulator::world::World, kind: RecordKind) -> Vec<String> {
-    let list = world.list(kind);
-    let mut ids = list.keys();
-    let mut starts = Vec::new();
-    while let Some(id) = ids.nth(PAGE - 1) {
-        starts.push(id);
+/// Every page of a list, by path and query.
+fn pages(world: &World, list: &str) -> Vec<(String, String)> {
+    let mut pages = vec![(list.to_owned(), format!("limit={PAGE}"))];
+    while let Some((path, query)) = pages.last() {
+        let (_, page) = world.answer(path, query);
+        let Some(next) = next(page.as_bytes()) else {
+            break;
+        };
+        let (path, query) = next.split_once('?').unwrap_or((&next, ""));
+        pages.push((path.to_owned(), query.to_owned()));
     }
-    starts
+    pages
 }
 
 #[tokio::main]
@@ -94,16 +118,16 @@ async fn main() {
 
     println!("MB of JSON for a second of one processor, written in this process:");
     let mut targets = Vec::new();
-    for kind in [RecordKind::Users, RecordKind::Sections] {
-        let starts = starts(&world, kind);
-        let query = |number: usize| match starts.get(number % (starts.len() + 1)) {
-            Some(id) => format!("limit={PAGE}&starting_after={id}"),
-            None => format!("limit={PAGE}"),
-        };
-        let path = format!("/v3.1/{kind}");
-        let (written, _) = measure(|number| world.answer(&path, &query(number)).1.len());
-        println!("  {written:>7.0} {kind}");
-        targets.extend((0..=starts.len()).map(|number| format!("{path}?{}", query(number))));
+    for list in LISTS {
+        let pages = pages(&world, list);
+        let (written, _) = measure(|number| {
+            let (path, query) = &pages[number % pages.len()];
+            world.answer(path, query).1.len()
+        });
+        println!("  {written:>7.0} {list}");
+        if list.starts_with("/v3.1") {
+            targets.extend(pages.iter().map(|(path, query)| format!("{path}?{query}")));
+        }
     }
     let (counted, _) = measure(|_| {
         world
@@ -204,8 +228,8 @@ async fn main() {
     let binary = Binary::start(&size).unwrap();
     let mut reader = Reader::new(&binary.address, &binary.token).unwrap();
     let begin = Instant::now();
-    let (users, of_users) = reader.walk("users", PAGE).unwrap();
-    let (sections, of_sections) = reader.walk("sections", PAGE).unwrap();
+    let (users, of_users) = walk(&mut reader, "users", PAGE).unwrap();
+    let (sections, of_sections) = walk(&mut reader, "sections", PAGE).unwrap();
     let bytes = of_users + of_sections;
     println!("the binary started in {:?}", binary.started);
     println!(

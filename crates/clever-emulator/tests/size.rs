@@ -1,9 +1,12 @@
 //! The binary at the size of Clever's own sandbox district: how it starts, and what it needs while all is read.
 
+#[path = "binary/mod.rs"]
+mod binary;
 #[path = "reader/mod.rs"]
 mod reader;
 
-use reader::{Binary, Reader};
+use binary::{Binary, walk};
+use reader::Reader;
 
 /// Most memory while users and sections are read by the largest pages, in MiB. A page has about 18 MB of JSON.
 const MOST_MIB: u64 = 100;
@@ -12,8 +15,8 @@ const MOST_MIB: u64 = 100;
 fn a_large_district_is_read_whole_in_little_memory() {
     let emulator = Binary::start("large").unwrap();
     let mut reader = Reader::new(&emulator.address, &emulator.token).unwrap();
-    let (users, of_users) = reader.walk("users", 10_000).unwrap();
-    let (sections, of_sections) = reader.walk("sections", 10_000).unwrap();
+    let (users, of_users) = walk(&mut reader, "users", 10_000).unwrap();
+    let (sections, of_sections) = walk(&mut reader, "sections", 10_000).unwrap();
     assert!(users > 128_000, "{users} users");
     assert!((25_843..27_500).contains(&sections), "{sections} sections");
     let read = (of_users + of_sections) >> 20;

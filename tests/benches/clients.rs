@@ -1,0 +1,244 @@
+//! How fast clients read over loopback what the emulator makes as it is asked for, against a page that lies ready:
+//! `cargo xtask bench clients`; `-- --size large` reads a smaller district. A client that is as fast at both waits for
+//! itself, not for the emulator.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    reason = "a bench fails by panicking, prints its report, and calls every way of decoding alike"
+)]
+
+#[path = "../../crates/clever-emulator/tests/reader/mod.rs"]
+mod reader;
+
+use std::hint::black_box;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use clever_client::{ClientOptions, District};
+use clever_emulator::{EmulatorConfig, WorldSource};
+use clever_model::RecordKind;
+use clever_raw::envelope::Page;
+use clever_raw::page::RawPage;
+use clever_raw::v3_1::types::{Section, User};
+use reader::{Reader, next};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Records a page: the most that Clever gives.
+const PAGE: usize = 10_000;
+/// How long each client reads.
+const LONG: Duration = Duration::from_secs(6);
+
+/// What a client makes of a page.
+type Decode = fn(Bytes);
+
+fn split(body: Bytes) {
+    let page = RawPage::split(body).unwrap();
+    assert!(page.refused().is_empty());
+    black_box(page);
+}
+
+fn typed<T: DeserializeOwned>(body: Bytes) {
+    let page: Page<T> = serde_json::from_slice(&body).unwrap();
+    black_box(page);
+}
+
+fn tree(body: Bytes) {
+    let page: Value = serde_json::from_slice(&body).unwrap();
+    black_box(page);
+}
+
+/// Bytes and the time that they took.
+#[derive(Default, Clone, Copy)]
+struct Sum(usize, Duration);
+
+impl Sum {
+    fn add(&mut self, bytes: usize, begin: Instant) {
+        self.0 += bytes;
+        self.1 += begin.elapsed();
+    }
+
+    fn rate(self) -> f64 {
+        self.0 as f64 / 1e6 / self.1.as_secs_f64()
+    }
+}
+
+/// MB of JSON a second from pages that are made, and from one that lies ready, in turns: what else the machine does
+/// meets both.
+fn measure(
+    made: &mut Reader,
+    targets: &[String],
+    ready: &mut Reader,
+    target: &str,
+    decode: Option<Decode>,
+) -> (Sum, Sum) {
+    let (mut of_made, mut of_ready) = (Sum::default(), Sum::default());
+    let begin = Instant::now();
+    for made_target in targets.iter().cycle() {
+        if begin.elapsed() > LONG {
+            break;
+        }
+        for (reader, target, sum) in [
+            (&mut *made, made_target.as_str(), &mut of_made),
+            (&mut *ready, target, &mut of_ready),
+        ] {
+            let begin = Instant::now();
+            assert_eq!(reader.get(target).unwrap(), 200);
+            let bytes = reader.body.len();
+            if let Some(decode) = decode {
+                decode(std::mem::take(&mut reader.body).into());
+            }
+            sum.add(bytes, begin);
+        }
+    }
+    (of_made, of_ready)
+}
+
+/// What a client decodes in a second of what it has in memory.
+fn in_memory(page: &[u8], decode: Decode) -> Sum {
+    let mut sum = Sum::default();
+    while sum.1 < LONG / 4 {
+        let body = page.to_vec().into();
+        let begin = Instant::now();
+        decode(body);
+        sum.add(page.len(), begin);
+    }
+    sum
+}
+
+fn report(name: &str, made: Sum, ready: Sum, alone: Option<Sum>) {
+    let alone = alone.map_or(String::new(), |alone| format!("{:.0}", alone.rate()));
+    println!(
+        "{name:<40}{:>8.0}{:>8.0}{:>8.2}{alone:>12}",
+        made.rate(),
+        ready.rate(),
+        made.rate() / ready.rate()
+    );
+}
+
+/// Serves pages that lie ready, as they are and compressed, under the paths of their lists.
+async fn serve(pages: &[(RecordKind, Bytes)]) -> String {
+    let mut router = Router::new();
+    for (kind, page) in pages {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(page).unwrap();
+        let packed = Bytes::from(packer.finish().unwrap());
+        let page = page.clone();
+        let handler = move |headers: axum::http::HeaderMap| async move {
+            let json = (header::CONTENT_TYPE, "application/json");
+            if headers.contains_key(header::ACCEPT_ENCODING) {
+                return ([json, (header::CONTENT_ENCODING, "gzip")], packed).into_response();
+            }
+            ([json], page).into_response()
+        };
+        router = router.route(&format!("/v3.1/{kind}"), get(handler));
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// The first page of a list, again and again by the client of this workspace: it reads compressed.
+async fn by_client(made: &District, ready: &District, kind: RecordKind, bytes: usize) {
+    let (mut of_made, mut of_ready) = (Sum::default(), Sum::default());
+    let begin = Instant::now();
+    while begin.elapsed() < LONG {
+        for (district, sum) in [(made, &mut of_made), (ready, &mut of_ready)] {
+            let begin = Instant::now();
+            let list = district.list(kind).limit(10_000);
+            black_box(list.first_page().await.unwrap());
+            sum.add(bytes, begin);
+        }
+    }
+    report("clever-client, compressed", of_made, of_ready, None);
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let size = arguments.iter().position(|one| one == "--size");
+    let size = size.and_then(|at| arguments.get(at + 1).map(String::as_str));
+    let students = match size.unwrap_or("metro") {
+        "small" => 300,
+        "medium" => 5_000,
+        "large" => 60_000,
+        "metro" => 1_000_000,
+        other => panic!("no such size: {other}"),
+    };
+    let config = EmulatorConfig {
+        world: WorldSource::Generated { seed: 1, students },
+        rate_limit: u64::MAX,
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    let address = emulator.base_url().authority().to_owned();
+    let token = emulator.district_token().to_owned();
+    let kinds = [RecordKind::Users, RecordKind::Sections];
+    let pages = kinds.map(|kind| {
+        let query = format!("limit={PAGE}");
+        let answer = |world: &mut clever_emulator::world::World| {
+            world.answer(&format!("/v3.1/{kind}"), &query).1
+        };
+        (kind, Bytes::from(emulator.with_world(answer)))
+    });
+    let ready = serve(&pages).await;
+
+    println!(
+        "{:<40}{:>8}{:>8}{:>8}{:>12}",
+        "MB of JSON a second", "made", "ready", "ratio", "in memory"
+    );
+    for (kind, page) in &pages {
+        println!("{kind}, {:.1} MB a page:", page.len() as f64 / 1e6);
+        let clients: [(&str, Option<Decode>); 4] = [
+            ("read and thrown away", None),
+            ("RawPage::split", Some(split)),
+            match kind {
+                RecordKind::Users => ("serde_json, typed", Some(typed::<User>)),
+                _ => ("serde_json, typed", Some(typed::<Section>)),
+            },
+            ("serde_json, Value", Some(tree)),
+        ];
+        let first = format!("/v3.1/{kind}?limit={PAGE}");
+        let (at_ready, at_made, token) = (ready.clone(), address.clone(), token.clone());
+        let page = page.clone();
+        let of_page = page.len();
+        tokio::task::spawn_blocking(move || {
+            let mut made = Reader::new(&at_made, &token).unwrap();
+            let mut static_page = Reader::new(&at_ready, &token).unwrap();
+            let mut targets = vec![first.clone()];
+            while let Some(last) = targets.last().filter(|_| targets.len() < 40) {
+                assert_eq!(made.get(last).unwrap(), 200);
+                match next(&made.body) {
+                    Some(next) => targets.push(next),
+                    None => break,
+                }
+            }
+            for (name, decode) in clients {
+                let (of_made, of_ready) =
+                    measure(&mut made, &targets, &mut static_page, &first, decode);
+                let alone = decode.map(|decode| in_memory(&page, decode));
+                report(name, of_made, of_ready, alone);
+            }
+        })
+        .await
+        .unwrap();
+        let client = |address: &str| {
+            let options = ClientOptions {
+                api_url: format!("http://{address}").parse().unwrap(),
+                ..ClientOptions::default()
+            };
+            let token = clever_auth::DistrictAppToken::new(emulator.district_token()).unwrap();
+            District::new(options, token).unwrap()
+        };
+        by_client(&client(&address), &client(&ready), *kind, of_page).await;
+    }
+    emulator.stop().await;
+}
