@@ -2,7 +2,11 @@
 //! bytes are not those that were seen, rows that are gone, that are archived and should not be, or that no sync wrote.
 //!
 //! They are mended from the feed of changes, which has every record as it last was; a snapshot after it adds what
-//! the feed does not tell.
+//! the feed does not tell. The tables beside a record's own are what the record says (`children.rs`).
+
+mod children;
+
+use std::collections::BTreeSet;
 
 use clever_model::{DistrictId, RecordKind};
 use serde_json::Value;
@@ -11,6 +15,7 @@ use crate::columns::{self, Column, columns};
 use crate::diff::hash_of;
 use crate::policy::SyncPolicy;
 use crate::reading;
+use crate::store::findings::{self, Changed};
 use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
 use crate::store::{ABSENT, Hash, Store, StoreError};
 
@@ -27,7 +32,7 @@ struct Found {
 }
 
 /// Finds rows of a district that were edited by hand, and mends them; read a snapshot afterwards. The app's own
-/// columns are its own to edit. All is mended in one transaction, or nothing is. Returns how many there are.
+/// columns are its own to edit. What hangs on a row that is mended is mended with it, and not counted. All is mended in one transaction, or nothing is. Returns how many there are.
 ///
 /// # Errors
 ///
@@ -74,6 +79,8 @@ async fn mend<B: Backend>(
     };
     store.district = Some((district.clone(), Some(known.int(0)?)));
     let mut edited = 0;
+    // Before rows are written anew, which may get the keys of those that are gone.
+    children::forget_sections(store).await?;
     for kind in RecordKind::ALL {
         let ours: Vec<Column> = columns(kind)
             .iter()
@@ -85,15 +92,30 @@ async fn mend<B: Backend>(
         loop {
             let rows = read(store, kind, &ours, &after).await?;
             let Some(last) = rows.last() else { break };
-            after.clone_from(&last.id);
+            let before = std::mem::replace(&mut after, last.id.clone());
+            let mut mended = BTreeSet::new();
             for found in rows {
                 let (id, archived, gone) = (found.id.clone(), found.archived, found.row.is_none());
                 if !is_right(found, &ours) {
                     edited += 1;
                     restore(store, district, (kind, &id), (archived, gone), &ours).await?;
+                    mended.insert(id);
                 }
             }
+            let span = (before.as_str(), after.as_str());
+            edited += children::mend(store, kind, span, &mended).await?;
         }
+    }
+    edited += children::forget_people(store).await?;
+    if edited > 0 {
+        // What leads nowhere was looked for in rows that were edited.
+        let all = BTreeSet::from(RecordKind::ALL);
+        let changed = Changed {
+            referring: all.clone(),
+            moved: all,
+            ..Changed::default()
+        };
+        findings::renew(store, district.as_str(), &changed).await?;
     }
     Ok(edited)
 }
@@ -214,7 +236,7 @@ async fn restore<B: Backend>(
         .db
         .insert(kind.as_str(), &names, &row, &conflict)
         .await?;
-    // What hangs on a row that was gone is written when the next snapshot finds it changed.
+    // Of a row that was gone, the next snapshot sees to the rest.
     let hash = if gone { ABSENT } else { hash_of(&record) };
     let sql = "UPDATE _state SET hash = ?1 WHERE district = ?2 AND kind = ?3 AND id = ?4";
     let params = [
@@ -224,13 +246,6 @@ async fn restore<B: Backend>(
         id.into(),
     ];
     store.db.execute(sql, &params).await?;
-    if kind == RecordKind::Sections {
-        // A section that is written anew has another key; its places are written with it.
-        let sql = "DELETE FROM _enrollments WHERE district = ?1
-             AND NOT EXISTS (SELECT 1 FROM sections s WHERE s.district_id = ?2 AND s.key = section)";
-        let params = [store.number().into(), district.as_str().into()];
-        store.db.execute(sql, &params).await?;
-    }
     Ok(())
 }
 

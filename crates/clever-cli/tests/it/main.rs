@@ -18,6 +18,7 @@ mod matching;
 mod mistakes;
 mod oneroster;
 mod recorded;
+mod resources;
 mod review;
 mod roster;
 mod server;

@@ -14,8 +14,9 @@ use crate::report::{Hold, Size, SyncReport};
 
 mod any;
 mod apply;
-mod findings;
-mod persons;
+pub(crate) mod derived;
+pub(crate) mod findings;
+pub(crate) mod persons;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod queries;

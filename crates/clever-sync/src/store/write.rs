@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
-use clever_raw::tree::{Json, Tree};
+use clever_raw::tree::Tree;
 
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
 use crate::reading;
+use crate::store::derived::{self, RELATION_COLUMNS};
 use crate::store::findings::Changed;
 use crate::store::persons::{self, Persons};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
@@ -411,14 +412,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         let mut children: BTreeSet<String> = BTreeSet::new();
         let mut schools: Vec<Option<Cow<'_, str>>> = Vec::new();
         for Read { staged, tree, .. } in read {
-            // Of a role that is told twice, the last counts.
-            let held: BTreeMap<&str, &Tree<'_>> = tree
-                .key("roles")
-                .and_then(Json::entries)
-                .into_iter()
-                .flatten()
-                .filter(|(role, held)| held.entries().is_some() && columns::is_key(role))
-                .collect();
+            let held = derived::roles(tree);
             if held.keys().any(|role| *role != "contact") {
                 named.push(&staged.id);
             }
@@ -431,36 +425,17 @@ impl<'a, B: Backend> Writer<'a, B> {
                     .or_default() += 1;
                 roles.extend([district.into(), Sql::from(&staged.id), (*role).into()]);
                 schools.push(columns::cell(*held, "/school"));
-                roles.extend(ROLE_COLUMNS.iter().map(|(_, places)| {
-                    let found = places.iter().find_map(|place| columns::cell(*held, place));
-                    Sql::from(found)
-                }));
+                roles.extend(derived::role(held).map(Sql::from));
             }
             let Some(contact) = held.get("contact") else {
                 continue;
             };
-            let told = contact
-                .key("student_relationships")
-                .and_then(Json::elements);
-            let told: BTreeMap<_, _> = told
-                .into_iter()
-                .flatten()
-                .filter_map(|relation| Some((columns::cell(relation, "/student")?, relation)))
-                .filter(|(student, _)| columns::is_key(student))
-                .collect();
-            for (student, relation) in told {
+            for (student, said) in derived::relations(contact) {
                 if !self.fresh.contains("users") {
                     children.insert(student.clone().into_owned());
                 }
-                relations.extend([
-                    district.into(),
-                    Sql::from(&staged.id),
-                    student.into(),
-                    columns::cell(relation, "/relationship").into(),
-                    columns::cell(relation, "/type").into(),
-                    columns::cell(*contact, "/phone").into(),
-                    columns::cell(*contact, "/phone_type").into(),
-                ]);
+                relations.extend([district.into(), Sql::from(&staged.id), student.into()]);
+                relations.extend(said.map(Sql::from));
             }
         }
         if self.fresh.contains("_people") && self.fresh.contains("users") {
@@ -484,15 +459,12 @@ impl<'a, B: Backend> Writer<'a, B> {
             .db
             .insert("user_roles", &names, &roles, "")
             .await?;
-        let names = [
+        let mut names = vec![
             ("district_id", Type::Text),
             ("contact_id", Type::Text),
             ("student_id", Type::Text),
-            ("relationship", Type::Text),
-            ("type", Type::Text),
-            ("phone", Type::Text),
-            ("phone_type", Type::Text),
         ];
+        names.extend(RELATION_COLUMNS.map(|name| (name, Type::Text)));
         self.store
             .db
             .insert("contacts", &names, &relations, "")
@@ -564,18 +536,8 @@ impl<'a, B: Backend> Writer<'a, B> {
             let Some(section) = keys.get(&staged.id) else {
                 continue;
             };
-            let primary = tree.key("teacher").and_then(Json::text);
-            let primary = primary.filter(|id| columns::is_key(id));
-            let students = columns::ids(tree, "/students");
-            told.extend(students.into_iter().map(|id| (*section, 0, id, false)));
-            let mut teachers = columns::ids(tree, "/teachers");
-            // The primary teacher belongs to the list, and is named alone in some records.
-            teachers.extend(primary.filter(|primary| !teachers.contains(primary)));
-            told.extend(
-                teachers
-                    .into_iter()
-                    .map(|id| (*section, 1, id, primary == Some(id))),
-            );
+            let places = derived::places(tree).into_iter();
+            told.extend(places.map(|(role, id, primary)| (*section, role, id, primary)));
         }
         let mut now: Vec<Place> = self.persons.places(self.store, &told).await?;
         now.sort_unstable();

@@ -1,0 +1,274 @@
+//! The tables beside a record's own: `user_roles` and `contacts` are what the records of active users say, and the
+//! places of active sections what theirs say. Whatever else is in them, somebody wrote by hand.
+//!
+//! Some records are compared at once, so memory is bounded by what they say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clever_model::RecordKind;
+use clever_raw::tree::Tree;
+
+use crate::columns::ROLE_COLUMNS;
+use crate::reading;
+use crate::store::StoreError;
+use crate::store::derived::{self, RELATION_COLUMNS};
+use crate::store::persons::Persons;
+use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
+
+/// An active record: its id, its row's key, its JSON.
+struct Active {
+    id: String,
+    key: i64,
+    json: String,
+}
+
+/// Mends the rows that hang on the records of a kind after the first of these ids, up to the second. Returns how
+/// many were wrong, those of `mended` records left out.
+pub(super) async fn mend<B: Backend>(
+    store: &mut SqlStore<B>,
+    kind: RecordKind,
+    (after, to): (&str, &str),
+    mended: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    if !matches!(kind, RecordKind::Users | RecordKind::Sections) {
+        return Ok(0);
+    }
+    let sql = format!(
+        "SELECT t.id, t.key, t.record FROM _state s JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+         WHERE s.district = ?1 AND s.kind = ?2 AND s.archived = 0 AND s.id > ?4 AND s.id <= ?5 ORDER BY s.id"
+    );
+    let params = [
+        store.number().into(),
+        (kind as i64).into(),
+        store.district_id().into(),
+        after.into(),
+        to.into(),
+    ];
+    let mut records = Vec::new();
+    for mut row in store.db.query(&sql, &params).await? {
+        records.push(Active {
+            id: row.text(0)?,
+            key: row.int(1)?,
+            json: row.text(2)?,
+        });
+    }
+    let trees: Vec<(&Active, Tree<'_>)> = records
+        .iter()
+        .map(|record| (record, reading::tree(&record.json).unwrap_or_default()))
+        .collect();
+    if kind == RecordKind::Sections {
+        return places(store, &trees, mended).await;
+    }
+    Ok(roles(store, &trees, mended).await? + contacts(store, &trees, mended).await?)
+}
+
+async fn roles<B: Backend>(
+    store: &mut SqlStore<B>,
+    users: &[(&Active, Tree<'_>)],
+    mended: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut columns = vec!["user_id", "role"];
+    columns.extend(ROLE_COLUMNS.iter().map(|(name, _)| *name));
+    let mut told = Rows::default();
+    for (user, tree) in users {
+        for (role, held) in derived::roles(tree) {
+            let mut row: Vec<Sql<'_>> = vec![user.id.as_str().into(), role.into()];
+            row.extend(derived::role(held).map(Sql::from));
+            told.insert((user.id.clone(), role.to_owned()), row);
+        }
+    }
+    let ids = users.iter().map(|(user, _)| user.id.as_str()).collect();
+    compare(store, "user_roles", &columns, ids, &told, mended).await
+}
+
+async fn contacts<B: Backend>(
+    store: &mut SqlStore<B>,
+    users: &[(&Active, Tree<'_>)],
+    mended: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut columns = vec!["contact_id", "student_id"];
+    columns.extend(RELATION_COLUMNS);
+    let mut told = Rows::default();
+    for (user, tree) in users {
+        let Some(contact) = derived::roles(tree).remove("contact") else {
+            continue;
+        };
+        for (student, said) in derived::relations(contact) {
+            let key = (user.id.clone(), student.clone().into_owned());
+            let mut row: Vec<Sql<'_>> = vec![user.id.as_str().into(), student.into()];
+            row.extend(said.map(Sql::from));
+            told.insert(key, row);
+        }
+    }
+    let ids = users.iter().map(|(user, _)| user.id.as_str()).collect();
+    compare(store, "contacts", &columns, ids, &told, mended).await
+}
+
+/// Rows by the two texts that are their key.
+type Rows<'t> = BTreeMap<(String, String), Vec<Sql<'t>>>;
+
+/// Compares the rows of some people with what their records say, and writes those of whoever has a wrong one anew.
+async fn compare<B: Backend>(
+    store: &mut SqlStore<B>,
+    table: &str,
+    columns: &[&str],
+    ids: Vec<&str>,
+    told: &Rows<'_>,
+    mended: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let (owner, names) = (
+        columns.first().copied().unwrap_or_default(),
+        columns.join(", "),
+    );
+    let sql = format!(
+        "SELECT {names} FROM {table} WHERE district_id = ?1 AND {owner} {}",
+        store.among(2)
+    );
+    let district = store.district_id();
+    let params = [district.as_str().into(), texts(ids)];
+    let mut found = Rows::default();
+    let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
+    for row in store.db.query(&sql, &params).await? {
+        let key = |at: usize| match row.0.get(at) {
+            Some(Sql::Text(text)) => Some(text.clone().into_owned()),
+            _ => None,
+        };
+        match (key(0), key(1)) {
+            (Some(of), Some(what)) => drop(found.insert((of, what), row.0)),
+            // A key of another type was not written by a sync.
+            (of, _) => *wrong.entry(of.unwrap_or_default()).or_default() += 1,
+        }
+    }
+    for (key, row) in told {
+        if found.remove(key).as_ref() != Some(row) {
+            *wrong.entry(key.0.clone()).or_default() += 1;
+        }
+    }
+    for (of, _) in found.into_keys() {
+        *wrong.entry(of).or_default() += 1;
+    }
+    if wrong.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!(
+        "DELETE FROM {table} WHERE district_id = ?1 AND {owner} {}",
+        store.among(2)
+    );
+    let params = [
+        district.as_str().into(),
+        texts(wrong.keys().map(String::as_str)),
+    ];
+    store.db.execute(&sql, &params).await?;
+    let mut rows: Vec<Sql<'_>> = Vec::new();
+    for ((of, _), row) in told {
+        if wrong.contains_key(of) {
+            rows.push(district.as_str().into());
+            rows.extend(row.iter().cloned());
+        }
+    }
+    let mut names = vec![("district_id", Type::Text)];
+    names.extend(columns.iter().map(|name| (*name, Type::Text)));
+    store.db.insert(table, &names, &rows, "").await?;
+    let counted = wrong.into_iter().filter(|(of, _)| !mended.contains(of));
+    Ok(counted.map(|(_, rows)| rows).sum())
+}
+
+/// Compares the places of some sections with what their records say, and writes those of a section with a wrong one
+/// anew.
+async fn places<B: Backend>(
+    store: &mut SqlStore<B>,
+    sections: &[(&Active, Tree<'_>)],
+    mended: &BTreeSet<String>,
+) -> Result<u64, StoreError> {
+    let mut told: Vec<(i64, i64, &str, bool)> = Vec::new();
+    for (section, tree) in sections {
+        let of_section = derived::places(tree).into_iter();
+        told.extend(of_section.map(|(role, id, primary)| (section.key, role, id, primary)));
+    }
+    let mut now = Persons::default().places(store, &told).await?;
+    now.sort_unstable();
+    now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
+    let sql = format!(
+        "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
+        store.among(2)
+    );
+    let number = store.number();
+    let keys = sections.iter().map(|(section, _)| section.key);
+    let params = [number.into(), Sql::Ints(keys.collect())];
+    let mut found = BTreeSet::new();
+    let mut wrong: BTreeMap<i64, BTreeSet<(i64, i64)>> = BTreeMap::new();
+    for mut row in store.db.query(&sql, &params).await? {
+        let section = row.int(0)?;
+        match (row.int(1), row.int(2), row.int(3)) {
+            (Ok(role), Ok(person), Ok(primary @ 0..=1)) => {
+                found.insert((section, role, person, primary != 0));
+            }
+            (role, person, _) => {
+                let place = (role.unwrap_or(-1), person.unwrap_or(-1));
+                wrong.entry(section).or_default().insert(place);
+            }
+        }
+    }
+    let now_all: BTreeSet<_> = now.iter().copied().collect();
+    // A place that says another thing is one, though it is on both sides.
+    for (section, role, person, _) in now_all.symmetric_difference(&found) {
+        wrong.entry(*section).or_default().insert((*role, *person));
+    }
+    if wrong.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!(
+        "DELETE FROM _enrollments WHERE district = ?1 AND section {}",
+        store.among(2)
+    );
+    let params = [number.into(), Sql::Ints(wrong.keys().copied().collect())];
+    store.db.execute(&sql, &params).await?;
+    let mut rows: Vec<Sql<'_>> = Vec::new();
+    for (section, role, person, primary) in now {
+        if wrong.contains_key(&section) {
+            let place = [section.into(), role.into(), person.into(), primary.into()];
+            rows.push(number.into());
+            rows.extend(place);
+        }
+    }
+    let names = ["district", "section", "role", "person", "is_primary"];
+    let names = names.map(|name| (name, Type::Int));
+    store.db.insert("_enrollments", &names, &rows, "").await?;
+    let mended: BTreeSet<i64> = sections
+        .iter()
+        .filter(|(section, _)| mended.contains(&section.id))
+        .map(|(section, _)| section.key)
+        .collect();
+    let counted = wrong
+        .iter()
+        .filter(|(section, _)| !mended.contains(section));
+    Ok(counted.map(|(_, places)| places.len() as u64).sum())
+}
+
+/// Takes away the places of sections that have no row: nobody sees them, and a section that is written anew may get
+/// such a key.
+pub(super) async fn forget_sections<B: Backend>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
+    let sql = "DELETE FROM _enrollments WHERE district = ?1
+         AND NOT EXISTS (SELECT 1 FROM sections s WHERE s.district_id = ?2 AND s.key = section)";
+    let params = [store.number().into(), store.district_id().into()];
+    store.db.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Takes away roles and relations of whoever is no active user. Says how many there were.
+pub(super) async fn forget_people<B: Backend>(store: &mut SqlStore<B>) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for (table, owner) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
+        let sql = format!(
+            "DELETE FROM {table} WHERE district_id = ?3 AND NOT EXISTS (
+                 SELECT 1 FROM _state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {table}.{owner} AND s.archived = 0)"
+        );
+        let params = [
+            store.number().into(),
+            (RecordKind::Users as i64).into(),
+            store.district_id().into(),
+        ];
+        gone += store.db.execute(&sql, &params).await?;
+    }
+    Ok(gone)
+}
