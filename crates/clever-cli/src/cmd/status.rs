@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
     }
     let now = SystemClock.now();
     let several = all.len() > 1;
-    let how = args.how();
+    let (how, which) = args.how();
     let all: Vec<Standing> = all
         .into_iter()
         .map(|status| {
@@ -84,7 +84,13 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
             if several {
                 let _ = write!(sync, " --district {}", status.district_id);
             }
-            standing(status, now, args.max_age, &(sync + &how))
+            let mut standing = standing(status, now, args.max_age, &(sync + &how));
+            if let (Some(step), Some(which)) = (&mut standing.next_step, &which)
+                && step.contains(&how)
+            {
+                step.push_str(which);
+            }
+            standing
         })
         .collect();
     let exit = if args.check { worst(&all) } else { Exit::Done };
@@ -102,22 +108,26 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
 
 impl StatusArgs {
     /// What a sync is to be given besides its store and district: a credential, if any is kept and no token is at
-    /// hand, and the policy.
-    fn how(&self) -> String {
-        let mut how = String::new();
+    /// hand, and the policy. Also which credentials there are, where they are several.
+    fn how(&self) -> (String, Option<String>) {
+        let (mut how, mut which) = (String::new(), None);
         let token = std::env::var_os(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());
         // Credentials that can't be read are no matter of how districts stand.
         let kept = self.vault.read().unwrap_or_default();
         let names: Vec<&str> = kept.iter().map(|(name, _)| name).collect();
         match names.as_slice() {
             [only] if !token => how = format!(" --credential {only}"),
-            [_, _, ..] if !token => how = format!(" --credential {}", names.join("|")),
+            [_, _, ..] if !token => {
+                " --credential NAME".clone_into(&mut how);
+                let names = names.join(" or ");
+                which = Some(format!("; NAME is {names}, whichever opens the district"));
+            }
             _ => {}
         }
         if let Some(policy) = &self.policy {
             let _ = write!(how, " --policy {}", policy.display());
         }
-        how
+        (how, which)
     }
 }
 

@@ -102,15 +102,13 @@ fn what_is_held_is_told_with_its_age_and_the_way_to_look() {
     let shown = ["status", "--store", &url];
     for (name, said) in [
         ("north", "--credential north --policy policy.toml --approve"),
-        (
-            "south",
-            "--credential north|south --policy policy.toml --approve",
-        ),
+        ("south", "--credential NAME --policy policy.toml --approve"),
     ] {
         with(&[&add[..], &[name]].concat(), None);
         let shown = with(&shown, None);
         assert!(shown.contains(said), "{said}: {shown}");
     }
+    assert!(with(&shown, None).contains("NAME is north or south"));
     let shown = with(&shown, Some("a-token"));
     assert!(!shown.contains("--credential"), "{shown}");
     // Looked at with exactly these words, it is the same plan.
