@@ -19,6 +19,7 @@ mod ground;
 mod id_tokens;
 mod life;
 mod login;
+mod migration;
 mod openid;
 mod own_store;
 mod raw;

@@ -18,7 +18,7 @@ mod crash;
 mod cuts;
 mod http;
 mod invariants;
-mod kept;
+pub(crate) mod kept;
 mod life;
 mod list;
 mod power;
