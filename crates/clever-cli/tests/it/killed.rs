@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,13 @@ async fn client(url: &str) -> Client {
 }
 
 /// A district that many runs may read, and that is followed without questions.
-struct Scene {
-    emulator: Emulator,
+pub(crate) struct Scene {
+    pub(crate) emulator: Emulator,
     folder: TempDir,
 }
 
 impl Scene {
-    async fn new(seed: u64, students: u32) -> Self {
+    pub(crate) async fn new(seed: u64, students: u32) -> Self {
         let config = EmulatorConfig {
             world: WorldSource::Generated { seed, students },
             events: true,
@@ -57,15 +57,22 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// Starts the binary.
-    fn start(&self, args: &[&str], store: &str) -> Child {
-        cleverctl()
+    /// The binary, to be started.
+    pub(crate) fn command(&self, args: &[&str], store: &str) -> Command {
+        let mut command = cleverctl();
+        command
             .args(args)
             .args(["--store", store])
             .env("CLEVER_API_URL", self.emulator.base_url().as_str())
             .env("CLEVER_TOKEN", self.emulator.district_token())
             .env("CLEVER_POLICY", self.path("policy.toml"))
-            .env("NO_COLOR", "1")
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Starts it.
+    fn start(&self, args: &[&str], store: &str) -> Child {
+        self.command(args, store)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -73,7 +80,7 @@ impl Scene {
     }
 
     /// Runs it to its end.
-    fn run(&self, args: &[&str], store: &str) -> Duration {
+    pub(crate) fn run(&self, args: &[&str], store: &str) -> Duration {
         let started = Instant::now();
         let status = self.start(args, store).wait().unwrap();
         assert!(status.success(), "{args:?}: {status}");
@@ -94,7 +101,7 @@ impl Scene {
         running
     }
 
-    fn ids(&self, kind: RecordKind) -> BTreeSet<String> {
+    pub(crate) fn ids(&self, kind: RecordKind) -> BTreeSet<String> {
         self.emulator.with_world(|world| {
             let list = world.list(kind);
             list.iter().map(|(id, _)| id.to_string()).collect()
@@ -102,24 +109,24 @@ impl Scene {
     }
 }
 
-const FULL: &[&str] = &["sync", "--full", "--quiet"];
-const AUTO: &[&str] = &["sync", "--quiet"];
+pub(crate) const FULL: &[&str] = &["sync", "--full", "--quiet"];
+pub(crate) const AUTO: &[&str] = &["sync", "--quiet"];
 
 /// Where a store is.
-enum Store {
+pub(crate) enum Store {
     Sqlite(PathBuf),
     Postgres { server: String, name: String },
 }
 
 /// What a store says: everything that a torn write would show in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Look {
-    runs: i64,
-    seq: i64,
+pub(crate) struct Look {
+    pub(crate) runs: i64,
+    pub(crate) seq: i64,
     /// Active rows by kind, what the feed makes of it, and the places in sections.
     counts: Vec<i64>,
-    users: BTreeSet<String>,
-    sections: BTreeSet<String>,
+    pub(crate) users: BTreeSet<String>,
+    pub(crate) sections: BTreeSet<String>,
 }
 
 impl Look {
@@ -160,7 +167,20 @@ impl Store {
         Self::Postgres { server, name }
     }
 
-    fn url(&self) -> String {
+    /// An empty database whose tables lie in a folder.
+    pub(crate) async fn in_tablespace(server: String, name: &str, folder: &Path) -> Self {
+        let client = client(&server).await;
+        let place = format!("CREATE TABLESPACE small LOCATION '{}'", folder.display());
+        client.batch_execute(&place).await.unwrap();
+        let sql = format!("CREATE DATABASE {name} TABLESPACE small");
+        client.batch_execute(&sql).await.unwrap();
+        Self::Postgres {
+            server,
+            name: name.to_owned(),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
             Self::Postgres { server, name } => {
@@ -230,7 +250,7 @@ impl Store {
 
     /// Looks at the store, and checks that it is whole: the feed has no gap and adds up to the rows, every entry
     /// belongs to a run that is there, and the last run's own numbers are those of the tables.
-    async fn look(&self) -> Look {
+    pub(crate) async fn look(&self) -> Look {
         let text = |what: &str| format!("SELECT CAST({what} AS TEXT)");
         let mut questions = vec![
             format!("{} FROM runs", text("count(*)")),

@@ -10,6 +10,7 @@
 mod columnar;
 mod connect;
 mod demo;
+mod disk;
 mod drift;
 mod fleet;
 mod ground;
