@@ -48,12 +48,12 @@ pub(crate) async fn check<S: Store>(
             // A feed of events is silent on what did not change.
             _ => None,
         };
-        let counts = count(store, *kind, seen, &tally, sizes.get(kind)).await?;
+        let counts = count(store, *kind, seen, &tally, sizes.get(kind), policy).await?;
         report.holds.extend(undone(*kind, counts.active, &tally));
         let standing: Vec<&Hold> = standing.iter().filter(|hold| hold.kind == *kind).collect();
         let held = hold(store, *kind, &counts, &standing, paused, policy).await?;
         if !held.is_empty() {
-            let enrolled = store.enrolled().await?;
+            let enrolled = store.enrolled(u64::MAX).await?;
             let size = Size {
                 active: counts.active,
                 enrolled: sizes
@@ -132,6 +132,7 @@ async fn count<S: Store>(
     seen: Option<u64>,
     tally: &Tally,
     size: Option<&Size>,
+    policy: &SyncPolicy,
 ) -> Result<KindCounts, StoreError> {
     let of = |op| tally.get(&(kind, op, false)).copied().unwrap_or_default();
     let mut active = store.active(kind).await?;
@@ -146,13 +147,11 @@ async fn count<S: Store>(
         archived: of(Op::Archive).0,
         ..KindCounts::default()
     };
-    if kind == RecordKind::Users && counts.archived > 0 {
-        counts.lost_role = store.lost_role().await?;
-    }
     if kind == RecordKind::Sections {
         counts.unenrolled = of(Op::Update).1;
         if counts.unenrolled > 0 {
-            counts.enrolled = store.enrolled().await?;
+            let enough = guard::enough(counts.unenrolled, policy.max_unenrolled_percent);
+            counts.enrolled = store.enrolled(enough).await?;
             if let Some(size) = size {
                 counts.enrolled = counts.enrolled.min(size.enrolled);
             }
@@ -248,11 +247,13 @@ async fn suspicious_schools<S: Store>(
     policy: &SyncPolicy,
 ) -> Result<Vec<(String, Suspicion)>, StoreError> {
     let of_schools = matches!(kind, RecordKind::Users | RecordKind::Sections);
-    if !of_schools || counts.archived.max(counts.updated) <= guard::FEW {
+    // What is fewer is no school's alarm, whatever its size.
+    let updates = guard::FEW.max(policy.floor.saturating_sub(1));
+    if !of_schools || (counts.archived <= guard::FEW && counts.updated <= updates) {
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
-    for mut school in store.touched_schools(kind, guard::FEW).await? {
+    for mut school in store.touched_schools(kind, guard::FEW, updates).await? {
         let then = standing
             .iter()
             .filter(|hold| hold.school.as_ref() == Some(&school.school))

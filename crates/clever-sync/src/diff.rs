@@ -65,7 +65,7 @@ pub(crate) fn decide(
     if known.state.hash == hash && !known.state.archived {
         return None;
     }
-    let read = |json| canonical(&reading::value(json).unwrap_or_default());
+    let read = |json| canonical(reading::value(json).unwrap_or_default());
     let (before, after) = (read(&known.record), read(json));
     let fields = changed_paths(&before, &after);
     staged.op = match (known.state.archived, fields.is_empty()) {

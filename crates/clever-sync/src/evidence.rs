@@ -56,6 +56,9 @@ pub(crate) async fn gather<S: Store>(
         let users = store.active(RecordKind::Users).await?;
         evidence.grades_advanced = advanced * 10 > users;
     }
+    if kinds.contains(&RecordKind::Users) {
+        evidence.lost_role = store.lost_role().await?;
+    }
     for kind in kinds {
         let found = look_alikes(store, *kind).await?;
         evidence.look_alikes.insert(*kind, found);

@@ -108,7 +108,7 @@ fn fields(change: &Change) -> Vec<String> {
     let Some(after) = &change.after else {
         return Vec::new();
     };
-    let read = |text: &str| canonical(&reading::value(text).unwrap_or_default());
+    let read = |text: &str| canonical(reading::value(text).unwrap_or_default());
     let before = change
         .before
         .as_ref()

@@ -75,8 +75,6 @@ pub(crate) struct KindCounts {
     pub(crate) enrolled: u64,
     /// Places in sections that updates take away.
     pub(crate) unenrolled: u64,
-    /// A role of which every active user is to be archived.
-    pub(crate) lost_role: Option<Role>,
 }
 
 /// What the causes are read from, besides the kind's own counts.
@@ -91,6 +89,8 @@ pub(crate) struct Evidence {
     pub(crate) grades_advanced: bool,
     /// Of each kind: gone records that were looked at, and those that are here again under another id.
     pub(crate) look_alikes: BTreeMap<RecordKind, (u64, u64)>,
+    /// A role of which every active user is to be archived.
+    pub(crate) lost_role: Option<Role>,
 }
 
 /// A part of a kind's changes that is more than the policy lets through.
@@ -165,6 +165,14 @@ fn too_many(count: u64, of: u64, percent: u64, policy: &SyncPolicy) -> bool {
     count.saturating_mul(100) > of.saturating_mul(percent)
 }
 
+/// A size at which so many are nobody's alarm, whatever lies beyond it.
+pub(crate) fn enough(count: u64, percent: u64) -> u64 {
+    if percent == 0 {
+        return u64::MAX;
+    }
+    (count.saturating_mul(100) / percent + 1).max(count.saturating_mul(2))
+}
+
 /// Says whether about as many came as went.
 fn replaced(counts: &KindCounts) -> bool {
     counts.archived > 0 && counts.created * 10 >= counts.archived * 8
@@ -194,7 +202,7 @@ pub(crate) fn cause(
     } else if here_again * 2 > looked_at {
         // Before the role: those who come under new ids have the same roles.
         Cause::SisRekeyed
-    } else if let Some(role) = counts.lost_role {
+    } else if let (RecordKind::Users, Some(role)) = (kind, evidence.lost_role) {
         Cause::RoleSwitchedOff(role)
     } else if !evidence.schools_gone.is_empty() && kind != RecordKind::Schools {
         Cause::SchoolUnshared
@@ -284,12 +292,20 @@ mod tests {
             ..Evidence::default()
         };
         assert_eq!(told(&many, &rekeyed), Cause::SisRekeyed);
-        let role = KindCounts {
+        let off = |evidence: &Evidence| Evidence {
             lost_role: Some(Role::Contact),
-            ..counts(1000, 2000, 1000)
+            ..evidence.clone()
         };
-        assert_eq!(told(&role, &none), Cause::RoleSwitchedOff(Role::Contact));
-        assert_eq!(told(&role, &rekeyed), Cause::SisRekeyed);
+        assert_eq!(
+            told(&many, &off(&none)),
+            Cause::RoleSwitchedOff(Role::Contact)
+        );
+        assert_eq!(told(&many, &off(&rekeyed)), Cause::SisRekeyed);
+        // A role says nothing of sections.
+        assert_eq!(
+            cause(RecordKind::Sections, &many, None, &off(&none)),
+            Cause::Unexplained
+        );
         let unshared = Evidence {
             schools_gone: ["s".to_owned()].into(),
             ..Evidence::default()
@@ -346,6 +362,19 @@ mod tests {
             prop_assert!(!parts(&counts(0, active, active)).is_empty());
             let school = SchoolTally { school: "s".to_owned(), active, archived: active, updated: 0 };
             prop_assert_eq!(!judge_school(&school, &SyncPolicy::default()).is_empty(), active > FEW);
+        }
+
+        #[test]
+        fn what_is_beyond_enough_changes_no_judgement(
+            count in 0_u64..300, of in 0_u64..3000, percent in 0_u64..120, floor in 0_u64..50
+        ) {
+            let policy = SyncPolicy { floor, max_unenrolled_percent: percent, ..SyncPolicy::default() };
+            let places = |enrolled| KindCounts { seen: 1, unenrolled: count, enrolled, ..KindCounts::default() };
+            let counted = of.min(enough(count, percent));
+            prop_assert_eq!(
+                judge(&places(counted), false, &policy),
+                judge(&places(of), false, &policy)
+            );
         }
 
         #[test]

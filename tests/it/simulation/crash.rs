@@ -58,8 +58,8 @@ impl<S: Store> Store for Crashing<S> {
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
         self.call()?.active(kind).await
     }
-    async fn enrolled(&mut self) -> Result<u64, StoreError> {
-        self.call()?.enrolled().await
+    async fn enrolled(&mut self, enough: u64) -> Result<u64, StoreError> {
+        self.call()?.enrolled(enough).await
     }
     async fn lost_role(&mut self) -> Result<Option<Role>, StoreError> {
         self.call()?.lost_role().await
@@ -113,9 +113,10 @@ impl<S: Store> Store for Crashing<S> {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        few: u64,
+        archived: u64,
+        updated: u64,
     ) -> Result<Vec<SchoolTally>, StoreError> {
-        self.call()?.touched_schools(kind, few).await
+        self.call()?.touched_schools(kind, archived, updated).await
     }
     async fn hold_schools(
         &mut self,

@@ -287,7 +287,7 @@ pub(crate) async fn sqlite(district: &District, path: &str) {
     let mut connection = Connection::open(path).unwrap();
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;",
+            "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;",
         )
         .unwrap();
     for table in &TABLES {

@@ -141,7 +141,7 @@ impl Store for MemoryStore {
         Ok(self.here(kind).count() as u64)
     }
 
-    async fn enrolled(&mut self) -> Result<u64, StoreError> {
+    async fn enrolled(&mut self, _: u64) -> Result<u64, StoreError> {
         // Archived sections keep their places.
         let all = self.district().records.iter();
         let sections = all.filter(|((kind, _), _)| *kind == RecordKind::Sections);
@@ -182,7 +182,8 @@ impl Store for MemoryStore {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        few: u64,
+        archived: u64,
+        updated: u64,
     ) -> Result<Vec<SchoolTally>, StoreError> {
         let gone = self.staged_for(kind, Op::Archive);
         let other = self.staged_for(kind, Op::Update);
@@ -201,7 +202,10 @@ impl Store for MemoryStore {
             }
         }
         for tally in all.values_mut() {
-            for count in [&mut tally.archived, &mut tally.updated] {
+            for (count, few) in [
+                (&mut tally.archived, archived),
+                (&mut tally.updated, updated),
+            ] {
                 *count = if *count > few { *count } else { 0 };
             }
         }

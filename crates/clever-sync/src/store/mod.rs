@@ -14,6 +14,7 @@ use crate::report::{Hold, Size, SyncReport};
 
 mod any;
 mod apply;
+mod beside;
 pub(crate) mod derived;
 pub(crate) mod findings;
 pub(crate) mod persons;
@@ -347,8 +348,8 @@ pub trait Store {
     /// Counts the active records of a kind.
     fn active(&mut self, kind: RecordKind) -> impl Future<Output = Result<u64, StoreError>>;
 
-    /// Counts the places in sections.
-    fn enrolled(&mut self) -> impl Future<Output = Result<u64, StoreError>>;
+    /// Counts the places in sections; from `enough` on, no more need be counted.
+    fn enrolled(&mut self, enough: u64) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// Finds a role that some active users have, all of whom are staged to be archived.
     fn lost_role(&mut self) -> impl Future<Output = Result<Option<Role>, StoreError>>;
@@ -423,12 +424,14 @@ pub trait Store {
         std::future::ready(Ok(Vec::new()))
     }
 
-    /// Counts, for each school of which more than `few` users (or sections) are staged to be archived or
-    /// updated and not held, what happens to it. A user is at the school of her role; a section at its own.
+    /// Counts, for each school of which more than `archived` users (or sections) are staged to be archived, or more
+    /// than `updated` to be updated, and not held, what happens to it. A user is at the school of her role; a
+    /// section at its own.
     fn touched_schools(
         &mut self,
         kind: RecordKind,
-        few: u64,
+        archived: u64,
+        updated: u64,
     ) -> impl Future<Output = Result<Vec<SchoolTally>, StoreError>>;
 
     /// Holds back a kind's rows of one operation that are of one of these schools: their people (with an archiving also

@@ -18,28 +18,31 @@ fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)>
     }
 }
 
-/// Counts what is staged for schools that lose or change more than `few` records.
+/// Counts what is staged for schools that lose or change more than so many records. Sizes are counted of those
+/// alone, so a night on which every school changes a little looks at no whole table.
 pub(crate) async fn touched<B: Backend>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
-    few: u64,
+    archived: u64,
+    updated: u64,
 ) -> Result<Vec<SchoolTally>, StoreError> {
     let Some((table, id, active)) = place(kind) else {
         return Ok(Vec::new());
     };
     let district: Sql<'_> = store.district_id().into();
     let sql = format!(
-        "SELECT t.school_id, s.op, count(DISTINCT s.id) FROM staged s
-         JOIN {table} t ON t.district_id = ?1 AND t.{id} = s.id
-         WHERE s.kind = ?2 AND s.held = 0 AND s.op IN (?3, ?4) AND t.school_id IS NOT NULL
-         GROUP BY t.school_id, s.op HAVING count(DISTINCT s.id) > ?5"
+        "SELECT t.school_id, s.op, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
+         WHERE t.district_id = ?1 AND t.{id} = s.id
+         AND s.kind = ?2 AND s.held = 0 AND s.op IN (?3, ?4) AND t.school_id IS NOT NULL
+         GROUP BY t.school_id, s.op HAVING count(DISTINCT s.id) > CASE s.op WHEN ?3 THEN ?5 ELSE ?6 END"
     );
     let params = [
         district.clone(),
         (kind as i64).into(),
         (Op::Archive as i64).into(),
         (Op::Update as i64).into(),
-        few.into(),
+        archived.into(),
+        updated.into(),
     ];
     let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
     for mut row in store.db.query(&sql, &params).await? {

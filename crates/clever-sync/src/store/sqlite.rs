@@ -16,6 +16,10 @@ use crate::store::{SCHEMA_VERSION, State, StoreError};
 /// Marks a SQLite file as a roster store: "Clvr".
 const APPLICATION_ID: i32 = 0x436c_7672;
 
+/// Bytes of a page of a new file. A record and its row in the feed are some kilobytes, of which too few would fit into
+/// SQLite's usual 4,096.
+const PAGE: u32 = 8192;
+
 /// How long to wait for another process that writes.
 pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
@@ -253,6 +257,9 @@ impl SqlStore<Sqlite> {
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection.busy_timeout(BUSY)?;
         if is_empty(&connection).map_err(|error| broken(error, path))? {
+            connection
+                .pragma_update(None, "page_size", PAGE)
+                .map_err(unreadable)?;
             // Another process may be at it as well: look again once nobody else can write. A transaction that
             // is not committed, by an error or a kill, leaves the file as it was.
             let transaction = rusqlite::Transaction::new_unchecked(

@@ -189,11 +189,12 @@ impl<B: Backend> Store for SqlStore<B> {
         .count(0)
     }
 
-    async fn enrolled(&mut self) -> Result<u64, StoreError> {
-        let number = self.number().into();
+    async fn enrolled(&mut self, enough: u64) -> Result<u64, StoreError> {
+        let enough = i64::try_from(enough).unwrap_or(i64::MAX);
+        let params = [self.number().into(), enough.into()];
         self.one(
-            "SELECT count(*) FROM _enrollments WHERE district = ?1",
-            &[number],
+            "SELECT count(*) FROM (SELECT 1 FROM _enrollments WHERE district = ?1 LIMIT ?2) x",
+            &params,
         )
         .await?
         .count(0)
@@ -415,9 +416,10 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        few: u64,
+        archived: u64,
+        updated: u64,
     ) -> Result<Vec<SchoolTally>, StoreError> {
-        schools::touched(self, kind, few).await
+        schools::touched(self, kind, archived, updated).await
     }
 
     async fn hold_schools(

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tracing::warn;
 
@@ -28,10 +29,11 @@ const TABLES: &str = "
 /// What a file is opened with. A power cut may cost its last pages, never make it say something wrong: its log is
 /// synced before it is copied into it.
 const SETTINGS: &str = "
+    PRAGMA staging.page_size = 16384;
     PRAGMA staging.locking_mode = EXCLUSIVE;
     PRAGMA staging.journal_mode = WAL;
     PRAGMA staging.synchronous = NORMAL;
-    PRAGMA staging.wal_autocheckpoint = 8000;
+    PRAGMA staging.wal_autocheckpoint = 2000;
     PRAGMA staging.cache_size = -16384;";
 
 /// Where what is staged lies.
@@ -79,7 +81,12 @@ impl Staging {
     /// Throws away what is open.
     pub(crate) fn close(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let file = self.open.as_ref().and_then(|(_, file)| file.clone());
-        self.leave(connection)?;
+        // Its log is not copied into a file that goes.
+        let unlogged = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(unlogged, true)?;
+        let left = self.leave(connection);
+        connection.set_db_config(unlogged, false)?;
+        left?;
         if let Some(file) = file {
             remove(&file)?;
         }

@@ -11,6 +11,7 @@ use clever_raw::tree::Tree;
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
 use crate::reading;
+use crate::store::beside;
 use crate::store::derived::{self, RELATION_COLUMNS};
 use crate::store::findings::Changed;
 use crate::store::persons::{self, Persons};
@@ -390,21 +391,6 @@ impl<'a, B: Backend> Writer<'a, B> {
             .map(|read| read.staged.id.as_str())
             .chain(gone.iter().copied())
             .collect();
-        if !old.is_empty() {
-            let params = [district.into(), texts(old.iter().copied())];
-            let among = self.store.among(2);
-            let sql = format!(
-                "SELECT role, count(*) FROM user_roles WHERE district_id = ?1 AND user_id {among} GROUP BY role"
-            );
-            for (role, count) in pairs(self.store.db.query(&sql, &params).await?)? {
-                *self.changed.totals.roles.entry(role).or_default() -= count;
-            }
-            for (table, column) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
-                let sql =
-                    format!("DELETE FROM {table} WHERE district_id = ?1 AND {column} {among}");
-                self.store.db.execute(&sql, &params).await?;
-            }
-        }
         let mut roles: Vec<Sql<'_>> = Vec::new();
         let mut relations: Vec<Sql<'_>> = Vec::new();
         // Those whom sections may name.
@@ -455,20 +441,18 @@ impl<'a, B: Backend> Writer<'a, B> {
             ("role", Type::Text),
         ];
         names.extend(ROLE_COLUMNS.iter().map(|(name, _)| (*name, Type::Text)));
-        self.store
-            .db
-            .insert("user_roles", &names, &roles, "")
-            .await?;
+        let before = beside::replace(self.store, "user_roles", &names, &old, &roles).await?;
+        for (role, count) in before {
+            *self.changed.totals.roles.entry(role).or_default() -= count;
+        }
         let mut names = vec![
             ("district_id", Type::Text),
             ("contact_id", Type::Text),
             ("student_id", Type::Text),
         ];
         names.extend(RELATION_COLUMNS.map(|name| (name, Type::Text)));
-        self.store
-            .db
-            .insert("contacts", &names, &relations, "")
-            .await
+        beside::replace(self.store, "contacts", &names, &old, &relations).await?;
+        Ok(())
     }
 
     /// Numbers those whom contacts name and of whom there is no record, so that findings find them.
