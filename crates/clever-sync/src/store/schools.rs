@@ -34,7 +34,7 @@ pub(crate) async fn touched<B: Backend>(
         "SELECT t.school_id, s.op, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
          WHERE t.district_id = ?1 AND t.{id} = s.id
          AND s.kind = ?2 AND s.held = 0 AND s.op IN (?3, ?4) AND t.school_id IS NOT NULL
-         GROUP BY t.school_id, s.op HAVING count(DISTINCT s.id) > CASE s.op WHEN ?3 THEN ?5 ELSE ?6 END"
+         GROUP BY t.school_id, s.op HAVING count(DISTINCT s.id) > CASE s.op WHEN ?3 THEN CAST(?5 AS BIGINT) ELSE CAST(?6 AS BIGINT) END"
     );
     let params = [
         district.clone(),

@@ -58,6 +58,16 @@ struct Read<'a> {
     tree: Tree<'a>,
 }
 
+/// Says whether an update leaves a user's roles and relations as they were: then nothing beside the user's row need be
+/// looked at.
+fn says_of_roles_as(read: &Read<'_>, before: Option<&Stored>) -> bool {
+    let Some(before) = before.filter(|_| read.staged.op == Op::Update) else {
+        return false;
+    };
+    let before = reading::tree(&before.record).unwrap_or_default();
+    read.tree.key("roles") == before.key("roles")
+}
+
 /// A section's place: its section's key, its role, its person's key, whether it is the primary teacher's.
 type Place = (i64, i64, i64, bool);
 
@@ -201,7 +211,11 @@ impl<'a, B: Backend> Writer<'a, B> {
         self.put(kind, &touched, true).await?;
         self.archive(kind, &gone).await?;
         match kind {
-            RecordKind::Users => self.people(&read, &gone).await?,
+            RecordKind::Users => {
+                let mut others = read;
+                others.retain(|read| !says_of_roles_as(read, before.get(&read.staged.id)));
+                self.people(&others, &gone).await?;
+            }
             RecordKind::Sections => self.places(&read, &gone).await?,
             _ => {}
         }
