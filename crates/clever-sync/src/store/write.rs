@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
-use clever_raw::tree::Tree;
+use clever_raw::tree::{Json, Tree};
 
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
