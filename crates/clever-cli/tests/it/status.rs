@@ -193,13 +193,34 @@ fn sigterm_ends_a_schedule_within_a_run_and_the_store_is_as_it_was() {
     assert_eq!(store.number("SELECT count(*) FROM runs"), 0);
 }
 
+/// The locks that this process has on a file, as the system lists them.
+#[cfg(target_os = "linux")]
+fn locks(path: &std::path::Path) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let place = format!(":{} ", std::fs::metadata(path).unwrap().ino());
+    let owner = format!(" {} ", std::process::id());
+    let all = std::fs::read_to_string("/proc/locks").unwrap();
+    all.lines()
+        .filter(|line| line.contains(&place) && line.contains(&owner))
+        .map(|line| line.split_once(": ").unwrap().1.to_owned())
+        .collect()
+}
+
 #[test]
 fn opening_a_store_again_gives_up_no_lock_on_it() {
     let emulator = Emulator::start(&["--students", "20"]);
     let store = Store::new();
     store.report(&emulator, 0);
     let first = clever_sync::SqliteStore::open(&store.path()).unwrap();
+    #[cfg(target_os = "linux")]
+    let held = locks(&store.path());
     let second = clever_sync::SqliteStore::open(&store.path()).unwrap();
+    #[cfg(target_os = "linux")]
+    assert!(
+        !held.is_empty() && locks(&store.path()) == held,
+        "{held:?} were held, and now {:?}",
+        locks(&store.path())
+    );
     // Another process that is the last to leave, as far as it can tell, would take the log away.
     status(&store, &[], 0);
     let mut log = store.path().into_os_string();
