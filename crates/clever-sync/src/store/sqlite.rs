@@ -30,6 +30,18 @@ const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("schema/sqlite-3.sql"),
 ];
 
+/// An index over a table that was filled before. It is sorted in as much memory as the cache may take: with all of the
+/// cache beside it, that would be the most that a run takes.
+macro_rules! late {
+    ($sql:literal) => {
+        concat!(
+            "PRAGMA main.cache_size = -16384; ",
+            $sql,
+            "; PRAGMA main.cache_size = -65536;"
+        )
+    };
+}
+
 const DIALECT: Dialect = Dialect {
     among: "IN (SELECT value FROM json_each(?{}))",
     begin: "BEGIN IMMEDIATE",
@@ -40,17 +52,17 @@ const DIALECT: Dialect = Dialect {
         (
             "_enrollments",
             "DROP INDEX _enrollments_by_person",
-            "CREATE INDEX _enrollments_by_person ON _enrollments (district, person)",
+            late!("CREATE INDEX _enrollments_by_person ON _enrollments (district, person)"),
         ),
         (
             "contacts",
             "DROP INDEX contacts_by_student",
-            "CREATE INDEX contacts_by_student ON contacts (district_id, student_id)",
+            late!("CREATE INDEX contacts_by_student ON contacts (district_id, student_id)"),
         ),
         (
             "changes",
             "DROP INDEX changes_by_record",
-            "CREATE INDEX changes_by_record ON changes (district_id, id)",
+            late!("CREATE INDEX changes_by_record ON changes (district_id, id)"),
         ),
     ],
     keys: "SELECT coalesce(max(key), 0) + 1 FROM _people WHERE ?1 > 0",
