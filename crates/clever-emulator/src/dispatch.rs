@@ -9,11 +9,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response, header};
 use clever_model::{RecordKind, Role};
 
+use crate::ahead::{self, Wanted};
 use crate::control::{self, SeenRequest};
 use crate::districts::District;
 use crate::faults::{Asked, Fault};
 use crate::identity::{self, Person};
-use crate::outlet::{self, Outlet};
+use crate::outlet::Outlet;
 use crate::reply::{self, Decision, Reply};
 use crate::server::Shared;
 use crate::tokens::Owner;
@@ -183,12 +184,23 @@ async fn call(shared: &Arc<Shared>, request: Request, gzip: bool) -> Decision {
             of_lms(shared, district, call)
         }
         Bearer::District(district) if fault.is_none() => {
-            let (shared, district) = (Arc::clone(shared), Arc::clone(district));
-            let (path, query) = (path.to_owned(), query.to_owned());
-            let (reply, rest) = outlet::written(gzip, move |outlet| {
-                of_district(&shared, &district, &path, &query, outlet)
-            })
-            .await;
+            let wanted = Wanted {
+                district: Arc::clone(district),
+                path: path.to_owned(),
+                query: query.to_owned(),
+                gzip,
+            };
+            let writer = Arc::clone(shared);
+            let write = move |wanted: &Wanted, outlet: &Outlet| {
+                of_district(
+                    &writer,
+                    &wanted.district,
+                    &wanted.path,
+                    &wanted.query,
+                    outlet,
+                )
+            };
+            let (reply, rest) = ahead::answer(&shared.ahead, wanted, write).await;
             return Decision {
                 reply,
                 rest,

@@ -1,5 +1,6 @@
 //! The districts of an emulator: each is a world of its own, connected to the app by a token of its own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use clever_model::{RecordKind, Timestamp};
@@ -17,6 +18,8 @@ pub(crate) struct District {
     /// Its Clever id, which nothing changes.
     pub(crate) id: String,
     world: RwLock<World>,
+    /// How often the world may have changed.
+    revision: AtomicU64,
     connection: Mutex<Connection>,
     /// Its learning management system, if it has connected one.
     pub(crate) lms: Option<Lms>,
@@ -51,6 +54,7 @@ impl District {
         Self {
             id: world.district_id().to_owned(),
             world: RwLock::new(world),
+            revision: AtomicU64::new(0),
             connection: Mutex::new(connection),
             lms: None,
         }
@@ -69,7 +73,13 @@ impl District {
         let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut world);
         drop(world.publish());
+        self.revision.fetch_add(1, Ordering::SeqCst);
         result
+    }
+
+    /// A number that is another whenever the world may be another.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::SeqCst)
     }
 
     fn locked(&self) -> MutexGuard<'_, Connection> {

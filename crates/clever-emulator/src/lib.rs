@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod ahead;
 mod attendance;
 #[cfg(feature = "cli")]
 pub mod cli;

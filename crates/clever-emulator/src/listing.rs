@@ -280,8 +280,11 @@ impl Listing<'_> {
                 .push(json!({ "rel": "prev", "uri": self.at("ending_before", &source.id(first)) }));
         }
         if let (true, Some(last)) = (page.more_after, page.items.last()) {
-            links
-                .push(json!({ "rel": "next", "uri": self.at("starting_after", &source.id(last)) }));
+            let next = self.at("starting_after", &source.id(last));
+            if let Some((_, query)) = next.split_once('?') {
+                self.outlet.goes_on(query.to_owned());
+            }
+            links.push(json!({ "rel": "next", "uri": next }));
         }
         format!(r#""links":{}"#, serde_json::Value::from(links))
     }

@@ -12,6 +12,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::stream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::reply::Reply;
@@ -20,7 +21,7 @@ use crate::reply::Reply;
 const PART: usize = 512 * 1024;
 
 /// Parts whose room is kept to be used again: memory fresh from the system costs more than what is written into it.
-const KEPT: usize = 16;
+const KEPT: usize = 40;
 
 /// Room for parts.
 static ROOM: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -63,6 +64,8 @@ struct Way {
     packer: Option<RefCell<GzEncoder<Vec<u8>>>>,
     /// Whether a part has gone.
     begun: Cell<bool>,
+    /// With which query the list goes on.
+    next: RefCell<Option<String>>,
 }
 
 impl Outlet {
@@ -73,6 +76,13 @@ impl Outlet {
     pub(crate) fn take(&self, body: &mut String) {
         if let Some(way) = self.0.as_ref().filter(|_| body.len() >= PART) {
             way.send(body);
+        }
+    }
+
+    /// Notes with which query the list goes on.
+    pub(crate) fn goes_on(&self, query: String) {
+        if let Some(way) = &self.0 {
+            *way.next.borrow_mut() = Some(query);
         }
     }
 
@@ -89,6 +99,7 @@ impl Way {
             sender,
             packer: gzip.then(|| RefCell::new(packer())),
             begun: Cell::new(false),
+            next: RefCell::default(),
         }
     }
 
@@ -109,16 +120,17 @@ impl Way {
         drop(self.sender.send(part));
     }
 
-    /// Sends what is left of a page that has begun to leave.
-    fn end(self, reply: &mut Reply) {
+    /// Sends what is left of a page that has begun to leave. Returns with which query its list goes on.
+    fn end(self, reply: &mut Reply) -> Option<String> {
         if !self.begun.get() {
-            return;
+            return None;
         }
         self.send(&mut reply.body);
         reply.body.clear();
         if let Some(Ok(last)) = self.packer.map(|packer| packer.into_inner().finish()) {
             drop(self.sender.send(last.into()));
         }
+        self.next.take()
     }
 }
 
@@ -133,33 +145,63 @@ pub(crate) struct Rest {
     pub(crate) gzip: bool,
 }
 
-/// Lets `write` make an answer on a thread of its own. What is large is there before it is whole: then the answer's
-/// body is the rest, compressed where `gzip` says so.
-pub(crate) async fn written(
+/// An answer that is being written.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    parts: UnboundedReceiver<Bytes>,
+    writer: JoinHandle<Reply>,
+    next: Option<oneshot::Receiver<String>>,
     gzip: bool,
-    write: impl FnOnce(&Outlet) -> Reply + Send + 'static,
-) -> (Reply, Option<Rest>) {
-    let (sender, mut parts) = unbounded_channel();
+}
+
+/// Lets `write` make an answer on a thread of its own, compressed where it leaves in parts and `gzip` says so.
+pub(crate) fn begin(gzip: bool, write: impl FnOnce(&Outlet) -> Reply + Send + 'static) -> Writing {
+    let (sender, parts) = unbounded_channel();
+    let (told, next) = oneshot::channel();
     let outlet = Outlet(Some(Way::new(sender, gzip)));
     let writer = tokio::task::spawn_blocking(move || {
         let mut reply = write(&outlet);
-        if let Some(way) = outlet.0 {
-            way.end(&mut reply);
+        if let Some(next) = outlet.0.and_then(|way| way.end(&mut reply)) {
+            // Whoever has gone away misses nothing.
+            drop(told.send(next));
         }
         reply
     });
-    if let Some(first) = parts.recv().await {
-        let rest = Rest {
-            first,
-            parts,
+    Writing {
+        parts,
+        writer,
+        next: Some(next),
+        gzip,
+    }
+}
+
+impl Writing {
+    /// What tells, when a page that leaves in parts is whole, with which query its list goes on; once.
+    pub(crate) fn next(&mut self) -> Option<oneshot::Receiver<String>> {
+        self.next.take()
+    }
+
+    /// The answer. What is large is there before it is whole: then the answer's body is the rest.
+    pub(crate) async fn answer(self) -> (Reply, Option<Rest>) {
+        let Self {
+            mut parts,
             writer,
             gzip,
-        };
-        return (Reply::json(String::new()), Some(rest));
+            ..
+        } = self;
+        if let Some(first) = parts.recv().await {
+            let rest = Rest {
+                first,
+                parts,
+                writer,
+                gzip,
+            };
+            return (Reply::json(String::new()), Some(rest));
+        }
+        let reply = writer.await;
+        let failed = |_| Reply::message(500, "the answer could not be written");
+        (reply.unwrap_or_else(failed), None)
     }
-    let reply = writer.await;
-    let failed = |_| Reply::message(500, "the answer could not be written");
-    (reply.unwrap_or_else(failed), None)
 }
 
 impl Rest {
@@ -186,7 +228,7 @@ mod tests {
     use super::*;
 
     async fn read(gzip: bool, write: fn(&Outlet) -> Reply) -> Result<Bytes, axum::Error> {
-        let (reply, rest) = written(gzip, write).await;
+        let (reply, rest) = begin(gzip, write).answer().await;
         match rest {
             Some(rest) => axum::body::to_bytes(rest.into_body(), usize::MAX).await,
             None => Ok(reply.body.into()),
@@ -216,7 +258,7 @@ mod tests {
         let mut reader = flate2::read::GzDecoder::new(&*packed);
         io::Read::read_to_string(&mut reader, &mut unpacked).unwrap();
         assert!(packed.len() < whole.len() / 2 && unpacked == whole);
-        let small = written(true, |_| Reply::json("{}".to_owned())).await;
+        let small = begin(true, |_| Reply::json("{}".to_owned())).answer().await;
         assert!(small.1.is_none() && small.0.body == "{}");
     }
 
@@ -230,7 +272,7 @@ mod tests {
         for gzip in [false, true] {
             assert!(read(gzip, failing).await.is_err());
         }
-        let nothing = written(false, |_| std::panic::resume_unwind(Box::new("no")));
-        assert_eq!(nothing.await.0.status, 500);
+        let nothing = begin(false, |_| std::panic::resume_unwind(Box::new("no")));
+        assert_eq!(nothing.answer().await.0.status, 500);
     }
 }

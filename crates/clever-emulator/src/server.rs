@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::ahead::Ahead;
 use crate::clock::{self, Ticker};
 use crate::control::Seen;
 use crate::dispatch;
@@ -161,6 +162,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) app: App,
     pub(crate) seen: Seen,
+    pub(crate) ahead: Arc<Ahead>,
     pub(crate) ticker: Ticker,
     pub(crate) limiter: Limiter,
     pub(crate) gzip: bool,
@@ -248,6 +250,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         app,
         faults: Faults::default(),
         seen: Seen::default(),
+        ahead: Arc::new(Ahead::default()),
         ticker: Ticker::new(config.day_every),
         limiter: Limiter::new(config.rate_limit),
         gzip: config.gzip,

@@ -69,6 +69,35 @@ async fn a_page_in_parts_is_the_page_compressed_or_not() {
 }
 
 #[tokio::test]
+async fn a_walk_over_pages_written_ahead_is_the_walk_also_where_the_world_changes_under_it() {
+    for changes in [false, true] {
+        let emulator = emulator(4_000).await;
+        let mut target = "/v3.1/users?limit=1500".to_owned();
+        let mut pages = 0;
+        loop {
+            if changes && pages > 1 {
+                emulator.advance_days(1);
+            }
+            let answer = ask(&emulator, &target, false).await;
+            let body = answer.text().await.unwrap();
+            // Time for the next page to lie ready.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            pages += 1;
+            let page: Value = serde_json::from_str(&body).unwrap();
+            let links = page["links"].as_array().unwrap();
+            let next = links.iter().find(|link| link["rel"] == "next");
+            if changes || next.is_none() {
+                assert!(body == whole(&emulator, &target), "page {pages}");
+            }
+            let Some(next) = next else { break };
+            target = next["uri"].as_str().unwrap().to_owned();
+        }
+        assert!(pages > 4);
+        emulator.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn trouble_befalls_large_pages_too() {
     let emulator = emulator(2_000).await;
     let target = "/v3.1/users?limit=10000";
