@@ -129,6 +129,7 @@ async fn step(name: &str, folder: &Path, url: &str, students: usize) {
             district::write_events(&folder.join("events"), students, EVENTS.min(students));
         }
         "split" => assert_eq!(split(&District::at(&old)).await, sizes.records()),
+        "split new" => assert!(split(&District::at(&new)).await > 0),
         "first" => {
             let report = run(&District::at(&old), url, Way::Snapshot).await;
             let created: u64 = report.kinds.values().map(|kind| kind.created).sum();
@@ -192,18 +193,28 @@ fn figures(
     folder: &Path,
     urls: [&str; 2],
     students: usize,
-    split: Cost,
     server: Option<&str>,
 ) -> BTreeMap<&'static str, String> {
     let records = Sizes::of(students).records();
     let mut costs = BTreeMap::new();
     let steps = [
         ("first", "first load"),
+        ("split", "read and split"),
         ("same", "nothing changed"),
         ("few", "1 % changed"),
         ("events", "events"),
     ];
     for (step, title) in steps {
+        // What is compared finds its pages, and the store its rows, where the system keeps what was read last: a load
+        // of gigabytes drives them out, and what it costs to get them again is the disk's and not the sync's.
+        let warm = match step {
+            "split" | "same" => Some(step),
+            "few" => Some("split new"),
+            _ => None,
+        };
+        if let Some(step) = warm {
+            child(step, folder, urls[0], students, server);
+        }
         let of = if step == "events" {
             EVENTS.min(students)
         } else {
@@ -221,10 +232,7 @@ fn figures(
     let ratio = |a: &str, b: &str| format!("{:.2}", costs[a].all() / costs[b].all());
     BTreeMap::from([
         ("first load : naive", ratio("first", "naive first")),
-        (
-            "nothing changed : read and split",
-            format!("{:.2}", costs["same"].all() / split.all()),
-        ),
+        ("nothing changed : read and split", ratio("same", "split")),
         ("naive again : nothing changed", ratio("naive same", "same")),
         ("1 % changed : nothing changed", ratio("few", "same")),
     ])
@@ -283,21 +291,12 @@ async fn main() {
     println!(
         "| Step | s | CPU s | server's CPU s | CPU µs a record | peak MiB |\n| --- | --: | --: | --: | --: | --: |"
     );
-    let split = child("split", folder, "", students, None);
-    line("read and split", split, sizes.records());
     let sqlite = |name: &str| format!("sqlite:{}", folder.join(name).display());
     let mut ratios = BTreeMap::new();
     let urls = [sqlite("ours.db"), sqlite("naive.db")];
     ratios.insert(
         "SQLite",
-        figures(
-            "SQLite",
-            folder,
-            [&urls[0], &urls[1]],
-            students,
-            split,
-            None,
-        ),
+        figures("SQLite", folder, [&urls[0], &urls[1]], students, None),
     );
     if let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") {
         let admin = client(&server).await;
@@ -323,7 +322,6 @@ async fn main() {
                 folder,
                 [&urls[0], &urls[1]],
                 students,
-                split,
                 Some(&first),
             ),
         );
