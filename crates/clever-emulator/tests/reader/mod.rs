@@ -9,6 +9,8 @@ pub(crate) struct Reader {
     token: String,
     /// The last page.
     pub(crate) body: Vec<u8>,
+    /// How long it was: the next one, whose length may not be told, takes about as much.
+    length: usize,
 }
 
 impl Reader {
@@ -17,6 +19,7 @@ impl Reader {
             stream: BufReader::with_capacity(1 << 16, TcpStream::connect(address)?),
             token: token.to_owned(),
             body: Vec::new(),
+            length: 0,
         })
     }
 
@@ -45,6 +48,7 @@ impl Reader {
         }
         // What a page before left there is written over: clearing memory is no part of reading.
         let mut at = 0;
+        self.body.reserve(self.length * 17 / 16);
         if let Some(length) = length {
             self.read_part(&mut at, length)?;
         }
@@ -60,6 +64,7 @@ impl Reader {
             }
         }
         self.body.truncate(at);
+        self.length = at;
         Ok(status)
     }
 
