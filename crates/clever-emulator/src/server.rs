@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -263,6 +264,8 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         .with_state(Arc::clone(&shared));
     tokio::spawn(clock::run(Arc::downgrade(&shared), shared.ticker.watch()));
     let (stop, stopped) = oneshot::channel::<()>();
+    // The end of a page in parts is a few bytes: they must not wait until the client has told what it has.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let task = tokio::spawn(async move {
         axum::serve(listener, router)
             // A dropped sender ends it as well.
