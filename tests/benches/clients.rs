@@ -85,7 +85,7 @@ fn measure(
 ) -> (Sum, Sum) {
     let (mut of_made, mut of_ready) = (Sum::default(), Sum::default());
     let begin = Instant::now();
-    let mut read = |reader: &mut Reader, target: &str, sum: &mut Sum| {
+    let read = |reader: &mut Reader, target: &str, sum: &mut Sum| {
         let begin = Instant::now();
         assert_eq!(reader.get(target).unwrap(), 200);
         let bytes = reader.body.len();
