@@ -479,6 +479,34 @@ async fn a_deleted_row_whose_record_changes_is_written_anew() {
     assert_eq!(ground.stored(), ground.served());
 }
 
+/// A row beside a contact's own that no sync would write, with a key that is no text, goes when the contact's changes.
+#[tokio::test]
+async fn an_odd_row_beside_a_contact_is_no_hindrance() {
+    let ground = synced(79, 40).await;
+    let connection = Connection::open(ground.path()).unwrap();
+    let contact: String = connection
+        .query_row("SELECT min(contact_id) FROM contacts", [], |row| row.get(0))
+        .unwrap();
+    let rows = |wanted: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM contacts WHERE contact_id = ?1 AND {wanted}");
+        let count = connection.query_row(&sql, [&contact], |row| row.get(0));
+        count.unwrap()
+    };
+    let children = rows("true");
+    let sql = "INSERT INTO contacts (district_id, contact_id, student_id)
+         SELECT district_id, contact_id, x'00' FROM contacts WHERE contact_id = ?1 LIMIT 1";
+    assert_eq!(connection.execute(sql, [&contact]).unwrap(), 1);
+    ground.emulator.with_world(|world| {
+        world.edit(RecordKind::Users, &contact, |user| {
+            user["roles"]["contact"]["phone"] = "555-0100".into();
+        });
+    });
+    drop(ground.sync().await.unwrap());
+    assert!(children > 0);
+    assert_eq!(rows("phone = '555-0100'"), children);
+    assert_eq!(rows("typeof(student_id) <> 'text'"), 0);
+}
+
 /// Gives every student the next grade.
 fn advance_grades(world: &mut World) {
     let ids: Vec<String> = world

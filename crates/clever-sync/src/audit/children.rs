@@ -11,9 +11,10 @@ use clever_raw::tree::Tree;
 use crate::columns::ROLE_COLUMNS;
 use crate::reading;
 use crate::store::StoreError;
+use crate::store::beside;
 use crate::store::derived::{self, RELATION_COLUMNS};
 use crate::store::persons::Persons;
-use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
+use crate::store::sql::{Backend, Sql, SqlStore, Type};
 
 /// An active record: its id, its row's key, its JSON.
 struct Active {
@@ -67,18 +68,21 @@ async fn roles<B: Backend>(
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
-    let mut columns = vec!["user_id", "role"];
-    columns.extend(ROLE_COLUMNS.iter().map(|(name, _)| *name));
-    let mut told = Rows::default();
+    let district = store.district_id();
+    let mut rows: Vec<Sql<'_>> = Vec::new();
     for (user, tree) in users {
         for (role, held) in derived::roles(tree) {
-            let mut row: Vec<Sql<'_>> = vec![user.id.as_str().into(), role.into()];
-            row.extend(derived::role(held).map(Sql::from));
-            told.insert((user.id.clone(), role.to_owned()), row);
+            rows.extend([
+                district.as_str().into(),
+                user.id.as_str().into(),
+                role.into(),
+            ]);
+            rows.extend(derived::role(held).map(Sql::from));
         }
     }
-    let ids = users.iter().map(|(user, _)| user.id.as_str()).collect();
-    compare(store, "user_roles", &columns, ids, &told, mended).await
+    let columns = ["user_id", "role"].into_iter();
+    let columns = columns.chain(ROLE_COLUMNS.iter().map(|(name, _)| *name));
+    compare(store, "user_roles", columns, users, &rows, mended).await
 }
 
 async fn contacts<B: Backend>(
@@ -86,90 +90,49 @@ async fn contacts<B: Backend>(
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
-    let mut columns = vec!["contact_id", "student_id"];
-    columns.extend(RELATION_COLUMNS);
-    let mut told = Rows::default();
+    let district = store.district_id();
+    let mut rows: Vec<Sql<'_>> = Vec::new();
     for (user, tree) in users {
         let Some(contact) = derived::roles(tree).remove("contact") else {
             continue;
         };
         for (student, said) in derived::relations(contact) {
-            let key = (user.id.clone(), student.clone().into_owned());
-            let mut row: Vec<Sql<'_>> = vec![user.id.as_str().into(), student.into()];
-            row.extend(said.map(Sql::from));
-            told.insert(key, row);
+            rows.extend([
+                district.as_str().into(),
+                user.id.as_str().into(),
+                student.into(),
+            ]);
+            rows.extend(said.map(Sql::from));
         }
     }
-    let ids = users.iter().map(|(user, _)| user.id.as_str()).collect();
-    compare(store, "contacts", &columns, ids, &told, mended).await
+    let columns = ["contact_id", "student_id"]
+        .into_iter()
+        .chain(RELATION_COLUMNS);
+    compare(store, "contacts", columns, users, &rows, mended).await
 }
 
-/// Rows by the two texts that are their key.
-type Rows<'t> = BTreeMap<(String, String), Vec<Sql<'t>>>;
-
-/// Compares the rows of some people with what their records say, and writes those of whoever has a wrong one anew.
-async fn compare<B: Backend>(
+/// Compares the rows of some users with what their records say, and writes those of whoever has a wrong one anew.
+async fn compare<'c, B: Backend>(
     store: &mut SqlStore<B>,
     table: &str,
-    columns: &[&str],
-    ids: Vec<&str>,
-    told: &Rows<'_>,
+    columns: impl Iterator<Item = &'c str>,
+    users: &[(&Active, Tree<'_>)],
+    rows: &[Sql<'_>],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
-    let (owner, names) = (
-        columns.first().copied().unwrap_or_default(),
-        columns.join(", "),
-    );
-    let sql = format!(
-        "SELECT {names} FROM {table} WHERE district_id = ?1 AND {owner} {}",
-        store.among(2)
-    );
-    let district = store.district_id();
-    let params = [district.as_str().into(), texts(ids)];
-    let mut found = Rows::default();
-    let mut wrong: BTreeMap<String, u64> = BTreeMap::new();
-    for row in store.db.query(&sql, &params).await? {
-        let key = |at: usize| match row.0.get(at) {
-            Some(Sql::Text(text)) => Some(text.clone().into_owned()),
-            _ => None,
-        };
-        match (key(0), key(1)) {
-            (Some(of), Some(what)) => drop(found.insert((of, what), row.0)),
-            // A key of another type was not written by a sync.
-            (of, _) => *wrong.entry(of.unwrap_or_default()).or_default() += 1,
-        }
-    }
-    for (key, row) in told {
-        if found.remove(key).as_ref() != Some(row) {
-            *wrong.entry(key.0.clone()).or_default() += 1;
-        }
-    }
-    for (of, _) in found.into_keys() {
-        *wrong.entry(of).or_default() += 1;
-    }
-    if wrong.is_empty() {
+    let columns: Vec<(&str, Type)> = std::iter::once("district_id")
+        .chain(columns)
+        .map(|name| (name, Type::Text))
+        .collect();
+    let ids: Vec<&str> = users.iter().map(|(user, _)| user.id.as_str()).collect();
+    if ids.is_empty() {
         return Ok(0);
     }
-    let sql = format!(
-        "DELETE FROM {table} WHERE district_id = ?1 AND {owner} {}",
-        store.among(2)
-    );
-    let params = [
-        district.as_str().into(),
-        texts(wrong.keys().map(String::as_str)),
-    ];
-    store.db.execute(&sql, &params).await?;
-    let mut rows: Vec<Sql<'_>> = Vec::new();
-    for ((of, _), row) in told {
-        if wrong.contains_key(of) {
-            rows.push(district.as_str().into());
-            rows.extend(row.iter().cloned());
-        }
-    }
-    let mut names = vec![("district_id", Type::Text)];
-    names.extend(columns.iter().map(|name| (*name, Type::Text)));
-    store.db.insert(table, &names, &rows, "").await?;
-    let counted = wrong.into_iter().filter(|(of, _)| !mended.contains(of));
+    let found = beside::replace(store, table, &columns, &ids, rows).await?;
+    let counted = found
+        .wrong
+        .into_iter()
+        .filter(|(of, _)| !mended.contains(of));
     Ok(counted.map(|(_, rows)| rows).sum())
 }
 

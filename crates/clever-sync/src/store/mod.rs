@@ -14,7 +14,7 @@ use crate::report::{Hold, Size, SyncReport};
 
 mod any;
 mod apply;
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod derived;
 pub(crate) mod findings;
 pub(crate) mod persons;

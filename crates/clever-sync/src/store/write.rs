@@ -456,7 +456,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         ];
         names.extend(ROLE_COLUMNS.iter().map(|(name, _)| (*name, Type::Text)));
         let before = beside::replace(self.store, "user_roles", &names, &old, &roles).await?;
-        for (role, count) in before {
+        for (role, count) in before.stood {
             *self.changed.totals.roles.entry(role).or_default() -= count;
         }
         let mut names = vec![
