@@ -168,9 +168,9 @@ mod tests {
         for (size, large) in [(1 << 10, false), (1 << 20, true)] {
             let write = move |wanted: &Wanted, outlet: &Outlet| {
                 outlet.goes_on(format!("{}+", wanted.query));
-                let mut body = "0".repeat(size);
+                let mut body = vec![b'0'; size];
                 outlet.take(&mut body);
-                Reply::json(body)
+                Reply::json(String::from_utf8(body).unwrap())
             };
             let (ahead, page) = (Arc::new(Ahead::default()), wanted("a"));
             let (_, rest) = answer(&ahead, page.clone(), write).await;

@@ -233,7 +233,7 @@ impl<'a> Source for Feed<'a> {
         Cow::Borrowed(&item.id)
     }
 
-    fn write(&self, item: &Told<'a>, out: &mut String) {
-        out.push_str(&item.json);
+    fn write(&self, item: &Told<'a>, out: &mut Vec<u8>) {
+        out.extend_from_slice(item.json.as_bytes());
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Day<'a> {
             self.one(|world| world.with_role(Role::Teacher))
         };
         let Some(id) = id else { return false };
-        let last = Family::of(&mut self.dice).last.concat();
+        let last = Family::of(&mut self.dice).name();
         change(self.world, RecordKind::Users, &id, |user| {
             user["name"]["last"] = json!(last);
         });

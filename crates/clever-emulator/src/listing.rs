@@ -1,7 +1,6 @@
 //! Lists as Clever pages them: what a query asks for, the page, and the links to its neighbours.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use clever_model::Role;
 use serde_json::json;
@@ -77,11 +76,11 @@ pub(crate) trait Source {
     /// An item's id.
     fn id<'i>(&self, item: &'i Self::Item) -> Cow<'i, str>;
     /// Appends an item's id to `out`.
-    fn write_id(&self, item: &Self::Item, out: &mut String) {
-        out.push_str(&self.id(item));
+    fn write_id(&self, item: &Self::Item, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.id(item).as_bytes());
     }
     /// Appends an item's JSON object to `out`.
-    fn write(&self, item: &Self::Item, out: &mut String);
+    fn write(&self, item: &Self::Item, out: &mut Vec<u8>);
 }
 
 /// Records of the world under their own ids.
@@ -114,7 +113,7 @@ impl<'a, W> Records<'a, W> {
     }
 }
 
-impl<'a, W: Fn(&Record<'_>, &mut String)> Source for Records<'a, W> {
+impl<'a, W: Fn(&Record<'_>, &mut Vec<u8>)> Source for Records<'a, W> {
     type Item = Record<'a>;
 
     fn up<'s>(&'s self, after: Option<&'s str>) -> impl Iterator<Item = Record<'a>> {
@@ -148,11 +147,11 @@ impl<'a, W: Fn(&Record<'_>, &mut String)> Source for Records<'a, W> {
         record.id()
     }
 
-    fn write_id(&self, record: &Record<'a>, out: &mut String) {
+    fn write_id(&self, record: &Record<'a>, out: &mut Vec<u8>) {
         record.write_id(out);
     }
 
-    fn write(&self, record: &Record<'a>, out: &mut String) {
+    fn write(&self, record: &Record<'a>, out: &mut Vec<u8>) {
         (self.write)(record, out);
     }
 }
@@ -191,7 +190,9 @@ impl Listing<'_> {
         let source = source(&query);
         let mut page = self.page(&source, &query);
         page.count = query.count.then(|| source.count());
-        Reply::json(self.write(&source, &page))
+        // It is made of texts.
+        let body = String::from_utf8(self.write(&source, &page));
+        Reply::json(body.unwrap_or_default())
     }
 
     /// Finds the page that `query` asks for.
@@ -224,20 +225,20 @@ impl Listing<'_> {
 
     /// Writes the page, less what the outlet takes. The first page has its links before its data, as some of
     /// Clever's have.
-    fn write<S: Source>(&self, source: &S, page: &Page<S::Item>) -> String {
-        let mut body = String::with_capacity(1024);
+    fn write<S: Source>(&self, source: &S, page: &Page<S::Item>) -> Vec<u8> {
+        let mut body = Vec::with_capacity(1024);
         let links = self.links(source, page);
         let uri = format!(r#","uri":"/{}/{}/"#, self.version.as_str(), self.noun);
-        body.push('{');
+        body.push(b'{');
         if !page.more_before {
-            body.push_str(&links);
-            body.push(',');
+            body.extend_from_slice(links.as_bytes());
+            body.push(b',');
         }
-        body.push_str(r#""data":["#);
+        body.extend_from_slice(br#""data":["#);
         let start = body.len();
         for (at, item) in page.items.iter().enumerate() {
             if at > 0 {
-                body.push(',');
+                body.push(b',');
             }
             self.outlet.take(&mut body);
             if at == 16 && !self.outlet.is_open() {
@@ -248,22 +249,21 @@ impl Listing<'_> {
                 source.write(item, &mut body);
                 continue;
             }
-            body.push_str(r#"{"data":"#);
+            body.extend_from_slice(br#"{"data":"#);
             source.write(item, &mut body);
-            body.push_str(&uri);
+            body.extend_from_slice(uri.as_bytes());
             source.write_id(item, &mut body);
-            body.push_str("\"}");
+            body.extend_from_slice(b"\"}");
         }
-        body.push(']');
+        body.push(b']');
         if page.more_before {
-            body.push(',');
-            body.push_str(&links);
+            body.push(b',');
+            body.extend_from_slice(links.as_bytes());
         }
         if let Some(count) = page.count {
-            // Writing to a String can't fail.
-            let _ = write!(body, r#","count":{count}"#);
+            body.extend_from_slice(format!(r#","count":{count}"#).as_bytes());
         }
-        body.push('}');
+        body.push(b'}');
         body
     }
 

@@ -24,21 +24,21 @@ const PART: usize = 512 * 1024;
 const KEPT: usize = 40;
 
 /// Room for parts.
-static ROOM: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static ROOM: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// A part on its way. What room it took is there for others when it is sent.
-struct Part(String);
+struct Part(Vec<u8>);
 
 impl Part {
-    fn room() -> String {
+    fn room() -> Vec<u8> {
         let room = ROOM.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        room.unwrap_or_else(|| String::with_capacity(PART + PART / 8))
+        room.unwrap_or_else(|| Vec::with_capacity(PART + PART / 8))
     }
 }
 
 impl AsRef<[u8]> for Part {
     fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.0
     }
 }
 
@@ -73,7 +73,7 @@ impl Outlet {
     pub(crate) const WHOLE: Self = Self(None);
 
     /// Takes what is written so far, if it is enough to be sent. Only an answer with status 200 may be given out so.
-    pub(crate) fn take(&self, body: &mut String) {
+    pub(crate) fn take(&self, body: &mut Vec<u8>) {
         if let Some(way) = self.0.as_ref().filter(|_| body.len() >= PART) {
             way.send(body);
         }
@@ -103,13 +103,13 @@ impl Way {
         }
     }
 
-    fn send(&self, body: &mut String) {
+    fn send(&self, body: &mut Vec<u8>) {
         let part = match &self.packer {
             None => Bytes::from_owner(Part(std::mem::replace(body, Part::room()))),
             Some(packer) => {
                 let mut packer = packer.borrow_mut();
                 // Writing to memory can't fail.
-                drop(packer.write_all(body.as_bytes()));
+                drop(packer.write_all(body));
                 body.clear();
                 let room = Vec::with_capacity(PART / 4);
                 std::mem::replace(packer.get_mut(), room).into()
@@ -125,8 +125,7 @@ impl Way {
         if !self.begun.get() {
             return None;
         }
-        self.send(&mut reply.body);
-        reply.body.clear();
+        self.send(&mut std::mem::take(&mut reply.body).into_bytes());
         if let Some(Ok(last)) = self.packer.map(|packer| packer.into_inner().finish()) {
             drop(self.sender.send(last.into()));
         }
@@ -237,15 +236,15 @@ mod tests {
 
     /// Writes three parts and a half.
     fn numbers(outlet: &Outlet) -> Reply {
-        let mut body = String::new();
+        let mut body = Vec::new();
         for number in 0.. {
-            body.push_str(&format!("{number:08}"));
+            body.extend_from_slice(format!("{number:08}").as_bytes());
             outlet.take(&mut body);
             if number == PART / 8 * 7 / 2 {
                 break;
             }
         }
-        Reply::json(body)
+        Reply::json(String::from_utf8(body).unwrap())
     }
 
     #[tokio::test]
@@ -265,7 +264,7 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_fails_breaks_the_body() {
         let failing = |outlet: &Outlet| {
-            let mut body = "0".repeat(PART);
+            let mut body = vec![b'0'; PART];
             outlet.take(&mut body);
             std::panic::resume_unwind(Box::new("no more"))
         };

@@ -213,9 +213,12 @@ pub(crate) fn newcomer(
         also: None,
         year: school_year(now),
         birthday: dice.clone(),
+        room: id.len() + 2 * school.len(),
     };
-    let mut record = String::new();
+    let mut record = Vec::new();
     student.write(dice, &common, &mut record);
+    // It is made of texts.
+    let record = String::from_utf8(record).unwrap_or_default();
     world.put(RecordKind::Users, id, record);
 }
 

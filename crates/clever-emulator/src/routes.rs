@@ -121,7 +121,7 @@ impl Users<'_> {
     }
 
     /// Appends what the version has of a record.
-    fn write(&self, kind: RecordKind, record: &Record<'_>, out: &mut String) {
+    fn write(&self, kind: RecordKind, record: &Record<'_>, out: &mut Vec<u8>) {
         if self.version == Version::V3_1 {
             record.write(out);
         } else {
@@ -141,12 +141,13 @@ impl Users<'_> {
             .into_iter()
             .chain(others)
             .collect();
-        let mut body = r#"{"data":"#.to_owned();
+        let mut body = br#"{"data":"#.to_vec();
         self.write(kind, &record, &mut body);
-        body.push_str(r#","links":"#);
-        body.push_str(&json!(links).to_string());
-        body.push('}');
-        Reply::json(body)
+        body.extend_from_slice(br#","links":"#);
+        body.extend_from_slice(json!(links).to_string().as_bytes());
+        body.push(b'}');
+        // It is made of texts.
+        Reply::json(String::from_utf8(body).unwrap_or_default())
     }
 
     /// Answers with the members of a kind; with times in the dates of terms where those are a school's.
@@ -171,9 +172,9 @@ impl Users<'_> {
                     None => list,
                 },
                 members,
-                write: move |record: &Record<'_>, out: &mut String| {
+                write: move |record: &Record<'_>, out: &mut Vec<u8>| {
                     if with_times {
-                        out.push_str(&term_with_times(record));
+                        out.extend_from_slice(term_with_times(record).as_bytes());
                     } else {
                         self.write(kind, record, out);
                     }

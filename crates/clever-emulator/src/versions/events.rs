@@ -101,9 +101,9 @@ fn v3_0(event: &Value) -> Option<String> {
     let kind: RecordKind = event["type"].as_str()?.split_once('.')?.0.parse().ok()?;
     let mut event = event.clone();
     let less = |part: &Value| -> Value {
-        let mut text = String::new();
+        let mut text = Vec::new();
         shape::v3_0(kind, &part.to_string(), &mut text);
-        serde_json::from_str(&text).unwrap_or_default()
+        serde_json::from_slice(&text).unwrap_or_default()
     };
     event["data"]["object"] = less(&event["data"]["object"]);
     if event["data"]["previous_attributes"].is_object() {

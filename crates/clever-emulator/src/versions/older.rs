@@ -1,7 +1,6 @@
 //! Answers of the versions before v3.0: one collection for each type of person, by the ids of that time.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -230,7 +229,6 @@ impl Request<'_> {
             index: collection.has_old_ids().then(|| self.index(collection)),
             members: self.by_old_ids(collection, members, own),
             wanted,
-            text: RefCell::default(),
         };
         listing.answer(|_| list)
     }
@@ -338,8 +336,6 @@ struct Older<'a> {
     index: Option<Arc<Index>>,
     members: OldMembers<'a>,
     wanted: Where,
-    /// Room for the text of the record that is being written.
-    text: RefCell<String>,
 }
 
 /// A record of the world, and the id under which the version has it or a part of it.
@@ -420,10 +416,8 @@ impl<'a> Source for Older<'a> {
         Cow::Borrowed(&item.id)
     }
 
-    fn write(&self, item: &Old<'a>, out: &mut String) {
-        let mut text = self.text.borrow_mut();
-        text.clear();
-        item.record.write(&mut text);
+    fn write(&self, item: &Old<'a>, out: &mut Vec<u8>) {
+        let text = item.record.json();
         let shaped = self.request.shape(self.collection, &text).into_iter();
         for one in shaped.filter(|one| one.id == item.id) {
             one.write(out);

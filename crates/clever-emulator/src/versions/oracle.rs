@@ -323,8 +323,9 @@ mod tests {
                 assert_eq!(shape::status(version, text), status(version, &value));
             }
         }
-        let mut found = String::new();
+        let mut found = Vec::new();
         shape::v3_0(kind, text, &mut found);
+        let found = String::from_utf8(found).unwrap();
         let mut wanted = value.clone();
         take_additions(kind, &mut wanted);
         assert_eq!(serde_json::from_str::<Value>(&found).unwrap(), wanted);

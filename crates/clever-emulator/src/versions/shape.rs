@@ -105,28 +105,27 @@ impl<'t> Shaped<'t> {
     }
 
     /// Appends the record's JSON object.
-    pub(crate) fn write(&self, out: &mut String) {
-        let mut mark = '{';
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        let mut mark = "{\"";
         for ((name, ..), value) in self.fields.iter().zip(&self.values) {
             if let Some(value) = value {
-                out.push(mark);
-                out.push('"');
-                out.push_str(name);
-                out.push_str("\":");
-                out.push_str(value);
-                mark = ',';
+                for part in [mark, name, "\":", value] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+                mark = ",\"";
             }
         }
-        if mark == '{' {
-            out.push(mark);
+        if mark.starts_with('{') {
+            out.push(b'{');
         }
-        out.push('}');
+        out.push(b'}');
     }
 
     pub(crate) fn json(&self) -> String {
-        let mut json = String::new();
+        let mut json = Vec::new();
         self.write(&mut json);
-        json
+        // It is made of texts.
+        String::from_utf8(json).unwrap_or_default()
     }
 
     pub(crate) fn value(&self) -> Value {
@@ -555,18 +554,16 @@ fn without<'t>(object: &'t str, name: &str) -> Cow<'t, str> {
     if cuts.is_empty() {
         return Cow::Borrowed(object);
     }
-    let mut out = String::new();
-    cut(object, &cuts, &mut out);
-    Cow::Owned(out)
+    Cow::Owned(cut(object, &cuts).collect())
 }
 
 /// Appends what v3.0 has of a record's text, or of that of a part of one: it is without what v3.1 added, and
 /// otherwise the same byte for byte.
-pub(crate) fn v3_0(kind: RecordKind, text: &str, out: &mut String) {
+pub(crate) fn v3_0(kind: RecordKind, text: &str, out: &mut Vec<u8>) {
     let added = fields::ADDED.iter().find(|(of, _)| *of == kind);
     let added = added.map_or(&[][..], |(_, names)| names);
     if added.is_empty() {
-        out.push_str(text);
+        out.extend_from_slice(text.as_bytes());
         return;
     }
     let mut cuts = Vec::new();
@@ -584,7 +581,9 @@ pub(crate) fn v3_0(kind: RecordKind, text: &str, out: &mut String) {
         }
         members.close(&mut cuts);
     }
-    cut(text, &cuts, out);
+    for part in cut(text, &cuts) {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Cuts what v3.1 added to students.
@@ -652,12 +651,10 @@ impl Members {
     }
 }
 
-/// Appends what the cuts, which ascend, leave of a text.
-fn cut(text: &str, cuts: &[Range<usize>], out: &mut String) {
-    let mut from = 0;
-    for cut in cuts {
-        out.push_str(text.get(from..cut.start).unwrap_or_default());
-        from = cut.end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
+/// What the cuts, which ascend, leave of a text.
+fn cut<'t>(text: &'t str, cuts: &[Range<usize>]) -> impl Iterator<Item = &'t str> {
+    let starts = [0].into_iter().chain(cuts.iter().map(|cut| cut.end));
+    let ends = cuts.iter().map(|cut| cut.start).chain([text.len()]);
+    let parts = starts.zip(ends);
+    parts.map(|(start, end)| text.get(start..end).unwrap_or_default())
 }

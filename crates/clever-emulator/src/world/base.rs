@@ -6,8 +6,11 @@ use std::ops::Range;
 
 use clever_model::{RecordKind, Role};
 
-use super::json::Id;
 use super::list::Roles;
+use super::words::Id;
+
+/// Room in which most records are written, in bytes.
+const LARGE: usize = 4096;
 
 /// Records by kind and position; positions ascend with ids, and nothing here ever changes.
 pub(crate) trait Base: Debug + Send + Sync {
@@ -33,7 +36,7 @@ pub(crate) trait Base: Debug + Send + Sync {
     fn old_id(&self, at: u32, role: Role) -> Id;
 
     /// Appends the JSON object of the record at a position.
-    fn write(&self, kind: RecordKind, at: u32, out: &mut String);
+    fn write(&self, kind: RecordKind, at: u32, out: &mut Vec<u8>);
 
     /// The sections in which the person at a position is, ascending.
     fn sections_of(&self, user: u32) -> Vec<u32>;
@@ -43,6 +46,14 @@ pub(crate) trait Base: Debug + Send + Sync {
 
     /// The contacts of the student at a position, ascending.
     fn contacts_of(&self, user: u32) -> Vec<u32>;
+}
+
+/// The JSON object of the record at a position.
+pub(crate) fn text(base: &dyn Base, kind: RecordKind, at: u32) -> String {
+    let mut json = Vec::with_capacity(LARGE);
+    base.write(kind, at, &mut json);
+    // It is made of texts.
+    String::from_utf8(json).unwrap_or_default()
 }
 
 /// Finds `id` among a base's by halving: the position, or that of the first id above it.

@@ -12,6 +12,7 @@ use clever_model::{RecordKind, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::base::text;
 use super::people::stamp;
 use super::{Kept, List, Overlay, World, object_id};
 
@@ -125,9 +126,7 @@ impl World {
             Before::Kept(json) => Some(Cow::Borrowed(json)),
             Before::Made => {
                 let base = self.base()?;
-                let mut json = String::new();
-                base.write(kind, base.position(kind, id).ok()?, &mut json);
-                Some(Cow::Owned(json))
+                Some(Cow::Owned(text(base, kind, base.position(kind, id).ok()?)))
             }
         }
     }

@@ -10,13 +10,15 @@ use clever_model::{RecordKind, Role, Timestamp};
 
 use super::base::{Base, search};
 use super::dice::{Dice, Stream};
-use super::json::{Digits, Id, Object, key};
+use super::json::{self, Object, Text, key};
 use super::layout::{GRADE_COUNT, Layout};
 use super::list::Roles as RoleSet;
 use super::names::{ELEMENTARY, SCHOOLS, SECONDARY};
 use super::people::{
-    Common, Contact, Employee, Family, GRADES, Roles, Student, stamp, write_employee,
+    Common, Contact, Employee, Family, GRADE_WORDS, GRADES, LMS_STATUS, Roles, Student, stamp,
+    write_employee,
 };
+use super::words::{Digits, Id, Word};
 use super::{World, object_id};
 
 /// Where the numbers of each kind's ids begin; none reaches the next.
@@ -33,6 +35,9 @@ const CONTACT_IDS: u32 = 0x8000_0000;
 
 /// Staff of each school who do not teach.
 const STAFF: u32 = 2;
+/// Room for a record, in bytes, and for each person of a section.
+const ROOM: usize = 1024;
+const ROOM_OF_PERSON: usize = 27;
 /// Terms: the whole year and its halves.
 const TERMS: u32 = 3;
 /// Every so many teachers, one is of the staff as well, and of these some administer the district.
@@ -164,44 +169,44 @@ impl Generated {
         (teacher, staff, admin)
     }
 
-    fn write_district(&self, out: &mut String) {
+    fn write_district(&self, out: &mut Vec<u8>) {
         let seed = Digits::new(self.seed);
         let year = self.year.to_string();
-        let mut district = Object::new(out);
-        let mut contact = district.object(key!("district_contact"));
-        contact.text(key!("district"), &self.common.district);
-        contact.text(key!("email"), "data.office@schools.example.org");
-        contact.text(key!("id"), self.made(u32::MAX, 0).as_str());
-        let mut name = contact.object(key!("name"));
-        name.text(key!("first"), "Data");
-        name.text(key!("last"), "Office");
-        name.end();
-        contact.text(key!("title"), "");
-        contact.end();
-        district.text(key!("error"), "");
-        district.text(key!("id"), &self.common.district);
-        district.text(key!("last_sync"), &self.started);
-        district.texts(key!("launch_date"), &[&year, "-08-01"]);
-        district.text(key!("lms_state"), "success");
-        district.text(key!("lms_type"), "canvas");
-        district.list(key!("login_methods"), ["Clever Badges", "Clever Passwords"]);
-        let mdr = Digits::padded(self.seed % 100_000_000, 8);
-        district.text(key!("mdr_number"), mdr.as_str());
-        district.texts(
-            key!("name"),
-            &["Springfield Unified District ", seed.as_str()],
-        );
-        district.text(key!("nces_id"), "");
-        district.texts(
-            key!("portal_url"),
-            &["https://clever.com/in/springfield-", seed.as_str()],
-        );
-        district.text(key!("sis_type"), "sftp");
-        district.text(key!("state"), "running");
-        district.end();
+        json::write(out, ROOM, |mut pen| {
+            let mut district = Object::new(&mut pen);
+            let mut contact = district.object(key!("district_contact"));
+            contact.text(key!("district"), &*self.common.district);
+            contact.text(key!("email"), "data.office@schools.example.org");
+            contact.text(key!("id"), self.made(u32::MAX, 0));
+            let mut name = contact.object(key!("name"));
+            name.text(key!("first"), "Data");
+            name.text(key!("last"), "Office");
+            name.end();
+            contact.text(key!("title"), "");
+            contact.end();
+            district.text(key!("error"), "");
+            district.text(key!("id"), &*self.common.district);
+            district.text(key!("last_sync"), &*self.started);
+            district.text(key!("launch_date"), (&*year, "-08-01"));
+            district.text(key!("lms_state"), "success");
+            district.text(key!("lms_type"), "canvas");
+            district.list(key!("login_methods"), ["Clever Badges", "Clever Passwords"]);
+            let mdr = Digits::padded(self.seed % 100_000_000, 8);
+            district.text(key!("mdr_number"), mdr);
+            district.text(key!("name"), ("Springfield Unified District ", seed));
+            district.text(key!("nces_id"), "");
+            district.text(
+                key!("portal_url"),
+                ("https://clever.com/in/springfield-", seed),
+            );
+            district.text(key!("sis_type"), "sftp");
+            district.text(key!("state"), "running");
+            district.end();
+            pen
+        });
     }
 
-    fn write_school(&self, at: u32, out: &mut String) {
+    fn write_school(&self, at: u32, out: &mut Vec<u8>) {
         let mut dice = self.dice(Stream::School, at);
         let (low, high, band) = self.layout.grades_of(at);
         let number = at + 1;
@@ -209,65 +214,75 @@ impl Generated {
             Digits::new(number.into()),
             Digits::new(u64::from(9_000 + number)),
         );
-        let mut school = Object::new(out);
-        school.text(key!("created"), &self.common.made);
-        school.text(key!("district"), &self.common.district);
-        let mut ext = school.object(key!("ext"));
-        ext.text(
-            key!("charter_school"),
-            if dice.chance(50) { "Y" } else { "" },
-        );
-        ext.end();
-        school.text(key!("high_grade"), GRADES[high as usize]);
-        school.text(key!("id"), self.made(SCHOOL_IDS, at).as_str());
-        school.text(key!("last_modified"), &self.common.made);
-        let mut location = school.object(key!("location"));
-        location.texts(key!("address"), &[digits.as_str(), "0 School Rd"]);
-        location.text(key!("city"), "Springfield");
-        location.text(key!("state"), "IL");
-        location.text(key!("zip"), "60001");
-        location.end();
-        school.text(key!("low_grade"), GRADES[low as usize]);
-        let word = ["Elementary", "Middle", "High"][band];
-        match SCHOOLS.get(at as usize) {
-            Some(name) => school.texts(key!("name"), &[name, " ", word, " School"]),
-            None => school.texts(key!("name"), &[word, " School ", digits.as_str()]),
-        }
-        // Absent is written in two ways.
-        if !number.is_multiple_of(3) {
-            school.texts(
-                key!("phone"),
-                &["(217) 555-", Digits::padded(number.into(), 4).as_str()],
+        json::write(out, ROOM, |mut pen| {
+            let mut school = Object::new(&mut pen);
+            school.ready(&self.common.head);
+            let mut ext = school.object(key!("ext"));
+            ext.text(
+                key!("charter_school"),
+                if dice.chance(50) { "Y" } else { "" },
             );
-            let mut principal = school.object(key!("principal"));
-            principal.text(key!("email"), "");
-            principal.text(key!("name"), "");
-            principal.end();
-        }
-        school.text(key!("school_number"), digits.as_str());
-        school.text(key!("sis_id"), sis_id.as_str());
-        school.end();
+            ext.end();
+            school.text(key!("high_grade"), GRADES[high as usize]);
+            school.text(key!("id"), self.made(SCHOOL_IDS, at));
+            school.text(key!("last_modified"), self.common.made);
+            let mut location = school.object(key!("location"));
+            location.text(key!("address"), (digits, "0 School Rd"));
+            location.text(key!("city"), "Springfield");
+            location.text(key!("state"), "IL");
+            location.text(key!("zip"), "60001");
+            location.end();
+            school.text(key!("low_grade"), GRADES[low as usize]);
+            let word = ["Elementary", "Middle", "High"][band];
+            match SCHOOLS.get(at as usize) {
+                Some(name) => school.text(key!("name"), (*name, " ", word, " School")),
+                None => school.text(key!("name"), (word, " School ", digits)),
+            }
+            // Absent is written in two ways.
+            if !number.is_multiple_of(3) {
+                school.text(
+                    key!("phone"),
+                    ("(217) 555-", Digits::padded(number.into(), 4)),
+                );
+                let mut principal = school.object(key!("principal"));
+                principal.text(key!("email"), "");
+                principal.text(key!("name"), "");
+                principal.end();
+            }
+            school.text(key!("school_number"), digits);
+            school.text(key!("sis_id"), sis_id);
+            school.end();
+            pen
+        });
     }
 
     /// Terms' dates have no time of day, as `/terms` writes them.
-    fn write_term(&self, at: u32, out: &mut String) {
+    fn write_term(&self, at: u32, out: &mut Vec<u8>) {
         let (year, next) = (self.year.to_string(), (self.year + 1).to_string());
-        let (name, start, end): (&[&str], _, _) = match at {
+        let (year, next) = (&*year, &*next);
+        let (name, start, end) = match at {
             0 => (
-                &["Full Year ", &year, "-", &next],
-                [&year, "-08-17"],
-                [&*next, "-06-04"],
+                ("Full Year ", year, "-", next),
+                (year, "-08-17"),
+                (next, "-06-04"),
             ),
-            1 => (&["Fall ", &year], [&year, "-08-17"], [&next, "-01-15"]),
-            _ => (&["Spring ", &next], [&next, "-01-18"], [&next, "-06-04"]),
+            1 => (("Fall ", year, "", ""), (year, "-08-17"), (next, "-01-15")),
+            _ => (
+                ("Spring ", next, "", ""),
+                (next, "-01-18"),
+                (next, "-06-04"),
+            ),
         };
-        let mut term = Object::new(out);
-        term.text(key!("district"), &self.common.district);
-        term.texts(key!("end_date"), &end);
-        term.text(key!("id"), self.made(TERM_IDS, at).as_str());
-        term.texts(key!("name"), name);
-        term.texts(key!("start_date"), &start);
-        term.end();
+        json::write(out, ROOM, |mut pen| {
+            let mut term = Object::new(&mut pen);
+            term.text(key!("district"), &*self.common.district);
+            term.text(key!("end_date"), end);
+            term.text(key!("id"), self.made(TERM_IDS, at));
+            term.text(key!("name"), name);
+            term.text(key!("start_date"), start);
+            term.end();
+            pen
+        });
     }
 
     /// A course's name and Clever's word for its subject.
@@ -276,37 +291,38 @@ impl Generated {
         all[number as usize % all.len()]
     }
 
-    fn write_course(&self, at: u32, out: &mut String) {
+    fn write_course(&self, at: u32, out: &mut Vec<u8>) {
         let grade = self.courses.partition_point(|first| *first <= at) as u32 - 1;
         let number = at - self.courses[grade as usize];
-        let mut course = Object::new(out);
-        course.text(key!("district"), &self.common.district);
-        course.text(key!("id"), self.made(COURSE_IDS, at).as_str());
         let (name, _) = Self::subject(grade, number);
-        course.texts(key!("name"), &[name, " ", GRADES[grade as usize]]);
         let digits = Digits::new(u64::from((100 + grade) * 100 + number));
-        match grade % 4 {
-            1 => course.text(key!("number"), ""),
-            _ if at % 23 == 7 => {}
-            _ => course.text(key!("number"), digits.as_str()),
-        }
-        course.end();
+        json::write(out, ROOM, |mut pen| {
+            let mut course = Object::new(&mut pen);
+            course.text(key!("district"), &*self.common.district);
+            course.text(key!("id"), self.made(COURSE_IDS, at));
+            course.text(key!("name"), (name, " ", GRADES[grade as usize]));
+            match grade % 4 {
+                1 => course.text(key!("number"), ""),
+                _ if at % 23 == 7 => {}
+                _ => course.text(key!("number"), digits),
+            }
+            course.end();
+            pen
+        });
     }
 
-    fn write_student(&self, at: u32, out: &mut String) {
+    fn write_student(&self, at: u32, out: &mut Vec<u8>) {
         let child = self.layout.child(at);
-        let id = self.made(USER_IDS, at);
-        let school = self.made(SCHOOL_IDS, child.school);
-        let also = child.second.map(|also| self.made(SCHOOL_IDS, also));
         let student = Student {
-            id: id.as_str(),
+            id: self.made(USER_IDS, at),
             number: u64::from(at),
             family: &self.family(child.family),
             grade: child.grade as usize,
-            school: school.as_str(),
-            also: also.as_ref().map(Id::as_str),
+            school: self.made(SCHOOL_IDS, child.school),
+            also: child.second.map(|also| self.made(SCHOOL_IDS, also)),
             year: self.year,
             birthday: self.dice(Stream::Birthday, child.birthday),
+            room: 0,
         };
         student.write(&mut self.dice(Stream::Student, at), &self.common, out);
     }
@@ -322,37 +338,26 @@ impl Generated {
             .then(|| dice.below(self.layout.teacher_count()))
     }
 
-    fn write_contact(&self, number: u32, out: &mut String) {
+    fn write_contact(&self, number: u32, out: &mut Vec<u8>) {
         let (family, nth) = self.layout.family_of(number);
-        let id = self.made(USER_IDS, self.contacts().start + number);
-        let legacy = self.before_v3(CONTACT_IDS, number);
         let teacher = self.teacher_in(family).filter(|_| nth == 0);
         let contact = Contact {
-            id: id.as_str(),
-            legacy: legacy.as_str(),
+            id: self.made(USER_IDS, self.contacts().start + number),
+            legacy: self.before_v3(CONTACT_IDS, number),
             number: u64::from(number),
             family: &self.family(family),
             teacher: teacher.map(|number| self.employee(number)),
             nth,
         };
-        let children: Vec<Id> = self
-            .layout
-            .children(family)
-            .map(|at| self.made(USER_IDS, at))
-            .collect();
-        let mut dice = self.dice(Stream::Contact, number);
-        let children = children.iter().map(Id::as_str);
-        contact.write(children, &mut dice, &self.common, out);
+        let children = self.layout.children(family);
+        let children = children.map(|at| self.made(USER_IDS, at));
+        let dice = self.dice(Stream::Contact, number);
+        contact.write(children, dice, &self.common, out);
     }
 
-    fn write_employee(&self, number: u32, out: &mut String) {
+    fn write_employee(&self, number: u32, out: &mut Vec<u8>) {
         let (teacher, staff, admin) = self.employee_roles(number);
         let legacy = |first, has: bool| has.then(|| self.before_v3(first, number));
-        let (of_teacher, of_staff, of_admin) = (
-            legacy(TEACHER_IDS, teacher),
-            legacy(STAFF_IDS, staff),
-            legacy(ADMIN_IDS, admin),
-        );
         let own = number.saturating_sub(self.layout.teacher_count());
         let (school, next) = match (teacher, staff) {
             (true, _) => {
@@ -362,30 +367,25 @@ impl Generated {
             (false, true) => (Some(own / STAFF), None),
             _ => (None, None),
         };
-        let schools: Vec<Id> = [school, next]
-            .into_iter()
-            .flatten()
-            .map(|school| self.made(SCHOOL_IDS, school))
-            .collect();
-        let schools: Vec<&str> = schools.iter().map(Id::as_str).collect();
+        let schools = [school, next].map(|school| Some(self.made(SCHOOL_IDS, school?)));
         let roles = Roles {
-            teacher: of_teacher.as_ref().map(Id::as_str),
-            staff: of_staff.as_ref().map(Id::as_str),
-            admin: of_admin.as_ref().map(Id::as_str),
+            teacher: legacy(TEACHER_IDS, teacher),
+            staff: legacy(STAFF_IDS, staff),
+            admin: legacy(ADMIN_IDS, admin),
             technician: !teacher && own.is_multiple_of(2 * STAFF),
         };
         let id = self.made(USER_IDS, self.employees().start + number);
         write_employee(
             &self.employee(number),
-            (id.as_str(), &schools),
+            (id, schools),
             roles,
-            &mut self.dice(Stream::EmployeeRecord, number),
+            self.dice(Stream::EmployeeRecord, number),
             &self.common,
             out,
         );
     }
 
-    fn write_section(&self, at: u32, out: &mut String) {
+    fn write_section(&self, at: u32, out: &mut Vec<u8>) {
         let class = self.layout.class(at);
         let mut dice = self.dice(Stream::Section, at);
         let (course, subject) = Self::subject(class.grade, class.subject);
@@ -394,85 +394,70 @@ impl Generated {
         let term = (!dice.chance(5)).then(|| if halves { 1 + dice.below(2) } else { 0 });
         let first = self.employees().start;
         let teachers = self.layout.teachers_in(at, class.school);
+        let last = teachers.first().map(|teacher| self.employee(*teacher).last);
         let period = Digits::new(u64::from(class.part + 1));
         let number = Digits::new(u64::from(at));
-        let mut section = Object::new(out);
-        if has_course {
-            let number = self.courses[class.grade as usize] + class.subject;
-            section.text(key!("course"), self.made(COURSE_IDS, number).as_str());
-        }
-        section.text(key!("created"), &self.common.made);
-        section.text(key!("district"), &self.common.district);
-        let mut ext = section.object(key!("ext"));
-        let room = Digits::new(u64::from(101 + class.part));
-        ext.text(
-            key!("classroom"),
-            if dice.chance(900) { room.as_str() } else { "" },
-        );
-        ext.end();
-        section.text(key!("grade"), GRADES[class.grade as usize]);
-        section.text(key!("id"), self.made(SECTION_IDS, at).as_str());
-        section.text(key!("last_modified"), &self.common.made);
-        if dice.chance(200) {
-            let mut status = section.object(key!("lms_status"));
-            status.key(key!("synced_in_lms")).push_str("true");
-            status.end();
-        }
-        // Clever makes the name of the course, the teacher and the period.
-        let last = teachers.first().map(|teacher| self.employee(*teacher).last);
-        let grade = GRADES[class.grade as usize];
-        match (has_course, last) {
-            (true, Some(last)) => section.texts(
-                key!("name"),
-                &[course, " ", grade, " - ", last, " - ", period.as_str()],
-            ),
-            (true, None) => {
-                section.texts(key!("name"), &[course, " ", grade, " - ", period.as_str()]);
+        let (count, mut students) = self.layout.students_in(at, &class);
+        let room = ROOM + ROOM_OF_PERSON * (count + teachers.len());
+        json::write(out, room, |mut pen| {
+            let mut section = Object::new(&mut pen);
+            if has_course {
+                let number = self.courses[class.grade as usize] + class.subject;
+                section.text(key!("course"), self.made(COURSE_IDS, number));
             }
-            (false, _) => section.texts(key!("name"), &["Class ", number.as_str()]),
-        }
-        section.maybe(
-            key!("period"),
-            (!dice.chance(50)).then_some(period.as_str()),
-        );
-        section.text(key!("school"), self.made(SCHOOL_IDS, class.school).as_str());
-        section.text(
-            key!("section_number"),
-            if dice.chance(500) {
-                period.as_str()
-            } else {
-                ""
-            },
-        );
-        section.texts(key!("sis_id"), &["SEC", number.as_str()]);
-        let list = section.key(key!("students"));
-        list.push('[');
-        self.layout.students_in(at, &class, |student| {
-            list.push('"');
-            list.push_str(self.made(USER_IDS, student).as_str());
-            list.push_str("\",");
+            section.ready(&self.common.head);
+            let mut ext = section.object(key!("ext"));
+            let room = Digits::new(u64::from(101 + class.part));
+            let known = dice.chance(900);
+            ext.text(key!("classroom"), if known { room } else { Word::NONE });
+            ext.end();
+            let grade = &GRADE_WORDS[class.grade as usize];
+            section.text(key!("grade"), grade);
+            section.text(key!("id"), self.made(SECTION_IDS, at));
+            section.text(key!("last_modified"), self.common.made);
+            section.member(&LMS_STATUS[if dice.chance(200) { 0 } else { 2 }]);
+            // Clever makes the name of the course, the teacher and the period.
+            match (has_course, last) {
+                (true, Some(last)) => section.text(
+                    key!("name"),
+                    (course, " ", grade, (" - ", last.name, " - "), period),
+                ),
+                (true, None) => {
+                    section.text(key!("name"), (course, " ", grade, " - ", period));
+                }
+                (false, _) => section.text(key!("name"), ("Class ", number)),
+            }
+            section.maybe(key!("period"), (!dice.chance(50)).then_some(period));
+            section.text(key!("school"), self.made(SCHOOL_IDS, class.school));
+            let numbered = dice.chance(500);
+            section.text(
+                key!("section_number"),
+                if numbered { period } else { Word::NONE },
+            );
+            section.text(key!("sis_id"), ("SEC", number));
+            let list = section.key(key!("students"));
+            list.put("[");
+            if let Some(student) = students.next() {
+                ("\"", self.made(USER_IDS, student)).write(list);
+            }
+            students.for_each(|student| {
+                ("\",\"", self.made(USER_IDS, student)).write(list);
+            });
+            // A section has a student.
+            list.put("\"]");
+            section.text(key!("subject"), if dice.chance(50) { "" } else { subject });
+            let teachers = teachers.iter();
+            let teachers = teachers.map(|teacher| self.made(USER_IDS, first + teacher));
+            match teachers.clone().next() {
+                Some(teacher) => section.text(key!("teacher"), teacher),
+                None if dice.chance(500) => section.ready(r#","teacher":null"#),
+                None => {}
+            }
+            section.list(key!("teachers"), teachers);
+            section.maybe(key!("term_id"), term.map(|term| self.made(TERM_IDS, term)));
+            section.end();
+            pen
         });
-        // A section has a student; the comma after the last one goes.
-        list.pop();
-        list.push(']');
-        section.text(key!("subject"), if dice.chance(50) { "" } else { subject });
-        match teachers.first() {
-            Some(teacher) => section.text(
-                key!("teacher"),
-                self.made(USER_IDS, first + teacher).as_str(),
-            ),
-            None if dice.chance(500) => section.key(key!("teacher")).push_str("null"),
-            None => {}
-        }
-        let ids: Vec<Id> = teachers
-            .iter()
-            .map(|teacher| self.made(USER_IDS, first + teacher))
-            .collect();
-        section.list(key!("teachers"), ids.iter().map(Id::as_str));
-        if let Some(term) = term {
-            section.text(key!("term_id"), self.made(TERM_IDS, term).as_str());
-        }
-        section.end();
     }
 }
 
@@ -584,7 +569,7 @@ impl Base for Generated {
         }
     }
 
-    fn write(&self, kind: RecordKind, at: u32, out: &mut String) {
+    fn write(&self, kind: RecordKind, at: u32, out: &mut Vec<u8>) {
         match kind {
             RecordKind::Districts => self.write_district(out),
             RecordKind::Schools => self.write_school(at, out),
@@ -601,7 +586,7 @@ impl Base for Generated {
                     self.write_employee(at - employees.start, out);
                 }
             }
-            RecordKind::Resources => out.push_str("{}"),
+            RecordKind::Resources => out.extend_from_slice(b"{}"),
         }
     }
 

@@ -1,159 +1,210 @@
 //! Writes the JSON of made-up records straight into a page: keys in the order of the alphabet, as an edited record
 //! has them, and texts that need no escape.
+//!
+//! Pages are to be written faster than they are read: so a record's room is claimed at once, and nothing is looked up
+//! or asked for again while it is filled.
 
-/// An ObjectID as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Id([u8; 24]);
+use super::words::{Id, Word};
 
-impl Id {
-    /// The id of `number` after sixteen digits of a world's own.
-    pub(super) fn new(prefix: [u8; 16], number: u32) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut id = [0; 24];
-        id[..16].copy_from_slice(&prefix);
-        for (at, digit) in id[16..].iter_mut().enumerate() {
-            *digit = DIGITS[(number >> (28 - 4 * at) & 15) as usize];
-        }
-        Self(id)
-    }
+/// What a record's text is made of.
+pub(crate) trait Text {
+    fn write(&self, pen: &mut Pen<'_>);
+}
 
-    pub(crate) fn as_str(&self) -> &str {
-        // Digits are text.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+impl Text for &str {
+    #[inline(always)]
+    fn write(&self, pen: &mut Pen<'_>) {
+        pen.put(self);
     }
 }
 
-/// A member's key as it is written, with the comma before it.
+impl Text for Id {
+    #[inline(always)]
+    fn write(&self, pen: &mut Pen<'_>) {
+        pen.bytes(&self.0, 24);
+    }
+}
+
+impl<const N: usize> Text for Word<N> {
+    #[inline(always)]
+    fn write(&self, pen: &mut Pen<'_>) {
+        pen.bytes(&self.bytes, usize::from(self.length));
+    }
+}
+
+impl<T: Text> Text for &T {
+    #[inline(always)]
+    fn write(&self, pen: &mut Pen<'_>) {
+        (*self).write(pen);
+    }
+}
+
+/// Texts in a row are a text.
+macro_rules! row {
+    ($($part:ident),+) => {
+        impl<$($part: Text),+> Text for ($($part,)+) {
+            #[inline(always)]
+            fn write(&self, pen: &mut Pen<'_>) {
+                #[expect(non_snake_case, reason = "a type's name is the part's as well")]
+                let ($($part,)+) = self;
+                $($part.write(pen);)+
+            }
+        }
+    };
+}
+row!(A, B);
+row!(A, B, C);
+row!(A, B, C, D);
+row!(A, B, C, D, E);
+row!(A, B, C, D, E, F);
+
+/// Writes into room that was claimed for a record. All of it is to be inlined into what writes a record, which has it
+/// as a value of its own: then the place where it writes is kept in the processor.
+pub(crate) struct Pen<'a> {
+    rest: &'a mut [u8],
+}
+
+/// Claims `room` bytes at the end of a page, lets a record be written there, and gives back what is left.
+#[inline(always)]
+pub(crate) fn write(page: &mut Vec<u8>, room: usize, record: impl FnOnce(Pen<'_>) -> Pen<'_>) {
+    let start = page.len();
+    page.resize(start + room, 0);
+    let pen = record(Pen {
+        rest: &mut page[start..],
+    });
+    let left = pen.rest.len();
+    debug_assert!(left >= room / 8, "so many bytes are nearly too few");
+    page.truncate(start + room - left);
+}
+
+impl Pen<'_> {
+    /// Writes all `N` bytes, of which the next ones are written over all but `length`.
+    #[inline(always)]
+    fn bytes<const N: usize>(&mut self, bytes: &[u8; N], length: usize) {
+        let rest = std::mem::take(&mut self.rest);
+        rest[..N].copy_from_slice(bytes);
+        self.rest = &mut rest[length..];
+    }
+
+    #[inline(always)]
+    pub(crate) fn put(&mut self, text: &str) {
+        let (to, rest) = std::mem::take(&mut self.rest).split_at_mut(text.len());
+        to.copy_from_slice(text.as_bytes());
+        self.rest = rest;
+    }
+}
+
+/// A member's key as it is written, with the comma before it and a quote behind it.
 macro_rules! key {
     ($name:literal) => {
-        concat!(",\"", $name, "\":")
+        concat!(",\"", $name, "\":\"")
     };
 }
 pub(crate) use key;
 
 /// An object in the making; [`Object::end`] closes it.
-pub(crate) struct Object<'a> {
-    out: &'a mut String,
+pub(crate) struct Object<'a, 'p> {
+    pen: &'a mut Pen<'p>,
     first: bool,
 }
 
-impl<'a> Object<'a> {
-    pub(crate) fn new(out: &'a mut String) -> Self {
-        out.push('{');
-        Self { out, first: true }
+impl<'a, 'p> Object<'a, 'p> {
+    #[inline(always)]
+    pub(crate) fn new(pen: &'a mut Pen<'p>) -> Self {
+        pen.put("{");
+        Self { pen, first: true }
+    }
+
+    /// Writes a [`key`] and the quote behind it, less the comma before the first one.
+    #[inline(always)]
+    fn quoted(&mut self, key: &'static str) -> &mut Pen<'p> {
+        // Two calls, so that each writes a text of a length known to the compiler.
+        if std::mem::take(&mut self.first) {
+            self.pen.put(&key[1..]);
+        } else {
+            self.pen.put(key);
+        }
+        self.pen
     }
 
     /// Writes a [`key`]; its value is to follow.
     #[inline(always)]
-    pub(crate) fn key(&mut self, key: &'static str) -> &mut String {
-        // Two calls, so that each writes a text of a length known to the compiler.
-        if std::mem::take(&mut self.first) {
-            self.out.push_str(&key[1..]);
-        } else {
-            self.out.push_str(key);
-        }
-        self.out
+    pub(crate) fn key(&mut self, key: &'static str) -> &mut Pen<'p> {
+        self.quoted(&key[..key.len() - 1])
     }
 
     #[inline(always)]
-    pub(crate) fn text(&mut self, key: &'static str, text: &str) {
-        self.texts(key, &[text]);
-    }
-
-    /// Writes a text of several parts.
-    #[inline(always)]
-    pub(crate) fn texts(&mut self, key: &'static str, parts: &[&str]) {
-        let out = self.key(key);
-        out.push('"');
-        for part in parts {
-            debug_assert!(!part.contains(['"', '\\']) && !part.contains(char::is_control));
-            out.push_str(part);
-        }
-        out.push('"');
+    pub(crate) fn text(&mut self, key: &'static str, text: impl Text) {
+        let pen = self.quoted(key);
+        text.write(pen);
+        pen.put("\"");
     }
 
     /// Writes a text where there is one.
     #[inline(always)]
-    pub(crate) fn maybe(&mut self, key: &'static str, text: Option<&str>) {
+    pub(crate) fn maybe(&mut self, key: &'static str, text: Option<impl Text>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 
+    /// Writes a member, or none, as it stands in [`choices`]; not as the first one.
+    #[inline(always)]
+    pub(crate) fn member<const N: usize>(&mut self, member: &Word<N>) {
+        debug_assert!(!self.first);
+        member.write(self.pen);
+    }
+
+    /// Writes members that are a text already, each with the comma before it.
+    #[inline(always)]
+    pub(crate) fn ready(&mut self, members: &str) {
+        let comma = usize::from(std::mem::take(&mut self.first));
+        self.pen.put(&members[comma..]);
+    }
+
     /// Writes a list of texts.
     #[inline(always)]
-    pub(crate) fn list<'b>(&mut self, key: &'static str, texts: impl IntoIterator<Item = &'b str>) {
-        let out = self.key(key);
-        out.push('[');
+    pub(crate) fn list(&mut self, key: &'static str, texts: impl IntoIterator<Item = impl Text>) {
+        let pen = self.key(key);
+        pen.put("[");
         for (at, text) in texts.into_iter().enumerate() {
-            out.push_str(if at > 0 { ",\"" } else { "\"" });
-            out.push_str(text);
-            out.push('"');
+            pen.put(if at > 0 { ",\"" } else { "\"" });
+            text.write(pen);
+            pen.put("\"");
         }
-        out.push(']');
+        pen.put("]");
     }
 
     #[inline(always)]
-    pub(crate) fn object(&mut self, key: &'static str) -> Object<'_> {
+    pub(crate) fn object(&mut self, key: &'static str) -> Object<'_, 'p> {
         Object::new(self.key(key))
     }
 
+    #[inline(always)]
     pub(crate) fn end(self) {
-        self.out.push('}');
-    }
-}
-
-/// A number's digits, on the stack.
-pub(crate) struct Digits {
-    bytes: [u8; 20],
-    from: usize,
-}
-
-impl Digits {
-    pub(crate) fn new(number: u64) -> Self {
-        Self::padded(number, 1)
-    }
-
-    /// At least `width` digits, with zeros in front.
-    pub(crate) fn padded(mut number: u64, width: usize) -> Self {
-        let (mut bytes, mut from) = ([0; 20], 20);
-        while number > 0 || bytes.len() - from < width {
-            from -= 1;
-            bytes[from] = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        Self { bytes, from }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        // Digits are text.
-        std::str::from_utf8(&self.bytes[self.from..]).unwrap_or_default()
+        self.pen.put("}");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digits_and_ids_are_what_the_standard_library_writes() {
-        for number in [0, 7, 10, 1_000_000, u64::MAX] {
-            assert_eq!(Digits::new(number).as_str(), number.to_string());
-        }
-        assert_eq!(Digits::padded(42, 5).as_str(), "00042");
-        let id = Id::new(*b"0123456789abcdef", 0xfe01);
-        assert_eq!(id.as_str(), "0123456789abcdef0000fe01");
-    }
+    use crate::world::words::choices;
 
     #[test]
     fn an_object_reads_back() {
-        let mut out = String::new();
-        let mut object = Object::new(&mut out);
-        object.texts(key!("a"), &["x", "é"]);
-        object.list(key!("b"), ["1", "2"]);
-        object.object(key!("c")).end();
-        object.maybe(key!("d"), None);
-        object.end();
-        assert_eq!(out, r#"{"a":"xé","b":["1","2"],"c":{}}"#);
+        let mut out = b"before".to_vec();
+        write(&mut out, 200, |mut pen| {
+            let mut object = Object::new(&mut pen);
+            object.text(key!("a"), ("x", Word::<16>::of(&["é"])));
+            object.list(key!("b"), ["1", "2"]);
+            object.object(key!("c")).end();
+            object.maybe(key!("d"), None::<&str>);
+            object.member(&choices!("e": _, "f")[1]);
+            object.end();
+            pen
+        });
+        let wanted = r#"before{"a":"xé","b":["1","2"],"c":{},"e":"f"}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }

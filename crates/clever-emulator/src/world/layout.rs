@@ -40,8 +40,9 @@ struct Cohort {
 pub(super) struct Layout {
     seed: u64,
     pub(super) profile: Profile,
-    /// The first student of each family.
+    /// The first student of each family, and the family of each student.
     families: Vec<u32>,
+    family_of: Vec<u32>,
     /// The first contact of each family.
     contacts: Vec<u32>,
     schools: Vec<School>,
@@ -98,6 +99,7 @@ impl Layout {
             seed,
             profile: Profile::of(students),
             families: vec![0],
+            family_of: Vec::with_capacity(students as usize),
             contacts: vec![0],
             schools: Vec::new(),
             cohorts: Vec::new(),
@@ -160,6 +162,7 @@ impl Layout {
                 self.cohort_of
                     .push(school.cohorts + grade - BANDS[school.band].0);
                 scheduled.push(!dice.chance(5));
+                self.family_of.push(family);
                 made += 1;
             }
             // As many contacts as students, by a few more or fewer to a family.
@@ -366,7 +369,7 @@ impl Layout {
 
     /// Where a student is.
     pub(super) fn child(&self, at: u32) -> Child {
-        let family = self.families.partition_point(|first| *first <= at) as u32 - 1;
+        let family = self.family_of[at as usize];
         let cohort = self.cohort(at);
         let second_child = at == self.families[family as usize] + 1;
         let twin = second_child && self.size(family).twins;
@@ -438,25 +441,33 @@ impl Layout {
         (u64::from(step), u64::from(start))
     }
 
-    /// Calls `add` with each student of a section.
-    pub(super) fn students_in(&self, section: u32, class: &Class, mut add: impl FnMut(u32)) {
+    /// How many students a section has, and who they are.
+    pub(super) fn students_in(
+        &self,
+        section: u32,
+        class: &Class,
+    ) -> (usize, impl Iterator<Item = u32>) {
         let (step, start) = self.dealing(class.cohort, class.subject);
         let first = self.students[class.cohort as usize];
         let size = u64::from(self.size_of(class.cohort as usize));
         let cut = |part: u32| size * u64::from(part) / u64::from(class.parts);
         let mut at = (step * cut(class.part) + start) % size.max(1);
-        for _ in cut(class.part)..cut(class.part + 1) {
-            add(self.by_cohort[first as usize + at as usize]);
+        let cohort = &self.by_cohort[first as usize..(first as u64 + size) as usize];
+        let own = cut(class.part)..cut(class.part + 1);
+        let count = (own.end - own.start) as usize;
+        let own = own.map(move |_| {
+            let student = cohort[at as usize];
             at += step;
             if at >= size {
                 at -= size;
             }
-        }
+            student
+        });
         let from = self.guests.partition_point(|(of, _)| *of < section);
-        let guests = self.guests[from..].iter();
-        for (_, student) in guests.take_while(|(of, _)| *of == section) {
-            add(*student);
-        }
+        let guests = &self.guests[from..];
+        let guests = &guests[..guests.partition_point(|(of, _)| *of == section)];
+        let all = own.chain(guests.iter().map(|(_, student)| *student));
+        (count + guests.len(), all)
     }
 
     /// The sections in which a student is, ascending.
@@ -609,13 +620,15 @@ mod tests {
         for section in 0..layout.section_count() {
             let class = layout.class(section);
             let mut here = BTreeSet::new();
-            layout.students_in(section, &class, |at| {
+            let (count, all) = layout.students_in(section, &class);
+            for at in all {
                 assert!(here.insert(at), "a student is in a section once");
                 students
                     .entry(at)
                     .or_insert_with(BTreeSet::new)
                     .insert(section);
-            });
+            }
+            assert_eq!(here.len(), count);
             assert!(!here.is_empty(), "a section has a student");
             let all = layout.teachers_in(section, class.school);
             assert!(all.len() <= 10);

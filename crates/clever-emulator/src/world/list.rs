@@ -8,12 +8,9 @@ use std::ops::{Bound, Range};
 use clever_model::{RecordKind, Role};
 use serde_json::Value;
 
-use super::base::Base;
-use super::json::Id;
+use super::base::{Base, text};
 use super::overlay::{Kept, Overlay};
-
-/// Room for the text of most records, in bytes.
-const LARGE: usize = 1024;
+use super::words::Id;
 
 /// A set of roles.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -59,10 +56,10 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the record's id to `out`.
-    pub(crate) fn write_id(&self, out: &mut String) {
+    pub(crate) fn write_id(&self, out: &mut Vec<u8>) {
         match self.0 {
-            Source::Kept(id, _) => out.push_str(id),
-            Source::Made(base, kind, at) => out.push_str(base.id(kind, at).as_str()),
+            Source::Kept(id, _) => out.extend_from_slice(id.as_bytes()),
+            Source::Made(base, kind, at) => out.extend_from_slice(&base.id(kind, at).0),
         }
     }
 
@@ -71,18 +68,14 @@ impl<'a> Record<'a> {
     pub fn json(&self) -> Cow<'a, str> {
         match self.0 {
             Source::Kept(_, kept) => Cow::Borrowed(&*kept.json),
-            Source::Made(base, kind, at) => {
-                let mut json = String::with_capacity(LARGE);
-                base.write(kind, at, &mut json);
-                Cow::Owned(json)
-            }
+            Source::Made(base, kind, at) => Cow::Owned(text(base, kind, at)),
         }
     }
 
     /// Appends the record's JSON object to `out`.
-    pub fn write(&self, out: &mut String) {
+    pub fn write(&self, out: &mut Vec<u8>) {
         match self.0 {
-            Source::Kept(_, kept) => out.push_str(&kept.json),
+            Source::Kept(_, kept) => out.extend_from_slice(kept.json.as_bytes()),
             Source::Made(base, kind, at) => base.write(kind, at, out),
         }
     }
@@ -441,8 +434,9 @@ mod tests {
         fn old_id(&self, at: u32, _: Role) -> Id {
             self.id(RecordKind::Users, at)
         }
-        fn write(&self, kind: RecordKind, at: u32, out: &mut String) {
-            out.push_str(&text(self.id(kind, at).as_str(), at < self.0 / 2));
+        fn write(&self, kind: RecordKind, at: u32, out: &mut Vec<u8>) {
+            let text = text(self.id(kind, at).as_str(), at < self.0 / 2);
+            out.extend_from_slice(text.as_bytes());
         }
         fn sections_of(&self, _: u32) -> Vec<u32> {
             Vec::new()

@@ -27,6 +27,7 @@ mod profile;
 pub mod recorded;
 pub mod sftp;
 mod sheet;
+mod words;
 
 use base::Base;
 pub use list::{Iter, List, Record};
