@@ -3,7 +3,8 @@
 //! `schools.csv`, `students.csv`, `teachers.csv`, `sections.csv` and `enrollments.csv` must be there; `staff.csv`
 //! and the older `admins.csv` may be. A student's further rows are further contacts (five at most) or schools, an
 //! employee's are further schools. Courses and terms are what the sections say of theirs. Each id follows from the
-//! district's own id, so that a changed set keeps the ids of whoever stayed.
+//! district's own id, so that a changed set keeps the ids of whoever stayed; and from the school with the lowest id and
+//! that school's name, which stand for the district, so that two districts have no id in common.
 //!
 //! The API has no place for passwords, grade point averages and descriptions of courses: those are not read.
 
@@ -36,15 +37,18 @@ const SUBJECTS: [&str; 11] = [
     "other",
 ];
 
+const NEEDED_OF_SCHOOLS: [&str; 3] = ["School_id", "School_name", "School_number"];
+
 /// Reads the set in `folder`; the world's clock starts at `now`.
 ///
 /// # Errors
 ///
 /// [`CsvError`] names the file, the line and the column.
 pub fn read(folder: &Path, now: Timestamp) -> Result<World, CsvError> {
-    let mut set = Set::new(now);
+    let schools = folder.join("schools.csv");
+    let mut set = Set::new(now, lowest_school(&schools)?);
     set.put_district(folder);
-    set.schools(&folder.join("schools.csv"))?;
+    set.schools(&schools)?;
     set.students(&folder.join("students.csv"))?;
     set.teachers(&folder.join("teachers.csv"))?;
     for (file, email, title) in [
@@ -61,9 +65,25 @@ pub fn read(folder: &Path, now: Timestamp) -> Result<World, CsvError> {
     Ok(set.world())
 }
 
+/// The school with the lowest id: that and its name. A set says nothing of the district that would tell it from
+/// others.
+fn lowest_school(path: &Path) -> Result<[String; 2], CsvError> {
+    let mut lowest = None;
+    each(path, &NEEDED_OF_SCHOOLS, |row| {
+        let school = ["School_id", "School_name"].map(|column| row.text(column).to_owned());
+        if lowest.as_ref().is_none_or(|lowest| school < *lowest) {
+            lowest = Some(school);
+        }
+        Ok(())
+    })?;
+    Ok(lowest.unwrap_or_default())
+}
+
 /// What was read so far, by kind and id.
 struct Set {
     now: Timestamp,
+    /// What stands for the district.
+    school: [String; 2],
     district: String,
     made: BTreeMap<RecordKind, BTreeMap<String, Value>>,
     /// The teacher with an address, as long as it is only one's and no staff member has it.
@@ -76,10 +96,11 @@ struct Set {
 }
 
 impl Set {
-    fn new(now: Timestamp) -> Self {
+    fn new(now: Timestamp, school: [String; 2]) -> Self {
         Self {
             now,
-            district: made_id(now, "district", ""),
+            district: made_id(now, &school, "district", ""),
+            school,
             made: BTreeMap::new(),
             teacher_at: BTreeMap::new(),
             staff_ids: BTreeMap::new(),
@@ -89,7 +110,7 @@ impl Set {
     }
 
     fn world(self) -> World {
-        let mut world = World::empty(self.now, 0);
+        let mut world = World::empty(self.now, number(&self.school, "seed", ""));
         for (kind, records) in self.made {
             for (id, record) in records {
                 world.put(kind, &id, record.to_string());
@@ -100,7 +121,7 @@ impl Set {
     }
 
     fn id(&self, kind: &str, own: &str) -> String {
-        made_id(self.now, kind, own)
+        made_id(self.now, &self.school, kind, own)
     }
 
     fn of(&mut self, kind: RecordKind) -> &mut BTreeMap<String, Value> {
@@ -132,8 +153,7 @@ impl Set {
     }
 
     fn schools(&mut self, path: &Path) -> Result<(), CsvError> {
-        let needed = ["School_id", "School_name", "School_number"];
-        each(path, &needed, |row| {
+        each(path, &NEEDED_OF_SCHOOLS, |row| {
             let id = self.id("school", row.needed("School_id")?);
             let mut school = self.record(&id);
             school.append(&mut row.fields(&[
@@ -310,13 +330,16 @@ impl Set {
     }
 }
 
-/// An id as ObjectIDs are: the instant, then what follows from the kind and the district's own id.
-fn made_id(now: Timestamp, kind: &str, own: &str) -> String {
+/// An id as ObjectIDs are: the instant, then what follows from the district, the kind and the district's own id.
+fn made_id(now: Timestamp, school: &[String; 2], kind: &str, own: &str) -> String {
     let seconds = u32::try_from(now.as_second()).unwrap_or(u32::MAX);
-    let hash = digest(&SHA256, format!("{kind}\0{own}").as_bytes());
+    format!("{seconds:08x}{:016x}", number(school, kind, own))
+}
+
+fn number([school, name]: &[String; 2], kind: &str, own: &str) -> u64 {
+    let hash = digest(&SHA256, [school, name, kind, own].join("\0").as_bytes());
     let eight = hash.as_ref().iter().take(8);
-    let number = eight.fold(0, |number, byte| number << 8 | u64::from(*byte));
-    format!("{seconds:08x}{number:016x}")
+    eight.fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// Puts an object into another one, if it says something.

@@ -6,6 +6,7 @@ use clever_model::Role;
 use tempfile::TempDir;
 
 use super::*;
+use crate::{EmulatorConfig, WorldSource, start};
 
 const FILES: [(&str, &str); 6] = [
     (
@@ -69,9 +70,9 @@ fn wrong(changed: &[(&str, &str)]) -> String {
 }
 
 fn one(world: &World, kind: RecordKind, word: &str, own: &str) -> Value {
-    world
-        .value(kind, &made_id(NOW.parse().unwrap(), word, own))
-        .unwrap()
+    let school = ["1", "North"].map(ToOwned::to_owned);
+    let id = made_id(NOW.parse().unwrap(), &school, word, own);
+    world.value(kind, &id).unwrap()
 }
 
 #[test]
@@ -177,6 +178,33 @@ fn ids_stay_when_the_set_changes() {
     let (before, after) = (ids(&world(&[])), ids(&world(&[("teachers.csv", &more)])));
     assert!(before.is_subset(&after) && after.len() == before.len() + 1);
     assert!(before.iter().all(|id| id.len() == 24));
+}
+
+#[tokio::test]
+async fn two_districts_have_nothing_in_common_but_what_they_call_theirs() {
+    let schools = FILES[0].1.replace("North", "East");
+    let folders = [folder(&[]), folder(&[("schools.csv", &schools)])];
+    let [world, other] = folders
+        .each_ref()
+        .map(|folder| WorldSource::Csv(folder.path().to_owned()));
+    let config = EmulatorConfig {
+        world,
+        more_districts: vec![other],
+        ..EmulatorConfig::default()
+    };
+    let emulator = start(config).await.unwrap();
+    let districts = emulator.districts();
+    assert_ne!(districts[0].id, districts[1].id);
+    assert_ne!(districts[0].token, districts[1].token);
+    let [ids, others] = [0, 1].map(|at| {
+        let all = |world: &mut World| -> BTreeSet<String> {
+            let kinds = RecordKind::ALL.into_iter();
+            kinds.flat_map(|kind| world.list(kind).keys()).collect()
+        };
+        emulator.with_world_of(&districts[at].id, all).unwrap()
+    });
+    assert!(ids.is_disjoint(&others) && ids.len() == others.len());
+    emulator.stop().await;
 }
 
 #[test]
