@@ -20,8 +20,9 @@ use crate::reply::Reply;
 /// A part's bytes, about: what is written is still in the processor's cache when it is sent.
 const PART: usize = 512 * 1024;
 
-/// Parts whose room is kept to be used again: memory fresh from the system costs more than what is written into it.
-const KEPT: usize = 40;
+/// Parts whose room is kept to be used again, as many as two large pages have: one is read while the next is written.
+/// Memory fresh from the system costs more than what is written into it.
+const KEPT: usize = 60;
 
 /// Room for parts.
 static ROOM: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
