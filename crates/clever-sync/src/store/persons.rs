@@ -1,7 +1,7 @@
 //! The small numbers of people, by which places in sections are kept.
 //!
-//! Where a district is new, its people are numbered as they come, and their numbers kept in memory: 20 bytes a
-//! person. Else, and for whoever is unknown, the store is asked.
+//! Where a district is new, its people are numbered as they come, and their ids kept in memory: 12 bytes a
+//! person. Their numbers follow each other, so only where that breaks is kept. Else, and for whoever is unknown, the store is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ type Short = [u8; 12];
 pub(crate) struct Persons {
     /// Ascending.
     ids: Vec<Short>,
-    /// The numbers of those, in the same order.
-    keys: Vec<i64>,
+    /// Places in `ids` from which on numbers follow each other, with the first number of each; ascending.
+    runs: Vec<(usize, i64)>,
 }
 
 /// Reads an id that is written as 24 lower-case hex digits; those sort as their bytes do.
@@ -66,8 +66,10 @@ impl Persons {
             rows.extend([key.into(), number.into(), (*id).into(), true.into()]);
             // Whoever's id is odd, or out of order, is asked for.
             if let Some(short) = short(id).filter(|short| self.ids.last() < Some(short)) {
+                if self.key(self.ids.len()) != Some(key) {
+                    self.runs.push((self.ids.len(), key));
+                }
                 self.ids.push(short);
-                self.keys.push(key);
             }
         }
         store.db.insert("_people", &columns, &rows, "").await
@@ -97,8 +99,8 @@ impl Persons {
         for (short, at) in here {
             from = self.seek(from, &short);
             if self.ids.get(from) == Some(&short) {
-                if let (Some(key), Some(found)) = (keys.get_mut(at), self.keys.get(from)) {
-                    *key = Some(*found);
+                if let Some(key) = keys.get_mut(at) {
+                    *key = self.key(from);
                 }
             } else if let Some((.., id, _)) = told.get(at) {
                 others.insert(id, 0);
@@ -111,6 +113,13 @@ impl Persons {
             }
         }
         Ok(places)
+    }
+
+    /// The number of the person at a place; at the end, the one that would follow.
+    fn key(&self, at: usize) -> Option<i64> {
+        let run = self.runs.partition_point(|(begin, _)| *begin <= at);
+        let (begin, first) = self.runs.get(run.checked_sub(1)?)?;
+        Some(first + i64::try_from(at - begin).ok()?)
     }
 
     /// The first place from `from` whose id is not smaller.
@@ -226,12 +235,35 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn numbers_are_found_also_where_they_do_not_follow_each_other() {
+        let mut store = crate::store::sqlite::SqliteStore::in_memory().unwrap();
+        let id = |number: u32| format!("{number:024x}");
+        let mut persons = Persons::default();
+        let first = ["odd".to_owned(), id(1), id(2), "odder".to_owned(), id(3)];
+        // Somebody else took a number in between.
+        let other = "INSERT INTO _people (key, district, id) VALUES (90, -2, 'x')";
+        let second = [id(4), id(5)];
+        for (ids, then) in [(&first[..], other), (&second[..], "SELECT 1")] {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            persons.number(&mut store, &ids).await.unwrap();
+            store.db.connection.execute_batch(then).unwrap();
+        }
+        assert_eq!(persons.runs, [(0, 2), (2, 5), (3, 91)]);
+        let told: Vec<String> = (1..=5).map(id).chain(["odd".to_owned()]).collect();
+        let told: Vec<(i64, i64, &str, bool)> =
+            told.iter().map(|id| (7, 0, id.as_str(), false)).collect();
+        let places = persons.places(&mut store, &told).await.unwrap();
+        let keys: Vec<i64> = places.iter().map(|(_, _, key, _)| *key).collect();
+        assert_eq!(keys, [2, 3, 5, 91, 92, 1]);
+    }
+
     #[test]
     fn whoever_is_there_is_found_from_any_place_before() {
         let of = |number: u8| [number; 12];
         let persons = Persons {
             ids: (0..50).map(|number| of(number * 2)).collect(),
-            keys: (0..50).collect(),
+            runs: vec![(0, 0)],
         };
         for from in 0..50_usize {
             for number in from * 2..110 {
