@@ -28,10 +28,16 @@ const ROWS_1: &str = include_str!("migration/rows-1.sql");
 /// What version 2 wrote besides.
 const ROWS_2: &str = include_str!("migration/rows-2.sql");
 
-const SCHEMAS: [&str; 3] = [
+const SQLITE: [&str; 3] = [
     include_str!("../../crates/clever-sync/src/store/schema/sqlite-1.sql"),
     include_str!("../../crates/clever-sync/src/store/schema/sqlite-2.sql"),
+    include_str!("../../crates/clever-sync/src/store/schema/sqlite-3.sql"),
+];
+
+/// Those of versions 2 and 3; there was no first.
+const POSTGRES: [&str; 2] = [
     include_str!("../../crates/clever-sync/src/store/schema/postgres-2.sql"),
+    include_str!("../../crates/clever-sync/src/store/schema/postgres-3.sql"),
 ];
 
 /// A roster, by kind.
@@ -181,6 +187,31 @@ fn totals(report: &SyncReport) -> Value {
     ])
 }
 
+/// Each record's history, found from its last change, is what the feed says of it.
+async fn histories(kept: &Kept) {
+    let mut store = kept.open().await;
+    let mut filter = ChangeFilter {
+        limit: 1000,
+        ..ChangeFilter::default()
+    };
+    let feed = store.changes("d", &filter).await.unwrap();
+    let mut long = 0;
+    for change in &feed {
+        filter.kind = Some(change.kind.parse().unwrap());
+        filter.id = Some(change.id.clone());
+        let of_record: Vec<u64> = feed
+            .iter()
+            .filter(|other| (&other.kind, &other.id) == (&change.kind, &change.id))
+            .map(|other| other.seq)
+            .collect();
+        let found = store.changes("d", &filter).await.unwrap();
+        let found: Vec<u64> = found.iter().map(|change| change.seq).collect();
+        assert_eq!(found, of_record, "{} {}", change.kind, change.id);
+        long = long.max(found.len());
+    }
+    assert!(long > 1);
+}
+
 /// Brings an old store up to date, and holds it against one that was always new.
 async fn moved(kept: Kept, consumers: bool) {
     let folder = TempDir::new().unwrap();
@@ -195,6 +226,7 @@ async fn moved(kept: Kept, consumers: bool) {
         ..ChangeFilter::default()
     };
     assert_eq!(store.changes("d", &filter).await.unwrap().len(), 14);
+    histories(&kept).await;
     if consumers {
         assert_eq!(store.position("d", "reader").await.unwrap(), 7);
     }
@@ -212,6 +244,7 @@ async fn moved(kept: Kept, consumers: bool) {
         assert_eq!(totals(&here), totals(&there), "minute {minute}");
         assert_eq!(said(&kept).await, said(&new).await, "minute {minute}");
     }
+    histories(&kept).await;
 }
 
 /// The rows as the database spells them.
@@ -220,61 +253,65 @@ fn postgres(rows: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_sqlite_store_of_versions_1_and_2_is_followed_as_a_new_one() {
-    for version in [1, 2] {
+async fn a_sqlite_store_of_an_earlier_version_is_followed_as_a_new_one() {
+    for version in [1, 2, 3] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("old.db");
-        let rows = [ROWS_1, &[ROWS_1, ROWS_2].concat()][version - 1].to_owned();
         let old = Connection::open(&path).unwrap();
         let id = 0x436c_7672;
+        // A store of version 3 is one of version 2 that was brought up to it.
+        let steps = match version {
+            1 => format!("{} {ROWS_1}", SQLITE[0]),
+            2 => format!("{} {ROWS_1} {ROWS_2}", SQLITE[..2].concat()),
+            _ => format!("{} {ROWS_1} {ROWS_2} {}", SQLITE[..2].concat(), SQLITE[2]),
+        };
         old.execute_batch(&format!(
-            "{} {rows} PRAGMA application_id = {id}; PRAGMA user_version = {version};",
-            SCHEMAS[..version].concat()
+            "{steps} PRAGMA application_id = {id}; PRAGMA user_version = {version};"
         ))
         .unwrap();
         drop(old);
         let kept = Kept::sqlite(path.clone());
         let found = kept.rows("PRAGMA user_version").await;
         assert_eq!(found, [[Some(SCHEMA_VERSION.to_string())]]);
-        moved(kept, version == 2).await;
+        moved(kept, version > 1).await;
     }
 }
 
 #[tokio::test]
-async fn a_postgresql_store_of_version_2_is_followed_as_a_new_one() {
-    let Some(url) = database("migration").await else {
-        return;
-    };
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    let rows = postgres(&[ROWS_1, ROWS_2].concat());
-    client.batch_execute(SCHEMAS[2]).await.unwrap();
-    client.batch_execute(&rows).await.unwrap();
-    // Numbers that were given are not given again.
-    for table in [
-        "_districts",
-        "_people",
-        "users",
-        "sections",
-        "schools",
-        "terms",
-        "courses",
-        "districts",
-    ] {
-        let key = if table == "_districts" {
-            "district"
-        } else {
-            "key"
+async fn a_postgresql_store_of_an_earlier_version_is_followed_as_a_new_one() {
+    for version in [2, 3] {
+        let Some(url) = database(&format!("migration{version}")).await else {
+            return;
         };
-        let sql = format!(
-            "SELECT setval(pg_get_serial_sequence('{table}', '{key}'), (SELECT max({key}) FROM {table}))"
-        );
-        client.batch_execute(&sql).await.unwrap();
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let rows = postgres(&[ROWS_1, ROWS_2].concat());
+        client.batch_execute(POSTGRES[0]).await.unwrap();
+        client.batch_execute(&rows).await.unwrap();
+        // Numbers that were given are not given again.
+        for (table, key) in [
+            ("_districts", "district"),
+            ("_people", "key"),
+            ("users", "key"),
+            ("sections", "key"),
+            ("schools", "key"),
+            ("terms", "key"),
+            ("courses", "key"),
+            ("districts", "key"),
+        ] {
+            let sql = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', '{key}'), (SELECT max({key}) FROM {table}))"
+            );
+            client.batch_execute(&sql).await.unwrap();
+        }
+        if version == 3 {
+            client.batch_execute(POSTGRES[1]).await.unwrap();
+        }
+        let kept = Kept::postgres(&url).await;
+        let found = kept.rows("SELECT max(version) FROM _schema").await;
+        assert_eq!(found, [[Some(SCHEMA_VERSION.to_string())]]);
+        moved(kept, true).await;
     }
-    let kept = Kept::postgres(&url).await;
-    let found = kept.rows("SELECT max(version) FROM _schema").await;
-    assert_eq!(found, [[Some(SCHEMA_VERSION.to_string())]]);
-    moved(kept, true).await;
 }

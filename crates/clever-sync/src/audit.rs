@@ -16,6 +16,7 @@ use crate::diff::hash_of;
 use crate::policy::SyncPolicy;
 use crate::reading;
 use crate::store::findings::{self, Changed};
+use crate::store::queries;
 use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
 use crate::store::{ABSENT, Hash, Store, StoreError};
 
@@ -182,14 +183,14 @@ async fn restore<B: Backend>(
     (archived, gone): (bool, bool),
     ours: &[Column],
 ) -> Result<(), StoreError> {
-    let last = store
-        .maybe(
-            "SELECT coalesce(after, before), at, run,
-                    (SELECT min(at) FROM changes WHERE district_id = ?1 AND kind = ?2 AND id = ?3)
-             FROM changes WHERE district_id = ?1 AND kind = ?2 AND id = ?3 ORDER BY seq DESC LIMIT 1",
-            &[district.as_str().into(), kind.as_str().into(), id.into()],
-        )
-        .await?;
+    let sql = format!(
+        "{} SELECT coalesce(c.after, c.before), c.at, c.run,
+                (SELECT at FROM changes WHERE district_id = ?1 AND seq = (SELECT min(seq) FROM chain))
+         FROM changes c WHERE c.district_id = ?1 AND c.seq = (SELECT max(seq) FROM chain)",
+        queries::chain(&[kind])
+    );
+    let params = [district.as_str().into(), id.into(), 0_i64.into()];
+    let last = store.maybe(&sql, &params).await?;
     let Some(mut last) = last else {
         // Nobody knows what it was: then it is new when it comes again.
         let params = [store.number().into(), (kind as i64).into(), id.into()];

@@ -247,13 +247,12 @@ async fn suspicious_schools<S: Store>(
     policy: &SyncPolicy,
 ) -> Result<Vec<(String, Suspicion)>, StoreError> {
     let of_schools = matches!(kind, RecordKind::Users | RecordKind::Sections);
-    // What is fewer is no school's alarm, whatever its size.
-    let updates = guard::FEW.max(policy.floor.saturating_sub(1));
-    if !of_schools || (counts.archived <= guard::FEW && counts.updated <= updates) {
+    let limits = guard::school_limits(policy);
+    if !of_schools || (counts.archived <= limits.archived && counts.updated <= limits.updated) {
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
-    for mut school in store.touched_schools(kind, guard::FEW, updates).await? {
+    for mut school in store.touched_schools(kind, &limits).await? {
         let then = standing
             .iter()
             .filter(|hold| hold.school.as_ref() == Some(&school.school))
@@ -372,6 +371,7 @@ mod tests {
             record: Some(record),
             event: None,
             lost: 0,
+            schools: Vec::new(),
             refused: None,
             held: false,
         }

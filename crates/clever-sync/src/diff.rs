@@ -4,6 +4,7 @@
 //! Memory is bounded by one page and one batch of the store's narrow state. What differs goes to the
 //! store's staging area; equal bytes are not even decoded.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clever_model::RecordKind;
@@ -17,6 +18,7 @@ use crate::certificate::{Certificate, Witness};
 use crate::columns;
 use crate::reading;
 use crate::resume::Current;
+use crate::store::derived;
 use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
 
 /// Rows of the state read at once.
@@ -56,6 +58,7 @@ pub(crate) fn decide(
         record: Some(json.to_owned()),
         event: event.map(ToOwned::to_owned),
         lost: 0,
+        schools: Vec::new(),
         refused: None,
         held: false,
     };
@@ -84,6 +87,8 @@ pub(crate) fn decide(
     }
     if staged.op == Op::Update {
         staged.lost = lost_places(&before, &after);
+        let schools = derived::schools(kind, &before).into_iter();
+        staged.schools = schools.map(Cow::into_owned).collect();
     }
     staged.fields = serde_json::to_string(&fields).ok();
     Some(staged)
@@ -101,6 +106,7 @@ pub(crate) fn gone(kind: RecordKind, state: &State, event: Option<&str>) -> Stag
         record: None,
         event: event.map(ToOwned::to_owned),
         lost: 0,
+        schools: Vec::new(),
         refused: None,
         held: state.refused == Some(ABSENT),
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::SyncPolicy;
 use crate::report::Part;
-use crate::store::SchoolTally;
+use crate::store::{SchoolLimits, SchoolTally};
 
 /// What probably caused a large change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +152,16 @@ pub(crate) fn judge_school(school: &SchoolTally, policy: &SyncPolicy) -> Vec<Sus
         });
     }
     found
+}
+
+/// From where on a school is looked at.
+pub(crate) fn school_limits(policy: &SyncPolicy) -> SchoolLimits {
+    SchoolLimits {
+        archived: FEW,
+        updated: FEW.max(policy.floor.saturating_sub(1)),
+        archived_percent: policy.max_school_archived_percent,
+        updated_percent: policy.max_updated_percent,
+    }
 }
 
 /// So few records are nobody's alarm.
@@ -375,6 +385,25 @@ mod tests {
                 judge(&places(counted), false, &policy),
                 judge(&places(of), false, &policy)
             );
+        }
+
+        #[test]
+        fn what_is_beyond_enough_changes_no_judgement_of_a_school(
+            archived in 0_u64..300, updated in 0_u64..300, of in 0_u64..3000, percents in (0_u64..120, 0_u64..120),
+            floor in 0_u64..50
+        ) {
+            let policy = SyncPolicy {
+                floor,
+                max_school_archived_percent: percents.0,
+                max_updated_percent: percents.1,
+                ..SyncPolicy::default()
+            };
+            let school = |active| SchoolTally { school: "s".to_owned(), active, archived, updated };
+            let counted = of.min(school_limits(&policy).enough(&school(0)));
+            let judged = |active| -> Vec<Part> {
+                judge_school(&school(active), &policy).iter().map(|found| found.part).collect()
+            };
+            prop_assert_eq!(judged(counted), judged(of));
         }
 
         #[test]

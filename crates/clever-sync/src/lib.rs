@@ -63,8 +63,8 @@ pub use store::PostgresStore;
 pub use store::queries::{Change, ChangeFilter, RecordRow};
 pub use store::status::{DistrictStatus, StandingHold};
 pub use store::{
-    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolTally, SqlStore,
-    SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
+    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
+    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
 pub use sync::{SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

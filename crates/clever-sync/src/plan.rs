@@ -586,6 +586,8 @@ fn staged(line: &str) -> Option<(Staged, Option<String>)> {
         record: line.record,
         event: line.event,
         lost: line.lost,
+        // A plan was judged when it was made.
+        schools: Vec::new(),
         refused: match &line.refused {
             Some(hash) => Some(unhex(hash)?),
             None => None,

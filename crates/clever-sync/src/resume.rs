@@ -17,7 +17,7 @@ use crate::report::Resumed;
 use crate::store::Base;
 
 /// The version of the note.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A walk that began longer ago than this, in seconds, is begun anew.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;

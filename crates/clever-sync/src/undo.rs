@@ -3,6 +3,8 @@
 //! What was taken back stays so until Clever says something else or a person approves it: the next sync
 //! holds it, and names it.
 
+use std::collections::BTreeMap;
+
 use clever_model::{Clock, DistrictId, IdError, RecordKind};
 use serde_json::Value;
 
@@ -97,29 +99,24 @@ pub async fn undo<B: Backend>(
         let changes = store.changes(district_id, &filter).await?;
         let Some(last) = changes.last() else { break };
         filter.after = last.seq;
-        for change in changes
-            .iter()
-            .filter(|change| wanted(change, request.only.as_ref()))
-        {
-            let Ok(kind) = change.kind.parse::<RecordKind>() else {
-                continue;
-            };
-            let later = ChangeFilter {
-                kind: Some(kind),
-                id: Some(change.id.clone()),
-                after: change.seq,
-                limit: 1,
-                ..ChangeFilter::default()
-            };
-            if !store.changes(district_id, &later).await?.is_empty() {
-                counts.left += 1;
-                continue;
+        let mut wanted_of: BTreeMap<RecordKind, Vec<&Change>> = BTreeMap::new();
+        for change in &changes {
+            if let (Ok(kind), true) = (change.kind.parse(), wanted(change, request.only.as_ref())) {
+                wanted_of.entry(kind).or_default().push(change);
             }
-            let known = store.find(kind, &[change.id.as_str()]).await?;
-            if let Some(known) = known.get(&change.id) {
-                let row = reverse(kind, change, known);
-                store.stage(row.into_iter().collect()).await?;
+        }
+        for (kind, changes) in wanted_of {
+            let ids: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
+            let known = store.stored(kind, &ids).await?;
+            let mut rows = Vec::new();
+            for change in changes {
+                match known.get(&change.id) {
+                    Some((_, last)) if *last > change.seq => counts.left += 1,
+                    Some((known, _)) => rows.extend(reverse(kind, change, known)),
+                    None => {}
+                }
             }
+            store.stage(rows).await?;
         }
     }
     let mut report = SyncReport::new(&district, started_at, RunPath::Undo, policy.kinds());

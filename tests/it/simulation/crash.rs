@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::{
-    Base, Commit, Hold, Left, Op, Progress, SchoolTally, Size, Staged, State, Store, StoreError,
-    Stored, SyncReport, Tally,
+    Base, Commit, Hold, Left, Op, Progress, SchoolLimits, SchoolTally, Size, Staged, State, Store,
+    StoreError, Stored, SyncReport, Tally,
 };
 
 /// The store, and how many calls it answers before it fails.
@@ -113,10 +113,9 @@ impl<S: Store> Store for Crashing<S> {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        archived: u64,
-        updated: u64,
+        limits: &SchoolLimits,
     ) -> Result<Vec<SchoolTally>, StoreError> {
-        self.call()?.touched_schools(kind, archived, updated).await
+        self.call()?.touched_schools(kind, limits).await
     }
     async fn hold_schools(
         &mut self,

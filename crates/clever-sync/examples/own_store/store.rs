@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
 use clever_sync::{
-    Base, Change, ChangeFilter, ChangeLog, Commit, Hash, Hold, Op, Progress, RunPath, SchoolTally,
-    Size, Staged, State, Store, StoreError, Stored, SyncReport, Tally,
+    Base, Change, ChangeFilter, ChangeLog, Commit, Hash, Hold, Op, Progress, RunPath, SchoolLimits,
+    SchoolTally, Size, Staged, State, Store, StoreError, Stored, SyncReport, Tally,
 };
 use serde_json::Value;
 
@@ -182,8 +182,7 @@ impl Store for MemoryStore {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        archived: u64,
-        updated: u64,
+        limits: &SchoolLimits,
     ) -> Result<Vec<SchoolTally>, StoreError> {
         let gone = self.staged_for(kind, Op::Archive);
         let other = self.staged_for(kind, Op::Update);
@@ -203,8 +202,8 @@ impl Store for MemoryStore {
         }
         for tally in all.values_mut() {
             for (count, few) in [
-                (&mut tally.archived, archived),
-                (&mut tally.updated, updated),
+                (&mut tally.archived, limits.archived),
+                (&mut tally.updated, limits.updated),
             ] {
                 *count = if *count > few { *count } else { 0 };
             }

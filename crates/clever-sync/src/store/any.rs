@@ -111,6 +111,10 @@ impl Backend for AnyDb {
         either!(self, db => db.states(sql, params).await)
     }
 
+    async fn relieve(&mut self) -> Result<(), StoreError> {
+        either!(self, db => db.relieve().await)
+    }
+
     async fn insert(
         &mut self,
         table: &str,

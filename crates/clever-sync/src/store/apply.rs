@@ -12,9 +12,9 @@ use crate::store::findings;
 use crate::store::sql::{Backend, Sql, SqlStore, pairs};
 use crate::store::stage::base;
 use crate::store::write::{Totals, Writer};
-use crate::store::{Commit, Store, StoreError};
+use crate::store::{Commit, StoreError};
 
-/// So many changes make what a database knows of its tables stale.
+/// So many records in tables that were empty make what a database knows of them wrong.
 const MANY: u64 = 1000;
 
 /// Applies what is staged and not held, and keeps the run.
@@ -47,7 +47,7 @@ pub(crate) async fn run<B: Backend>(
     store.district = Some((commit.district.clone(), number));
     let run = now.run + 1;
     let changed = Writer::new(store, commit, run).apply(progress).await?;
-    if changed.records > MANY {
+    if changed.filled > MANY {
         store.db.batch(store.db.dialect().analyze).await?;
     }
     if changed.records > 0 {
@@ -169,7 +169,7 @@ async fn totals<B: Backend>(
     report: &mut SyncReport,
 ) -> Result<(), StoreError> {
     for (kind, of_kind) in &mut report.kinds {
-        of_kind.total = store.active(*kind).await?;
+        of_kind.total = store.count_active(*kind).await?;
     }
     let number = store.number();
     let all = store

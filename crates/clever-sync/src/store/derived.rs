@@ -3,8 +3,9 @@
 //! Pure: the writer writes them, and an audit looks whether they are still so.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use clever_model::RecordKind;
 use clever_raw::tree::{Json, Tree};
 
 use crate::columns::{self, ROLE_COLUMNS};
@@ -13,12 +14,22 @@ use crate::columns::{self, ROLE_COLUMNS};
 pub(crate) type Cell<'t> = Option<Cow<'t, str>>;
 
 /// The roles of a user. Of a role that is told twice, the last counts.
-pub(crate) fn roles<'t, 'a>(user: &'t Tree<'a>) -> BTreeMap<&'t str, &'t Tree<'a>> {
+pub(crate) fn roles<J: Json>(user: &J) -> BTreeMap<&str, &J> {
     let told = user.key("roles").and_then(Json::entries);
     told.into_iter()
         .flatten()
         .filter(|(role, held)| held.entries().is_some() && columns::is_key(role))
         .collect()
+}
+
+/// The schools of a user's roles, or of a section, once each.
+pub(crate) fn schools<J: Json>(kind: RecordKind, record: &J) -> BTreeSet<Cow<'_, str>> {
+    let school = |part| columns::cell(part, "/school");
+    match kind {
+        RecordKind::Users => roles(record).into_values().filter_map(school).collect(),
+        RecordKind::Sections => school(record).into_iter().collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 /// What a role says, in the order of [`ROLE_COLUMNS`].

@@ -81,6 +81,8 @@ const REFERENCES: &[Reference] = &[
 pub(crate) struct Changed {
     /// How many records said something new.
     pub(crate) records: u64,
+    /// How many records went into tables where the district had none.
+    pub(crate) filled: u64,
     /// Kinds of which a record may refer to others than before.
     pub(crate) referring: BTreeSet<RecordKind>,
     /// Kinds of which a record came or went.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
 use rusqlite::ErrorCode;
 
+use crate::guard;
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
@@ -36,7 +37,7 @@ pub use sql::SqlStore;
 pub use sqlite::SqliteStore;
 
 /// The version of the tables that this crate reads and writes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// A hash of a record's bytes, or of its meaning.
 pub type Hash = [u8; 16];
@@ -223,6 +224,8 @@ pub struct Staged {
     pub event: Option<String>,
     /// Places in a section that it takes away.
     pub lost: u64,
+    /// Of an update of a user or a section: the schools that the store has it at.
+    pub schools: Vec<String>,
     /// The meaning to put aside with it: set by an undo.
     pub refused: Option<Hash>,
     /// Whether it waits for approval.
@@ -252,12 +255,35 @@ pub type Tally = BTreeMap<(RecordKind, Op, bool), (u64, u64)>;
 pub struct SchoolTally {
     /// The school's id.
     pub school: String,
-    /// Active records of the kind at the school, as stored.
+    /// Active records of the kind at the school, as stored; from [`SchoolLimits::enough`] on they need not be counted
+    /// further.
     pub active: u64,
     /// How many of them are staged to be archived.
     pub archived: u64,
     /// How many of them are staged to be updated.
     pub updated: u64,
+}
+
+/// From where on what a plan does to a school is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchoolLimits {
+    /// So many archived are nobody's alarm, whatever the school's size.
+    pub archived: u64,
+    /// So many updated are nobody's alarm, whatever the school's size.
+    pub updated: u64,
+    /// The share of a school that may be archived.
+    pub archived_percent: u64,
+    /// The share of a school that may be updated.
+    pub updated_percent: u64,
+}
+
+impl SchoolLimits {
+    /// The size from which on what is done to a school is no alarm, and no size beyond it matters.
+    #[must_use]
+    pub fn enough(&self, school: &SchoolTally) -> u64 {
+        let archived = guard::enough(school.archived, self.archived_percent);
+        archived.max(guard::enough(school.updated, self.updated_percent))
+    }
 }
 
 /// What is written when a run ends, besides what is staged.
@@ -424,14 +450,12 @@ pub trait Store {
         std::future::ready(Ok(Vec::new()))
     }
 
-    /// Counts, for each school of which more than `archived` users (or sections) are staged to be archived, or more
-    /// than `updated` to be updated, and not held, what happens to it. A user is at the school of her role; a
-    /// section at its own.
+    /// Counts, for each school of which more users (or sections) than nobody's alarm are staged to be archived or
+    /// updated, and not held, what happens to it. A user is at the school of her role; a section at its own.
     fn touched_schools(
         &mut self,
         kind: RecordKind,
-        archived: u64,
-        updated: u64,
+        limits: &SchoolLimits,
     ) -> impl Future<Output = Result<Vec<SchoolTally>, StoreError>>;
 
     /// Holds back a kind's rows of one operation that are of one of these schools: their people (with an archiving also
@@ -481,6 +505,7 @@ mod tests {
             record: Some(record.clone()),
             event: None,
             lost: 0,
+            schools: Vec::new(),
             refused: None,
             held: false,
         };

@@ -19,13 +19,19 @@ use crate::store::{SCHEMA_VERSION, StoreError};
 
 /// The steps from an empty database to the present tables, each with the version that it leads to. A released
 /// step never changes.
-const VERSIONS: [(u32, &str); 2] = [
+const VERSIONS: [(u32, &str); 3] = [
     (2, include_str!("schema/postgres-2.sql")),
     (3, include_str!("schema/postgres-3.sql")),
+    (4, include_str!("schema/postgres-4.sql")),
 ];
 
 /// The key of the lock under which tables are made: "Clvr".
 const LOCK: i64 = 0x436c_7672;
+
+/// How each connection is set. A plan kept from when a table was empty would read all of it for each chunk. Chunks are
+/// too small for helpers, which take longer to start than a chunk takes, and for compiled plans.
+const SESSION: &str = "SET client_min_messages = warning; SET lock_timeout = '60s';
+    SET plan_cache_mode = force_custom_plan; SET max_parallel_workers_per_gather = 0; SET jit = off;";
 
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(?1)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(?1)";
@@ -46,11 +52,18 @@ const DIALECT: Dialect = Dialect {
     empty: "TRUNCATE staged, staged_records, staged_walk",
     // Indices of tables that all districts share can't be dropped while others read them.
     late: &[],
-    keys: "SELECT nextval(pg_get_serial_sequence('_people', 'key')) FROM generate_series(1::bigint, ?1::bigint)",
-    staged: "ANALYZE staged; ANALYZE staged_records",
-    // A first load would otherwise be joined as if its tables were empty: minutes instead of seconds.
-    // Another district's run that holds one of them is not waited for.
-    analyze: "ANALYZE (SKIP_LOCKED) schools, terms, courses, users, sections, user_roles, contacts, _state, _people, _enrollments",
+    // The sequence is looked up once.
+    keys: "WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('_people', 'key')::regclass AS name)
+        SELECT nextval(name) FROM sequence, generate_series(1::bigint, ?1::bigint)",
+    staged: "ANALYZE staged (kind, id, op, held)",
+    // A first load would otherwise be joined as if its tables were empty: minutes instead of seconds. The columns are
+    // those by which rows are looked for; the rest, records above all, costs several times as much to look at and is left
+    // to the server. Another district's run that holds one of the tables is not waited for.
+    analyze: "ANALYZE (SKIP_LOCKED) schools (district_id, id, archived_at), terms (district_id, id, archived_at),
+        courses (district_id, id, archived_at), users (district_id, id, archived_at),
+        sections (district_id, id, archived_at, school_id), user_roles (district_id, user_id, role, school_id),
+        contacts (district_id, contact_id, student_id), _state (district, kind, id, archived),
+        _people (district, id, known), _enrollments (district, section, role, person)",
 };
 
 /// The tables of the staging area; `{}` is what kind of tables they are. A staged row is narrow, and its record
@@ -59,7 +72,7 @@ const STAGING: &str = "
     CREATE {} TABLE IF NOT EXISTS staged (
         kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
         hash BYTEA NOT NULL, fields TEXT, event TEXT, lost BIGINT NOT NULL, refused BYTEA,
-        held BIGINT NOT NULL, body BIGINT, PRIMARY KEY (kind, id)
+        held BIGINT NOT NULL, body BIGINT, schools TEXT, PRIMARY KEY (kind, id)
     );
     CREATE {} TABLE IF NOT EXISTS staged_records (body BIGINT PRIMARY KEY, record TEXT NOT NULL);
     CREATE {} TABLE IF NOT EXISTS staged_walk (walk BIGINT PRIMARY KEY, note TEXT NOT NULL);";
@@ -130,11 +143,7 @@ impl Postgres {
             search_path: String::new(),
             staging: None,
         };
-        // A plan kept from when a table was empty would read all of it for each chunk.
-        db.batch(
-            "SET client_min_messages = warning; SET lock_timeout = '60s'; SET plan_cache_mode = force_custom_plan",
-        )
-        .await?;
+        db.batch(SESSION).await?;
         let path = db.query("SHOW search_path", &[]).await?.into_iter().next();
         db.search_path = path.map_or_else(|| Ok(String::new()), |mut row| row.text(0))?;
         let found = db.version().await?;
@@ -193,8 +202,10 @@ impl Postgres {
     /// the server empties, in a schema of their own.
     async fn keep_staging(&mut self, lock: i64) -> Result<(), StoreError> {
         let schema = schema(lock);
+        // Tables that an earlier version left lack a column; what is in them is not gone on with.
         self.batch(&format!(
-            "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}, {};{}",
+            "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}, {};{}
+             ALTER TABLE {schema}.staged ADD COLUMN IF NOT EXISTS schools TEXT;",
             self.search_path,
             // In that schema or nowhere: personal data is not to lie in one that others read.
             STAGING

@@ -1,12 +1,15 @@
 //! What a plan does to each school, and how the part of some schools is held back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::store::sql::{Backend, Sql, SqlStore, pairs, texts};
-use crate::store::stage::CHECKED;
-use crate::store::{Op, SchoolTally, StoreError};
+use crate::store::sql::{Backend, Sql, SqlStore, texts};
+use crate::store::stage::{CHECKED, listed};
+use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
+
+/// Rows read at once to count a school's size. Ids say nothing of schools, so the first rows are of all of them.
+const SCAN: usize = 20_000;
 
 /// The table, its column that names the record and the one that names its school.
 fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)> {
@@ -19,59 +22,84 @@ fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)>
 }
 
 /// Counts what is staged for schools that lose or change more than so many records. Sizes are counted of those
-/// alone, so a night on which every school changes a little looks at no whole table.
+/// alone, and so far as they matter: a night on which every school changes a little looks at no whole table.
 pub(crate) async fn touched<B: Backend>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
-    archived: u64,
-    updated: u64,
+    limits: &SchoolLimits,
 ) -> Result<Vec<SchoolTally>, StoreError> {
     let Some((table, id, active)) = place(kind) else {
         return Ok(Vec::new());
     };
     let district: Sql<'_> = store.district_id().into();
+    let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
+    let tally = |school: String| SchoolTally {
+        school,
+        active: 0,
+        archived: 0,
+        updated: 0,
+    };
+    // An update was staged with the record that it replaces, so it says where that is.
+    let sql = "SELECT schools, count(*) FROM staged
+         WHERE kind = ?1 AND op = ?2 AND held = 0 AND schools IS NOT NULL GROUP BY schools";
+    let params = [(kind as i64).into(), (Op::Update as i64).into()];
+    for mut row in store.db.query(sql, &params).await? {
+        let (schools, count) = (listed(row.maybe_text(0)?), row.count(1)?);
+        for school in schools {
+            let of = found
+                .entry(school)
+                .or_insert_with_key(|school| tally(school.clone()));
+            of.updated += count;
+        }
+    }
+    found.retain(|_, of| of.updated > limits.updated);
     let sql = format!(
-        "SELECT t.school_id, s.op, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
+        "SELECT t.school_id, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
          WHERE t.district_id = ?1 AND t.{id} = s.id
-         AND s.kind = ?2 AND s.held = 0 AND s.op IN (?3, ?4) AND t.school_id IS NOT NULL
-         GROUP BY t.school_id, s.op HAVING count(DISTINCT s.id) > CASE s.op WHEN ?3 THEN CAST(?5 AS BIGINT) ELSE CAST(?6 AS BIGINT) END"
+         AND s.kind = ?2 AND s.held = 0 AND s.op = ?3 AND t.school_id IS NOT NULL
+         GROUP BY t.school_id HAVING count(DISTINCT s.id) > CAST(?4 AS BIGINT)"
     );
     let params = [
         district.clone(),
         (kind as i64).into(),
         (Op::Archive as i64).into(),
-        (Op::Update as i64).into(),
-        archived.into(),
-        updated.into(),
+        limits.archived.into(),
     ];
-    let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
     for mut row in store.db.query(&sql, &params).await? {
-        let school = row.text(0)?;
-        let (op, count) = (row.int(1)?, row.count(2)?);
-        let tally = found.entry(school.clone()).or_insert(SchoolTally {
-            school,
-            active: 0,
-            archived: 0,
-            updated: 0,
-        });
-        if op == Op::Archive as i64 {
-            tally.archived = count;
-        } else {
-            tally.updated = count;
-        }
-    }
-    if found.is_empty() {
-        return Ok(Vec::new());
+        let (school, count) = (row.text(0)?, row.count(1)?);
+        let of = found
+            .entry(school)
+            .or_insert_with_key(|school| tally(school.clone()));
+        of.archived = count;
     }
     let sql = format!(
-        "SELECT t.school_id, count(DISTINCT t.{id}) FROM {table} t
-         WHERE t.district_id = ?1 AND t.school_id {} {active} GROUP BY t.school_id",
-        store.among(2)
+        "SELECT t.{id}, t.school_id FROM {table} t WHERE t.district_id = ?1 AND t.{id} > ?2 {active}
+         ORDER BY t.{id} LIMIT ?3"
     );
-    let params = [district, texts(found.keys().map(String::as_str))];
-    for (school, count) in pairs(store.db.query(&sql, &params).await?)? {
-        if let Some(tally) = found.get_mut(&school) {
-            tally.active = u64::try_from(count).unwrap_or_default();
+    let mut after = String::new();
+    while found.values().any(|of| of.active < limits.enough(of)) {
+        let params = [district.clone(), (&after).into(), SCAN.into()];
+        let rows = store.db.query(&sql, &params).await?;
+        let (count, mut records) = (rows.len(), BTreeMap::<String, BTreeSet<String>>::new());
+        for mut row in rows {
+            // What is no text was not written by a sync.
+            let (Ok(id), Ok(school)) = (row.text(0), row.maybe_text(1)) else {
+                continue;
+            };
+            records.entry(id).or_default().extend(school);
+        }
+        if count == SCAN && records.len() > 1 {
+            // It may have more roles than were read; with the next it is read as a whole.
+            records.pop_last();
+        }
+        for school in records.values().flatten() {
+            if let Some(of) = found.get_mut(school) {
+                of.active += 1;
+            }
+        }
+        match records.pop_last() {
+            Some((id, _)) if count == SCAN => after = id,
+            _ => break,
         }
     }
     Ok(found.into_values().collect())
@@ -117,4 +145,96 @@ pub(crate) async fn hold<B: Backend>(
             WHERE s.kind = ?1 AND s.op = ?2 AND s.held <> 0)"
     );
     Ok(held + store.db.execute(&sql, &params[..3]).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{Staged, Store};
+
+    fn update(number: usize, school: &str) -> Staged {
+        Staged {
+            kind: RecordKind::Users,
+            id: id(number),
+            op: Op::Update,
+            old_hash: None,
+            hash: [1; 16],
+            fields: None,
+            record: Some("{}".to_owned()),
+            event: None,
+            lost: 0,
+            schools: vec![school.to_owned(), "everybody".to_owned()],
+            refused: None,
+            held: false,
+        }
+    }
+
+    fn id(number: usize) -> String {
+        format!("u{number:06}")
+    }
+
+    #[tokio::test]
+    async fn schools_are_counted_as_far_as_it_matters_and_people_once() {
+        let mut store = SqliteStore::in_memory().unwrap();
+        let district = clever_model::DistrictId::new("d").unwrap();
+        store.begin(&district).await.unwrap();
+        // More rows than are read at once. Whoever is at `small` has two roles there, and the end of a batch falls between
+        // those of one.
+        let small = |number: usize| number % 1000 == 980;
+        for number in 0..SCAN + 5000 {
+            let school = if small(number) { "small" } else { "large" };
+            let roles: &[&str] = if small(number) {
+                &["staff", "teacher"]
+            } else {
+                &["student"]
+            };
+            for role in roles {
+                let sql = "INSERT INTO user_roles (district_id, user_id, role, school_id) VALUES ('d', ?1, ?2, ?3)";
+                let insert = store.db.connection.prepare_cached(sql);
+                insert
+                    .unwrap()
+                    .execute([&id(number), *role, school])
+                    .unwrap();
+            }
+        }
+        let mut rows: Vec<Staged> = (0..30).map(|number| update(number, "large")).collect();
+        rows.extend((0..20).map(|number| update(number * 1000 + 980, "small")));
+        store.stage(rows).await.unwrap();
+        let limits = SchoolLimits {
+            archived: 2,
+            updated: 15,
+            archived_percent: 50,
+            updated_percent: 50,
+        };
+        let found = touched(&mut store, RecordKind::Users, &limits)
+            .await
+            .unwrap();
+        let sizes: Vec<(&str, u64, u64)> = found
+            .iter()
+            .map(|of| (of.school.as_str(), of.updated, of.active))
+            .collect();
+        let all = SCAN as u64 + 5000;
+        assert_eq!(
+            sizes,
+            [
+                ("everybody", 50, 0),
+                ("large", 30, all - all / 1000),
+                ("small", 20, all / 1000)
+            ],
+            "while one may be an alarm, all are counted"
+        );
+        let sql = "UPDATE staged SET schools = '[\"large\"]' WHERE schools LIKE '%large%'";
+        store.db.connection.execute(sql, []).unwrap();
+        let sql = "UPDATE staged SET held = 1 WHERE schools NOT LIKE '%large%'";
+        store.db.connection.execute(sql, []).unwrap();
+        let found = touched(&mut store, RecordKind::Users, &limits)
+            .await
+            .unwrap();
+        let [large] = found.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!((large.school.as_str(), large.updated), ("large", 30));
+        assert!(large.active >= limits.enough(large) && large.active < SCAN as u64);
+    }
 }

@@ -174,13 +174,13 @@ pub struct Dialect {
     pub(crate) look: &'static str,
     /// Empties the staging area.
     pub(crate) empty: &'static str,
-    /// Run before what is staged is read.
+    /// Run before what was staged since it was last run is joined.
     pub(crate) staged: &'static str,
     /// Tables whose index is built after a load into the empty table: the statements that drop and make it.
     pub(crate) late: &'static [(&'static str, &'static str, &'static str)],
     /// Reserves `?1` keys of `_people`: one row with the first of as many that follow each other, or a row each.
     pub(crate) keys: &'static str,
-    /// Run after many rows were written, so that questions about them are planned well.
+    /// Run after many rows were written into tables without any, so that questions about them are planned well.
     pub(crate) analyze: &'static str,
 }
 
@@ -235,6 +235,11 @@ pub trait Backend {
         }
     }
 
+    /// Lets go of what was written and is held in memory, so that there is room for what is read.
+    fn relieve(&mut self) -> impl Future<Output = Result<(), StoreError>> {
+        async { Ok(()) }
+    }
+
     /// Inserts rows, given one after the other; `conflict` is the statement's end, empty where no row can meet
     /// another of its key.
     fn insert(
@@ -254,6 +259,8 @@ pub struct SqlStore<B> {
     pub(crate) district: Option<(clever_model::DistrictId, Option<i64>)>,
     /// Records that were staged.
     pub(crate) bodies: i64,
+    /// Whether something was staged that the database knows nothing of when it plans.
+    pub(crate) unplanned: bool,
 }
 
 impl<B: Backend> SqlStore<B> {
@@ -262,6 +269,7 @@ impl<B: Backend> SqlStore<B> {
             db,
             district: None,
             bodies: 0,
+            unplanned: false,
         }
     }
 

@@ -28,6 +28,7 @@ const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
     include_str!("schema/sqlite-3.sql"),
+    include_str!("schema/sqlite-4.sql"),
 ];
 
 /// An index over a table that was filled before. It is sorted in as much memory as the cache may take: with all of the
@@ -58,11 +59,6 @@ const DIALECT: Dialect = Dialect {
             "contacts",
             "DROP INDEX contacts_by_student",
             late!("CREATE INDEX contacts_by_student ON contacts (district_id, student_id)"),
-        ),
-        (
-            "changes",
-            "DROP INDEX changes_by_record",
-            late!("CREATE INDEX changes_by_record ON changes (district_id, id)"),
         ),
     ],
     keys: "SELECT coalesce(max(key), 0) + 1 FROM _people WHERE ?1 > 0",
@@ -181,6 +177,12 @@ impl Backend for Sqlite {
             });
         }
         Ok(all)
+    }
+
+    async fn relieve(&mut self) -> Result<(), StoreError> {
+        // A cache that is full of pages to write has no room for one to read: each would be read again for each use.
+        self.connection.cache_flush()?;
+        Ok(())
     }
 
     async fn insert(
@@ -484,6 +486,7 @@ mod tests {
             record: Some("{\"name\":{\"last\":\"N\"}}".to_owned()),
             event: None,
             lost: 0,
+            schools: Vec::new(),
             refused: None,
             held: false,
         });

@@ -9,12 +9,12 @@ use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
 use crate::store::sql::{Area, Backend, Sql, SqlStore, Type, texts};
 use crate::store::{
-    Base, Commit, Left, Op, SchoolTally, Staged, State, Store, StoreError, Stored, Tally, apply,
-    schools, status,
+    Base, Commit, Left, Op, SchoolLimits, SchoolTally, Staged, State, Store, StoreError, Stored,
+    Tally, apply, schools, status,
 };
 
 /// A staged row is narrow: it is read more often than its record, which lies beside it.
-const STAGED: [(&str, Type); 11] = [
+const STAGED: [(&str, Type); 12] = [
     ("kind", Type::Int),
     ("id", Type::Text),
     ("op", Type::Int),
@@ -26,6 +26,7 @@ const STAGED: [(&str, Type); 11] = [
     ("refused", Type::Blob),
     ("held", Type::Int),
     ("body", Type::Int),
+    ("schools", Type::Text),
 ];
 
 const RECORDS: [(&str, Type); 2] = [("body", Type::Int), ("record", Type::Text)];
@@ -34,10 +35,22 @@ const RECORDS: [(&str, Type); 2] = [("body", Type::Int), ("record", Type::Text)]
 const REPLACE: &str =
     "ON CONFLICT (kind, id) DO UPDATE SET op = excluded.op, old_hash = excluded.old_hash,
     hash = excluded.hash, fields = excluded.fields, event = excluded.event, lost = excluded.lost,
-    refused = excluded.refused, held = excluded.held, body = excluded.body";
+    refused = excluded.refused, held = excluded.held, body = excluded.body,
+    schools = excluded.schools";
 
 /// What a check held, and not an undo before it.
 pub(crate) const CHECKED: i64 = 2;
+
+/// Schools as they are staged: a JSON list, nothing for none.
+fn schools(all: &[String]) -> Option<String> {
+    (!all.is_empty()).then(|| serde_json::to_string(all).unwrap_or_default())
+}
+
+/// Reads schools as they are staged.
+pub(crate) fn listed(schools: Option<String>) -> Vec<String> {
+    let listed = schools.and_then(|all| serde_json::from_str(&all).ok());
+    listed.unwrap_or_default()
+}
 
 fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
     RecordKind::ALL
@@ -125,6 +138,7 @@ impl<B: Backend> Store for SqlStore<B> {
         }
         let sql = format!("UPDATE staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
+        self.unplanned = true;
         let sql = "SELECT coalesce(max(body), 0) FROM staged_records";
         self.bodies = self.one(sql, &[]).await?.int(0)?;
         Ok(())
@@ -156,37 +170,24 @@ impl<B: Backend> Store for SqlStore<B> {
         kind: RecordKind,
         ids: &[&str],
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
-        let sql = format!(
-            "SELECT s.id, s.hash, s.archived, s.refused, t.record FROM _state s
-             JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
-             WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
-            self.among(4)
-        );
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(1000) {
-            let params = [
-                self.number().into(),
-                (kind as i64).into(),
-                self.district_id().into(),
-                texts(ids.iter().copied()),
-            ];
-            for mut row in self.db.query(&sql, &params).await? {
-                let state = row.state()?;
-                let record = row.text(4)?;
-                found.insert(state.id.clone(), Stored { state, record });
-            }
-        }
-        Ok(found)
+        let found = self.stored(kind, ids).await?;
+        Ok(found
+            .into_iter()
+            .map(|(id, (stored, _))| (id, stored))
+            .collect())
     }
 
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
-        let params = [self.number().into(), (kind as i64).into()];
-        self.one(
-            "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
-            &params,
-        )
-        .await?
-        .count(0)
+        // What the last run told, where nobody changed rows since; else each run would read the state once more.
+        let sql = "SELECT r.report FROM _districts d JOIN runs r ON r.district_id = d.district_id AND r.run = d.counted
+             WHERE d.district_id = ?1 AND d.counted = (SELECT max(run) FROM runs WHERE district_id = ?1)";
+        if let Some(mut row) = self.maybe(sql, &[self.district_id().into()]).await? {
+            let report: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
+            if let Some(total) = report["kinds"][kind.as_str()]["total"].as_u64() {
+                return Ok(total);
+            }
+        }
+        self.count_active(kind).await
     }
 
     async fn enrolled(&mut self, enough: u64) -> Result<u64, StoreError> {
@@ -264,8 +265,10 @@ impl<B: Backend> Store for SqlStore<B> {
                 row.refused.as_ref().into(),
                 row.held.into(),
                 body.into(),
+                schools(&row.schools).into(),
             ]);
         }
+        self.unplanned = true;
         self.db.batch("BEGIN").await?;
         let done = match self
             .db
@@ -310,7 +313,7 @@ impl<B: Backend> Store for SqlStore<B> {
             ("CAST(NULL AS TEXT)", "")
         };
         let sql = format!(
-            "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held
+            "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held, s.schools
              FROM staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
         );
         let kind = after.0.map_or(-1, |kind| kind as i64);
@@ -330,6 +333,7 @@ impl<B: Backend> Store for SqlStore<B> {
                     lost: row.count(8)?,
                     refused: row.maybe_hash(9)?,
                     held: row.int(10)? != 0,
+                    schools: listed(row.maybe_text(11)?),
                 })
             })
             .collect()
@@ -355,7 +359,9 @@ impl<B: Backend> Store for SqlStore<B> {
     }
 
     async fn tally(&mut self) -> Result<Tally, StoreError> {
-        self.db.batch(self.db.dialect().staged).await?;
+        if std::mem::take(&mut self.unplanned) {
+            self.db.batch(self.db.dialect().staged).await?;
+        }
         let rows = self
             .db
             .query(
@@ -416,10 +422,9 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn touched_schools(
         &mut self,
         kind: RecordKind,
-        archived: u64,
-        updated: u64,
+        limits: &SchoolLimits,
     ) -> Result<Vec<SchoolTally>, StoreError> {
-        schools::touched(self, kind, archived, updated).await
+        schools::touched(self, kind, limits).await
     }
 
     async fn hold_schools(
@@ -454,6 +459,46 @@ impl<B: Backend> Store for SqlStore<B> {
 }
 
 impl<B: Backend> SqlStore<B> {
+    /// Reads records of the run's district, each with the number of its last change.
+    pub(crate) async fn stored(
+        &mut self,
+        kind: RecordKind,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, (Stored, u64)>, StoreError> {
+        let sql = format!(
+            "SELECT s.id, s.hash, s.archived, s.refused, t.record, s.seq FROM _state s
+             JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+             WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
+            self.among(4)
+        );
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(1000) {
+            let params = [
+                self.number().into(),
+                (kind as i64).into(),
+                self.district_id().into(),
+                texts(ids.iter().copied()),
+            ];
+            for mut row in self.db.query(&sql, &params).await? {
+                let state = row.state()?;
+                let (record, seq) = (row.text(4)?, row.count(5)?);
+                found.insert(state.id.clone(), (Stored { state, record }, seq));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Counts the active records of a kind.
+    pub(crate) async fn count_active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
+        let params = [self.number().into(), (kind as i64).into()];
+        self.one(
+            "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
+            &params,
+        )
+        .await?
+        .count(0)
+    }
+
     /// Opens the staging area, as it is.
     async fn open_area(&mut self, district: &DistrictId) -> Result<Area, StoreError> {
         let area = self.db.open_staging(district.as_str()).await?;

@@ -21,7 +21,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS staging.staged (
         kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
         fields TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL, body INTEGER,
-        PRIMARY KEY (kind, id)
+        schools TEXT, PRIMARY KEY (kind, id)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS staging.staged_records (body INTEGER PRIMARY KEY, record TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS staging.staged_walk (walk INTEGER PRIMARY KEY, note TEXT NOT NULL);";
@@ -128,7 +128,8 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
             .execute("ATTACH ?1 AS staging", [name.as_ref()])
             .and_then(|_| connection.execute_batch(SETTINGS))
             .and_then(|()| connection.execute_batch(TABLES))
-            .and_then(|()| sound(connection));
+            .and_then(|()| sound(connection))
+            .and_then(|()| widen(connection));
         connection.busy_timeout(Duration::from_millis(patience))?;
         let Err(error) = opened else {
             return Ok(Some(area));
@@ -146,6 +147,15 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
         remove(file)?;
         area = Area::Broken;
     }
+}
+
+/// Adds the column that a file of an earlier version lacks; what is in it is not gone on with.
+fn widen(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT count(*) FROM pragma_table_info('staged', 'staging') WHERE name = 'schools'";
+    if connection.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0 {
+        return Ok(());
+    }
+    connection.execute_batch("ALTER TABLE staging.staged ADD COLUMN schools TEXT")
 }
 
 /// Looks at every page of the file that is attached: one that is broken would fail the run where it comes to it. Only

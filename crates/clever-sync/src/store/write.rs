@@ -21,6 +21,9 @@ use crate::store::{Commit, Op, Staged, Store, StoreError, Stored};
 /// Records written together.
 const CHUNK: usize = 1000;
 
+/// After so many chunks the database lets go of what was written.
+const RELIEF: u64 = 4;
+
 /// From so many rows on, an index over an empty table is built after them.
 const BULK: u64 = 1000;
 
@@ -49,6 +52,14 @@ pub(crate) struct Writer<'a, B> {
     fresh: BTreeSet<&'static str>,
     persons: Persons,
     changed: Changed,
+}
+
+/// A place in the chain of a record's changes.
+struct Link {
+    /// Its last change.
+    seq: u64,
+    /// The one before that; 0 where there is none.
+    prev: u64,
 }
 
 /// A staged record with its JSON, read.
@@ -105,7 +116,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         }
         let late = self.drop_indices(total).await?;
         let mut after = (None, String::new());
-        let mut done = 0;
+        let (mut done, mut chunks) = (0, 0_u64);
         loop {
             let rows = self.store.staged((after.0, &after.1), CHUNK, true).await?;
             let Some(end) = rows.last() else { break };
@@ -117,6 +128,10 @@ impl<'a, B: Backend> Writer<'a, B> {
                 }
             }
             done += rows.len() as u64;
+            chunks += 1;
+            if chunks % RELIEF == 0 {
+                self.store.db.relieve().await?;
+            }
             progress.applying(done, total);
         }
         for create in late {
@@ -186,7 +201,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             .filter(|row| row.op != Op::Create)
             .map(|row| row.id.as_str())
             .collect();
-        let before = self.store.find(kind, &known).await?;
+        let before = self.store.stored(kind, &known).await?;
         let read: Vec<Read<'_>> = rows
             .iter()
             .filter(|row| row.op != Op::Archive)
@@ -200,6 +215,9 @@ impl<'a, B: Backend> Writer<'a, B> {
             })
             .collect();
         self.note(kind, rows);
+        if self.fresh.contains(kind.as_str()) {
+            self.changed.filled += read.len() as u64;
+        }
         let gone: Vec<&str> = rows
             .iter()
             .filter(|row| row.op == Op::Archive)
@@ -213,14 +231,58 @@ impl<'a, B: Backend> Writer<'a, B> {
         match kind {
             RecordKind::Users => {
                 let mut others = read;
-                others.retain(|read| !says_of_roles_as(read, before.get(&read.staged.id)));
+                others.retain(|read| {
+                    let before = before.get(&read.staged.id);
+                    !says_of_roles_as(read, before.map(|(before, _)| before))
+                });
                 self.people(&others, &gone).await?;
             }
             RecordKind::Sections => self.places(&read, &gone).await?,
             _ => {}
         }
-        self.keep_state(kind, rows).await?;
-        self.tell(kind, rows, &before).await
+        let links = self.link(kind, rows, &before).await?;
+        self.keep_state(kind, rows, &links).await?;
+        self.tell(kind, rows, &links, &before).await
+    }
+
+    /// Numbers the changes of rows, and finds the change before of each record.
+    async fn link(
+        &mut self,
+        kind: RecordKind,
+        rows: &[Staged],
+        before: &BTreeMap<String, (Stored, u64)>,
+    ) -> Result<Vec<Link>, StoreError> {
+        // A record whose row somebody deleted comes anew, and has a history.
+        let others = rows.iter().map(|row| row.id.as_str());
+        let others: Vec<&str> = others.filter(|id| !before.contains_key(*id)).collect();
+        let mut earlier = BTreeMap::new();
+        if !self.fresh.contains("_state") && !others.is_empty() {
+            let sql = format!(
+                "SELECT id, seq FROM _state WHERE district = ?1 AND kind = ?2 AND id {}",
+                self.store.among(3)
+            );
+            let params = [
+                self.store.number().into(),
+                (kind as i64).into(),
+                texts(others),
+            ];
+            earlier = pairs(self.store.db.query(&sql, &params).await?)?;
+        }
+        let links = rows.iter().map(|row| {
+            let prev = match before.get(&row.id) {
+                Some((_, seq)) => *seq,
+                None => u64::try_from(earlier.get(&row.id).copied().unwrap_or(0)).unwrap_or(0),
+            };
+            if row.op == Op::Touch {
+                return Link { seq: prev, prev };
+            }
+            self.seq += 1;
+            Link {
+                seq: self.seq,
+                prev,
+            }
+        });
+        Ok(links.collect())
     }
 
     /// Notes what rows change that others refer to or count.
@@ -241,7 +303,12 @@ impl<'a, B: Backend> Writer<'a, B> {
         }
     }
 
-    async fn keep_state(&mut self, kind: RecordKind, rows: &[Staged]) -> Result<(), StoreError> {
+    async fn keep_state(
+        &mut self,
+        kind: RecordKind,
+        rows: &[Staged],
+        links: &[Link],
+    ) -> Result<(), StoreError> {
         let number = self.store.number();
         let columns = [
             ("district", Type::Int),
@@ -250,9 +317,10 @@ impl<'a, B: Backend> Writer<'a, B> {
             ("hash", Type::Blob),
             ("archived", Type::Int),
             ("refused", Type::Blob),
+            ("seq", Type::Int),
         ];
         let mut state = Vec::with_capacity(rows.len() * columns.len());
-        for row in rows {
+        for (row, link) in rows.iter().zip(links) {
             state.extend([
                 number.into(),
                 (kind as i64).into(),
@@ -260,12 +328,13 @@ impl<'a, B: Backend> Writer<'a, B> {
                 (&row.hash).into(),
                 (row.op == Op::Archive).into(),
                 row.refused.as_ref().into(),
+                link.seq.into(),
             ]);
         }
         let conflict = self.conflict(
             "_state",
-            "ON CONFLICT (district, kind, id) DO UPDATE
-             SET hash = excluded.hash, archived = excluded.archived, refused = excluded.refused",
+            "ON CONFLICT (district, kind, id) DO UPDATE SET hash = excluded.hash,
+             archived = excluded.archived, refused = excluded.refused, seq = excluded.seq",
         );
         self.store
             .db
@@ -278,7 +347,8 @@ impl<'a, B: Backend> Writer<'a, B> {
         &mut self,
         kind: RecordKind,
         rows: &[Staged],
-        before: &BTreeMap<String, Stored>,
+        links: &[Link],
+        before: &BTreeMap<String, (Stored, u64)>,
     ) -> Result<(), StoreError> {
         let columns = [
             ("district_id", Type::Text),
@@ -292,15 +362,15 @@ impl<'a, B: Backend> Writer<'a, B> {
             ("after", Type::Text),
             ("at", Type::Text),
             ("event", Type::Text),
+            ("prev", Type::Int),
         ];
         let mut changes = Vec::with_capacity(rows.len() * columns.len());
-        for row in rows {
+        for (row, link) in rows.iter().zip(links) {
             let Some(op) = row.op.as_str() else { continue };
-            self.seq += 1;
-            let before = before.get(&row.id).map(|before| &before.record);
+            let before = before.get(&row.id).map(|(before, _)| &before.record);
             changes.extend([
                 self.district_id.into(),
-                self.seq.into(),
+                link.seq.into(),
                 self.run.into(),
                 kind.as_str().into(),
                 Sql::from(&row.id),
@@ -310,6 +380,7 @@ impl<'a, B: Backend> Writer<'a, B> {
                 row.record.as_ref().into(),
                 self.at.as_str().into(),
                 row.event.as_ref().into(),
+                Some(link.prev).filter(|prev| *prev > 0).into(),
             ]);
         }
         self.store
