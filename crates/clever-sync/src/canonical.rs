@@ -23,29 +23,29 @@ pub(crate) fn canonical(mut value: Value) -> Value {
             student.remove("email");
         }
     }
-    reduce(value).unwrap_or_else(|| Value::Object(Map::new()))
+    if reduce(&mut value) {
+        value
+    } else {
+        Value::Object(Map::new())
+    }
 }
 
-/// `None` is absence.
-fn reduce(value: Value) -> Option<Value> {
+/// Leaves out what is absent; says whether anything is left.
+fn reduce(value: &mut Value) -> bool {
     match value {
-        Value::Null => None,
-        Value::String(text) if text.is_empty() => None,
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
         Value::Object(map) => {
-            let kept = map
-                .into_iter()
-                .filter(|(key, _)| !BOOKKEEPING.contains(&key.as_str()))
-                .filter_map(|(key, value)| Some((key, reduce(value)?)));
-            let mut kept: Map<String, Value> = kept.collect();
+            map.retain(|key, value| !BOOKKEEPING.contains(&key.as_str()) && reduce(value));
             // Also where an app has switched on serde_json's `preserve_order`.
-            kept.sort_keys();
-            (!kept.is_empty()).then_some(Value::Object(kept))
+            map.sort_keys();
+            !map.is_empty()
         }
         Value::Array(all) => {
-            let kept: Vec<Value> = all.into_iter().filter_map(reduce).collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
+            all.retain_mut(reduce);
+            !all.is_empty()
         }
-        other => Some(other),
+        _ => true,
     }
 }
 
@@ -60,6 +60,9 @@ pub(crate) fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
 }
 
 fn compare(path: &str, before: &Value, after: &Value, paths: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
             let new = after.keys().filter(|key| !before.contains_key(*key));
@@ -81,8 +84,7 @@ fn compare(path: &str, before: &Value, after: &Value, paths: &mut Vec<String>) {
         // A whole part came or went: name what is in it.
         (Value::Object(_), Value::Null) => compare(path, before, &Value::Object(Map::new()), paths),
         (Value::Null, Value::Object(_)) => compare(path, &Value::Object(Map::new()), after, paths),
-        _ if before != after => paths.push(path.to_owned()),
-        _ => {}
+        _ => paths.push(path.to_owned()),
     }
 }
 

@@ -207,7 +207,9 @@ pub(crate) async fn count<S: Store>(
     store: &mut S,
     report: &mut SyncReport,
 ) -> Result<(), StoreError> {
-    for ((kind, op, held), (count, _)) in store.tally().await? {
+    let tally = store.tally().await?;
+    let updates = tally.keys().any(|(_, op, held)| *op == Op::Update && !held);
+    for ((kind, op, held), (count, _)) in tally {
         let of_kind = report.kinds.entry(kind).or_default();
         match (held, op) {
             (true, _) => of_kind.held += count,
@@ -222,6 +224,15 @@ pub(crate) async fn count<S: Store>(
         let said = of_kind.created + of_kind.updated + of_kind.restored;
         of_kind.unchanged = of_kind.seen.saturating_sub(said + of_kind.held);
     }
+    // A first load has none.
+    if updates {
+        count_fields(store, report).await?;
+    }
+    Ok(())
+}
+
+/// Counts which fields the updates change that are not held.
+async fn count_fields<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
     let mut after = (None, String::new());
     loop {
         let rows = store.staged((after.0, &after.1), CHUNK, false).await?;

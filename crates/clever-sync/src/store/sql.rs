@@ -259,6 +259,8 @@ pub struct SqlStore<B> {
     pub(crate) district: Option<(clever_model::DistrictId, Option<i64>)>,
     /// Records that were staged.
     pub(crate) bodies: i64,
+    /// The last in order of what was staged since the area was empty; none where that is not known.
+    pub(crate) staged_to: Option<(clever_model::RecordKind, String)>,
     /// Whether something was staged that the database knows nothing of when it plans.
     pub(crate) unplanned: bool,
 }
@@ -269,6 +271,7 @@ impl<B: Backend> SqlStore<B> {
             db,
             district: None,
             bodies: 0,
+            staged_to: None,
             unplanned: false,
         }
     }

@@ -110,7 +110,11 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
         self.open_area(district).await?;
         self.bodies = 0;
-        self.db.batch(self.db.dialect().empty).await
+        self.staged_to = None;
+        self.db.batch(self.db.dialect().empty).await?;
+        // Before everything.
+        self.staged_to = Some((RecordKind::Districts, String::new()));
+        Ok(())
     }
 
     async fn left(&mut self, district: &DistrictId) -> Result<Left, StoreError> {
@@ -139,6 +143,7 @@ impl<B: Backend> Store for SqlStore<B> {
         let sql = format!("UPDATE staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
         self.unplanned = true;
+        self.staged_to = None;
         let sql = "SELECT coalesce(max(body), 0) FROM staged_records";
         self.bodies = self.one(sql, &[]).await?.int(0)?;
         Ok(())
@@ -241,10 +246,22 @@ impl<B: Backend> Store for SqlStore<B> {
         .sizes)
     }
 
-    async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {
-        if rows.is_empty() {
+    async fn stage(&mut self, mut rows: Vec<Staged>) -> Result<(), StoreError> {
+        rows.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(());
-        }
+        };
+        // What comes after all that is staged can't meet any of it.
+        let after = |to: &(RecordKind, String)| (first.kind, &first.id) > (to.0, &to.1);
+        let ascending = rows
+            .windows(2)
+            .all(|two| matches!(two, [a, b] if (a.kind, &a.id) < (b.kind, &b.id)));
+        let conflict = match &self.staged_to {
+            Some(to) if ascending && after(to) => "",
+            _ => REPLACE,
+        };
+        let last = (last.kind, last.id.clone());
+        self.staged_to = self.staged_to.take().map(|to| to.max(last));
         let mut narrow = Vec::with_capacity(rows.len() * STAGED.len());
         let mut records = Vec::with_capacity(rows.len() * RECORDS.len());
         for row in &rows {
@@ -275,7 +292,7 @@ impl<B: Backend> Store for SqlStore<B> {
             .insert("staged_records", &RECORDS, &records, "")
             .await
         {
-            Ok(()) => self.db.insert("staged", &STAGED, &narrow, REPLACE).await,
+            Ok(()) => self.db.insert("staged", &STAGED, &narrow, conflict).await,
             Err(error) => Err(error),
         };
         self.end_transaction(done).await
@@ -518,5 +535,54 @@ impl<B: Backend> SqlStore<B> {
             drop(self.db.batch("ROLLBACK").await);
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+
+    fn row(id: &str, lost: u64) -> Staged {
+        Staged {
+            kind: RecordKind::Sections,
+            id: id.to_owned(),
+            op: Op::Update,
+            old_hash: None,
+            hash: [1; 16],
+            fields: None,
+            record: Some("{}".to_owned()),
+            event: None,
+            lost,
+            schools: Vec::new(),
+            refused: None,
+            held: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_again_takes_the_place_of_the_one_before_in_whatever_order() {
+        let mut store = SqliteStore::in_memory().unwrap();
+        let district = DistrictId::new("d").unwrap();
+        store.begin(&district).await.unwrap();
+        store.stage(vec![row("c", 1), row("b", 1)]).await.unwrap();
+        for (id, lost) in [("e", 1), ("a", 1), ("c", 2), ("d", 1), ("f", 1), ("f", 2)] {
+            store.stage(vec![row(id, lost)]).await.unwrap();
+        }
+        store.stage(vec![row("g", 1), row("g", 2)]).await.unwrap();
+        store.resume(None).await.unwrap();
+        store.stage(vec![row("g", 3)]).await.unwrap();
+        let staged = store.staged((None, ""), 100, false).await.unwrap();
+        let staged: Vec<(&str, u64)> = staged.iter().map(|row| (&*row.id, row.lost)).collect();
+        let expected = [
+            ("a", 1),
+            ("b", 1),
+            ("c", 2),
+            ("d", 1),
+            ("e", 1),
+            ("f", 2),
+            ("g", 3),
+        ];
+        assert_eq!(staged, expected);
     }
 }

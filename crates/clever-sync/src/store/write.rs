@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
-use clever_raw::tree::{Json, Tree};
+use clever_raw::tree::Tree;
 
 use crate::columns::{self, ROLE_COLUMNS, columns};
 use crate::progress::Progress;
@@ -16,7 +16,10 @@ use crate::store::derived::{self, RELATION_COLUMNS};
 use crate::store::findings::Changed;
 use crate::store::persons::{self, Persons};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
-use crate::store::{Commit, Op, Staged, Store, StoreError, Stored};
+use crate::store::{Commit, Op, Staged, Store, StoreError};
+
+mod feed;
+mod places;
 
 /// Records written together.
 const CHUNK: usize = 1000;
@@ -54,14 +57,6 @@ pub(crate) struct Writer<'a, B> {
     changed: Changed,
 }
 
-/// A place in the chain of a record's changes.
-struct Link {
-    /// Its last change.
-    seq: u64,
-    /// The one before that; 0 where there is none.
-    prev: u64,
-}
-
 /// A staged record with its JSON, read.
 struct Read<'a> {
     staged: &'a Staged,
@@ -71,16 +66,16 @@ struct Read<'a> {
 
 /// Says whether an update leaves a user's roles and relations as they were: then nothing beside the user's row need be
 /// looked at.
-fn says_of_roles_as(read: &Read<'_>, before: Option<&Stored>) -> bool {
-    let Some(before) = before.filter(|_| read.staged.op == Op::Update) else {
+fn leaves_roles(staged: &Staged) -> bool {
+    let paths = staged.fields.as_deref().map(serde_json::from_str);
+    let Some(Ok::<Vec<String>, _>(paths)) = paths else {
         return false;
     };
-    let before = reading::tree(&before.record).unwrap_or_default();
-    read.tree.key("roles") == before.key("roles")
+    staged.op == Op::Update
+        && paths
+            .iter()
+            .all(|path| path != "roles" && !path.starts_with("roles."))
 }
-
-/// A section's place: its section's key, its role, its person's key, whether it is the primary teacher's.
-type Place = (i64, i64, i64, bool);
 
 impl<'a, B: Backend> Writer<'a, B> {
     pub(crate) fn new(store: &'a mut SqlStore<B>, commit: &'a Commit<'a>, run: u64) -> Self {
@@ -231,10 +226,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         match kind {
             RecordKind::Users => {
                 let mut others = read;
-                others.retain(|read| {
-                    let before = before.get(&read.staged.id);
-                    !says_of_roles_as(read, before.map(|(before, _)| before))
-                });
+                others.retain(|read| !leaves_roles(read.staged));
                 self.people(&others, &gone).await?;
             }
             RecordKind::Sections => self.places(&read, &gone).await?,
@@ -243,46 +235,6 @@ impl<'a, B: Backend> Writer<'a, B> {
         let links = self.link(kind, rows, &before).await?;
         self.keep_state(kind, rows, &links).await?;
         self.tell(kind, rows, &links, &before).await
-    }
-
-    /// Numbers the changes of rows, and finds the change before of each record.
-    async fn link(
-        &mut self,
-        kind: RecordKind,
-        rows: &[Staged],
-        before: &BTreeMap<String, (Stored, u64)>,
-    ) -> Result<Vec<Link>, StoreError> {
-        // A record whose row somebody deleted comes anew, and has a history.
-        let others = rows.iter().map(|row| row.id.as_str());
-        let others: Vec<&str> = others.filter(|id| !before.contains_key(*id)).collect();
-        let mut earlier = BTreeMap::new();
-        if !self.fresh.contains("_state") && !others.is_empty() {
-            let sql = format!(
-                "SELECT id, seq FROM _state WHERE district = ?1 AND kind = ?2 AND id {}",
-                self.store.among(3)
-            );
-            let params = [
-                self.store.number().into(),
-                (kind as i64).into(),
-                texts(others),
-            ];
-            earlier = pairs(self.store.db.query(&sql, &params).await?)?;
-        }
-        let links = rows.iter().map(|row| {
-            let prev = match before.get(&row.id) {
-                Some((_, seq)) => *seq,
-                None => u64::try_from(earlier.get(&row.id).copied().unwrap_or(0)).unwrap_or(0),
-            };
-            if row.op == Op::Touch {
-                return Link { seq: prev, prev };
-            }
-            self.seq += 1;
-            Link {
-                seq: self.seq,
-                prev,
-            }
-        });
-        Ok(links.collect())
     }
 
     /// Notes what rows change that others refer to or count.
@@ -301,92 +253,6 @@ impl<'a, B: Backend> Writer<'a, B> {
                 *changed.totals.kinds.entry(kind).or_default() += count;
             }
         }
-    }
-
-    async fn keep_state(
-        &mut self,
-        kind: RecordKind,
-        rows: &[Staged],
-        links: &[Link],
-    ) -> Result<(), StoreError> {
-        let number = self.store.number();
-        let columns = [
-            ("district", Type::Int),
-            ("kind", Type::Int),
-            ("id", Type::Text),
-            ("hash", Type::Blob),
-            ("archived", Type::Int),
-            ("refused", Type::Blob),
-            ("seq", Type::Int),
-        ];
-        let mut state = Vec::with_capacity(rows.len() * columns.len());
-        for (row, link) in rows.iter().zip(links) {
-            state.extend([
-                number.into(),
-                (kind as i64).into(),
-                Sql::from(&row.id),
-                (&row.hash).into(),
-                (row.op == Op::Archive).into(),
-                row.refused.as_ref().into(),
-                link.seq.into(),
-            ]);
-        }
-        let conflict = self.conflict(
-            "_state",
-            "ON CONFLICT (district, kind, id) DO UPDATE SET hash = excluded.hash,
-             archived = excluded.archived, refused = excluded.refused, seq = excluded.seq",
-        );
-        self.store
-            .db
-            .insert("_state", &columns, &state, conflict)
-            .await
-    }
-
-    /// Writes the feed.
-    async fn tell(
-        &mut self,
-        kind: RecordKind,
-        rows: &[Staged],
-        links: &[Link],
-        before: &BTreeMap<String, (Stored, u64)>,
-    ) -> Result<(), StoreError> {
-        let columns = [
-            ("district_id", Type::Text),
-            ("seq", Type::Int),
-            ("run", Type::Int),
-            ("kind", Type::Text),
-            ("id", Type::Text),
-            ("op", Type::Text),
-            ("fields", Type::Text),
-            ("before", Type::Text),
-            ("after", Type::Text),
-            ("at", Type::Text),
-            ("event", Type::Text),
-            ("prev", Type::Int),
-        ];
-        let mut changes = Vec::with_capacity(rows.len() * columns.len());
-        for (row, link) in rows.iter().zip(links) {
-            let Some(op) = row.op.as_str() else { continue };
-            let before = before.get(&row.id).map(|(before, _)| &before.record);
-            changes.extend([
-                self.district_id.into(),
-                link.seq.into(),
-                self.run.into(),
-                kind.as_str().into(),
-                Sql::from(&row.id),
-                op.into(),
-                row.fields.as_ref().into(),
-                before.into(),
-                row.record.as_ref().into(),
-                self.at.as_str().into(),
-                row.event.as_ref().into(),
-                Some(link.prev).filter(|prev| *prev > 0).into(),
-            ]);
-        }
-        self.store
-            .db
-            .insert("changes", &columns, &changes, "")
-            .await
     }
 
     /// Writes records' rows. A touch keeps `changed_at` and `source`; the app's own columns are left alone.
@@ -577,145 +443,5 @@ impl<'a, B: Backend> Writer<'a, B> {
                 named.insert(id.into_owned());
             }
         }
-    }
-
-    /// Writes the places of sections: only those that came or went.
-    async fn places(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
-        let number = self.store.number();
-        let sql = format!(
-            "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
-            self.store.among(2)
-        );
-        let ids = read.iter().map(|read| read.staged.id.as_str());
-        let params = [
-            self.district_id.into(),
-            texts(ids.chain(gone.iter().copied())),
-        ];
-        let keys = pairs(self.store.db.query(&sql, &params).await?)?;
-        for (target, place) in [
-            (RecordKind::Schools, "/school"),
-            (RecordKind::Courses, "/course"),
-            (RecordKind::Terms, "/term_id"),
-        ] {
-            let refs = read.iter().map(|read| columns::cell(&read.tree, place));
-            self.refer(RecordKind::Sections, target, refs);
-        }
-        let mut told: Vec<(i64, i64, &str, bool)> = Vec::new();
-        for Read { staged, tree, .. } in read {
-            let Some(section) = keys.get(&staged.id) else {
-                continue;
-            };
-            let places = derived::places(tree).into_iter();
-            told.extend(places.map(|(role, id, primary)| (*section, role, id, primary)));
-        }
-        let mut now: Vec<Place> = self.persons.places(self.store, &told).await?;
-        now.sort_unstable();
-        now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
-        // What stood before, and in which standing of its section.
-        let of = |op: fn(Op) -> bool| -> BTreeSet<i64> {
-            let rows = read.iter().filter(|read| op(read.staged.op));
-            rows.filter_map(|read| keys.get(&read.staged.id).copied())
-                .collect()
-        };
-        let restored = of(|op| op == Op::Restore);
-        let archived: BTreeSet<i64> = gone
-            .iter()
-            .filter_map(|id| keys.get(*id).copied())
-            .collect();
-        // A new section may have the key of one whose row was deleted by hand, and then finds that one's places.
-        let mut old = if self.fresh.contains("_enrollments") {
-            of(|op| op != Op::Create)
-        } else {
-            of(|_| true)
-        };
-        old.extend(&archived);
-        let before = self.standing(&old).await?;
-        for (section, role, ..) in &before {
-            // An archived section's places stay, and count no longer.
-            if !restored.contains(section) {
-                self.count_place(*role, -1);
-            }
-        }
-        for (_, role, ..) in &now {
-            self.count_place(*role, 1);
-        }
-        let standing: BTreeSet<&Place> = before.iter().collect();
-        let staying: BTreeSet<&Place> = now
-            .iter()
-            .filter(|place| standing.contains(place))
-            .collect();
-        // A person who went, or whose part changed, is taken out of the section as a whole and put in again.
-        let mut left: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
-        for place in &before {
-            if !staying.contains(place) && !archived.contains(&place.0) {
-                left.entry(place.0).or_default().insert(place.2);
-            }
-        }
-        for (section, persons) in &left {
-            let sql = format!(
-                "DELETE FROM _enrollments WHERE district = ?1 AND section = ?2 AND person {}",
-                self.store.among(3)
-            );
-            let params = [
-                number.into(),
-                (*section).into(),
-                Sql::Ints(persons.iter().copied().collect()),
-            ];
-            self.store.db.execute(&sql, &params).await?;
-        }
-        let mut rows: Vec<Sql<'_>> = Vec::new();
-        for place in &now {
-            let (section, role, person, primary) = *place;
-            let taken = || {
-                left.get(&section)
-                    .is_some_and(|left| left.contains(&person))
-            };
-            if !staying.contains(place) || taken() {
-                rows.extend([
-                    number.into(),
-                    section.into(),
-                    role.into(),
-                    person.into(),
-                    primary.into(),
-                ]);
-            }
-        }
-        let columns = [
-            ("district", Type::Int),
-            ("section", Type::Int),
-            ("role", Type::Int),
-            ("person", Type::Int),
-            ("is_primary", Type::Int),
-        ];
-        self.store
-            .db
-            .insert("_enrollments", &columns, &rows, "")
-            .await
-    }
-
-    fn count_place(&mut self, role: i64, by: i64) {
-        let totals = &mut self.changed.totals;
-        if role == 0 {
-            totals.students += by;
-        } else {
-            totals.teachers += by;
-        }
-    }
-
-    /// The places that sections have in the store.
-    async fn standing(&mut self, sections: &BTreeSet<i64>) -> Result<Vec<Place>, StoreError> {
-        if sections.is_empty() {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
-            self.store.among(2)
-        );
-        let sections = Sql::Ints(sections.iter().copied().collect());
-        let params = [self.store.number().into(), sections];
-        let rows = self.store.db.query(&sql, &params).await?;
-        rows.into_iter()
-            .map(|mut row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)? != 0)))
-            .collect()
     }
 }
