@@ -13,6 +13,9 @@ use crate::store::{Op, StoreError};
 /// A section's place: its section's key, its role, its person's key, whether it is the primary teacher's.
 type Place = (i64, i64, i64, bool);
 
+/// The numbers of people by their sections' keys and their ids.
+type Names = BTreeMap<i64, BTreeMap<String, i64>>;
+
 impl<B: Backend> Writer<'_, B> {
     /// Writes the places of sections: only those that came or went.
     pub(super) async fn places(
@@ -47,9 +50,6 @@ impl<B: Backend> Writer<'_, B> {
             let places = derived::places(tree).into_iter();
             told.extend(places.map(|(role, id, primary)| (*section, role, id, primary)));
         }
-        let mut now: Vec<Place> = self.persons.places(self.store, &told).await?;
-        now.sort_unstable();
-        now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
         // What stood before, and in which standing of its section.
         let of = |op: fn(Op) -> bool| -> BTreeSet<i64> {
             let rows = read.iter().filter(|read| op(read.staged.op));
@@ -68,7 +68,25 @@ impl<B: Backend> Writer<'_, B> {
             of(|_| true)
         };
         old.extend(&archived);
-        let before = self.standing(&old).await?;
+        let (before, names) = self.standing(&old).await?;
+        // Most of the people of a section that changed are in it already; only the others are looked for.
+        let (here, others): (Vec<_>, Vec<_>) = told
+            .into_iter()
+            .map(|(section, role, id, primary)| {
+                let person = names.get(&section).and_then(|of| of.get(id)).copied();
+                (person, (section, role, id, primary))
+            })
+            .partition(|(person, _)| person.is_some());
+        let others: Vec<_> = others.into_iter().map(|(_, place)| place).collect();
+        let mut now: Vec<Place> = self.persons.places(self.store, &others).await?;
+        now.extend(
+            here.into_iter()
+                .filter_map(|(person, (section, role, _, primary))| {
+                    Some((section, role, person?, primary))
+                }),
+        );
+        now.sort_unstable();
+        now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
         for (section, role, ..) in &before {
             // An archived section's places stay, and count no longer.
             if !restored.contains(section) {
@@ -141,20 +159,31 @@ impl<B: Backend> Writer<'_, B> {
         }
     }
 
-    /// The places that sections have in the store.
-    async fn standing(&mut self, sections: &BTreeSet<i64>) -> Result<Vec<Place>, StoreError> {
+    /// The places that sections have in the store, and the numbers of the people there, by section and id.
+    async fn standing(
+        &mut self,
+        sections: &BTreeSet<i64>,
+    ) -> Result<(Vec<Place>, Names), StoreError> {
+        let (mut places, mut names) = (Vec::new(), Names::new());
         if sections.is_empty() {
-            return Ok(Vec::new());
+            return Ok((places, names));
         }
         let sql = format!(
-            "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
+            "SELECT e.section, e.role, e.person, e.is_primary, p.id
+             FROM _enrollments e LEFT JOIN _people p ON p.key = e.person
+             WHERE e.district = ?1 AND e.section {}",
             self.store.among(2)
         );
         let sections = Sql::Ints(sections.iter().copied().collect());
         let params = [self.store.number().into(), sections];
-        let rows = self.store.db.query(&sql, &params).await?;
-        rows.into_iter()
-            .map(|mut row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)? != 0)))
-            .collect()
+        for mut row in self.store.db.query(&sql, &params).await? {
+            let (section, person) = (row.int(0)?, row.int(2)?);
+            places.push((section, row.int(1)?, person, row.int(3)? != 0));
+            // What is no text was not written by a sync.
+            if let Ok(Some(id)) = row.maybe_text(4) {
+                names.entry(section).or_default().insert(id, person);
+            }
+        }
+        Ok((places, names))
     }
 }
