@@ -145,6 +145,10 @@ async fn step(name: &str, folder: &Path, url: &str, students: usize) {
             let report = run(&District::at(&new), url, Way::Snapshot).await;
             assert!(report.kinds[&RecordKind::Users].updated > students as u64 / 100);
         }
+        "back" => {
+            let report = run(&District::at(&old), url, Way::Snapshot).await;
+            assert!(report.kinds[&RecordKind::Users].updated > students as u64 / 100);
+        }
         "events" => {
             let report = run(&District::at(&folder.join("events")), url, Way::Events).await;
             assert_eq!(report.path, RunPath::Events);
@@ -203,6 +207,7 @@ fn figures(
         ("split", "read and split"),
         ("same", "nothing changed"),
         ("few", "1 % changed"),
+        ("back", "1 % changed back"),
         ("events", "events"),
     ];
     for (step, title) in steps {
@@ -211,6 +216,7 @@ fn figures(
         let warm = match step {
             "split" | "same" => Some(step),
             "few" => Some("split new"),
+            "back" => Some("split"),
             _ => None,
         };
         if let Some(step) = warm {
@@ -239,6 +245,7 @@ fn figures(
         ("nothing changed : read and split", ratio("same", "split")),
         ("naive again : nothing changed", ratio("naive same", "same")),
         ("1 % changed : nothing changed", ratio("few", "same")),
+        ("1 % changed back : nothing changed", ratio("back", "same")),
     ])
 }
 
