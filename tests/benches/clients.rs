@@ -130,8 +130,8 @@ fn report(name: &str, made: Sum, ready: Sum, alone: Option<Sum>) {
     );
 }
 
-/// Serves pages that lie ready, as they are and compressed, under the paths of their lists.
-async fn serve(pages: &[(RecordKind, Bytes)]) -> String {
+/// Serves pages that lie ready under the paths of their lists: as they are, or compressed for who asks for it.
+async fn serve(pages: &[(RecordKind, Bytes)], gzip: bool) -> String {
     let mut router = Router::new();
     for (kind, page) in pages {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -140,7 +140,7 @@ async fn serve(pages: &[(RecordKind, Bytes)]) -> String {
         let page = page.clone();
         let handler = move |headers: axum::http::HeaderMap| async move {
             let json = (header::CONTENT_TYPE, "application/json");
-            if headers.contains_key(header::ACCEPT_ENCODING) {
+            if gzip && headers.contains_key(header::ACCEPT_ENCODING) {
                 return ([json, (header::CONTENT_ENCODING, "gzip")], packed).into_response();
             }
             ([json], page).into_response()
@@ -153,8 +153,8 @@ async fn serve(pages: &[(RecordKind, Bytes)]) -> String {
     address
 }
 
-/// A list, walked by the client of this workspace, which reads compressed, and its first page lying ready, in turns.
-async fn by_client(made: &District, ready: &District, kind: RecordKind, bytes: usize) {
+/// A list, walked by the client of this workspace, and its first page lying ready, in turns.
+async fn by_client(name: &str, made: &District, ready: &District, kind: RecordKind, bytes: usize) {
     let (mut of_made, mut of_ready) = (Sum::default(), Sum::default());
     let begin = Instant::now();
     let walk = || Box::pin(made.list(kind).limit(10_000).pages());
@@ -177,7 +177,7 @@ async fn by_client(made: &District, ready: &District, kind: RecordKind, bytes: u
             of_ready.add(bytes, begin);
         }
     }
-    report("clever-client, compressed", of_made, of_ready, None);
+    report(name, of_made, of_ready, None);
 }
 
 #[tokio::main]
@@ -197,6 +197,11 @@ async fn main() {
         rate_limit: u64::MAX,
         ..EmulatorConfig::default()
     };
+    let plain = EmulatorConfig {
+        gzip: false,
+        ..config.clone()
+    };
+    let plain = clever_emulator::start(plain).await.unwrap();
     let emulator = clever_emulator::start(config).await.unwrap();
     let address = emulator.base_url().authority().to_owned();
     let token = emulator.district_token().to_owned();
@@ -208,7 +213,8 @@ async fn main() {
         };
         (kind, Bytes::from(emulator.with_world(answer)))
     });
-    let ready = serve(&pages).await;
+    let ready = serve(&pages, true).await;
+    let ready_plain = serve(&pages, false).await;
 
     println!(
         "{:<40}{:>8}{:>8}{:>8}{:>12}",
@@ -257,7 +263,14 @@ async fn main() {
             let token = clever_auth::DistrictAppToken::new(emulator.district_token()).unwrap();
             District::new(options, token).unwrap()
         };
-        by_client(&client(&address), &client(&ready), *kind, of_page).await;
+        let plain_address = plain.base_url().authority();
+        for (name, made, ready) in [
+            ("clever-client", plain_address, &ready_plain),
+            ("clever-client, compressed", address.as_str(), &ready),
+        ] {
+            by_client(name, &client(made), &client(ready), *kind, of_page).await;
+        }
     }
     emulator.stop().await;
+    plain.stop().await;
 }

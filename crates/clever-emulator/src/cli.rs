@@ -66,6 +66,10 @@ pub struct EmulatorArgs {
     /// Offer PKCE in the discovery document.
     #[arg(long, requires = "openid")]
     pub pkce: bool,
+    /// Send every answer as it is, also to clients that ask for gzip: over loopback compression takes longer than what it
+    /// saves.
+    #[arg(long)]
+    pub no_gzip: bool,
     /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
     /// and logins that begin at Clever lead nowhere.
     #[arg(long = "redirect-uri", value_name = "URI")]
@@ -135,6 +139,7 @@ impl EmulatorArgs {
             resources: self.resources,
             day_every: self.day_every,
             lms: self.lms,
+            gzip: !self.no_gzip,
             attendance: self.attendance,
             more_districts: (1..=u64::from(self.more_districts))
                 .map(|number| WorldSource::Generated {
@@ -215,6 +220,14 @@ mod tests {
         let args = ["x", "--listen", "127.0.0.1:0"].iter().chain(args);
         let cli = Cli::try_parse_from(args).unwrap();
         crate::start(cli.emulator.config(None)).await.unwrap()
+    }
+
+    #[test]
+    fn answers_are_compressed_as_clevers_are_unless_told_otherwise() {
+        for (args, gzip) in [(vec!["x"], true), (vec!["x", "--no-gzip"], false)] {
+            let cli = Cli::try_parse_from(args).unwrap();
+            assert_eq!(cli.emulator.config(None).gzip, gzip);
+        }
     }
 
     #[tokio::test]
