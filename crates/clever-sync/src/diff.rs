@@ -189,7 +189,7 @@ impl KindDiff {
         let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
         // Those of which the store may have a record; on a first load nobody is asked for.
-        let mut held: BTreeMap<&str, Option<State>> = BTreeMap::new();
+        let mut held: BTreeSet<&str> = BTreeSet::new();
         for record in page.records() {
             self.seen += 1;
             if !columns::is_key(record.id) {
@@ -207,7 +207,7 @@ impl KindDiff {
             };
             if known.archived || known.hash != hash_of(record.json) {
                 differing.insert(record.id, record.json);
-                held.insert(record.id, Some(known));
+                held.insert(record.id);
             }
         }
         if !strays.is_empty() {
@@ -217,11 +217,12 @@ impl KindDiff {
             // where it is what the store has: else each run would undo the one before.
             store.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
-                held.insert(id, None);
+                held.insert(id);
                 differing.insert(id, json);
             }
         }
-        let known = self.stored(store, held).await?;
+        let held: Vec<&str> = held.into_iter().collect();
+        let known = store.find(self.kind, &held).await?;
         let mut rows = Vec::new();
         for (id, json) in differing {
             let known = known.get(id);
@@ -242,26 +243,6 @@ impl KindDiff {
             return Ok(());
         }
         store.stage(rows).await
-    }
-
-    /// Reads what the store has of these records, whose states were passed; of strays, they were not.
-    async fn stored<S: Store>(
-        &self,
-        store: &mut S,
-        held: BTreeMap<&str, Option<State>>,
-    ) -> Result<BTreeMap<String, Stored>, StoreError> {
-        let (passed, strays): (Vec<_>, Vec<_>) =
-            held.into_iter().partition(|(_, state)| state.is_some());
-        let strays: Vec<&str> = strays.into_iter().map(|(id, _)| id).collect();
-        let ids: Vec<&str> = passed.iter().map(|(id, _)| *id).collect();
-        let mut known = store.find(self.kind, &strays).await?;
-        let mut records = store.records(self.kind, &ids).await?;
-        for (id, state) in passed {
-            if let (Some(state), Some(record)) = (state, records.remove(id)) {
-                known.insert(id.to_owned(), Stored { state, record });
-            }
-        }
-        Ok(known)
     }
 
     /// Leaves out records out of order that can't be read, where the same record came before and can.

@@ -55,13 +55,6 @@ impl<S: Store> Store for Crashing<S> {
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
         self.call()?.find(kind, ids).await
     }
-    async fn records(
-        &mut self,
-        kind: RecordKind,
-        ids: &[&str],
-    ) -> Result<BTreeMap<String, String>, StoreError> {
-        self.call()?.records(kind, ids).await
-    }
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
         self.call()?.active(kind).await
     }

@@ -371,19 +371,6 @@ pub trait Store {
         ids: &[&str],
     ) -> impl Future<Output = Result<BTreeMap<String, Stored>, StoreError>>;
 
-    /// Reads the JSON alone of the records with these ids; those that are not there are left out. Their states were
-    /// read before, which a store may save itself.
-    fn records(
-        &mut self,
-        kind: RecordKind,
-        ids: &[&str],
-    ) -> impl Future<Output = Result<BTreeMap<String, String>, StoreError>> {
-        async move {
-            let found = self.find(kind, ids).await?.into_iter();
-            Ok(found.map(|(id, stored)| (id, stored.record)).collect())
-        }
-    }
-
     /// Counts the active records of a kind.
     fn active(&mut self, kind: RecordKind) -> impl Future<Output = Result<u64, StoreError>>;
 

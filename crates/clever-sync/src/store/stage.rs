@@ -182,25 +182,6 @@ impl<B: Backend> Store for SqlStore<B> {
             .collect())
     }
 
-    async fn records(
-        &mut self,
-        kind: RecordKind,
-        ids: &[&str],
-    ) -> Result<BTreeMap<String, String>, StoreError> {
-        let sql = format!(
-            "SELECT id, record FROM {kind} WHERE district_id = ?1 AND id {}",
-            self.among(2)
-        );
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(1000) {
-            let params = [self.district_id().into(), texts(ids.iter().copied())];
-            for mut row in self.db.query(&sql, &params).await? {
-                found.insert(row.text(0)?, row.text(1)?);
-            }
-        }
-        Ok(found)
-    }
-
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
         // What the last run told, where nobody changed rows since; else each run would read the state once more.
         let sql = "SELECT r.report FROM _districts d JOIN runs r ON r.district_id = d.district_id AND r.run = d.counted
