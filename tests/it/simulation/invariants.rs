@@ -127,7 +127,7 @@ pub(crate) fn the_store_is_what_was_told(run: &Run<'_>, server: &Server) {
                 // Came, and could not be read: as it was.
                 Some(said) if said.is_empty() => assert!(!changed, "{key:?} could not be read"),
                 Some(said) => {
-                    let right = is.active && said.contains(&is.says);
+                    let right = is.active && said.contains_key(&is.says);
                     assert!(
                         right || (may_wait && !changed),
                         "{key:?} is not what was sent"

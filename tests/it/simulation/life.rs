@@ -322,12 +322,12 @@ impl<'a> Life<'a> {
         mut sent: Sent,
         mut from: u32,
     ) -> (Sent, u32) {
-        self.log(&sent, from);
+        self.log(&sent);
         let left = self.left_before(&sent);
         if report.resumed.is_some() {
             self.resumed += 1;
             for (earlier, when) in left {
-                self.log(&earlier, when);
+                self.log(&earlier);
                 sent.add(&earlier);
                 from = from.min(when);
             }
@@ -336,10 +336,10 @@ impl<'a> Life<'a> {
         (sent, from)
     }
 
-    fn log(&mut self, sent: &Sent, from: u32) {
+    fn log(&mut self, sent: &Sent) {
         for (key, said) in &sent.records {
             let log = self.sent.entry(key.clone()).or_default();
-            log.extend(said.iter().map(|said| (from, Some(said.clone()))));
+            log.extend(said.iter().map(|(said, when)| (*when, Some(said.clone()))));
         }
     }
 
@@ -448,7 +448,7 @@ impl<'a> Life<'a> {
                     let came = sent.records.get(&entry.key);
                     let told = sent.events.get(&entry.key);
                     let known = match &said {
-                        Some(said) => came.is_some_and(|all| all.contains(said)),
+                        Some(said) => came.is_some_and(|all| all.contains_key(said)),
                         None => came.is_none(),
                     };
                     assert!(known || told == Some(&said), "{entry:?} was not planned");

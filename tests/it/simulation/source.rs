@@ -86,8 +86,9 @@ impl std::error::Error for Broken {}
 /// What a run was really sent.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
-    /// Records in lists, with all that was said of them; unreadable ones say nothing.
-    pub(crate) records: BTreeMap<Key, BTreeSet<Meaning>>,
+    /// Records in lists, with all that was said of them and the server's time when it last was; unreadable ones say
+    /// nothing.
+    pub(crate) records: BTreeMap<Key, BTreeMap<Meaning, u32>>,
     /// The last event of each record: none where it is gone.
     pub(crate) events: BTreeMap<Key, Option<Meaning>>,
     /// Kinds whose list was empty.
@@ -122,10 +123,11 @@ impl Sent {
     /// Adds what an earlier walk was sent, with which this one went on.
     pub(crate) fn add(&mut self, earlier: &Self) {
         for (key, said) in &earlier.records {
-            self.records
-                .entry(key.clone())
-                .or_default()
-                .extend(said.iter().cloned());
+            let all = self.records.entry(key.clone()).or_default();
+            for (said, when) in said {
+                let last = all.entry(said.clone()).or_insert(*when);
+                *last = (*last).max(*when);
+            }
         }
         self.empty.extend(&earlier.empty);
         self.lied |= earlier.lied;
@@ -238,7 +240,7 @@ impl<'a> Source<'a> {
                 Some(Trouble::Unreadable) if at == 0 => {}
                 Some(Trouble::Refused) if at == 0 => {}
                 _ => {
-                    said.insert(meaning(&record.to_string()));
+                    said.insert(meaning(&record.to_string()), self.server.time());
                 }
             }
         }
@@ -372,7 +374,7 @@ impl RosterSource for Source<'_> {
             let said = meaning(&json);
             let mut sent = self.sent.borrow_mut();
             let all = sent.records.entry((RecordKind::Districts, id)).or_default();
-            all.insert(said);
+            all.insert(said, self.server.time());
             records.push(serde_json::from_str(&json).unwrap());
         }
         if trouble == Some(Trouble::EmptyList) {
