@@ -362,18 +362,9 @@ mod tests {
 
     fn row(kind: RecordKind, id: String, record: String) -> Staged {
         Staged {
-            kind,
             hash: hash_of(&record),
-            id,
-            op: Op::Create,
-            old_hash: None,
-            fields: None,
             record: Some(record),
-            event: None,
-            lost: 0,
-            schools: Vec::new(),
-            refused: None,
-            held: false,
+            ..Staged::sample(kind, id, Op::Create)
         }
     }
 

@@ -232,6 +232,27 @@ pub struct Staged {
     pub held: bool,
 }
 
+#[cfg(test)]
+impl Staged {
+    /// A row for tests, which name what they are about.
+    pub(crate) fn sample(kind: RecordKind, id: impl Into<String>, op: Op) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            op,
+            old_hash: None,
+            hash: [1; 16],
+            fields: None,
+            record: Some("{}".to_owned()),
+            event: None,
+            lost: 0,
+            schools: Vec::new(),
+            refused: None,
+            held: false,
+        }
+    }
+}
+
 impl fmt::Debug for Staged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Staged")
@@ -496,18 +517,8 @@ mod tests {
             refused: None,
         };
         let staged = Staged {
-            kind: RecordKind::Users,
-            id: "u1".to_owned(),
-            op: Op::Create,
-            old_hash: None,
-            hash: ABSENT,
-            fields: None,
             record: Some(record.clone()),
-            event: None,
-            lost: 0,
-            schools: Vec::new(),
-            refused: None,
-            held: false,
+            ..Staged::sample(RecordKind::Users, "u1", Op::Create)
         };
         let row = queries::RecordRow {
             record: record.clone(),

@@ -22,7 +22,13 @@ use crate::store::{SCHEMA_VERSION, StoreError};
 const VERSIONS: [(u32, &str); 3] = [
     (2, include_str!("schema/postgres-2.sql")),
     (3, include_str!("schema/postgres-3.sql")),
-    (4, include_str!("schema/postgres-4.sql")),
+    (
+        4,
+        concat!(
+            include_str!("schema/4.sql"),
+            "UPDATE _schema SET version = 4;"
+        ),
+    ),
 ];
 
 /// The key of the lock under which tables are made: "Clvr".

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::store::sql::{Backend, Sql, SqlStore, texts};
+use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
@@ -31,28 +31,55 @@ pub(crate) async fn touched<B: Backend>(
     let Some((table, id, active)) = place(kind) else {
         return Ok(Vec::new());
     };
-    let district: Sql<'_> = store.district_id().into();
-    let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
-    let tally = |school: String| SchoolTally {
-        school,
+    let mut found = updates(store, kind).await?;
+    found.retain(|_, of| of.updated > limits.updated);
+    for (school, count) in archivings(store, kind, (table, id), limits.archived).await? {
+        let of = found.entry(school);
+        of.or_insert_with_key(|school| nothing(school)).archived = count;
+    }
+    let mut after = Some(String::new());
+    while let Some(from) = after.filter(|_| found.values().any(|of| of.active < limits.enough(of)))
+    {
+        after = count_from(store, (table, id, active), &from, &mut found).await?;
+    }
+    Ok(found.into_values().collect())
+}
+
+fn nothing(school: &str) -> SchoolTally {
+    SchoolTally {
+        school: school.to_owned(),
         active: 0,
         archived: 0,
         updated: 0,
-    };
-    // An update was staged with the record that it replaces, so it says where that is.
+    }
+}
+
+/// The updates of each school: one was staged with the record that it replaces, so it says where that is.
+async fn updates<B: Backend>(
+    store: &mut SqlStore<B>,
+    kind: RecordKind,
+) -> Result<BTreeMap<String, SchoolTally>, StoreError> {
+    let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
     let sql = "SELECT schools, count(*) FROM staged
          WHERE kind = ?1 AND op = ?2 AND held = 0 AND schools IS NOT NULL GROUP BY schools";
     let params = [(kind as i64).into(), (Op::Update as i64).into()];
     for mut row in store.db.query(sql, &params).await? {
         let (schools, count) = (listed(row.maybe_text(0)?), row.count(1)?);
         for school in schools {
-            let of = found
-                .entry(school)
-                .or_insert_with_key(|school| tally(school.clone()));
-            of.updated += count;
+            let of = found.entry(school);
+            of.or_insert_with_key(|school| nothing(school)).updated += count;
         }
     }
-    found.retain(|_, of| of.updated > limits.updated);
+    Ok(found)
+}
+
+/// The archivings of each school that has more than so many.
+async fn archivings<B: Backend>(
+    store: &mut SqlStore<B>,
+    kind: RecordKind,
+    (table, id): (&str, &str),
+    more_than: u64,
+) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = format!(
         "SELECT t.school_id, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
          WHERE t.district_id = ?1 AND t.{id} = s.id
@@ -60,49 +87,48 @@ pub(crate) async fn touched<B: Backend>(
          GROUP BY t.school_id HAVING count(DISTINCT s.id) > CAST(?4 AS BIGINT)"
     );
     let params = [
-        district.clone(),
+        store.district_id().into(),
         (kind as i64).into(),
         (Op::Archive as i64).into(),
-        limits.archived.into(),
+        more_than.into(),
     ];
-    for mut row in store.db.query(&sql, &params).await? {
-        let (school, count) = (row.text(0)?, row.count(1)?);
-        let of = found
-            .entry(school)
-            .or_insert_with_key(|school| tally(school.clone()));
-        of.archived = count;
-    }
+    let rows = store.db.query(&sql, &params).await?.into_iter();
+    rows.map(|mut row| Ok((row.text(0)?, row.count(1)?)))
+        .collect()
+}
+
+/// Adds some records after an id to the sizes of their schools. Returns the id up to which it came, if there are more.
+async fn count_from<B: Backend>(
+    store: &mut SqlStore<B>,
+    (table, id, active): (&str, &str, &str),
+    after: &str,
+    found: &mut BTreeMap<String, SchoolTally>,
+) -> Result<Option<String>, StoreError> {
     let sql = format!(
         "SELECT t.{id}, t.school_id FROM {table} t WHERE t.district_id = ?1 AND t.{id} > ?2 {active}
          ORDER BY t.{id} LIMIT ?3"
     );
-    let mut after = String::new();
-    while found.values().any(|of| of.active < limits.enough(of)) {
-        let params = [district.clone(), (&after).into(), SCAN.into()];
-        let rows = store.db.query(&sql, &params).await?;
-        let (count, mut records) = (rows.len(), BTreeMap::<String, BTreeSet<String>>::new());
-        for mut row in rows {
-            // What is no text was not written by a sync.
-            let (Ok(id), Ok(school)) = (row.text(0), row.maybe_text(1)) else {
-                continue;
-            };
-            records.entry(id).or_default().extend(school);
-        }
-        if count == SCAN && records.len() > 1 {
-            // It may have more roles than were read; with the next it is read as a whole.
-            records.pop_last();
-        }
-        for school in records.values().flatten() {
-            if let Some(of) = found.get_mut(school) {
-                of.active += 1;
-            }
-        }
-        match records.pop_last() {
-            Some((id, _)) if count == SCAN => after = id,
-            _ => break,
+    let params = [store.district_id().into(), after.into(), SCAN.into()];
+    let rows = store.db.query(&sql, &params).await?;
+    let more = rows.len() == SCAN;
+    let mut records = BTreeMap::<String, BTreeSet<String>>::new();
+    for mut row in rows {
+        // What is no text was not written by a sync.
+        let (Ok(id), Ok(school)) = (row.text(0), row.maybe_text(1)) else {
+            continue;
+        };
+        records.entry(id).or_default().extend(school);
+    }
+    if more && records.len() > 1 {
+        // It may have more roles than were read; with the next it is read as a whole.
+        records.pop_last();
+    }
+    for school in records.values().flatten() {
+        if let Some(of) = found.get_mut(school) {
+            of.active += 1;
         }
     }
-    Ok(found.into_values().collect())
+    Ok(records.pop_last().map(|(id, _)| id).filter(|_| more))
 }
 
 /// Holds back what is of these schools.
@@ -155,18 +181,8 @@ mod tests {
 
     fn update(number: usize, school: &str) -> Staged {
         Staged {
-            kind: RecordKind::Users,
-            id: id(number),
-            op: Op::Update,
-            old_hash: None,
-            hash: [1; 16],
-            fields: None,
-            record: Some("{}".to_owned()),
-            event: None,
-            lost: 0,
             schools: vec![school.to_owned(), "everybody".to_owned()],
-            refused: None,
-            held: false,
+            ..Staged::sample(RecordKind::Users, id(number), Op::Update)
         }
     }
 

@@ -28,7 +28,7 @@ const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
     include_str!("schema/sqlite-3.sql"),
-    include_str!("schema/sqlite-4.sql"),
+    include_str!("schema/4.sql"),
 ];
 
 /// An index over a table that was filled before. It is sorted in as much memory as the cache may take: with all of the
@@ -477,18 +477,8 @@ mod tests {
         let now = "2026-09-14T12:00:00Z".parse().unwrap();
         store.begin(&district).await.unwrap();
         let rows = (0..2000).map(|number| Staged {
-            kind: RecordKind::Users,
-            id: format!("u{number:05}"),
-            op: Op::Create,
-            old_hash: None,
-            hash: [1; 16],
-            fields: None,
             record: Some("{\"name\":{\"last\":\"N\"}}".to_owned()),
-            event: None,
-            lost: 0,
-            schools: Vec::new(),
-            refused: None,
-            held: false,
+            ..Staged::sample(RecordKind::Users, format!("u{number:05}"), Op::Create)
         });
         store.stage(rows.collect()).await.unwrap();
         let commit = Commit {

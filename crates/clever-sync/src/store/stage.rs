@@ -545,18 +545,8 @@ mod tests {
 
     fn row(id: &str, lost: u64) -> Staged {
         Staged {
-            kind: RecordKind::Sections,
-            id: id.to_owned(),
-            op: Op::Update,
-            old_hash: None,
-            hash: [1; 16],
-            fields: None,
-            record: Some("{}".to_owned()),
-            event: None,
             lost,
-            schools: Vec::new(),
-            refused: None,
-            held: false,
+            ..Staged::sample(RecordKind::Sections, id, Op::Update)
         }
     }
 

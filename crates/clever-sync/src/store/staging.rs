@@ -249,6 +249,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_earlier_version_takes_rows_of_this_one() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("a.db");
+        let connection = Connection::open(&path).unwrap();
+        let earlier = Connection::open(with(&path, "-staging-d")).unwrap();
+        let tables = TABLES.replace("staging.", "").replace("schools TEXT, ", "");
+        earlier.execute_batch(&tables).unwrap();
+        drop(earlier);
+        let mut staging = Staging::beside(Some(&path));
+        assert_eq!(staging.open(&connection, "d").unwrap(), Area::Whole);
+        let sql = "INSERT INTO staging.staged (kind, id, op, hash, lost, held, schools) VALUES (4, 'u', 1, x'00', 0, 0, '[]')";
+        connection.execute(sql, []).unwrap();
+        staging.close(&connection).unwrap();
+    }
+
+    #[test]
     fn a_file_that_is_no_database_is_made_anew() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");

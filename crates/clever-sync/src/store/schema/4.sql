@@ -1,4 +1,4 @@
--- Version 4. A record's history is a chain: its state names its last change, and each change the one before. It takes the
+-- Version 4, of both databases. A record's history is a chain: its state names its last change, and each change the one before. It takes the
 -- place of an index in which a run's changes lie scattered, so that each would cost pages of its own.
 
 ALTER TABLE changes ADD COLUMN prev BIGINT;
@@ -15,5 +15,3 @@ UPDATE _state AS s SET seq = e.seq FROM (
     WHERE s.district = e.district AND s.kind = e.kind AND s.id = e.id;
 
 DROP INDEX changes_by_record;
-
-UPDATE _schema SET version = 4;
