@@ -52,7 +52,7 @@ static RELATIONS: [(Word<16>, Word<16>); 9] = {
 /// Room for a user's record, in bytes.
 const ROOM: usize = 1536;
 
-/// The same as they are written.
+/// The grades as they are written.
 pub(super) static GRADE_WORDS: [Word<24>; GRADES.len()] = Word::table(&GRADES);
 static STREET_WORDS: [Word<16>; STREETS.len()] = Word::table(STREETS);
 
