@@ -46,14 +46,7 @@ impl Persons {
         if ids.is_empty() {
             return Ok(());
         }
-        let sql = store.db.dialect().keys;
-        let mut keys = Vec::with_capacity(ids.len());
-        for mut row in store.db.query(sql, &[ids.len().into()]).await? {
-            keys.push(row.int(0)?);
-        }
-        if let &[first] = keys.as_slice() {
-            keys.extend((first..).skip(1).take(ids.len() - 1));
-        }
+        let keys = store.keys("_people", ids.len()).await?;
         let number = store.number();
         let columns = [
             ("key", Type::Int),

@@ -26,7 +26,7 @@ const VERSIONS: [(u32, &str); 3] = [
         4,
         concat!(
             include_str!("schema/4.sql"),
-            "UPDATE _schema SET version = 4;"
+            include_str!("schema/postgres-4.sql")
         ),
     ),
 ];
@@ -59,7 +59,7 @@ const DIALECT: Dialect = Dialect {
     // Indices of tables that all districts share can't be dropped while others read them.
     late: &[],
     // The sequence is looked up once.
-    keys: "WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('_people', 'key')::regclass AS name)
+    keys: "WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('{}', 'key')::regclass AS name)
         SELECT nextval(name) FROM sequence, generate_series(1::bigint, ?1::bigint)",
     staged: "ANALYZE staged (kind, id, op, held)",
     // A first load would otherwise be joined as if its tables were empty: minutes instead of seconds. The columns are

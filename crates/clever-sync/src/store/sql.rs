@@ -178,7 +178,8 @@ pub struct Dialect {
     pub(crate) staged: &'static str,
     /// Tables whose index is built after a load into the empty table: the statements that drop and make it.
     pub(crate) late: &'static [(&'static str, &'static str, &'static str)],
-    /// Reserves `?1` keys of `_people`: one row with the first of as many that follow each other, or a row each.
+    /// Reserves `?1` keys of the table that goes at `{}`: one row with the first of as many that follow each other, or a
+    /// row each.
     pub(crate) keys: &'static str,
     /// Run after many rows were written into tables without any, so that questions about them are planned well.
     pub(crate) analyze: &'static str,
@@ -295,6 +296,20 @@ impl<B: Backend> SqlStore<B> {
         params: &[Sql<'_>],
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.db.query(sql, params).await?.into_iter().next())
+    }
+
+    /// Reserves keys for that many rows of a table; nobody else gets them.
+    pub(crate) async fn keys(&mut self, table: &str, count: usize) -> Result<Vec<i64>, StoreError> {
+        let sql = self.db.dialect().keys.replace("{}", table);
+        let rows = self.db.query(&sql, &[count.into()]).await?;
+        let mut keys: Vec<i64> = rows
+            .into_iter()
+            .map(|mut row| row.int(0))
+            .collect::<Result<_, _>>()?;
+        if let &[first] = keys.as_slice() {
+            keys.extend((first..).skip(1).take(count.saturating_sub(1)));
+        }
+        Ok(keys)
     }
 
     /// The small number of the run's district; one that nothing has, before its first commit.

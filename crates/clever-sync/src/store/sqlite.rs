@@ -61,7 +61,7 @@ const DIALECT: Dialect = Dialect {
             late!("CREATE INDEX contacts_by_student ON contacts (district_id, student_id)"),
         ),
     ],
-    keys: "SELECT coalesce(max(key), 0) + 1 FROM _people WHERE ?1 > 0",
+    keys: "SELECT coalesce(max(key), 0) + 1 FROM {} WHERE ?1 > 0",
     analyze: "",
 };
 

@@ -220,8 +220,9 @@ impl<'a, B: Backend> Writer<'a, B> {
             .collect();
         let (touched, said): (Vec<_>, Vec<_>) =
             read.iter().partition(|read| read.staged.op == Op::Touch);
-        self.put(kind, &said, false).await?;
-        self.put(kind, &touched, true).await?;
+        let keys = self.keys(kind, &read).await?;
+        self.put(kind, &said, false, &keys).await?;
+        self.put(kind, &touched, true, &keys).await?;
         self.archive(kind, &gone).await?;
         match kind {
             RecordKind::Users => {
@@ -229,7 +230,7 @@ impl<'a, B: Backend> Writer<'a, B> {
                 others.retain(|read| !leaves_roles(read.staged));
                 self.people(&others, &gone).await?;
             }
-            RecordKind::Sections => self.places(&read, &gone).await?,
+            RecordKind::Sections => self.places(&read, &gone, keys).await?,
             _ => {}
         }
         let links = self.link(kind, rows, &before).await?;
@@ -255,12 +256,27 @@ impl<'a, B: Backend> Writer<'a, B> {
         }
     }
 
-    /// Writes records' rows. A touch keeps `changed_at` and `source`; the app's own columns are left alone.
+    /// Reserves the keys of new sections where the district has none, by their ids: places name them, and need not ask.
+    async fn keys(
+        &mut self,
+        kind: RecordKind,
+        read: &[Read<'_>],
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        if kind != RecordKind::Sections || !self.fresh.contains("sections") {
+            return Ok(BTreeMap::new());
+        }
+        let keys = self.store.keys("sections", read.len()).await?;
+        let ids = read.iter().map(|read| read.staged.id.clone());
+        Ok(ids.zip(keys).collect())
+    }
+
+    /// Writes records' rows, under the keys that are reserved. A touch keeps `changed_at` and `source`; the app's own columns are left alone.
     async fn put(
         &mut self,
         kind: RecordKind,
         read: &[&Read<'_>],
         touch: bool,
+        keys: &BTreeMap<String, i64>,
     ) -> Result<(), StoreError> {
         let ours: Vec<_> = columns(kind)
             .iter()
@@ -274,6 +290,9 @@ impl<'a, B: Backend> Writer<'a, B> {
             ("changed_at", Type::Text),
             ("source", Type::Int),
         ];
+        if !keys.is_empty() {
+            names.insert(0, ("key", Type::Int));
+        }
         names.extend(ours.iter().map(|(name, _)| (*name, Type::Text)));
         let mut sets = vec![
             "record = excluded.record".to_owned(),
@@ -288,6 +307,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         );
         let mut rows: Vec<Sql<'_>> = Vec::with_capacity(read.len() * names.len());
         for read in read {
+            rows.extend(keys.get(&read.staged.id).map(|key| Sql::from(*key)));
             rows.extend([
                 self.district_id.into(),
                 Sql::from(&read.staged.id),

@@ -17,23 +17,20 @@ type Place = (i64, i64, i64, bool);
 type Names = BTreeMap<i64, BTreeMap<String, i64>>;
 
 impl<B: Backend> Writer<'_, B> {
-    /// Writes the places of sections: only those that came or went.
+    /// Writes the places of sections: only those that came or went. Without `keys` the store is asked for them.
     pub(super) async fn places(
         &mut self,
         read: &[Read<'_>],
         gone: &[&str],
+        keys: BTreeMap<String, i64>,
     ) -> Result<(), StoreError> {
         let number = self.store.number();
-        let sql = format!(
-            "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
-            self.store.among(2)
-        );
-        let ids = read.iter().map(|read| read.staged.id.as_str());
-        let params = [
-            self.district_id.into(),
-            texts(ids.chain(gone.iter().copied())),
-        ];
-        let keys = pairs(self.store.db.query(&sql, &params).await?)?;
+        let keys = if keys.is_empty() {
+            let ids = read.iter().map(|read| read.staged.id.as_str());
+            self.section_keys(ids.chain(gone.iter().copied())).await?
+        } else {
+            keys
+        };
         for (target, place) in [
             (RecordKind::Schools, "/school"),
             (RecordKind::Courses, "/course"),
@@ -148,6 +145,18 @@ impl<B: Backend> Writer<'_, B> {
             .db
             .insert("_enrollments", &columns, &rows, "")
             .await
+    }
+
+    async fn section_keys(
+        &mut self,
+        ids: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, i64>, StoreError> {
+        let sql = format!(
+            "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
+            self.store.among(2)
+        );
+        let params = [self.district_id.into(), texts(ids)];
+        pairs(self.store.db.query(&sql, &params).await?)
     }
 
     fn count_place(&mut self, role: i64, by: i64) {
