@@ -8,8 +8,8 @@ use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
-/// Rows read at once to count a school's size. Ids say nothing of schools, so the first rows are of all of them.
-const SCAN: usize = 20_000;
+/// Rows read at once to count schools' sizes, at least and at most. A record has fewer.
+const SCAN: (u64, u64) = (100, 20_000);
 
 /// The table, its column that names the record and the one that names its school.
 fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)> {
@@ -38,9 +38,20 @@ pub(crate) async fn touched<B: Backend>(
         of.or_insert_with_key(|school| nothing(school)).archived = count;
     }
     let mut after = Some(String::new());
-    while let Some(from) = after.filter(|_| found.values().any(|of| of.active < limits.enough(of)))
-    {
-        after = count_from(store, (table, id, active), &from, &mut found).await?;
+    while let Some(from) = after {
+        let (mut sizes, mut missing) = (BTreeMap::new(), 0_u64);
+        for of in found.values_mut() {
+            let enough = limits.enough(of);
+            if of.active < enough {
+                missing = missing.saturating_add(enough - of.active);
+                sizes.insert(of.school.as_str(), &mut of.active);
+            }
+        }
+        if sizes.is_empty() {
+            break;
+        }
+        let rows = missing.clamp(SCAN.0, SCAN.1);
+        after = count_from(store, (table, id, active), (&from, rows), &mut sizes).await?;
     }
     Ok(found.into_values().collect())
 }
@@ -97,20 +108,28 @@ async fn archivings<B: Backend>(
         .collect()
 }
 
-/// Adds some records after an id to the sizes of their schools. Returns the id up to which it came, if there are more.
+/// Adds some of these schools' records after an id, so many rows, to their sizes. Returns the id up to which it came,
+/// if there are more.
 async fn count_from<B: Backend>(
     store: &mut SqlStore<B>,
     (table, id, active): (&str, &str, &str),
-    after: &str,
-    found: &mut BTreeMap<String, SchoolTally>,
+    (after, limit): (&str, u64),
+    sizes: &mut BTreeMap<&str, &mut u64>,
 ) -> Result<Option<String>, StoreError> {
     let sql = format!(
-        "SELECT t.{id}, t.school_id FROM {table} t WHERE t.district_id = ?1 AND t.{id} > ?2 {active}
-         ORDER BY t.{id} LIMIT ?3"
+        "SELECT t.{id}, t.school_id FROM {table} t
+         WHERE t.district_id = ?1 AND t.{id} > ?2 AND t.school_id {} {active} ORDER BY t.{id} LIMIT ?4",
+        store.among(3)
     );
-    let params = [store.district_id().into(), after.into(), SCAN.into()];
+    let schools = texts(sizes.keys().copied());
+    let params = [
+        store.district_id().into(),
+        after.into(),
+        schools,
+        limit.into(),
+    ];
     let rows = store.db.query(&sql, &params).await?;
-    let more = rows.len() == SCAN;
+    let more = rows.len() as u64 == limit;
     let mut records = BTreeMap::<String, BTreeSet<String>>::new();
     for mut row in rows {
         // What is no text was not written by a sync.
@@ -124,8 +143,8 @@ async fn count_from<B: Backend>(
         records.pop_last();
     }
     for school in records.values().flatten() {
-        if let Some(of) = found.get_mut(school) {
-            of.active += 1;
+        if let Some(size) = sizes.get_mut(school.as_str()) {
+            **size += 1;
         }
     }
     Ok(records.pop_last().map(|(id, _)| id).filter(|_| more))
@@ -195,15 +214,13 @@ mod tests {
         let mut store = SqliteStore::in_memory().unwrap();
         let district = clever_model::DistrictId::new("d").unwrap();
         store.begin(&district).await.unwrap();
-        // More rows than are read at once. Whoever is at `small` has two roles there, and the end of a batch falls between
-        // those of one.
-        let small = |number: usize| number % 1000 == 980;
-        for number in 0..SCAN + 5000 {
-            let school = if small(number) { "small" } else { "large" };
-            let roles: &[&str] = if small(number) {
-                &["staff", "teacher"]
+        // Whoever is at `small` has three roles there, and the end of a batch falls between those of one.
+        let small = |number: usize| number % 10 == 1;
+        for number in 0..2500 {
+            let (school, roles): (_, &[&str]) = if small(number) {
+                ("small", &["district_admin", "staff", "teacher"])
             } else {
-                &["student"]
+                ("large", &["student"])
             };
             for role in roles {
                 let sql = "INSERT INTO user_roles (district_id, user_id, role, school_id) VALUES ('d', ?1, ?2, ?3)";
@@ -214,8 +231,8 @@ mod tests {
                     .unwrap();
             }
         }
-        let mut rows: Vec<Staged> = (0..30).map(|number| update(number, "large")).collect();
-        rows.extend((0..20).map(|number| update(number * 1000 + 980, "small")));
+        let mut rows: Vec<Staged> = (0..30).map(|number| update(number * 10, "large")).collect();
+        rows.extend((0..131).map(|number| update(number * 10 + 1, "small")));
         store.stage(rows).await.unwrap();
         let limits = SchoolLimits {
             archived: 2,
@@ -226,19 +243,20 @@ mod tests {
         let found = touched(&mut store, RecordKind::Users, &limits)
             .await
             .unwrap();
-        let sizes: Vec<(&str, u64, u64)> = found
+        let sizes: Vec<(&str, u64)> = found
             .iter()
-            .map(|of| (of.school.as_str(), of.updated, of.active))
+            .map(|of| (of.school.as_str(), of.updated))
             .collect();
-        let all = SCAN as u64 + 5000;
-        assert_eq!(
-            sizes,
-            [
-                ("everybody", 50, 0),
-                ("large", 30, all - all / 1000),
-                ("small", 20, all / 1000)
-            ],
-            "while one may be an alarm, all are counted"
+        assert_eq!(sizes, [("everybody", 161), ("large", 30), ("small", 131)]);
+        let active: Vec<u64> = found.iter().map(|of| of.active).collect();
+        let &[everybody, large, of_small] = active.as_slice() else {
+            panic!("{found:?}")
+        };
+        assert_eq!((everybody, of_small), (0, 250), "counted to the end");
+        let enough = found.get(1).map(|of| limits.enough(of));
+        assert!(
+            Some(large) >= enough && large < 2250,
+            "{large}: counted as far as it matters"
         );
         let sql = "UPDATE staged SET schools = '[\"large\"]' WHERE schools LIKE '%large%'";
         store.db.connection.execute(sql, []).unwrap();
@@ -251,6 +269,6 @@ mod tests {
             panic!("{found:?}")
         };
         assert_eq!((large.school.as_str(), large.updated), ("large", 30));
-        assert!(large.active >= limits.enough(large) && large.active < SCAN as u64);
+        assert!(large.active >= limits.enough(large) && large.active < 2250);
     }
 }

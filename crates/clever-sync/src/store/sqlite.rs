@@ -107,7 +107,10 @@ fn value(of: ValueRef<'_>) -> Sql<'static> {
         ValueRef::Integer(value) => Sql::Int(value),
         // The store writes no floats; read as one, a value is odd and says so.
         ValueRef::Real(_) => Sql::Blob(Vec::new().into()),
-        ValueRef::Text(text) => Sql::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Text(text) => Sql::Text(match std::str::from_utf8(text) {
+            Ok(text) => text.to_owned().into(),
+            Err(_) => String::from_utf8_lossy(text).into_owned().into(),
+        }),
         ValueRef::Blob(bytes) => Sql::Blob(bytes.to_vec().into()),
     }
 }

@@ -230,7 +230,7 @@ impl<'a, B: Backend> Writer<'a, B> {
                 others.retain(|read| !leaves_roles(read.staged));
                 self.people(&others, &gone).await?;
             }
-            RecordKind::Sections => self.places(&read, &gone, keys).await?,
+            RecordKind::Sections => self.places(&read, &gone, keys, &before).await?,
             _ => {}
         }
         let links = self.link(kind, rows, &before).await?;

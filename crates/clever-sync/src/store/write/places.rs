@@ -3,18 +3,57 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
+use clever_raw::tree::Tree;
 
 use crate::columns;
+use crate::reading;
 use crate::store::derived;
 use crate::store::sql::{Backend, Sql, Type, pairs, texts};
 use crate::store::write::{Read, Writer};
-use crate::store::{Op, StoreError};
+use crate::store::{Op, StoreError, Stored};
 
-/// A section's place: its section's key, its role, its person's key, whether it is the primary teacher's.
-type Place = (i64, i64, i64, bool);
+/// A place of a section: its role, its person's number, whether it is the primary teacher's.
+type Place = (i64, i64, bool);
 
-/// The numbers of people by their sections' keys and their ids.
-type Names = BTreeMap<i64, BTreeMap<String, i64>>;
+/// A place as a record tells it, by its person's id.
+type Told<'t> = (i64, &'t str, bool);
+
+/// A section whose record is written.
+struct Section<'t> {
+    restored: bool,
+    /// Ascending, once each.
+    told: Vec<Told<'t>>,
+    /// What its record told before, where there was one.
+    said: Option<Vec<Told<'t>>>,
+}
+
+/// Places that sections have, by their keys.
+type Places = BTreeMap<i64, BTreeSet<Place>>;
+
+/// The places that a section's record tells, ascending, once each.
+fn told<'t>(tree: &'t Tree<'_>) -> Vec<Told<'t>> {
+    let mut told = derived::places(tree);
+    told.sort_unstable();
+    told.dedup();
+    told
+}
+
+/// What of `these` is not among `those`.
+fn beyond<'t>(these: &[Told<'t>], those: &[Told<'t>]) -> Vec<Told<'t>> {
+    let there = |place: &&Told<'t>| those.binary_search(place).is_err();
+    these.iter().filter(there).copied().collect()
+}
+
+/// Puts some places in the place of others; none where what goes is not there, or what comes is.
+fn exchanged(
+    stood: &BTreeSet<Place>,
+    gone: &BTreeSet<Place>,
+    come: &BTreeSet<Place>,
+) -> Option<BTreeSet<Place>> {
+    let mut now = stood.clone();
+    let fits = gone.iter().all(|place| now.remove(place));
+    (fits && come.iter().all(|place| now.insert(*place))).then_some(now)
+}
 
 impl<B: Backend> Writer<'_, B> {
     /// Writes the places of sections: only those that came or went. Without `keys` the store is asked for them.
@@ -23,8 +62,8 @@ impl<B: Backend> Writer<'_, B> {
         read: &[Read<'_>],
         gone: &[&str],
         keys: BTreeMap<String, i64>,
+        before: &BTreeMap<String, (Stored, u64)>,
     ) -> Result<(), StoreError> {
-        let number = self.store.number();
         let keys = if keys.is_empty() {
             let ids = read.iter().map(|read| read.staged.id.as_str());
             self.section_keys(ids.chain(gone.iter().copied())).await?
@@ -39,99 +78,61 @@ impl<B: Backend> Writer<'_, B> {
             let refs = read.iter().map(|read| columns::cell(&read.tree, place));
             self.refer(RecordKind::Sections, target, refs);
         }
-        let mut told: Vec<(i64, i64, &str, bool)> = Vec::new();
-        for Read { staged, tree, .. } in read {
-            let Some(section) = keys.get(&staged.id) else {
-                continue;
-            };
-            let places = derived::places(tree).into_iter();
-            told.extend(places.map(|(role, id, primary)| (*section, role, id, primary)));
-        }
-        // What stood before, and in which standing of its section.
-        let of = |op: fn(Op) -> bool| -> BTreeSet<i64> {
-            let rows = read.iter().filter(|read| op(read.staged.op));
-            rows.filter_map(|read| keys.get(&read.staged.id).copied())
-                .collect()
-        };
-        let restored = of(|op| op == Op::Restore);
-        let archived: BTreeSet<i64> = gone
+        let earlier: Vec<Option<Tree<'_>>> = read
             .iter()
-            .filter_map(|id| keys.get(*id).copied())
+            .map(|read| reading::tree(&before.get(&read.staged.id)?.0.record))
+            .collect();
+        let sections: BTreeMap<i64, Section<'_>> = read
+            .iter()
+            .zip(&earlier)
+            .filter_map(|(read, earlier)| {
+                let section = Section {
+                    restored: read.staged.op == Op::Restore,
+                    told: told(&read.tree),
+                    said: earlier.as_ref().map(told),
+                };
+                Some((*keys.get(&read.staged.id)?, section))
+            })
             .collect();
         // A new section may have the key of one whose row was deleted by hand, and then finds that one's places.
-        let mut old = if self.fresh.contains("_enrollments") {
-            of(|op| op != Op::Create)
-        } else {
-            of(|_| true)
-        };
-        old.extend(&archived);
-        let (before, names) = self.standing(&old).await?;
-        // Most of the people of a section that changed are in it already; only the others are looked for.
-        let (here, others): (Vec<_>, Vec<_>) = told
-            .into_iter()
-            .map(|(section, role, id, primary)| {
-                let person = names.get(&section).and_then(|of| of.get(id)).copied();
-                (person, (section, role, id, primary))
-            })
-            .partition(|(person, _)| person.is_some());
-        let others: Vec<_> = others.into_iter().map(|(_, place)| place).collect();
-        let mut now: Vec<Place> = self.persons.places(self.store, &others).await?;
-        now.extend(
-            here.into_iter()
-                .filter_map(|(person, (section, role, _, primary))| {
-                    Some((section, role, person?, primary))
-                }),
-        );
-        now.sort_unstable();
-        now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
-        for (section, role, ..) in &before {
-            // An archived section's places stay, and count no longer.
-            if !restored.contains(section) {
-                self.count_place(*role, -1);
-            }
-        }
-        for (_, role, ..) in &now {
-            self.count_place(*role, 1);
-        }
-        let standing: BTreeSet<&Place> = before.iter().collect();
-        let staying: BTreeSet<&Place> = now
+        let fresh = self.fresh.contains("_enrollments");
+        let old = read
             .iter()
-            .filter(|place| standing.contains(place))
-            .collect();
-        // A person who went, or whose part changed, is taken out of the section as a whole and put in again.
-        let mut left: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
-        for place in &before {
-            if !staying.contains(place) && !archived.contains(&place.0) {
-                left.entry(place.0).or_default().insert(place.2);
+            .filter(|read| !fresh || read.staged.op != Op::Create);
+        let old = old.filter_map(|read| keys.get(&read.staged.id));
+        let archived = gone.iter().filter_map(|id| keys.get(*id));
+        let stood = self.standing(old.chain(archived).copied()).await?;
+        let now = self.now(&sections, &stood).await?;
+        let none = BTreeSet::new();
+        let mut rows: Vec<Sql<'_>> = Vec::new();
+        for (key, stood) in &stood {
+            // An archived section's places stay, and count no longer.
+            if sections.get(key).is_none_or(|section| !section.restored) {
+                stood
+                    .iter()
+                    .for_each(|(role, ..)| self.count_place(*role, -1));
             }
         }
-        for (section, persons) in &left {
-            let sql = format!(
-                "DELETE FROM _enrollments WHERE district = ?1 AND section = ?2 AND person {}",
-                self.store.among(3)
-            );
-            let params = [
-                number.into(),
-                (*section).into(),
-                Sql::Ints(persons.iter().copied().collect()),
-            ];
-            self.store.db.execute(&sql, &params).await?;
-        }
-        let mut rows: Vec<Sql<'_>> = Vec::new();
-        for place in &now {
-            let (section, role, person, primary) = *place;
-            let taken = || {
-                left.get(&section)
-                    .is_some_and(|left| left.contains(&person))
-            };
-            if !staying.contains(place) || taken() {
-                rows.extend([
-                    number.into(),
-                    section.into(),
-                    role.into(),
-                    person.into(),
-                    primary.into(),
-                ]);
+        for (key, now) in &now {
+            now.iter().for_each(|(role, ..)| self.count_place(*role, 1));
+            let stood = stood.get(key).unwrap_or(&none);
+            // A person who went, or whose part changed, is taken out of the section as a whole and put in again.
+            let left: BTreeSet<i64> = stood
+                .difference(now)
+                .map(|(_, person, _)| *person)
+                .collect();
+            self.take_out(*key, &left).await?;
+            for place in now {
+                let (role, person, primary) = *place;
+                if !stood.contains(place) || left.contains(&person) {
+                    rows.extend([
+                        self.store.number().into(),
+                        (*key).into(),
+                        role.into(),
+                        person.into(),
+                        primary.into(),
+                    ]);
+                }
             }
         }
         let columns = [
@@ -145,6 +146,79 @@ impl<B: Backend> Writer<'_, B> {
             .db
             .insert("_enrollments", &columns, &rows, "")
             .await
+    }
+
+    /// The places that sections are to have. Where the store has as many as the record before told, only those who
+    /// come or go are looked for; a row that somebody changed shows where it does not fit, and then all are.
+    async fn now(
+        &mut self,
+        sections: &BTreeMap<i64, Section<'_>>,
+        stood: &Places,
+    ) -> Result<Places, StoreError> {
+        let none = BTreeSet::new();
+        let stood = |key: &i64| stood.get(key).unwrap_or(&none);
+        let (mut gone, mut come, mut whole) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, section) in sections {
+            match &section.said {
+                Some(said) if said.len() == stood(key).len() => {
+                    gone.push((*key, beyond(said, &section.told)));
+                    come.push((*key, beyond(&section.told, said)));
+                }
+                _ => whole.push(*key),
+            }
+        }
+        let mut now = Places::new();
+        let (left, came) = (self.find(&gone).await?, self.find(&come).await?);
+        for (key, _) in gone {
+            let [left, came] = [&left, &came].map(|of| of.get(&key).unwrap_or(&none));
+            match exchanged(stood(&key), left, came) {
+                Some(places) => {
+                    now.insert(key, places);
+                }
+                None => whole.push(key),
+            }
+        }
+        let told = |key: i64| Some((key, sections.get(&key)?.told.clone()));
+        let whole: Vec<_> = whole.into_iter().filter_map(told).collect();
+        for (key, _) in &whole {
+            now.insert(*key, BTreeSet::new());
+        }
+        now.extend(self.find(&whole).await?);
+        Ok(now)
+    }
+
+    /// Puts numbers for the people of places.
+    async fn find(&mut self, told: &[(i64, Vec<Told<'_>>)]) -> Result<Places, StoreError> {
+        let told: Vec<_> = told
+            .iter()
+            .flat_map(|(key, told)| {
+                told.iter()
+                    .map(|(role, id, primary)| (*key, *role, *id, *primary))
+            })
+            .collect();
+        let mut places = Places::new();
+        for (key, role, person, primary) in self.persons.places(self.store, &told).await? {
+            places
+                .entry(key)
+                .or_default()
+                .insert((role, person, primary));
+        }
+        Ok(places)
+    }
+
+    /// Takes people out of a section.
+    async fn take_out(&mut self, section: i64, people: &BTreeSet<i64>) -> Result<(), StoreError> {
+        if people.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "DELETE FROM _enrollments WHERE district = ?1 AND section = ?2 AND person {}",
+            self.store.among(3)
+        );
+        let people = Sql::Ints(people.iter().copied().collect());
+        let params = [self.store.number().into(), section.into(), people];
+        self.store.db.execute(&sql, &params).await?;
+        Ok(())
     }
 
     async fn section_keys(
@@ -168,31 +242,25 @@ impl<B: Backend> Writer<'_, B> {
         }
     }
 
-    /// The places that sections have in the store, and the numbers of the people there, by section and id.
+    /// The places that sections have in the store.
     async fn standing(
         &mut self,
-        sections: &BTreeSet<i64>,
-    ) -> Result<(Vec<Place>, Names), StoreError> {
-        let (mut places, mut names) = (Vec::new(), Names::new());
+        sections: impl Iterator<Item = i64>,
+    ) -> Result<Places, StoreError> {
+        let sections: Vec<i64> = sections.collect();
+        let mut places = Places::new();
         if sections.is_empty() {
-            return Ok((places, names));
+            return Ok(places);
         }
         let sql = format!(
-            "SELECT e.section, e.role, e.person, e.is_primary, p.id
-             FROM _enrollments e LEFT JOIN _people p ON p.key = e.person
-             WHERE e.district = ?1 AND e.section {}",
+            "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
             self.store.among(2)
         );
-        let sections = Sql::Ints(sections.iter().copied().collect());
-        let params = [self.store.number().into(), sections];
+        let params = [self.store.number().into(), Sql::Ints(sections)];
         for mut row in self.store.db.query(&sql, &params).await? {
-            let (section, person) = (row.int(0)?, row.int(2)?);
-            places.push((section, row.int(1)?, person, row.int(3)? != 0));
-            // What is no text was not written by a sync.
-            if let Ok(Some(id)) = row.maybe_text(4) {
-                names.entry(section).or_default().insert(id, person);
-            }
+            let place = (row.int(1)?, row.int(2)?, row.int(3)? != 0);
+            places.entry(row.int(0)?).or_default().insert(place);
         }
-        Ok((places, names))
+        Ok(places)
     }
 }
