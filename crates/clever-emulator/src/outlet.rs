@@ -65,8 +65,10 @@ struct Way {
     packer: Option<RefCell<GzEncoder<Vec<u8>>>>,
     /// Whether a part has gone.
     begun: Cell<bool>,
-    /// With which query the list goes on.
+    /// With which query the list goes on, until it is told.
     next: RefCell<Option<String>>,
+    /// Who waits to be told.
+    told: RefCell<Option<oneshot::Sender<String>>>,
 }
 
 impl Outlet {
@@ -94,13 +96,14 @@ impl Outlet {
 }
 
 impl Way {
-    fn new(sender: UnboundedSender<Bytes>, gzip: bool) -> Self {
+    fn new(sender: UnboundedSender<Bytes>, told: oneshot::Sender<String>, gzip: bool) -> Self {
         let packer = || GzEncoder::new(Vec::with_capacity(PART / 4), Compression::fast());
         Self {
             sender,
             packer: gzip.then(|| RefCell::new(packer())),
             begun: Cell::new(false),
             next: RefCell::default(),
+            told: RefCell::new(Some(told)),
         }
     }
 
@@ -119,18 +122,37 @@ impl Way {
         self.begun.set(true);
         // Whoever has gone away misses nothing.
         drop(self.sender.send(part));
+        if self.packer.is_some() {
+            // Compressing takes longer than sending: the next page is written beside this one.
+            self.tell();
+        }
     }
 
-    /// Sends what is left of a page that has begun to leave. Returns with which query its list goes on.
-    fn end(self, reply: &mut Reply) -> Option<String> {
+    /// Tells with which query the list goes on.
+    fn tell(&self) {
+        let Some(query) = self.next.take() else {
+            return;
+        };
+        if let Some(told) = self.told.take() {
+            // Whoever has gone away misses nothing.
+            drop(told.send(query));
+        }
+    }
+
+    /// Sends what is left of a page that has begun to leave.
+    fn end(mut self, reply: &mut Reply) {
         if !self.begun.get() {
-            return None;
+            return;
         }
         self.send(&mut std::mem::take(&mut reply.body).into_bytes());
-        if let Some(Ok(last)) = self.packer.map(|packer| packer.into_inner().finish()) {
+        if let Some(Ok(last)) = self
+            .packer
+            .take()
+            .map(|packer| packer.into_inner().finish())
+        {
             drop(self.sender.send(last.into()));
         }
-        self.next.take()
+        self.tell();
     }
 }
 
@@ -158,12 +180,11 @@ pub(crate) struct Writing {
 pub(crate) fn begin(gzip: bool, write: impl FnOnce(&Outlet) -> Reply + Send + 'static) -> Writing {
     let (sender, parts) = unbounded_channel();
     let (told, next) = oneshot::channel();
-    let outlet = Outlet(Some(Way::new(sender, gzip)));
+    let outlet = Outlet(Some(Way::new(sender, told, gzip)));
     let writer = tokio::task::spawn_blocking(move || {
         let mut reply = write(&outlet);
-        if let Some(next) = outlet.0.and_then(|way| way.end(&mut reply)) {
-            // Whoever has gone away misses nothing.
-            drop(told.send(next));
+        if let Some(way) = outlet.0 {
+            way.end(&mut reply);
         }
         reply
     });
@@ -176,7 +197,8 @@ pub(crate) fn begin(gzip: bool, write: impl FnOnce(&Outlet) -> Reply + Send + 's
 }
 
 impl Writing {
-    /// What tells, when a page that leaves in parts is whole, with which query its list goes on; once.
+    /// What tells with which query the list of a page that leaves in parts goes on, once: when the page is whole, or, where it
+    /// is compressed, when its first part has left.
     pub(crate) fn next(&mut self) -> Option<oneshot::Receiver<String>> {
         self.next.take()
     }
@@ -260,6 +282,31 @@ mod tests {
         assert!(packed.len() < whole.len() / 2 && unpacked == whole);
         let small = begin(true, |_| Reply::json("{}".to_owned())).answer().await;
         assert!(small.1.is_none() && small.0.body == "{}");
+    }
+
+    #[tokio::test]
+    async fn where_a_compressed_list_goes_on_is_told_before_the_page_is_whole() {
+        for gzip in [true, false] {
+            let (go_on, wait) = std::sync::mpsc::channel();
+            let mut writing = begin(gzip, move |outlet| {
+                outlet.goes_on("a+".to_owned());
+                outlet.take(&mut vec![b'0'; PART]);
+                wait.recv().unwrap();
+                Reply::json("0".to_owned())
+            });
+            let mut next = writing.next().unwrap();
+            assert!(writing.next().is_none());
+            if gzip {
+                assert_eq!((&mut next).await.as_deref(), Ok("a+"));
+            } else {
+                writing.parts.recv().await.unwrap();
+                assert!(next.try_recv().is_err());
+            }
+            go_on.send(()).unwrap();
+            if !gzip {
+                assert_eq!(next.await.as_deref(), Ok("a+"));
+            }
+        }
     }
 
     #[tokio::test]

@@ -184,19 +184,28 @@ mod with {
                 students: 2500,
             },
             rate_limit: 1_000_000,
+            resources: true,
             ..EmulatorConfig::default()
         };
         let emulator = clever_emulator::start(config).await.unwrap();
         let folder = TempDir::new().unwrap();
+        let policy = folder.path().join("policy.toml");
+        fs::write(&policy, "resources = true\n").unwrap();
+        let policy = policy.to_str().unwrap();
         let server = Server::start();
         let mut stores = vec![format!("sqlite:{}", folder.path().join("r.db").display())];
         stores.extend(server.as_ref().map(Server::url));
         let files = |at: usize| folder.path().join(format!("files-{at}"));
         let mut first = Vec::new();
         for (at, url) in stores.iter().enumerate() {
-            run(&["sync", "--quiet"], url, Some(&emulator));
+            run(
+                &["sync", "--quiet", "--policy", policy],
+                url,
+                Some(&emulator),
+            );
             let told = export(url, &files(at)).await;
             assert!(told["enrollments.parquet"] > 10_000, "{told:?}");
+            assert!(told["resources.parquet"] > 0, "{told:?}");
             let reader =
                 SerializedFileReader::try_from(files(at).join("enrollments.parquet").as_path());
             let groups = reader.unwrap().metadata().num_row_groups() as u64;
@@ -205,7 +214,11 @@ mod with {
         }
         emulator.advance_days(3);
         for (at, url) in stores.iter().enumerate() {
-            run(&["sync", "--quiet"], url, Some(&emulator));
+            run(
+                &["sync", "--quiet", "--policy", policy],
+                url,
+                Some(&emulator),
+            );
             let told = export(url, &files(at)).await;
             let archived = "SELECT id FROM users WHERE archived_at IS NOT NULL";
             assert!(!answer(url, archived).await.is_empty());
@@ -235,7 +248,11 @@ mod with {
         }
         // A store that was begun anew counts its changes from 1: they are no continuation.
         let other = format!("sqlite:{}", folder.path().join("new.db").display());
-        run(&["sync", "--quiet"], &other, Some(&emulator));
+        run(
+            &["sync", "--quiet", "--policy", policy],
+            &other,
+            Some(&emulator),
+        );
         let shown = files(0).display().to_string();
         let output = cleverctl()
             .args(["export", "--format", "parquet", &shown, "--store", &other])

@@ -175,6 +175,48 @@ fn sigterm_ends_a_schedule_between_its_runs_with_0() {
     assert_eq!(store.number("SELECT count(*) FROM runs"), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_are_read_and_not_applied_are_told_by_their_time() {
+    let config = clever_emulator::EmulatorConfig {
+        events: true,
+        rate_limit: 1_000_000,
+        ..clever_emulator::EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    let store = Store::new();
+    let sync = |exit: i32| {
+        let mut command = cleverctl();
+        command
+            .args(["sync", "--quiet", "--store", &store.url(), "--api-url"])
+            .arg(emulator.base_url().as_str())
+            .env("CLEVER_TOKEN", emulator.district_token());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+    };
+    let behind = || json(&store, 0)[0]["events_behind_seconds"].clone();
+    emulator.advance_days(1);
+    sync(0);
+    emulator.advance_days(1);
+    sync(0);
+    let told = json(&store, 0);
+    assert_eq!(told[0]["path"], "events", "{told}");
+    assert_eq!(behind(), 0, "all that was read is applied");
+    assert!(!status(&store, &[], 0).contains("the newest event that was read"));
+    emulator.advance_days(3);
+    emulator.happen(clever_emulator::Happening::RoleOff);
+    sync(3);
+    let told = json(&store, 3);
+    let days = told[0]["events_behind_seconds"].as_i64().unwrap() / 86_400;
+    assert!((2..=4).contains(&days), "{told}");
+    let shown = status(&store, &[], 0);
+    let line = shown
+        .lines()
+        .find(|line| line.starts_with("the newest event that was read is "))
+        .unwrap();
+    assert!(line.ends_with(" later than the last one applied"), "{line}");
+    assert!(line.contains(&format!("{days} day")), "{line}");
+}
+
 #[cfg(unix)]
 #[test]
 fn sigterm_ends_a_schedule_within_a_run_and_the_store_is_as_it_was() {

@@ -7,6 +7,8 @@ use std::net::TcpStream;
 pub(crate) struct Reader {
     stream: BufReader<TcpStream>,
     token: String,
+    /// Headers besides, each with the end of its line.
+    pub(crate) headers: &'static str,
     /// The last page.
     pub(crate) body: Vec<u8>,
     /// How long it was: the next one, whose length may not be told, takes about as much.
@@ -18,6 +20,7 @@ impl Reader {
         Ok(Self {
             stream: BufReader::with_capacity(1 << 16, TcpStream::connect(address)?),
             token: token.to_owned(),
+            headers: "",
             body: Vec::new(),
             length: 0,
         })
@@ -26,8 +29,8 @@ impl Reader {
     /// Reads the page at `path` into `body`; its status.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<u16> {
         let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\n\r\n",
-            self.token
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\n{}\r\n",
+            self.token, self.headers
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
         let (mut line, mut status, mut length) = (String::new(), 0, Some(0));
