@@ -137,6 +137,50 @@ async fn each_edit_beside_a_record_is_found_and_mended() {
     }
 }
 
+#[tokio::test]
+async fn a_section_that_changes_has_the_places_that_its_record_tells_whatever_stood() {
+    let ground = Ground::new(702, 200).await;
+    let policy = SyncPolicy::default();
+    // Of the sections that the last run wrote.
+    let places = "SELECT e.section_id, e.user_id, e.role, e.is_primary FROM enrollments e
+        JOIN sections s ON s.id = e.section_id WHERE s.source = (SELECT max(run) FROM runs) ORDER BY 1, 2, 3";
+    let stores = stores(&ground, "whatever").await;
+    for url in &stores {
+        drop(run(&ground, url, &policy).await);
+    }
+    for url in &stores {
+        // Fewer stand than the record told, or more.
+        let edit = format!(
+            "DELETE FROM _enrollments WHERE role = 0 AND section % 2 = 0;
+             INSERT INTO _enrollments (district, section, role, person, is_primary)
+                SELECT d.district, s.key, 0, {ANOTHER}, 0 FROM _districts d, sections s
+                WHERE s.key % 2 = 1 AND NOT EXISTS (SELECT 1 FROM _enrollments e
+                    WHERE e.section = s.key AND e.role = 0 AND e.person = {ANOTHER})"
+        );
+        by_hand(url, &edit).await;
+    }
+    ground.emulator.advance_days(2);
+    let expected = {
+        let untouched = crate::stores::stores(&ground, "untouched").await;
+        drop(run(&ground, &untouched[0], &policy).await);
+        by_hand(
+            &untouched[0],
+            "SELECT section_id, user_id, role, is_primary FROM enrollments",
+        )
+        .await
+    };
+    for url in &stores {
+        let report = run(&ground, url, &policy).await;
+        let sections = &report.kinds[&RecordKind::Sections];
+        assert!(sections.updated > 5, "{sections:?}");
+        let found = by_hand(url, places).await;
+        assert!(found.len() > 100, "{}", found.len());
+        for place in found {
+            assert!(expected.contains(&place), "{place}");
+        }
+    }
+}
+
 /// How many of the rows are of contacts: those have as many cells as no other.
 fn contacts(rows: &[String]) -> u64 {
     rows.iter()

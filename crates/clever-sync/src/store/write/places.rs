@@ -264,3 +264,40 @@ impl<B: Backend> Writer<'_, B> {
         Ok(places)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_exchanged_only_where_all_fits() {
+        let [a, b, c] = [(0, 1, false), (0, 2, false), (1, 3, true)];
+        let set = |places: &[Place]| places.iter().copied().collect::<BTreeSet<_>>();
+        let exchange =
+            |gone: &[Place], come: &[Place]| exchanged(&set(&[a, b]), &set(gone), &set(come));
+        assert_eq!(exchange(&[], &[]), Some(set(&[a, b])));
+        assert_eq!(exchange(&[a], &[c]), Some(set(&[b, c])));
+        assert_eq!(exchange(&[a, b], &[]), Some(set(&[])));
+        assert_eq!(
+            exchange(&[a], &[(0, 1, true)]),
+            Some(set(&[b, (0, 1, true)]))
+        );
+        assert_eq!(exchange(&[c], &[]), None, "who goes is not there");
+        assert_eq!(
+            exchange(&[a, (0, 2, true)], &[]),
+            None,
+            "or is there otherwise"
+        );
+        assert_eq!(exchange(&[], &[a]), None, "who comes is there");
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_told_by_two_records() {
+        let (before, after) = (
+            [(0, "a", false), (0, "b", false), (1, "t", true)],
+            [(0, "b", false), (0, "c", false), (1, "t", false)],
+        );
+        assert_eq!(beyond(&before, &after), [(0, "a", false), (1, "t", true)]);
+        assert_eq!(beyond(&after, &before), [(0, "c", false), (1, "t", false)]);
+    }
+}
