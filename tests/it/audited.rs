@@ -144,11 +144,11 @@ async fn a_section_that_changes_has_the_places_that_its_record_tells_whatever_st
     // Of the sections that the last run wrote.
     let places = "SELECT e.section_id, e.user_id, e.role, e.is_primary FROM enrollments e
         JOIN sections s ON s.id = e.section_id WHERE s.source = (SELECT max(run) FROM runs) ORDER BY 1, 2, 3";
-    let stores = stores(&ground, "whatever").await;
-    for url in &stores {
+    let urls = stores(&ground, "whatever").await;
+    for url in &urls {
         drop(run(&ground, url, &policy).await);
     }
-    for url in &stores {
+    for url in &urls {
         // Fewer stand than the record told, or more.
         let edit = format!(
             "DELETE FROM _enrollments WHERE role = 0 AND section % 2 = 0;
@@ -160,16 +160,11 @@ async fn a_section_that_changes_has_the_places_that_its_record_tells_whatever_st
         by_hand(url, &edit).await;
     }
     ground.emulator.advance_days(2);
-    let expected = {
-        let untouched = crate::stores::stores(&ground, "untouched").await;
-        drop(run(&ground, &untouched[0], &policy).await);
-        by_hand(
-            &untouched[0],
-            "SELECT section_id, user_id, role, is_primary FROM enrollments",
-        )
-        .await
-    };
-    for url in &stores {
+    let untouched = stores(&ground, "untouched").await.remove(0);
+    drop(run(&ground, &untouched, &policy).await);
+    let all = "SELECT section_id, user_id, role, is_primary FROM enrollments";
+    let expected = by_hand(&untouched, all).await;
+    for url in &urls {
         let report = run(&ground, url, &policy).await;
         let sections = &report.kinds[&RecordKind::Sections];
         assert!(sections.updated > 5, "{sections:?}");

@@ -88,20 +88,18 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// From so many lives on, building them optimized takes less time than it saves.
+const MANY_LIVES: u64 = 2000;
+
 /// Lives `seeds` made-up districts through faults and crashes, from the seed `first` on.
 pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let optimized = (seeds >= MANY_LIVES).then_some("--release");
     let (seeds, first) = (seeds.to_string(), first.to_string());
     let env = [("CLEVER_SEEDS", &*seeds), ("CLEVER_SEED", &*first)];
-    let args = [
-        "test",
-        "--quiet",
-        "-p",
-        "clever-tests",
-        "--test",
-        "it",
-        "simulation::",
-    ];
+    let mut args = vec!["test", "--quiet", "-p", "clever-tests", "--test", "it"];
+    args.extend(optimized);
+    args.push("simulation::");
     step_env("simulation", &cargo, &args, &env)
 }
 

@@ -8,8 +8,11 @@ use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
-/// Rows read at once to count schools' sizes, at least and at most. A record has fewer.
-const SCAN: (u64, u64) = (100, 20_000);
+/// The fewest rows read at once to count schools' sizes: more than one record has.
+const LEAST: u64 = 100;
+
+/// The most rows read at once to count schools' sizes.
+const MOST: u64 = 20_000;
 
 /// The table, its column that names the record and the one that names its school.
 fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)> {
@@ -50,7 +53,7 @@ pub(crate) async fn touched<B: Backend>(
         if sizes.is_empty() {
             break;
         }
-        let rows = missing.clamp(SCAN.0, SCAN.1);
+        let rows = missing.clamp(LEAST, MOST);
         after = count_from(store, (table, id, active), (&from, rows), &mut sizes).await?;
     }
     Ok(found.into_values().collect())

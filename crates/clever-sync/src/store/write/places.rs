@@ -44,15 +44,20 @@ fn beyond<'t>(these: &[Told<'t>], those: &[Told<'t>]) -> Vec<Told<'t>> {
     these.iter().filter(there).copied().collect()
 }
 
-/// Puts some places in the place of others; none where what goes is not there, or what comes is.
+/// Puts some places in the place of others; none where what goes is not there, or who comes has that role already.
 fn exchanged(
     stood: &BTreeSet<Place>,
     gone: &BTreeSet<Place>,
     come: &BTreeSet<Place>,
 ) -> Option<BTreeSet<Place>> {
     let mut now = stood.clone();
-    let fits = gone.iter().all(|place| now.remove(place));
-    (fits && come.iter().all(|place| now.insert(*place))).then_some(now)
+    let mut fits = gone.iter().all(|place| now.remove(place));
+    for place @ (role, person, _) in come {
+        let same = (*role, *person, false)..=(*role, *person, true);
+        fits &= now.range(same).next().is_none();
+        now.insert(*place);
+    }
+    fits.then_some(now)
 }
 
 impl<B: Backend> Writer<'_, B> {
@@ -149,7 +154,8 @@ impl<B: Backend> Writer<'_, B> {
     }
 
     /// The places that sections are to have. Where the store has as many as the record before told, only those who
-    /// come or go are looked for; a row that somebody changed shows where it does not fit, and then all are.
+    /// come or go are looked for; where a row that somebody changed shows by not fitting, all are. One that stays and was
+    /// exchanged for another is an audit's to find.
     async fn now(
         &mut self,
         sections: &BTreeMap<i64, Section<'_>>,
@@ -288,7 +294,9 @@ mod tests {
             None,
             "or is there otherwise"
         );
-        assert_eq!(exchange(&[], &[a]), None, "who comes is there");
+        for there in [a, (0, 1, true)] {
+            assert_eq!(exchange(&[], &[there]), None, "who comes has that role");
+        }
     }
 
     #[test]
