@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clever_model::DistrictId;
+use clever_raw::operation::InvalidRequest;
 use clever_raw::page::PageError;
 
 /// A client can't be set up.
@@ -133,12 +134,9 @@ pub enum ClientError {
         #[source]
         source: Box<ClientError>,
     },
-    /// The body can't be written as JSON, such as a number that is none.
-    #[error("{path}: the body can't be written as JSON")]
-    Unwritable {
-        /// The path it was for.
-        path: String,
-    },
+    /// A value can't be sent; nothing was.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
     /// The limit's window ends later than we are willing to wait.
     #[error("{path}: the rate limit is used up for another {} s", .wait.as_secs())]
     RateLimited {
@@ -209,7 +207,7 @@ impl ClientError {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::Unsure { source, .. } => source.kind(),
-            Self::Unwritable { .. } => ErrorKind::Refused,
+            Self::Invalid(_) => ErrorKind::Refused,
             Self::Walk { .. } => ErrorKind::Walk,
         }
     }

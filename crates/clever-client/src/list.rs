@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_stream::try_stream;
-use clever_model::{RecordKind, Role, SchoolId};
+use clever_raw::operation::{Call, InvalidRequest, List, Operation, parameter};
 use clever_raw::page::RawPage;
 use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
@@ -27,39 +27,38 @@ const MAX_SERVER_STEPS: u32 = 2;
 #[must_use = "a request does nothing until its pages are read"]
 pub struct ListRequest {
     transport: Arc<Transport>,
-    path: String,
-    /// The version, where it is not the client's.
-    version: Option<&'static str>,
+    /// What to send, without the page's size; an invalid one is an error of the first page.
+    call: Result<Call, InvalidRequest>,
     limit: Option<u32>,
     /// Most records a page that the list allows.
     max_limit: u32,
-    query: Vec<(&'static str, String)>,
 }
 
 impl ListRequest {
-    pub(crate) fn new(transport: Arc<Transport>, path: impl Into<String>, paged: bool) -> Self {
-        let limit = paged.then_some(transport.options.page_limit);
+    /// A list that is read in pages of the size that the operation names, or else the client's options.
+    pub(crate) fn paged<O: List>(transport: Arc<Transport>, operation: &O) -> Self {
+        let options = transport.options.page_limit;
+        let mut request = Self::whole(transport, operation);
+        let named = request.parameter(parameter::LIMIT);
+        let named = named.and_then(|limit| limit.parse().ok());
+        request.max_limit = O::MAX_LIMIT;
+        request.limit = Some(named.unwrap_or(options).clamp(1, O::MAX_LIMIT));
+        request
+    }
+
+    /// A list or a single record whose token, or whose operation, knows no size of pages.
+    pub(crate) fn whole<O: Operation>(transport: Arc<Transport>, operation: &O) -> Self {
         Self {
             transport,
-            path: path.into(),
-            version: None,
-            limit,
-            max_limit: 10_000,
-            query: Vec::new(),
+            call: operation.call(),
+            limit: None,
+            max_limit: 0,
         }
     }
 
-    /// A list that only `version` has, with its own bound on a page's size.
-    pub(crate) fn in_version(mut self, version: &'static str, max_limit: u32) -> Self {
-        self.version = Some(version);
-        self.max_limit = max_limit;
-        self.limit = self.limit.map(|limit| limit.min(max_limit));
-        self
-    }
-
-    /// Adds a parameter that the list's own words name.
-    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    /// Sends it to another version, whose document has the same operation.
+    pub(crate) fn in_version(mut self, version: &'static str) -> Self {
+        self.call = self.call.map(|call| call.in_version(version));
         self
     }
 
@@ -67,73 +66,48 @@ impl ListRequest {
         &self.transport
     }
 
-    /// Asks for `records` a page; Clever allows 1 to 10,000.
+    fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.call = self.call.map(|call| call.with(name, value));
+        self
+    }
+
+    /// Asks for `records` a page; Clever allows 1 to 10,000, and less for some lists.
     pub fn limit(mut self, records: u32) -> Self {
         self.limit = self.limit.map(|_| records.clamp(1, self.max_limit));
         self
     }
 
     /// Starts after the record with this id, which need not exist any more.
-    pub fn starting_after(mut self, id: &str) -> Self {
-        self.query.push(("starting_after", id.to_owned()));
-        self
+    pub fn starting_after(self, id: &str) -> Self {
+        self.with(parameter::STARTING_AFTER, id)
     }
 
     /// Starts before the record with this id; `last` means from the end.
-    pub fn ending_before(mut self, id: &str) -> Self {
-        self.query.push(("ending_before", id.to_owned()));
-        self
+    pub fn ending_before(self, id: &str) -> Self {
+        self.with(parameter::ENDING_BEFORE, id)
     }
 
     /// Asks Clever to say how many records the list has. A walk from one end to the other that finds
     /// another number ends in an error.
-    pub fn count(mut self) -> Self {
-        self.query.push(("count", "true".to_owned()));
-        self
+    pub fn count(self) -> Self {
+        self.with(parameter::COUNT, "true")
     }
 
-    /// Keeps users of this role; other lists know no roles.
-    pub fn role(mut self, role: Role) -> Self {
-        self.query.push(("role", role.as_str().to_owned()));
-        self
-    }
-
-    /// Keeps events of these kinds of records; other lists know no such filter.
-    ///
-    /// A filter changes which ids come: keep a cursor for each set of filters.
-    pub fn record_types(mut self, kinds: &[RecordKind]) -> Self {
-        for kind in kinds {
-            self.query.push(("record_type", kind.as_str().to_owned()));
-        }
-        self
-    }
-
-    /// Keeps events of this school; other lists know no such filter.
-    pub fn school(self, school: &SchoolId) -> Self {
-        self.with("school", school.as_str())
-    }
-
-    /// Keeps the users of a school whose main school it is; other lists know no such filter.
-    pub fn primary(self) -> Self {
-        self.with("primary", "true")
+    /// The value of a parameter that is sent.
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let parameters = self.call.as_ref().map(Call::parameters).unwrap_or_default();
+        let mut found = parameters.iter().filter(|(sent, _)| *sent == name);
+        found.next().map(|(_, value)| value.as_str())
     }
 
     /// The address of the first page.
-    fn address(&self) -> Url {
-        let limit = self.limit.map(|limit| limit.to_string());
-        let query: Vec<(&str, &str)> = limit
-            .iter()
-            .map(|limit| ("limit", limit.as_str()))
-            .chain(
-                self.query
-                    .iter()
-                    .map(|(name, value)| (*name, value.as_str())),
-            )
-            .collect();
-        match self.version {
-            Some(version) => self.transport.address_in(version, &self.path, &query),
-            None => self.transport.address(&self.path, &query),
-        }
+    fn address(&self) -> Result<Url, ClientError> {
+        let call = self.call.clone()?;
+        let call = match self.limit {
+            Some(limit) => call.limit(limit),
+            None => call,
+        };
+        self.transport.address(&call)
     }
 
     /// Reads the first page alone.
@@ -142,7 +116,7 @@ impl ListRequest {
     ///
     /// [`ClientError`], after the retries that the error is worth.
     pub async fn first_page(self) -> Result<RawPage, ClientError> {
-        self.transport.get(&self.address(), RawPage::split).await
+        self.transport.get(&self.address()?, RawPage::split).await
     }
 
     /// Reads the list page by page, following `next` as sent until there is none.
@@ -194,11 +168,9 @@ impl ListRequest {
     pub fn pages_backward(
         self,
     ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static {
-        let from_the_end = self.query.iter().all(|(name, _)| *name != "ending_before");
-        let request = if from_the_end {
-            self.ending_before("last")
-        } else {
-            self
+        let request = match self.parameter(parameter::ENDING_BEFORE) {
+            None => self.ending_before("last"),
+            Some(_) => self,
         };
         request.walk("prev", RawPage::split)
     }
@@ -209,12 +181,11 @@ impl ListRequest {
         read: Read<P>,
     ) -> impl Stream<Item = Result<P, ClientError>> + Send + 'static {
         try_stream! {
-            let first = self.address();
+            let first = self.address()?;
             let list = first.path().to_owned();
             let walk = |source: WalkError| ClientError::Walk { path: list.clone(), source };
-            let whole = !self.query.iter().any(|(name, value)| {
-                *name == "starting_after" || (*name == "ending_before" && value != "last")
-            });
+            let whole = self.parameter(parameter::STARTING_AFTER).is_none()
+                && self.parameter(parameter::ENDING_BEFORE).is_none_or(|id| id == "last");
             let mut limit = self.limit;
             let mut seen = BTreeSet::from([place(&first)]);
             let mut url = first;
@@ -293,7 +264,7 @@ fn place(url: &Url) -> (String, BTreeSet<(String, String)>) {
     let query = url
         .query_pairs()
         .into_owned()
-        .filter(|(name, _)| name != "limit");
+        .filter(|(name, _)| name != parameter::LIMIT);
     (url.path().to_owned(), query.collect())
 }
 
@@ -302,13 +273,13 @@ fn with_limit(url: &Url, limit: u32) -> Url {
     let others: Vec<(String, String)> = url
         .query_pairs()
         .into_owned()
-        .filter(|(name, _)| name != "limit")
+        .filter(|(name, _)| name != parameter::LIMIT)
         .collect();
     let mut changed = url.clone();
     changed
         .query_pairs_mut()
         .clear()
-        .append_pair("limit", &limit.to_string())
+        .append_pair(parameter::LIMIT, &limit.to_string())
         .extend_pairs(others);
     changed
 }

@@ -1,6 +1,7 @@
 //! What a walk needs to know of a page, and the pages of lists whose records have no envelope.
 
 use bytes::Bytes;
+use clever_raw::operation::Decode;
 use clever_raw::page::{Link, PageError, RawPage};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -71,24 +72,26 @@ impl Paged for BarePage {
 }
 
 /// Reads a body that is JSON of the type's shape; the error says where reading stopped, never what was read.
-pub(crate) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
-    serde_json::from_slice(body).map_err(|error| PageError::NotJson {
-        line: error.line(),
-        column: error.column(),
-    })
+fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, PageError> {
+    serde_json::from_slice(body).map_err(not_json)
 }
 
-/// Reads the one record that an answer holds.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that `map_err` asks for"
+)]
+fn not_json(error: serde_json::Error) -> PageError {
+    PageError::NotJson {
+        line: error.line(),
+        column: error.column(),
+    }
+}
+
+/// Reads the answer of an operation.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the shape of all readers of bodies"
 )]
-pub(crate) fn read_one<T: serde::de::DeserializeOwned>(body: Bytes) -> Result<T, PageError> {
-    #[derive(Deserialize)]
-    struct One {
-        data: Option<Box<RawValue>>,
-    }
-    let one: One = read_json(&body)?;
-    // The models keep parts as they were sent, so they read text.
-    read_json(one.data.ok_or(PageError::NoData)?.get().as_bytes())
+pub(crate) fn read_answer<T: Decode>(body: Bytes) -> Result<T, PageError> {
+    T::decode(&body).map_err(not_json)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, district_tokens};
 use clever_model::DistrictId;
+use clever_raw::operation::{Call, Hosts, InvalidRequest, Operation};
 use clever_raw::page::PageError;
 use futures_util::StreamExt;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -20,6 +21,7 @@ use url::{Host, Url};
 use crate::error::{self, ClientError, ErrorKind, SetupError};
 use crate::governor::Governor;
 use crate::options::ClientOptions;
+use crate::paged::read_answer;
 use crate::retry::{self, Verdict};
 use crate::sign_in::LoginService;
 use crate::typed::DriftCount;
@@ -34,7 +36,7 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     token: RwLock<Bearer>,
     renewal: Option<Renewal>,
-    version: &'static str,
+    pub(crate) version: &'static str,
     governor: Governor,
     /// Whether the API has ever answered.
     answered: AtomicBool,
@@ -72,23 +74,15 @@ impl Bearer {
 /// Reads a body; what can't be read is asked for again.
 pub(crate) type Read<T> = fn(Bytes) -> Result<T, PageError>;
 
-/// What is asked.
-struct Call<'a> {
+/// What is asked: an operation, or the address that a page's link names.
+struct Asked<'a> {
     method: Method,
     url: &'a Url,
     body: Option<Bytes>,
 }
 
-impl<'a> Call<'a> {
-    fn get(url: &'a Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            body: None,
-        }
-    }
-
-    /// Says whether the call may change something at Clever.
+impl Asked<'_> {
+    /// Says whether it may change something at Clever.
     fn changes(&self) -> bool {
         self.method != Method::GET
     }
@@ -130,64 +124,66 @@ impl Transport {
         }))
     }
 
-    /// Makes the address of `path` below the API's address and version.
-    pub(crate) fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        self.address_in(self.version, path, query)
+    /// Where calls go, and in which version: the API's address, without a user, password or query.
+    pub(crate) fn reads_from(&self) -> String {
+        let url = &self.options.api_url;
+        let path = url.path().trim_end_matches('/');
+        let origin = url.origin().ascii_serialization();
+        format!("{origin}{path}/{}/", self.version)
     }
 
-    /// Makes the address of `path` in `version`, for what only one version has.
-    pub(crate) fn address_in(&self, version: &str, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.options.api_url.clone();
-        let prefix = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{prefix}/{version}/{path}"));
-        url.set_query(None);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+    /// The address that `call` is sent to.
+    pub(crate) fn address(&self, call: &Call) -> Result<Url, ClientError> {
+        let address = call.address(&Hosts::new(self.options.api_url.as_str()));
+        Url::parse(&address).map_err(|_| {
+            let path = call.place().path;
+            InvalidRequest::Address { path }.into()
+        })
     }
 
     /// Gets what `read` makes of an answer, with the tries that a read is worth.
     pub(crate) async fn get<T>(&self, url: &Url, read: Read<T>) -> Result<T, ClientError> {
-        let span = debug_span!("clever_call", path = shape(url.path()));
-        self.tried(&Call::get(url), read).instrument(span).await
-    }
-
-    /// Sends a write. It is sent again only where it certainly had no effect: refused by the rate limit,
-    /// or for a token that has changed, or never connected.
-    pub(crate) async fn write<T>(
-        &self,
-        method: Method,
-        url: &Url,
-        body: Option<Vec<u8>>,
-        read: Read<T>,
-    ) -> Result<T, ClientError> {
-        let span = debug_span!("clever_write", path = shape(url.path()));
-        let call = Call {
-            method,
+        let asked = Asked {
+            method: Method::GET,
             url,
-            body: body.map(Bytes::from),
+            body: None,
         };
-        self.tried(&call, read)
-            .instrument(span)
-            .await
-            .map_err(|error| match error {
-                ClientError::Network { source, .. } if source.is_connect() => {
-                    ClientError::Network {
-                        path: url.path().to_owned(),
-                        attempts: 1,
-                        source,
-                    }
-                }
-                error if error.kind().leaves_doubt() => ClientError::Unsure {
-                    path: url.path().to_owned(),
-                    source: Box::new(error),
-                },
-                error => error,
-            })
+        let span = debug_span!("clever_call", path = shape(url.path()));
+        self.tried(&asked, read).instrument(span).await
     }
 
-    async fn tried<T>(&self, call: &Call<'_>, read: Read<T>) -> Result<T, ClientError> {
+    /// Sends an operation and reads its answer.
+    ///
+    /// A write is sent again only if it certainly had no effect: it was refused by the rate limit, or for a
+    /// token that has changed, or never connected.
+    pub(crate) async fn call<O: Operation>(&self, operation: &O) -> Result<O::Answer, ClientError> {
+        let call = operation.call()?;
+        let url = self.address(&call)?;
+        let asked = Asked {
+            method: call.place().method.clone(),
+            url: &url,
+            body: call.body().cloned(),
+        };
+        if !asked.changes() {
+            return self.get(&url, read_answer).await;
+        }
+        let span = debug_span!("clever_write", path = call.place().path);
+        let answer = self.tried(&asked, read_answer).instrument(span).await;
+        answer.map_err(|error| match error {
+            ClientError::Network { source, .. } if source.is_connect() => ClientError::Network {
+                path: url.path().to_owned(),
+                attempts: 1,
+                source,
+            },
+            error if error.kind().leaves_doubt() => ClientError::Unsure {
+                path: url.path().to_owned(),
+                source: Box::new(error),
+            },
+            error => error,
+        })
+    }
+
+    async fn tried<T>(&self, call: &Asked<'_>, read: Read<T>) -> Result<T, ClientError> {
         let url = call.url;
         let policy = self.options.retry;
         let path = url.path().to_owned();
@@ -315,7 +311,7 @@ impl Transport {
 
     async fn attempt<T>(
         &self,
-        call: &Call<'_>,
+        call: &Asked<'_>,
         token: &Bearer,
         read: Read<T>,
     ) -> Result<T, Failure> {

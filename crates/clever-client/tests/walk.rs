@@ -549,7 +549,7 @@ async fn typed_records_survive_odd_ones_and_drift_is_counted() {
             .to_owned(),
     )])
     .await;
-    let list = district.users().role(clever_model::Role::Student);
+    let list = district.users_of(clever_model::Role::Student);
     let elements: Vec<_> = list.records().try_collect().await.unwrap();
     assert_eq!(elements.len(), 3);
     assert!(matches!(elements[2], Element::Unreadable { id: None }));

@@ -53,8 +53,12 @@ pub trait Operation {
     fn call(&self) -> Result<Call, InvalidRequest>;
 }
 
+/// An operation below the API's version. The others are those of identity, which have hosts and
+/// credentials of their own.
+pub trait DataOperation: Operation {}
+
 /// An operation that answers a page of a list, with links to the pages beside it.
-pub trait List: Operation {
+pub trait List: DataOperation {
     /// The most records that a page may have.
     const MAX_LIMIT: u32;
 }
@@ -195,6 +199,14 @@ impl Call {
         })?;
         self.body = Some(body.into());
         Ok(self)
+    }
+
+    /// Sets how many records a page of a [`List`] has. It is sent before all other parameters.
+    pub fn limit(mut self, records: u32) -> Self {
+        self.query.retain(|(name, _)| *name != parameter::LIMIT);
+        self.query
+            .insert(0, (parameter::LIMIT, records.to_string()));
+        self
     }
 
     /// Sets the query parameter `name`, which the operation must know; see [`parameter`].
@@ -401,10 +413,11 @@ mod tests {
             .query("school", None::<&str>)
             .query("limit", Some(5_i64))
             .query("after", "a&b")
-            .with(parameter::LIMIT, "7");
+            .with(parameter::COUNT, "true")
+            .limit(7);
         assert_eq!(
             sent.address(&Hosts::new("http://127.0.0.1:9/clever")),
-            "http://127.0.0.1:9/clever/v3.1/events?record_type=users&record_type=sections&after=a%26b&limit=7"
+            "http://127.0.0.1:9/clever/v3.1/events?limit=7&record_type=users&record_type=sections&after=a%26b&count=true"
         );
     }
 

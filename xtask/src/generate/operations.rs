@@ -61,7 +61,9 @@ pub(super) fn operations(file: &File, version: &str, facts: &Facts) -> Result<Fi
         use super::types;
         use crate::envelope::{BarePage, Envelope, Page};
         use crate::event::Event;
-        use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+        use crate::operation::{
+            Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+        };
         use crate::scalar::Date;
 
         const fn place(method: Method, host: Host, path: &'static str) -> Place {
@@ -293,6 +295,9 @@ impl Operation {
                 }
             },
         ];
+        if self.host == "Version" {
+            items.push(parse_quote!(impl DataOperation for #name #elided {}));
+        }
         if let Some(limit) = self.max_limit.map(Literal::u32_unsuffixed) {
             items.push(parse_quote! {
                 impl List for #name #elided {

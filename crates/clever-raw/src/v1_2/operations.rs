@@ -6,7 +6,9 @@ use http::Method;
 use super::types;
 use crate::envelope::{BarePage, Envelope, Page};
 use crate::event::Event;
-use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+use crate::operation::{
+    Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+};
 
 const fn place(method: Method, host: Host, path: &'static str) -> Place {
     Place {
@@ -43,6 +45,7 @@ impl Operation for GetContacts<'_> {
     }
 }
 
+impl DataOperation for GetContacts<'_> {}
 impl List for GetContacts<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -64,6 +67,7 @@ impl Operation for GetContact<'_> {
     }
 }
 
+impl DataOperation for GetContact<'_> {}
 /// The district of a contact.
 ///
 /// `GET /contacts/{id}/district`
@@ -81,6 +85,7 @@ impl Operation for GetDistrictForStudentContact<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForStudentContact<'_> {}
 /// The student whom a contact belongs to.
 ///
 /// `GET /contacts/{id}/student`
@@ -98,6 +103,7 @@ impl Operation for GetStudentForContact<'_> {
     }
 }
 
+impl DataOperation for GetStudentForContact<'_> {}
 /// All admins of the whole district.
 ///
 /// `GET /district_admins`
@@ -124,6 +130,7 @@ impl Operation for GetDistrictAdmins<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmins<'_> {}
 /// One district admin, by id.
 ///
 /// `GET /district_admins/{id}`
@@ -141,6 +148,7 @@ impl Operation for GetDistrictAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmin<'_> {}
 /// The district that the token belongs to: a list of one.
 ///
 /// `GET /districts`
@@ -155,6 +163,7 @@ impl Operation for GetDistricts {
     }
 }
 
+impl DataOperation for GetDistricts {}
 /// One district, by id.
 ///
 /// `GET /districts/{id}`
@@ -174,6 +183,7 @@ impl Operation for GetDistrict<'_> {
     }
 }
 
+impl DataOperation for GetDistrict<'_> {}
 impl<'a> GetDistrict<'a> {
     /// Starts with what must be given.
     #[must_use]
@@ -199,6 +209,7 @@ impl Operation for GetAdminsForDistrict<'_> {
     }
 }
 
+impl DataOperation for GetAdminsForDistrict<'_> {}
 /// The schools of a district.
 ///
 /// `GET /districts/{id}/schools`
@@ -231,6 +242,7 @@ impl Operation for GetSchoolsForDistrict<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForDistrict<'_> {}
 impl List for GetSchoolsForDistrict<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -281,6 +293,7 @@ impl Operation for GetSectionsForDistrict<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForDistrict<'_> {}
 impl List for GetSectionsForDistrict<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -316,6 +329,7 @@ impl Operation for GetDistrictStatus<'_> {
     }
 }
 
+impl DataOperation for GetDistrictStatus<'_> {}
 /// The students of a district.
 ///
 /// `GET /districts/{id}/students`
@@ -348,6 +362,7 @@ impl Operation for GetStudentsForDistrict<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForDistrict<'_> {}
 impl List for GetStudentsForDistrict<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -398,6 +413,7 @@ impl Operation for GetTeachersForDistrict<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForDistrict<'_> {}
 impl List for GetTeachersForDistrict<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -442,6 +458,7 @@ impl Operation for GetEvents<'_> {
     }
 }
 
+impl DataOperation for GetEvents<'_> {}
 impl List for GetEvents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -463,6 +480,7 @@ impl Operation for GetEvent<'_> {
     }
 }
 
+impl DataOperation for GetEvent<'_> {}
 /// Who a user's token belongs to. Only for tokens of users.
 ///
 /// `GET /me`
@@ -477,6 +495,7 @@ impl Operation for GetMe {
     }
 }
 
+impl DataOperation for GetMe {}
 /// Which app a token was given to, and what it may read.
 ///
 /// `GET /oauth/tokeninfo`
@@ -560,6 +579,7 @@ impl Operation for GetSchoolAdmins<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmins<'_> {}
 impl List for GetSchoolAdmins<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -583,6 +603,7 @@ impl Operation for GetSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmin<'_> {}
 impl<'a> GetSchoolAdmin<'a> {
     /// Starts with what must be given.
     #[must_use]
@@ -620,6 +641,7 @@ impl Operation for GetEventsForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetEventsForSchoolAdmin<'_> {}
 impl List for GetEventsForSchoolAdmin<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -670,6 +692,7 @@ impl Operation for GetSchoolsForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForSchoolAdmin<'_> {}
 impl List for GetSchoolsForSchoolAdmin<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -716,6 +739,7 @@ impl Operation for GetSchools<'_> {
     }
 }
 
+impl DataOperation for GetSchools<'_> {}
 impl List for GetSchools<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -737,6 +761,7 @@ impl Operation for GetSchool<'_> {
     }
 }
 
+impl DataOperation for GetSchool<'_> {}
 /// The district of a school.
 ///
 /// `GET /schools/{id}/district`
@@ -754,6 +779,7 @@ impl Operation for GetDistrictForSchool<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchool<'_> {}
 /// What changed in a school, oldest first.
 ///
 /// `GET /schools/{id}/events`
@@ -783,6 +809,7 @@ impl Operation for GetEventsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetEventsForSchool<'_> {}
 impl List for GetEventsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -832,6 +859,7 @@ impl Operation for GetSectionsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForSchool<'_> {}
 impl List for GetSectionsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -882,6 +910,7 @@ impl Operation for GetStudentsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSchool<'_> {}
 impl List for GetStudentsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -932,6 +961,7 @@ impl Operation for GetTeachersForSchool<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSchool<'_> {}
 impl List for GetTeachersForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -979,6 +1009,7 @@ impl Operation for GetSections<'_> {
     }
 }
 
+impl DataOperation for GetSections<'_> {}
 impl List for GetSections<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1000,6 +1031,7 @@ impl Operation for GetSection<'_> {
     }
 }
 
+impl DataOperation for GetSection<'_> {}
 /// The district of a section.
 ///
 /// `GET /sections/{id}/district`
@@ -1017,6 +1049,7 @@ impl Operation for GetDistrictForSection<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSection<'_> {}
 /// What changed in a section, oldest first.
 ///
 /// `GET /sections/{id}/events`
@@ -1046,6 +1079,7 @@ impl Operation for GetEventsForSection<'_> {
     }
 }
 
+impl DataOperation for GetEventsForSection<'_> {}
 impl List for GetEventsForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1080,6 +1114,7 @@ impl Operation for GetSchoolForSection<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForSection<'_> {}
 /// The students enrolled in a section.
 ///
 /// `GET /sections/{id}/students`
@@ -1109,6 +1144,7 @@ impl Operation for GetStudentsForSection<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSection<'_> {}
 impl List for GetStudentsForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1143,6 +1179,7 @@ impl Operation for GetTeacherForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeacherForSection<'_> {}
 /// All teachers of a section, the primary one among them.
 ///
 /// `GET /sections/{id}/teachers`
@@ -1172,6 +1209,7 @@ impl Operation for GetTeachersForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSection<'_> {}
 impl List for GetTeachersForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1218,6 +1256,7 @@ impl Operation for GetStudents<'_> {
     }
 }
 
+impl DataOperation for GetStudents<'_> {}
 impl List for GetStudents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1241,6 +1280,7 @@ impl Operation for GetStudent<'_> {
     }
 }
 
+impl DataOperation for GetStudent<'_> {}
 impl<'a> GetStudent<'a> {
     /// Starts with what must be given.
     #[must_use]
@@ -1268,6 +1308,7 @@ impl Operation for GetContactsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetContactsForStudent<'_> {}
 impl List for GetContactsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1297,6 +1338,7 @@ impl Operation for GetDistrictForStudent<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForStudent<'_> {}
 /// What changed in a student, oldest first.
 ///
 /// `GET /students/{id}/events`
@@ -1326,6 +1368,7 @@ impl Operation for GetEventsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetEventsForStudent<'_> {}
 impl List for GetEventsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1360,6 +1403,7 @@ impl Operation for GetSchoolForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForStudent<'_> {}
 /// The sections of a student.
 ///
 /// `GET /students/{id}/sections`
@@ -1389,6 +1433,7 @@ impl Operation for GetSectionsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForStudent<'_> {}
 impl List for GetSectionsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1435,6 +1480,7 @@ impl Operation for GetTeachersForStudent<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForStudent<'_> {}
 impl List for GetTeachersForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1481,6 +1527,7 @@ impl Operation for GetTeachers<'_> {
     }
 }
 
+impl DataOperation for GetTeachers<'_> {}
 impl List for GetTeachers<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1504,6 +1551,7 @@ impl Operation for GetTeacher<'_> {
     }
 }
 
+impl DataOperation for GetTeacher<'_> {}
 impl<'a> GetTeacher<'a> {
     /// Starts with what must be given.
     #[must_use]
@@ -1529,6 +1577,7 @@ impl Operation for GetDistrictForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTeacher<'_> {}
 /// What changed in a teacher, oldest first.
 ///
 /// `GET /teachers/{id}/events`
@@ -1558,6 +1607,7 @@ impl Operation for GetEventsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetEventsForTeacher<'_> {}
 impl List for GetEventsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1596,6 +1646,7 @@ impl Operation for GetGradeLevelsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetGradeLevelsForTeacher<'_> {}
 /// A teacher's primary school.
 ///
 /// `GET /teachers/{id}/school`
@@ -1613,6 +1664,7 @@ impl Operation for GetSchoolForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForTeacher<'_> {}
 /// The sections of a teacher.
 ///
 /// `GET /teachers/{id}/sections`
@@ -1642,6 +1694,7 @@ impl Operation for GetSectionsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTeacher<'_> {}
 impl List for GetSectionsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1688,6 +1741,7 @@ impl Operation for GetStudentsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForTeacher<'_> {}
 impl List for GetStudentsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }

@@ -6,7 +6,9 @@ use http::Method;
 use super::types;
 use crate::envelope::{BarePage, Envelope, Page};
 use crate::event::Event;
-use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+use crate::operation::{
+    Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+};
 
 const fn place(method: Method, host: Host, path: &'static str) -> Place {
     Place {
@@ -43,6 +45,7 @@ impl Operation for GetContacts<'_> {
     }
 }
 
+impl DataOperation for GetContacts<'_> {}
 impl List for GetContacts<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -64,6 +67,7 @@ impl Operation for GetContact<'_> {
     }
 }
 
+impl DataOperation for GetContact<'_> {}
 /// The district of a contact.
 ///
 /// `GET /contacts/{id}/district`
@@ -81,6 +85,7 @@ impl Operation for GetDistrictForContact<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForContact<'_> {}
 /// The students whom a contact belongs to.
 ///
 /// `GET /contacts/{id}/students`
@@ -110,6 +115,7 @@ impl Operation for GetStudentsForContact<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForContact<'_> {}
 impl List for GetStudentsForContact<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -153,6 +159,7 @@ impl Operation for GetCourses<'_> {
     }
 }
 
+impl DataOperation for GetCourses<'_> {}
 impl List for GetCourses<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -174,6 +181,7 @@ impl Operation for GetCourse<'_> {
     }
 }
 
+impl DataOperation for GetCourse<'_> {}
 /// The district of a course.
 ///
 /// `GET /courses/{id}/district`
@@ -191,6 +199,7 @@ impl Operation for GetDistrictForCourse<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForCourse<'_> {}
 /// The sections of a course.
 ///
 /// `GET /courses/{id}/sections`
@@ -220,6 +229,7 @@ impl Operation for GetSectionsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForCourse<'_> {}
 impl List for GetSectionsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -263,6 +273,7 @@ impl Operation for GetDistrictAdmins<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmins<'_> {}
 impl List for GetDistrictAdmins<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -284,6 +295,7 @@ impl Operation for GetDistrictAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmin<'_> {}
 /// The district of a district admin.
 ///
 /// `GET /district_admins/{id}/district`
@@ -305,6 +317,7 @@ impl Operation for GetDistrictForDistrictAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForDistrictAdmin<'_> {}
 /// The district that the token belongs to: a list of one.
 ///
 /// `GET /districts`
@@ -319,6 +332,7 @@ impl Operation for GetDistricts {
     }
 }
 
+impl DataOperation for GetDistricts {}
 /// One district, by id.
 ///
 /// `GET /districts/{id}`
@@ -336,6 +350,7 @@ impl Operation for GetDistrict<'_> {
     }
 }
 
+impl DataOperation for GetDistrict<'_> {}
 /// What changed, oldest first. Kept for 30 days; only for apps with events switched on.
 ///
 /// `GET /events`
@@ -368,6 +383,7 @@ impl Operation for GetEvents<'_> {
     }
 }
 
+impl DataOperation for GetEvents<'_> {}
 impl List for GetEvents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -389,6 +405,7 @@ impl Operation for GetEvent<'_> {
     }
 }
 
+impl DataOperation for GetEvent<'_> {}
 /// Who a user's token belongs to. Only for tokens of users.
 ///
 /// `GET /me`
@@ -403,6 +420,7 @@ impl Operation for GetMe {
     }
 }
 
+impl DataOperation for GetMe {}
 /// Which app a token was given to, and what it may read.
 ///
 /// `GET /oauth/tokeninfo`
@@ -483,6 +501,7 @@ impl Operation for GetSchoolAdmins<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmins<'_> {}
 impl List for GetSchoolAdmins<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -504,6 +523,7 @@ impl Operation for GetSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmin<'_> {}
 /// The district of a school admin.
 ///
 /// `GET /school_admins/{id}/district`
@@ -525,6 +545,7 @@ impl Operation for GetDistrictForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchoolAdmin<'_> {}
 /// The schools of a school admin.
 ///
 /// `GET /school_admins/{id}/schools`
@@ -558,6 +579,7 @@ impl Operation for GetSchoolsForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForSchoolAdmin<'_> {}
 impl List for GetSchoolsForSchoolAdmin<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -601,6 +623,7 @@ impl Operation for GetSchools<'_> {
     }
 }
 
+impl DataOperation for GetSchools<'_> {}
 impl List for GetSchools<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -622,6 +645,7 @@ impl Operation for GetSchool<'_> {
     }
 }
 
+impl DataOperation for GetSchool<'_> {}
 /// The district of a school.
 ///
 /// `GET /schools/{id}/district`
@@ -639,6 +663,7 @@ impl Operation for GetDistrictForSchool<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchool<'_> {}
 /// The sections of a school.
 ///
 /// `GET /schools/{id}/sections`
@@ -668,6 +693,7 @@ impl Operation for GetSectionsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForSchool<'_> {}
 impl List for GetSectionsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -714,6 +740,7 @@ impl Operation for GetStudentsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSchool<'_> {}
 impl List for GetStudentsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -760,6 +787,7 @@ impl Operation for GetTeachersForSchool<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSchool<'_> {}
 impl List for GetTeachersForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -803,6 +831,7 @@ impl Operation for GetSections<'_> {
     }
 }
 
+impl DataOperation for GetSections<'_> {}
 impl List for GetSections<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -824,6 +853,7 @@ impl Operation for GetSection<'_> {
     }
 }
 
+impl DataOperation for GetSection<'_> {}
 /// The course of a section.
 ///
 /// `GET /sections/{id}/course`
@@ -841,6 +871,7 @@ impl Operation for GetCourseForSection<'_> {
     }
 }
 
+impl DataOperation for GetCourseForSection<'_> {}
 /// The district of a section.
 ///
 /// `GET /sections/{id}/district`
@@ -858,6 +889,7 @@ impl Operation for GetDistrictForSection<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSection<'_> {}
 /// The school of a section.
 ///
 /// `GET /sections/{id}/school`
@@ -875,6 +907,7 @@ impl Operation for GetSchoolForSection<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForSection<'_> {}
 /// The students enrolled in a section.
 ///
 /// `GET /sections/{id}/students`
@@ -904,6 +937,7 @@ impl Operation for GetStudentsForSection<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSection<'_> {}
 impl List for GetStudentsForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -938,6 +972,7 @@ impl Operation for GetTeacherForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeacherForSection<'_> {}
 /// All teachers of a section, the primary one among them.
 ///
 /// `GET /sections/{id}/teachers`
@@ -967,6 +1002,7 @@ impl Operation for GetTeachersForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSection<'_> {}
 impl List for GetTeachersForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1001,6 +1037,7 @@ impl Operation for GetTermForSection<'_> {
     }
 }
 
+impl DataOperation for GetTermForSection<'_> {}
 /// All students of the shared schools.
 ///
 /// `GET /students`
@@ -1027,6 +1064,7 @@ impl Operation for GetStudents<'_> {
     }
 }
 
+impl DataOperation for GetStudents<'_> {}
 impl List for GetStudents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1048,6 +1086,7 @@ impl Operation for GetStudent<'_> {
     }
 }
 
+impl DataOperation for GetStudent<'_> {}
 /// The contacts of a student.
 ///
 /// `GET /students/{id}/contacts`
@@ -1077,6 +1116,7 @@ impl Operation for GetContactsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetContactsForStudent<'_> {}
 impl List for GetContactsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1111,6 +1151,7 @@ impl Operation for GetDistrictForStudent<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForStudent<'_> {}
 /// A student's primary school.
 ///
 /// `GET /students/{id}/school`
@@ -1128,6 +1169,7 @@ impl Operation for GetSchoolForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForStudent<'_> {}
 /// All schools of a student.
 ///
 /// `GET /students/{id}/schools`
@@ -1157,6 +1199,7 @@ impl Operation for GetSchoolsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForStudent<'_> {}
 impl List for GetSchoolsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1203,6 +1246,7 @@ impl Operation for GetSectionsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForStudent<'_> {}
 impl List for GetSectionsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1249,6 +1293,7 @@ impl Operation for GetTeachersForStudent<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForStudent<'_> {}
 impl List for GetTeachersForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1292,6 +1337,7 @@ impl Operation for GetTeachers<'_> {
     }
 }
 
+impl DataOperation for GetTeachers<'_> {}
 impl List for GetTeachers<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1313,6 +1359,7 @@ impl Operation for GetTeacher<'_> {
     }
 }
 
+impl DataOperation for GetTeacher<'_> {}
 /// The district of a teacher.
 ///
 /// `GET /teachers/{id}/district`
@@ -1330,6 +1377,7 @@ impl Operation for GetDistrictForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTeacher<'_> {}
 /// A teacher's primary school.
 ///
 /// `GET /teachers/{id}/school`
@@ -1347,6 +1395,7 @@ impl Operation for GetSchoolForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForTeacher<'_> {}
 /// All schools of a teacher.
 ///
 /// `GET /teachers/{id}/schools`
@@ -1376,6 +1425,7 @@ impl Operation for GetSchoolsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForTeacher<'_> {}
 impl List for GetSchoolsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1422,6 +1472,7 @@ impl Operation for GetSectionsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTeacher<'_> {}
 impl List for GetSectionsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1468,6 +1519,7 @@ impl Operation for GetStudentsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForTeacher<'_> {}
 impl List for GetStudentsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1511,6 +1563,7 @@ impl Operation for GetTerms<'_> {
     }
 }
 
+impl DataOperation for GetTerms<'_> {}
 impl List for GetTerms<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1532,6 +1585,7 @@ impl Operation for GetTerm<'_> {
     }
 }
 
+impl DataOperation for GetTerm<'_> {}
 /// The district of a term.
 ///
 /// `GET /terms/{id}/district`
@@ -1549,6 +1603,7 @@ impl Operation for GetDistrictForTerm<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTerm<'_> {}
 /// The sections of a term.
 ///
 /// `GET /terms/{id}/sections`
@@ -1578,6 +1633,7 @@ impl Operation for GetSectionsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTerm<'_> {}
 impl List for GetSectionsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }

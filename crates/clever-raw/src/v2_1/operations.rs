@@ -6,7 +6,9 @@ use http::Method;
 use super::types;
 use crate::envelope::{BarePage, Envelope, Page};
 use crate::event::Event;
-use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+use crate::operation::{
+    Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+};
 
 const fn place(method: Method, host: Host, path: &'static str) -> Place {
     Place {
@@ -46,6 +48,7 @@ impl Operation for GetContacts<'_> {
     }
 }
 
+impl DataOperation for GetContacts<'_> {}
 impl List for GetContacts<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -67,6 +70,7 @@ impl Operation for GetContact<'_> {
     }
 }
 
+impl DataOperation for GetContact<'_> {}
 /// The district of a contact.
 ///
 /// `GET /contacts/{id}/district`
@@ -84,6 +88,7 @@ impl Operation for GetDistrictForContact<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForContact<'_> {}
 /// The students whom a contact belongs to.
 ///
 /// `GET /contacts/{id}/students`
@@ -113,6 +118,7 @@ impl Operation for GetStudentsForContact<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForContact<'_> {}
 impl List for GetStudentsForContact<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -159,6 +165,7 @@ impl Operation for GetCourses<'_> {
     }
 }
 
+impl DataOperation for GetCourses<'_> {}
 impl List for GetCourses<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -180,6 +187,7 @@ impl Operation for GetCourse<'_> {
     }
 }
 
+impl DataOperation for GetCourse<'_> {}
 /// The district of a course.
 ///
 /// `GET /courses/{id}/district`
@@ -197,6 +205,7 @@ impl Operation for GetDistrictForCourse<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForCourse<'_> {}
 /// The sections of a course.
 ///
 /// `GET /courses/{id}/sections`
@@ -226,6 +235,7 @@ impl Operation for GetSectionsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForCourse<'_> {}
 impl List for GetSectionsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -272,6 +282,7 @@ impl Operation for GetDistrictAdmins<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmins<'_> {}
 impl List for GetDistrictAdmins<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -293,6 +304,7 @@ impl Operation for GetDistrictAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictAdmin<'_> {}
 /// The district of a district admin.
 ///
 /// `GET /district_admins/{id}/district`
@@ -314,6 +326,7 @@ impl Operation for GetDistrictForDistrictAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForDistrictAdmin<'_> {}
 /// The district that the token belongs to: a list of one.
 ///
 /// `GET /districts`
@@ -331,6 +344,7 @@ impl Operation for GetDistricts<'_> {
     }
 }
 
+impl DataOperation for GetDistricts<'_> {}
 /// One district, by id.
 ///
 /// `GET /districts/{id}`
@@ -348,6 +362,7 @@ impl Operation for GetDistrict<'_> {
     }
 }
 
+impl DataOperation for GetDistrict<'_> {}
 /// What changed, oldest first. Kept for 30 days; only for apps with events switched on.
 ///
 /// `GET /events`
@@ -380,6 +395,7 @@ impl Operation for GetEvents<'_> {
     }
 }
 
+impl DataOperation for GetEvents<'_> {}
 impl List for GetEvents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -401,6 +417,7 @@ impl Operation for GetEvent<'_> {
     }
 }
 
+impl DataOperation for GetEvent<'_> {}
 /// Who a user's token belongs to. Only for tokens of users.
 ///
 /// `GET /me`
@@ -415,6 +432,7 @@ impl Operation for GetMe {
     }
 }
 
+impl DataOperation for GetMe {}
 /// Which app a token was given to, and what it may read.
 ///
 /// `GET /oauth/tokeninfo`
@@ -498,6 +516,7 @@ impl Operation for GetSchoolAdmins<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmins<'_> {}
 impl List for GetSchoolAdmins<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -519,6 +538,7 @@ impl Operation for GetSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolAdmin<'_> {}
 /// The district of a school admin.
 ///
 /// `GET /school_admins/{id}/district`
@@ -540,6 +560,7 @@ impl Operation for GetDistrictForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchoolAdmin<'_> {}
 /// The schools of a school admin.
 ///
 /// `GET /school_admins/{id}/schools`
@@ -573,6 +594,7 @@ impl Operation for GetSchoolsForSchoolAdmin<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForSchoolAdmin<'_> {}
 impl List for GetSchoolsForSchoolAdmin<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -619,6 +641,7 @@ impl Operation for GetSchools<'_> {
     }
 }
 
+impl DataOperation for GetSchools<'_> {}
 impl List for GetSchools<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -640,6 +663,7 @@ impl Operation for GetSchool<'_> {
     }
 }
 
+impl DataOperation for GetSchool<'_> {}
 /// The district of a school.
 ///
 /// `GET /schools/{id}/district`
@@ -657,6 +681,7 @@ impl Operation for GetDistrictForSchool<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchool<'_> {}
 /// The sections of a school.
 ///
 /// `GET /schools/{id}/sections`
@@ -686,6 +711,7 @@ impl Operation for GetSectionsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForSchool<'_> {}
 impl List for GetSectionsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -732,6 +758,7 @@ impl Operation for GetStudentsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSchool<'_> {}
 impl List for GetStudentsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -778,6 +805,7 @@ impl Operation for GetTeachersForSchool<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSchool<'_> {}
 impl List for GetTeachersForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -824,6 +852,7 @@ impl Operation for GetSections<'_> {
     }
 }
 
+impl DataOperation for GetSections<'_> {}
 impl List for GetSections<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -845,6 +874,7 @@ impl Operation for GetSection<'_> {
     }
 }
 
+impl DataOperation for GetSection<'_> {}
 /// The course of a section.
 ///
 /// `GET /sections/{id}/course`
@@ -862,6 +892,7 @@ impl Operation for GetCourseForSection<'_> {
     }
 }
 
+impl DataOperation for GetCourseForSection<'_> {}
 /// The district of a section.
 ///
 /// `GET /sections/{id}/district`
@@ -879,6 +910,7 @@ impl Operation for GetDistrictForSection<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSection<'_> {}
 /// The school of a section.
 ///
 /// `GET /sections/{id}/school`
@@ -896,6 +928,7 @@ impl Operation for GetSchoolForSection<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForSection<'_> {}
 /// The students enrolled in a section.
 ///
 /// `GET /sections/{id}/students`
@@ -925,6 +958,7 @@ impl Operation for GetStudentsForSection<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForSection<'_> {}
 impl List for GetStudentsForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -959,6 +993,7 @@ impl Operation for GetTeacherForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeacherForSection<'_> {}
 /// All teachers of a section, the primary one among them.
 ///
 /// `GET /sections/{id}/teachers`
@@ -988,6 +1023,7 @@ impl Operation for GetTeachersForSection<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForSection<'_> {}
 impl List for GetTeachersForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1022,6 +1058,7 @@ impl Operation for GetTermForSection<'_> {
     }
 }
 
+impl DataOperation for GetTermForSection<'_> {}
 /// All students of the shared schools.
 ///
 /// `GET /students`
@@ -1051,6 +1088,7 @@ impl Operation for GetStudents<'_> {
     }
 }
 
+impl DataOperation for GetStudents<'_> {}
 impl List for GetStudents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1072,6 +1110,7 @@ impl Operation for GetStudent<'_> {
     }
 }
 
+impl DataOperation for GetStudent<'_> {}
 /// The contacts of a student.
 ///
 /// `GET /students/{id}/contacts`
@@ -1101,6 +1140,7 @@ impl Operation for GetContactsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetContactsForStudent<'_> {}
 impl List for GetContactsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1135,6 +1175,7 @@ impl Operation for GetDistrictForStudent<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForStudent<'_> {}
 /// A student's primary school.
 ///
 /// `GET /students/{id}/school`
@@ -1152,6 +1193,7 @@ impl Operation for GetSchoolForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForStudent<'_> {}
 /// All schools of a student.
 ///
 /// `GET /students/{id}/schools`
@@ -1181,6 +1223,7 @@ impl Operation for GetSchoolsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForStudent<'_> {}
 impl List for GetSchoolsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1227,6 +1270,7 @@ impl Operation for GetSectionsForStudent<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForStudent<'_> {}
 impl List for GetSectionsForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1273,6 +1317,7 @@ impl Operation for GetTeachersForStudent<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForStudent<'_> {}
 impl List for GetTeachersForStudent<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1319,6 +1364,7 @@ impl Operation for GetTeachers<'_> {
     }
 }
 
+impl DataOperation for GetTeachers<'_> {}
 impl List for GetTeachers<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1340,6 +1386,7 @@ impl Operation for GetTeacher<'_> {
     }
 }
 
+impl DataOperation for GetTeacher<'_> {}
 /// The district of a teacher.
 ///
 /// `GET /teachers/{id}/district`
@@ -1357,6 +1404,7 @@ impl Operation for GetDistrictForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTeacher<'_> {}
 /// A teacher's primary school.
 ///
 /// `GET /teachers/{id}/school`
@@ -1374,6 +1422,7 @@ impl Operation for GetSchoolForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForTeacher<'_> {}
 /// All schools of a teacher.
 ///
 /// `GET /teachers/{id}/schools`
@@ -1403,6 +1452,7 @@ impl Operation for GetSchoolsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForTeacher<'_> {}
 impl List for GetSchoolsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1449,6 +1499,7 @@ impl Operation for GetSectionsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTeacher<'_> {}
 impl List for GetSectionsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1495,6 +1546,7 @@ impl Operation for GetStudentsForTeacher<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForTeacher<'_> {}
 impl List for GetStudentsForTeacher<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1541,6 +1593,7 @@ impl Operation for GetTerms<'_> {
     }
 }
 
+impl DataOperation for GetTerms<'_> {}
 impl List for GetTerms<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1562,6 +1615,7 @@ impl Operation for GetTerm<'_> {
     }
 }
 
+impl DataOperation for GetTerm<'_> {}
 /// The district of a term.
 ///
 /// `GET /terms/{id}/district`
@@ -1579,6 +1633,7 @@ impl Operation for GetDistrictForTerm<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTerm<'_> {}
 /// The sections of a term.
 ///
 /// `GET /terms/{id}/sections`
@@ -1608,6 +1663,7 @@ impl Operation for GetSectionsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTerm<'_> {}
 impl List for GetSectionsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }

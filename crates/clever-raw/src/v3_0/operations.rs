@@ -6,7 +6,9 @@ use http::Method;
 use super::types;
 use crate::envelope::{BarePage, Envelope, Page};
 use crate::event::Event;
-use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+use crate::operation::{
+    Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+};
 
 const fn place(method: Method, host: Host, path: &'static str) -> Place {
     Place {
@@ -46,6 +48,7 @@ impl Operation for GetCourses<'_> {
     }
 }
 
+impl DataOperation for GetCourses<'_> {}
 impl List for GetCourses<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -67,6 +70,7 @@ impl Operation for GetCourse<'_> {
     }
 }
 
+impl DataOperation for GetCourse<'_> {}
 /// The district of a course.
 ///
 /// `GET /courses/{id}/district`
@@ -84,6 +88,7 @@ impl Operation for GetDistrictForCourse<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForCourse<'_> {}
 /// The resources of a course.
 ///
 /// `GET /courses/{id}/resources`
@@ -113,6 +118,7 @@ impl Operation for GetResourcesForCourse<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForCourse<'_> {}
 impl List for GetResourcesForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -159,6 +165,7 @@ impl Operation for GetSchoolsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForCourse<'_> {}
 impl List for GetSchoolsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -205,6 +212,7 @@ impl Operation for GetSectionsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForCourse<'_> {}
 impl List for GetSectionsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -239,6 +247,7 @@ impl Operation for GetDistricts<'_> {
     }
 }
 
+impl DataOperation for GetDistricts<'_> {}
 /// One district, by id.
 ///
 /// `GET /districts/{id}`
@@ -256,6 +265,7 @@ impl Operation for GetDistrict<'_> {
     }
 }
 
+impl DataOperation for GetDistrict<'_> {}
 /// What changed, oldest first. Kept for 30 days; only for apps with events switched on.
 ///
 /// `GET /events`
@@ -288,6 +298,7 @@ impl Operation for GetEvents<'_> {
     }
 }
 
+impl DataOperation for GetEvents<'_> {}
 impl List for GetEvents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -309,6 +320,7 @@ impl Operation for GetEvent<'_> {
     }
 }
 
+impl DataOperation for GetEvent<'_> {}
 /// Who a user's token belongs to. Only for tokens of users.
 ///
 /// `GET /me`
@@ -323,6 +335,7 @@ impl Operation for GetMe {
     }
 }
 
+impl DataOperation for GetMe {}
 /// Which app a token was given to, and what it may read.
 ///
 /// `GET /oauth/tokeninfo`
@@ -403,6 +416,7 @@ impl Operation for GetResources<'_> {
     }
 }
 
+impl DataOperation for GetResources<'_> {}
 impl List for GetResources<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -424,6 +438,7 @@ impl Operation for GetResource<'_> {
     }
 }
 
+impl DataOperation for GetResource<'_> {}
 /// The courses of a resource.
 ///
 /// `GET /resources/{id}/courses`
@@ -453,6 +468,7 @@ impl Operation for GetCoursesForResource<'_> {
     }
 }
 
+impl DataOperation for GetCoursesForResource<'_> {}
 impl List for GetCoursesForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -499,6 +515,7 @@ impl Operation for GetSectionsForResource<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForResource<'_> {}
 impl List for GetSectionsForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -548,6 +565,7 @@ impl Operation for GetUsersForResource<'_> {
     }
 }
 
+impl DataOperation for GetUsersForResource<'_> {}
 impl List for GetUsersForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -595,6 +613,7 @@ impl Operation for GetSchools<'_> {
     }
 }
 
+impl DataOperation for GetSchools<'_> {}
 impl List for GetSchools<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -616,6 +635,7 @@ impl Operation for GetSchool<'_> {
     }
 }
 
+impl DataOperation for GetSchool<'_> {}
 /// The courses of a school.
 ///
 /// `GET /schools/{id}/courses`
@@ -645,6 +665,7 @@ impl Operation for GetCoursesForSchool<'_> {
     }
 }
 
+impl DataOperation for GetCoursesForSchool<'_> {}
 impl List for GetCoursesForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -679,6 +700,7 @@ impl Operation for GetDistrictForSchool<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchool<'_> {}
 /// The sections of a school.
 ///
 /// `GET /schools/{id}/sections`
@@ -708,6 +730,7 @@ impl Operation for GetSectionsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForSchool<'_> {}
 impl List for GetSectionsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -754,6 +777,7 @@ impl Operation for GetTermsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetTermsForSchool<'_> {}
 impl List for GetTermsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -806,6 +830,7 @@ impl Operation for GetUsersForSchool<'_> {
     }
 }
 
+impl DataOperation for GetUsersForSchool<'_> {}
 impl List for GetUsersForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -854,6 +879,7 @@ impl Operation for GetSections<'_> {
     }
 }
 
+impl DataOperation for GetSections<'_> {}
 impl List for GetSections<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -875,6 +901,7 @@ impl Operation for GetSection<'_> {
     }
 }
 
+impl DataOperation for GetSection<'_> {}
 /// The course of a section.
 ///
 /// `GET /sections/{id}/course`
@@ -892,6 +919,7 @@ impl Operation for GetCourseForSection<'_> {
     }
 }
 
+impl DataOperation for GetCourseForSection<'_> {}
 /// The district of a section.
 ///
 /// `GET /sections/{id}/district`
@@ -909,6 +937,7 @@ impl Operation for GetDistrictForSection<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSection<'_> {}
 /// The resources of a section.
 ///
 /// `GET /sections/{id}/resources`
@@ -938,6 +967,7 @@ impl Operation for GetResourcesForSection<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForSection<'_> {}
 impl List for GetResourcesForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -972,6 +1002,7 @@ impl Operation for GetSchoolForSection<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForSection<'_> {}
 /// The term of a section.
 ///
 /// `GET /sections/{id}/term`
@@ -989,6 +1020,7 @@ impl Operation for GetTermForSection<'_> {
     }
 }
 
+impl DataOperation for GetTermForSection<'_> {}
 /// Who is enrolled in a section: its students and teachers, by id.
 ///
 /// `GET /sections/{id}/users`
@@ -1021,6 +1053,7 @@ impl Operation for GetUsersForSection<'_> {
     }
 }
 
+impl DataOperation for GetUsersForSection<'_> {}
 impl List for GetUsersForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1068,6 +1101,7 @@ impl Operation for GetTerms<'_> {
     }
 }
 
+impl DataOperation for GetTerms<'_> {}
 impl List for GetTerms<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1089,6 +1123,7 @@ impl Operation for GetTerm<'_> {
     }
 }
 
+impl DataOperation for GetTerm<'_> {}
 /// The district of a term.
 ///
 /// `GET /terms/{id}/district`
@@ -1106,6 +1141,7 @@ impl Operation for GetDistrictForTerm<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTerm<'_> {}
 /// The schools of a term.
 ///
 /// `GET /terms/{id}/schools`
@@ -1135,6 +1171,7 @@ impl Operation for GetSchoolsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForTerm<'_> {}
 impl List for GetSchoolsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1181,6 +1218,7 @@ impl Operation for GetSectionsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTerm<'_> {}
 impl List for GetSectionsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1244,6 +1282,7 @@ impl Operation for GetUsers<'_> {
     }
 }
 
+impl DataOperation for GetUsers<'_> {}
 impl List for GetUsers<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1265,6 +1304,7 @@ impl Operation for GetUser<'_> {
     }
 }
 
+impl DataOperation for GetUser<'_> {}
 /// The district of an user.
 ///
 /// `GET /users/{id}/district`
@@ -1282,6 +1322,7 @@ impl Operation for GetDistrictForUser<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForUser<'_> {}
 /// A student's contacts.
 ///
 /// `GET /users/{id}/mycontacts`
@@ -1311,6 +1352,7 @@ impl Operation for GetContactsForUser<'_> {
     }
 }
 
+impl DataOperation for GetContactsForUser<'_> {}
 impl List for GetContactsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1357,6 +1399,7 @@ impl Operation for GetStudentsForUser<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForUser<'_> {}
 impl List for GetStudentsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1403,6 +1446,7 @@ impl Operation for GetTeachersForUser<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForUser<'_> {}
 impl List for GetTeachersForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1449,6 +1493,7 @@ impl Operation for GetResourcesForUser<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForUser<'_> {}
 impl List for GetResourcesForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1498,6 +1543,7 @@ impl Operation for GetSchoolsForUser<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForUser<'_> {}
 impl List for GetSchoolsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1545,6 +1591,7 @@ impl Operation for GetSectionsForUser<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForUser<'_> {}
 impl List for GetSectionsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }

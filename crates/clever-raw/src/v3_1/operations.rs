@@ -6,7 +6,10 @@ use http::Method;
 use super::types;
 use crate::envelope::{BarePage, Envelope, Page};
 use crate::event::Event;
-use crate::operation::{Call, Host, InvalidRequest, List, Operation, Place};
+use crate::operation::{
+    Call, DataOperation, Host, InvalidRequest, List, Operation, Place,
+};
+
 use crate::scalar::Date;
 
 const fn place(method: Method, host: Host, path: &'static str) -> Place {
@@ -60,6 +63,7 @@ impl Operation for ListAttendanceForSchool<'_> {
     }
 }
 
+impl DataOperation for ListAttendanceForSchool<'_> {}
 impl List for ListAttendanceForSchool<'_> {
     const MAX_LIMIT: u32 = 1000;
 }
@@ -122,6 +126,7 @@ impl Operation for ListAttendanceForSection<'_> {
     }
 }
 
+impl DataOperation for ListAttendanceForSection<'_> {}
 impl List for ListAttendanceForSection<'_> {
     const MAX_LIMIT: u32 = 1000;
 }
@@ -171,6 +176,7 @@ impl Operation for GetCourses<'_> {
     }
 }
 
+impl DataOperation for GetCourses<'_> {}
 impl List for GetCourses<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -192,6 +198,7 @@ impl Operation for GetCourse<'_> {
     }
 }
 
+impl DataOperation for GetCourse<'_> {}
 /// The district of a course.
 ///
 /// `GET /courses/{id}/district`
@@ -209,6 +216,7 @@ impl Operation for GetDistrictForCourse<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForCourse<'_> {}
 /// The resources of a course.
 ///
 /// `GET /courses/{id}/resources`
@@ -238,6 +246,7 @@ impl Operation for GetResourcesForCourse<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForCourse<'_> {}
 impl List for GetResourcesForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -284,6 +293,7 @@ impl Operation for GetSchoolsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForCourse<'_> {}
 impl List for GetSchoolsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -330,6 +340,7 @@ impl Operation for GetSectionsForCourse<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForCourse<'_> {}
 impl List for GetSectionsForCourse<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -364,6 +375,7 @@ impl Operation for GetDistricts<'_> {
     }
 }
 
+impl DataOperation for GetDistricts<'_> {}
 /// One district, by id.
 ///
 /// `GET /districts/{id}`
@@ -381,6 +393,7 @@ impl Operation for GetDistrict<'_> {
     }
 }
 
+impl DataOperation for GetDistrict<'_> {}
 /// What changed, oldest first. Kept for 30 days; only for apps with events switched on.
 ///
 /// `GET /events`
@@ -413,6 +426,7 @@ impl Operation for GetEvents<'_> {
     }
 }
 
+impl DataOperation for GetEvents<'_> {}
 impl List for GetEvents<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -434,6 +448,7 @@ impl Operation for GetEvent<'_> {
     }
 }
 
+impl DataOperation for GetEvent<'_> {}
 /// Who a user's token belongs to. Only for tokens of users.
 ///
 /// `GET /me`
@@ -448,6 +463,7 @@ impl Operation for GetMe {
     }
 }
 
+impl DataOperation for GetMe {}
 /// Which app a token was given to, and what it may read.
 ///
 /// `GET /oauth/tokeninfo`
@@ -528,6 +544,7 @@ impl Operation for GetResources<'_> {
     }
 }
 
+impl DataOperation for GetResources<'_> {}
 impl List for GetResources<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -549,6 +566,7 @@ impl Operation for GetResource<'_> {
     }
 }
 
+impl DataOperation for GetResource<'_> {}
 /// The courses of a resource.
 ///
 /// `GET /resources/{id}/courses`
@@ -578,6 +596,7 @@ impl Operation for GetCoursesForResource<'_> {
     }
 }
 
+impl DataOperation for GetCoursesForResource<'_> {}
 impl List for GetCoursesForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -624,6 +643,7 @@ impl Operation for GetSectionsForResource<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForResource<'_> {}
 impl List for GetSectionsForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -673,6 +693,7 @@ impl Operation for GetUsersForResource<'_> {
     }
 }
 
+impl DataOperation for GetUsersForResource<'_> {}
 impl List for GetUsersForResource<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -720,6 +741,7 @@ impl Operation for GetSchools<'_> {
     }
 }
 
+impl DataOperation for GetSchools<'_> {}
 impl List for GetSchools<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -741,6 +763,7 @@ impl Operation for GetSchool<'_> {
     }
 }
 
+impl DataOperation for GetSchool<'_> {}
 /// The courses of a school.
 ///
 /// `GET /schools/{id}/courses`
@@ -770,6 +793,7 @@ impl Operation for GetCoursesForSchool<'_> {
     }
 }
 
+impl DataOperation for GetCoursesForSchool<'_> {}
 impl List for GetCoursesForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -804,6 +828,7 @@ impl Operation for GetDistrictForSchool<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSchool<'_> {}
 /// The sections of a school.
 ///
 /// `GET /schools/{id}/sections`
@@ -833,6 +858,7 @@ impl Operation for GetSectionsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForSchool<'_> {}
 impl List for GetSectionsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -879,6 +905,7 @@ impl Operation for GetTermsForSchool<'_> {
     }
 }
 
+impl DataOperation for GetTermsForSchool<'_> {}
 impl List for GetTermsForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -931,6 +958,7 @@ impl Operation for GetUsersForSchool<'_> {
     }
 }
 
+impl DataOperation for GetUsersForSchool<'_> {}
 impl List for GetUsersForSchool<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -979,6 +1007,7 @@ impl Operation for GetSections<'_> {
     }
 }
 
+impl DataOperation for GetSections<'_> {}
 impl List for GetSections<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1000,6 +1029,7 @@ impl Operation for GetSection<'_> {
     }
 }
 
+impl DataOperation for GetSection<'_> {}
 /// The course of a section.
 ///
 /// `GET /sections/{id}/course`
@@ -1017,6 +1047,7 @@ impl Operation for GetCourseForSection<'_> {
     }
 }
 
+impl DataOperation for GetCourseForSection<'_> {}
 /// The district of a section.
 ///
 /// `GET /sections/{id}/district`
@@ -1034,6 +1065,7 @@ impl Operation for GetDistrictForSection<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForSection<'_> {}
 /// The resources of a section.
 ///
 /// `GET /sections/{id}/resources`
@@ -1063,6 +1095,7 @@ impl Operation for GetResourcesForSection<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForSection<'_> {}
 impl List for GetResourcesForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1097,6 +1130,7 @@ impl Operation for GetSchoolForSection<'_> {
     }
 }
 
+impl DataOperation for GetSchoolForSection<'_> {}
 /// The term of a section.
 ///
 /// `GET /sections/{id}/term`
@@ -1114,6 +1148,7 @@ impl Operation for GetTermForSection<'_> {
     }
 }
 
+impl DataOperation for GetTermForSection<'_> {}
 /// Who is enrolled in a section: its students and teachers, by id.
 ///
 /// `GET /sections/{id}/users`
@@ -1146,6 +1181,7 @@ impl Operation for GetUsersForSection<'_> {
     }
 }
 
+impl DataOperation for GetUsersForSection<'_> {}
 impl List for GetUsersForSection<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1187,6 +1223,7 @@ impl Operation for CreateAssignmentForSection<'_> {
     }
 }
 
+impl DataOperation for CreateAssignmentForSection<'_> {}
 /// One assignment.
 ///
 /// `GET /sections/{section_id}/assignments/{assignment_id}`
@@ -1210,6 +1247,7 @@ impl Operation for GetAssignmentForSection<'_> {
     }
 }
 
+impl DataOperation for GetAssignmentForSection<'_> {}
 /// Deletes an assignment.
 ///
 /// `DELETE /sections/{section_id}/assignments/{assignment_id}`
@@ -1233,6 +1271,7 @@ impl Operation for DeleteAssignmentForSection<'_> {
     }
 }
 
+impl DataOperation for DeleteAssignmentForSection<'_> {}
 /// Changes an assignment; fields left out stay as they are.
 ///
 /// `PATCH /sections/{section_id}/assignments/{assignment_id}`
@@ -1261,6 +1300,7 @@ impl Operation for UpdateAssignmentForSection<'_> {
     }
 }
 
+impl DataOperation for UpdateAssignmentForSection<'_> {}
 /// What students handed in, by cursor.
 ///
 /// `GET /sections/{section_id}/assignments/{assignment_id}/submissions`
@@ -1294,6 +1334,7 @@ impl Operation for GetSubmissionsForAssignment<'_> {
     }
 }
 
+impl DataOperation for GetSubmissionsForAssignment<'_> {}
 impl List for GetSubmissionsForAssignment<'_> {
     const MAX_LIMIT: u32 = 100;
 }
@@ -1339,6 +1380,7 @@ impl Operation for GetSubmissionForAssignment<'_> {
     }
 }
 
+impl DataOperation for GetSubmissionForAssignment<'_> {}
 /// Grades, returns or flags what one student handed in.
 ///
 /// `PATCH /sections/{section_id}/assignments/{assignment_id}/submissions/{user_id}`
@@ -1370,6 +1412,7 @@ impl Operation for UpdateSubmissionForAssignment<'_> {
     }
 }
 
+impl DataOperation for UpdateSubmissionForAssignment<'_> {}
 /// All terms that shared sections lie in.
 ///
 /// `GET /terms`
@@ -1399,6 +1442,7 @@ impl Operation for GetTerms<'_> {
     }
 }
 
+impl DataOperation for GetTerms<'_> {}
 impl List for GetTerms<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1420,6 +1464,7 @@ impl Operation for GetTerm<'_> {
     }
 }
 
+impl DataOperation for GetTerm<'_> {}
 /// The district of a term.
 ///
 /// `GET /terms/{id}/district`
@@ -1437,6 +1482,7 @@ impl Operation for GetDistrictForTerm<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForTerm<'_> {}
 /// The schools of a term.
 ///
 /// `GET /terms/{id}/schools`
@@ -1466,6 +1512,7 @@ impl Operation for GetSchoolsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForTerm<'_> {}
 impl List for GetSchoolsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1512,6 +1559,7 @@ impl Operation for GetSectionsForTerm<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForTerm<'_> {}
 impl List for GetSectionsForTerm<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1575,6 +1623,7 @@ impl Operation for GetUsers<'_> {
     }
 }
 
+impl DataOperation for GetUsers<'_> {}
 impl List for GetUsers<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1596,6 +1645,7 @@ impl Operation for GetUser<'_> {
     }
 }
 
+impl DataOperation for GetUser<'_> {}
 /// The district of an user.
 ///
 /// `GET /users/{id}/district`
@@ -1613,6 +1663,7 @@ impl Operation for GetDistrictForUser<'_> {
     }
 }
 
+impl DataOperation for GetDistrictForUser<'_> {}
 /// A student's contacts.
 ///
 /// `GET /users/{id}/mycontacts`
@@ -1642,6 +1693,7 @@ impl Operation for GetContactsForUser<'_> {
     }
 }
 
+impl DataOperation for GetContactsForUser<'_> {}
 impl List for GetContactsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1688,6 +1740,7 @@ impl Operation for GetStudentsForUser<'_> {
     }
 }
 
+impl DataOperation for GetStudentsForUser<'_> {}
 impl List for GetStudentsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1734,6 +1787,7 @@ impl Operation for GetTeachersForUser<'_> {
     }
 }
 
+impl DataOperation for GetTeachersForUser<'_> {}
 impl List for GetTeachersForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1780,6 +1834,7 @@ impl Operation for GetResourcesForUser<'_> {
     }
 }
 
+impl DataOperation for GetResourcesForUser<'_> {}
 impl List for GetResourcesForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1829,6 +1884,7 @@ impl Operation for GetSchoolsForUser<'_> {
     }
 }
 
+impl DataOperation for GetSchoolsForUser<'_> {}
 impl List for GetSchoolsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }
@@ -1876,6 +1932,7 @@ impl Operation for GetSectionsForUser<'_> {
     }
 }
 
+impl DataOperation for GetSectionsForUser<'_> {}
 impl List for GetSectionsForUser<'_> {
     const MAX_LIMIT: u32 = 10000;
 }

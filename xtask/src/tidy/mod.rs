@@ -1,5 +1,10 @@
 //! `cargo xtask tidy`: what the compiler can't see. The arrows between our crates (ARCHITECTURE.md)
-//! hold, hand-written files stay readable, and every source file opens with its purpose.
+//! hold, no new circle of files appears, clever-client writes no request by hand, hand-written files stay
+//! readable, and every source file opens with its purpose.
+
+mod circles;
+mod requests;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -39,22 +44,39 @@ pub(crate) fn run() -> Result<()> {
         .exec()
         .context("could not read the workspace")?;
     let mut breaches = arrows(&metadata)?;
+    let root = metadata.workspace_root.as_std_path();
+    let by_hand = requests::Names::read(root)?;
     for package in &metadata.packages {
         let dir = package
             .manifest_path
             .parent()
             .context("a manifest has a folder")?;
+        let mut sources = Vec::new();
         for file in rust_files(dir.as_std_path())? {
             let text = fs::read_to_string(&file)
                 .with_context(|| format!("could not read {}", file.display()))?;
-            let root = metadata.workspace_root.as_std_path();
             let shown = file
                 .strip_prefix(root)
                 .unwrap_or(&file)
                 .display()
                 .to_string();
             breaches.extend(file_breaches(&shown, &text));
+            if is_generated(&text) {
+                continue;
+            }
+            breaches.extend(words::breaches(&shown, &text));
+            // Code that must not compile is no source of ours.
+            let Ok(source) = syn::parse_file(&text) else {
+                continue;
+            };
+            if requests::is_bound(&shown) {
+                breaches.extend(by_hand.breaches(&shown, &source));
+            }
+            if let Ok(inside) = file.strip_prefix(dir.as_std_path().join("src")) {
+                sources.push((inside.to_owned(), source));
+            }
         }
+        breaches.extend(circles::breaches(package.name.as_str(), &sources));
     }
     if breaches.is_empty() {
         return Ok(());
@@ -96,9 +118,8 @@ fn arrows(metadata: &cargo_metadata::Metadata) -> Result<Vec<String>> {
 /// What is wrong with one file.
 fn file_breaches(shown: &str, text: &str) -> Vec<String> {
     let mut breaches = Vec::new();
-    let generated = text.lines().take(5).any(|line| line.contains("@generated"));
     let lines = text.lines().count();
-    if !generated && lines > MAX_LINES {
+    if !is_generated(text) && lines > MAX_LINES {
         breaches.push(format!("{shown}: {lines} lines, more than {MAX_LINES}"));
     }
     let compile_fail_case = shown.contains("/compile_fail/") || shown.contains("/ui/");
@@ -106,6 +127,10 @@ fn file_breaches(shown: &str, text: &str) -> Vec<String> {
         breaches.push(format!("{shown}: does not open with its purpose"));
     }
     breaches
+}
+
+fn is_generated(text: &str) -> bool {
+    text.lines().take(5).any(|line| line.contains("@generated"))
 }
 
 /// Every `.rs` file below `dir`, build output left out.
