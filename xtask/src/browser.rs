@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::test::say;
+use crate::say::say;
 
 /// Makes sure that there is one, where that takes only root and `apt-get`; the tests skip without.
 pub(crate) fn ensure() {

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::say::say;
 use crate::{browser, postgres};
 
 /// Runs every check and stops at the first that fails.
@@ -179,20 +180,4 @@ fn ensure(tool: &str, cargo: &str) -> Result<()> {
     ));
     step(tool, cargo, &["install", "--locked", "--quiet", tool])
         .with_context(|| format!("install {tool} by hand, then run `cargo xtask test` again"))
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a task speaks to the person who runs it"
-)]
-pub(crate) fn say(line: &str) {
-    eprintln!("==> {line}");
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "a task's result goes where it can be piped"
-)]
-pub(crate) fn print(text: &str) {
-    println!("{text}");
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::generate::documents::{module_of, versions};
-use crate::test::{print, say};
+use crate::say::{print, say};
 use crate::{api_diff, generate, import};
 
 /// Takes in `files` as the version `api`; stops at the first step that fails.

@@ -150,6 +150,14 @@ impl District {
     /// A read is tried again if that may help. LMS Connect alone has writes, and Clever says of none that it
     /// can be repeated: a write is tried again only if it certainly had no effect.
     ///
+    /// The operations of identity are no data, and need credentials of another kind:
+    ///
+    /// ```compile_fail,E0277
+    /// # async fn f(district: &clever_client::District) {
+    /// district.call(&clever_client::raw::v3_1::operations::GetTokenInfo).await;
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ClientError`]: of kind `NotShared` if the record is gone or not shared;

@@ -22,7 +22,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::test::say;
+use crate::say::say;
 
 /// The models of the roster's kinds, in any version.
 const KINDS: &[(&str, &str)] = &[

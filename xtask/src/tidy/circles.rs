@@ -62,7 +62,9 @@ fn circles(sources: &[(PathBuf, syn::File)]) -> Vec<BTreeSet<String>> {
             targets.filter(|target| *target != index).collect()
         })
         .collect();
-    let reach: Vec<BTreeSet<usize>> = (0..arrows.len()).map(|from| reached(&arrows, from)).collect();
+    let reach: Vec<BTreeSet<usize>> = (0..arrows.len())
+        .map(|from| reached(&arrows, from))
+        .collect();
     let mut circles = BTreeSet::new();
     for (index, reached) in reach.iter().enumerate() {
         if !reached.contains(&index) {
@@ -212,10 +214,23 @@ mod tests {
     fn a_circle_is_found_however_it_is_written() {
         let root = ("lib.rs", "mod a; mod b; mod c;");
         assert_eq!(
-            found(&[root, ("a.rs", "use crate::b::B;"), ("b.rs", "fn f() { crate::c::g(); }"), ("c.rs", "use super::a::A;")]),
+            found(&[
+                root,
+                ("a.rs", "use crate::b::B;"),
+                ("b.rs", "fn f() { crate::c::g(); }"),
+                ("c.rs", "use super::a::A;")
+            ]),
             [["a.rs", "b.rs", "c.rs"]]
         );
-        assert!(found(&[root, ("a.rs", "use crate::b::B;"), ("b.rs", "use crate::c;"), ("c.rs", "")]).is_empty());
+        assert!(
+            found(&[
+                root,
+                ("a.rs", "use crate::b::B;"),
+                ("b.rs", "use crate::c;"),
+                ("c.rs", "")
+            ])
+            .is_empty()
+        );
         let tests = "#[cfg(test)] mod tests { use crate::a; }";
         assert!(found(&[root, ("a.rs", "use crate::b::B;"), ("b.rs", tests)]).is_empty());
     }

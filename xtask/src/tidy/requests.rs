@@ -31,7 +31,9 @@ impl Names {
         };
         for document in documents::read(root)?.values() {
             for (path, item) in document["paths"].as_object().into_iter().flatten() {
-                let words = path.split('/').filter(|word| !word.is_empty() && !word.starts_with('{'));
+                let words = path
+                    .split('/')
+                    .filter(|word| !word.is_empty() && !word.starts_with('{'));
                 names.segments.extend(words.map(ToOwned::to_owned));
                 for operation in item.as_object().into_iter().flat_map(|item| item.values()) {
                     let parameters = operation["parameters"].as_array();
@@ -97,6 +99,15 @@ impl Visit<'_> for Texts {
     }
 
     fn visit_macro(&mut self, call: &syn::Macro) {
+        // Labels of metrics are not sent to Clever.
+        if call
+            .path
+            .segments
+            .first()
+            .is_some_and(|first| first.ident == "metrics")
+        {
+            return;
+        }
         for token in call.tokens.clone() {
             if let proc_macro2::TokenTree::Literal(literal) = token
                 && let Ok(syn::Lit::Str(text)) = syn::parse_str(&literal.to_string())
@@ -122,7 +133,10 @@ mod tests {
         assert_eq!(of(r#"fn f() { g(format!("sections/{id}/users")); }"#), 1);
         assert_eq!(of(r#"fn f() { g("starting_after") }"#), 1);
         assert_eq!(of(r#"/// Reads `users`."#.to_owned().as_str()), 0);
-        assert_eq!(of(r#"#[cfg(test)] mod tests { const A: &str = "users"; }"#), 0);
+        assert_eq!(
+            of(r#"#[cfg(test)] mod tests { const A: &str = "users"; }"#),
+            0
+        );
         assert_eq!(of(r#"const A: &str = "the users of a school";"#), 0);
         assert!(is_bound("crates/clever-client/src/district.rs"));
         assert!(!is_bound("crates/clever-client/src/web/start.rs"));

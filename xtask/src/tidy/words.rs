@@ -30,7 +30,10 @@ mod tests {
     fn one_word_is_no_documentation() {
         let of = |text: &str| breaches("a.rs", text).len();
         assert_eq!(of("/// Which.\naccount: AccountId,"), 1);
-        assert_eq!(of("/// The account that was merged away.\naccount: AccountId,"), 0);
+        assert_eq!(
+            of("/// The account that was merged away.\naccount: AccountId,"),
+            0
+        );
         assert_eq!(of("/// Which\n/// one.\naccount: AccountId,"), 0);
         assert_eq!(of("/// `users`.\nUsers,"), 0);
         assert_eq!(of("// Why."), 0);
