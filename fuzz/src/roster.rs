@@ -33,23 +33,23 @@ pub fn page(data: &[u8]) -> bool {
         }
     }
     if let Some(value) = &value {
-        let list = |name: &str| value.get(name).filter(|list| !list.is_null());
-        if let Some(all) = list("data")
-            .or_else(|| list("resources"))
-            .and_then(Value::as_array)
-        {
-            assert_eq!(
-                page.len() + page.refused().len(),
-                all.len(),
-                "each element once"
-            );
-        }
+        let list = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len)
+        };
+        // Of a key that is repeated, a value has the last; the page has the one that is not empty.
+        assert!(
+            page.len() + page.refused().len() >= list("data").max(list("resources")),
+            "each element once"
+        );
         let next = value["links"].as_array().into_iter().flatten();
         let next = next
             .filter(|link| link["rel"] == "next")
             .find_map(|link| link["uri"].as_str());
-        if let (Some(next), Some(found)) = (next, page.next()) {
-            assert!(found == next || !found.is_empty());
+        if next.is_some_and(|next| !next.trim().is_empty()) {
+            assert_ne!(page.next(), Ok(None), "a link that is there is no end");
         }
     }
     true

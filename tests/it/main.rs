@@ -18,6 +18,7 @@ mod fuzz;
 mod ground;
 mod id_tokens;
 mod life;
+mod lists;
 mod login;
 mod migration;
 mod openid;

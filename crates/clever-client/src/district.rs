@@ -82,13 +82,18 @@ impl District {
     /// [`ClientError`]; [`WalkError::NotOneDistrict`] when the token opens none or several.
     pub async fn district(&self) -> Result<RawPage, ClientError> {
         let page = self.list(RecordKind::Districts).first_page().await?;
-        if page.len() == 1 {
-            return Ok(page);
-        }
-        Err(ClientError::Walk {
+        let error = |source| ClientError::Walk {
             path: template::<GetDistricts<'_>>(),
-            source: WalkError::NotOneDistrict { found: page.len() },
-        })
+            source,
+        };
+        let more = page
+            .next()
+            .map_err(|fault| error(WalkError::Links { page: 1, fault }))?;
+        let found = page.len() + page.refused().len() + usize::from(more.is_some());
+        if found != 1 {
+            return Err(error(WalkError::NotOneDistrict { found }));
+        }
+        Ok(page)
     }
 
     /// The list of all records of a kind, in the version that the options name.
@@ -105,12 +110,14 @@ impl District {
             RecordKind::Sections => self.pages(&GetSections::default()),
             RecordKind::Resources => self.pages(&GetResources::default()),
         };
-        list.in_version(self.0.version)
+        list.in_version(self.0.version).own()
     }
 
     /// The event feed, oldest first, in the version that the options name; Clever keeps 30 days of it.
     pub fn events(&self) -> ListRequest {
-        self.pages(&GetEvents::default()).in_version(self.0.version)
+        self.pages(&GetEvents::default())
+            .in_version(self.0.version)
+            .own()
     }
 
     /// A list of the API with parameters of its own, such as the users of a role at a school:
@@ -171,24 +178,14 @@ impl District {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`WalkError::NoEventId`] when the newest event has no usable id.
+    /// [`ClientError`]; [`WalkError::NoLastId`] when the newest event has no usable id: taken for an empty feed, it
+    /// would set a cursor that skips events.
     pub async fn newest_event(&self) -> Result<Option<EventId>, ClientError> {
-        let page = self
-            .events()
-            .limit(1)
-            .ending_before("last")
-            .first_page()
-            .await?;
-        let newest = page.records().last().map(|event| EventId::new(event.id));
-        match newest {
-            Some(Ok(id)) => Ok(Some(id)),
-            None if page.refused().is_empty() => Ok(None),
-            // Taken for an empty feed, it would set a cursor that skips events.
-            _ => Err(ClientError::Walk {
-                path: template::<GetEvents<'_>>(),
-                source: WalkError::NoEventId,
-            }),
-        }
+        let newest = self.events().newest().await?.map(EventId::new);
+        newest.transpose().map_err(|_| ClientError::Walk {
+            path: template::<GetEvents<'_>>(),
+            source: WalkError::NoLastId,
+        })
     }
 }
 

@@ -69,6 +69,21 @@ faults! {
     Nulls "nulls" "`null` in optional fields.",
     WrongType "wrong-type" "An object where an optional text belongs.",
     BrokenGzip "broken-gzip" "A compressed body with a wrong byte; without compression, the body as it is.",
+    OddLinks "odd-links" "Beside the right links stand some that can't be read.",
+    LinksObject "links-object" "`links` is an object and no list.",
+    NextNowhere "next-nowhere" "`next` is there and has no address.",
+    NoCount "no-count" "The answer does not say how many records there are, though it was asked.",
+    OddCount "odd-count" "The answer says in words how many records there are.",
+    NeverEnds "never-ends" "The last page leads on, to empty pages without end.",
+    SamePage "same-page" "`next` leads to the same records again, at an address that is new each time.",
+    Trickle "trickle" "A byte now and then, and no end.",
+    EmptyBody "empty-body" "200 with nothing.",
+    HtmlPage "html-page" "200 with an HTML page.",
+    Html403 "html403" "403 with an HTML page, as what stands before an API answers.",
+    Redirect "redirect" "302 to a page to sign in at, on another host.",
+    FailedPage "failed-page" "200 with no records and an error.",
+    NotUtf8 "not-utf8" "A byte in one name that is no UTF-8.",
+    ByteOrderMark "byte-order-mark" "A mark of byte order before the body.",
     CodeReplay "code-replay" "The code of a sign-in was redeemed before.",
     MissingState "missing-state" "The way back from Clever's page brings no `state`.",
     ;
@@ -146,6 +161,8 @@ impl Fault {
                 asked.cursor().is_some() && !asked.path.ends_with("/submissions")
             }
             Self::RotateToken => !asked.path.starts_with("/oauth"),
+            // A list that is not paged would never lead on.
+            Self::NeverEnds => !asked.path.contains("/districts"),
             _ => true,
         }
     }

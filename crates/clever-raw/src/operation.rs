@@ -216,6 +216,12 @@ impl Call {
         self
     }
 
+    /// Leaves out the query parameter `name`.
+    pub fn without(mut self, name: &str) -> Self {
+        self.query.retain(|(other, _)| *other != name);
+        self
+    }
+
     /// Sends the call to another version of the API, whose document has the same operation.
     pub fn in_version(mut self, version: &'static str) -> Self {
         self.place.version = version;
@@ -364,6 +370,7 @@ pub trait Decode: Sized {
 impl<T: DeserializeOwned> Decode for T {
     fn decode(body: &[u8]) -> Result<Self, serde_json::Error> {
         // An operation without an answer has an empty body.
+        let body = crate::text::without_mark(body);
         if body.is_empty() {
             serde_json::from_str("null")
         } else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SyncReport};
+use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
 use crate::store::StoreError;
 use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::write::Totals;
@@ -225,6 +225,29 @@ pub(crate) async fn closed<B: Backend>(
          SELECT ?1, ?2, ?3, ?2, count(*), '' FROM resources WHERE district_id = ?1 AND archived_at IS NULL
          HAVING count(*) > 0";
     store.db.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Notes of which kinds, without which there is no roster, nothing is shared: a walk over nothing is whole, and still no
+/// more than a district that has not begun.
+pub(crate) async fn shared<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    report: &SyncReport,
+) -> Result<(), StoreError> {
+    for kind in SHARED {
+        let Some(of_kind) = report.kinds.get(&kind) else {
+            continue;
+        };
+        let params = [district_id.into(), kind.as_str().into(), SHARES.into()];
+        let sql = if of_kind.total > 0 {
+            "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3"
+        } else {
+            "INSERT INTO findings (district_id, kind, field, target, count, samples)
+             VALUES (?1, ?2, ?3, ?2, 0, '') ON CONFLICT DO NOTHING"
+        };
+        store.db.execute(sql, &params).await?;
+    }
     Ok(())
 }
 
