@@ -67,5 +67,5 @@ pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
     SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
-pub use sync::{SyncError, SyncOptions, Way, sync};
+pub use sync::{Admit, SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};
