@@ -181,6 +181,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// The district that it is to open, where that is known: a token does not say.
+    pub(crate) fn district(&self) -> Option<&DistrictId> {
+        match self {
+            Self::Token(_) => None,
+            Self::App(_, district) => Some(district),
+        }
+    }
+
     /// Opens the district with `options`.
     pub(crate) async fn open(self, options: ClientOptions) -> Result<District> {
         Ok(match self {

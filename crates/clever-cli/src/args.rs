@@ -122,6 +122,10 @@ pub(crate) struct SyncArgs {
     /// end is the exit code (4, then 1, then 3).
     #[arg(long, conflicts_with_all = ["district", "token_file", "plan", "approve", "client_id"])]
     pub(crate) all: bool,
+    /// Let a district into a store that has others and not this one. Without it, a token of another district than
+    /// before is refused, as it would double everything; --all and --district say which districts are meant.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) new_district: bool,
     /// With --all: so many districts at once.
     #[arg(long, value_name = "N", default_value = "4", requires = "all", value_parser = slots)]
     pub(crate) concurrency: usize,

@@ -293,6 +293,14 @@ fn sync_hint(error: &SyncError) -> Option<String> {
             "do not trust this file; make the plan anew with `cleverctl sync --dry-run --plan FILE`"
                 .to_owned()
         }
+        SyncError::OtherDistrict { .. } => {
+            "use that district's token: --district chooses among the districts of an app, and a token opens its own"
+                .to_owned()
+        }
+        SyncError::NewDistrict { opened, .. } => format!(
+            "is the token the right one? If this district belongs into the same store, run again with \
+             --district {opened} or --new-district; else name another store with --store"
+        ),
         SyncError::NotOneDistrict { .. } => ONE_DISTRICT.to_owned(),
         SyncError::EndedEarly { .. } => {
             "the list changed while it was read, or a link in it was lost: run again".to_owned()

@@ -41,6 +41,7 @@ mod resume;
 mod source;
 mod store;
 mod sync;
+mod ties;
 mod undo;
 
 pub use audit::mark_edited;
@@ -55,7 +56,7 @@ pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
     Enrollments, Finding, Hold, KindReport, Outcome, Part, Refused, Resumed, RunPath, Size,
-    SyncReport, UndoCounts,
+    SyncReport, UndoCounts, Unit,
 };
 pub use source::{End, RosterSource};
 #[cfg(feature = "postgres")]
@@ -66,5 +67,5 @@ pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
     SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
-pub use sync::{SyncError, SyncOptions, Way, sync};
+pub use sync::{Admit, SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

@@ -1,6 +1,6 @@
 //! One sync from beginning to end: fetch, diff, plan, check, apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -37,9 +37,44 @@ pub enum Way {
     Events,
 }
 
+/// Which district a run may bring into the store: a token opens its own, whatever somebody meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Admit {
+    /// Whichever the source opens.
+    #[default]
+    Any,
+    /// The one that was asked for.
+    Only(DistrictId),
+    /// One of these, which the store has.
+    Known(BTreeSet<String>),
+}
+
+impl Admit {
+    /// Says whether a district that the source opens may be brought into the store.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::OtherDistrict`] or [`SyncError::NewDistrict`] where it may not.
+    pub fn check(&self, opened: &DistrictId) -> Result<(), SyncError> {
+        match self {
+            Self::Only(wanted) if wanted != opened => Err(SyncError::OtherDistrict {
+                opened: opened.clone(),
+                wanted: wanted.clone(),
+            }),
+            Self::Known(known) if !known.contains(opened.as_str()) => Err(SyncError::NewDistrict {
+                opened: opened.clone(),
+                known: known.iter().cloned().collect(),
+            }),
+            Self::Any | Self::Only(_) | Self::Known(_) => Ok(()),
+        }
+    }
+}
+
 /// How to run once.
 #[derive(Debug, Clone, Default)]
 pub struct SyncOptions {
+    /// Which district may be brought into the store.
+    pub admit: Admit,
     /// Say what would be done; do nothing.
     pub dry_run: bool,
     /// Let through what is held, if its hash is this one.
@@ -96,6 +131,25 @@ pub enum SyncError {
     NotOneDistrict {
         /// How many.
         found: usize,
+    },
+    /// The source opens another district than the one that was asked for.
+    #[error("the token opens the district {opened}, not {wanted}; nothing was written")]
+    OtherDistrict {
+        /// The one that it opens.
+        opened: DistrictId,
+        /// The one that was asked for.
+        wanted: DistrictId,
+    },
+    /// The source opens a district that the store does not have, and the store has others.
+    #[error(
+        "the token opens the district {opened}, which is new to the store; the store has {}; nothing was written",
+        known.join(", ")
+    )]
+    NewDistrict {
+        /// The one that it opens.
+        opened: DistrictId,
+        /// Those that the store has.
+        known: Vec<String>,
     },
     /// The plan that was approved is not the plan that was made.
     #[error("the approved plan {approved} is not what is held now ({held})")]
@@ -154,6 +208,7 @@ pub async fn sync<S: Store>(
     progress.reading(RecordKind::Districts);
     let district_page = read_district(source).await?;
     let district = district_record(&district_page)?;
+    options.admit.check(&district.id)?;
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let base = store.base(&district.id).await?;

@@ -12,7 +12,7 @@ use clever_auth::credential::Secret;
 use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
-use clever_sync::{Outcome, StoreError, SyncPolicies, SyncReport};
+use clever_sync::{Admit, Outcome, StoreError, SyncPolicies, SyncReport};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -63,6 +63,10 @@ struct Fleet {
     policies: Arc<SyncPolicies>,
     turns: Turns,
     running: BTreeSet<String>,
+    /// The districts of the store, with when each was last wholly in step.
+    known: BTreeMap<String, Option<String>>,
+    /// Those of them that no credential lists.
+    unlisted: BTreeSet<String>,
     /// The last word on each district, and on each credential whose districts can't be listed.
     lines: BTreeMap<String, Line>,
     random: fastrand::Rng,
@@ -82,11 +86,13 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         targets: BTreeMap::new(),
         turns: Turns::new(),
         running: BTreeSet::new(),
+        known: BTreeMap::new(),
+        unlisted: BTreeSet::new(),
         lines: BTreeMap::new(),
         random: fastrand::Rng::new(),
         args: Arc::clone(&args),
     };
-    let successes = fleet.successes().await?;
+    fleet.known = fleet.stored().await?;
     let mut relist = SystemClock.now();
     let mut listed = false;
     let asked = loop {
@@ -94,7 +100,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         if now >= relist && (!listed || args.every.is_some()) {
             let list = tokio::select! {
                 () = stop.asked() => break true,
-                list = fleet.list(&successes, now) => list,
+                list = fleet.list(now) => list,
             };
             match list {
                 // A schedule goes on with the districts that it knows.
@@ -144,24 +150,33 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
 }
 
 impl Fleet {
-    /// When each district was last wholly in step. The store is made here, once, before many open it.
-    async fn successes(&self) -> Result<BTreeMap<String, String>> {
+    /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
+    /// it.
+    async fn stored(&self) -> Result<BTreeMap<String, Option<String>>> {
         let url = &self.args.store.store;
         let store = if self.args.dry_run {
             url.open_existing().await
         } else {
             url.open().await
         };
-        match store {
-            Err(StoreError::Missing { .. }) if self.args.dry_run => Ok(BTreeMap::new()),
-            Err(error) => Err(error.into()),
-            Ok(mut store) => Ok(store.last_whole().await?),
-        }
+        let mut store = match store {
+            Err(StoreError::Missing { .. }) if self.args.dry_run => return Ok(BTreeMap::new()),
+            store => store?,
+        };
+        let mut whole = store.last_whole().await?;
+        let all = store.districts().await?.into_iter();
+        Ok(all
+            .map(|id| {
+                let at = whole.remove(&id);
+                (id, at)
+            })
+            .collect())
     }
 
     /// Reads which districts the credentials open now, with their tokens of now.
-    async fn list(&mut self, successes: &BTreeMap<String, String>, now: Timestamp) -> Result<()> {
+    async fn list(&mut self, now: Timestamp) -> Result<()> {
         let mut targets: BTreeMap<String, Target> = BTreeMap::new();
+        let mut failed_any = false;
         for (name, secret) in credentials(&self.args)? {
             match districts(&self.args, &name, secret).await {
                 Ok(found) => {
@@ -172,6 +187,7 @@ impl Fleet {
                     }
                 }
                 Err(error) => {
+                    failed_any = true;
                     self.note(format!("{name}: {}", diagnostics::render(&error)));
                     // Its districts of the last list stay: this one may be Clever's trouble of a moment.
                     let known = self
@@ -185,21 +201,64 @@ impl Fleet {
             }
         }
         if targets.is_empty() && self.lines.is_empty() {
-            bail!("the credentials open no district");
+            match self.known.len() as u64 {
+                0 => bail!("the credentials open no district"),
+                stored => bail!(
+                    "the credentials open no district, and the store has {}",
+                    counted(stored, "district", "districts")
+                ),
+            }
         }
         self.turns
             .retain(|district, _| targets.contains_key(district));
         for district in targets.keys() {
             let jitter = self.args.jitter.unwrap_or_default();
             let wait = jitter.mul_f64(self.random.f64());
-            let last_success = successes.get(district).and_then(|at| at.parse().ok());
+            let last_success = self.known.get(district).cloned().flatten();
+            let last_success = last_success.and_then(|at| at.parse().ok());
             self.turns.entry(district.clone()).or_insert(Turn {
                 last_success,
                 ..Turn::due(later(now, wait))
             });
         }
+        self.compare(&targets, failed_any);
         self.targets = targets;
         Ok(())
+    }
+
+    /// Says which districts came since the store was filled, and which of the store nobody lists any more: those are
+    /// synced by no run, and no exit code tells, as no later run would do better.
+    fn compare(&mut self, targets: &BTreeMap<String, Target>, failed_any: bool) {
+        for (district, target) in targets {
+            let new = !self.known.contains_key(district) && !self.targets.contains_key(district);
+            if new && !self.known.is_empty() {
+                self.note(format!(
+                    "{district} ({}) is new to the store",
+                    target.credential
+                ));
+            }
+        }
+        // A list that can't be read, or was not asked for, says nothing of whom it would name.
+        if failed_any || !self.args.app.names().is_empty() {
+            return;
+        }
+        let gone = self.known.keys().filter(|id| !targets.contains_key(*id));
+        let gone: BTreeSet<String> = gone.cloned().collect();
+        // A single round says it at its end.
+        if self.args.every.is_some() {
+            for district in gone.difference(&self.unlisted) {
+                self.note(self.unlisted_line(district));
+            }
+        }
+        self.unlisted = gone;
+    }
+
+    fn unlisted_line(&self, district: &str) -> String {
+        let at = self.known.get(district).and_then(Option::as_deref);
+        format!(
+            "{district}: no kept credential lists it, so it was not synced (last in step: {})",
+            at.unwrap_or("never")
+        )
     }
 
     /// Starts a district on a thread of its own: a store may block while another one writes.
@@ -244,11 +303,11 @@ impl Fleet {
         } else {
             Arc::new(Named(district.to_owned()))
         };
-        let district = district.to_owned();
-        aside(district, tell, async move || {
+        let listed = district.to_owned();
+        aside(district.to_owned(), tell, async move || {
             tokio::select! {
                 _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                result = one(&args, &policies, target, watch) => result,
+                result = one(&args, &policies, &listed, target, watch) => result,
             }
         });
         Ok(())
@@ -265,6 +324,11 @@ impl Fleet {
             Ok(report) => {
                 if let (true, Some(turn)) = (report.whole, self.turns.get_mut(&end.district)) {
                     turn.last_success = Some(report.finished_at);
+                }
+                if !self.args.dry_run {
+                    let whole = report.whole.then(|| report.finished_at.to_string());
+                    let known = self.known.entry(report.district_id.clone()).or_default();
+                    *known = whole.or_else(|| known.take());
                 }
                 told(&credential, report, end.seconds)
             }
@@ -310,7 +374,14 @@ impl Fleet {
                 return Ok(());
             }
             let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
-            return output::json(&json!({ "districts": all, "exit": self.worst() as u8 }));
+            let unlisted = self.unlisted.iter().map(|district| {
+                let at = self.known.get(district).and_then(Option::as_deref);
+                json!({ "district": district, "last_success": at })
+            });
+            let unlisted: Vec<Value> = unlisted.collect();
+            return output::json(
+                &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
+            );
         }
         let headers = [
             "District",
@@ -351,6 +422,14 @@ impl Fleet {
         row.push(String::new());
         table.add_row(row);
         output::line(table.to_string())?;
+        for district in &self.unlisted {
+            output::line(self.unlisted_line(district))?;
+        }
+        if !self.unlisted.is_empty() {
+            output::line(
+                "A district that disconnected is listed no more; what the store has of it stays as it was.",
+            )?;
+        }
         if of(Exit::Held) > 0 {
             output::line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
@@ -452,10 +531,11 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
     }));
 }
 
-/// Syncs one district once.
+/// Syncs one district once: the one that was listed, or none.
 async fn one(
     args: &SyncArgs,
     policies: &SyncPolicies,
+    listed: &str,
     target: Target,
     watch: Arc<dyn clever_client::Watch>,
 ) -> Result<SyncReport> {
@@ -467,7 +547,9 @@ async fn one(
     let district = target.way.open(options).await?;
     let mut store = sync::open(args).await?;
     store.wait_for_others(PATIENCE)?;
-    sync::reconcile(args, policies, &district, &mut store, &Watch::new(true)).await
+    let admit = Admit::Only(listed.parse()?);
+    let watch = Watch::new(true);
+    sync::reconcile(args, policies, admit, &district, &mut store, &watch).await
 }
 
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {

@@ -1,15 +1,16 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
-    mark_edited,
+    Admit, AnyStore, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies, SyncPolicy,
+    SyncReport, Way, Why, mark_edited,
 };
 
 use crate::access;
@@ -90,14 +91,21 @@ async fn once(
         watch: Arc::clone(&watch) as _,
         ..args.service.options()
     };
-    let by_token = matches!(way, access::Way::Token(_));
+    let meant = args.district.as_ref().or_else(|| way.district()).cloned();
     let district = way.open(options).await?;
-    if let (true, Some(wanted)) = (by_token, &args.district) {
-        is_district(&district, wanted).await?;
-    }
     let mut store = open(args).await?;
-    let report = reconcile(args, policies, &district, &mut store, &watch).await?;
+    let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
+    let admit = admit(args, meant, &known)?;
+    let report = reconcile(args, policies, admit, &district, &mut store, &watch).await?;
     watch.end();
+    if !known.is_empty() && !known.contains(&report.district_id) {
+        output::note(format!(
+            "{} ({}) is new to the store, which has {}",
+            report.district_name,
+            report.district_id,
+            counted(known.len() as u64, "other district", "other districts")
+        ));
+    }
     if as_json {
         output::json(&report)?;
     } else {
@@ -117,16 +125,27 @@ async fn once(
     })
 }
 
-/// Refuses another district than the one that was named: a token opens its own, whatever the arguments say.
-async fn is_district(district: &District, wanted: &DistrictId) -> Result<()> {
-    let page = district.district().await?;
-    let opened = page.records().next().map_or("", |record| record.id);
-    if opened != wanted.as_str() {
-        bail!(
-            "the token opens the district {opened}, not {wanted}: leave --district out, or use that district's token"
-        );
+/// Which district may be brought into a store that has these. One that nobody named must not be new beside others: a token
+/// that was mixed up would double everything, and no run would say a word.
+fn admit(
+    args: &SyncArgs,
+    meant: Option<DistrictId>,
+    known: &BTreeSet<String>,
+) -> Result<Admit, SyncError> {
+    // A look writes nothing, and says what is new.
+    let named = args.district.is_some() || args.new_district || args.dry_run;
+    let guarded = !named && !known.is_empty();
+    let only_known = Admit::Known(known.clone());
+    match meant {
+        Some(meant) => {
+            if guarded {
+                only_known.check(&meant)?;
+            }
+            Ok(Admit::Only(meant))
+        }
+        None if guarded => Ok(only_known),
+        None => Ok(Admit::Any),
     }
-    Ok(())
 }
 
 /// Opens the store; a look makes none.
@@ -144,11 +163,13 @@ pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
 pub(crate) async fn reconcile(
     args: &SyncArgs,
     policies: &SyncPolicies,
+    admit: Admit,
     district: &District,
     store: &mut AnyStore,
     watch: &Watch,
 ) -> Result<SyncReport> {
     let options = SyncOptions {
+        admit,
         dry_run: args.dry_run,
         approve: args.approve.clone(),
         way: match (args.full || args.verify, args.events) {
@@ -164,7 +185,9 @@ pub(crate) async fn reconcile(
         let id = page.records().next().map_or("", |record| record.id);
         policy = policies.of(id).clone();
         if args.verify {
-            let edited = mark_edited(store, &id.parse()?, &policy).await?;
+            let id: DistrictId = id.parse()?;
+            options.admit.check(&id)?;
+            let edited = mark_edited(store, &id, &policy).await?;
             output::note(format!(
                 "{} by hand",
                 counted(edited, "row was edited", "rows were edited")
