@@ -5,6 +5,7 @@
 //! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
 //! randomness are passed in.
 
+pub mod cookies;
 pub mod credential;
 pub mod district_tokens;
 pub mod login;

@@ -14,50 +14,78 @@ use std::env;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
+use axum::response::Html;
 use axum::routing::get;
+use axum::{BoxError, Router};
 use clever_auth::login::{LoginFlow, SessionDigest};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
 use clever_auth::{App, IdTokenVerifier, LoginToken, VerifiedLogin};
-use clever_client::web::{CurrentUser, Sessions, WebLogin};
+use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService};
 use tokio::net::TcpListener;
 use url::Url;
 
+/// What the page shows of whoever is signed in.
+#[derive(Clone)]
+struct Person {
+    name: String,
+    id: String,
+}
+
 /// Who is signed in, by a digest of the session's id: what leaks from here opens nothing.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<HashMap<[u8; 32], String>>>);
+struct Memory(Arc<Mutex<HashMap<[u8; 32], Person>>>);
 
 impl Memory {
-    fn with<T>(&self, act: impl FnOnce(&mut HashMap<[u8; 32], String>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<[u8; 32], Person>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Sessions for Memory {
-    type User = String;
+    type User = Person;
 
-    async fn begin(&self, id: &str, login: VerifiedLogin, _token: LoginToken) -> Option<()> {
-        // Here an application finds or makes the account for `login.user_id()`, and reads with the token.
-        let greeting = match login.name().0 {
-            Some(name) => format!("Hello {name} ({})", login.user_id()),
-            None => format!("Hello {}", login.user_id()),
+    async fn begin(
+        &self,
+        id: &str,
+        login: VerifiedLogin,
+        _token: LoginToken,
+    ) -> Result<Admission, BoxError> {
+        // Here an application finds or makes the account for `login.user_id()`, and reads with the token. What
+        // fails there, such as its database, is an `Err`; a person whom it does not take is `Refused`.
+        let (first, last) = login.name();
+        let name: Vec<&str> = [first, last].into_iter().flatten().collect();
+        let person = Person {
+            name: name.join(" "),
+            id: login.user_id().to_string(),
         };
-        self.with(|all| all.insert(SessionDigest::of(id).0, greeting));
-        Some(())
+        self.with(|all| all.insert(SessionDigest::of(id).0, person));
+        Ok(Admission::In)
     }
 
-    async fn find(&self, id: &str) -> Option<String> {
-        self.with(|all| all.get(&SessionDigest::of(id).0).cloned())
+    async fn find(&self, id: &str) -> Result<Option<Person>, BoxError> {
+        Ok(self.with(|all| all.get(&SessionDigest::of(id).0).cloned()))
     }
 
-    async fn end(&self, id: &str) {
+    async fn end(&self, id: &str) -> Result<(), BoxError> {
         self.with(|all| all.remove(&SessionDigest::of(id).0));
+        Ok(())
+    }
+
+    fn name(person: &Person) -> Option<String> {
+        (!person.name.is_empty()).then(|| person.name.clone())
     }
 }
 
-async fn home(CurrentUser(greeting): CurrentUser<Memory>) -> String {
-    greeting
+async fn home(CurrentUser(person): CurrentUser<Memory>) -> Html<String> {
+    let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>web_login</title>\
+         <p>Hello {} ({})</p>\
+         <form method=\"post\" action=\"/logout\"><button>Sign out</button></form></html>",
+        text(&person.name),
+        text(&person.id)
+    ))
 }
 
 #[tokio::main]

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::{Router, body};
+use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginFlow, Redeem};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{App, LoginToken, RawToken, SafePath};
@@ -120,12 +121,12 @@ fn code(app: &App) -> Redeem<Login> {
     let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
     let (now, random) = (SystemClock.now(), &SystemRandomness);
     let departure = flow
-        .start(None, &SafePath::root(), None, now, random)
+        .start(&Cookies::default(), &SafePath::root(), None, now, random)
         .unwrap();
     let mut query = departure.authorize.query_pairs();
     let state = query.find(|(name, _)| name == "state").unwrap().1;
     let query = format!("code=c1&state={state}");
-    match flow.callback(Some(&departure.cookie), &query, None, now, random) {
+    match flow.callback(&departure.cookies(), &query, None, now, random) {
         Ok(Arrival::Login(redeem, _)) => redeem,
         other => panic!("{other:?}"),
     }

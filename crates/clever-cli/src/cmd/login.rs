@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Departure, Login, LoginFlow, Rejection, SignedIn};
 use clever_auth::seal::{KeyId, Randomness, SealingKeys, SystemRandomness};
 use clever_auth::{AnswerError, Authority, IdTokenVerifier, SafePath};
@@ -76,7 +77,7 @@ pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
         flow = flow.with_pkce();
     }
     let departure = flow.start(
-        None,
+        &Cookies::default(),
         &SafePath::root(),
         args.district.as_ref(),
         SystemClock.now(),
@@ -93,7 +94,7 @@ pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
         flow,
         service,
         verifier: discovery.map(|_| verifier),
-        cookie: departure.cookie,
+        departure,
     };
     let limit = Duration::from_secs(args.timeout);
     let signed_in = timeout(limit, waiting.run())
@@ -109,7 +110,7 @@ struct Waiting {
     flow: LoginFlow,
     service: LoginService,
     verifier: Option<IdTokenVerifier>,
-    cookie: String,
+    departure: Departure,
 }
 
 impl Waiting {
@@ -126,7 +127,7 @@ impl Waiting {
             };
             let query = query.strip_prefix('?').unwrap_or_default();
             let arrival = self.flow.callback(
-                Some(&self.cookie),
+                &self.departure.cookies(),
                 query,
                 None,
                 SystemClock.now(),
@@ -142,9 +143,15 @@ impl Waiting {
                     reply(&mut stream, status, None, text).await;
                     return result.context("the sign-in failed");
                 }
-                Arrival::Restart(Departure { authorize, cookie }) => {
-                    self.cookie = cookie;
-                    reply(&mut stream, 303, Some(&authorize), "").await;
+                Arrival::Restart(_) => {
+                    self.departure = self.flow.start(
+                        &Cookies::default(),
+                        &SafePath::root(),
+                        None,
+                        SystemClock.now(),
+                        &SystemRandomness,
+                    )?;
+                    reply(&mut stream, 303, Some(&self.departure.authorize), "").await;
                 }
                 Arrival::Rejected(Rejection::ByClever(code)) => {
                     reply(&mut stream, 400, None, "Clever refused the sign-in.").await;

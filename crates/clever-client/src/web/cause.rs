@@ -1,0 +1,119 @@
+//! Why a sign-in failed: a line for the log that leads to the mend, and a page for the person.
+//!
+//! The sentences are ours; what stands behind them comes from errors that hold no code, token or name.
+
+use std::error::Error;
+
+use clever_auth::login::LoginError;
+use clever_auth::{AnswerError, IdTokenError};
+
+use super::Notice;
+use crate::sign_in::SignInError;
+
+/// Most sources of an error that are written down.
+const MAX_SOURCES: usize = 8;
+
+/// What to log and what to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// The likely cause and what to look at.
+    pub(super) text: &'static str,
+    pub(super) notice: Notice,
+}
+
+/// An error and its sources, outermost first.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    for _ in 0..MAX_SOURCES {
+        let Some(error) = source else { break };
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
+
+impl Cause {
+    pub(super) fn of(error: &SignInError) -> Self {
+        let (text, notice) = match error {
+            SignInError::Network(_) => (
+                "no answer from Clever: look at this machine's way to it, or wait",
+                Notice::Failed,
+            ),
+            SignInError::Login(error) => of_login(error),
+            SignInError::Answer(error) => of_answer(*error),
+            _ => ("Clever's answer can't be used", Notice::Failed),
+        };
+        Self { text, notice }
+    }
+}
+
+fn of_login(error: &LoginError) -> (&'static str, Notice) {
+    match error {
+        LoginError::Redeem(AnswerError::Refused { status: 400 }) => (
+            "Clever does not know the code: it was older than a minute or used before, or the redirect \
+             address is not letter by letter the registered one",
+            Notice::Again,
+        ),
+        LoginError::Redeem(AnswerError::Refused { status: 401 | 403 }) => (
+            "Clever does not accept the app's client id and secret: compare them with the dashboard",
+            Notice::Ours,
+        ),
+        LoginError::Redeem(error) => of_answer(*error),
+        LoginError::Me(AnswerError::Refused { status: 401 | 403 })
+        | LoginError::UserInfo(AnswerError::Refused { status: 401 | 403 }) => (
+            "Clever does not accept the token that it gave a moment ago: look at the API address and version",
+            Notice::Failed,
+        ),
+        LoginError::Me(error) | LoginError::UserInfo(error) => of_answer(*error),
+        LoginError::IdToken(IdTokenError::Time) => (
+            "the id token is not valid now: is this machine's clock right?",
+            Notice::Ours,
+        ),
+        LoginError::IdToken(IdTokenError::OtherApp) => (
+            "the id token was made for another app: is the client id right?",
+            Notice::Ours,
+        ),
+        LoginError::IdToken(IdTokenError::UnknownKey) => (
+            "the id token's key is not among the issuer's: they could not be read, or it is not Clever's",
+            Notice::Failed,
+        ),
+        LoginError::IdToken(IdTokenError::Nonce) => (
+            "the id token belongs to another login: somebody may have put in a stolen code",
+            Notice::Failed,
+        ),
+        LoginError::IdToken(_) => ("the id token does not stand", Notice::Failed),
+        LoginError::NoIdToken => (
+            "there is no checked id token: is OpenID Connect on for the app, and could the issuer's keys be read?",
+            Notice::Ours,
+        ),
+        LoginError::Disagreement(_) => (
+            "Clever's answers are about different people",
+            Notice::Failed,
+        ),
+        LoginError::OtherPerson => (
+            "another person came back from Clever than the one who began the account link",
+            Notice::LinkOtherPerson,
+        ),
+        _ => ("the login does not stand", Notice::Failed),
+    }
+}
+
+fn of_answer(error: AnswerError) -> (&'static str, Notice) {
+    match error {
+        AnswerError::Refused { status: 429 } => (
+            "Clever asks for fewer requests: the app's logins and syncs are too many at once",
+            Notice::Failed,
+        ),
+        AnswerError::Refused { status: 500.. } => ("Clever is out of order: wait", Notice::Failed),
+        AnswerError::Refused { .. } => (
+            "Clever refuses the request: look at its address and version",
+            Notice::Failed,
+        ),
+        _ => (
+            "Clever's answer can't be read: something in between may answer in its place",
+            Notice::Failed,
+        ),
+    }
+}
