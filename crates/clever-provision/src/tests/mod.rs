@@ -8,4 +8,6 @@ mod properties;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
+#[cfg(feature = "linkage")]
+mod twins;
 mod world;
