@@ -4,6 +4,8 @@ mod attacks;
 mod ledger;
 #[cfg(feature = "linkage")]
 mod linkage;
+#[cfg(feature = "postgres")]
+mod proofs;
 mod properties;
 #[cfg(feature = "postgres")]
 mod store;
