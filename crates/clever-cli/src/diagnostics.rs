@@ -12,6 +12,7 @@ use clever_sync::{PlanError, StoreError, SyncError};
 
 use crate::access::MissingApp;
 use crate::cmd::demo::FileExists;
+use crate::cmd::matching::TableError;
 use crate::settings::{MissingToken, TOKEN_VARIABLE};
 use crate::vault::NoCredential;
 
@@ -110,6 +111,14 @@ fn has<T: std::error::Error + 'static>(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<T>().is_some())
 }
 
+/// Says whether a CSV file is not UTF-8.
+fn has_csv_of_another_encoding(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let csv = cause.downcast_ref::<csv::Error>();
+        csv.is_some_and(|csv| matches!(csv.kind(), csv::ErrorKind::Utf8 { .. }))
+    })
+}
+
 /// The next step for whoever sees `error`.
 fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<MissingToken>(error) {
@@ -138,6 +147,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<FileExists>(error) {
         return Some("remove the file, or name another with --store sqlite:PATH".to_owned());
     }
+    if has_csv_of_another_encoding(error) {
+        return Some("save the file as UTF-8 (spreadsheets: `CSV UTF-8`)".to_owned());
+    }
     if let Some(error) = client_error(error) {
         return client_hint(error).map(ToOwned::to_owned);
     }
@@ -150,6 +162,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             sign_in_hint(sign_in).map(ToOwned::to_owned)
         } else if let Some(kept) = cause.downcast_ref::<CredentialError>() {
             credential_hint(kept).map(ToOwned::to_owned)
+        } else if let Some(table) = cause.downcast_ref::<TableError>() {
+            table.hint()
         } else if cause.is::<StartError>() {
             Some("choose another address with --listen, or port 0 for a free one".to_owned())
         } else if cause.is::<SetupError>() {

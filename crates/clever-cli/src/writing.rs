@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all, and are their owner's alone.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -6,19 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// Whoever the folder lets in.
-    Anyone,
-    /// Its owner alone: it holds personal data.
-    Only,
-}
-
 /// Writes beside `path` first, and puts it in its place when all is written.
 pub(crate) fn write_whole(
     path: &Path,
-    owner: Owner,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -28,12 +18,10 @@ pub(crate) fn write_whole(
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
-        if owner == Owner::Only {
+        {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        #[cfg(not(unix))]
-        let _ = owner;
         let mut file = BufWriter::new(options.open(&part)?);
         write(&mut file)?;
         file.flush()?;

@@ -16,6 +16,7 @@ mod fleet;
 mod ground;
 mod killed;
 mod matching;
+mod matching_field;
 mod mistakes;
 mod oneroster;
 mod recorded;

@@ -1,6 +1,6 @@
 //! The events of the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clever_model::{DistrictId, Timestamp, UserId};
@@ -219,6 +219,20 @@ pub enum Event {
         account: AccountId,
         /// The app's id of the way.
         method: Box<str>,
+    },
+    /// The app said which ways into an account there are.
+    WaysIn {
+        /// Which account.
+        account: AccountId,
+        /// The app's ids of the ways, and when each was last proven.
+        methods: BTreeMap<Box<str>, Option<Timestamp>>,
+    },
+    /// The app said whether the roster has an identity.
+    InRoster {
+        /// The identity.
+        id: UserId,
+        /// Whether it has.
+        is: bool,
     },
     /// Another shares a person than before: a district took over from a teacher, or went.
     SharingChanged {

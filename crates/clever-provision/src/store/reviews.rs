@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountStore, OwnedTable, StoreError, Value, json, parsed};
 use crate::decide::{Decided, Decision, decide};
-use crate::directory::{AccountId, Candidate, Directory};
+use crate::directory::AccountId;
 use crate::effects::Effects;
 use crate::evidence::Evidence;
 use crate::ledger::{
@@ -337,11 +337,7 @@ impl AccountStore {
             account.clone(),
             now,
         ))];
-        let candidate = Candidate {
-            account: account.clone(),
-            evidence: BTreeSet::new(),
-        };
-        let directory: Directory = self.directory(&subject, vec![candidate]).await?;
+        let directory = self.directory(&subject, &proofs, Vec::new()).await?;
         let decided = decide(&subject, &proofs, &directory, &Policy::default(), now);
         match &decided.decision {
             Decision::Link { account, .. } | Decision::LogIn { account } => {

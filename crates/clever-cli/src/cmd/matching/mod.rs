@@ -3,8 +3,10 @@
 //! What it writes holds ids and weights; only the review file holds personal data, and only its owner may
 //! read that.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+mod table;
+mod written;
+
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -13,16 +15,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_provision::linkage::{
-    Clusters, Linkage, Links, MatchConfig, Model, Nicknames, PeopleBuilder, Run, Side, Verdict,
+    ColumnReading, DateForm, Linkage, Links, MatchConfig, Model, Nicknames, PeopleBuilder, Run,
+    Side, Verdict,
 };
-use csv::{Reader, StringRecord};
+use csv::StringRecord;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
 use crate::output::{self, grouped};
 use crate::progress;
-use crate::writing::{Owner, write_whole};
+use crate::writing::write_whole;
+use table::{Separator, Table};
+
+pub(crate) use table::TableError;
 
 /// Arguments of `match`.
 #[derive(Debug, Args)]
@@ -61,7 +67,7 @@ pub(crate) struct MatchArgs {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Where both records of what a person must look at go, side by side. Holds personal data.
-    #[arg(long, value_name = "FILE", conflicts_with = "dedupe")]
+    #[arg(long, value_name = "FILE")]
     review: Option<PathBuf>,
     /// The frozen model to use; with --train, where the new one goes.
     #[arg(long, value_name = "FILE")]
@@ -80,7 +86,21 @@ pub(crate) struct MatchArgs {
         allow_hyphen_values = true
     )]
     least: Option<i32>,
-    /// Names that one person may bear, beside the common ones: a line a person, comma-separated.
+    /// What separates the columns of both files: one character, or `tab`; else a comma.
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<Separator>,
+    /// What separates the columns of the right file, where that is another.
+    #[arg(long, value_name = "CHARACTER", conflicts_with = "dedupe")]
+    right_delimiter: Option<Separator>,
+    /// How many of a column's values may be unreadable, in percent: dates in an unknown form, words for grades.
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
+    allow_unread: u8,
+    /// Short forms of names, beside the common ones: a line a name, the name first, comma-separated.
     #[arg(long, value_name = "FILE")]
     nicknames: Option<PathBuf>,
     /// Threads to work on; else all. Results don't depend on it.
@@ -94,10 +114,31 @@ struct Summary {
     left: usize,
     right: usize,
     trained: bool,
+    columns: Vec<ColumnSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     links: Option<LinkSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clusters: Option<ClusterSummary>,
+}
+
+/// How a column was read, without its values.
+#[derive(Debug, Serialize)]
+struct ColumnSummary {
+    file: String,
+    field: String,
+    column: String,
+    /// Values that it has.
+    told: usize,
+    /// Those that stand for none: `Unknown`, `N/A`, 1900-01-01.
+    placeholders: usize,
+    /// Those that can't be read.
+    unread: usize,
+    /// The line of the first that can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_unread_line: Option<u64>,
+    /// In what form dates were read, where that had to be found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dates: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,7 +158,14 @@ struct LinkSummary {
 struct ClusterSummary {
     clusters: usize,
     records: usize,
+    /// Pairs that may be one person's, those for review among them.
     pairs: usize,
+    /// Records that a person must look at.
+    review: usize,
+    /// Why, and how often.
+    doubts: BTreeMap<String, usize>,
+    /// For which records a block was too large to be read.
+    cut: usize,
 }
 
 /// Matches, and writes what it found.
@@ -129,9 +177,17 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
     let mut people = PeopleBuilder::new(config.clone())
         .with_context(|| format!("{} can't be used", args.config.display()))?;
     let bars = !quiet;
-    load(&mut people, &config, Side::Left, &args.left, bars)?;
-    if let Some(right) = &args.right {
+    let left = args.left_file();
+    load(&mut people, &config, Side::Left, left, bars)?;
+    let right = args.right_file();
+    if let Some(right) = right {
         load(&mut people, &config, Side::Right, right, bars)?;
+    }
+    let columns = columns(args, &config, &people.readings())?;
+    if !quiet {
+        for column in &columns {
+            column.notes().into_iter().for_each(output::note);
+        }
     }
     let linkage = Linkage::with_nicknames(people.finish()?, nicknames(args.nicknames.as_deref())?);
     let (model, trained) = model(args, &linkage, bars)?;
@@ -139,6 +195,7 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
         left: linkage.people().len(Side::Left),
         right: linkage.people().len(Side::Right),
         trained,
+        columns,
         links: None,
         clusters: None,
     };
@@ -148,7 +205,10 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
             linkage.clusters(&model, least, run)
         })
         .context("the model does not fit")?;
-        write_clusters(&args.out, &clusters)?;
+        written::clusters(&args.out, &clusters)?;
+        if let Some(review) = &args.review {
+            written::review(review, &config, &clusters.review, left, (left, Side::Left))?;
+        }
         summary.clusters = Some(ClusterSummary {
             clusters: clusters.all.len(),
             records: clusters
@@ -157,27 +217,26 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
                 .map(|one| clusters.ids(one).count())
                 .sum(),
             pairs: clusters.pairs.len(),
+            review: clusters.review.all.len(),
+            doubts: doubts(&clusters.review)?,
+            cut: cut(&clusters.review),
         });
     } else {
         let links = working(args, bars, "comparing", summary.right, |run| {
             linkage.link(&model, run)
         })
         .context("the model does not fit")?;
-        write_links(&args.out, &config, &links)?;
-        if let (Some(review), Some(right)) = (&args.review, &args.right) {
-            write_review(review, &config, &links, &args.left, right)?;
-        }
-        let mut doubts = BTreeMap::new();
-        for doubt in links.all.iter().filter_map(|link| link.doubt) {
-            *doubts.entry(word(doubt)?).or_default() += 1;
+        written::links(&args.out, &config, &links)?;
+        if let (Some(review), Some(right)) = (&args.review, right) {
+            written::review(review, &config, &links, left, (right, Side::Right))?;
         }
         summary.links = Some(LinkSummary {
             auto: links.count(Verdict::Auto),
             review: links.count(Verdict::Review),
             create: links.count(Verdict::Create),
             expected_false: links.expected_false(),
-            doubts,
-            cut: links.all.iter().filter(|link| link.cut).count(),
+            doubts: doubts(&links)?,
+            cut: cut(&links),
         });
     }
     if as_json {
@@ -186,6 +245,120 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
         print(args, &summary)?;
     }
     Ok(Exit::Done)
+}
+
+fn doubts(links: &Links<'_>) -> Result<BTreeMap<String, usize>> {
+    let mut all = BTreeMap::new();
+    for doubt in links.all.iter().filter_map(|link| link.doubt) {
+        *all.entry(word(doubt)?).or_default() += 1;
+    }
+    Ok(all)
+}
+
+fn cut(links: &Links<'_>) -> usize {
+    links.all.iter().filter(|link| link.cut).count()
+}
+
+/// A file, and what separates its columns.
+type SeparatedFile<'a> = (&'a Path, Separator);
+
+impl MatchArgs {
+    fn left_file(&self) -> SeparatedFile<'_> {
+        (&self.left, self.delimiter.unwrap_or_default())
+    }
+
+    fn right_file(&self) -> Option<SeparatedFile<'_>> {
+        let separator = self.right_delimiter.or(self.delimiter);
+        self.right
+            .as_deref()
+            .map(|right| (right, separator.unwrap_or_default()))
+    }
+}
+
+/// How the columns were read.
+///
+/// # Errors
+///
+/// [`TableError::Unread`] where too many values of a column were not.
+fn columns(
+    args: &MatchArgs,
+    config: &MatchConfig,
+    readings: &[ColumnReading],
+) -> Result<Vec<ColumnSummary>> {
+    let mut all = Vec::new();
+    for reading in readings {
+        let file = match reading.side {
+            Side::Left => args.left_file(),
+            Side::Right => args.right_file().context("no right file was read")?,
+        };
+        let line = match reading.first_unread {
+            Some(record) => Some(Table::open(file, config, reading.side)?.line_of(record)?),
+            None => None,
+        };
+        let column = ColumnSummary {
+            file: file.0.display().to_string(),
+            field: reading.field.clone(),
+            column: reading.column.clone(),
+            told: reading.told,
+            placeholders: reading.placeholders,
+            unread: reading.unread,
+            first_unread_line: line,
+            dates: reading.dates.map(|form| match form {
+                DateForm::DayFirst => "day_first",
+                DateForm::Serial => "spreadsheet_number",
+            }),
+        };
+        if reading.unread * 100 > reading.told * usize::from(args.allow_unread) {
+            return Err(TableError::Unread(column.unread()).into());
+        }
+        all.push(column);
+    }
+    Ok(all)
+}
+
+impl ColumnSummary {
+    fn name(&self) -> String {
+        if self.field == self.column {
+            format!("{}, {}", self.file, self.field)
+        } else {
+            format!("{}, {} (column `{}`)", self.file, self.field, self.column)
+        }
+    }
+
+    fn unread(&self) -> String {
+        let line = self.first_unread_line.unwrap_or_default();
+        format!(
+            "{}: {} of {} not read, e.g. line {line}",
+            self.name(),
+            grouped(self.unread as u64),
+            grouped(self.told as u64)
+        )
+    }
+
+    /// What a person should know of it.
+    fn notes(&self) -> Vec<String> {
+        let name = self.name();
+        let mut all = Vec::new();
+        if self.told == 0 {
+            all.push(format!("{name}: no row has a value"));
+        }
+        if self.unread > 0 {
+            all.push(self.unread());
+        }
+        if self.placeholders > 0 {
+            all.push(format!(
+                "{name}: {} of {} stand for no value, as `Unknown` or `N/A` does",
+                grouped(self.placeholders as u64),
+                grouped(self.told as u64)
+            ));
+        }
+        match self.dates {
+            Some("day_first") => all.push(format!("{name}: read with the day before the month")),
+            Some(_) => all.push(format!("{name}: read as a spreadsheet's numbers of days")),
+            None => {}
+        }
+        all
+    }
 }
 
 fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
@@ -199,18 +372,7 @@ fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
             table.add_row([word.to_owned(), grouped(number as u64)]);
         }
         output::line(table.to_string())?;
-        for (doubt, number) in &links.doubts {
-            output::line(format!(
-                "  for review because of {doubt}: {}",
-                grouped(*number as u64)
-            ))?;
-        }
-        if links.cut > 0 {
-            output::line(format!(
-                "  blocks were too large to be read for {}; raise block_limit to read them",
-                output::counted(links.cut as u64, "person", "people")
-            ))?;
-        }
+        print_doubts(&links.doubts, links.cut)?;
         output::line(format!(
             "false among the automatic ones, by their weights: {:.4}",
             links.expected_false
@@ -223,10 +385,30 @@ fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
             grouped(summary.left as u64),
             output::counted(clusters.clusters as u64, "person", "people"),
         ))?;
+        print_doubts(&clusters.doubts, clusters.cut)?;
+        if clusters.review > 0 && args.review.is_none() {
+            output::line("  --review FILE lists them side by side")?;
+        }
     }
     output::line(format!("wrote {}", args.out.display()))?;
     if let Some(review) = &args.review {
         output::line(format!("wrote {} (personal data)", review.display()))?;
+    }
+    Ok(())
+}
+
+fn print_doubts(doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
+    for (doubt, number) in doubts {
+        output::line(format!(
+            "  for review because of {doubt}: {}",
+            grouped(*number as u64)
+        ))?;
+    }
+    if cut > 0 {
+        output::line(format!(
+            "  blocks were too large to be read for {}; raise block_limit to read them",
+            output::counted(cut as u64, "person", "people")
+        ))?;
     }
     Ok(())
 }
@@ -286,9 +468,7 @@ fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool
             });
             if let Some(path) = path {
                 let text = toml::to_string(&model).context("the model could not be written")?;
-                write_whole(path, Owner::Anyone, |file| {
-                    Ok(file.write_all(text.as_bytes())?)
-                })?;
+                write_whole(path, |file| Ok(file.write_all(text.as_bytes())?))?;
             }
             Ok((model, true))
         }
@@ -317,68 +497,15 @@ fn nicknames(path: Option<&Path>) -> Result<Nicknames> {
     Ok(all)
 }
 
-/// A file of people, and where its wanted columns are.
-struct Table {
-    name: String,
-    reader: Reader<File>,
-    id: usize,
-    columns: Vec<usize>,
-}
-
-impl Table {
-    fn open(path: &Path, config: &MatchConfig, side: Side) -> Result<Self> {
-        let name = path.display().to_string();
-        let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
-            .from_path(path)
-            .with_context(|| format!("could not read {name}"))?;
-        let header = reader
-            .headers()
-            .with_context(|| format!("could not read {name}"))?
-            .clone();
-        let place = |column: &str| {
-            let found = header.iter().position(|one| one == column);
-            found.with_context(|| {
-                let there: Vec<&str> = header.iter().collect();
-                format!(
-                    "{name} has no column `{column}`; it has: {}",
-                    there.join(", ")
-                )
-            })
-        };
-        let id = match side {
-            Side::Left => &config.left.id,
-            Side::Right => &config.right.id,
-        };
-        Ok(Self {
-            id: place(id)?,
-            columns: config
-                .columns(side)
-                .into_iter()
-                .map(place)
-                .collect::<Result<_>>()?,
-            name,
-            reader,
-        })
-    }
-
-    /// Reads the next record; whether there was one.
-    fn next(&mut self, record: &mut StringRecord) -> Result<bool> {
-        self.reader
-            .read_record(record)
-            .with_context(|| format!("could not read {}", self.name))
-    }
-}
-
 fn load(
     people: &mut PeopleBuilder,
     config: &MatchConfig,
     side: Side,
-    path: &Path,
+    file: SeparatedFile<'_>,
     bars: bool,
 ) -> Result<()> {
-    let mut table = Table::open(path, config, side)?;
-    let size = std::fs::metadata(path).map_or(0, |file| file.len());
+    let mut table = Table::open(file, config, side)?;
+    let size = std::fs::metadata(file.0).map_or(0, |file| file.len());
     let bar: ProgressBar = progress::reading(bars, &table.name, size);
     let mut record = StringRecord::new();
     let mut records = 0_u64;
@@ -398,182 +525,4 @@ fn load(
         bail!("{} has no rows under its header", table.name);
     }
     Ok(())
-}
-
-fn write_links(path: &Path, config: &MatchConfig, links: &Links<'_>) -> Result<()> {
-    write_whole(path, Owner::Anyone, |file| {
-        let mut out = csv::Writer::from_writer(file);
-        let mut header: Vec<String> = [
-            "right",
-            "decision",
-            "doubt",
-            "rank",
-            "left",
-            "millibits",
-            "lead",
-        ]
-        .map(str::to_owned)
-        .into();
-        header.extend(
-            config
-                .field
-                .iter()
-                .map(|field| format!("{}_millibits", field.name)),
-        );
-        out.write_record(&header)?;
-        for link in &links.all {
-            let doubt = link.doubt.map(word).transpose()?.unwrap_or_default();
-            let begin = [links.right_id(link).to_owned(), word(link.verdict)?, doubt];
-            if link.candidates.is_empty() {
-                let blank = std::iter::repeat_n(String::new(), header.len() - begin.len());
-                out.write_record(begin.into_iter().chain(blank))?;
-                continue;
-            }
-            for (at, candidate) in link.candidates.iter().enumerate() {
-                let lead = if at == 0 {
-                    link.lead.to_string()
-                } else {
-                    String::new()
-                };
-                let middle = [
-                    (at + 1).to_string(),
-                    links.left_id(candidate).to_owned(),
-                    candidate.millibits.to_string(),
-                    lead,
-                ];
-                let fields = links
-                    .fields(candidate)
-                    .map(|(.., weight)| weight.to_string());
-                out.write_record(begin.iter().cloned().chain(middle).chain(fields))?;
-            }
-        }
-        Ok(out.flush()?)
-    })
-}
-
-fn write_clusters(path: &Path, clusters: &Clusters<'_>) -> Result<()> {
-    write_whole(path, Owner::Anyone, |file| {
-        let mut out = csv::Writer::from_writer(file);
-        out.write_record(["cluster", "record", "weakest_millibits"])?;
-        for cluster in &clusters.all {
-            // Named after its first record, so that it keeps its name from run to run.
-            let name = clusters.ids(cluster).next().unwrap_or_default();
-            for id in clusters.ids(cluster) {
-                out.write_record([name, id, &cluster.weakest.to_string()])?;
-            }
-        }
-        Ok(out.flush()?)
-    })
-}
-
-/// Both records of each pair that a person must look at, side by side, with what each field says.
-fn write_review(
-    path: &Path,
-    config: &MatchConfig,
-    links: &Links<'_>,
-    left: &Path,
-    right: &Path,
-) -> Result<()> {
-    let asked = || {
-        links
-            .all
-            .iter()
-            .filter(|link| link.verdict == Verdict::Review)
-    };
-    let left_ids = asked()
-        .flat_map(|link| &link.candidates)
-        .map(|one| links.left_id(one));
-    let left_rows = rows_of(left, config, Side::Left, &left_ids.collect())?;
-    let right_rows = rows_of(
-        right,
-        config,
-        Side::Right,
-        &asked().map(|link| links.right_id(link)).collect(),
-    )?;
-    write_whole(path, Owner::Only, |file| {
-        let mut out = csv::Writer::from_writer(file);
-        let mut header: Vec<String> = [
-            "right",
-            "left",
-            "rank",
-            "millibits",
-            "lead",
-            "doubt",
-            "sibling_known",
-        ]
-        .map(str::to_owned)
-        .into();
-        for field in &config.field {
-            let name = &field.name;
-            header.extend([
-                format!("{name}_right"),
-                format!("{name}_left"),
-                format!("{name}_agreement"),
-                format!("{name}_millibits"),
-            ]);
-        }
-        out.write_record(&header)?;
-        for link in asked() {
-            let doubt = link.doubt.map(word).transpose()?.unwrap_or_default();
-            for (at, candidate) in link.candidates.iter().enumerate() {
-                let (right, left) = (links.right_id(link), links.left_id(candidate));
-                let lead = if at == 0 {
-                    link.lead.to_string()
-                } else {
-                    String::new()
-                };
-                let mut row = vec![
-                    right.to_owned(),
-                    left.to_owned(),
-                    (at + 1).to_string(),
-                    candidate.millibits.to_string(),
-                    lead,
-                    doubt.clone(),
-                    link.sibling.to_string(),
-                ];
-                let mut places = (0, 0);
-                for ((_, agreement, weight), field) in links.fields(candidate).zip(&config.field) {
-                    let value = |rows: &BTreeMap<String, Vec<String>>, id: &str, at: usize| {
-                        rows.get(id)
-                            .and_then(|row| row.get(at))
-                            .cloned()
-                            .unwrap_or_default()
-                    };
-                    row.extend([
-                        value(&right_rows, right, places.0),
-                        value(&left_rows, left, places.1),
-                        agreement.to_owned(),
-                        weight.to_string(),
-                    ]);
-                    let width = 1 + usize::from(field.scope.is_some());
-                    places = (places.0 + width, places.1 + width);
-                }
-                out.write_record(&row)?;
-            }
-        }
-        Ok(out.flush()?)
-    })
-}
-
-/// The wanted columns of some rows, by id.
-fn rows_of(
-    path: &Path,
-    config: &MatchConfig,
-    side: Side,
-    ids: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut table = Table::open(path, config, side)?;
-    let mut rows = BTreeMap::new();
-    let mut record = StringRecord::new();
-    while table.next(&mut record)? {
-        let id = record.get(table.id).unwrap_or_default();
-        if ids.contains(id) {
-            let values = table
-                .columns
-                .iter()
-                .map(|at| record.get(*at).unwrap_or_default().to_owned());
-            rows.insert(id.to_owned(), values.collect());
-        }
-    }
-    Ok(rows)
 }
