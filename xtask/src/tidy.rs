@@ -27,7 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "clever-sync",
-        &["clever-client", "clever-files", "clever-model", "clever-raw"],
+        &[
+            "clever-client",
+            "clever-files",
+            "clever-model",
+            "clever-raw",
+        ],
     ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),

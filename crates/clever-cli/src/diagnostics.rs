@@ -101,6 +101,19 @@ fn has<T: std::error::Error + 'static>(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<T>().is_some())
 }
 
+/// Says whether a file could not be written for want of room.
+fn is_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        matches!(
+            kind,
+            Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        )
+    })
+}
+
 /// The next step for whoever sees `error`.
 fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<MissingToken>(error) {
@@ -131,6 +144,12 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     if let Some(kind) = client_kind(error) {
         return client_hint(kind).map(ToOwned::to_owned);
+    }
+    if has::<crate::cmd::export::NotForSpreadsheets>(error) {
+        return Some("choose --format csv, or leave --for out".to_owned());
+    }
+    if is_full(error) {
+        return Some("free some space and run again; what was there is as it was".to_owned());
     }
     error.chain().find_map(|cause| {
         if let Some(store) = cause.downcast_ref::<StoreError>() {

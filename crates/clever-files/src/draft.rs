@@ -183,9 +183,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan");
         fs::write(folder.path().join(".plan.Gq1xY7dKw2bz.partial"), "left").unwrap();
-        fs::write(folder.path().join(".plans.Gq1xY7dKw2bz.partial"), "another's").unwrap();
+        fs::write(
+            folder.path().join(".plans.Gq1xY7dKw2bz.partial"),
+            "another's",
+        )
+        .unwrap();
         let mut first = Draft::begin(&path).unwrap();
-        assert_eq!(names(folder.path()).len(), 2, "left and another's, less one");
+        assert_eq!(
+            names(folder.path()).len(),
+            2,
+            "left and another's, less one"
+        );
         let mut second = Draft::begin(&path).unwrap();
         first.write_all(b"first").unwrap();
         second.write_all(b"second").unwrap();
@@ -208,7 +216,10 @@ mod tests {
         symlink(at("victim"), at("plan")).unwrap();
         let mut draft = Draft::begin(&at("plan")).unwrap();
         draft.write_all(b"names").unwrap();
-        for name in names(folder.path()).iter().filter(|name| name.starts_with('.')) {
+        for name in names(folder.path())
+            .iter()
+            .filter(|name| name.starts_with('.'))
+        {
             let mode = fs::metadata(at(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "from the first byte");
         }

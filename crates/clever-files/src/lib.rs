@@ -101,7 +101,11 @@ mod tests {
         assert!(open_lock(&at("lock")).is_err());
         fs::remove_file(at("lock")).unwrap();
         fs::write(at("lock"), "").unwrap();
-        fs::set_permissions(at("lock"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        fs::set_permissions(
+            at("lock"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o644),
+        )
+        .unwrap();
         open_lock(&at("lock")).unwrap();
         assert_eq!(mode(&at("lock")), 0o600, "an old mode does not stay");
         make_private_folder(&at("one/two")).unwrap();

@@ -112,5 +112,8 @@ pub(crate) fn sync_names(folder: &Path) {
 
 /// Tells that another process wrote to the same place again and again.
 pub(crate) fn contended() -> io::Error {
-    io::Error::new(io::ErrorKind::ResourceBusy, "others write to the same place")
+    io::Error::new(
+        io::ErrorKind::ResourceBusy,
+        "others write to the same place",
+    )
 }

@@ -176,7 +176,7 @@ impl FileSet {
             let entry = entry?;
             let name = PathBuf::from(entry.file_name());
             if !self.names.iter().any(|part| part.starts_with(&name)) {
-                fs::remove_file(entry.path())?;
+                fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()))?;
             }
         }
         Ok(())
@@ -257,7 +257,10 @@ mod tests {
 
     fn fill(set: &mut FileSet, text: &str) {
         for name in ["a.csv", "b.csv", "changes/c.csv"] {
-            set.create(name).unwrap().write_all(text.as_bytes()).unwrap();
+            set.create(name)
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
         }
         let aside = set.create_aside("spare").unwrap();
         (&aside).write_all(b"spare").unwrap();
@@ -299,7 +302,10 @@ mod tests {
         fill(&mut set, "new");
         set.create("z.csv").unwrap();
         set.publish().unwrap_err();
-        assert_eq!(look(target), [("b.csv".to_owned(), "old".to_owned())].into());
+        assert_eq!(
+            look(target),
+            [("b.csv".to_owned(), "old".to_owned())].into()
+        );
     }
 
     #[test]
@@ -340,6 +346,9 @@ mod tests {
         assert_eq!(mode(set.parts().unwrap()), 0o700);
         assert_eq!(mode(&set.parts().unwrap().join("a.csv")), 0o600);
         set.publish().unwrap();
-        assert_eq!((mode(&target), mode(&target.join("changes"))), (0o700, 0o700));
+        assert_eq!(
+            (mode(&target), mode(&target.join("changes"))),
+            (0o700, 0o700)
+        );
     }
 }

@@ -47,7 +47,7 @@ pub use audit::mark_edited;
 pub use certificate::{Certificate, Doubt};
 pub use events::{EventCounts, Why};
 pub use explain::{Explanation, FieldOrigin, explain};
-pub use export::{ExportError, ExportFormat, export};
+pub use export::{ExportError, ExportFormat, Exported, export};
 pub use feed::{ChangeLog, Feed, Record, changes};
 pub use guard::Cause;
 pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
