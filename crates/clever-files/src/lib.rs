@@ -13,7 +13,7 @@ use std::io;
 use std::path::Path;
 
 pub use draft::{Draft, write_whole};
-pub use part::abandon;
+pub use part::{abandon, folder};
 pub use set::FileSet;
 
 /// Makes an empty file that only its owner may read, if nothing has that name. One that is there is not opened and
@@ -28,7 +28,7 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     }
     // Closed before it gets its name, for the same reason.
     let prefix = part::prefix(path.file_name().unwrap_or_default());
-    let made = part::builder(&prefix).tempfile_in(part::folder(path))?;
+    let made = part::builder(&prefix).tempfile_in(folder(path))?;
     match made.into_temp_path().persist_noclobber(path) {
         Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => Ok(made?),
@@ -72,6 +72,21 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+/// Says whether this process may write a file or make files in a folder, without opening it: the rights, and a file
+/// system that is mounted to be read alone.
+#[must_use]
+pub fn is_writable(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        path.metadata()
+            .is_ok_and(|there| there.is_dir() || !there.permissions().readonly())
+    }
 }
 
 #[cfg(test)]

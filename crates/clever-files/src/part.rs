@@ -37,8 +37,9 @@ pub fn abandon() {
     std::mem::forget(live);
 }
 
-/// The folder of a path.
-pub(crate) fn folder(path: &Path) -> &Path {
+/// The folder that a path's file is in.
+#[must_use]
+pub fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

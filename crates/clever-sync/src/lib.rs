@@ -64,7 +64,7 @@ pub use store::queries::{Change, ChangeFilter, RecordRow};
 pub use store::status::{DistrictStatus, StandingHold};
 pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
-    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
+    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally, sqlite_path,
 };
 pub use sync::{SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

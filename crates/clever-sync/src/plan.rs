@@ -595,7 +595,6 @@ pub async fn apply_plan<S: Store>(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
-    let started_at = clock.now();
     // Once for its hash, once for its rows: nothing is staged from a file that was changed.
     let plan = Plan::read(path)?;
     let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
@@ -612,6 +611,26 @@ pub async fn apply_plan<S: Store>(
         }
         .into());
     }
+    let done = apply_rows(path, &plan, &base, store, policy, clock, progress).await;
+    if done.is_err() {
+        // Nobody goes on with it; what failed is what is told.
+        drop(store.done().await);
+    }
+    done
+}
+
+/// Stages the rows of a plan that fits the store, and applies them.
+async fn apply_rows<S: Store>(
+    path: &Path,
+    plan: &Plan,
+    base: &Base,
+    store: &mut S,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let started_at = clock.now();
+    let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
     store.begin(&district).await?;
     let mut reader = Reader::open(path)?;
     let mut batch = Vec::new();
@@ -639,7 +658,7 @@ pub async fn apply_plan<S: Store>(
     report.finished_at = clock.now();
     let commit = Commit {
         district: &district,
-        base: &base,
+        base,
         now: report.finished_at,
         cursor: plan.cursor.as_deref(),
         whole_snapshot: plan.whole && plan.snapshot,
