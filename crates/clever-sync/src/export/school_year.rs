@@ -10,7 +10,8 @@ const MAX_DAYS: i32 = 400;
 /// A term of so many days or more is a whole school year.
 const YEAR_DAYS: i32 = 200;
 
-/// A term in July and August of at most so many days is a summer's, after the school year that ended.
+/// A term that begins in July and ends before September, of at most so many days, is a summer's, after the school year that
+/// ended.
 const SUMMER_DAYS: i32 = 56;
 
 /// A term with all of its days.
@@ -57,8 +58,8 @@ fn by_days(start: Date, end: Date) -> i16 {
     let year = end.year();
     let this = match end.month() {
         1..=6 => true,
-        // It began before, or is a summer's own.
-        7 | 8 => start < july(year) || days(start, end) <= SUMMER_DAYS,
+        // It began before, or is a summer's own: what begins in August is a school year's first.
+        7 | 8 => start < july(year) || (start.month() == 7 && days(start, end) <= SUMMER_DAYS),
         // A school year that is the calendar's.
         _ => start.year() == year && start.month() <= 4,
     };

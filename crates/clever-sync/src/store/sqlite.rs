@@ -267,6 +267,7 @@ impl SqlStore<Sqlite> {
         // Never opened by hand: closing a file gives up every lock that this process has on it, also those of the
         // connections that are at it. Whether it is a database says SQLite.
         match fs::metadata(path) {
+            Ok(_) if !can_write(path) => return Err(StoreError::ReadOnly),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !create {
@@ -351,14 +352,26 @@ impl SqlStore<Sqlite> {
     }
 }
 
+/// Says whether a file can be written, and others made beside it, which SQLite needs to write.
+fn can_write(path: &Path) -> bool {
+    clever_files::is_writable(path) && clever_files::is_writable(clever_files::folder(path))
+}
+
+/// How a file is opened that is locked by nobody, since it can't be: a lock on it would be one to write.
+const ALONE: &str = if cfg!(unix) {
+    "mode=ro&vfs=unix-none"
+} else {
+    "mode=ro"
+};
+
 /// Opens a file that can only be read. A log that lies beside it is read too; what SQLite would make beside it can't be made.
 fn read_only(path: &Path) -> rusqlite::Result<Connection> {
     let there = |end| crate::store::staging::with(path, end).exists();
-    // A log has an index while somebody writes: then the locks hold. Without an index, it is read alone and the index
-    // made in memory; without a log, nothing is written beside either.
+    // A log has an index while somebody writes: then the locks hold. Without one it is a copy that nobody writes: its index
+    // is made in memory, which SQLite does only for who is alone with a file. Without a log, there is nothing to make.
     let how = match (there("-wal"), there("-shm")) {
         (true, true) => "mode=ro",
-        (true, false) => "mode=ro&nolock=1",
+        (true, false) => ALONE,
         (false, _) => "mode=ro&immutable=1",
     };
     let uri = format!("file:{}?{how}", escaped(path));
@@ -367,7 +380,7 @@ fn read_only(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(BUSY)?;
-    if how.contains("nolock") {
+    if how == ALONE {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     }
