@@ -250,7 +250,10 @@ fn can_be_looked_at(store: &Path, files: &Path) {
     let url = format!("sqlite:{}", store.display());
     let before = look(store.parent().unwrap());
     let id: String = Connection::open_with_flags(
-        format!("file:{}?immutable=1", store.display()),
+        format!(
+            "file:{}?immutable=1",
+            store.display().to_string().replace('#', "%23")
+        ),
         rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_URI,
     )
     .unwrap()

@@ -167,9 +167,9 @@ async fn ask(client: &Client, sql: &str) -> Result<String, StoreError> {
     Ok(text.unwrap_or_default())
 }
 
-/// Says whether a pooler gives each transaction another connection to the server: then one that is between two
-/// transactions is given to a second client, or is not the same in the next; or it has statements that we did not prepare.
-/// A pooler in session mode, and a server, keep it for its client.
+/// Says whether a pooler gives each transaction or statement another connection to the server. Then that of a client which
+/// does nothing is given to a second one, or is not the same afterwards, or has statements that we did not prepare. A pooler
+/// in session mode keeps it for its client, as a server does.
 async fn is_shared(client: &Client, url: &str) -> Result<bool, StoreError> {
     const WHOSE: &str = "SELECT pg_backend_pid()";
     let first = ask(client, WHOSE).await?;
@@ -178,10 +178,8 @@ async fn is_shared(client: &Client, url: &str) -> Result<bool, StoreError> {
     }
     let second = tokio::time::timeout(SECOND, async {
         let other = connect(url).await?;
-        ask(&other, "BEGIN").await?;
         let second = ask(&other, WHOSE).await?;
         let again = ask(client, WHOSE).await?;
-        ask(&other, "ROLLBACK").await?;
         Ok::<_, StoreError>(first == second || first != again)
     });
     // Where the server has no second connection for this role, there is no more to learn.
