@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{browser, postgres};
+use crate::{packages, postgres};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -32,7 +32,8 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
-    browser::ensure();
+    packages::ensure_browser();
+    packages::ensure_pooler();
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()
