@@ -208,6 +208,10 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::OtherVersion { found, .. } if *found > clever_sync::SCHEMA_VERSION => {
             "a newer cleverctl wrote it: use that one".to_owned()
         }
+        StoreError::OtherVersion { found, .. } if *found > 0 => {
+            "it can only be read: copy it to where you may write, and look at the copy, which is then brought up to date"
+                .to_owned()
+        }
         StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
         StoreError::Locked => "another process is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
