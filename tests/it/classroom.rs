@@ -16,7 +16,7 @@ use clever_client::{
     LoginService, RawPage, RetryPolicy,
 };
 use clever_emulator::{Emulator, EmulatorConfig, Fault, LmsType, WorldSource};
-use clever_model::{RecordKind, SchoolId, SectionId, UserId};
+use clever_model::{RecordKind, SectionId, UserId};
 use futures_util::TryStreamExt;
 use serde_json::Value;
 

@@ -85,10 +85,7 @@ async fn the_raw_client_reads_the_roster_and_who_a_token_is() {
         base64::engine::general_purpose::STANDARD.encode(pair)
     };
     let app = client(&base, &format!("Basic {basic}"));
-    let districts = GetDistrictTokens {
-        owner_type: Some("district"),
-        ..GetDistrictTokens::default()
-    };
+    let districts = GetDistrictTokens::new("district");
     let tokens = app.send(&districts).await.unwrap().body;
     assert_eq!(
         tokens.data[0].access_token.as_deref(),

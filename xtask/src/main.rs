@@ -2,11 +2,11 @@
 
 mod api_diff;
 mod bench;
-mod browser;
 #[cfg(test)]
 mod fidelity;
 mod generate;
 mod import;
+mod packages;
 mod postgres;
 mod say;
 mod test;

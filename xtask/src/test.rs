@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::say::say;
-use crate::{browser, postgres};
+use crate::{packages, postgres};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -33,7 +33,8 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
-    browser::ensure();
+    packages::ensure_browser();
+    packages::ensure_pooler();
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()

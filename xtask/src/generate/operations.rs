@@ -122,8 +122,16 @@ enum Sent {
     Body,
 }
 
-impl Sent {
+impl Field {
+    /// Says whether a call can't be made without it.
     fn is_required(&self) -> bool {
+        !quote_text(&self.ty).replace(' ', "").starts_with("Option<")
+    }
+}
+
+impl Sent {
+    /// Says whether a value of the wrong form can stop the call.
+    fn may_fail(&self) -> bool {
         !matches!(self, Self::Query(_))
     }
 }
@@ -249,7 +257,7 @@ impl Operation {
         let required: Vec<&Field> = self
             .fields
             .iter()
-            .filter(|field| field.sent.is_required())
+            .filter(|field| field.is_required())
             .collect();
         let derives = if required.is_empty() {
             quote::quote!(Debug, Clone, Copy, Default)
@@ -262,7 +270,7 @@ impl Operation {
             if may_fail {
                 call = quote::quote!(#call?);
             }
-            may_fail = sent.is_required();
+            may_fail = sent.may_fail();
             call = match sent {
                 Sent::Id => quote::quote!(#call.id(self.#name)),
                 Sent::ForeignId => quote::quote!(#call.foreign_id(self.#name)),
@@ -313,7 +321,7 @@ impl Operation {
             let others = self
                 .fields
                 .iter()
-                .filter(|field| !field.sent.is_required())
+                .filter(|field| !field.is_required())
                 .map(|field| {
                     let name = &field.name;
                     if quote_text(&field.ty).starts_with("Option") {

@@ -19,16 +19,25 @@ const MAX_LINES: usize = 900;
 /// Which of our crates each may depend on, itself left out; `*` may use all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
+    ("clever-files", &[]),
     ("clever-raw", &[]),
     ("clever-auth", &["clever-model"]),
     (
         "clever-client",
         &["clever-raw", "clever-auth", "clever-model"],
     ),
-    ("clever-provision", &["clever-auth", "clever-model"]),
+    (
+        "clever-provision",
+        &["clever-auth", "clever-files", "clever-model"],
+    ),
     (
         "clever-sync",
-        &["clever-client", "clever-model", "clever-raw"],
+        &[
+            "clever-client",
+            "clever-files",
+            "clever-model",
+            "clever-raw",
+        ],
     ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),

@@ -113,6 +113,11 @@ fn server(error: tokio_postgres::Error) -> StoreError {
 impl Db {
     /// Opens a file, and makes it where there is none; `:memory:` is a store for tests.
     pub(crate) fn sqlite(path: &str) -> Result<Self, StoreError> {
+        // SQLite would let others read it; its log and the log's index take their rights from it.
+        if path != ":memory:" && !path.starts_with("file:") {
+            clever_files::make_private(path.as_ref())
+                .map_err(|error| StoreError::Server(Box::new(error)))?;
+        }
         let db = Connection::open(path).map_err(sqlite)?;
         db.busy_timeout(std::time::Duration::from_secs(30))
             .map_err(sqlite)?;

@@ -450,7 +450,7 @@ impl Operation for GetTokenInfo {
 /// The tokens of all districts that connected the app. Authorization is the app's client id and secret.
 ///
 /// `GET /oauth/tokens`
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct GetDistrictTokens<'a> {
     /// Keeps the token of this district.
     pub district: Option<&'a str>,
@@ -467,6 +467,14 @@ impl Operation for GetDistrictTokens<'_> {
                 .query("district", self.district)
                 .query("owner_type", self.owner_type),
         )
+    }
+}
+
+impl<'a> GetDistrictTokens<'a> {
+    /// Starts with what must be given.
+    #[must_use]
+    pub const fn new(owner_type: &'a str) -> Self {
+        Self { owner_type, district: None }
     }
 }
 

@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::diagnostics::Exit;
 use crate::output::{self, grouped};
 use crate::progress;
+use crate::signals::leave_nothing_half_written;
 use crate::writing::write_whole;
 use table::{Separator, Table};
 
@@ -170,6 +171,7 @@ struct ClusterSummary {
 
 /// Matches, and writes what it found.
 pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    leave_nothing_half_written();
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
     let config: MatchConfig = toml::from_str(&text)
