@@ -173,6 +173,31 @@ async fn field_03_what_passes_once_is_tried_again_wherever_it_befalls() {
 }
 
 #[tokio::test]
+async fn field_01_members_that_can_not_be_read_are_not_nobody() {
+    let ground = Ground::new(39, 60).await;
+    let places = ground.sync().await.unwrap().enrollments;
+    let before = ground.stored();
+    let section = ground.emulator.with_world(|world| {
+        let ids: Vec<String> = world.list(RecordKind::Sections).keys().collect();
+        world.edit(RecordKind::Sections, &ids[0], |record| {
+            record["students"] = "none".into();
+            record["name"] = "Another name".into();
+        });
+        ids[0].clone()
+    });
+    let report = ground.sync().await.unwrap();
+    assert_eq!(report.kinds[&RecordKind::Sections].unreadable, 1);
+    assert_eq!((report.enrollments, ground.stored()), (places, before));
+    ground.emulator.with_world(|world| {
+        world.edit(RecordKind::Sections, &section, |record| {
+            record["students"] = serde_json::Value::Null;
+        });
+    });
+    let report = ground.sync().await.unwrap();
+    assert!(report.enrollments.students < places.students);
+}
+
+#[tokio::test]
 async fn field_24_a_byte_that_is_no_utf8_costs_one_record() {
     let ground = Ground::new(36, 60).await;
     drop(ground.sync().await.unwrap());
