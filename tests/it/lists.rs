@@ -5,8 +5,8 @@ use clever_client::{ClientError, District, RawPage, WalkError};
 use clever_emulator::{EmulatorConfig, Fault, WorldSource};
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    Doubt, End, Outcome, RosterSource, SqliteStore, SyncError, SyncOptions, SyncPolicy, SyncReport,
-    sync,
+    Doubt, End, Finding, Outcome, RosterSource, SqliteStore, SyncError, SyncOptions, SyncPolicy,
+    SyncReport, sync,
 };
 use futures_core::Stream;
 
@@ -65,7 +65,7 @@ async fn field_01_an_uncounted_list_is_whole_or_an_error() {
                 Err(_) => assert!(ground.stored().is_empty(), "{told}"),
                 // A list that is empty whenever it is asked looks like one, and is told; the guard is what knows better.
                 Ok(report) if fault == Fault::EmptyList => {
-                    assert!(report.findings.iter().any(|one| one.is_of_sharing()));
+                    assert!(report.findings.iter().any(Finding::is_of_sharing));
                 }
                 Ok(report) => {
                     assert!(report.whole, "{told}");
@@ -233,11 +233,11 @@ async fn field_24_a_district_that_shares_nothing_is_a_finding() {
     let said: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let of = |kind| format!("the district shares no {kind} with the app");
     assert_eq!(said, ["schools", "sections", "users"].map(of));
-    assert!(report.findings.iter().all(|one| one.is_of_sharing()));
+    assert!(report.findings.iter().all(Finding::is_of_sharing));
     // What is shared later is none.
     let shared = Ground::new(37, 60).await;
     let report = shared.sync().await.unwrap();
-    assert!(!report.findings.iter().any(|one| one.is_of_sharing()));
+    assert!(!report.findings.iter().any(Finding::is_of_sharing));
 }
 
 #[tokio::test]
