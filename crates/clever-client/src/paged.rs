@@ -17,8 +17,6 @@ pub(crate) trait Paged: Send + 'static {
     fn count(&self) -> Option<u64>;
     /// How many elements the page has, readable or not.
     fn elements(&self) -> usize;
-    /// The greatest id, or the least; none where the list's records have no ids.
-    fn outermost(&self, backward: bool) -> Option<&str>;
     /// Says whether the page brings something that the page before it did not, whose word on itself is `last`.
     fn advances(&self, last: &mut Option<String>, backward: bool) -> bool;
 }
@@ -36,24 +34,37 @@ impl Paged for RawPage {
         self.len() + self.refused().len()
     }
 
-    fn outermost(&self, backward: bool) -> Option<&str> {
-        let read = self.records().map(|record| record.id);
-        let refused = self.refused().iter().filter_map(|one| one.id.as_deref());
-        let all = read.chain(refused);
-        if backward { all.min() } else { all.max() }
-    }
-
     fn advances(&self, last: &mut Option<String>, backward: bool) -> bool {
-        let Some(found) = self.outermost(backward) else {
-            return false;
+        let beyond = |found: &&str| {
+            let last = last.as_deref();
+            last.is_none_or(|last| {
+                if backward {
+                    *found < last
+                } else {
+                    *found > last
+                }
+            })
         };
-        let beyond = last
-            .as_deref()
-            .is_none_or(|last| if backward { found < last } else { found > last });
-        if beyond {
-            *last = Some(found.to_owned());
-        }
-        beyond
+        let mut read = self.records().map(|record| record.id);
+        // In order, as mostly, the outermost record says it.
+        let outermost = if backward {
+            read.next()
+        } else {
+            read.next_back()
+        };
+        let found = match outermost.filter(beyond) {
+            Some(found) if self.refused().is_empty() => Some(found),
+            _ => {
+                let refused = self.refused().iter().filter_map(|one| one.id.as_deref());
+                let all = self.records().map(|record| record.id).chain(refused);
+                let found = if backward { all.min() } else { all.max() };
+                found.filter(beyond)
+            }
+        };
+        let found = found.map(ToOwned::to_owned);
+        let advances = found.is_some();
+        *last = found.or_else(|| last.take());
+        advances
     }
 }
 
@@ -108,10 +119,6 @@ impl Paged for BarePage {
 
     fn elements(&self) -> usize {
         self.records.len()
-    }
-
-    fn outermost(&self, _: bool) -> Option<&str> {
-        None
     }
 
     /// Records without ids have no order; the same page again is no step on.

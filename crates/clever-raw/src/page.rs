@@ -151,7 +151,7 @@ impl RawPage {
     }
 
     /// The page's records, in the order they came.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> + DoubleEndedIterator {
         self.records.iter().map(|span| RawRecord {
             id: self.text(&span.id),
             json: self.text(&span.json),

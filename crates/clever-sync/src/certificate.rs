@@ -153,7 +153,9 @@ impl Witness {
         }
         match self.ended {
             Some(false) => doubts.push(Doubt::EndDiffers),
-            None if self.first_count.is_none() => doubts.push(Doubt::EndUnproven),
+            None if self.first_count.is_none() && !self.count_unreadable => {
+                doubts.push(Doubt::EndUnproven);
+            }
             _ => {}
         }
         Certificate { doubts }

@@ -287,6 +287,11 @@ impl KindDiff {
                 continue;
             };
             self.drift.observe(self.kind.as_str(), &tree);
+            let kept = known.is_some_and(|known| !known.state.archived);
+            if kept && columns::hides_members(self.kind, &tree) {
+                self.unreadable += 1;
+                continue;
+            }
             rows.extend(decide(self.kind, id, json, known, None));
         }
         rows.append(&mut self.gone);

@@ -612,12 +612,15 @@ fn district_record(page: &RawPage) -> Result<DistrictRecord, SyncError> {
     let Some(record) = page.records().next() else {
         return Err(SyncError::NotOneDistrict { found: 0 });
     };
-    let value = reading::value(record.json).unwrap_or_default();
+    // Without its state and its last sync nothing would protect the lists.
+    let value = reading::value(record.json).ok_or(SyncError::DistrictRecord {
+        reason: "it is no value that can be kept",
+    })?;
     Ok(DistrictRecord {
         id: DistrictId::new(record.id).map_err(SyncError::District)?,
         name: columns::text(&value, "/name").unwrap_or_default(),
-        last_sync: columns::text(&value, "/last_sync"),
-        paused: columns::text(&value, "/state").as_deref() == Some("paused"),
+        last_sync: columns::said(&value, "/last_sync"),
+        paused: columns::is_paused(&value),
     })
 }
 
