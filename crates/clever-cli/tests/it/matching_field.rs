@@ -103,7 +103,7 @@ fn field_f15_values_that_cant_be_read_are_counted_and_said() {
         "{said}"
     );
     assert!(
-        said.contains("hint: dates: 2010-01-31") && !said.contains("am "),
+        said.contains("hint: dates are read as 2010-01-31") && !said.contains("am "),
         "{said}"
     );
     assert!(!folder.join("out.csv").exists());
