@@ -34,6 +34,8 @@ pub struct ColumnReading {
     pub side: Side,
     /// The field's name.
     pub field: String,
+    /// What sort of value it is.
+    pub kind: Kind,
     /// The column's name.
     pub column: String,
     /// How many values the column has.
@@ -116,6 +118,7 @@ impl Reading {
         ColumnReading {
             side,
             field: field.name.clone(),
+            kind: field.kind,
             column: field.column(side).to_owned(),
             told: self.told,
             placeholders: self.placeholders,

@@ -294,8 +294,13 @@ fn field_f11_triplets_are_all_for_review() {
     }
 }
 
+/// The ids of each cluster.
+type Joined = BTreeSet<Vec<String>>;
+/// For whom a person must look, and why.
+type Asked = Vec<(String, Option<Doubt>)>;
+
 /// The clusters of a file with these people in it, and for whom a person must look.
-fn deduped(people: &[Row], least: i32) -> (BTreeSet<Vec<String>>, Vec<(String, Option<Doubt>)>) {
+fn deduped(people: &[Row], least: i32) -> (Joined, Asked) {
     let (mut left, _) = school();
     left.extend_from_slice(people);
     let linkage = linkage(&left, &[]);

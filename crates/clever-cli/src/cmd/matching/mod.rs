@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_provision::linkage::{
-    ColumnReading, DateForm, Linkage, Links, MatchConfig, Model, Nicknames, PeopleBuilder, Run,
-    Side, Verdict,
+    ColumnReading, DateForm, Kind, Linkage, Links, MatchConfig, Model, Nicknames, PeopleBuilder,
+    Run, Side, Verdict,
 };
 use csv::StringRecord;
 use indicatif::ProgressBar;
@@ -93,7 +93,7 @@ pub(crate) struct MatchArgs {
     /// What separates the columns of the right file, where that is another.
     #[arg(long, value_name = "CHARACTER", conflicts_with = "dedupe")]
     right_delimiter: Option<Separator>,
-    /// How many of a column's values may be unreadable, in percent: dates in an unknown form, words for grades.
+    /// How many of a column's dates may be in a form that can't be read, in percent; such a date is absent.
     #[arg(
         long,
         value_name = "PERCENT",
@@ -281,7 +281,7 @@ impl MatchArgs {
 ///
 /// # Errors
 ///
-/// [`TableError::Unread`] where too many values of a column were not.
+/// [`TableError::Unread`] where too many dates of a column were not.
 fn columns(
     args: &MatchArgs,
     config: &MatchConfig,
@@ -310,7 +310,9 @@ fn columns(
                 DateForm::Serial => "spreadsheet_number",
             }),
         };
-        if reading.unread * 100 > reading.told * usize::from(args.allow_unread) {
+        // A grade is the weakest evidence and has many spellings: that is said, and stops nothing.
+        let is_date = reading.kind == Kind::Date;
+        if is_date && reading.unread * 100 > reading.told * usize::from(args.allow_unread) {
             return Err(TableError::Unread(column.unread()).into());
         }
         all.push(column);

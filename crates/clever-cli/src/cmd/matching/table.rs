@@ -67,7 +67,7 @@ pub(crate) enum TableError {
         /// The second one's place.
         second: usize,
     },
-    /// Values that can't be read, too many of them.
+    /// Dates that can't be read, too many of them.
     #[error("{0}")]
     Unread(String),
 }
@@ -93,8 +93,8 @@ impl TableError {
             }
             Self::TwoColumns { .. } => "rename or remove one of them".to_owned(),
             Self::Unread(_) => {
-                "dates: 2010-01-31, 1/31/2010, 1/31/10, 31-Jan-2010, a time behind them or not; grades as Clever \
-                 writes them. --allow-unread 100 takes such values for absent"
+                "dates are read as 2010-01-31, 1/31/2010, 1/31/10 or 31-Jan-2010, with a time behind them or not; \
+                 --allow-unread 100 takes others for absent"
                     .to_owned()
             }
         })

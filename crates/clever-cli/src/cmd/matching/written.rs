@@ -251,8 +251,8 @@ mod tests {
             "+1",
             "-1",
             "@SUM(1)",
-            "\t=1",
-            "\r=1",
+            "\t1",
+            "\r1",
             "\u{ff1d}1",
         ] {
             assert_eq!(harmless(value), format!("'{value}"));
