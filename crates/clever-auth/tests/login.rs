@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_auth::login::{Arrival, Departure, LoginFlow, Rejection, SessionDigest, StatePolicy};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{Answer, App, Entry, LoginToken, SafePath};
+use clever_auth::{Answer, App, Entry, LoginToken, OpenId, SafePath};
 use clever_model::Timestamp;
 use proptest::prelude::*;
 
@@ -96,7 +96,7 @@ fn our_own_login_ends_with_its_user_and_path() {
     );
     let me =
         answer(r#"{"type":"user","data":{"id":"a1","district":"d1","authorized_by":"district"}}"#);
-    let signed_in = identify.finish(&me, None, None, at(6)).unwrap();
+    let signed_in = identify.finish(&me, None, OpenId::Off, at(6)).unwrap();
     assert_eq!(signed_in.login.user_id().as_str(), "a1");
     assert_eq!(signed_in.login.entry(), Entry::App);
     assert!(matches!(signed_in.token, LoginToken::District(_)));
@@ -279,7 +279,9 @@ fn p24_answers_about_two_people_make_no_login() {
         .unwrap();
     let me = answer(r#"{"data":{"id":"a1","district":"d1"}}"#);
     let info = answer(r#"{"sub":"a2","district":"d1"}"#);
-    let error = identify.finish(&me, Some(&info), None, at(2)).unwrap_err();
+    let error = identify
+        .finish(&me, Some(&info), OpenId::Off, at(2))
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "Clever's answers disagree about the user's id"
@@ -302,7 +304,7 @@ fn p25_nothing_of_a_login_shows() {
     let me = answer(
         r#"{"data":{"id":"a1","name":{"first":"name-canary"},"email":"mail-canary@x.example"}}"#,
     );
-    let signed_in = identify.finish(&me, None, None, at(2)).unwrap();
+    let signed_in = identify.finish(&me, None, OpenId::Off, at(2)).unwrap();
     shown += &format!("{signed_in:?} {:?}", signed_in.login.email());
     assert!(
         !shown.contains("canary") && !shown.contains(&state),
@@ -383,7 +385,7 @@ proptest! {
                             prop_assert!(finished.insert(state, browser).is_none(), "a state ends once");
                             let identify = redeem.answered(&answer(r#"{"access_token":"ilx"}"#)).unwrap();
                             let me = format!(r#"{{"data":{{"id":"{code}"}}}}"#);
-                            let signed_in = identify.finish(&answer(&me), None, None, at(clock)).unwrap();
+                            let signed_in = identify.finish(&answer(&me), None, OpenId::Off, at(clock)).unwrap();
                             prop_assert_eq!(signed_in.login.user_id().as_str(), code);
                         }
                         Arrival::Repeat(_) => {

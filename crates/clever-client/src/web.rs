@@ -20,13 +20,12 @@ use clever_auth::login::{
     self, Arrival, Departure, Link, Login, LoginFlow, Redeem, Rejection, Repeat, SessionDigest,
 };
 use clever_auth::seal::{NoRandomness, Randomness, SystemRandomness, random_text};
-use clever_auth::{IdTokenVerifier, LoginToken, SafePath, VerifiedLogin};
+use clever_auth::{IdTokenVerifier, LoginToken, OpenId, SafePath, VerifiedLogin};
 use clever_model::{Clock, DistrictId, SystemClock};
 use serde::Deserialize;
-use tokio::sync::RwLock;
 use tracing::{info, warn};
 
-use crate::sign_in::{LoginService, SignInError};
+use crate::sign_in::{IssuerKeys, LoginService, SignInError};
 use deliveries::{Deliveries, Outcome};
 pub use notice::Notice;
 
@@ -75,7 +74,7 @@ struct Inner<S> {
     flow: LoginFlow,
     service: LoginService,
     sessions: S,
-    verifier: Option<RwLock<IdTokenVerifier>>,
+    openid: OpenId<IssuerKeys>,
     clock: Box<dyn Clock>,
     random: Box<dyn Randomness>,
     deliveries: Deliveries,
@@ -95,14 +94,15 @@ enum Back {
 }
 
 impl<S: Sessions> WebLogin<S> {
-    /// Prepares the sign-in. With a `verifier`, id tokens are checked and its keys kept fresh.
+    /// Prepares the sign-in. Where OpenID Connect is on, id tokens are checked and the issuer's keys kept fresh;
+    /// an issuer that fails delays no login that can be checked, and lets none in unchecked.
     pub fn new(
         flow: LoginFlow,
         service: LoginService,
         sessions: S,
-        verifier: Option<IdTokenVerifier>,
+        openid: OpenId<IdTokenVerifier>,
     ) -> Self {
-        Self::with_page(flow, service, sessions, verifier, Notice::page)
+        Self::with_page(flow, service, sessions, openid, Notice::page)
     }
 
     /// Like [`WebLogin::new`], with the application's own pages for what a sign-in has to say.
@@ -110,14 +110,14 @@ impl<S: Sessions> WebLogin<S> {
         flow: LoginFlow,
         service: LoginService,
         sessions: S,
-        verifier: Option<IdTokenVerifier>,
+        openid: OpenId<IdTokenVerifier>,
         page: fn(Notice) -> String,
     ) -> Self {
         Self(Arc::new(Inner {
             flow,
             service,
             sessions,
-            verifier: verifier.map(RwLock::new),
+            openid: openid.map(IssuerKeys::new),
             clock: Box::new(SystemClock),
             random: Box::new(SystemRandomness),
             deliveries: Deliveries::default(),
@@ -189,12 +189,10 @@ impl<S: Sessions> WebLogin<S> {
         pending: &str,
     ) -> Result<Outcome, NoRandomness> {
         let this = &self.0;
-        let verifier = self.verifier(false).await;
-        let verifier = verifier.as_ref();
         let id = random_text(&*this.random)?;
         let (return_to, begun) = match back {
-            Back::Login(redeem) => match this.service.finish(redeem, verifier).await {
-                Err(error) => return Ok(self.failed(&error).await),
+            Back::Login(redeem) => match this.service.finish(redeem, &this.openid).await {
+                Err(error) => return Ok(failed(&error)),
                 Ok(signed_in) => {
                     if let Some(former) = former {
                         this.sessions.end(former).await;
@@ -208,8 +206,8 @@ impl<S: Sessions> WebLogin<S> {
                     (signed_in.return_to, begun)
                 }
             },
-            Back::Link(redeem) => match this.service.finish(redeem, verifier).await {
-                Err(error) => return Ok(self.failed(&error).await),
+            Back::Link(redeem) => match this.service.finish(redeem, &this.openid).await {
+                Err(error) => return Ok(failed(&error)),
                 Ok(signed_in) => {
                     let user = signed_in.login.user_id().clone();
                     let linked = this
@@ -236,13 +234,6 @@ impl<S: Sessions> WebLogin<S> {
         })
     }
 
-    async fn failed(&self, error: &SignInError) -> Outcome {
-        warn!(%error, "a sign-in failed");
-        // Perhaps Clever has new keys: the next try will have them.
-        self.verifier(true).await;
-        Outcome::Notice(Notice::Failed)
-    }
-
     /// Answers a callback that this browser delivers again.
     async fn again(&self, headers: &HeaderMap, repeat: Repeat) -> Response {
         let remembered = self
@@ -259,23 +250,6 @@ impl<S: Sessions> WebLogin<S> {
         }
     }
 
-    /// The verifier with keys as fresh as they need to be.
-    async fn verifier(&self, unknown_key: bool) -> Option<IdTokenVerifier> {
-        let lock = self.0.verifier.as_ref()?;
-        let now = self.0.clock.now();
-        if lock.read().await.wants_keys(unknown_key, now) {
-            let mut verifier = lock.write().await;
-            let app = self.0.flow.app();
-            if verifier.wants_keys(unknown_key, now) {
-                match self.0.service.refresh_keys(app, &mut verifier).await {
-                    Ok(discovery) => self.0.flow.learn(&discovery),
-                    Err(error) => warn!(%error, "the issuer's keys could not be read"),
-                }
-            }
-        }
-        Some(lock.read().await.clone())
-    }
-
     fn show(&self, outcome: &Outcome) -> Response {
         match outcome {
             Outcome::SignedIn { to, cookies } => redirect(to.as_str(), cookies),
@@ -290,6 +264,14 @@ impl<S: Sessions> WebLogin<S> {
     fn answer(&self, result: Result<Response, NoRandomness>) -> Response {
         result.unwrap_or_else(|_| self.notice(Notice::Failed))
     }
+}
+
+fn failed(error: &SignInError) -> Outcome {
+    warn!(%error, "a sign-in failed");
+    Outcome::Notice(match error.retry_after() {
+        Some(_) => Notice::Later,
+        None => Notice::Failed,
+    })
 }
 
 /// Who is signed in. A page that asks for it sends others to the sign-in and back.
@@ -331,8 +313,7 @@ async fn start<S: Sessions>(
     let path = start.return_to.and_then(|text| SafePath::new(&text).ok());
     let district: Option<DistrictId> = start.district.and_then(|text| text.parse().ok());
     let this = &login.0;
-    // What the service offers is asked for from the first login on.
-    login.verifier(false).await;
+    this.service.prepare(&this.flow, &this.openid).await;
     let departure = this.flow.start(
         cookie(&headers, login::COOKIE),
         &path.unwrap_or_default(),
@@ -349,7 +330,6 @@ async fn callback<S: Sessions>(
     headers: HeaderMap,
 ) -> Response {
     let this = &login.0;
-    login.verifier(false).await;
     let arrival = this.flow.callback(
         cookie(&headers, login::COOKIE),
         query.as_deref().unwrap_or_default(),

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use clever_auth::login::{Link, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys};
-use clever_auth::{App, LoginToken, SafePath, VerifiedLogin};
+use clever_auth::{App, LoginToken, OpenId, SafePath, VerifiedLogin};
 use clever_client::web::{CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService};
 
@@ -100,7 +100,7 @@ async fn serve() -> (String, Memory) {
     let flow = LoginFlow::new(app, SealingKeys::new(KeyId(1), &[7; 32]));
     let sessions = Memory::default();
     let service = LoginService::new(ClientOptions::default()).unwrap();
-    let login = WebLogin::new(flow, service, sessions.clone(), None);
+    let login = WebLogin::new(flow, service, sessions.clone(), OpenId::Off);
     let site = Router::new()
         .route("/classes", get(home).post(home))
         .route("/link", post(link))

@@ -1,8 +1,9 @@
 //! What a sign-in has to say to people, and the plain pages that say it.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use clever_auth::READ_FLOOR_S;
 
 /// What a person is told when a sign-in doesn't end in the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +17,8 @@ pub enum Notice {
     ByClever,
     /// Clever could not be reached, or its answers do not stand.
     Failed,
+    /// The sign-in could not be checked just now, which passes.
+    Later,
     /// The application refuses the person.
     Refused,
     /// Nobody is signed in any more.
@@ -30,6 +33,7 @@ impl Notice {
             Self::Cookies | Self::Again => StatusCode::BAD_REQUEST,
             Self::ByClever | Self::Refused => StatusCode::FORBIDDEN,
             Self::Failed => StatusCode::BAD_GATEWAY,
+            Self::Later => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignedOut => StatusCode::UNAUTHORIZED,
         }
     }
@@ -55,6 +59,10 @@ impl Notice {
             Self::Failed => (
                 "Clever could not be asked who you are.",
                 "This is not your fault. Please try again in a minute.",
+            ),
+            Self::Later => (
+                "Your sign-in can't be checked at the moment.",
+                "This is not your fault. Please sign in again in half a minute.",
             ),
             Self::Refused => (
                 "You are signed in to Clever, but this application has no place for you yet.",
@@ -89,6 +97,9 @@ impl Notice {
             ),
         ] {
             headers.insert(name, HeaderValue::from_static(value));
+        }
+        if self == Self::Later {
+            headers.insert(RETRY_AFTER, READ_FLOOR_S.into());
         }
         response
     }
