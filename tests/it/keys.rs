@@ -131,7 +131,8 @@ impl Scene {
     }
 
     fn pass(&self, time: Duration) {
-        self.clock.advance_seconds(time.as_secs().try_into().unwrap());
+        self.clock
+            .advance_seconds(time.as_secs().try_into().unwrap());
     }
 
     fn fault(&self, rule: &str) {

@@ -18,7 +18,7 @@ use clever_auth::{
 use clever_model::DistrictId;
 use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 use url::Url;
 
 use crate::error::SetupError;
@@ -225,20 +225,30 @@ impl LoginService {
 
     /// Reads the districts that have connected the app, or one of them, with their tokens of now.
     ///
+    /// A grant that can't be read costs itself, and is logged; where one district is asked for and none can be
+    /// read, that is an error: it may be connected.
+    ///
     /// # Errors
     ///
-    /// [`SignInError`]; never a part of the list.
+    /// [`SignInError`]; never the first parts of the list alone.
     pub async fn district_grants(
         &self,
         app: &App,
         district: Option<&DistrictId>,
     ) -> Result<Vec<DistrictGrant>, SignInError> {
-        let mut grants = Vec::new();
+        let (mut grants, mut refused) = (Vec::new(), 0);
         let mut request = district_tokens::request(app, district);
         for _ in 0..MAX_PARTS {
             let part = district_tokens::parse(&self.read(&request).await?)?;
             grants.extend(part.grants);
+            refused += part.refused;
             let Some(next) = part.next else {
+                if refused > 0 {
+                    warn!(refused, "districts' grants could not be read");
+                    if district.is_some() && grants.is_empty() {
+                        return Err(AnswerError::Missing("data").into());
+                    }
+                }
                 return Ok(grants);
             };
             request = district_tokens::next_request(app, &next).ok_or(SignInError::Endless)?;
