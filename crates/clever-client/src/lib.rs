@@ -34,6 +34,6 @@ pub use list::ListRequest;
 pub use lms::{AssignmentId, Assignments, AttendanceList, NotAnAssignmentId};
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
-pub use sign_in::{LoginService, Reach, SignInError};
+pub use sign_in::{IssuerKeys, LoginService, Reach, SignInError};
 pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -23,6 +24,9 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// Smallest body that is compressed, in bytes.
 const WORTH_PACKING: usize = 1024;
+
+/// How late a slow answer comes.
+pub(crate) const SLOW: Duration = Duration::from_secs(2);
 
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
@@ -169,12 +173,21 @@ impl Reply {
                     ..self
                 }
             }
+            Fault::Html200 => Self::page(200, "Sign in", "<p>Your network wants to know you.</p>"),
+            Fault::Elsewhere => Self::redirect("http://127.0.0.1:9/elsewhere".to_owned()),
+            Fault::OtherIssuer => self.with_json(|document| {
+                document["issuer"] = "https://issuer.example".into();
+            }),
+            Fault::EmptyKeys => self.with_json(|set| set["keys"] = json!([])),
             Fault::CodeReplay => invalid_code(),
             Fault::MissingState => self.without_state(),
             Fault::Cut
             | Fault::Reset
             | Fault::Hang
             | Fault::RotateToken
+            | Fault::RotateKey
+            | Fault::Slow
+            | Fault::Endless
             | Fault::ExpiredCursor
             | Fault::DuplicatedPage
             | Fault::BrokenGzip => self,
@@ -378,6 +391,15 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         Some(Fault::Hang) => {
             tokio::time::sleep(HANG).await;
             Body::from(body)
+        }
+        Some(Fault::Slow) => {
+            tokio::time::sleep(SLOW).await;
+            Body::from(body)
+        }
+        Some(Fault::Endless) => {
+            let blanks = Bytes::from_static(&[b' '; 16 * 1024]);
+            let all = futures_util::stream::repeat(blanks).map(Ok::<_, io::Error>);
+            Body::from_stream(all)
         }
         Some(Fault::Cut) => breaking(Some(body.slice(..whole / 2))),
         Some(Fault::Reset) => breaking(None),

@@ -9,6 +9,7 @@
 
 mod columnar;
 mod connect;
+mod credentials;
 mod demo;
 mod disk;
 mod drift;
@@ -23,4 +24,5 @@ mod resources;
 mod review;
 mod roster;
 mod server;
+mod signing_in;
 mod status;

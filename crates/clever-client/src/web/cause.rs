@@ -42,6 +42,10 @@ impl Cause {
                 Notice::Failed,
             ),
             SignInError::Login(error) => of_login(error),
+            SignInError::NoKeys(_) => (
+                "the id token can't be checked: the issuer's keys could not be read",
+                Notice::Later,
+            ),
             SignInError::Answer(error) => of_answer(*error),
             _ => ("Clever's answer can't be used", Notice::Failed),
         };
@@ -76,7 +80,7 @@ fn of_login(error: &LoginError) -> (&'static str, Notice) {
             Notice::Ours,
         ),
         LoginError::IdToken(IdTokenError::UnknownKey) => (
-            "the id token's key is not among the issuer's: they could not be read, or it is not Clever's",
+            "the id token's key is not among those that the issuer publishes now",
             Notice::Failed,
         ),
         LoginError::IdToken(IdTokenError::Nonce) => (
