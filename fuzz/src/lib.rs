@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Departure, LoginFlow, Rejection};
 use clever_auth::seal::{KeyId, NoRandomness, Randomness, SealingKeys};
-use clever_auth::{Answer, App, IdTokenVerifier, SafePath};
+use clever_auth::{Answer, App, IdTokenVerifier, OpenId, SafePath};
 use clever_model::{Timestamp, UserId};
 
 /// The issuer's public key; its secret half signed the corpus and is gone.
@@ -116,7 +116,7 @@ pub fn callback(data: &[u8]) -> bool {
 
 /// The query as browsers and servers read it.
 fn url_pairs(query: &str) -> Vec<(String, String)> {
-    let address = SafePath::root().on(APP.redirect());
+    let address = SafePath::root().on(APP.redirect().url());
     let mut address = address;
     address.set_query(Some(query));
     address.query_pairs().into_owned().collect()
@@ -167,7 +167,12 @@ pub fn id_token(data: &[u8]) -> bool {
         return false;
     };
     let me = r#"{"data":{"id":"64f0e2926b100a053fc08e14"}}"#;
-    match identify.finish(&answer(me.to_owned()), None, Some(&VERIFIER), now()) {
+    match identify.finish(
+        &answer(me.to_owned()),
+        None,
+        OpenId::Checked(&VERIFIER),
+        now(),
+    ) {
         Ok(signed_in) => {
             let user = UserId::new("64f0e2926b100a053fc08e14").expect("an id");
             assert_eq!(*signed_in.login.user_id(), user);
@@ -192,7 +197,7 @@ pub fn return_path(data: &[u8]) -> bool {
     let Ok(path) = SafePath::new(text) else {
         return false;
     };
-    let ours = APP.redirect();
+    let ours = APP.redirect().url();
     assert_eq!(path.on(ours).origin(), ours.origin());
     let joined = ours.join(path.as_str()).expect("a path joins");
     assert_eq!(joined.origin(), ours.origin());

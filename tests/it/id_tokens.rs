@@ -9,7 +9,7 @@ use base64::Engine;
 use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginError, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{Answer, App, IdTokenError, IdTokenVerifier, SafePath};
+use clever_auth::{Answer, App, IdTokenError, IdTokenVerifier, OpenId, SafePath};
 use clever_model::{Clock, SystemClock};
 use openidconnect::core::{
     CoreGenderClaim, CoreIdToken, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
@@ -167,7 +167,7 @@ fn login(make: impl FnOnce(&str) -> String) -> Result<SignedIn<Login>, LoginErro
     redeem.answered(&answer(tokens.to_string()))?.finish(
         &answer(me.to_owned()),
         None,
-        Some(&verifier),
+        OpenId::Checked(&verifier),
         now,
     )
 }
@@ -198,22 +198,22 @@ fn a10_a16_p23_each_broken_token_that_openidconnect_signs_is_refused() {
         (
             "issuer",
             |made| made.issuer = "https://evil.example",
-            IdTokenError::Signature,
+            IdTokenError::OtherIssuer,
         ),
         (
             "issuer with a slash",
             |made| made.issuer = "https://clever.com/",
-            IdTokenError::Signature,
+            IdTokenError::OtherIssuer,
         ),
         (
             "audience",
             |made| made.audience = vec!["other-app"],
-            IdTokenError::Signature,
+            IdTokenError::OtherApp,
         ),
         (
             "no audience",
             |made| made.audience = vec![],
-            IdTokenError::Signature,
+            IdTokenError::OtherApp,
         ),
         (
             "two audiences and no party",

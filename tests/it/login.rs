@@ -12,8 +12,8 @@ use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, LoginError, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{
-    Answer, App, Authority, IdTokenVerifier, KindError, LoginToken, RawToken, Request, SafePath,
-    VerifiedLogin,
+    Answer, App, Authority, IdTokenVerifier, KindError, LoginToken, OpenId, RawToken, RedirectUri,
+    Request, SafePath, VerifiedLogin,
 };
 use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService, SignInError};
@@ -144,7 +144,7 @@ impl Scene {
         let site: Url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
             .unwrap();
-        let redirect = site.join("callback").unwrap();
+        let redirect: RedirectUri = site.join("callback").unwrap().as_str().parse().unwrap();
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let config = EmulatorConfig {
             world: WorldSource::Generated {
@@ -185,7 +185,12 @@ impl Scene {
         } else {
             verifier.clone()
         };
-        let login = WebLogin::new(flow, service.clone(), sessions.clone(), Some(fresh));
+        let login = WebLogin::new(
+            flow,
+            service.clone(),
+            sessions.clone(),
+            OpenId::Checked(fresh),
+        );
         let router: Router = Router::new()
             .route("/", get(home))
             .route("/classes", get(home))
@@ -606,7 +611,7 @@ async fn tampered(entry: Entry, scene: &Scene) {
             Ok(identify) => {
                 let me = send(&identify.me_request()).await;
                 let info = send(&identify.user_info_request()).await;
-                identify.finish(&me, Some(&info), Some(&scene.verifier), now)
+                identify.finish(&me, Some(&info), OpenId::Checked(&scene.verifier), now)
             }
         };
         match ended {

@@ -17,6 +17,7 @@ mod feed;
 mod fuzz;
 mod ground;
 mod id_tokens;
+mod keys;
 mod life;
 mod lists;
 mod login;

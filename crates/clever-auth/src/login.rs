@@ -18,7 +18,7 @@ use url::Url;
 use crate::app::App;
 use crate::codes::{CodeDigest, Codes, digest};
 use crate::cookies::{BadSuffix, CookieNames, Cookies, SetCookie};
-use crate::id_token::{IdTokenError, IdTokenVerifier};
+use crate::id_token::{IdTokenError, IdTokenVerifier, OpenId};
 use crate::identity::{self, Disagreement, Entry, VerifiedLogin};
 use crate::kinds::LoginToken;
 use crate::message::{Answer, AnswerError, Request, read};
@@ -428,9 +428,30 @@ impl<P> Identify<P> {
         self.id_token.is_some()
     }
 
+    /// The flow that the login belongs to.
+    #[must_use]
+    pub fn flow(&self) -> &LoginFlow {
+        &self.facts.flow
+    }
+
+    /// Checks the id token, if Clever sent one, with the keys in hand; [`IdTokenError::need`] says whether other
+    /// keys may change the verdict. The login is ended by [`Identify::finish`], which checks it too.
+    ///
+    /// # Errors
+    ///
+    /// [`IdTokenError`].
+    pub fn check(&self, verifier: &IdTokenVerifier, now: Timestamp) -> Result<(), IdTokenError> {
+        match &self.id_token {
+            Some(token) => verifier
+                .verify(token.expose_secret(), self.facts.nonce.as_deref(), now)
+                .map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Ends the login if all that Clever said stands and agrees.
     ///
-    /// An id token is checked when there is one and a verifier to check it with.
+    /// An id token is checked when there is one, unless OpenID Connect is off for the app.
     ///
     /// # Errors
     ///
@@ -439,15 +460,15 @@ impl<P> Identify<P> {
         self,
         me: &Answer,
         user_info: Option<&Answer>,
-        verifier: Option<&IdTokenVerifier>,
+        openid: OpenId<&IdTokenVerifier>,
         now: Timestamp,
     ) -> Result<SignedIn<P>, LoginError> {
         let mut who = identity::me(me).map_err(LoginError::Me)?;
         if let Some(answer) = user_info {
             who = who.agree(identity::user_info(answer).map_err(LoginError::UserInfo)?)?;
         }
-        let checked = match (&self.id_token, verifier) {
-            (Some(token), Some(verifier)) => {
+        let checked = match (&self.id_token, openid) {
+            (Some(token), OpenId::Checked(verifier)) => {
                 let nonce = self.facts.nonce.as_deref();
                 who = who.agree(verifier.verify(token.expose_secret(), nonce, now)?)?;
                 true

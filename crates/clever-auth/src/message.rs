@@ -130,6 +130,9 @@ pub enum AnswerError {
     /// The body is not JSON of the expected shape.
     #[error("the answer is not the expected JSON")]
     NotJson,
+    /// The document is about another issuer.
+    #[error("the document is another issuer's")]
+    OtherIssuer,
     /// The body lacks something needed, or has it in an unusable form.
     #[error("the answer has no usable `{0}`")]
     Missing(&'static str),

@@ -14,7 +14,7 @@ use clever_auth::login::{
     Arrival, Departure, LinkRequest, LoginError, LoginFlow, Rejection, SessionDigest, StatePolicy,
 };
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{Answer, App, Entry, LoginToken, SafePath};
+use clever_auth::{Answer, App, Entry, LoginToken, OpenId, SafePath};
 use clever_model::{Timestamp, UserId};
 use proptest::prelude::*;
 
@@ -115,7 +115,7 @@ fn our_own_login_ends_with_its_user_and_path() {
     );
     let me =
         answer(r#"{"type":"user","data":{"id":"a1","district":"d1","authorized_by":"district"}}"#);
-    let signed_in = identify.finish(&me, None, None, at(6)).unwrap();
+    let signed_in = identify.finish(&me, None, OpenId::Off, at(6)).unwrap();
     assert_eq!(signed_in.login.user_id().as_str(), "a1");
     assert_eq!(signed_in.login.entry(), Entry::App);
     assert!(matches!(signed_in.token, LoginToken::District(_)));
@@ -170,7 +170,7 @@ fn a8_a_portal_login_is_begun_anew_and_its_code_dropped() {
     let tokens = answer(r#"{"access_token":"ilx"}"#);
     let me = answer(r#"{"data":{"id":"a1"}}"#);
     let identify = redeem.answered(&tokens).unwrap();
-    let signed_in = identify.finish(&me, None, None, at(2)).unwrap();
+    let signed_in = identify.finish(&me, None, OpenId::Off, at(2)).unwrap();
     assert_eq!(signed_in.login.entry(), Entry::Restarted);
 }
 
@@ -313,7 +313,7 @@ fn field_f8_a_link_ends_with_the_person_who_began_it_or_not_at_all() {
         let tokens = answer(r#"{"access_token":"ilx"}"#);
         let identify = redeem.answered(&tokens).unwrap();
         let me = answer(&format!(r#"{{"data":{{"id":"{comes_back}"}}}}"#));
-        match identify.finish(&me, None, None, at(2)) {
+        match identify.finish(&me, None, OpenId::Off, at(2)) {
             Ok(signed_in) => {
                 assert!(linked, "{comes_back}");
                 assert_eq!(signed_in.purpose.account, "account-7");
@@ -381,7 +381,9 @@ fn p24_answers_about_two_people_make_no_login() {
         .unwrap();
     let me = answer(r#"{"data":{"id":"a1","district":"d1"}}"#);
     let info = answer(r#"{"sub":"a2","district":"d1"}"#);
-    let error = identify.finish(&me, Some(&info), None, at(2)).unwrap_err();
+    let error = identify
+        .finish(&me, Some(&info), OpenId::Off, at(2))
+        .unwrap_err();
     assert_eq!(
         error.to_string(),
         "Clever's answers disagree about the user's id"
@@ -404,7 +406,7 @@ fn p25_nothing_of_a_login_shows() {
     let me = answer(
         r#"{"data":{"id":"a1","name":{"first":"name-canary"},"email":"mail-canary@x.example"}}"#,
     );
-    let signed_in = identify.finish(&me, None, None, at(2)).unwrap();
+    let signed_in = identify.finish(&me, None, OpenId::Off, at(2)).unwrap();
     shown += &format!("{signed_in:?} {:?}", signed_in.login.email());
     assert!(
         !shown.contains("canary") && !shown.contains(&state),
@@ -502,7 +504,7 @@ proptest! {
                             prop_assert!(finished.insert(state, browser).is_none(), "a state ends once");
                             let identify = redeem.answered(&answer(r#"{"access_token":"ilx"}"#)).unwrap();
                             let me = format!(r#"{{"data":{{"id":"{code}"}}}}"#);
-                            let signed_in = identify.finish(&answer(&me), None, None, at(clock)).unwrap();
+                            let signed_in = identify.finish(&answer(&me), None, OpenId::Off, at(clock)).unwrap();
                             prop_assert_eq!(signed_in.login.user_id().as_str(), code);
                         }
                         Arrival::Repeat(_) => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_auth::credential::{Credential, Secret};
-use clever_auth::{App, DistrictAppToken, district_tokens};
+use clever_auth::{App, DistrictAppToken, RedirectUri, district_tokens};
 use clever_client::{ApiVersion, ClientOptions, ConnectError, District, LoginService};
 use clever_model::DistrictId;
 use secrecy::SecretString;
@@ -107,7 +107,7 @@ impl AppArgs {
     pub(crate) fn made(
         &self,
         service: &ServiceArgs,
-        redirect: &Url,
+        redirect: &RedirectUri,
         id: &str,
         secret: SecretString,
     ) -> Result<App> {
@@ -117,7 +117,11 @@ impl AppArgs {
     }
 
     /// The app, if one was given.
-    pub(crate) fn find(&self, service: &ServiceArgs, redirect: &Url) -> Result<Option<App>> {
+    pub(crate) fn find(
+        &self,
+        service: &ServiceArgs,
+        redirect: &RedirectUri,
+    ) -> Result<Option<App>> {
         let (id, secret) = match self.name()? {
             Some(name) => match kept(&self.vault, name)?.secret {
                 Secret::App {
@@ -146,7 +150,7 @@ impl AppArgs {
     }
 
     /// The app.
-    pub(crate) fn app(&self, service: &ServiceArgs, redirect: &Url) -> Result<App> {
+    pub(crate) fn app(&self, service: &ServiceArgs, redirect: &RedirectUri) -> Result<App> {
         match (self.find(service, redirect)?, self.name()?) {
             (Some(app), _) => Ok(app),
             (None, Some(name)) => {
@@ -158,8 +162,8 @@ impl AppArgs {
 }
 
 /// A redirect address for calls that redirect nobody.
-pub(crate) fn no_redirect() -> Result<Url> {
-    Ok(Url::parse("http://127.0.0.1/callback")?)
+pub(crate) fn no_redirect() -> Result<RedirectUri> {
+    Ok("http://127.0.0.1/callback".parse()?)
 }
 
 /// Reads a kept credential.

@@ -88,6 +88,13 @@ const REFUSED_RUNS: u32 = 3;
 
 /// Says whether the login service refused: its status, another app's token, an `error` in a callback.
 fn refused_sign_in(error: &anyhow::Error) -> bool {
+    // What discovery or keys answered is no verdict on anybody.
+    let unchecked = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(SignInError::NoKeys(_)))
+    };
+    if error.chain().any(unchecked) {
+        return false;
+    }
     error.chain().any(|cause| {
         matches!(
             cause.downcast_ref::<AnswerError>(),
@@ -328,6 +335,9 @@ fn sign_in_hint(error: &SignInError) -> Option<&'static str> {
         SignInError::Network(_) => {
             "check --auth-url and the network; `cleverctl doctor` checks step by step"
         }
+        SignInError::NoKeys(_) => {
+            "sign in again in half a minute; `cleverctl doctor` says whether discovery and keys can be read"
+        }
         SignInError::Kind(KindError::OtherApp) => {
             "use a token of this app, or the other app's id and secret"
         }
@@ -344,10 +354,19 @@ fn sign_in_hint(error: &SignInError) -> Option<&'static str> {
 
 fn credential_hint(error: &CredentialError) -> Option<&'static str> {
     Some(match error {
-        CredentialError::Taken(_) => "remove it first, or choose another name",
-        CredentialError::NotOurs(_) => {
-            "the key is another one: name the right file with --key-file, or set CLEVER_KEY"
+        CredentialError::Taken(_) => {
+            "`cleverctl credential replace` puts another secret in its place; or choose another name"
         }
+        CredentialError::OtherKey => {
+            "name the file of the key that sealed them with --key-file, or set CLEVER_KEY"
+        }
+        CredentialError::Empty | CredentialError::Cut | CredentialError::Damaged => {
+            "bring the file back from a backup; or remove it and add the credentials again"
+        }
+        CredentialError::Foreign => {
+            "name the right file with --credentials; nothing was changed in this one"
+        }
+        CredentialError::Form => "a newer cleverctl wrote it: use that one",
         _ => return None,
     })
 }

@@ -7,6 +7,8 @@
 //! CLEVER_URL=http://127.0.0.1:8787 CLEVER_CLIENT_ID=… CLEVER_CLIENT_SECRET=… \
 //!     cargo run -p clever-client --features axum --example web_login
 //! ```
+//!
+//! What the sign-in has to say of failures is logged to standard error.
 #![expect(clippy::print_stdout, reason = "an example speaks to its reader")]
 
 use std::collections::HashMap;
@@ -19,7 +21,7 @@ use axum::routing::get;
 use axum::{BoxError, Router};
 use clever_auth::login::{LoginFlow, SessionDigest};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
-use clever_auth::{App, IdTokenVerifier, LoginToken, VerifiedLogin};
+use clever_auth::{App, IdTokenVerifier, LoginToken, OpenId, VerifiedLogin};
 use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService};
 use tokio::net::TcpListener;
@@ -90,6 +92,9 @@ async fn home(CurrentUser(person): CurrentUser<Memory>) -> Html<String> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
     let clever: Url = env::var("CLEVER_URL")?.parse()?;
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     let redirect = "http://127.0.0.1:3000/callback".parse()?;
@@ -104,20 +109,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..ClientOptions::default()
     };
     let service = LoginService::new(options)?;
-    let mut verifier = IdTokenVerifier::new(&app);
-    // Without OpenID Connect, logins work too: `/me` and `/userinfo` say who it is.
-    let verifier = match service.refresh_keys(&app, &mut verifier).await {
-        Ok(_) => Some(verifier),
-        Err(_) => None,
-    };
+    // `OpenId::Off` is for apps without OpenID Connect. Where it is on, the check stays on: an issuer that is
+    // down when the application starts is asked again later.
+    let openid = OpenId::Checked(IdTokenVerifier::new(&app));
     // A real application keeps its key: pending logins outlive a restart then.
     let key = SealingKeys::from_text(KeyId(1), &random_text(&SystemRandomness)?)?;
-    let login = WebLogin::new(
-        LoginFlow::new(app, key),
-        service,
-        Memory::default(),
-        verifier,
-    );
+    let login = WebLogin::new(LoginFlow::new(app, key), service, Memory::default(), openid);
     let site = Router::new()
         .route("/", get(home))
         .merge(login.router())

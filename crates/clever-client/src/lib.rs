@@ -33,6 +33,6 @@ pub use list::ListRequest;
 pub use notice::{Notice, Watch};
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
-pub use sign_in::{LoginService, Reach, SignInError};
+pub use sign_in::{IssuerKeys, LoginService, Reach, SignInError};
 pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

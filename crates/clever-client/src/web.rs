@@ -31,12 +31,11 @@ use axum::{BoxError, Router};
 use clever_auth::cookies::{Cookies, SetCookie};
 use clever_auth::login::LoginFlow;
 use clever_auth::seal::Randomness;
-use clever_auth::{IdTokenVerifier, SafePath};
+use clever_auth::{IdTokenVerifier, OpenId, READ_FLOOR_S, SafePath};
 use clever_model::Clock;
-use tokio::sync::RwLock;
-use tracing::{error, warn};
+use tracing::error;
 
-use crate::sign_in::LoginService;
+use crate::sign_in::{IssuerKeys, LoginService};
 pub use current_user::CurrentUser;
 use deliveries::Deliveries;
 pub use notice::Notice;
@@ -52,7 +51,7 @@ struct Inner<S> {
     flow: LoginFlow,
     service: LoginService,
     sessions: S,
-    verifier: Option<RwLock<IdTokenVerifier>>,
+    openid: OpenId<IssuerKeys>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
     deliveries: Deliveries,
@@ -73,14 +72,15 @@ impl<S> Clone for WebLogin<S> {
 }
 
 impl<S: Sessions> WebLogin<S> {
-    /// Prepares the sign-in. With a `verifier`, id tokens are checked and its keys kept fresh.
+    /// Prepares the sign-in. Where OpenID Connect is on, id tokens are checked and the issuer's keys kept fresh;
+    /// an issuer that fails delays no login that can be checked, and lets none in unchecked.
     pub fn new(
         flow: LoginFlow,
         service: LoginService,
         sessions: S,
-        verifier: Option<IdTokenVerifier>,
+        openid: OpenId<IdTokenVerifier>,
     ) -> Self {
-        Self::with_options(flow, service, sessions, verifier, WebOptions::default())
+        Self::with_options(flow, service, sessions, openid, WebOptions::default())
     }
 
     /// Like [`WebLogin::new`], with the application's own choices.
@@ -88,7 +88,7 @@ impl<S: Sessions> WebLogin<S> {
         flow: LoginFlow,
         service: LoginService,
         sessions: S,
-        verifier: Option<IdTokenVerifier>,
+        openid: OpenId<IdTokenVerifier>,
         options: WebOptions,
     ) -> Self {
         let WebOptions {
@@ -111,7 +111,7 @@ impl<S: Sessions> WebLogin<S> {
             flow,
             service,
             sessions,
-            verifier: verifier.map(RwLock::new),
+            openid: openid.map(IssuerKeys::new),
             clock,
             random,
             deliveries: Deliveries::default(),
@@ -165,23 +165,6 @@ impl<S: Sessions> WebLogin<S> {
         })
     }
 
-    /// The verifier with keys as fresh as they need to be.
-    async fn verifier(&self, unknown_key: bool) -> Option<IdTokenVerifier> {
-        let lock = self.0.verifier.as_ref()?;
-        let now = self.0.clock.now();
-        if lock.read().await.wants_keys(unknown_key, now) {
-            let mut verifier = lock.write().await;
-            let app = self.0.flow.app();
-            if verifier.wants_keys(unknown_key, now) {
-                match self.0.service.refresh_keys(app, &mut verifier).await {
-                    Ok(discovery) => self.0.flow.learn(&discovery),
-                    Err(error) => warn!(%error, "the issuer's keys could not be read"),
-                }
-            }
-        }
-        Some(lock.read().await.clone())
-    }
-
     /// Notes an error of the application's own.
     fn ours(&self, error: &(dyn Error + 'static)) -> Notice {
         error!(error = %cause::chain(error), "the application could not look after a session");
@@ -231,7 +214,11 @@ impl<S: Sessions> WebLogin<S> {
             sign_out_of_clever: &this.clever,
             home: this.home(stripped).as_str(),
         });
-        reply::page(notice.status(), page, cookies)
+        let response = reply::page(notice.status(), page, cookies);
+        match notice {
+            Notice::Later => reply::retry_after(response, READ_FLOOR_S),
+            _ => response,
+        }
     }
 }
 

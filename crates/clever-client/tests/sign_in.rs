@@ -17,7 +17,7 @@ use axum::{Router, body};
 use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginFlow, Redeem};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{App, LoginToken, RawToken, SafePath};
+use clever_auth::{App, LoginToken, OpenId, RawToken, SafePath};
 use clever_client::{
     ClientOptions, LibraryTeacher, LibraryVersion, LoginService, RetryPolicy, SignInError, User,
 };
@@ -136,7 +136,7 @@ fn code(app: &App) -> Redeem<Login> {
 async fn a_login_redeems_once_and_reads_until_it_knows() {
     let (app, options, asked) = serve(false, "district").await;
     let service = LoginService::new(options.clone()).unwrap();
-    let signed_in = service.finish(code(&app), None).await.unwrap();
+    let signed_in = service.finish(code(&app), &OpenId::Off).await.unwrap();
     assert_eq!(signed_in.login.user_id().as_str(), "a1");
     assert_eq!(signed_in.login.legacy_id().unwrap().as_str(), "a0");
     let LoginToken::District(token) = signed_in.token else {
@@ -163,7 +163,7 @@ async fn a_login_redeems_once_and_reads_until_it_knows() {
 async fn a12_a_code_whose_answer_was_lost_is_not_redeemed_again() {
     let (app, options, asked) = serve(true, "district").await;
     let service = LoginService::new(options).unwrap();
-    let error = service.finish(code(&app), None).await.unwrap_err();
+    let error = service.finish(code(&app), &OpenId::Off).await.unwrap_err();
     assert!(matches!(error, SignInError::Network(_)));
     assert_eq!(asked.lock().unwrap().len(), 1);
 }

@@ -138,10 +138,11 @@ const OPERATIONS: [Operation; 12] = [
     (
         "POST",
         "/_emulator/happenings",
-        "Lets something happen to a district",
+        "Lets something happen to a district, or to the issuer of identities",
         || {
+            let names: Vec<&str> = Happening::every().map(Happening::name).collect();
             json!({
-                "name": { "type": "string", "enum": Happening::ALL.map(Happening::name) },
+                "name": { "type": "string", "enum": names },
                 "district": { "type": "string", "description": "the district's id; the first one when not given" },
             })
         },
@@ -363,9 +364,9 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             Ok(json!({ "day_every_seconds": day_every_seconds }))
         }
         ("GET", "/_emulator/happenings") => {
-            let all =
-                Happening::ALL.map(|one| json!({ "name": one, "description": one.description() }));
-            Ok(json!(all))
+            let all = Happening::every()
+                .map(|one| json!({ "name": one, "description": one.description() }));
+            Ok(all.collect())
         }
         ("POST", "/_emulator/happenings") => {
             let Happens { name, district } = read(body)?;
@@ -376,7 +377,7 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
                     .ok_or("there is no such district")?,
                 None => &shared.districts.first,
             };
-            let changed = to.befall(name);
+            let changed = shared.befall(to, name);
             Ok(json!({ "name": name, "district": to.id, "records": changed }))
         }
         ("POST", "/_emulator/events") => {

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -26,6 +27,8 @@ const WORTH_PACKING: usize = 1024;
 
 /// How long a trickling answer takes for a byte.
 const TRICKLE: Duration = Duration::from_millis(100);
+/// How late a slow answer comes.
+pub(crate) const SLOW: Duration = Duration::from_secs(2);
 
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
@@ -187,6 +190,10 @@ impl Reply {
                 body: format!("\u{feff}{}", self.body),
                 ..self
             },
+            Fault::OtherIssuer => self.with_json(|document| {
+                document["issuer"] = "https://issuer.example".into();
+            }),
+            Fault::EmptyKeys => self.with_json(|set| set["keys"] = json!([])),
             Fault::CodeReplay => invalid_code(),
             Fault::MissingState => self.without_state(),
             Fault::Cut
@@ -195,6 +202,9 @@ impl Reply {
             | Fault::Trickle
             | Fault::NotUtf8
             | Fault::RotateToken
+            | Fault::RotateKey
+            | Fault::Slow
+            | Fault::Endless
             | Fault::ExpiredCursor
             | Fault::DuplicatedPage
             | Fault::BrokenGzip => self,
@@ -492,6 +502,15 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
             Body::from(body)
         }
         Some(Fault::Trickle) => trickling(),
+        Some(Fault::Slow) => {
+            tokio::time::sleep(SLOW).await;
+            Body::from(body)
+        }
+        Some(Fault::Endless) => {
+            let blanks = Bytes::from_static(&[b' '; 16 * 1024]);
+            let all = futures_util::stream::repeat(blanks).map(Ok::<_, io::Error>);
+            Body::from_stream(all)
+        }
         Some(Fault::Cut) => breaking(Some(body.slice(..whole / 2))),
         Some(Fault::Reset) => breaking(None),
         _ => Body::from(body),

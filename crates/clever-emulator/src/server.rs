@@ -151,11 +151,6 @@ pub enum StartError {
     Csv(#[from] CsvError),
 }
 
-/// No key could be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system's random numbers gave no signing key")]
-pub struct KeyError;
-
 /// What the server's tasks share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -361,15 +356,6 @@ impl Emulator {
         })
     }
 
-    /// Signs identities with a new key from now on; the last one stays published.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`] when the system gives no key.
-    pub fn rotate_keys(&self) -> Result<(), KeyError> {
-        self.shared.app.keys.rotate().map_err(|_| KeyError)
-    }
-
     /// Trouble to come.
     #[must_use]
     pub fn faults(&self) -> &Faults {
@@ -409,14 +395,16 @@ impl Emulator {
         Some(district.with_world(act))
     }
 
-    /// Lets something happen to the first district; how many records are other than before.
+    /// Lets something happen to the first district, or to the issuer of identities; how many records are other than
+    /// before.
     pub fn happen(&self, happening: Happening) -> usize {
-        self.shared.districts.first.befall(happening)
+        self.shared.befall(&self.shared.districts.first, happening)
     }
 
     /// Lets something happen to the district with this id; `None` where there is none.
     pub fn happen_to(&self, district: &str, happening: Happening) -> Option<usize> {
-        Some(self.shared.districts.get(district)?.befall(happening))
+        let district = self.shared.districts.get(district)?;
+        Some(self.shared.befall(district, happening))
     }
 
     /// Ends the emulator after the open requests; those that hang on command are not waited for.
@@ -430,6 +418,12 @@ impl Emulator {
 }
 
 impl Shared {
+    /// Lets something happen to a district, or to the issuer of identities; how many records are other than before.
+    pub(crate) fn befall(&self, district: &District, happening: Happening) -> usize {
+        self.app.befall(happening);
+        district.befall(happening)
+    }
+
     /// Lets days pass in every district; what the first one's did.
     pub(crate) fn pass(&self, days: u32) -> DaySummary {
         let live = |district: &District| {

@@ -9,6 +9,7 @@
 
 mod columnar;
 mod connect;
+mod credentials;
 mod demo;
 mod disk;
 mod drift;
@@ -26,4 +27,5 @@ mod resources;
 mod review;
 mod roster;
 mod server;
+mod signing_in;
 mod status;

@@ -18,7 +18,6 @@ use super::asker::Asker;
 use super::cause::{self, Cause};
 use super::deliveries::{FRESH_S, Outcome};
 use super::{Admission, Notice, Sessions, WebLogin, cookies, page, reply};
-use crate::sign_in::SignInError;
 
 /// A code that came back, for either purpose.
 enum Back {
@@ -38,7 +37,6 @@ pub(super) async fn callback<S: Sessions>(
     }
     let this = &login.0;
     let cookies = cookies(&headers);
-    login.verifier(false).await;
     let arrival = this.flow.callback(
         &cookies,
         query.as_deref().unwrap_or_default(),
@@ -174,19 +172,13 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     async fn ask_clever<P>(&self, redeem: Redeem<P>) -> Result<SignedIn<P>, Notice> {
-        let verifier = self.verifier(false).await;
-        match self.0.service.finish(redeem, verifier.as_ref()).await {
-            Ok(signed_in) => Ok(signed_in),
-            Err(error) => Err(self.failed(&error).await),
-        }
-    }
-
-    async fn failed(&self, error: &SignInError) -> Notice {
-        let Cause { text, notice } = Cause::of(error);
-        warn!(cause = text, error = %cause::chain(error), "a sign-in failed");
-        // Perhaps Clever has new keys: the next try will have them.
-        self.verifier(true).await;
-        notice
+        let this = &self.0;
+        let ended = this.service.finish(redeem, &this.openid).await;
+        ended.map_err(|error| {
+            let Cause { text, notice } = Cause::of(&error);
+            warn!(cause = text, error = %cause::chain(&error), "a sign-in failed");
+            notice
+        })
     }
 
     /// Answers a callback that this browser delivers again.

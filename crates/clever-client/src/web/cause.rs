@@ -42,6 +42,10 @@ impl Cause {
                 Notice::Failed,
             ),
             SignInError::Login(error) => of_login(error),
+            SignInError::NoKeys(_) => (
+                "the id token can't be checked: the issuer's keys could not be read",
+                Notice::Later,
+            ),
             SignInError::Answer(error) => of_answer(*error),
             _ => ("Clever's answer can't be used", Notice::Failed),
         };
@@ -76,12 +80,20 @@ fn of_login(error: &LoginError) -> (&'static str, Notice) {
             Notice::Ours,
         ),
         LoginError::IdToken(IdTokenError::UnknownKey) => (
-            "the id token's key is not among the issuer's: they could not be read, or it is not Clever's",
+            "the id token's key is not among those that the issuer publishes now",
             Notice::Failed,
         ),
         LoginError::IdToken(IdTokenError::Nonce) => (
             "the id token belongs to another login: somebody may have put in a stolen code",
             Notice::Failed,
+        ),
+        LoginError::IdToken(IdTokenError::Signature) => (
+            "the id token's signature is wrong by the keys that the issuer publishes now",
+            Notice::Failed,
+        ),
+        LoginError::IdToken(IdTokenError::OtherIssuer) => (
+            "another issuer made the id token: is the app's login address right?",
+            Notice::Ours,
         ),
         LoginError::IdToken(_) => ("the id token does not stand", Notice::Failed),
         LoginError::NoIdToken => (
@@ -115,5 +127,57 @@ fn of_answer(error: AnswerError) -> (&'static str, Notice) {
             "Clever's answer can't be read: something in between may answer in its place",
             Notice::Failed,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn field_f13_each_cause_has_a_sentence_of_its_own() {
+        let refused = |status| AnswerError::Refused { status };
+        let id_token = LoginError::IdToken;
+        let causes = [
+            (LoginError::Redeem(refused(400)), Notice::Again),
+            (LoginError::Redeem(refused(401)), Notice::Ours),
+            (LoginError::Redeem(refused(404)), Notice::Failed),
+            (LoginError::Redeem(refused(429)), Notice::Failed),
+            (LoginError::Redeem(refused(503)), Notice::Failed),
+            (LoginError::Redeem(AnswerError::NotJson), Notice::Failed),
+            (LoginError::Me(refused(401)), Notice::Failed),
+            (id_token(IdTokenError::Time), Notice::Ours),
+            (id_token(IdTokenError::OtherApp), Notice::Ours),
+            (id_token(IdTokenError::OtherIssuer), Notice::Ours),
+            (id_token(IdTokenError::Nonce), Notice::Failed),
+            (id_token(IdTokenError::UnknownKey), Notice::Failed),
+            (id_token(IdTokenError::Signature), Notice::Failed),
+            (id_token(IdTokenError::Form), Notice::Failed),
+            (LoginError::NoIdToken, Notice::Ours),
+            (LoginError::OtherPerson, Notice::LinkOtherPerson),
+        ];
+        let mut told = BTreeSet::new();
+        for (error, notice) in causes {
+            let shown = error.to_string();
+            let error = SignInError::from(error);
+            let cause = Cause::of(&error);
+            assert_eq!(cause.notice, notice, "{shown}");
+            assert!(told.insert(cause.text), "{shown}: {}", cause.text);
+            assert!(chain(&error).starts_with(&shown));
+        }
+        let keys = Cause::of(&SignInError::NoKeys(None));
+        assert_eq!(keys.notice, Notice::Later);
+        assert!(told.insert(keys.text));
+    }
+
+    #[test]
+    fn an_error_is_written_down_with_its_sources() {
+        let error = SignInError::from(LoginError::Redeem(AnswerError::Refused { status: 401 }));
+        assert_eq!(
+            chain(&error),
+            "Clever would not redeem the code: answered 401"
+        );
     }
 }

@@ -14,6 +14,8 @@ pub enum Notice {
     ByClever,
     /// Clever could not be reached, or its answers do not stand.
     Failed,
+    /// The sign-in could not be checked just now, which passes.
+    Later,
     /// The application has trouble of its own: its settings, its clock, its database.
     Ours,
     /// The application refuses the person.
@@ -44,7 +46,7 @@ impl Notice {
                 StatusCode::FORBIDDEN
             }
             Self::Failed => StatusCode::BAD_GATEWAY,
-            Self::Ours => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Later | Self::Ours => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignInFirst => StatusCode::UNAUTHORIZED,
             Self::SignedOut | Self::SignOut | Self::Framed => StatusCode::OK,
         }
@@ -71,6 +73,10 @@ impl Notice {
             Self::Failed => (
                 "Clever could not be asked who you are.",
                 "This is not your fault. Please try again in a minute.",
+            ),
+            Self::Later => (
+                "Your sign-in can't be checked at the moment.",
+                "This is not your fault. Please sign in again in half a minute.",
             ),
             Self::Ours => (
                 "This application can't sign anybody in at the moment.",

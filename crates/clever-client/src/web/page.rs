@@ -148,11 +148,12 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Notice; 13] = [
+    const ALL: [Notice; 14] = [
         Notice::Cookies,
         Notice::Again,
         Notice::ByClever,
         Notice::Failed,
+        Notice::Later,
         Notice::Ours,
         Notice::Refused,
         Notice::SignInFirst,

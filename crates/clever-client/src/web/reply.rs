@@ -2,7 +2,7 @@
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
-    SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
+    RETRY_AFTER, SET_COOKIE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,6 +31,12 @@ pub(super) fn page<'a>(
     put(&mut response, CONTENT_SECURITY_POLICY, default_csp());
     put(&mut response, CONTENT_SECURITY_POLICY, &csp);
     set(&mut response, cookies);
+    response
+}
+
+/// Says when to try again, in seconds.
+pub(super) fn retry_after(mut response: Response, seconds: u32) -> Response {
+    put(&mut response, RETRY_AFTER, &seconds.to_string());
     response
 }
 

@@ -79,8 +79,7 @@ pub(super) async fn start<S: Sessions>(
         Asker::Frame => return login.framed(wanted.as_ref()),
     }
     let district: Option<DistrictId> = one(&query, "district").and_then(|text| text.parse().ok());
-    // What the service offers is asked for from the first login on.
-    login.verifier(false).await;
+    this.service.prepare(&this.flow, &this.openid).await;
     let departure = this.flow.start(
         &cookies(&headers),
         &wanted.unwrap_or_else(|| this.home(stripped)),

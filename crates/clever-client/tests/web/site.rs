@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use axum::{BoxError, Router};
 use clever_auth::login::{Link, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys};
-use clever_auth::{App, LoginToken, SafePath, VerifiedLogin};
+use clever_auth::{App, LoginToken, OpenId, SafePath, VerifiedLogin};
 use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin, WebOptions};
 use clever_client::{ClientOptions, LoginService, RetryPolicy};
 use clever_model::clock::ManualClock;
@@ -219,7 +219,7 @@ pub(crate) async fn serve(setup: Setup) -> Site {
         (setup.flow)(flow),
         service.unwrap(),
         sessions.clone(),
-        None,
+        OpenId::Off,
         options,
     );
     let pages = Router::new()
