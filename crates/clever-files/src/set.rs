@@ -238,8 +238,6 @@ impl Drop for FileSet {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::collections::BTreeMap;
     use std::io::Write;
 
