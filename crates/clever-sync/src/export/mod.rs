@@ -307,7 +307,8 @@ impl<B: Backend> Reader<'_, B> {
         rows.into_iter()
             .map(|mut row| {
                 let id = row.text(0)?;
-                let own = row.maybe_text(1)?.unwrap_or_else(|| id.clone());
+                let own = row.maybe_text(1)?.unwrap_or_default();
+                let own = first([one_line(&own).into_owned(), id.clone()]);
                 Ok((id, own))
             })
             .collect()
@@ -362,7 +363,7 @@ fn distinct(ids: Vec<&str>) -> Vec<&str> {
 fn first<const N: usize>(texts: [String; N]) -> String {
     texts
         .into_iter()
-        .find(|text| !text.is_empty())
+        .find(|text| !text.trim().is_empty())
         .unwrap_or_default()
 }
 
