@@ -261,7 +261,9 @@ impl<B: Backend> Reader<'_, B> {
         rows.into_iter()
             .map(|mut row| {
                 let (id, record) = (row.text(0)?, row.text(1)?);
-                Ok((id, reading::value(&record).unwrap_or_default()))
+                // One that somebody broke by hand is no one with nothing in it: readers would delete what is missing.
+                let record = reading::value(&record).ok_or(StoreError::OddRow { column: 1 })?;
+                Ok((id, record))
             })
             .collect()
     }
@@ -331,7 +333,7 @@ impl<B: Backend> Reader<'_, B> {
             all.entry(row.text(0)?).or_default().push(Contact {
                 relationship: row.maybe_text(1)?.unwrap_or_default(),
                 sort: row.maybe_text(2)?.unwrap_or_default(),
-                record: reading::value(&row.text(3)?).unwrap_or_default(),
+                record: reading::value(&row.text(3)?).ok_or(StoreError::OddRow { column: 3 })?,
                 id: row.text(4)?,
             });
         }
