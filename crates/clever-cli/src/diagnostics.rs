@@ -283,6 +283,9 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
         StoreError::Locked => "another process is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
+        StoreError::OddRow { .. } => {
+            "somebody edited it: `cleverctl sync --verify` mends what the sync wrote".to_owned()
+        }
         StoreError::ReadOnly => {
             "status, changes, explain and export need no more than that; whatever writes needs a store, its folder and a server \
              that it may write to"

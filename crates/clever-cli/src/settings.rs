@@ -93,7 +93,7 @@ impl FromStr for StoreUrl {
         }
         sqlite_path(text)
             .map(|path| Self::Sqlite(path.to_owned()))
-            .ok_or_else(|| format!("{}, as in `sqlite:clever.db`", StoreError::Address))
+            .ok_or_else(|| StoreError::Address.to_string())
     }
 }
 

@@ -150,9 +150,9 @@ impl FileSet {
         for folder in folders {
             part::sync_names(&folder);
         }
-        let mut live = part::live();
         if self.new && !self.target.exists() {
             self.clear()?;
+            let mut live = part::live();
             if fs::rename(&parts, &self.target).is_ok() {
                 live.retain(|path| *path != parts);
                 drop(self.parts.take().map(TempDir::keep));
@@ -167,6 +167,8 @@ impl FileSet {
             // Where a folder can't be locked, two at once would mix their files; nothing else would be lost.
             drop(lock.lock());
         }
+        // After the folder's lock, which may take its time: a handler of signals waits for this one.
+        let mut live = part::live();
         self.replace(&parts)?;
         live.retain(|path| *path != parts);
         drop(self.parts.take());
@@ -238,8 +240,6 @@ impl Drop for FileSet {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::collections::BTreeMap;
     use std::io::Write;
 

@@ -95,8 +95,8 @@ pub enum StoreError {
     Moved,
     /// The address is no store's.
     #[error(
-        "a store is written `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; PATH is a file's, neither `:memory:`, which would \
-         keep nothing, nor `file:…` or `PATH?…`"
+        "a store is written `sqlite:PATH`, as `sqlite:clever.db`, or `postgres://USER@HOST/DATABASE`; PATH is a file's: not \
+         `:memory:`, which would keep nothing, `file:…` or `PATH?…`"
     )]
     Address,
     /// A row does not hold what its column promises: someone else wrote it.

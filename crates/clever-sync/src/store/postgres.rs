@@ -36,6 +36,9 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(?1)";
 const DROP_TEMPORARY: &str =
     "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.staged_records, pg_temp.staged_walk";
 
+/// How often to look whether a connection is shared: other clients may have been given it in between.
+const LOOKS: u32 = 3;
+
 /// How long to wait for a second connection, which a pooler may not have.
 const SECOND: Duration = Duration::from_secs(5);
 
@@ -162,18 +165,22 @@ async fn ask(client: &Client, sql: &str) -> Result<String, StoreError> {
 /// in session mode keeps it for its client, as a server does.
 async fn is_shared(client: &Client, url: &str) -> Result<bool, StoreError> {
     const WHOSE: &str = "SELECT pg_backend_pid()";
-    let first = ask(client, WHOSE).await?;
     if ask(client, "SELECT count(*) FROM pg_prepared_statements").await? != "0" {
         return Ok(true);
     }
-    let second = tokio::time::timeout(SECOND, async {
+    let looks = tokio::time::timeout(SECOND, async {
         let other = connect(url).await?;
-        let second = ask(&other, WHOSE).await?;
-        let again = ask(client, WHOSE).await?;
-        Ok::<_, StoreError>(first == second || first != again)
+        for _ in 0..LOOKS {
+            let first = ask(client, WHOSE).await?;
+            let second = ask(&other, WHOSE).await?;
+            if first == second || first != ask(client, WHOSE).await? {
+                return Ok(true);
+            }
+        }
+        Ok::<_, StoreError>(false)
     });
     // Where the server has no second connection for this role, there is no more to learn.
-    Ok(matches!(second.await, Ok(Ok(true))))
+    Ok(matches!(looks.await, Ok(Ok(true))))
 }
 
 impl Postgres {
