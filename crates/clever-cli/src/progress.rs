@@ -1,10 +1,9 @@
 //! Progress of a sync: bars where a person watches, plain lines elsewhere, nothing when asked.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, visible};
 use clever_sync::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -35,7 +34,7 @@ struct Current {
 impl Watch {
     /// Chooses bars or lines by whether standard error is a terminal.
     pub(crate) fn new(silent: bool) -> Self {
-        let mode = match (silent, std::io::stderr().is_terminal()) {
+        let mode = match (silent, output::is_watched()) {
             (true, _) => Mode::Silent,
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
@@ -47,7 +46,7 @@ impl Watch {
     }
 
     fn bar(text: &str) -> ProgressBar {
-        let bar = ProgressBar::new_spinner().with_message(text.to_owned());
+        let bar = ProgressBar::new_spinner().with_message(visible(text).into_owned());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
         }
@@ -153,14 +152,14 @@ pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
 }
 
 fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar {
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = output::is_watched();
     if shown && !terminal {
         output::note(&message);
     }
     if !shown || !terminal {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(total).with_message(message);
+    let bar = ProgressBar::new(total).with_message(visible(&message).into_owned());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -16,7 +16,7 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
     for rule in args.faults {
         emulator.faults().add(rule);
     }
-    output::raw(greeting(&emulator, as_json).as_bytes())?;
+    output::verbatim(greeting(&emulator, as_json).as_bytes())?;
     asked_to_end().await.context("could not wait for Ctrl-C")?;
     emulator.stop().await;
     Ok(Exit::Done)

@@ -198,7 +198,7 @@ fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
         ] {
             table.add_row([word.to_owned(), grouped(number as u64)]);
         }
-        output::line(table.to_string())?;
+        output::rows(&table)?;
         for (doubt, number) in &links.doubts {
             output::line(format!(
                 "  for review because of {doubt}: {}",
