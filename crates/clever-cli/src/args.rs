@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use clever_client::ApiVersion;
 use clever_model::{DistrictId, RecordKind, span};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::settings::StoreUrl;
@@ -88,11 +89,23 @@ pub(crate) enum Command {
     },
 }
 
-/// Checks which log lines are asked for.
+/// Checks which log lines are asked for: a level, or a level for one of our parts.
 fn log_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::builder().parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("a level is error, warn, info, debug, trace or off".to_owned()),
+    let of_ours = |part: &str| {
+        let (target, level) = part.split_once('=').unwrap_or((part, "off"));
+        let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+        is_level(part) || (target.starts_with("clever") && is_level(level))
+    };
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    if parts.clone().all(of_ours) && EnvFilter::builder().parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("a level is error, warn, info, debug, trace or off; a part's name begins with `clever`, as in \
+             `clever_client=debug`"
+            .to_owned())
     }
 }
 

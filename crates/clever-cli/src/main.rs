@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
+use clever_model::visible;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -88,6 +89,21 @@ fn misused(mut error: clap::Error) -> Exit {
     {
         let hidden = ContextValue::String(format!("{scheme}://…"));
         error.insert(ContextKind::InvalidValue, hidden);
+    }
+    // What was typed may come from elsewhere: a line feed in it must not look like a line of ours.
+    let typed: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(visible(text).into()))),
+            ContextValue::Strings(all) => {
+                let all = all.iter().map(|text| visible(text).into());
+                Some((kind, ContextValue::Strings(all.collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
     }
     let text = error.render().to_string();
     text.trim_end().lines().for_each(output::note);

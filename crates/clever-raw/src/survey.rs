@@ -58,6 +58,8 @@ impl Survey {
     /// Looks through `text`, which `name` names.
     pub fn look(&mut self, name: &str, text: &str, version: Version) {
         let mut count = 0;
+        // Files that editors of Windows saved begin with a mark of their bytes' order.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         for value in Deserializer::from_str(text).into_iter::<Value>() {
             match value {
                 Ok(value) => {

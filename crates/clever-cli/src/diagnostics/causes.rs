@@ -383,7 +383,7 @@ fn connect(error: &ConnectError) -> Option<Cause> {
 
 fn credential(error: &CredentialError) -> Cause {
     match error {
-        CredentialError::Taken(_) => usage(
+        CredentialError::Taken(_) => failed(
             "credential_taken",
             "remove it first, or choose another name",
         ),

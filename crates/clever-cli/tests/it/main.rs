@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod awkward;
 mod columnar;
 mod connect;
 mod demo;
@@ -22,5 +23,6 @@ mod recorded;
 mod resources;
 mod review;
 mod roster;
+mod seen;
 mod server;
 mod status;
