@@ -287,6 +287,9 @@ async fn sign_in(shared: &Shared, request: Request) -> Decision {
     let cookies = text(&parts.headers, header::COOKIE).unwrap_or_default();
     let (app, districts) = (&shared.app, &shared.districts);
     let reply = match (&parts.method, path) {
+        (&Method::GET, "/oauth/authorize" | "/oauth/instant-login") if identity::repeats(query) => {
+            identity::refused(400, "invalid_request", "a parameter stands there twice")
+        }
         (
             &Method::GET,
             "/oauth/authorize" | "/oauth/instant-login" | "/portal/launch" | "/library/install",

@@ -60,6 +60,8 @@ pub(crate) struct Reply {
     pub(crate) location: Option<String>,
     /// A cookie to set, with its attributes.
     pub(crate) cookie: Option<String>,
+    /// The methods that the path takes, where another one came.
+    pub(crate) allow: Option<String>,
 }
 
 impl Reply {
@@ -70,6 +72,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -81,6 +84,7 @@ impl Reply {
             body: json!({ "message": message }).to_string(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -109,6 +113,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -131,6 +136,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -148,6 +154,7 @@ impl Reply {
             body: "Too Many Requests".to_owned(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -396,6 +403,9 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(Ok(allow)) = reply.allow.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::ALLOW, allow);
+    }
     if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::LOCATION, location);
     }
