@@ -137,7 +137,7 @@ pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
         shown,
         total,
         "{msg} {wide_bar} {human_pos} of {human_len} {eta}",
-        what.to_owned(),
+        what,
     )
 }
 
@@ -147,19 +147,19 @@ pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
         shown,
         bytes,
         "{msg} {wide_bar} {bytes} of {total_bytes} {eta}",
-        format!("reading {name}"),
+        &format!("reading {name}"),
     )
 }
 
-fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar {
+fn over(shown: bool, total: u64, template: &str, message: &str) -> ProgressBar {
     let terminal = output::is_watched();
     if shown && !terminal {
-        output::note(&message);
+        output::note(message);
     }
     if !shown || !terminal {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(total).with_message(visible(&message).into_owned());
+    let bar = ProgressBar::new(total).with_message(visible(message).into_owned());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

@@ -66,25 +66,21 @@ impl fmt::Display for CsvFault {
         }
         match &self.flaw {
             Flaw::MissingFile => {
-                f.write_str(" is missing: the set needs it, if only with its header")?
+                f.write_str(" is missing: the set needs it, if only with its header")
             }
-            Flaw::Unreadable(why) => write!(f, " could not be read: {why}")?,
+            Flaw::Unreadable(why) => write!(f, " could not be read: {why}"),
             Flaw::NotCsv => f.write_str(
                 ": could not be read as CSV in UTF-8 with as many values as the header has",
-            )?,
-            Flaw::MissingColumn => f.write_str(": missing; add it to the header and the rows")?,
-            Flaw::Empty => f.write_str(": empty; fill it or remove the row")?,
-            Flaw::Unknown(file) => {
-                write!(
-                    f,
-                    ": {file} has no such row; add it there or correct this one"
-                )?;
-            }
-            Flaw::LeftOut(file) => write!(f, ": the row of {file} that it names is left out")?,
-            Flaw::Twice => {
-                f.write_str(": an earlier row has the same id; remove one of them")?;
-            }
-        }
+            ),
+            Flaw::MissingColumn => f.write_str(": missing; add it to the header and the rows"),
+            Flaw::Empty => f.write_str(": empty; fill it or remove the row"),
+            Flaw::Unknown(file) => write!(
+                f,
+                ": {file} has no such row; add it there or correct this one"
+            ),
+            Flaw::LeftOut(file) => write!(f, ": the row of {file} that it names is left out"),
+            Flaw::Twice => f.write_str(": an earlier row has the same id; remove one of them"),
+        }?;
         if self.rows < 2 {
             return Ok(());
         }
