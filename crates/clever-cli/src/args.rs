@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clever_client::ApiVersion;
 use clever_model::{DistrictId, RecordKind, span};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::settings::StoreUrl;
@@ -29,9 +31,13 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print results as JSON, for scripts.
+    /// Print results, and what failed, as JSON for scripts.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Log what the libraries do, on standard error: error, warn, info, debug or trace; also for one part alone, as in
+    /// `clever_client=debug`. No token and nothing of a person is logged at any level.
+    #[arg(long, global = true, env = "CLEVER_LOG", default_value = "error", value_name = "LEVEL", value_parser = log_filter)]
+    pub(crate) log: String,
     /// Print no progress, only results and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -83,6 +89,26 @@ pub(crate) enum Command {
     },
 }
 
+/// Checks which log lines are asked for: a level, or a level for one of our parts.
+fn log_filter(text: &str) -> Result<String, String> {
+    let of_ours = |part: &str| {
+        let (target, level) = part.split_once('=').unwrap_or((part, "off"));
+        let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+        is_level(part) || (target.starts_with("clever") && is_level(level))
+    };
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    if parts.clone().all(of_ours) && EnvFilter::builder().parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("a level is error, warn, info, debug, trace or off; a part's name begins with `clever`, as in \
+             `clever_client=debug`"
+            .to_owned())
+    }
+}
+
 /// Reads how many at once.
 fn slots(text: &str) -> Result<usize, String> {
     text.parse()
@@ -94,7 +120,7 @@ fn slots(text: &str) -> Result<usize, String> {
 /// Where the rows live.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; one with a password belongs into
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Put an address that holds a password in
     /// CLEVER_STORE.
     #[arg(
         long,
@@ -207,6 +233,9 @@ pub(crate) struct DriftArgs {
     /// The API version whose models to compare with.
     #[arg(long, default_value = "v3.1", value_name = "VERSION")]
     pub(crate) api: ApiVersion,
+    /// Show unknown values themselves, which may be personal data; without it, only their lengths.
+    #[arg(long)]
+    pub(crate) values: bool,
     /// JSON as the API answers it; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

@@ -1,11 +1,10 @@
 //! Progress of a sync: bars where a person watches, plain lines elsewhere, nothing when asked.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use clever_client::Notice;
-use clever_model::RecordKind;
+use clever_model::{RecordKind, visible};
 use clever_sync::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -36,7 +35,7 @@ struct Current {
 impl Watch {
     /// Chooses bars or lines by whether standard error is a terminal.
     pub(crate) fn new(silent: bool) -> Self {
-        let mode = match (silent, std::io::stderr().is_terminal()) {
+        let mode = match (silent, output::is_watched()) {
             (true, _) => Mode::Silent,
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
@@ -48,7 +47,7 @@ impl Watch {
     }
 
     fn bar(text: &str) -> ProgressBar {
-        let bar = ProgressBar::new_spinner().with_message(text.to_owned());
+        let bar = ProgressBar::new_spinner().with_message(visible(text).into_owned());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
         }
@@ -165,7 +164,7 @@ pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
         shown,
         total,
         "{msg} {wide_bar} {human_pos} of {human_len} {eta}",
-        what.to_owned(),
+        what,
     )
 }
 
@@ -175,19 +174,19 @@ pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
         shown,
         bytes,
         "{msg} {wide_bar} {bytes} of {total_bytes} {eta}",
-        format!("reading {name}"),
+        &format!("reading {name}"),
     )
 }
 
-fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar {
-    let terminal = std::io::stderr().is_terminal();
+fn over(shown: bool, total: u64, template: &str, message: &str) -> ProgressBar {
+    let terminal = output::is_watched();
     if shown && !terminal {
-        output::note(&message);
+        output::note(message);
     }
     if !shown || !terminal {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(total).with_message(message);
+    let bar = ProgressBar::new(total).with_message(visible(message).into_owned());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

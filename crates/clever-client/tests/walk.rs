@@ -642,7 +642,7 @@ async fn typed_records_survive_odd_ones_and_drift_is_counted() {
     assert!(
         drift
             .unknown_values
-            .contains_key("users.roles.student.gender = Z")
+            .contains_key("users.roles.student.gender (1 character)")
     );
     assert!(!format!("{elements:?} {drift:?}").contains("Secretname"));
     let first = elements.into_iter().next().unwrap().record().unwrap();

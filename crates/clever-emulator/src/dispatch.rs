@@ -295,6 +295,9 @@ async fn sign_in(shared: &Shared, request: Request) -> Decision {
         tokio::time::sleep(reply::SLOW).await;
     }
     let reply = match (&parts.method, path) {
+        (&Method::GET, "/oauth/authorize" | "/oauth/instant-login") if identity::repeats(query) => {
+            identity::refused(400, "invalid_request", "a parameter stands there twice")
+        }
         (
             &Method::GET,
             "/oauth/authorize" | "/oauth/instant-login" | "/portal/launch" | "/library/install",

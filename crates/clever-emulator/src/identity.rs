@@ -111,6 +111,11 @@ pub(crate) fn parameters(text: &str) -> BTreeMap<String, String> {
     found
 }
 
+/// Says whether a query or a form has a parameter more than once, which OAuth forbids (RFC 6749, 3.1 and 3.2).
+pub(crate) fn repeats(text: &str) -> bool {
+    parameters(text).len() < url::form_urlencoded::parse(text.as_bytes()).count()
+}
+
 /// A way in: what was asked for, and where it leads back to.
 struct WayIn<'a> {
     target: &'a str,

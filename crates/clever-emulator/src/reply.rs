@@ -66,6 +66,8 @@ pub(crate) struct Reply {
     pub(crate) location: Option<String>,
     /// A cookie to set, with its attributes.
     pub(crate) cookie: Option<String>,
+    /// The methods that the path takes, where another one came.
+    pub(crate) allow: Option<String>,
 }
 
 impl Reply {
@@ -76,6 +78,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Reply {
             body: json!({ "message": message }).to_string(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -115,6 +119,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -137,6 +142,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -154,6 +160,7 @@ impl Reply {
             body: "Too Many Requests".to_owned(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -528,6 +535,9 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(Ok(allow)) = reply.allow.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::ALLOW, allow);
+    }
     if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::LOCATION, location);
     }

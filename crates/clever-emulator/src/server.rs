@@ -27,7 +27,7 @@ use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
 use crate::lms::{Lms, LmsType};
 use crate::world::recorded::RecordingError;
-use crate::world::sftp::CsvError;
+use crate::world::sftp::{CsvError, CsvFault};
 use crate::world::{World, generate, recorded, sftp};
 use crate::{attendance, resources};
 
@@ -43,7 +43,12 @@ pub enum WorldSource {
     /// The JSON pages in a folder, as [`recorded`] reads them.
     Recorded(PathBuf),
     /// The CSV set in a folder, as districts send it to Clever and [`sftp`] reads it.
-    Csv(PathBuf),
+    Csv {
+        /// The folder.
+        folder: PathBuf,
+        /// Whether rows with a fault are left out; else a set with one is not served.
+        lenient: bool,
+    },
     /// A made-up district.
     Generated {
         /// The same seed gives the same district.
@@ -186,6 +191,7 @@ pub struct Emulator {
     base_url: Url,
     /// The first district's token at the start.
     token: String,
+    left_out: Vec<CsvFault>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
@@ -199,8 +205,9 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
-    let open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
-        let (mut world, recorded) = read(source, config.start)?;
+    let mut left_out = Vec::new();
+    let mut open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
+        let (mut world, recorded) = read(source, config.start, &mut left_out)?;
         if config.resources {
             resources::attach(&mut world);
         }
@@ -271,19 +278,28 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         shared,
         base_url,
         token,
+        left_out,
         stop,
         task,
     })
 }
 
-/// Reads or makes a world, and the token that a recording has.
-fn read(source: WorldSource, start: Timestamp) -> Result<(World, Option<String>), StartError> {
+/// Reads or makes a world, and the token that a recording has; adds what was left out of a set.
+fn read(
+    source: WorldSource,
+    start: Timestamp,
+    left_out: &mut Vec<CsvFault>,
+) -> Result<(World, Option<String>), StartError> {
     match source {
         WorldSource::Recorded(folder) => {
             let recording = recorded::read(&folder, start)?;
             Ok((recording.world, recording.token))
         }
-        WorldSource::Csv(folder) => Ok((sftp::read(&folder, start)?, None)),
+        WorldSource::Csv { folder, lenient } => {
+            let (world, mut faults) = sftp::read(&folder, start, lenient)?;
+            left_out.append(&mut faults);
+            Ok((world, None))
+        }
         WorldSource::Generated { seed, students } => {
             Ok((generate::generate(seed, students, start), None))
         }
@@ -302,6 +318,12 @@ impl Emulator {
     #[must_use]
     pub fn district_token(&self) -> &str {
         &self.token
+    }
+
+    /// What was left out of the CSV sets that are served, where that was allowed.
+    #[must_use]
+    pub fn left_out(&self) -> &[CsvFault] {
+        &self.left_out
     }
 
     /// The districts, the first one first.

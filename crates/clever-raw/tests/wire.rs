@@ -112,7 +112,7 @@ fn people_with_what_the_wire_leaves_out_or_adds() {
     let found = drift("users", contact).unknown_values;
     assert_eq!(
         found.into_keys().collect::<Vec<_>>(),
-        ["users.roles.contact.student_relationships.relationship = Stepparent"]
+        ["users.roles.contact.student_relationships.relationship (10 characters)"]
     );
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
+use clever_model::{Clock, DistrictId, RecordKind, Timestamp, visible};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
@@ -27,8 +27,6 @@ const LAG_SECONDS: u64 = 3600;
 
 /// Most different types counted by name.
 const MAX_TYPES: usize = 50;
-/// Longest type's name kept, in characters.
-const MAX_TYPE: usize = 60;
 
 /// Why a run read a snapshot where events may have done, or could not use events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -286,10 +284,12 @@ impl Told {
     }
 
     fn skip(&mut self, event: &Event) {
-        let name: String = event.event_type.as_ref().map_or_else(
-            || "without a type".to_owned(),
-            |name| name.as_str().chars().take(MAX_TYPE).collect(),
-        );
+        let name = match event.event_type.as_ref() {
+            Some(name) if visible::is_word(name.as_str()) => name.as_str().to_owned(),
+            // What stands there may be of a person.
+            Some(_) => "not a word".to_owned(),
+            None => "without a type".to_owned(),
+        };
         let skipped = &mut self.counts.skipped;
         let name = if skipped.len() < MAX_TYPES || skipped.contains_key(&name) {
             name

@@ -229,7 +229,7 @@ pub struct Finding {
     pub target: RecordKind,
     /// How many references lead nowhere.
     pub count: u64,
-    /// Up to three ids that do not exist in the roster.
+    /// Up to three ids that do not exist in the roster; none that has not the form of an id.
     pub samples: Vec<String>,
 }
 

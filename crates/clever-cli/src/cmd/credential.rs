@@ -211,5 +211,5 @@ fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
     if rows == 0 {
         return output::line("No credential is kept; `cleverctl credential add` keeps one.");
     }
-    output::line(table.to_string())
+    output::rows(&table)
 }

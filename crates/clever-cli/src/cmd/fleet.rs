@@ -104,7 +104,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
             };
             match list {
                 // A schedule goes on with the districts that it knows.
-                Err(error) if listed => fleet.note(diagnostics::render(&error)),
+                Err(error) if listed => fleet.tell("the list of districts", &error),
                 list => list?,
             }
             listed = true;
@@ -188,7 +188,7 @@ impl Fleet {
                 }
                 Err(error) => {
                     failed_any = true;
-                    self.note(format!("{name}: {}", diagnostics::render(&error)));
+                    self.tell(&name, &error);
                     // Its districts of the last list stay: this one may be Clever's trouble of a moment.
                     let known = self
                         .targets
@@ -289,10 +289,7 @@ impl Fleet {
         // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
         match sync::policies(self.args.policy.as_deref()) {
             Ok(policies) => self.policies = Arc::new(policies),
-            Err(error) => self.note(format!(
-                "{}the policy that held before still holds",
-                diagnostics::render(&error)
-            )),
+            Err(error) => self.tell("the policy that held before still holds", &error),
         }
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
@@ -333,7 +330,7 @@ impl Fleet {
                 told(&credential, report, end.seconds)
             }
             Err(error) => {
-                self.note(format!("{}: {}", end.district, diagnostics::render(error)));
+                self.tell(&end.district, error);
                 failed(&credential, &end.district, error, end.seconds)
             }
         };
@@ -355,6 +352,13 @@ impl Fleet {
     fn note(&self, text: String) {
         if !self.quiet && !self.as_json {
             output::note(text);
+        }
+    }
+
+    /// Tells of an error; `what` is what it ended, or what follows.
+    fn tell(&self, what: &str, error: &anyhow::Error) {
+        if !self.quiet && !self.as_json {
+            diagnostics::tell_of(what, error);
         }
     }
 
@@ -421,7 +425,7 @@ impl Fleet {
         row.extend(total.iter().map(|number| count(*number)));
         row.push(String::new());
         table.add_row(row);
-        output::line(table.to_string())?;
+        output::rows(&table)?;
         for district in &self.unlisted {
             output::line(self.unlisted_line(district))?;
         }
@@ -433,7 +437,7 @@ impl Fleet {
         if of(Exit::Held) > 0 {
             output::line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
-                self.args.store.store
+                output::word(&self.args.store.store.to_string())
             ))?;
         }
         Ok(())
@@ -592,7 +596,6 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
     } else {
         "failed"
     };
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     Line {
         credential: credential.to_owned(),
         name: String::new(),
@@ -601,7 +604,8 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
         counts: [0; 5],
         seconds,
         json: json!({
-            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds, "error": chain,
+            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds,
+            "error": diagnostics::told(error),
         }),
     }
 }

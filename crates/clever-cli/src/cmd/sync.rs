@@ -15,8 +15,8 @@ use clever_sync::{
 
 use crate::access;
 use crate::args::SyncArgs;
-use crate::diagnostics::{self, Exit};
-use crate::output::{self, count, counted, grouped};
+use crate::diagnostics::{self, Exit, Usage};
+use crate::output::{self, count, counted, grouped, word};
 use crate::progress::Watch;
 use crate::signals::{Stop, leave_nothing_half_written};
 
@@ -34,24 +34,29 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     };
     let mut random = fastrand::Rng::new();
     let mut stop = Stop::listen();
-    let mut refused = 0;
+    let (mut refused, mut ran) = (0, false);
     loop {
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
             () = stop.asked() => return Ok(Exit::Done),
             ended = once(&args, &policies, as_json, quiet) => ended,
         };
-        // The next one may do better: what failed is told, and the schedule goes on.
+        // The next one may do better: what failed is told, and the schedule goes on. What was given and never
+        // worked is told to whoever has just started it.
         match ended {
             Err(error) => {
-                let again = diagnostics::exit(&error) == Exit::Refused;
-                refused = if again { refused + 1 } else { 0 };
-                if diagnostics::ends_a_schedule(&error, refused) {
+                let exit = diagnostics::exit(&error);
+                refused = if exit == Exit::Refused { refused + 1 } else { 0 };
+                let never = exit == Exit::Usage && !ran;
+                if never || diagnostics::ends_a_schedule(&error, refused) {
                     return Err(error);
                 }
-                output::note(diagnostics::render(&error));
+                diagnostics::tell(&error);
+                if as_json {
+                    output::json(&diagnostics::failure(&error))?;
+                }
             }
-            Ok(_) => refused = 0,
+            Ok(_) => (refused, ran) = (0, true),
         }
         let jitter = args
             .jitter
@@ -69,8 +74,10 @@ pub(crate) fn policies(file: Option<&Path>) -> Result<SyncPolicies> {
         return Ok(SyncPolicies::default());
     };
     let shown = file.display();
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("could not read the policy {shown}"))?;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        Usage::new(format!("could not read the policy {shown}"))
+            .hint("name the file with --policy or CLEVER_POLICY; without one, the default holds")
+    })?;
     SyncPolicies::read(&text).with_context(|| format!("the policy {shown} can't be used"))
 }
 
@@ -115,9 +122,10 @@ async fn once(
         print(&report)?;
         next_step(&report, &args.store.store.to_string())?;
         if let Some(plan) = &args.plan {
+            let file = plan.display().to_string();
             output::line(format!(
-                "The plan is in {0}: `cleverctl plan show {0}`",
-                plan.display()
+                "The plan is in {file}: `cleverctl plan show {}`",
+                word(&file)
             ))?;
         }
     }
@@ -218,8 +226,8 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
     if report.is_unchanged() {
         let records: u64 = report.kinds.values().map(|kind| kind.seen).sum();
         output::line(format!(
-            "Nothing changed: {} are as they were.",
-            counted(records, "record", "records")
+            "Nothing changed: {}.",
+            counted(records, "record is as it was", "records are as they were")
         ))?;
     }
     let held = report.kinds.values().any(|kind| kind.held > 0);
@@ -249,7 +257,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         }
         table.add_row(row);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     if !report.roles.is_empty() {
         let mut roles: Vec<_> = report.roles.iter().collect();
         roles.sort_by(|a, b| b.1.cmp(a.1));
@@ -362,7 +370,7 @@ fn fields(report: &SyncReport) -> Result<()> {
     for (kind, field, count) in changed.iter().take(MAX_FIELDS) {
         table.add_row([(*field).clone(), kind.to_string(), grouped(*count)]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     if changed.len() > MAX_FIELDS {
         output::line(format!(
             "… and {} more",
@@ -408,7 +416,8 @@ fn next_step(report: &SyncReport, store: &str) -> Result<()> {
         _ => "The rest was applied; nothing of this was written.",
     })?;
     output::line(format!(
-        "hint: ask the district; if this is right, run `cleverctl sync --store {store} --approve {}`",
+        "hint: ask the district; if this is right, run `cleverctl sync --store {} --approve {}`",
+        word(store),
         report.plan_hash
     ))?;
     Ok(())

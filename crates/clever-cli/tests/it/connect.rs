@@ -175,7 +175,7 @@ fn credentials_are_kept_sealed_and_used_by_name() {
     assert!(removed.stderr.is_empty());
     let again = run(
         vault(folder.path()).args(["credential", "remove", "north"]),
-        1,
+        2,
         &emulator,
     );
     assert!(
@@ -193,7 +193,7 @@ fn credentials_are_kept_sealed_and_used_by_name() {
             .args(args)
             .env("CLEVER_KEY", &other)
             .env("CLEVER_TOKEN", "abc123");
-        let refused = run(&mut command, 1, &emulator);
+        let refused = run(&mut command, 2, &emulator);
         assert!(errors(&refused).contains("hint:"), "{}", errors(&refused));
     }
     assert_eq!(std::fs::read(folder.path().join("kept")).unwrap(), before);
@@ -220,7 +220,7 @@ fn districts_of_an_app_and_of_nobody() {
     assert!(errors(&refused).contains("401"), "{}", errors(&refused));
     let none = run(
         cleverctl().args(["districts", "--api-url", &emulator.url]),
-        1,
+        2,
         &emulator,
     );
     assert!(

@@ -258,7 +258,7 @@ async fn a_credential_that_opens_nothing_is_told_beside_the_others() {
         .output()
         .unwrap();
     assert!(
-        errors(&several).contains("name one credential"),
+        errors(&several).contains("several credentials are named"),
         "{}",
         errors(&several)
     );

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod awkward;
 mod columnar;
 mod connect;
 mod credentials;
@@ -26,6 +27,7 @@ mod recorded;
 mod resources;
 mod review;
 mod roster;
+mod seen;
 mod server;
 mod signing_in;
 mod status;

@@ -27,7 +27,7 @@ fn no_token() {
         .args(["sync", "--store", &store.url()])
         .output()
         .unwrap();
-    refused(&output, 1, &["CLEVER_TOKEN", "hint:", "--token-file"]);
+    refused(&output, 2, &["CLEVER_TOKEN", "hint:", "--token-file"]);
     assert!(
         !store.path().exists(),
         "no store is made for a run that can't start"
@@ -60,7 +60,7 @@ fn a_user_token_is_recognised_before_it_is_sent() {
         .env("CLEVER_TOKEN", "il3jsfUI2131da2f")
         .output()
         .unwrap();
-    refused(&output, 1, &["user token", "CLEVER_TOKEN"]);
+    refused(&output, 2, &["user token", "CLEVER_TOKEN"]);
     assert!(!errors(&output).contains("il3jsf"), "{}", errors(&output));
 }
 
@@ -172,7 +172,7 @@ fn a_recording_that_is_not_there() {
         .args(["emulator", "--recorded", "/nonexistent"])
         .output()
         .unwrap();
-    refused(&output, 1, &["/nonexistent"]);
+    refused(&output, 2, &["/nonexistent", "hint:", "districts.json"]);
 }
 
 #[test]
@@ -185,6 +185,6 @@ fn a_token_of_another_district_than_the_one_named_syncs_nothing() {
         .env("CLEVER_TOKEN", &emulator.token)
         .output()
         .unwrap();
-    refused(&output, 1, &[other, "--district"]);
+    refused(&output, 2, &[other, "--district"]);
     assert!(!store.path().exists(), "no store is made");
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, visible};
 
 use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
 use crate::store::StoreError;
@@ -150,10 +150,12 @@ pub(crate) async fn renew<B: Backend>(
                 &[district_id.into()],
             )
             .await?;
-        let samples: Vec<String> = samples
+        let mut samples: Vec<String> = samples
             .into_iter()
             .map(|mut row| row.text(0))
             .collect::<Result<_, _>>()?;
+        // A name may stand where an id belongs.
+        samples.retain(|sample| visible::is_id(sample));
         let params = [
             district_id.into(),
             reference.kind.as_str().into(),

@@ -375,7 +375,7 @@ fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
         ] {
             table.add_row([word.to_owned(), grouped(number as u64)]);
         }
-        output::line(table.to_string())?;
+        output::rows(&table)?;
         print_doubts(&links.doubts, links.cut)?;
         output::line(format!(
             "false among the automatic ones, by their weights: {:.4}",
