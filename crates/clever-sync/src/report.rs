@@ -210,7 +210,7 @@ impl fmt::Display for Hold {
 /// The scope for resources, and the field of the finding that an app lost it.
 pub(crate) const RESOURCES_SCOPE: &str = "read:resources";
 
-/// The field of the finding that nothing of a kind is shared.
+/// The field of the finding that nothing is shared.
 pub(crate) const SHARES: &str = "shared";
 
 /// The kinds without which there is no roster.
@@ -234,10 +234,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Says whether it is that the district shares nothing of a kind without which there is no roster.
+    /// Says whether it is that the district shares nothing without which there is no roster.
     #[must_use]
     pub fn is_of_sharing(&self) -> bool {
-        self.field == SHARES && self.kind == self.target
+        self.field == SHARES && self.kind == RecordKind::Districts
     }
 }
 
@@ -257,7 +257,7 @@ impl fmt::Display for Finding {
             );
         }
         if self.is_of_sharing() {
-            return write!(f, "the district shares no {kind} with the app");
+            return f.write_str("the district shares no school, user or section with the app");
         }
         let times = if *count == 1 { "time" } else { "times" };
         write!(

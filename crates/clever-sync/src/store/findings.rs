@@ -236,26 +236,29 @@ pub(crate) async fn closed<B: Backend>(
     Ok(())
 }
 
-/// Notes of which kinds, without which there is no roster, nothing is shared: a walk over nothing is whole, and still no
-/// more than a district that has not begun.
+/// Notes that the district shares nothing of the kinds without which there is no roster, or that it does: a walk over
+/// nothing is whole, and still no more than a district that has not begun.
 pub(crate) async fn shared<B: Backend>(
     store: &mut SqlStore<B>,
     district_id: &str,
     report: &SyncReport,
 ) -> Result<(), StoreError> {
-    for kind in SHARED {
-        let Some(of_kind) = report.kinds.get(&kind) else {
-            continue;
-        };
-        let params = [district_id.into(), kind.as_str().into(), SHARES.into()];
-        let sql = if of_kind.total > 0 {
-            "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3"
-        } else {
-            "INSERT INTO findings (district_id, kind, field, target, count, samples)
-             VALUES (?1, ?2, ?3, ?2, 0, '') ON CONFLICT DO NOTHING"
-        };
-        store.db.execute(sql, &params).await?;
-    }
+    let totals = SHARED.map(|kind| report.kinds.get(&kind).map(|of_kind| of_kind.total));
+    let sql = if totals == [Some(0); 3] {
+        "INSERT INTO findings (district_id, kind, field, target, count, samples)
+         VALUES (?1, ?2, ?3, ?4, 0, '') ON CONFLICT DO NOTHING"
+    } else if totals.iter().flatten().any(|total| *total > 0) {
+        "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3 AND target = ?4"
+    } else {
+        return Ok(());
+    };
+    let params = [
+        district_id.into(),
+        RecordKind::Districts.as_str().into(),
+        SHARES.into(),
+        RecordKind::Users.as_str().into(),
+    ];
+    store.db.execute(sql, &params).await?;
     Ok(())
 }
 
