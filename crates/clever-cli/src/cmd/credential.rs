@@ -73,7 +73,7 @@ pub(crate) struct ReplaceArgs {
 pub(crate) fn run(command: CredentialCommand, as_json: bool) -> Result<Exit> {
     match command {
         CredentialCommand::Add(args) => add(args, as_json)?,
-        CredentialCommand::Replace(args) => replace(args, as_json)?,
+        CredentialCommand::Replace(args) => replace(&args, as_json)?,
         CredentialCommand::List(vault) => list(&vault, as_json)?,
         CredentialCommand::Remove { name, vault } => {
             vault.change(|all| {
@@ -135,7 +135,7 @@ fn district(district: Option<DistrictId>, file: Option<&Path>) -> Result<Secret>
     Ok(Secret::DistrictApp { district, token })
 }
 
-fn replace(args: ReplaceArgs, as_json: bool) -> Result<()> {
+fn replace(args: &ReplaceArgs, as_json: bool) -> Result<()> {
     let file = args.secret_file.as_deref();
     // Which secret it is decides where the new one is read.
     let kept = crate::access::kept(&args.vault, &args.name)?;

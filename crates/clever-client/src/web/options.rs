@@ -51,7 +51,7 @@ impl WebOptions {
 impl Default for WebOptions {
     fn default() -> Self {
         Self {
-            pages: Box::new(|message| message.page()),
+            pages: Box::new(plain),
             base: None,
             home: None,
             after_sign_out: None,
@@ -60,6 +60,10 @@ impl Default for WebOptions {
             random: Arc::new(SystemRandomness),
         }
     }
+}
+
+fn plain(message: &Message<'_>) -> Page {
+    message.page()
 }
 
 impl fmt::Debug for WebOptions {

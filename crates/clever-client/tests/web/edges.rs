@@ -88,7 +88,7 @@ async fn field_f6_who_is_signed_in_already_goes_on_instead_of_reading_about_cook
     site.clock.advance_seconds(600);
     // The other tab took too long; a login of another browser; a login without a word of it.
     for state in [&*slow, "unknown", ""] {
-        let answer = browser.get(&callback("x", &state)).await;
+        let answer = browser.get(&callback("x", state)).await;
         assert_eq!((answer.status, &*answer.to), (303, "/"), "{state}");
     }
     assert_eq!(browser.get("/classes").await.text, "ada");
