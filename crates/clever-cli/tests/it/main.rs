@@ -13,6 +13,7 @@ mod connect;
 mod demo;
 mod disk;
 mod drift;
+mod failures;
 mod fleet;
 mod ground;
 mod killed;
