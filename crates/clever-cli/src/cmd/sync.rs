@@ -46,7 +46,11 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         match ended {
             Err(error) => {
                 let exit = diagnostics::exit(&error);
-                refused = if exit == Exit::Refused { refused + 1 } else { 0 };
+                refused = if exit == Exit::Refused {
+                    refused + 1
+                } else {
+                    0
+                };
                 let never = exit == Exit::Usage && !ran;
                 if never || diagnostics::ends_a_schedule(&error, refused) {
                     return Err(error);

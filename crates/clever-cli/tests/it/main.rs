@@ -15,6 +15,7 @@ mod demo;
 mod disk;
 mod drift;
 mod exports;
+mod failures;
 mod fleet;
 mod ground;
 mod killed;
