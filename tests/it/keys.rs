@@ -285,7 +285,7 @@ async fn field_f1_an_empty_or_cut_set_of_keys_leaves_those_in_hand() {
         "truncated",
         "cut",
         "reset",
-        "html200",
+        "html-page",
         "server-error",
     ] {
         let scene = Scene::new().await;
@@ -343,16 +343,18 @@ async fn field_f2_f3_an_issuer_that_is_down_at_the_start_costs_one_try_and_lets_
 async fn field_f2_whatever_is_wrong_with_discovery_sign_ins_go_on_with_the_keys_in_hand() {
     for (fault, path) in [
         ("server-error", DISCOVERY),
-        ("html200", DISCOVERY),
+        ("html-page", DISCOVERY),
         ("html404", DISCOVERY),
         ("other-issuer", DISCOVERY),
-        ("elsewhere", DISCOVERY),
+        ("redirect", DISCOVERY),
         ("endless", DISCOVERY),
         ("truncated", DISCOVERY),
+        ("empty-body", DISCOVERY),
+        ("html403", DISCOVERY),
         ("cut", DISCOVERY),
         ("reset", DISCOVERY),
         ("rate-limited", DISCOVERY),
-        ("elsewhere", CERTS),
+        ("redirect", CERTS),
         ("endless", CERTS),
         ("html404", CERTS),
     ] {
@@ -375,6 +377,15 @@ async fn field_f2_whatever_is_wrong_with_discovery_sign_ins_go_on_with_the_keys_
         fresh.pass(FLOOR);
         assert_eq!(fresh.sign_in().await, End::SignedIn, "{rule}");
     }
+}
+
+/// What only looks odd is read.
+#[tokio::test]
+async fn a_mark_of_byte_order_before_discovery_and_keys_is_skipped() {
+    let scene = Scene::new().await;
+    scene.fault("byte-order-mark@/.well-known");
+    scene.fault("byte-order-mark@/oauth/certs");
+    assert_eq!(scene.sign_in().await, End::SignedIn);
 }
 
 /// An issuer that never answers holds nobody up who does not need it.
@@ -438,7 +449,7 @@ async fn the_issuers_trouble_comes_by_the_control_api() {
     for rule in [
         json!({"fault": "other-issuer", "times": 1}),
         json!({"fault": "empty-keys", "times": 1}),
-        json!({"fault": "elsewhere", "path": CERTS, "times": 1}),
+        json!({"fault": "redirect", "path": CERTS, "times": 1}),
     ] {
         let url = scene.emulator.base_url().join("/_emulator/faults");
         let request = scene.http.post(url.unwrap()).json(&rule);

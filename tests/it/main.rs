@@ -19,6 +19,7 @@ mod ground;
 mod id_tokens;
 mod keys;
 mod life;
+mod lists;
 mod login;
 mod migration;
 mod openid;

@@ -12,7 +12,8 @@ use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_raw::page::RawPage;
 use clever_sync::{
-    ChangeFilter, RosterSource, RunPath, SCHEMA_VERSION, SyncOptions, SyncPolicy, SyncReport, sync,
+    ChangeFilter, End, RosterSource, RunPath, SCHEMA_VERSION, SyncOptions, SyncPolicy, SyncReport,
+    sync,
 };
 use futures_core::Stream;
 use rusqlite::Connection;
@@ -135,6 +136,13 @@ impl RosterSource for Roster {
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Infallible>> {
         let page = page(&self.0[&kind]);
         futures_util::stream::iter([Ok(page)])
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, Infallible> {
+        let last = self.0[&kind].last();
+        Ok(last.map_or(End::Empty, |last| {
+            End::At(last["id"].as_str().unwrap().to_owned())
+        }))
     }
 }
 

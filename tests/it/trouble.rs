@@ -7,7 +7,12 @@ use clever_sync::Outcome;
 use crate::ground::Ground;
 
 /// Faults of which a walk may not take notice: the roster says the same.
-const HARMLESS: [Fault; 1] = [Fault::ReorderedKeys];
+const HARMLESS: [Fault; 4] = [
+    Fault::ReorderedKeys,
+    Fault::OddLinks,
+    Fault::NoCount,
+    Fault::ByteOrderMark,
+];
 
 #[tokio::test]
 async fn no_fault_removes_anyone_and_the_next_run_is_right() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clever_auth::credential::CredentialError;
 use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, KindError};
-use clever_client::{ClientError, ErrorKind, SetupError, SignInError};
+use clever_client::{ClientError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
 use clever_sync::{PlanError, StoreError, SyncError};
 
@@ -66,14 +66,24 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Chooses the exit code of `error`.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
-    match client_kind(error) {
-        Some(ErrorKind::Unauthorized | ErrorKind::NotShared | ErrorKind::WrongTokenKind) => {
-            Exit::Refused
-        }
-        _ if refused_sign_in(error) => Exit::Refused,
-        _ => Exit::Failed,
+    // What stands before Clever refuses in passing; only what a second call confirms is Clever's word.
+    let refused = client_error(error).is_some_and(ClientError::is_refusal);
+    if refused || refused_sign_in(error) {
+        Exit::Refused
+    } else {
+        Exit::Failed
     }
 }
+
+/// Says whether a schedule ends with `error`: no later run would do better. A sign-in has no second call that would
+/// confirm a refusal, so it has to be refused in this many runs in a row.
+pub(crate) fn ends_a_schedule(error: &anyhow::Error, refused_in_a_row: u32) -> bool {
+    exit(error) == Exit::Refused
+        && (client_error(error).is_some() || refused_in_a_row >= REFUSED_RUNS)
+}
+
+/// So many runs in a row that the login service refuses end a schedule.
+const REFUSED_RUNS: u32 = 3;
 
 /// Says whether the login service refused: its status, another app's token, an `error` in a callback.
 fn refused_sign_in(error: &anyhow::Error) -> bool {
@@ -94,11 +104,10 @@ fn refused_sign_in(error: &anyhow::Error) -> bool {
 }
 
 /// The client's error in the chain of `error`, if there is one.
-fn client_kind(error: &anyhow::Error) -> Option<ErrorKind> {
+fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
     error
         .chain()
         .find_map(|cause| cause.downcast_ref::<ClientError>())
-        .map(ClientError::kind)
 }
 
 /// Says whether an error of this type is in the chain.
@@ -136,8 +145,8 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<FileExists>(error) {
         return Some("remove the file, or name another with --store sqlite:PATH".to_owned());
     }
-    if let Some(kind) = client_kind(error) {
-        return client_hint(kind).map(ToOwned::to_owned);
+    if let Some(error) = client_error(error) {
+        return client_hint(error).map(ToOwned::to_owned);
     }
     error.chain().find_map(|cause| {
         if let Some(store) = cause.downcast_ref::<StoreError>() {
@@ -158,8 +167,46 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     })
 }
 
-fn client_hint(kind: ErrorKind) -> Option<&'static str> {
-    Some(match kind {
+fn client_hint(error: &ClientError) -> Option<&'static str> {
+    match error {
+        ClientError::Answer {
+            status: 300..=399, ..
+        } => {
+            return Some(
+                "Clever's API redirects nobody: something before it does; check --api-url and proxies, or run again later",
+            );
+        }
+        ClientError::Answer {
+            kind: ErrorKind::Unauthorized,
+            confirmed: false,
+            ..
+        } => {
+            return Some(
+                "the token still opens its district, or nobody can tell: something before Clever may refuse in passing; run \
+                 again later, and if it stays so, look at the app's access in your Clever dashboard",
+            );
+        }
+        ClientError::Walk {
+            source: WalkError::NotOneDistrict { .. },
+            ..
+        } => return Some(ONE_DISTRICT),
+        ClientError::Walk {
+            source: WalkError::Links { .. } | WalkError::NoProgress { .. },
+            ..
+        } => {
+            return Some(
+                "the list does not say where it ends, so nothing was taken from it: run again later, and if it stays so, tell \
+                 Clever's support",
+            );
+        }
+        ClientError::Silent { .. } => {
+            return Some(
+                "Clever answers too slowly: run again later, or with smaller pages (--page-size)",
+            );
+        }
+        _ => {}
+    }
+    Some(match error.kind() {
         ErrorKind::Unauthorized => {
             "the token is wrong, revoked or rotated: read the active one from your Clever dashboard and set CLEVER_TOKEN"
         }
@@ -167,8 +214,8 @@ fn client_hint(kind: ErrorKind) -> Option<&'static str> {
             "the token does not open this: Secure Sync may not be enabled for the app, or the district shares nothing"
         }
         ErrorKind::WrongTokenKind => {
-            "this path answers with a web page: check --api-url (https://api.clever.com), and that the token is a \
-             district-app token"
+            "a web page came: if it worked before, something before Clever is failing and a later run may do better; else \
+             check --api-url (https://api.clever.com), and that the token is a district-app token"
         }
         ErrorKind::RateLimited => {
             "other programs use the same token; run again when the limit's window is over"
@@ -246,6 +293,9 @@ fn credential_hint(error: &CredentialError) -> Option<&'static str> {
     })
 }
 
+/// What to do about a token that opens no district, or several.
+const ONE_DISTRICT: &str = "use a district-app token: it opens exactly one district";
+
 fn sync_hint(error: &SyncError) -> Option<String> {
     Some(match error {
         SyncError::OtherPlan { .. } => {
@@ -262,8 +312,13 @@ fn sync_hint(error: &SyncError) -> Option<String> {
             "do not trust this file; make the plan anew with `cleverctl sync --dry-run --plan FILE`"
                 .to_owned()
         }
-        SyncError::NotOneDistrict { .. } => {
-            "use a district-app token: it opens exactly one district".to_owned()
+        SyncError::NotOneDistrict { .. } => ONE_DISTRICT.to_owned(),
+        SyncError::EndedEarly { .. } => {
+            "the list changed while it was read, or a link in it was lost: run again".to_owned()
+        }
+        SyncError::DistrictRecord { .. } => {
+            "what the district's record says can't be relied on: run again, and if it stays so, tell Clever's support"
+                .to_owned()
         }
         _ => return None,
     })
@@ -299,6 +354,7 @@ mod tests {
             message: Some("Unauthorized".to_owned()),
             attempts: 1,
             kind: ErrorKind::Unauthorized,
+            confirmed: true,
         };
         let fetch = SyncError::Fetch {
             kind: clever_model::RecordKind::Users,

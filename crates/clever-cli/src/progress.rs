@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clever_client::Notice;
 use clever_model::RecordKind;
 use clever_sync::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -62,6 +63,11 @@ impl Watch {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut current);
+    }
+
+    /// Ends the last line or bar, before anything else is said.
+    pub(crate) fn end(&self) {
+        self.with(|current| self.close(current));
     }
 
     /// Ends the line or bar of the current kind.
@@ -132,6 +138,27 @@ impl Progress for Watch {
     }
 }
 
+/// What takes longer than it should is said at once: above the bar, or as a line of its own.
+impl clever_client::Watch for Watch {
+    fn notice(&self, notice: &Notice) {
+        self.with(|current| match (self.mode, &current.bar) {
+            (Mode::Silent, _) => {}
+            (_, Some(bar)) => bar.suspend(|| output::note(notice.to_string())),
+            (_, None) => output::note(notice.to_string()),
+        });
+    }
+}
+
+/// Says for one of many districts what takes longer than it should.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl clever_client::Watch for Named {
+    fn notice(&self, notice: &Notice) {
+        output::note(format!("{}: {notice}", self.0));
+    }
+}
+
 /// A bar over a number of records, where a person watches.
 pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
     over(
@@ -169,7 +196,7 @@ fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.with(|current| self.close(current));
+        self.end();
     }
 }
 

@@ -75,18 +75,22 @@ impl District {
     /// [`ClientError`]; [`WalkError::NotOneDistrict`] when the token opens none or several.
     pub async fn district(&self) -> Result<RawPage, ClientError> {
         let page = self.list(RecordKind::Districts).first_page().await?;
-        if page.len() == 1 {
-            return Ok(page);
+        let error = |source| ClientError::Walk {
+            path: self
+                .0
+                .address(RecordKind::Districts.as_str(), &[])
+                .path()
+                .to_owned(),
+            source,
+        };
+        let more = page
+            .next()
+            .map_err(|fault| error(WalkError::Links { page: 1, fault }))?;
+        let found = page.len() + page.refused().len() + usize::from(more.is_some());
+        if found != 1 {
+            return Err(error(WalkError::NotOneDistrict { found }));
         }
-        let path = self
-            .0
-            .address(RecordKind::Districts.as_str(), &[])
-            .path()
-            .to_owned();
-        Err(ClientError::Walk {
-            path,
-            source: WalkError::NotOneDistrict { found: page.len() },
-        })
+        Ok(page)
     }
 
     /// The list of all records of a kind.
@@ -97,34 +101,25 @@ impl District {
             kind.as_str(),
             kind != RecordKind::Districts,
         )
+        .own()
     }
 
     /// The event feed, oldest first; Clever keeps 30 days of it.
     pub fn events(&self) -> ListRequest {
-        ListRequest::new(Arc::clone(&self.0), "events", true)
+        ListRequest::new(Arc::clone(&self.0), "events", true).own()
     }
 
     /// Reads the id of the newest event; `None` when the feed is empty.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`WalkError::NoEventId`] when the newest event has no usable id.
+    /// [`ClientError`]; [`WalkError::NoLastId`] when the newest event has no usable id: taken for an empty feed, it
+    /// would set a cursor that skips events.
     pub async fn newest_event(&self) -> Result<Option<EventId>, ClientError> {
-        let page = self
-            .events()
-            .limit(1)
-            .ending_before("last")
-            .first_page()
-            .await?;
-        let newest = page.records().last().map(|event| EventId::new(event.id));
-        match newest {
-            Some(Ok(id)) => Ok(Some(id)),
-            None if page.refused().is_empty() => Ok(None),
-            // Taken for an empty feed, it would set a cursor that skips events.
-            _ => Err(ClientError::Walk {
-                path: self.0.address("events", &[]).path().to_owned(),
-                source: WalkError::NoEventId,
-            }),
-        }
+        let newest = self.events().newest().await?.map(EventId::new);
+        newest.transpose().map_err(|_| ClientError::Walk {
+            path: self.0.address("events", &[]).path().to_owned(),
+            source: WalkError::NoLastId,
+        })
     }
 }

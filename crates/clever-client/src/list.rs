@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use clever_model::{RecordKind, Role, SchoolId};
-use clever_raw::page::RawPage;
+use clever_raw::page::{LinkFault, RawPage};
 use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::error::{ClientError, ErrorKind, WalkError};
+use crate::notice::Notice;
 use crate::paged::{BarePage, Paged};
-use crate::transport::{Read, Transport};
+use crate::transport::{Read, Transport, Tries};
 use crate::typed::Element;
 
 /// Smallest page asked for when larger ones are refused, in records.
@@ -21,6 +22,9 @@ const MIN_LIMIT: u32 = 50;
 
 /// How often a walk asks for smaller pages because Clever fails.
 const MAX_SERVER_STEPS: u32 = 2;
+
+/// How many pages in a row may bring nothing new and still lead on.
+const MAX_STANDING: u32 = 1;
 
 /// A list to read: which, from where, in pages of what size.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct ListRequest {
     /// Most records a page that the list allows.
     max_limit: u32,
     query: Vec<(&'static str, String)>,
+    /// Whether the token itself opens the list, so that a refusal may be a passing fault.
+    own: bool,
 }
 
 impl ListRequest {
@@ -46,7 +52,14 @@ impl ListRequest {
             limit,
             max_limit: 10_000,
             query: Vec::new(),
+            own: false,
         }
+    }
+
+    /// A list that the token itself opens, and no record of which may be gone.
+    pub(crate) fn own(mut self) -> Self {
+        self.own = true;
+        self
     }
 
     /// A list that only `version` has, with its own bound on a page's size.
@@ -142,7 +155,38 @@ impl ListRequest {
     ///
     /// [`ClientError`], after the retries that the error is worth.
     pub async fn first_page(self) -> Result<RawPage, ClientError> {
-        self.transport.get(&self.address(), RawPage::split).await
+        let tries = Tries {
+            of_list: self.own,
+            ..Tries::default()
+        };
+        self.transport
+            .get(&self.address(), tries, RawPage::split)
+            .await
+    }
+
+    /// Reads the id of the list's last record, whatever the walk began and ended with; `None` where the list is empty.
+    /// Costs a request for one record.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; [`WalkError::NoLastId`] where the last record has no usable id: taken for an empty list, it would
+    /// be taken for an end.
+    pub async fn newest(mut self) -> Result<Option<String>, ClientError> {
+        self.query
+            .retain(|(name, _)| !matches!(*name, "starting_after" | "ending_before" | "count"));
+        let path = self.address().path().to_owned();
+        let page = self.limit(1).ending_before("last").first_page().await?;
+        let last = page.len() + page.refused().len();
+        let refused = page.refused().iter().find(|one| one.index + 1 == last);
+        let id = match refused {
+            Some(refused) => refused.id.clone(),
+            None => page.records().last().map(|record| record.id.to_owned()),
+        };
+        if id.is_none() && last > 0 {
+            let source = WalkError::NoLastId;
+            return Err(ClientError::Walk { path, source });
+        }
+        Ok(id)
     }
 
     /// Reads the list page by page, following `next` as sent until there is none.
@@ -166,8 +210,8 @@ impl ListRequest {
                 for record in page.records() {
                     yield Element::read(record.json, Some(record.id));
                 }
-                for _ in page.refused() {
-                    yield Element::Unreadable { id: None };
+                for refused in page.refused() {
+                    yield Element::Unreadable { id: refused.id.clone() };
                 }
             }
         }
@@ -182,7 +226,10 @@ impl ListRequest {
             pin_mut!(pages);
             while let Some(page) = pages.next().await {
                 for record in page?.records() {
-                    yield Element::read(record, None);
+                    yield match record {
+                        Some(record) => Element::read(record, None),
+                        None => Element::Unreadable { id: None },
+                    };
                 }
             }
         }
@@ -215,13 +262,22 @@ impl ListRequest {
             let whole = !self.query.iter().any(|(name, value)| {
                 *name == "starting_after" || (*name == "ending_before" && value != "last")
             });
+            let backward = rel == "prev";
             let mut limit = self.limit;
             let mut seen = BTreeSet::from([place(&first)]);
             let mut url = first;
             let mut number = 0_u64;
             let (mut said, mut found, mut failures) = (None, 0_u64, 0);
+            // A walk that begins in the middle has to come beyond its beginning.
+            let (mut last, mut standing) = (self.beginning(backward), 0);
+            let mut until = self.transport.silent_until();
             loop {
-                let page = match self.transport.get(&url, read).await {
+                let tries = Tries {
+                    of_list: self.own || number > 0,
+                    can_shrink: limit.is_some_and(|limit| limit > MIN_LIMIT),
+                    until: Some(until),
+                };
+                let page = match self.transport.get(&url, tries, read).await {
                     Ok(page) => page,
                     Err(error) => {
                         failures += u32::from(error.kind() == ErrorKind::Server);
@@ -229,6 +285,10 @@ impl ListRequest {
                             Err(error)?;
                             return;
                         };
+                        self.transport.options.watch.notice(&Notice::Smaller {
+                            path: list.clone(),
+                            limit: smaller,
+                        });
                         limit = Some(smaller);
                         url = with_limit(&url, smaller);
                         continue;
@@ -239,16 +299,28 @@ impl ListRequest {
                     said = page.count();
                 }
                 found += page.elements() as u64;
-                let next = page.link(rel).map(|link| self.resolve(link)).transpose();
+                standing = if page.advances(&mut last, backward) { 0 } else { standing + 1 };
+                let next = page.link(rel).map(|link| link.map(|link| self.resolve(link)));
                 yield page;
-                match next.map_err(|()| walk(WalkError::BadLink { page: number }))? {
-                    None => {
+                // What the caller does with a page is no silence.
+                until = self.transport.silent_until();
+                match next {
+                    Err(fault) => {
+                        // Only a count that is met, or the list's own last record, makes an end of that.
+                        let counted = said.is_some_and(|said| said == found);
+                        if !counted && !self.ends_with(last.as_deref(), fault, backward).await? {
+                            Err(walk(WalkError::Links { page: number, fault }))?;
+                        }
+                        break;
+                    }
+                    Ok(None) => {
                         if let Some(said) = said.filter(|said| *said != found) {
                             Err(walk(WalkError::Count { said, found }))?;
                         }
                         break;
                     }
-                    Some(next) => {
+                    Ok(Some(next)) => {
+                        let next = next.map_err(|()| walk(WalkError::BadLink { page: number }))?;
                         if next.origin() != url.origin() {
                             Err(walk(WalkError::Foreign { page: number }))?;
                         }
@@ -259,11 +331,41 @@ impl ListRequest {
                         if !seen.insert(place(&next)) {
                             Err(walk(WalkError::Loop { page: number }))?;
                         }
+                        if standing > MAX_STANDING {
+                            Err(walk(WalkError::NoProgress { page: number }))?;
+                        }
                         url = next;
                     }
                 }
             }
         }
+    }
+
+    /// The id after which, or before which, the walk begins.
+    fn beginning(&self, backward: bool) -> Option<String> {
+        let name = if backward {
+            "ending_before"
+        } else {
+            "starting_after"
+        };
+        let mut given = self.query.iter().filter(|(known, _)| *known == name);
+        let id = given.next().map(|(_, id)| id.clone());
+        id.filter(|id| !backward || id != "last")
+    }
+
+    /// Says whether a walk that came to `last` came to the list's end, where a link can't be read that may have led on.
+    /// Links that are no list, or lead on to nowhere, are never an end.
+    async fn ends_with(
+        &self,
+        last: Option<&str>,
+        fault: LinkFault,
+        backward: bool,
+    ) -> Result<bool, ClientError> {
+        if fault != LinkFault::Unreadable || backward || self.limit.is_none() {
+            return Ok(false);
+        }
+        let newest = self.clone().newest().await?;
+        Ok(newest.as_deref() <= last)
     }
 
     /// Reads a link, which is relative to the API's origin, or to the prefix of a proxy before it.
@@ -282,8 +384,10 @@ fn smaller(limit: u32, error: &ClientError, failures: u32) -> Option<u32> {
     // A failing Clever may fail over the page's size; one that fails over smaller pages too is just failing.
     let failed = error.kind() == ErrorKind::Server && failures <= MAX_SERVER_STEPS;
     let too_large = error.kind() == ErrorKind::TooLarge;
-    // Clever's own clients saw time-outs on large lists; half a page takes half as long.
-    let too_slow = matches!(error, ClientError::Network { source, .. } if source.is_timeout());
+    // Clever's own clients saw time-outs on large lists; half a page takes half as long. Of a server that sent nothing, a
+    // smaller page is no more to be had than a large one.
+    let too_slow = matches!(error, ClientError::Network { source, received, .. }
+        if source.is_timeout() && *received > 0);
     (limit > MIN_LIMIT && (too_large || too_slow || failed)).then_some((limit / 2).max(MIN_LIMIT))
 }
 

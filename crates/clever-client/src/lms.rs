@@ -21,7 +21,7 @@ use crate::district::District;
 use crate::error::ClientError;
 use crate::list::ListRequest;
 use crate::paged::read_one;
-use crate::transport::Transport;
+use crate::transport::{Transport, Tries};
 use crate::typed::Element;
 
 /// The version that has LMS Connect and attendance.
@@ -168,7 +168,7 @@ impl Assignments {
     /// [`ClientError`].
     pub async fn get(&self, id: &AssignmentId) -> Result<Assignment, ClientError> {
         let url = self.address(format_args!("/{id}"));
-        self.transport.get(&url, read_one).await
+        self.transport.get(&url, Tries::default(), read_one).await
     }
 
     /// Changes what `change` names of an assignment.
@@ -225,7 +225,7 @@ impl Assignments {
         user: &UserId,
     ) -> Result<Submission, ClientError> {
         let url = self.address(format_args!("/{id}/submissions/{user}"));
-        self.transport.get(&url, read_one).await
+        self.transport.get(&url, Tries::default(), read_one).await
     }
 
     /// Changes what `change` names of a student's submission: a grade, a comment, a state.

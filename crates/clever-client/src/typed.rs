@@ -139,8 +139,8 @@ impl<T: DeserializeOwned + Send + 'static> TypedList<T> {
                     }
                     yield Element::read(record.json, Some(record.id));
                 }
-                for _ in page.refused() {
-                    yield Element::Unreadable { id: None };
+                for refused in page.refused() {
+                    yield Element::Unreadable { id: refused.id.clone() };
                 }
             }
         }

@@ -77,6 +77,21 @@ faults! {
     Nulls "nulls" "`null` in optional fields.",
     WrongType "wrong-type" "An object where an optional text belongs.",
     BrokenGzip "broken-gzip" "A compressed body with a wrong byte; without compression, the body as it is.",
+    OddLinks "odd-links" "Beside the right links stand some that can't be read.",
+    LinksObject "links-object" "`links` is an object and no list.",
+    NextNowhere "next-nowhere" "`next` is there and has no address.",
+    NoCount "no-count" "The answer does not say how many records there are, though it was asked.",
+    OddCount "odd-count" "The answer says in words how many records there are.",
+    NeverEnds "never-ends" "The last page leads on, to empty pages without end.",
+    SamePage "same-page" "`next` leads to the same records again, at an address that is new each time.",
+    Trickle "trickle" "A byte now and then, and no end.",
+    EmptyBody "empty-body" "200 with nothing.",
+    HtmlPage "html-page" "200 with an HTML page.",
+    Html403 "html403" "403 with an HTML page, as what stands before an API answers.",
+    Redirect "redirect" "302 to a page to sign in at, on another host.",
+    FailedPage "failed-page" "200 with no records and an error.",
+    NotUtf8 "not-utf8" "A byte in one name that is no UTF-8.",
+    ByteOrderMark "byte-order-mark" "A mark of byte order before the body.",
     CodeReplay "code-replay" "The code of a sign-in was redeemed before.",
     MissingState "missing-state" "The way back from Clever's page brings no `state`.",
     ;
@@ -84,8 +99,6 @@ faults! {
     RotateKey "rotate-key" "A new key signs identities as the request comes, and the last one is no longer published.",
     ;
     Slow "slow" "The answer comes two seconds late.",
-    Html200 "html200" "200 with an HTML page.",
-    Elsewhere "elsewhere" "302 to another address.",
     Endless "endless" "A body of blanks that does not end.",
     OtherIssuer "other-issuer" "Discovery names another issuer.",
     EmptyKeys "empty-keys" "The set of keys is empty.",
@@ -167,6 +180,8 @@ impl Fault {
             Self::RotateToken => !asked.path.starts_with("/oauth"),
             Self::OtherIssuer => asked.path.starts_with("/.well-known/"),
             Self::EmptyKeys => asked.path == "/oauth/certs",
+            // A list that is not paged would never lead on.
+            Self::NeverEnds => !asked.path.contains("/districts"),
             _ => true,
         }
     }

@@ -28,6 +28,9 @@ const WORTH_PACKING: usize = 1024;
 /// How late a slow answer comes.
 pub(crate) const SLOW: Duration = Duration::from_secs(2);
 
+/// How long a trickling answer takes for a byte.
+const TRICKLE: Duration = Duration::from_millis(100);
+
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
 
@@ -173,17 +176,32 @@ impl Reply {
                     ..self
                 }
             }
-            Fault::Html200 => Self::page(200, "Sign in", "<p>Your network wants to know you.</p>"),
-            Fault::Elsewhere => Self::redirect("http://127.0.0.1:9/elsewhere".to_owned()),
             Fault::OtherIssuer => self.with_json(|document| {
                 document["issuer"] = "https://issuer.example".into();
             }),
             Fault::EmptyKeys => self.with_json(|set| set["keys"] = json!([])),
+            Fault::EmptyBody => Self {
+                body: String::new(),
+                ..self
+            },
+            Fault::HtmlPage => Self::page(200, "Maintenance", "<p>We will be back soon.</p>"),
+            Fault::Html403 => Self::page(403, "Request blocked", ""),
+            Fault::Redirect => Self::redirect("https://login.example.org/?to=api".to_owned()),
+            Fault::FailedPage => Self {
+                body: json!({ "data": [], "links": [], "error": "upstream time-out" }).to_string(),
+                ..self
+            },
+            Fault::ByteOrderMark => Self {
+                body: format!("\u{feff}{}", self.body),
+                ..self
+            },
             Fault::CodeReplay => invalid_code(),
             Fault::MissingState => self.without_state(),
             Fault::Cut
             | Fault::Reset
             | Fault::Hang
+            | Fault::Trickle
+            | Fault::NotUtf8
             | Fault::RotateToken
             | Fault::RotateKey
             | Fault::Slow
@@ -274,8 +292,52 @@ fn spoil_page(page: &mut Value, fault: Fault) {
             .find(|link| link["rel"] == "self")
             .map(|link| link["uri"].clone())
     });
+    let last = page["data"].as_array().and_then(|all| {
+        let id = all.last()?["data"]["id"].as_str()?;
+        Some(id.to_owned())
+    });
+    match (fault, page.as_object_mut()) {
+        (Fault::NoCount, Some(page)) => drop(page.remove("count")),
+        (Fault::OddCount, Some(page)) if page.contains_key("count") => {
+            page.insert("count".to_owned(), json!("a few"));
+        }
+        (Fault::LinksObject, Some(page)) => {
+            let links = page.get("links").and_then(Value::as_array).into_iter();
+            let links: serde_json::Map<String, Value> = links
+                .flatten()
+                .filter_map(|link| Some((link["rel"].as_str()?.to_owned(), link["uri"].clone())))
+                .collect();
+            page.insert("links".to_owned(), links.into());
+        }
+        _ => {}
+    }
     if let Some(links) = page["links"].as_array_mut() {
         match fault {
+            Fault::OddLinks => {
+                let odd = [
+                    Value::Null,
+                    json!({ "rel": "prev", "uri": null }),
+                    json!({ "rel": 7, "uri": "/" }),
+                ];
+                links.splice(0..0, odd);
+            }
+            Fault::NextNowhere => {
+                for link in links.iter_mut().filter(|link| link["rel"] == "next") {
+                    link["uri"] = Value::Null;
+                }
+            }
+            Fault::NeverEnds if !links.iter().any(|link| link["rel"] == "next") => {
+                let own = own.as_ref().and_then(Value::as_str).unwrap_or_default();
+                links.push(json!({ "rel": "next", "uri": after(own, last.as_deref()) }));
+            }
+            Fault::SamePage => {
+                // The addresses grow with what is asked, so none comes twice.
+                for link in links.iter_mut().filter(|link| link["rel"] == "next") {
+                    let own = own.as_ref().and_then(Value::as_str).unwrap_or_default();
+                    let (path, query) = own.split_once('?').unwrap_or((own, ""));
+                    link["uri"] = format!("{path}?{query}&again={}", own.len()).into();
+                }
+            }
             Fault::EmptyList | Fault::EarlyEnd => links.retain(|link| link["rel"] != "next"),
             Fault::RepeatedPage => {
                 for link in links.iter_mut().filter(|link| link["rel"] == "next") {
@@ -304,6 +366,19 @@ fn spoil_page(page: &mut Value, fault: Fault) {
             }
         }
     }
+}
+
+/// The address of a page behind the one at `own`, whose last record has this id: a cursor that is new each time.
+fn after(own: &str, last: Option<&str>) -> String {
+    let (path, query) = own.split_once('?').unwrap_or((own, ""));
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    let (cursors, others): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| name == "starting_after");
+    let cursor = last.or(cursors.first().map(|(_, cursor)| cursor.as_str()));
+    let next = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair("starting_after", &format!("{}0", cursor.unwrap_or("f")))
+        .finish();
+    format!("{path}?{next}")
 }
 
 fn spoil_record(record: &mut Value, fault: Fault) {
@@ -376,6 +451,9 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         fault,
     } = decision;
     let mut body = Bytes::from(reply.body);
+    if fault == Some(Fault::NotUtf8) {
+        body = with_another_encoding(&body);
+    }
     let mut packed = rest.as_ref().is_some_and(|rest| rest.gzip);
     if gzip && body.len() >= WORTH_PACKING {
         if let Some(smaller) = compressed(body.clone()).await {
@@ -401,6 +479,7 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
             let all = futures_util::stream::repeat(blanks).map(Ok::<_, io::Error>);
             Body::from_stream(all)
         }
+        Some(Fault::Trickle) => trickling(),
         Some(Fault::Cut) => breaking(Some(body.slice(..whole / 2))),
         Some(Fault::Reset) => breaking(None),
         _ => Body::from(body),
@@ -437,6 +516,27 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         headers.insert("x-ratelimit-reset", HeaderValue::from(standing.reset));
     }
     response
+}
+
+/// A body that comes a byte at a time, and never ends.
+fn trickling() -> Body {
+    let bytes = futures_util::stream::unfold((), async |()| {
+        tokio::time::sleep(TRICKLE).await;
+        Some((Ok::<_, io::Error>(Bytes::from_static(b" ")), ()))
+    });
+    Body::from_stream(bytes)
+}
+
+/// The body with a byte in its first name as another encoding has it.
+fn with_another_encoding(body: &[u8]) -> Bytes {
+    let names = ["\"last\":\"", "\"name\":\""].map(str::as_bytes);
+    let mut found = names.iter().filter_map(|name| {
+        Some(body.windows(name.len()).position(|part| part == *name)? + name.len())
+    });
+    let Some(at) = found.next() else {
+        return Bytes::copy_from_slice(body);
+    };
+    [&body[..at], b"\xe9", &body[at..]].concat().into()
 }
 
 /// Spoils the check at the end of a compressed body, and its middle.

@@ -5,12 +5,15 @@
 //! ways, an optional field of a wrong type costs that field alone. [`page::RawPage`] splits a list into
 //! records without decoding them; [`drift::Drift`] counts what the models do not know.
 
+mod answer;
+mod count;
 pub mod de;
 pub mod drift;
 pub mod envelope;
 pub mod event;
 #[rustfmt::skip]
 mod event_type;
+mod links;
 mod open_enum;
 pub mod page;
 pub mod scalar;
@@ -20,6 +23,7 @@ mod strict;
 pub mod support;
 #[cfg(any(feature = "v3_0", feature = "v3_1"))]
 pub mod survey;
+pub mod text;
 pub mod tree;
 include!("versions.rs");
 

@@ -123,6 +123,7 @@ pub trait Decode: Sized {
 impl<T: DeserializeOwned> Decode for T {
     fn decode(body: &Bytes) -> Result<Self, serde_json::Error> {
         // An operation without an answer has an empty body.
+        let body = crate::text::without_mark(body);
         if body.is_empty() {
             serde_json::from_str("null")
         } else {

@@ -163,9 +163,10 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
         .records()
         .next()
         .and_then(|record| reading::value(record.json));
-    let text = |place| now.as_ref().and_then(|record| columns::text(record, place));
-    told.paused = text("/state").as_deref() == Some("paused");
-    let last_sync = text("/last_sync");
+    told.paused = now.as_ref().is_none_or(columns::is_paused);
+    let last_sync = now
+        .as_ref()
+        .and_then(|record| columns::said(record, "/last_sync"));
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
         None => {
@@ -175,7 +176,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
             found
                 .get(district.as_str())
                 .and_then(|known| reading::value(&known.record))
-                .and_then(|record| columns::text(&record, "/last_sync"))
+                .and_then(|record| columns::said(&record, "/last_sync"))
         }
     };
     if let Some(last_sync) = last_sync.filter(|last_sync| known.as_ref() != Some(last_sync)) {
@@ -235,6 +236,11 @@ impl Told {
                 self.unreadable += 1;
                 continue;
             };
+            // What it is about can't be read: it may be about anybody.
+            if event.event_type.is_none() {
+                self.unreadable += 1;
+                continue;
+            }
             let Some((kind, op)) = synced(&event, wanted) else {
                 self.skip(&event);
                 continue;
@@ -249,6 +255,10 @@ impl Told {
                 self.unreadable += 1;
                 continue;
             };
+            if op != "deleted" && columns::hides_members(kind, value) {
+                self.unreadable += 1;
+                continue;
+            }
             if kind == RecordKind::Districts && (op == "deleted" || id != district.as_str()) {
                 self.skip(&event);
                 continue;
@@ -259,7 +269,7 @@ impl Told {
             } else {
                 self.drift.observe(kind.as_str(), value);
                 if kind == RecordKind::Districts {
-                    self.last_sync = columns::text(value, "/last_sync");
+                    self.last_sync = columns::said(value, "/last_sync");
                 }
                 Some(object.get().to_owned())
             };

@@ -54,10 +54,10 @@ pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
 pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
-    Enrollments, Finding, Hold, KindReport, Outcome, Part, Resumed, RunPath, Size, SyncReport,
-    UndoCounts,
+    Enrollments, Finding, Hold, KindReport, Outcome, Part, Refused, Resumed, RunPath, Size,
+    SyncReport, UndoCounts,
 };
-pub use source::RosterSource;
+pub use source::{End, RosterSource};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
 pub use store::queries::{Change, ChangeFilter, RecordRow};

@@ -20,7 +20,7 @@ use crate::plan::{self, Plan, PlanError};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
-use crate::report::{KindReport, Outcome, Resumed, RunPath, SyncReport};
+use crate::report::{KindReport, Outcome, Resumed, RunPath, SHARED, SyncReport};
 use crate::resume::{Done, Grounds, Note};
 use crate::source::RosterSource;
 use crate::store::{Base, Commit, Left, Store, StoreError};
@@ -79,6 +79,18 @@ pub enum SyncError {
     /// The district's record has no usable id.
     #[error("the district's own record can't be used")]
     District(#[source] IdError),
+    /// The district's record can't be read.
+    #[error("the district's own record can't be read: {reason}")]
+    DistrictRecord {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A list said that it ended, and its last record is one that never came.
+    #[error("the list of {kind} ended before its last record; the roster is unchanged")]
+    EndedEarly {
+        /// The kind of record.
+        kind: RecordKind,
+    },
     /// The token opens no district, or several.
     #[error("the token opens {found} districts where it must open exactly one")]
     NotOneDistrict {
@@ -205,14 +217,12 @@ pub async fn sync<S: Store>(
     }
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
-        && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
-            .iter()
-            .any(|kind| {
-                report
-                    .kinds
-                    .get(kind)
-                    .is_some_and(|of_kind| of_kind.seen == 0)
-            });
+        && SHARED.iter().any(|kind| {
+            report
+                .kinds
+                .get(kind)
+                .is_some_and(|of_kind| of_kind.seen == 0)
+        });
     // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
     let cursor = match (learnt.path, report.whole) {
         (_, true) if hollow => None,
@@ -340,6 +350,7 @@ impl Walk<'_> {
                 certificate: done.certificate,
                 seen: done.seen,
                 unreadable: done.unreadable,
+                refused: done.refused,
                 ..KindReport::default()
             };
             (kind, report)
@@ -428,6 +439,8 @@ impl Walk<'_> {
         if kind == RecordKind::Districts {
             progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
             difference.page(store, self.page).await?;
+            // The token opens one, and this is it.
+            difference.ended();
         } else {
             progress.reading(kind);
             open = match after {
@@ -441,6 +454,15 @@ impl Walk<'_> {
                 }
             };
         }
+        if open && difference.wants_end() {
+            let end = source.end(kind).await.map_err(|error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            })?;
+            if !difference.end(&end) {
+                return Err(SyncError::EndedEarly { kind });
+            }
+        }
         let done = Done {
             certificate: if open {
                 difference.finish(store).await?
@@ -450,6 +472,7 @@ impl Walk<'_> {
             },
             seen: difference.seen,
             unreadable: difference.unreadable,
+            refused: difference.refused,
         };
         note.done.insert(kind, done);
         note.drift.merge(difference.drift);
@@ -483,10 +506,15 @@ async fn pages_of<S: Store, R: RosterSource>(
                 source: Box::new(error),
             })?,
         };
-        progress.page(difference.kind, page.len(), page.bytes(), page.count());
+        progress.page(
+            difference.kind,
+            page.len(),
+            page.bytes(),
+            page.count().said(),
+        );
         difference.page(store, &page).await?;
         // The last page's note is the list's own.
-        if keeps && page.next().is_some() {
+        if keeps && !matches!(page.next(), Ok(None)) {
             note.drift.merge(std::mem::take(&mut difference.drift));
             note.current = Some(difference.current());
             store.keep(&note.text()).await?;
@@ -500,10 +528,15 @@ pub(crate) async fn read_district(source: &impl RosterSource) -> Result<RawPage,
         kind: RecordKind::Districts,
         source: Box::new(error),
     })?;
-    if page.len() == 1 {
-        Ok(page)
-    } else {
-        Err(SyncError::NotOneDistrict { found: page.len() })
+    // One that leads on is the first of several; one that can't be read is one too.
+    let more = !matches!(page.next(), Ok(None));
+    let found = page.len() + page.refused().len() + usize::from(more);
+    match page.refused().first() {
+        _ if found != 1 => Err(SyncError::NotOneDistrict { found }),
+        Some(refused) => Err(SyncError::DistrictRecord {
+            reason: refused.reason,
+        }),
+        None => Ok(page),
     }
 }
 
@@ -511,12 +544,15 @@ fn district_record(page: &RawPage) -> Result<DistrictRecord, SyncError> {
     let Some(record) = page.records().next() else {
         return Err(SyncError::NotOneDistrict { found: 0 });
     };
-    let value = reading::value(record.json).unwrap_or_default();
+    // Without its state and its last sync nothing would protect the lists.
+    let value = reading::value(record.json).ok_or(SyncError::DistrictRecord {
+        reason: "it is no value that can be kept",
+    })?;
     Ok(DistrictRecord {
         id: DistrictId::new(record.id).map_err(SyncError::District)?,
         name: columns::text(&value, "/name").unwrap_or_default(),
-        last_sync: columns::text(&value, "/last_sync"),
-        paused: columns::text(&value, "/state").as_deref() == Some("paused"),
+        last_sync: columns::said(&value, "/last_sync"),
+        paused: columns::is_paused(&value),
     })
 }
 

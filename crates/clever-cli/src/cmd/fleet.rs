@@ -22,7 +22,7 @@ use crate::args::SyncArgs;
 use crate::cmd::sync;
 use crate::diagnostics::{self, Exit};
 use crate::output::{self, count, counted};
-use crate::progress::Watch;
+use crate::progress::{Named, Watch};
 use crate::signals::Stop;
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
@@ -238,11 +238,17 @@ impl Fleet {
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
+        let silent = self.quiet || self.as_json;
+        let watch: Arc<dyn clever_client::Watch> = if silent {
+            Arc::new(())
+        } else {
+            Arc::new(Named(district.to_owned()))
+        };
         let district = district.to_owned();
         aside(district, tell, async move || {
             tokio::select! {
                 _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                result = one(&args, &policies, target) => result,
+                result = one(&args, &policies, target, watch) => result,
             }
         });
         Ok(())
@@ -447,9 +453,15 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
 }
 
 /// Syncs one district once.
-async fn one(args: &SyncArgs, policies: &SyncPolicies, target: Target) -> Result<SyncReport> {
+async fn one(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    target: Target,
+    watch: Arc<dyn clever_client::Watch>,
+) -> Result<SyncReport> {
     let options = ClientOptions {
         page_limit: args.page_size,
+        watch,
         ..args.service.options()
     };
     let district = target.way.open(options).await?;

@@ -1,6 +1,7 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +30,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     };
     let mut random = fastrand::Rng::new();
     let mut stop = Stop::listen();
+    let mut refused = 0;
     loop {
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
@@ -36,11 +38,16 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
             ended = once(&args, &policies, as_json, quiet) => ended,
         };
         // The next one may do better: what failed is told, and the schedule goes on.
-        if let Err(error) = ended {
-            if diagnostics::exit(&error) == Exit::Refused {
-                return Err(error);
+        match ended {
+            Err(error) => {
+                let again = diagnostics::exit(&error) == Exit::Refused;
+                refused = if again { refused + 1 } else { 0 };
+                if diagnostics::ends_a_schedule(&error, refused) {
+                    return Err(error);
+                }
+                output::note(diagnostics::render(&error));
             }
-            output::note(diagnostics::render(&error));
+            Ok(_) => refused = 0,
         }
         let jitter = args
             .jitter
@@ -69,6 +76,7 @@ async fn once(
     as_json: bool,
     quiet: bool,
 ) -> Result<Exit> {
+    let watch = Arc::new(Watch::new(as_json || quiet));
     // The token first: a run that can't start makes no store.
     let way = access::way(
         &args.app,
@@ -79,6 +87,7 @@ async fn once(
     .await?;
     let options = ClientOptions {
         page_limit: args.page_size,
+        watch: Arc::clone(&watch) as _,
         ..args.service.options()
     };
     let by_token = matches!(way, access::Way::Token(_));
@@ -87,9 +96,8 @@ async fn once(
         is_district(&district, wanted).await?;
     }
     let mut store = open(args).await?;
-    let watch = Watch::new(as_json || quiet);
     let report = reconcile(args, policies, &district, &mut store, &watch).await?;
-    drop(watch);
+    watch.end();
     if as_json {
         output::json(&report)?;
     } else {
@@ -238,6 +246,9 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
             "{kind}: {} can't be read: what the store has of that stays.",
             counted(of_kind.unreadable, "record", "records")
         ))?;
+        for refused in &of_kind.refused {
+            output::line(format!("  {refused}"))?;
+        }
     }
     for (kind, of_kind) in report
         .kinds

@@ -89,7 +89,8 @@ fn a_wrong_address() {
         .env("CLEVER_TOKEN", &emulator.token)
         .output()
         .unwrap();
-    refused(&not_the_api, 4, &["404", "hint:"]);
+    // What is no JSON is no word of Clever.
+    refused(&not_the_api, 1, &["404", "hint:"]);
 
     let not_a_url = cleverctl()
         .args(["sync", "--store", &store.url(), "--api-url", "clever"])

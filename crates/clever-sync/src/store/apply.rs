@@ -67,7 +67,6 @@ pub(crate) async fn run<B: Backend>(
         )
         .await?;
     report.run = Some(run);
-    report.findings = findings::read(store, id).await?;
     let known = now.run == 0
         || (counted(store, id).await? == Some(now.run)
             && last_totals(store, now.run, report).await?);
@@ -76,6 +75,8 @@ pub(crate) async fn run<B: Backend>(
     } else {
         totals(store, report).await?;
     }
+    findings::shared(store, id, report).await?;
+    report.findings = findings::read(store, id).await?;
     store
         .db
         .execute(

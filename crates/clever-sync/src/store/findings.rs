@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SyncReport};
+use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
 use crate::store::StoreError;
 use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::write::Totals;
@@ -224,6 +224,32 @@ pub(crate) async fn closed<B: Backend>(
     let sql = "INSERT INTO findings (district_id, kind, field, target, count, samples)
          SELECT ?1, ?2, ?3, ?2, count(*), '' FROM resources WHERE district_id = ?1 AND archived_at IS NULL
          HAVING count(*) > 0";
+    store.db.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Notes that the district shares nothing of the kinds without which there is no roster, or that it does: a walk over
+/// nothing is whole, and still no more than a district that has not begun.
+pub(crate) async fn shared<B: Backend>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    report: &SyncReport,
+) -> Result<(), StoreError> {
+    let totals = SHARED.map(|kind| report.kinds.get(&kind).map(|of_kind| of_kind.total));
+    let sql = if totals == [Some(0); 3] {
+        "INSERT INTO findings (district_id, kind, field, target, count, samples)
+         VALUES (?1, ?2, ?3, ?4, 0, '') ON CONFLICT DO NOTHING"
+    } else if totals.iter().flatten().any(|total| *total > 0) {
+        "DELETE FROM findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3 AND target = ?4"
+    } else {
+        return Ok(());
+    };
+    let params = [
+        district_id.into(),
+        RecordKind::Districts.as_str().into(),
+        SHARES.into(),
+        RecordKind::Users.as_str().into(),
+    ];
     store.db.execute(sql, &params).await?;
     Ok(())
 }
