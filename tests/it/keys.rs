@@ -355,10 +355,12 @@ async fn field_f2_whatever_is_wrong_with_discovery_sign_ins_go_on_with_the_keys_
         ("redirect", DISCOVERY),
         ("endless", DISCOVERY),
         ("truncated", DISCOVERY),
+        ("empty-body", DISCOVERY),
+        ("html403", DISCOVERY),
         ("cut", DISCOVERY),
         ("reset", DISCOVERY),
         ("rate-limited", DISCOVERY),
-        ("elsewhere", CERTS),
+        ("redirect", CERTS),
         ("endless", CERTS),
         ("html404", CERTS),
     ] {
@@ -381,6 +383,15 @@ async fn field_f2_whatever_is_wrong_with_discovery_sign_ins_go_on_with_the_keys_
         fresh.pass(FLOOR);
         assert_eq!(fresh.sign_in().await, End::SignedIn, "{rule}");
     }
+}
+
+/// What only looks odd is read.
+#[tokio::test]
+async fn a_mark_of_byte_order_before_discovery_and_keys_is_skipped() {
+    let scene = Scene::new().await;
+    scene.fault("byte-order-mark@/.well-known");
+    scene.fault("byte-order-mark@/oauth/certs");
+    assert_eq!(scene.sign_in().await, End::SignedIn);
 }
 
 /// An issuer that never answers holds nobody up who does not need it.
@@ -444,7 +455,7 @@ async fn the_issuers_trouble_comes_by_the_control_api() {
     for rule in [
         json!({"fault": "other-issuer", "times": 1}),
         json!({"fault": "empty-keys", "times": 1}),
-        json!({"fault": "elsewhere", "path": CERTS, "times": 1}),
+        json!({"fault": "redirect", "path": CERTS, "times": 1}),
     ] {
         let url = scene.emulator.base_url().join("/_emulator/faults");
         let request = scene.http.post(url.unwrap()).json(&rule);

@@ -151,5 +151,7 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T,
     if answer.body.len() > MAX_ANSWER {
         return Err(AnswerError::TooLarge);
     }
-    serde_json::from_slice(&answer.body).map_err(|_| AnswerError::NotJson)
+    // Some servers begin with a mark of byte order.
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf");
+    serde_json::from_slice(body.unwrap_or(&answer.body)).map_err(|_| AnswerError::NotJson)
 }

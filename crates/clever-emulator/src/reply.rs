@@ -27,6 +27,7 @@ const WORTH_PACKING: usize = 1024;
 
 /// How long a trickling answer takes for a byte.
 const TRICKLE: Duration = Duration::from_millis(100);
+
 /// How late a slow answer comes.
 pub(crate) const SLOW: Duration = Duration::from_secs(2);
 
