@@ -392,6 +392,7 @@ async fn the_page_shows_the_world_in_a_browser() {
 #[tokio::test]
 async fn what_stands_there_twice_is_refused() {
     let emulator = emulator().await;
+    let before = emulator.with_world(|world| world.now());
     let post = |body: &'static str, content_type: &str| {
         let url = emulator.base_url().join("/_emulator/days").unwrap();
         let request = client().post(url).header("content-type", content_type);
