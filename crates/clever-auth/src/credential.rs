@@ -31,9 +31,9 @@ pub enum Secret {
     },
     /// An app's own identity: logins, and the tokens of all its districts.
     App {
-        /// Public.
+        /// The app's id, which is no secret.
         client_id: String,
-        /// Secret.
+        /// The app's secret.
         client_secret: SecretString,
     },
 }

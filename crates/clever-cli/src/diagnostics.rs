@@ -13,7 +13,7 @@ use crate::output;
 /// How a run ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done.
+    /// The command did what it was asked for.
     Done = 0,
     /// Failed; a later run may do better.
     Failed = 1,

@@ -90,6 +90,10 @@ async fn home(CurrentUser(person): CurrentUser<Memory>) -> Html<String> {
     ))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an example writes its log lines itself"
+)]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()

@@ -10,7 +10,7 @@ use futures_core::Stream;
 /// What a source knows of the end of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// Nothing.
+    /// The source knows nothing of it.
     Unknown,
     /// The list has no record.
     Empty,

@@ -108,7 +108,7 @@ pub enum SyncError {
     /// Events were asked for, and can't be relied on.
     #[error("events alone do not do: {why}")]
     EventsAlone {
-        /// Why.
+        /// What is missing.
         why: Why,
     },
     /// The district's record has no usable id.

@@ -75,7 +75,7 @@ impl Trouble {
 /// What a list says of its length, and what is made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counting {
-    /// Nothing.
+    /// The list says nothing of its length.
     None,
     /// The pages say it.
     Pages,

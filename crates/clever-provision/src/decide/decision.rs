@@ -46,7 +46,7 @@ pub enum Decision {
     Link {
         /// The account.
         account: AccountId,
-        /// Why.
+        /// What proves that the account is the person's.
         basis: Basis,
     },
     /// These, merged into one.
@@ -126,7 +126,7 @@ pub struct Explanation {
 pub struct Decided {
     /// Which account.
     pub decision: Decision,
-    /// Why.
+    /// Which row decided, and what it saw.
     pub why: Explanation,
     /// What must happen in the same transaction.
     pub effects: Effects,

@@ -73,7 +73,7 @@ pub struct MergeRecord {
     pub survivor: AccountId,
     /// Which is entered no longer.
     pub absorbed: AccountId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The event that took it back.
     pub undone_by: Option<u64>,

@@ -109,7 +109,7 @@ pub enum StoreError {
     /// The tables are not what the ledger folds to.
     #[error("`{what}` is not what the ledger folds to: somebody changed the tables by hand")]
     Edited {
-        /// What.
+        /// The table and the row.
         what: String,
     },
     /// A table has something else than the store writes.

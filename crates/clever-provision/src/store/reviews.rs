@@ -68,7 +68,7 @@ impl fmt::Debug for CandidateMaterial {
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Review {
-    /// Which.
+    /// The review's id.
     pub id: ReviewId,
     /// About whom.
     pub user: UserId,

@@ -11,9 +11,9 @@ use crate::store::{State, StoreError};
 /// A connection to one of the databases.
 #[derive(Debug)]
 pub enum AnyDb {
-    /// SQLite.
+    /// A SQLite file.
     Sqlite(Sqlite),
-    /// PostgreSQL.
+    /// A PostgreSQL database.
     #[cfg(feature = "postgres")]
     Postgres(Postgres),
 }
