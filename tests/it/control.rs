@@ -399,7 +399,6 @@ async fn what_stands_there_twice_is_refused() {
         request.body(body).send()
     };
     let form = "application/x-www-form-urlencoded";
-    let before = emulator.with_world(|world| world.now());
     for (body, content_type) in [
         (r#"{"days":1,"days":2}"#, "application/json"),
         ("days=1&days=2", form),
