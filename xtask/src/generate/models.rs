@@ -4,9 +4,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use syn::visit_mut::{self, VisitMut};
-use syn::{
-    Attribute, Fields, File, GenericArgument, Item, ItemStruct, PathArguments, Type, parse_quote,
-};
+use syn::{Fields, File, GenericArgument, Item, ItemStruct, PathArguments, Type, parse_quote};
 
 use super::rewrite::{quote_text, short_path};
 
@@ -72,41 +70,12 @@ fn tolerant(model: &mut ItemStruct) -> Result<usize> {
         if roles {
             box_inside(&mut field.ty)?;
         }
-        let mut skipped = 0;
-        for attribute in &mut field.attrs {
-            skipped += usize::from(add_tolerance(attribute));
-        }
-        ensure!(
-            skipped == 1,
-            "{}: a field says {skipped} times how it is written",
-            model.ident
-        );
+        field
+            .attrs
+            .push(parse_quote!(#[serde(default, deserialize_with = "tolerant")]));
         count += 1;
     }
     Ok(count)
-}
-
-/// Puts the reading beside the writing: `#[serde(skip_serializing_if = …)]` becomes one attribute for both.
-fn add_tolerance(attribute: &mut Attribute) -> bool {
-    if !attribute.path().is_ident("serde") {
-        return false;
-    }
-    let text = quote_text(attribute);
-    if !text.contains("skip_serializing_if") {
-        return false;
-    }
-    let name = text
-        .split_once("rename = ")
-        .and_then(|(_, rest)| rest.split('"').nth(1));
-    *attribute = match name {
-        Some(name) => {
-            parse_quote!(#[serde(rename = #name, default, deserialize_with = "tolerant", skip_serializing_if = "Option::is_none")])
-        }
-        None => {
-            parse_quote!(#[serde(default, deserialize_with = "tolerant", skip_serializing_if = "Option::is_none")])
-        }
-    };
-    true
 }
 
 /// `Option<T>` as `Option<Box<T>>`: a user has one role of five.

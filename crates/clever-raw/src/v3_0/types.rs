@@ -12,25 +12,16 @@ use crate::scalar::{Date, Timestamp};
 #[non_exhaustive]
 pub struct CodeExchange {
     ///The code, as it came. A secret.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub code: Option<String>,
     ///`authorization_code`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub grant_type: Option<String>,
     ///The address that the code came to; the primary one for logins that started at Clever.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub redirect_uri: Option<String>,
 }
 
@@ -39,39 +30,24 @@ pub struct CodeExchange {
 #[non_exhaustive]
 pub struct Contact {
     ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub legacy_id: Option<String>,
     ///A telephone number, as the district wrote it.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub phone: Option<String>,
     ///What sort of telephone it is.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub phone_type: Option<enums::PhoneType>,
     ///The id in the district's student information system; may be given to another record later.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_id: Option<String>,
     ///The students whom the contact belongs to, and how.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub student_relationships: Option<Vec<StudentRelationship>>,
 }
 
@@ -80,32 +56,20 @@ pub struct Contact {
 #[non_exhaustive]
 pub struct Course {
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
     ///The number that the district gave the course.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub number: Option<String>,
 }
 
@@ -114,11 +78,8 @@ pub struct Course {
 #[non_exhaustive]
 pub struct Credentials {
     ///The name that the person logs in with at the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district_username: Option<String>,
 }
 
@@ -127,102 +88,60 @@ pub struct Credentials {
 #[non_exhaustive]
 pub struct District {
     ///The admin who connected the app.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district_contact: Option<DistrictContact>,
     ///What is wrong with the connection, for people; `""` when nothing is.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub error: Option<String>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///When Clever last took the district's data; unchanged over a walk, the walk saw one state.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_sync: Option<Timestamp>,
     ///The day on which users first see the app.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub launch_date: Option<Date>,
     ///How users of the district may log in.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub login_methods: Option<Vec<String>>,
     ///The id at Market Data Retrieval.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub mdr_number: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
     ///The id at the National Center for Education Statistics.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub nces_id: Option<String>,
     ///When the district's data move again.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub pause_end: Option<Timestamp>,
     ///When the district's data stop moving.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub pause_start: Option<Timestamp>,
     ///Where the district's portal is.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub portal_url: Option<String>,
     ///The student information system that the data come from; `sftp` for uploaded files.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_type: Option<String>,
     ///How the connection is doing.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub state: Option<enums::DistrictState>,
 }
 
@@ -231,18 +150,12 @@ pub struct District {
 #[non_exhaustive]
 pub struct DistrictAdmin {
     ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub legacy_id: Option<String>,
     ///The title.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub title: Option<String>,
 }
 
@@ -251,39 +164,24 @@ pub struct DistrictAdmin {
 #[non_exhaustive]
 pub struct DistrictContact {
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The address, unverified: may be absent, malformed, or shared by several people.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<Name>,
     ///The title.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub title: Option<String>,
 }
 
@@ -292,39 +190,24 @@ pub struct DistrictContact {
 #[non_exhaustive]
 pub struct DistrictToken {
     ///The token. A secret.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub access_token: Option<String>,
     ///When the district connected the app.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///The id of the authorization.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///Who it acts for.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub owner: Option<TokenOwner>,
     ///What it may read.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub scopes: Option<Vec<String>>,
 }
 
@@ -333,25 +216,16 @@ pub struct DistrictToken {
 #[non_exhaustive]
 pub struct ExchangedToken {
     ///The user's token. A secret.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub access_token: Option<String>,
     ///The signed identity, for apps with OpenID Connect.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id_token: Option<String>,
     ///`bearer`, in any case of letters.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub token_type: Option<String>,
 }
 
@@ -360,46 +234,28 @@ pub struct ExchangedToken {
 #[non_exhaustive]
 pub struct Location {
     ///Street and number.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub address: Option<String>,
     ///The city.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub city: Option<String>,
     ///The latitude, in degrees.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub lat: Option<String>,
     ///The longitude, in degrees.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub lon: Option<String>,
     ///The state, as its postal letters.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub state: Option<String>,
     ///The ZIP code.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub zip: Option<String>,
 }
 
@@ -408,47 +264,28 @@ pub struct Location {
 #[non_exhaustive]
 pub struct Me {
     ///Who shared the user: `district`, or `teacher` through the Library. Not known to v2.0.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub authorized_by: Option<String>,
     ///The id of the district; absent for users whom a teacher shared.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The address, unverified; v1.2 alone.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///The user's Clever id; tokens of old apps may give the one from before v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///The name; v1.2 alone.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<Name>,
     ///`user`, or the role that logged in. A hint: roles are in the user's record.
-    #[serde(
-        rename = "type",
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub type_: Option<String>,
 }
 
@@ -457,25 +294,16 @@ pub struct Me {
 #[non_exhaustive]
 pub struct Name {
     ///The given name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub first: Option<String>,
     ///The family name; a contact's whole name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last: Option<String>,
     ///The middle name or initial.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub middle: Option<String>,
 }
 
@@ -484,18 +312,12 @@ pub struct Name {
 #[non_exhaustive]
 pub struct Principal {
     ///The address, unverified: may be absent, malformed, or shared by several people.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
 }
 
@@ -504,53 +326,32 @@ pub struct Principal {
 #[non_exhaustive]
 pub struct Resource {
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///The app's own id of the content.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub resource_id: Option<String>,
     ///Who the content is for.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub roles: Option<Vec<enums::ResourceRoles>>,
     ///The title.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub title: Option<String>,
     ///When the mapping last changed.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub updated: Option<Timestamp>,
 }
 
@@ -559,39 +360,24 @@ pub struct Resource {
 #[non_exhaustive]
 pub struct Roles {
     ///As an adult of students.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub contact: Option<Box<Contact>>,
     ///As an admin of the whole district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district_admin: Option<Box<DistrictAdmin>>,
     ///As staff of schools.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub staff: Option<Box<Staff>>,
     ///The student.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub student: Option<Box<Student>>,
     ///The teacher.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub teacher: Option<Box<Teacher>>,
 }
 
@@ -600,116 +386,68 @@ pub struct Roles {
 #[non_exhaustive]
 pub struct School {
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///Fields that the district maps for this app alone, by their names.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
     ///The highest grade taught.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub high_grade: Option<enums::Grade>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///When Clever last changed the record; may lie before `created`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_modified: Option<Timestamp>,
     ///Where it is.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub location: Option<Location>,
     ///The lowest grade taught.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub low_grade: Option<enums::Grade>,
     ///The id at Market Data Retrieval.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub mdr_number: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
     ///The id at the National Center for Education Statistics.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub nces_id: Option<String>,
     ///A telephone number, as the district wrote it.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub phone: Option<String>,
     ///The head of the school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub principal: Option<Principal>,
     ///The number that the district gave the school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub school_number: Option<String>,
     ///The id in the district's student information system; may be given to another record later.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_id: Option<String>,
     ///The id that the state gave.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub state_id: Option<String>,
 }
 
@@ -718,25 +456,16 @@ pub struct School {
 #[non_exhaustive]
 pub struct SchoolEnrollment {
     ///The last day.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub end_date: Option<Timestamp>,
     ///The id of the school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub school: Option<String>,
     ///The first day.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub start_date: Option<Timestamp>,
 }
 
@@ -745,123 +474,72 @@ pub struct SchoolEnrollment {
 #[non_exhaustive]
 pub struct Section {
     ///The id of the course.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub course: Option<String>,
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///Fields that the district maps for this app alone, by their names.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
     ///The grade taught; may differ from its students'.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub grade: Option<enums::Grade>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///When Clever last changed the record; may lie before `created`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_modified: Option<Timestamp>,
     ///The name that Clever makes from course, teacher and period; not unique.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
     ///The period of the day, as the district wrote it.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub period: Option<String>,
     ///The id of the school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub school: Option<String>,
     ///The number that the district gave the section.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub section_number: Option<String>,
     ///The id in the district's student information system; may be given to another record later.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_id: Option<String>,
     ///The ids of the students.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub students: Option<Vec<String>>,
     ///The subject, in Clever's words.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub subject: Option<enums::Subject>,
     ///The id of the primary teacher.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub teacher: Option<String>,
     ///The ids of all teachers, the primary one among them.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub teachers: Option<Vec<String>>,
     ///The id of the term.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub term_id: Option<String>,
 }
 
@@ -870,60 +548,36 @@ pub struct Section {
 #[non_exhaustive]
 pub struct Staff {
     ///What the person logs in with at the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub credentials: Option<Credentials>,
     ///The department.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub department: Option<String>,
     ///Fields that the district maps for this app alone, by their names.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
     ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub legacy_id: Option<String>,
     ///What the person may do: `PortalOnly`, `SchoolTechLead` and others.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub roles: Option<Vec<String>>,
     ///The ids of all schools.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub schools: Option<Vec<String>>,
     ///The id of the person as staff, in the district's system.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub staff_id: Option<String>,
     ///The title.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub title: Option<String>,
 }
 
@@ -932,172 +586,100 @@ pub struct Staff {
 #[non_exhaustive]
 pub struct Student {
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///What the person logs in with at the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub credentials: Option<Credentials>,
     ///The date of birth, in any of the forms seen: `1/16/1998` is January 16.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub dob: Option<String>,
     ///Whether the student is learning English. Sensitive: needs a scope of its own.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ell_status: Option<enums::YesNo>,
     ///The student's address, repeated from the user. Not in events.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///The student's places at schools, with dates. Not places in sections.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub enrollments: Option<Vec<SchoolEnrollment>>,
     ///Fields that the district maps for this app alone, by their names.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
     ///The gender.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub gender: Option<enums::Gender>,
     ///The grade level.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub grade: Option<enums::Grade>,
     ///The year of graduation, as text.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub graduation_year: Option<String>,
     ///Whether the ethnicity is Hispanic.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub hispanic_ethnicity: Option<enums::YesNo>,
     ///The language spoken at home. Sensitive.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub home_language: Option<enums::HomeLanguage>,
     ///Whether there is an individualized education program. Sensitive: needs a scope of its own.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub iep_status: Option<String>,
     ///When Clever last changed the record; may lie before `created`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_modified: Option<Timestamp>,
     ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub legacy_id: Option<String>,
     ///Where it is.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub location: Option<Location>,
     ///The race.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub race: Option<enums::Race>,
     ///The id of the primary school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub school: Option<String>,
     ///The ids of all schools.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub schools: Option<Vec<String>>,
     ///The id in the district's student information system; may be given to another record later.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_id: Option<String>,
     ///The id that the state gave.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub state_id: Option<String>,
     ///The number that the district gave the student; may be given again.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub student_number: Option<String>,
     ///The grade point average, unweighted, as text.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub unweighted_gpa: Option<String>,
     ///The grade point average, weighted, as text.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub weighted_gpa: Option<String>,
 }
 
@@ -1106,26 +688,16 @@ pub struct Student {
 #[non_exhaustive]
 pub struct StudentRelationship {
     ///Who the contact is to the student.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub relationship: Option<enums::Relationship>,
     ///The id of the student.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub student: Option<String>,
     ///What the contact is for.
-    #[serde(
-        rename = "type",
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub type_: Option<enums::ContactType>,
 }
 
@@ -1134,95 +706,56 @@ pub struct StudentRelationship {
 #[non_exhaustive]
 pub struct Teacher {
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///What the person logs in with at the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub credentials: Option<Credentials>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///Fields that the district maps for this app alone, by their names.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub ext: Option<::serde_json::Map<String, ::serde_json::Value>>,
     ///When Clever last changed the record; may lie before `created`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_modified: Option<Timestamp>,
     ///The id that the person had before v3.0 in this role; absent for students, who kept theirs. Never to be sent to v3.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub legacy_id: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<Name>,
     ///The id of the primary school.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub school: Option<String>,
     ///The ids of all schools.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub schools: Option<Vec<String>>,
     ///The id in the district's student information system; may be given to another record later.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sis_id: Option<String>,
     ///The id that the state gave.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub state_id: Option<String>,
     ///The number that the district gave the teacher; may be given again.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub teacher_number: Option<String>,
     ///The title.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub title: Option<String>,
 }
 
@@ -1231,39 +764,24 @@ pub struct Teacher {
 #[non_exhaustive]
 pub struct Term {
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The last day.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub end_date: Option<Timestamp>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<String>,
     ///The first day.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub start_date: Option<Timestamp>,
 }
 
@@ -1272,18 +790,12 @@ pub struct Term {
 #[non_exhaustive]
 pub struct TokenInfo {
     ///The app's client id. Compare it with yours before you trust a token.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub client_id: Option<String>,
     ///What it may read.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub scopes: Option<Vec<String>>,
 }
 
@@ -1292,19 +804,12 @@ pub struct TokenInfo {
 #[non_exhaustive]
 pub struct TokenOwner {
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///`district`.
-    #[serde(
-        rename = "type",
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "type", skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub type_: Option<String>,
 }
 
@@ -1313,53 +818,32 @@ pub struct TokenOwner {
 #[non_exhaustive]
 pub struct User {
     ///When Clever says that it first had the record; not stable between snapshots, so no key.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub created: Option<Timestamp>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The address, unverified: may be absent, malformed, or shared by several people.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///The Clever id: opaque, never used again for another record.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub id: Option<String>,
     ///When Clever last changed the record; may lie before `created`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub last_modified: Option<Timestamp>,
     ///The name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<Name>,
     ///The parts that the user plays.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub roles: Option<Roles>,
 }
 
@@ -1368,95 +852,56 @@ pub struct User {
 #[non_exhaustive]
 pub struct UserInfo {
     ///Who shared the user: `district`, or `teacher` through the Library.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub authorized_by: Option<String>,
     ///The id of the district.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district: Option<String>,
     ///The id of the district again.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub district_id: Option<String>,
     ///The address; see `email_verified`.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email: Option<String>,
     ///Whether Clever calls the address verified; `false` unless its support switched it on.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub email_verified: Option<bool>,
     ///The family name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub family_name: Option<String>,
     ///The given name.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub given_name: Option<String>,
     ///The v3 id again.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub multi_role_user_id: Option<String>,
     ///The name in parts, not the text that OpenID Connect has.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub name: Option<Name>,
     ///The ids of the user's schools; often empty.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub schools: Option<Vec<String>>,
     ///The v3 id of the user.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub sub: Option<String>,
     ///The id before v3. Not a key: it differs from `sub` for all but students.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub user_id: Option<String>,
     ///The role that logged in.
-    #[serde(
-        default,
-        deserialize_with = "tolerant",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+    #[serde(default, deserialize_with = "tolerant")]
     pub user_type: Option<String>,
 }
 
