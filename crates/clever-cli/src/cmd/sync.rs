@@ -113,7 +113,11 @@ async fn once(
         let page = district.district().await?;
         let opened: Option<DistrictId> = page.records().next().and_then(|one| one.id.parse().ok());
         if let Some(opened) = opened {
-            Admit::Only(wanted.clone()).check(&opened)?;
+            let admitted = Admit::Only(wanted.clone()).check(&opened);
+            admitted.map_err(|error| {
+                Usage::new(error.to_string())
+                    .hint("leave --district out, or use that district's token")
+            })?;
         }
     }
     let mut store = open(args).await?;

@@ -358,7 +358,7 @@ fn sync(error: &SyncError) -> Option<Cause> {
             "leave --events out: a snapshot is read where it is needed",
         ),
         SyncError::NotOneDistrict { found } => not_one_district(*found),
-        SyncError::OtherDistrict { .. } => usage(
+        SyncError::OtherDistrict { .. } => failed(
             "other_district",
             "use that district's token: --district chooses among the districts of an app, and a token opens its own",
         ),
