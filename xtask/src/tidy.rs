@@ -15,15 +15,19 @@ const MAX_LINES: usize = 900;
 const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
     ("clever-raw", &[]),
+    ("clever-sql", &[]),
     ("clever-auth", &["clever-model"]),
     (
         "clever-client",
         &["clever-raw", "clever-auth", "clever-model"],
     ),
-    ("clever-provision", &["clever-auth", "clever-model"]),
+    (
+        "clever-provision",
+        &["clever-auth", "clever-model", "clever-sql"],
+    ),
     (
         "clever-sync",
-        &["clever-client", "clever-model", "clever-raw"],
+        &["clever-client", "clever-model", "clever-raw", "clever-sql"],
     ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
