@@ -223,3 +223,99 @@ async fn what_may_be_another_walk_is_begun_anew() {
     }
     assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
 }
+
+/// Runs something once, when the first page of sections is read.
+struct Meanwhile<F>(std::sync::Mutex<Option<F>>);
+
+impl<F: FnOnce()> clever_sync::Progress for Meanwhile<F> {
+    fn page(&self, kind: RecordKind, _: usize, _: usize, _: Option<u64>) {
+        if kind == RecordKind::Sections
+            && let Some(run) = self.0.lock().unwrap().take()
+        {
+            run();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_staged() {
+    let ground = Ground::new(95, 200).await;
+    for url in stores(&ground, "loser").await {
+        let (district, other) = (&ground.district, url.clone());
+        let meanwhile = || {
+            std::thread::scope(|scope| {
+                let run = || {
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build();
+                    runtime.unwrap().block_on(async {
+                        let mut store = AnyStore::open_url(&other, true).await.unwrap();
+                        let options = SyncOptions::default();
+                        let policy = SyncPolicy::default();
+                        sync(district, &mut store, &policy, &options, &SystemClock, &()).await
+                    })
+                };
+                let winner = scope.spawn(run).join().unwrap();
+                assert_eq!(winner.unwrap().outcome, Outcome::Done);
+            });
+        };
+        let progress = Meanwhile(std::sync::Mutex::new(Some(meanwhile)));
+        let mut store = AnyStore::open_url(&url, true).await.unwrap();
+        let (policy, options) = (SyncPolicy::default(), SyncOptions::default());
+        let loser = sync(
+            district,
+            &mut store,
+            &policy,
+            &options,
+            &SystemClock,
+            &progress,
+        )
+        .await;
+        let moved = clever_sync::StoreError::Moved;
+        assert_eq!(
+            loser.unwrap_err().to_string(),
+            SyncError::Store(moved).to_string()
+        );
+        // While its connection is open, and afterwards.
+        assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+        if url.starts_with("postgres") {
+            let sql = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '\\_staging%'";
+            let left = crate::stores::server(&url).await.query_one(sql, &[]).await;
+            assert_eq!(left.unwrap().get::<_, i64>(0), 0);
+        }
+        // Nobody's leftovers are gone on with.
+        let next = run(&ground, &url, &SyncOptions::default()).await.unwrap();
+        assert_eq!(next.resumed, None);
+    }
+}
+
+#[tokio::test]
+async fn field_20_a_plan_an_undo_and_a_feed_that_fail_leave_nothing_staged() {
+    let ground = Ground::with_events(96, 100).await;
+    for url in stores(&ground, "failed").await {
+        let mut store = AnyStore::open_url(&url, true).await.unwrap();
+        let file = ground.folder().join("plan");
+        let planned = SyncOptions {
+            dry_run: true,
+            plan: Some(file.clone()),
+            ..SyncOptions::default()
+        };
+        drop(run(&ground, &url, &planned).await.unwrap());
+        // Rows that were taken away: the file is read, staged and found out.
+        let text = std::fs::read_to_string(&file).unwrap();
+        let cut: Vec<&str> = text.lines().take(60).collect();
+        std::fs::write(&file, cut.join("\n")).unwrap();
+        let policy = SyncPolicy::default();
+        let failed = apply_plan(&file, &mut store, &policy, &SystemClock, &()).await;
+        assert!(failed.is_err());
+        drop(run(&ground, &url, &SyncOptions::default()).await.unwrap());
+        ground.emulator.advance_days(1);
+        // The feed is staged before the answer that never comes.
+        let fault = Fault::Reset.on("/v3.1/districts").nth(1).times(u64::MAX);
+        ground.emulator.faults().add(fault);
+        let failed = run(&ground, &url, &SyncOptions::default()).await;
+        ground.emulator.faults().clear();
+        assert!(failed.is_err(), "{failed:?}");
+        assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
+    }
+}

@@ -64,7 +64,7 @@ pub(crate) async fn drop_database(url: &str) {
 }
 
 /// A connection to the server of a database, beside it.
-async fn server(url: &str) -> tokio_postgres::Client {
+pub(crate) async fn server(url: &str) -> tokio_postgres::Client {
     let (address, _) = url.rsplit_once('/').unwrap();
     let beside = format!("{address}/postgres");
     let (client, connection) = tokio_postgres::connect(&beside, tokio_postgres::NoTls)

@@ -14,8 +14,9 @@ const MAX_LINES: usize = 900;
 /// Which of our crates each may depend on, itself left out; `*` may use all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
+    ("clever-files", &[]),
     ("clever-raw", &[]),
-    ("clever-sql", &[]),
+    ("clever-sql", &["clever-files"]),
     ("clever-auth", &["clever-model"]),
     (
         "clever-client",
@@ -27,7 +28,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "clever-sync",
-        &["clever-client", "clever-model", "clever-raw", "clever-sql"],
+        &[
+            "clever-client",
+            "clever-files",
+            "clever-model",
+            "clever-raw",
+            "clever-sql",
+        ],
     ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),

@@ -101,6 +101,19 @@ fn has<T: std::error::Error + 'static>(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<T>().is_some())
 }
 
+/// Says whether a file could not be written for want of room.
+fn is_full(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let kind = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        matches!(
+            kind,
+            Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        )
+    })
+}
+
 /// The next step for whoever sees `error`.
 fn hint(error: &anyhow::Error) -> Option<String> {
     if has::<MissingToken>(error) {
@@ -131,6 +144,12 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     if let Some(kind) = client_kind(error) {
         return client_hint(kind).map(ToOwned::to_owned);
+    }
+    if has::<crate::cmd::export::NotForSpreadsheets>(error) {
+        return Some("choose --format csv, or leave --for out".to_owned());
+    }
+    if is_full(error) {
+        return Some("free some space and run again; what was there is as it was".to_owned());
     }
     error.chain().find_map(|cause| {
         if let Some(store) = cause.downcast_ref::<StoreError>() {
@@ -192,9 +211,50 @@ fn store_hint(error: &StoreError) -> Option<String> {
         StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
         StoreError::Locked => "another process is writing: run again when it is done".to_owned(),
         StoreError::Full => "free some space and run again; nothing was written".to_owned(),
+        StoreError::ReadOnly => {
+            "status, changes, explain and export need no more than that; whatever writes needs a store, its folder and a server \
+             that it may write to"
+                .to_owned()
+        }
+        StoreError::Pooled => {
+            "a sync keeps things in its connection: use the pooler's session mode (PgBouncer: pool_mode = session), or the \
+             server's own address"
+                .to_owned()
+        }
+        StoreError::Server(source) if server_hint(source.as_ref()).is_some() => {
+            server_hint(source.as_ref()).unwrap_or_default().to_owned()
+        }
         StoreError::Server(_) => "check the address, the server and the rights of its user; nothing was written".to_owned(),
         StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),
         _ => return None,
+    })
+}
+
+/// The next step for what a PostgreSQL server says, by its code or its words.
+fn server_hint(error: &dyn std::error::Error) -> Option<&'static str> {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a String can't fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Some(if says(&["error 42P07", "error 42710"]) {
+        "another program has tables of that name there: make a schema for the roster (`CREATE SCHEMA roster`) and look for \
+         tables there alone, for this role (`ALTER ROLE … SET search_path = roster`) or in the address \
+         (`?options=-csearch_path%3Droster`); or use a database of its own"
+    } else if says(&["error 22P05", "error 22021"]) {
+        "the database can't hold every character: make one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+    } else if says(&["error 57014"]) {
+        "the server stopped it: set statement_timeout to 0 for this role (`ALTER ROLE … SET statement_timeout = 0`)"
+    } else if says(&["error 42501"]) {
+        "the role may not do this: docs/sync.md says which rights it needs; nothing was written"
+    } else if says(&["no encryption", "TLS", "sslmode", "SSL"]) {
+        "the server, or the address, asks for TLS, which this version does not speak: connect over loopback, a socket or a \
+         tunnel (`ssh -L`), with sslmode=disable"
+    } else {
+        return None;
     })
 }
 

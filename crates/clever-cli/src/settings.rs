@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use clever_auth::DistrictAppToken;
-use clever_sync::{AnyStore, StoreError};
+use clever_sync::{AnyStore, StoreError, sqlite_path};
 use url::Url;
 
 /// The environment variable that holds a district-app token.
@@ -43,6 +43,11 @@ impl StoreUrl {
     /// Opens the store if there is one.
     pub(crate) async fn open_existing(&self) -> Result<AnyStore, StoreError> {
         AnyStore::open_url(&self.address(), false).await
+    }
+
+    /// Opens the store if there is one, to look at it: one that can only be read does.
+    pub(crate) async fn look(&self) -> Result<AnyStore, StoreError> {
+        AnyStore::look_url(&self.address()).await
     }
 
     /// The address with its password, for the database alone.
@@ -86,16 +91,9 @@ impl FromStr for StoreUrl {
                 .map(Self::Postgres)
                 .map_err(|_| "this is no address of a PostgreSQL database".to_owned());
         }
-        match text.strip_prefix("sqlite:") {
-            Some("") => Err("the path after `sqlite:` is empty".to_owned()),
-            Some(path) => Ok(Self::Sqlite(PathBuf::from(
-                path.strip_prefix("//").unwrap_or(path),
-            ))),
-            None => Err(
-                "a store is written `sqlite:PATH`, as in `sqlite:clever.db`, or `postgres://USER@HOST/DATABASE`"
-                    .to_owned(),
-            ),
-        }
+        sqlite_path(text)
+            .map(|path| Self::Sqlite(path.to_owned()))
+            .ok_or_else(|| format!("{}, as in `sqlite:clever.db`", StoreError::Address))
     }
 }
 
@@ -163,7 +161,17 @@ mod tests {
             "sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(),
             Some(Path::new("/tmp/a"))
         );
-        for wrong in ["", "a.db", "sqlite:", "postgres://[/x"] {
+        // Two that keep nothing or make a file of that name (case 20 of the field), among others.
+        for wrong in [
+            "",
+            "a.db",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "sqlite:file:x.db",
+            "sqlite:x.db?mode=ro",
+            "postgres://[/x",
+        ] {
             assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
         }
         let server: StoreUrl = "postgres://app:secret@db/roster?password=secret"

@@ -34,3 +34,22 @@ impl Stop {
         drop(tokio::signal::ctrl_c().await);
     }
 }
+
+/// From now on, a process that is asked to stop removes the files that it is writing and ends, with 130 after Ctrl-C and
+/// 143 after SIGTERM as if nobody had listened. Only for commands that do not wait for it with [`Stop`].
+pub(crate) fn leave_nothing_half_written() {
+    #[cfg(unix)]
+    if let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        tokio::spawn(async move {
+            let number = tokio::select! {
+                _ = interrupt.recv() => SignalKind::interrupt(),
+                _ = terminate.recv() => SignalKind::terminate(),
+            };
+            clever_files::abandon();
+            std::process::exit(128 + number.as_raw_value());
+        });
+    }
+}

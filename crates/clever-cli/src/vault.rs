@@ -3,7 +3,7 @@
 //! The seal keeps secrets out of backups, synced folders and eyes that see the file alone. Who can read
 //! both files can read the secrets: keep the key where only its owner reads, or bring it in CLEVER_KEY.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_auth::credential::Credentials;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
+use clever_files::Draft;
+
+use crate::writing::write_whole;
 
 /// The environment variable that may hold the key itself.
 const KEY_VARIABLE: &str = "CLEVER_KEY";
@@ -78,21 +81,17 @@ impl VaultArgs {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
         {
-            fs::create_dir_all(folder)
+            clever_files::make_private_folder(folder)
                 .with_context(|| format!("could not make the folder {}", folder.display()))?;
         }
-        let lock = private(&file.with_extension("lock"), false)?;
+        let lock = file.with_extension("lock");
+        let lock = clever_files::open_lock(&lock)
+            .with_context(|| format!("could not write {}", lock.display()))?;
         lock.lock().context("could not lock the credentials")?;
         let mut all = self.read()?;
         let result = change(&mut all)?;
         let sealed = all.seal(&self.key(true)?, &SystemRandomness)?;
-        // Written beside and moved over: a crash leaves the old file or the new one.
-        let new = file.with_extension("new");
-        let mut out = private(&new, true)?;
-        out.write_all(sealed.as_bytes())
-            .and_then(|()| out.sync_all())
-            .and_then(|()| fs::rename(&new, &file))
-            .with_context(|| format!("could not write the credentials to {}", file.display()))?;
+        write_whole(&file, |out| Ok(out.write_all(sealed.as_bytes())?))?;
         Ok(result)
     }
 
@@ -114,9 +113,12 @@ impl VaultArgs {
             // A new key for old credentials would lose them.
             Err(error) if error.kind() == ErrorKind::NotFound && make && !self.file()?.exists() => {
                 let text = random_text(&SystemRandomness)?;
-                let mut out = private(&path, true)?;
-                writeln!(out, "{text}")
-                    .and_then(|()| out.sync_all())
+                Draft::begin(&path)
+                    .and_then(|mut key| {
+                        writeln!(key, "{text}")?;
+                        // Another one that came meanwhile is not lost.
+                        key.publish_new()
+                    })
                     .with_context(|| format!("could not write the key to {}", path.display()))?;
                 Ok(SealingKeys::from_text(id, &text)?)
             }
@@ -125,20 +127,6 @@ impl VaultArgs {
             }
         }
     }
-}
-
-/// Opens a file that only its owner may read, empty if `fresh`.
-fn private(path: &Path, fresh: bool) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(fresh);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
-        .open(path)
-        .with_context(|| format!("could not write {}", path.display()))
 }
 
 /// Refuses a key that others of this machine can read.

@@ -53,6 +53,7 @@ pub async fn mark_edited<B: Backend>(
     if done.is_err() {
         // The first error says more than one of the way back.
         drop(store.db.batch("ROLLBACK").await);
+        drop(store.done().await);
     }
     done
 }

@@ -47,7 +47,7 @@ pub use audit::mark_edited;
 pub use certificate::{Certificate, Doubt};
 pub use events::{EventCounts, Why};
 pub use explain::{Explanation, FieldOrigin, explain};
-pub use export::{ExportError, ExportFormat, export};
+pub use export::{ExportError, ExportFormat, Exported, export};
 pub use feed::{ChangeLog, Feed, Record, changes};
 pub use guard::Cause;
 pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
@@ -64,7 +64,7 @@ pub use store::queries::{Change, ChangeFilter, RecordRow};
 pub use store::status::{DistrictStatus, StandingHold};
 pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
-    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
+    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally, sqlite_path,
 };
 pub use sync::{SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

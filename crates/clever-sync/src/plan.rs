@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use clever_files::Draft;
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -376,19 +377,14 @@ impl Plan {
         };
         let mut plan = Self::read(path)?;
         plan.approved = true;
-        let beside = path.with_extension("approving");
         let mut input = BufReader::new(File::open(path).map_err(failed)?);
-        let mut out = BufWriter::new(private(&beside).map_err(failed)?);
+        let mut draft = Draft::begin(path).map_err(failed)?;
         let mut first = String::new();
         input.read_line(&mut first).map_err(failed)?;
         let head = serde_json::to_string(&plan).unwrap_or_default();
-        writeln!(out, "{head}").map_err(failed)?;
-        io::copy(&mut input, &mut out).map_err(failed)?;
-        out.into_inner()
-            .map_err(|error| failed(error.into_error()))?
-            .sync_all()
-            .map_err(failed)?;
-        fs::rename(&beside, path).map_err(failed)?;
+        writeln!(draft, "{head}").map_err(failed)?;
+        io::copy(&mut input, &mut draft).map_err(failed)?;
+        draft.publish().map_err(failed)?;
         Ok(plan)
     }
 }
@@ -419,29 +415,7 @@ fn field_changes(row: &Staged, before: Option<&str>) -> Vec<FieldChange> {
     changes.collect()
 }
 
-/// The file of the rows while a plan is written: `today.plan.rows` beside `today.plan`.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".rows");
-    name.into()
-}
-
-/// Makes a file that only its owner may read, also where there was one that others might.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    if file.metadata()?.is_file() {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(file)
-}
-
-/// Writes what is staged to a file: the rows beside it first, for their hash stands before them.
+/// Writes what is staged to a file: the rows to a file without a name first, for their hash stands before them.
 pub(crate) async fn write<S: Store>(
     path: &Path,
     plan: &Plan,
@@ -453,8 +427,8 @@ pub(crate) async fn write<S: Store>(
     };
     let mut plan = plan.clone();
     let mut hasher = blake3::Hasher::new();
-    let beside = beside(path);
-    let mut out = BufWriter::new(private(&beside).map_err(failed)?);
+    let mut draft = Draft::begin(path).map_err(failed)?;
+    let mut out = BufWriter::new(draft.spare().map_err(failed)?);
     let mut after = (None, String::new());
     loop {
         let rows = store.staged((after.0, &after.1), CHUNK, true).await?;
@@ -493,16 +467,15 @@ pub(crate) async fn write<S: Store>(
             writeln!(out, "{line}").map_err(failed)?;
         }
     }
-    out.flush().map_err(failed)?;
+    let mut rows = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
     plan.hash = finish(&hasher);
-    let mut rows = File::open(&beside).map_err(failed)?;
-    let mut out = BufWriter::new(private(path).map_err(failed)?);
     let head = serde_json::to_string(&plan).unwrap_or_default();
-    writeln!(out, "{head}").map_err(failed)?;
-    io::copy(&mut rows, &mut out).map_err(failed)?;
-    out.flush().map_err(failed)?;
-    fs::remove_file(&beside).map_err(failed)?;
-    Ok(())
+    writeln!(draft, "{head}").map_err(failed)?;
+    rows.rewind().map_err(failed)?;
+    io::copy(&mut rows, &mut draft).map_err(failed)?;
+    Ok(draft.publish().map_err(failed)?)
 }
 
 /// A plan's file, read row by row.
@@ -622,7 +595,6 @@ pub async fn apply_plan<S: Store>(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
-    let started_at = clock.now();
     // Once for its hash, once for its rows: nothing is staged from a file that was changed.
     let plan = Plan::read(path)?;
     let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
@@ -639,6 +611,26 @@ pub async fn apply_plan<S: Store>(
         }
         .into());
     }
+    let done = apply_rows(path, &plan, &base, store, policy, clock, progress).await;
+    if done.is_err() {
+        // Nobody goes on with it; what failed is what is told.
+        drop(store.done().await);
+    }
+    done
+}
+
+/// Stages the rows of a plan that fits the store, and applies them.
+async fn apply_rows<S: Store>(
+    path: &Path,
+    plan: &Plan,
+    base: &Base,
+    store: &mut S,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let started_at = clock.now();
+    let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
     store.begin(&district).await?;
     let mut reader = Reader::open(path)?;
     let mut batch = Vec::new();
@@ -666,7 +658,7 @@ pub async fn apply_plan<S: Store>(
     report.finished_at = clock.now();
     let commit = Commit {
         district: &district,
-        base: &base,
+        base,
         now: report.finished_at,
         cursor: plan.cursor.as_deref(),
         whole_snapshot: plan.whole && plan.snapshot,

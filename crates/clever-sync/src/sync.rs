@@ -9,7 +9,7 @@ use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
 use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
-use tracing::{info, info_span};
+use tracing::{Span, info, info_span};
 
 use crate::certificate::{Certificate, Doubt};
 use crate::check;
@@ -21,7 +21,7 @@ use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
 use crate::report::{KindReport, Outcome, Resumed, RunPath, SyncReport};
-use crate::resume::{Done, Grounds, Note};
+use crate::resume::{self, Done, Grounds, Note};
 use crate::source::RosterSource;
 use crate::store::{Base, Commit, Left, Store, StoreError};
 
@@ -153,13 +153,32 @@ pub async fn sync<S: Store>(
         now: started_at,
         // What is let through now may not be what a later run is asked to let through.
         keeps: options.approve.is_none(),
+        span,
     };
+    let done = run(&walk, source, store, policy, options, clock, progress).await;
+    if done.is_err() {
+        resume::forsake(store, &district.id, &base).await;
+    }
+    done
+}
+
+/// Reads, compares, checks and applies or plans.
+async fn run<S: Store>(
+    walk: &Walk<'_>,
+    source: &impl RosterSource,
+    store: &mut S,
+    policy: &SyncPolicy,
+    options: &SyncOptions,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let (district, base, started_at, span) = (walk.district, walk.base, walk.now, &walk.span);
     let (mut left, mut discarded) = (None, false);
     if options.way != Way::Events {
         (left, discarded) = walk.left(source, store).await?;
     }
     let mut learnt = None;
-    let mut why = choose(options.way, &base, policy, started_at);
+    let mut why = choose(options.way, base, policy, started_at);
     if why.is_none() {
         why = unfollowed(store, &district.id, policy).await?;
     }
@@ -172,9 +191,9 @@ pub async fn sync<S: Store>(
         left = None;
         store.begin(&district.id).await?;
         match events::read(source, store, &district.id, cursor, walk.kinds, clock).await? {
-            Ok(told) => learnt = Some(from_events(told, &district, walk.kinds)),
+            Ok(told) => learnt = Some(from_events(told, district, walk.kinds)),
             Err(doubt) => {
-                info!(parent: &span, %doubt, "reading a snapshot");
+                info!(parent: span, %doubt, "reading a snapshot");
                 why = Some(doubt);
             }
         }
@@ -182,8 +201,6 @@ pub async fn sync<S: Store>(
     let learnt = match (learnt, why) {
         (Some(learnt), _) => learnt,
         (None, Some(why)) if options.way == Way::Events => {
-            // What was read of the feed is nobody's to go on with.
-            store.done().await?;
             return Err(SyncError::EventsAlone { why });
         }
         (None, why) => walk.snapshot(source, store, why, left, progress).await?,
@@ -197,12 +214,7 @@ pub async fn sync<S: Store>(
     report.discarded = discarded;
     report.drift = learnt.drift;
     check::check(store, &district.id, &mut report, learnt.paused, policy).await?;
-    if let Err(error) = plan::settle(store, &mut report, options.approve.as_deref()).await {
-        if matches!(error, SyncError::OtherPlan { .. }) {
-            store.done().await?;
-        }
-        return Err(error);
-    }
+    plan::settle(store, &mut report, options.approve.as_deref()).await?;
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
         && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
@@ -225,14 +237,14 @@ pub async fn sync<S: Store>(
         report.outcome = Outcome::Planned;
         foresee(store, &mut report).await?;
         if let Some(path) = &options.plan {
-            let plan = Plan::of(&report, &base, cursor);
+            let plan = Plan::of(&report, base, cursor);
             plan::write(path, &plan, store).await?;
         }
         store.done().await?;
     } else {
         let commit = Commit {
             district: &district.id,
-            base: &base,
+            base,
             now: report.finished_at,
             cursor: cursor.as_deref(),
             whole_snapshot: report.whole && learnt.path == RunPath::Snapshot,
@@ -240,7 +252,7 @@ pub async fn sync<S: Store>(
         };
         store.commit(&commit, &mut report, progress).await?;
     }
-    info!(parent: &span, outcome = ?report.outcome, "finished");
+    info!(parent: span, outcome = ?report.outcome, "finished");
     Ok(report)
 }
 
@@ -293,6 +305,7 @@ struct Walk<'a> {
     now: Timestamp,
     /// Whether a later run may go on with it.
     keeps: bool,
+    span: Span,
 }
 
 impl Walk<'_> {

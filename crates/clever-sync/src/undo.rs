@@ -84,6 +84,21 @@ pub async fn undo<B: Backend>(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<SyncReport, UndoError> {
+    let done = take_back(store, request, policy, clock, progress).await;
+    if done.is_err() {
+        // Records as they were are personal data, and nobody goes on with them; what failed is what is told.
+        drop(store.done().await);
+    }
+    done
+}
+
+async fn take_back<B: Backend>(
+    store: &mut SqlStore<B>,
+    request: &UndoRequest,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, UndoError> {
     let (district_id, run) = (request.district_id.as_str(), request.run);
     let district = DistrictId::new(district_id).map_err(UndoError::District)?;
     let started_at = clock.now();
@@ -123,7 +138,6 @@ pub async fn undo<B: Backend>(
     report.undo = Some(counts);
     plan::count(store, &mut report).await?;
     if report.is_unchanged() {
-        store.done().await?;
         return Err(UndoError::Nothing {
             district: district_id.to_owned(),
             run,

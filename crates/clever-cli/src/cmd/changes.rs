@@ -114,7 +114,12 @@ fn line(change: &Change) -> String {
 
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
-    let mut store = args.store.store.open_existing().await?;
+    let url = &args.store.store;
+    let mut store = match args.consumer {
+        // It keeps how far it came.
+        Some(_) => url.open_existing().await?,
+        None => url.look().await?,
+    };
     let district = district(&mut store, args.district.as_deref()).await?;
     if let Some(consumer) = &args.consumer {
         return consume(&mut store, &district, consumer, args, as_json).await;

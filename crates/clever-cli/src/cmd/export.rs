@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use clever_sync::{ExportFormat, export};
+use clever_sync::{ExportFormat, Exported, export};
 
 use crate::args::StoreArgs;
 use crate::cmd::changes::district;
 use crate::diagnostics::Exit;
 use crate::output::{self, grouped};
+use crate::signals::leave_nothing_half_written;
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -19,7 +20,12 @@ pub(crate) struct ExportArgs {
     /// What to write.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Format,
-    /// The folder to write into; made where there is none. The files hold personal data.
+    /// With --format csv: who opens the files. For spreadsheets, a value that would be a formula there gets an apostrophe
+    /// before it; programs that read the set, and Clever, want it as it is.
+    #[arg(long = "for", value_enum, value_name = "READER")]
+    reader: Option<ReadBy>,
+    /// The folder to write into; made if there is none. The files hold personal data. They take the places of those
+    /// before when all of them are written.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     /// Only this district; needed when the store holds several.
@@ -38,6 +44,20 @@ enum Format {
     Parquet,
 }
 
+/// Who opens the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReadBy {
+    /// Clever, or another program.
+    Programs,
+    /// A person, in a spreadsheet.
+    Spreadsheets,
+}
+
+/// Only the CSV set may be opened in a spreadsheet.
+#[derive(Debug, thiserror::Error)]
+#[error("--for spreadsheets goes with --format csv")]
+pub(crate) struct NotForSpreadsheets;
+
 /// The binary was built without Parquet.
 #[derive(Debug, thiserror::Error)]
 #[error("this cleverctl was built without Parquet")]
@@ -46,19 +66,35 @@ pub(crate) struct NoParquet;
 
 /// Writes the files and says how many rows each has.
 pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
+    let for_people = args.reader == Some(ReadBy::Spreadsheets);
     let format = match args.format {
+        Format::Csv if for_people => ExportFormat::Spreadsheets,
         Format::Csv => ExportFormat::Csv,
+        _ if for_people => return Err(NotForSpreadsheets.into()),
         Format::Oneroster => ExportFormat::OneRoster,
         #[cfg(feature = "parquet")]
         Format::Parquet => ExportFormat::Parquet,
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => return Err(NoParquet.into()),
     };
-    let mut store = args.store.store.open_existing().await?;
+    let mut store = args.store.store.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
-    let files = export(&mut store, &district, format, &args.folder)
+    leave_nothing_half_written();
+    let Exported {
+        files, unreadable, ..
+    } = export(&mut store, &district, format, &args.folder)
         .await
         .context("the export failed")?;
+    for (field, count) in &unreadable {
+        let said = match args.format {
+            Format::Csv => "written as they are",
+            _ => "left out",
+        };
+        output::note(format!(
+            "note: dates of {field} that can't be read and are {said}: {}",
+            grouped(*count)
+        ));
+    }
     if as_json {
         output::json(&files)?;
         return Ok(Exit::Done);

@@ -22,7 +22,8 @@ use serde::Serialize;
 use crate::diagnostics::Exit;
 use crate::output::{self, grouped};
 use crate::progress;
-use crate::writing::{Owner, write_whole};
+use crate::signals::leave_nothing_half_written;
+use crate::writing::write_whole;
 
 /// Arguments of `match`.
 #[derive(Debug, Args)]
@@ -122,6 +123,7 @@ struct ClusterSummary {
 
 /// Matches, and writes what it found.
 pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+    leave_nothing_half_written();
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
     let config: MatchConfig = toml::from_str(&text)
@@ -286,9 +288,7 @@ fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool
             });
             if let Some(path) = path {
                 let text = toml::to_string(&model).context("the model could not be written")?;
-                write_whole(path, Owner::Anyone, |file| {
-                    Ok(file.write_all(text.as_bytes())?)
-                })?;
+                write_whole(path, |file| Ok(file.write_all(text.as_bytes())?))?;
             }
             Ok((model, true))
         }
@@ -401,7 +401,7 @@ fn load(
 }
 
 fn write_links(path: &Path, config: &MatchConfig, links: &Links<'_>) -> Result<()> {
-    write_whole(path, Owner::Anyone, |file| {
+    write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
         let mut header: Vec<String> = [
             "right",
@@ -452,7 +452,7 @@ fn write_links(path: &Path, config: &MatchConfig, links: &Links<'_>) -> Result<(
 }
 
 fn write_clusters(path: &Path, clusters: &Clusters<'_>) -> Result<()> {
-    write_whole(path, Owner::Anyone, |file| {
+    write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
         out.write_record(["cluster", "record", "weakest_millibits"])?;
         for cluster in &clusters.all {
@@ -490,7 +490,7 @@ fn write_review(
         Side::Right,
         &asked().map(|link| links.right_id(link)).collect(),
     )?;
-    write_whole(path, Owner::Only, |file| {
+    write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
         let mut header: Vec<String> = [
             "right",

@@ -13,6 +13,7 @@ use crate::cmd::sync::{policies, print};
 use crate::diagnostics::Exit;
 use crate::output::{self, grouped};
 use crate::progress::Watch;
+use crate::signals::leave_nothing_half_written;
 
 /// What to do with a plan.
 #[derive(Debug, Subcommand)]
@@ -72,6 +73,7 @@ pub(crate) async fn run(command: PlanCommand, as_json: bool, quiet: bool) -> Res
             show(file, &plan, &samples, args.values, as_json)
         }
         PlanCommand::Approve(args) => {
+            leave_nothing_half_written();
             show(&args.file, &Plan::approve(&args.file)?, &[], false, as_json)
         }
         PlanCommand::Apply(args) => apply(&args, as_json, quiet).await,

@@ -16,7 +16,7 @@ use crate::args::SyncArgs;
 use crate::diagnostics::{self, Exit};
 use crate::output::{self, count, counted, grouped};
 use crate::progress::Watch;
-use crate::signals::Stop;
+use crate::signals::{Stop, leave_nothing_half_written};
 
 /// Runs one sync, or one after another.
 pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
@@ -25,6 +25,9 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     }
     let policies = policies(args.policy.as_deref())?;
     let Some(every) = args.every else {
+        if args.plan.is_some() {
+            leave_nothing_half_written();
+        }
         return once(&args, &policies, as_json, quiet).await;
     };
     let mut random = fastrand::Rng::new();

@@ -30,7 +30,7 @@ fn is_root() -> bool {
 }
 
 /// Says whether this is the run in the namespace; else makes that run, or says why there is none.
-fn inside(test: &str) -> bool {
+pub(crate) fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
@@ -208,4 +208,52 @@ fn open_to_postgres(folder: &Path, place: &Path) {
     assert!(done.unwrap().success());
     let done = Command::new("chown").arg("postgres").arg(place).status();
     assert!(done.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn field_05_a_full_disk_leaves_yesterdays_export_and_nothing_else() {
+    if !inside("disk::field_05_a_full_disk_leaves_yesterdays_export_and_nothing_else") {
+        return;
+    }
+    let disk = Disk::new();
+    let scene = Scene::new(59, 150).await;
+    let store = Store::Sqlite(scene.path("roster.db"));
+    scene.run(FULL, &store.url());
+    let formats: &[&str] = if cfg!(feature = "parquet") {
+        &["csv", "oneroster", "parquet"]
+    } else {
+        &["csv", "oneroster"]
+    };
+    for format in formats {
+        let folder = disk.path(format);
+        let shown = folder.display().to_string();
+        let export = ["export", "--format", format, &shown];
+        fs::create_dir(&folder).unwrap();
+        for name in ["students.csv", "oneroster.zip", "users.parquet"] {
+            fs::write(folder.join(name), "yesterday's").unwrap();
+        }
+        disk.fill(16 << 10);
+        let output = scene.command(&export, &store.url()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        disk.free();
+        assert_eq!(output.status.code(), Some(1), "{format}: {text}");
+        assert!(text.contains("hint: free some space"), "{format}: {text}");
+        let left = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let left: Vec<Vec<u8>> = left.map(|path| fs::read(path).unwrap()).collect();
+        assert_eq!(left, vec![b"yesterday's"; 3], "{format}");
+        scene.run(&export, &store.url());
+    }
+    // A plan is whole or not there as well.
+    let plan = disk.path("plan").display().to_string();
+    let args = ["sync", "--full", "--dry-run", "--plan", &plan];
+    scene.emulator.advance_days(3);
+    disk.fill(4 << 10);
+    let output = scene.command(&args, &store.url()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    disk.free();
+    let left = fs::read_dir(disk.folder.path()).unwrap();
+    let left = left.filter(|entry| entry.as_ref().unwrap().path().is_file());
+    assert_eq!(left.count(), 0);
 }

@@ -5,13 +5,14 @@
 //! student, the eleventh teacher of a section, preferred names, disabilities, fields of `ext`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use clever_files::FileSet;
 use clever_model::RecordKind;
 use serde_json::Value;
 
 use crate::columns;
-use crate::export::{ExportError, Reader, Table, first, text};
+use crate::export::dates::Unreadable;
+use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
 use crate::store::sql::Backend;
 
 const SCHOOLS: [&str; 13] = [
@@ -111,7 +112,8 @@ const NO_CONTACT: [String; 7] = [const { String::new() }; 7];
 
 pub(super) async fn write<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
+    cells: Cells,
 ) -> Result<BTreeMap<String, u64>, ExportError> {
     let mut files = BTreeMap::new();
     let schools = reader.all(RecordKind::Schools).await?;
@@ -119,7 +121,7 @@ pub(super) async fn write<B: Backend>(
         .iter()
         .map(|(id, school)| (id.clone(), first([text(school, "/sis_id"), id.clone()])))
         .collect();
-    let mut table = Table::create(folder.join("schools.csv"), &SCHOOLS)?;
+    let mut table = Table::create(set, "schools.csv", cells, &SCHOOLS)?;
     for (id, school) in &schools {
         let mut row = vec![own.get(id).cloned().unwrap_or_default()];
         row.extend(
@@ -142,8 +144,8 @@ pub(super) async fn write<B: Backend>(
         table.row(&row)?;
     }
     table.finish(&mut files)?;
-    people(reader, folder, &own, &mut files).await?;
-    sections(reader, folder, &own, &mut files).await?;
+    people(reader, set, cells, &own, &mut files).await?;
+    sections(reader, set, cells, &own, &mut files).await?;
     Ok(files)
 }
 
@@ -154,7 +156,11 @@ fn schools_of(role: &Value, own: &BTreeMap<String, String>) -> Vec<String> {
         ids.retain(|id| *id != primary);
         ids.insert(0, primary);
     }
-    let found: Vec<String> = ids.iter().filter_map(|id| own.get(*id).cloned()).collect();
+    let found = ids.iter().filter_map(|id| own.get(*id).map(String::as_str));
+    let found: Vec<String> = distinct(found.collect())
+        .into_iter()
+        .map(ToOwned::to_owned)
+        .collect();
     if found.is_empty() {
         vec![String::new()]
     } else {
@@ -164,13 +170,14 @@ fn schools_of(role: &Value, own: &BTreeMap<String, String>) -> Vec<String> {
 
 async fn people<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
+    cells: Cells,
     own: &BTreeMap<String, String>,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
-    let mut students = Table::create(folder.join("students.csv"), &STUDENTS)?;
-    let mut teachers = Table::create(folder.join("teachers.csv"), &TEACHERS)?;
-    let mut staff = Table::create(folder.join("staff.csv"), &STAFF)?;
+    let mut students = Table::create(set, "students.csv", cells, &STUDENTS)?;
+    let mut teachers = Table::create(set, "teachers.csv", cells, &TEACHERS)?;
+    let mut staff = Table::create(set, "staff.csv", cells, &STAFF)?;
     let mut after = String::new();
     loop {
         let some = reader.some(RecordKind::Users, &after).await?;
@@ -185,19 +192,24 @@ async fn people<B: Backend>(
         for (id, user) in &some {
             let roles = &user["roles"];
             if roles["student"].is_object() {
-                let told = contacts.get(id).map_or(&[][..], Vec::as_slice);
-                let mut told: Vec<Vec<String>> =
-                    told.iter().take(MAX_CONTACTS).map(contact).collect();
+                let dob = text(&roles["student"], "/dob");
+                let born = american(&mut reader.unreadable, "users.dob", dob);
+                let mut told: Vec<Vec<String>> = Vec::new();
+                for row in contacts.get(id).into_iter().flatten().map(contact) {
+                    if told.len() < MAX_CONTACTS && !told.contains(&row) {
+                        told.push(row);
+                    }
+                }
                 if told.is_empty() {
                     told.push(NO_CONTACT.to_vec());
                 }
                 let at = schools_of(&roles["student"], own);
                 let (first, further) = at.split_at(1);
                 for contact in told {
-                    students.row(&student(id, user, &first[0], &contact))?;
+                    students.row(&student(id, user, &born, &first[0], &contact))?;
                 }
                 for school in further {
-                    students.row(&student(id, user, school, &NO_CONTACT))?;
+                    students.row(&student(id, user, &born, school, &NO_CONTACT))?;
                 }
             }
             let role = &roles["teacher"];
@@ -259,7 +271,7 @@ fn contact(contact: &crate::export::Contact) -> Vec<String> {
     ]
 }
 
-fn student(id: &str, user: &Value, school: &str, contact: &[String]) -> Vec<String> {
+fn student(id: &str, user: &Value, born: &str, school: &str, contact: &[String]) -> Vec<String> {
     let role = &user["roles"]["student"];
     let mut row = vec![
         school.to_owned(),
@@ -272,7 +284,7 @@ fn student(id: &str, user: &Value, school: &str, contact: &[String]) -> Vec<Stri
         text(role, "/grade"),
         text(role, "/gender"),
         text(role, "/graduation_year"),
-        american(&text(role, "/dob")),
+        born.to_owned(),
         text(role, "/race"),
         text(role, "/hispanic_ethnicity"),
         first([
@@ -300,41 +312,42 @@ fn student(id: &str, user: &Value, school: &str, contact: &[String]) -> Vec<Stri
     row
 }
 
-/// Writes `2014-05-17…` and `5/17/2014` as `05/17/2014`; another form stays.
-fn american(date: &str) -> String {
-    let day = date.get(..10).filter(|day| day.contains('-'));
-    let (parts, order): (Vec<&str>, _) = match day {
-        Some(day) => (day.split('-').collect(), [1, 2, 0]),
-        None => (date.split('/').collect(), [0, 1, 2]),
-    };
-    if parts.len() != 3 {
-        return date.to_owned();
-    }
-    let [month, day, year] = order.map(|at| parts[at]);
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if year.len() == 4 && [month, day, year].into_iter().all(is_number) {
-        format!("{month:0>2}/{day:0>2}/{year}")
-    } else {
-        date.to_owned()
+/// Writes a date as districts write it, `05/17/2014`. One that can't be read stays as it is and is counted.
+fn american(unreadable: &mut Unreadable, field: &'static str, text: String) -> String {
+    match unreadable.read(field, &text) {
+        Some(day) => day.strftime("%m/%d/%Y").to_string(),
+        None => text,
     }
 }
 
 async fn sections<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
+    cells: Cells,
     own: &BTreeMap<String, String>,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
     let courses = reader.all(RecordKind::Courses).await?;
     let terms = reader.all(RecordKind::Terms).await?;
+    let terms: BTreeMap<String, [String; 3]> = terms
+        .into_iter()
+        .map(|(id, term)| {
+            let [start, end] = [
+                ("terms.start_date", "/start_date"),
+                ("terms.end_date", "/end_date"),
+            ]
+            .map(|(field, place)| american(&mut reader.unreadable, field, text(&term, place)));
+            (id, [text(&term, "/name"), start, end])
+        })
+        .collect();
     let further: Vec<String> = (2..=MAX_TEACHERS)
         .map(|at| format!("Teacher_{at}_id"))
         .collect();
     let mut header: Vec<&str> = SECTION.to_vec();
     header.extend(further.iter().map(String::as_str));
     header.extend(SECTION_REST);
-    let mut table = Table::create(folder.join("sections.csv"), &header)?;
-    let mut enrollments = Table::create(folder.join("enrollments.csv"), &ENROLLMENTS)?;
+    let mut table = Table::create(set, "sections.csv", cells, &header)?;
+    let mut enrollments = Table::create(set, "enrollments.csv", cells, &ENROLLMENTS)?;
     let mut after = String::new();
     loop {
         let some = reader.some(RecordKind::Sections, &after).await?;
@@ -360,7 +373,7 @@ async fn sections<B: Backend>(
                 .unwrap_or_default();
             let section_id = first([text(section, "/sis_id"), id.clone()]);
             let primary = text(section, "/teacher");
-            let mut of_section: Vec<&str> = columns::ids(section, "/teachers");
+            let mut of_section = distinct(columns::ids(section, "/teachers"));
             of_section.retain(|id| *id != primary);
             if !primary.is_empty() {
                 of_section.insert(0, &primary);
@@ -373,7 +386,7 @@ async fn sections<B: Backend>(
             row.extend((0..MAX_TEACHERS).map(|_| ids.next().unwrap_or_default()));
             let empty = Value::Null;
             let course = courses.get(&text(section, "/course")).unwrap_or(&empty);
-            let term = terms.get(&text(section, "/term_id")).unwrap_or(&empty);
+            let term = terms.get(&text(section, "/term_id")).cloned();
             row.extend([
                 text(section, "/name"),
                 text(section, "/section_number"),
@@ -383,16 +396,14 @@ async fn sections<B: Backend>(
                 String::new(),
                 text(section, "/period"),
                 text(section, "/subject"),
-                text(term, "/name"),
-                american(&text(term, "/start_date")),
-                american(&text(term, "/end_date")),
             ]);
+            row.extend(term.unwrap_or_default());
             table.row(&row)?;
-            for student in columns::ids(section, "/students") {
-                // A place of someone whom the roster lacks is a finding, and no row.
-                if let Some(student) = students.get(student) {
-                    enrollments.row(&[&school, &section_id, student])?;
-                }
+            // A place of someone whom the roster lacks is a finding, and no row.
+            let places = columns::ids(section, "/students").into_iter();
+            let places = places.filter_map(|id| students.get(id).map(String::as_str));
+            for student in distinct(places.collect()) {
+                enrollments.row(&[&school, &section_id, student])?;
             }
         }
     }
@@ -405,10 +416,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_of_the_api_are_written_as_districts_write_them() {
+    fn field_08_dates_are_written_as_districts_write_them_and_none_is_cut() {
+        let mut unreadable = Unreadable::default();
         for (date, written) in [
             ("2014-05-17", "05/17/2014"),
             ("2014-05-17T00:00:00.000Z", "05/17/2014"),
+            ("2014-05-17 00:00:00.000000", "05/17/2014"),
             ("5/7/2014", "05/07/2014"),
             ("05/17/2014", "05/17/2014"),
             ("5/17/14", "5/17/14"),
@@ -416,7 +429,9 @@ mod tests {
             ("2014-May-17", "2014-May-17"),
             ("", ""),
         ] {
-            assert_eq!(american(date), written, "{date}");
+            let is = american(&mut unreadable, "users.dob", date.to_owned());
+            assert_eq!(is, written, "{date}");
         }
+        assert_eq!(unreadable.0["users.dob"], 3);
     }
 }

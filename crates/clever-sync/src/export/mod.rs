@@ -5,21 +5,26 @@
 //! ids, or by Clever's where the district has none.
 
 mod clever_csv;
+mod dates;
 mod named;
 mod oneroster;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 #[cfg(feature = "parquet")]
 mod parquet_tables;
+mod school_year;
 
-use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clever_files::FileSet;
 use clever_model::RecordKind;
 use serde_json::Value;
 
+use crate::export::dates::Unreadable;
 use crate::reading;
 use crate::store::StoreError;
 use crate::store::sql::{Backend, Sql, SqlStore, texts};
@@ -33,7 +38,10 @@ const CHUNK: usize = 500;
 pub enum ExportFormat {
     /// `schools.csv`, `students.csv`, `teachers.csv`, `sections.csv`, `enrollments.csv`, `staff.csv`.
     Csv,
-    /// `oneroster.zip`: the CSV binding of `OneRoster` 1.2, all files in bulk.
+    /// The same for people who open the files in a spreadsheet: a value that would be a formula there (it begins with `=`,
+    /// `+`, `-` or `@`) has an apostrophe before it. Not for a system that reads the set: it would take the apostrophe in.
+    Spreadsheets,
+    /// `oneroster.zip`: the CSV binding 1.2.1 of `OneRoster` 1.2; each file that has rows, in bulk.
     OneRoster,
     /// A Parquet file for each table, Snappy within, row groups of 10,000 rows: `districts`, `schools`, `terms`,
     /// `courses`, `users`, `sections`, `resources`, `user_roles`, `contacts`, `enrollments`, `runs`.
@@ -46,7 +54,18 @@ pub enum ExportFormat {
     Parquet,
 }
 
-/// Why an export stopped. Files may be there in part.
+/// What an export wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Exported {
+    /// How many rows each file has.
+    pub files: BTreeMap<String, u64>,
+    /// How many dates said something and could not be read, by field, as `terms.start_date`. In `OneRoster` a term without a
+    /// date has that of its school year; the CSV set has what the record says.
+    pub unreadable: BTreeMap<&'static str, u64>,
+}
+
+/// Why an export stopped. What was in the folder is there still.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -64,10 +83,11 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// Writes a district's roster into `folder`, and says how many rows each file has.
+/// Writes a district's roster into `folder`, which is made if it is not there.
 ///
-/// The files show the roster at one moment, also while another connection syncs it. Where the future is dropped
-/// before it ends, so should be the store.
+/// The files show the roster at one moment, also while another connection syncs it. They are written into a folder
+/// beside, and take their places when all of them are on the disk: [`clever_files::FileSet`] says what a reader sees meanwhile.
+/// Where the future is dropped before it ends, so should be the store.
 ///
 /// # Errors
 ///
@@ -77,45 +97,108 @@ pub async fn export<B: Backend>(
     district_id: &str,
     format: ExportFormat,
     folder: &Path,
-) -> Result<BTreeMap<String, u64>, ExportError> {
-    fs::create_dir_all(folder).map_err(|source| ExportError::File {
+) -> Result<Exported, ExportError> {
+    let failed = |source| ExportError::File {
         path: folder.to_owned(),
         source,
-    })?;
-    store.db.batch(store.db.dialect().look).await?;
-    let mut reader = Reader { store, district_id };
-    let written = match format {
-        ExportFormat::Csv => clever_csv::write(&mut reader, folder).await,
-        ExportFormat::OneRoster => oneroster::write(&mut reader, folder).await,
-        #[cfg(feature = "parquet")]
-        ExportFormat::Parquet => parquet_tables::write(&mut reader, folder).await,
     };
+    let mut set = FileSet::begin(folder).map_err(failed)?;
+    store.db.batch(store.db.dialect().look).await?;
+    let mut reader = Reader {
+        store,
+        district_id,
+        unreadable: Unreadable::default(),
+    };
+    let written = match format {
+        ExportFormat::Csv => clever_csv::write(&mut reader, &mut set, Cells::AsTheyAre).await,
+        ExportFormat::Spreadsheets => clever_csv::write(&mut reader, &mut set, Cells::Inert).await,
+        ExportFormat::OneRoster => oneroster::write(&mut reader, &mut set).await,
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => parquet_tables::write(&mut reader, &mut set).await,
+    };
+    let unreadable = reader.unreadable.0;
     // Nothing was changed in the store.
     let ended = store.db.batch("ROLLBACK").await;
     let files = written?;
     ended?;
-    Ok(files)
+    set.publish().map_err(failed)?;
+    Ok(Exported { files, unreadable })
 }
 
-/// One CSV file in the making; only its owner may read it.
+/// What becomes of a value that a spreadsheet would compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    /// It stays, for programs that read it.
+    AsTheyAre,
+    /// It gets an apostrophe before it.
+    Inert,
+}
+
+impl Cells {
+    /// A value as it is written: on one line, without control characters.
+    fn value(self, text: &str) -> Cow<'_, str> {
+        let text = one_line(text);
+        // Also after a space, and in the wide forms that spreadsheets of East Asia take for the same.
+        let formula = [
+            '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+        ];
+        if self == Self::Inert && text.trim_start().starts_with(formula) {
+            return format!("'{text}").into();
+        }
+        text
+    }
+}
+
+/// A text with a space for each run of line breaks and other control characters: readers of both formats go by lines.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if !text.contains(is_control) {
+        return text.into();
+    }
+    let parts: Vec<&str> = text
+        .split(is_control)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(" ").trim().to_owned().into()
+}
+
+/// One CSV file in the making.
 struct Table {
+    name: &'static str,
     path: PathBuf,
-    writer: csv::Writer<fs::File>,
+    cells: Cells,
+    writer: csv::Writer<File>,
     rows: u64,
 }
 
 impl Table {
-    fn create(path: PathBuf, columns: &[&str]) -> Result<Self, ExportError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(|source| ExportError::File {
+    /// Begins a file of the set.
+    fn create(
+        set: &mut FileSet,
+        name: &'static str,
+        cells: Cells,
+        columns: &[&str],
+    ) -> Result<Self, ExportError> {
+        let path = set.target().join(name);
+        let file = set.create(name);
+        Self::over(file, name, path, cells, columns)
+    }
+
+    fn over(
+        file: io::Result<File>,
+        name: &'static str,
+        path: PathBuf,
+        cells: Cells,
+        columns: &[&str],
+    ) -> Result<Self, ExportError> {
+        let file = file.map_err(|source| ExportError::File {
             path: path.clone(),
             source,
         })?;
         let mut table = Self {
+            name,
             path,
+            cells,
             writer: csv::Writer::from_writer(file),
             rows: 0,
         };
@@ -125,12 +208,14 @@ impl Table {
     }
 
     fn row<T: AsRef<str>>(&mut self, values: &[T]) -> Result<(), ExportError> {
-        let written = self
-            .writer
-            .write_record(values.iter().map(|value| value.as_ref().as_bytes()));
+        let values = values.iter().map(|value| self.cells.value(value.as_ref()));
+        let written = values.map(|value| self.writer.write_field(&*value));
+        let written = written
+            .collect::<csv::Result<()>>()
+            .and_then(|()| self.writer.write_record(None::<&[u8]>));
         written.map_err(|error| ExportError::File {
             path: self.path.clone(),
-            source: io::Error::other(error),
+            source: source_of(error),
         })?;
         self.rows += 1;
         Ok(())
@@ -141,9 +226,16 @@ impl Table {
             path: self.path.clone(),
             source,
         })?;
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        files.insert(name.into_owned(), self.rows);
+        files.insert(self.name.to_owned(), self.rows);
         Ok(())
+    }
+}
+
+/// What the system said: a full disk is known by its kind.
+fn source_of(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => source,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 
@@ -151,6 +243,7 @@ impl Table {
 struct Reader<'a, B> {
     store: &'a mut SqlStore<B>,
     district_id: &'a str,
+    unreadable: Unreadable,
 }
 
 impl<B: Backend> Reader<'_, B> {
@@ -255,7 +348,14 @@ struct Contact {
 
 /// A record's text at a place, or nothing.
 fn text(record: &Value, place: &str) -> String {
-    crate::columns::text(record, place).unwrap_or_default()
+    let text = crate::columns::cell(record, place).unwrap_or_default();
+    one_line(&text).into_owned()
+}
+
+/// A list of ids that has each once, in the order in which they come.
+fn distinct(ids: Vec<&str>) -> Vec<&str> {
+    let mut seen = BTreeSet::new();
+    ids.into_iter().filter(|id| seen.insert(*id)).collect()
 }
 
 /// The first of these that says something.
@@ -264,4 +364,41 @@ fn first<const N: usize>(texts: [String; N]) -> String {
         .into_iter()
         .find(|text| !text.is_empty())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_08_a_value_is_on_one_line() {
+        for (text, written) in [
+            ("An\nn", "An n"),
+            ("An\r\nn", "An n"),
+            ("\tAnn\u{0}\u{7}", "Ann"),
+            ("A\u{2028}n\u{85}n\u{7f}", "A n n"),
+            ("\n", ""),
+            (" Ann  Lee ", " Ann  Lee "),
+        ] {
+            assert_eq!(Cells::AsTheyAre.value(text), written, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn field_14_what_a_spreadsheet_would_compute_is_text_where_people_open_it() {
+        for text in [
+            "=cmd|'/C calc'!A0",
+            "+1+1",
+            "-2",
+            "@SUM(A1)",
+            " =1",
+            "\t=1",
+            "\u{ff1d}1",
+        ] {
+            assert_eq!(Cells::AsTheyAre.value(text), one_line(text));
+            let inert = Cells::Inert.value(text).into_owned();
+            assert_eq!(inert, format!("'{}", one_line(text)));
+        }
+        assert_eq!(Cells::Inert.value("a=b"), "a=b");
+    }
 }

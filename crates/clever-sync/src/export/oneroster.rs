@@ -1,20 +1,40 @@
-//! `OneRoster` 1.2, CSV binding, all files in bulk, in one zip. Clever's ids are the sourced ids; the district's
+//! `OneRoster` 1.2 by its CSV binding 1.2.1, in bulk, in one zip. Clever's ids are the sourced ids; the district's
 //! own are identifiers. A school, course or term that is named and not in the roster has a row that says so; a class
-//! without one leads to a row that stands for none.
+//! without one leads to a row that stands for none. A file without rows is not there, and the manifest says so.
+//!
+//! Where the binding requires a value and the roster has none:
+//!
+//! | file | column | is |
+//! | --- | --- | --- |
+//! | `orgs` | `name` | the district's own id or number of the school, else Clever's id |
+//! | `courses` | `title` | the course's number, else its id |
+//! | `classes` | `title` | the course's name, else the section's number, its own id or Clever's |
+//! | `academicSessions` | `title` | its days, `2026-08-17 to 2026-12-18` |
+//! | `academicSessions` | `startDate`, `endDate` | those of its school year |
+//! | `users` | `username` | the address, else Clever's id |
+//! | `users` | `givenName`, `familyName` | the first word of the other one if it has several, else `-` |
+//!
+//! Clever has one word for a section's subject and no code: `subjectCodes` has that word too, as the binding wants as
+//! many codes as subjects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
 
+use clever_files::FileSet;
 use clever_model::RecordKind;
+use jiff::civil::Date;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use crate::columns;
-use crate::export::named::{Named, span};
-use crate::export::{ExportError, Reader, Table, first, text};
+use crate::export::dates;
+use crate::export::named::Named;
+use crate::export::school_year::SchoolYears;
+use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
 use crate::store::sql::Backend;
+
+/// A file of so many bytes needs the 64-bit form of a zip, which not every reader knows.
+const LARGE: u64 = u32::MAX as u64;
 
 const SESSIONS: [&str; 9] = [
     "sourcedId",
@@ -64,7 +84,7 @@ const CLASSES: [&str; 14] = [
     "subjectCodes",
     "periods",
 ];
-const USERS: [&str; 23] = [
+const USERS: [&str; 22] = [
     "sourcedId",
     "status",
     "dateLastModified",
@@ -82,7 +102,6 @@ const USERS: [&str; 23] = [
     "grades",
     "password",
     "userMasterIdentifier",
-    "resourceSourcedIds",
     "preferredGivenName",
     "preferredMiddleName",
     "preferredFamilyName",
@@ -140,29 +159,34 @@ const FILES: [&str; 21] = [
 
 pub(super) async fn write<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
 ) -> Result<BTreeMap<String, u64>, ExportError> {
-    let parts = folder.join("oneroster.parts");
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ExportError::File { path, source }
-    };
-    fs::create_dir_all(&parts).map_err(failed(&parts))?;
     let mut files = BTreeMap::new();
     let district = reader.district_id.to_owned();
-    let mut organisation = Organisation::create(reader, &parts, &district).await?;
-    people(reader, &parts, &mut organisation, &mut files).await?;
-    classes(reader, &parts, &mut organisation, &mut files).await?;
+    let mut organisation = Organisation::create(reader, set, &district).await?;
+    people(reader, set, &mut organisation, &mut files).await?;
+    classes(reader, set, &mut organisation, &mut files).await?;
     organisation.finish(&mut files)?;
-    manifest(&parts, &mut files)?;
-    let path = folder.join("oneroster.zip");
-    pack(&parts, &path, &files).map_err(failed(&path))?;
-    fs::remove_dir_all(&parts).map_err(failed(&parts))?;
+    files.retain(|_, rows| *rows > 0);
+    manifest(set, &mut files)?;
+    pack(set, &files).map_err(|source| ExportError::File {
+        path: set.target().join(ZIP),
+        source,
+    })?;
     Ok(files)
 }
 
-fn manifest(parts: &Path, files: &mut BTreeMap<String, u64>) -> Result<(), ExportError> {
-    let mut table = Table::create(parts.join("manifest.csv"), &["propertyName", "value"])?;
+const ZIP: &str = "oneroster.zip";
+
+/// Begins a file of the zip.
+fn table(set: &mut FileSet, name: &'static str, columns: &[&str]) -> Result<Table, ExportError> {
+    let file = set.create_aside(name);
+    let path = set.target().join(ZIP);
+    Table::over(file, name, path, Cells::AsTheyAre, columns)
+}
+
+fn manifest(set: &mut FileSet, files: &mut BTreeMap<String, u64>) -> Result<(), ExportError> {
+    let mut table = table(set, "manifest.csv", &["propertyName", "value"])?;
     table.row(&["manifest.version", "1.0"])?;
     table.row(&["oneroster.version", "1.2"])?;
     for file in FILES {
@@ -177,21 +201,22 @@ fn manifest(parts: &Path, files: &mut BTreeMap<String, u64>) -> Result<(), Expor
     table.finish(files)
 }
 
-fn pack(parts: &Path, path: &Path, files: &BTreeMap<String, u64>) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut zip = ZipWriter::new(options.open(path)?);
-    let stored = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .large_file(true);
+fn pack(set: &mut FileSet, files: &BTreeMap<String, u64>) -> io::Result<()> {
+    let mut zip = ZipWriter::new(set.create(ZIP)?);
     for name in files.keys() {
-        zip.start_file(name.as_str(), stored)
+        let mut file = set.open(name)?;
+        zip.start_file(name.as_str(), stored(file.metadata()?.len()))
             .map_err(io::Error::other)?;
-        io::copy(&mut File::open(parts.join(name))?, &mut zip)?;
+        io::copy(&mut file, &mut zip)?;
     }
     zip.finish().map_err(io::Error::other)?.flush()
+}
+
+/// How a file of so many bytes is put into the zip.
+fn stored(bytes: u64) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .large_file(bytes >= LARGE)
 }
 
 /// Bulk files leave status and date empty.
@@ -201,8 +226,14 @@ fn row(id: &str, rest: impl IntoIterator<Item = String>) -> Vec<String> {
     row
 }
 
-fn day(date: &str) -> String {
-    date.get(..10).unwrap_or_default().to_owned()
+/// A list in one value: the parts of a text that has commas.
+fn list(text: &str) -> String {
+    let parts: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(",")
 }
 
 /// A grade in the words of CEDS, which `OneRoster` uses.
@@ -232,51 +263,53 @@ struct Organisation {
     school: Named,
     course: Named,
     term: Named,
-    /// First and last day of the school year.
-    span: (String, String),
+    /// The names of the courses, for classes that have none.
+    course_names: BTreeMap<String, String>,
+    years: SchoolYears,
 }
 
 impl Organisation {
     /// Writes what is in the roster.
     async fn create<B: Backend>(
         reader: &mut Reader<'_, B>,
-        parts: &Path,
+        set: &mut FileSet,
         district: &str,
     ) -> Result<Self, ExportError> {
         let districts = reader.all(RecordKind::Districts).await?;
         let schools = reader.all(RecordKind::Schools).await?;
         let courses = reader.all(RecordKind::Courses).await?;
-        let terms: Vec<(String, [String; 3])> = reader
-            .all(RecordKind::Terms)
-            .await?
-            .into_iter()
-            .map(|(id, term)| {
-                let dates = ["/start_date", "/end_date"].map(|place| day(&text(&term, place)));
-                let [start, end] = dates;
-                (id, [text(&term, "/name"), start, end])
-            })
-            .collect();
-        let dates = terms
-            .iter()
-            .map(|(_, [_, start, end])| (start.as_str(), end.as_str()));
+        let mut terms = Vec::new();
+        for (id, term) in reader.all(RecordKind::Terms).await? {
+            let unreadable = &mut reader.unreadable;
+            let start = unreadable.read("terms.start_date", &text(&term, "/start_date"));
+            let mut end = unreadable.read("terms.end_date", &text(&term, "/end_date"));
+            if start.zip(end).is_some_and(|(start, end)| end < start) {
+                unreadable.count("terms.end_date");
+                end = None;
+            }
+            terms.push((id, text(&term, "/name"), (start, end)));
+        }
+        let days: Vec<_> = terms.iter().map(|(.., days)| *days).collect();
+        let today = dates::read(&reader.last_run().await?);
         let mut all = Self {
             district: district.to_owned(),
-            orgs: Table::create(parts.join("orgs.csv"), &ORGS)?,
-            courses: Table::create(parts.join("courses.csv"), &COURSES)?,
-            sessions: Table::create(parts.join("academicSessions.csv"), &SESSIONS)?,
+            orgs: table(set, "orgs.csv", &ORGS)?,
+            courses: table(set, "courses.csv", &COURSES)?,
+            sessions: table(set, "academicSessions.csv", &SESSIONS)?,
             school: Named::new(district, "school", schools.keys()),
             course: Named::new(district, "course", courses.keys()),
-            term: Named::new(district, "term", terms.iter().map(|(id, _)| id)),
-            span: span(dates, &reader.last_run().await?),
+            term: Named::new(district, "term", terms.iter().map(|(id, ..)| id)),
+            course_names: courses
+                .iter()
+                .map(|(id, record)| (id.clone(), text(record, "/name")))
+                .collect(),
+            years: SchoolYears::of(&days, today),
         };
+        if districts.is_empty() {
+            all.put_district(district, String::new(), String::new())?;
+        }
         for (id, record) in &districts {
-            let rest = [
-                text(record, "/name"),
-                "district".to_owned(),
-                text(record, "/nces_id"),
-                String::new(),
-            ];
-            all.orgs.row(&row(id, rest))?;
+            all.put_district(id, text(record, "/name"), text(record, "/nces_id"))?;
         }
         for (id, record) in &schools {
             let own = first([text(record, "/sis_id"), text(record, "/school_number")]);
@@ -285,13 +318,20 @@ impl Organisation {
         for (id, record) in &courses {
             all.put_course(id, text(record, "/name"), text(record, "/number"))?;
         }
-        for (id, [name, start, end]) in terms {
-            all.put_term(&id, name, start, end)?;
+        for (id, name, days) in terms {
+            all.put_term(&id, name, days)?;
         }
         Ok(all)
     }
 
+    fn put_district(&mut self, id: &str, name: String, own: String) -> Result<(), ExportError> {
+        let name = first([name, id.to_owned()]);
+        let rest = [name, "district".to_owned(), own, String::new()];
+        self.orgs.row(&row(id, rest))
+    }
+
     fn put_school(&mut self, id: &str, name: String, own: String) -> Result<(), ExportError> {
+        let name = first([name, own.clone(), id.to_owned()]);
         let rest = [name, "school".to_owned(), own, self.district.clone()];
         self.orgs.row(&row(id, rest))
     }
@@ -299,7 +339,7 @@ impl Organisation {
     fn put_course(&mut self, id: &str, title: String, code: String) -> Result<(), ExportError> {
         let rest = [
             String::new(),
-            title,
+            first([title, code.clone(), id.to_owned()]),
             code,
             String::new(),
             self.district.clone(),
@@ -309,17 +349,16 @@ impl Organisation {
         self.courses.row(&row(id, rest))
     }
 
-    /// A term without a first or last day has that of the school year.
     fn put_term(
         &mut self,
         id: &str,
         title: String,
-        start: String,
-        end: String,
+        (start, end): (Option<Date>, Option<Date>),
     ) -> Result<(), ExportError> {
-        let start = first([start, self.span.0.clone()]);
-        let end = first([end, self.span.1.clone()]);
-        let year = end.get(..4).unwrap_or_default().to_owned();
+        let term = self.years.term(start, end);
+        let [start, end] = [term.start, term.end].map(|day| day.to_string());
+        let title = first([title, format!("{start} to {end}")]);
+        let year = format!("{:04}", term.year);
         let rest = [title, "term".to_owned(), start, end, String::new(), year];
         self.sessions.row(&row(id, rest))
     }
@@ -337,7 +376,7 @@ impl Organisation {
             self.put_course(&id, title, String::new())?;
         }
         for (id, title) in missing(&self.term) {
-            self.put_term(&id, title, String::new(), String::new())?;
+            self.put_term(&id, title, (None, None))?;
         }
         self.orgs.finish(files)?;
         self.courses.finish(files)?;
@@ -356,23 +395,29 @@ fn role_of(role: &str) -> &'static str {
     }
 }
 
-/// Given and family name. `OneRoster` requires both; most contacts have their whole name in the last one, of which
-/// the first word is taken. One word stays where it is.
+/// What stands for a name that there is not.
+const NO_NAME: &str = "-";
+
+/// Given and family name, of which `OneRoster` requires both. Most contacts have their whole name in the family name: its
+/// first word is taken. One word stays where it is.
 fn names(given: String, family: String) -> (String, String) {
-    match family.trim().split_once(' ') {
-        Some((word, rest)) if given.is_empty() => (word.to_owned(), rest.trim().to_owned()),
+    let (given, family) = (given.trim(), family.trim());
+    let (given, family) = match (given, family, family.split_once(' ')) {
+        ("", _, Some((word, rest))) => (word, rest.trim()),
         _ => (given, family),
-    }
+    };
+    let or_none = |name: &str| first([name.to_owned(), NO_NAME.to_owned()]);
+    (or_none(given), or_none(family))
 }
 
 async fn people<B: Backend>(
     reader: &mut Reader<'_, B>,
-    parts: &Path,
+    set: &mut FileSet,
     organisation: &mut Organisation,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
-    let mut users = Table::create(parts.join("users.csv"), &USERS)?;
-    let mut roles = Table::create(parts.join("roles.csv"), &ROLES)?;
+    let mut users = table(set, "users.csv", &USERS)?;
+    let mut roles = table(set, "roles.csv", &ROLES)?;
     let mut after = String::new();
     loop {
         let some = reader.some(RecordKind::Users, &after).await?;
@@ -414,7 +459,6 @@ async fn people<B: Backend>(
                 any("/phone"),
                 agents.join(","),
                 grade(&any("/grade")),
-                String::new(),
                 String::new(),
                 String::new(),
                 String::new(),
@@ -470,12 +514,12 @@ async fn people<B: Backend>(
 
 async fn classes<B: Backend>(
     reader: &mut Reader<'_, B>,
-    parts: &Path,
+    set: &mut FileSet,
     organisation: &mut Organisation,
     files: &mut BTreeMap<String, u64>,
 ) -> Result<(), ExportError> {
-    let mut classes = Table::create(parts.join("classes.csv"), &CLASSES)?;
-    let mut enrollments = Table::create(parts.join("enrollments.csv"), &ENROLLMENTS)?;
+    let mut classes = table(set, "classes.csv", &CLASSES)?;
+    let mut enrollments = table(set, "enrollments.csv", &ENROLLMENTS)?;
     let mut after = String::new();
     loop {
         let some = reader.some(RecordKind::Sections, &after).await?;
@@ -495,24 +539,33 @@ async fn classes<B: Backend>(
         let students = reader.own_ids("student", &named("/students")).await?;
         for (id, section) in &some {
             let school = organisation.school.id(&text(section, "/school"));
+            let course = text(section, "/course");
+            let code = first([text(section, "/section_number"), text(section, "/sis_id")]);
+            let of_course = organisation.course_names.get(&course).cloned();
+            let subjects = list(&text(section, "/subject"));
             let rest = [
-                text(section, "/name"),
+                first([
+                    text(section, "/name"),
+                    of_course.unwrap_or_default(),
+                    code.clone(),
+                    id.clone(),
+                ]),
                 grade(&text(section, "/grade")),
-                organisation.course.id(&text(section, "/course")),
-                first([text(section, "/section_number"), text(section, "/sis_id")]),
+                organisation.course.id(&course),
+                code,
                 "scheduled".to_owned(),
                 String::new(),
                 school.clone(),
                 organisation.term.id(&text(section, "/term_id")),
-                text(section, "/subject"),
-                String::new(),
-                text(section, "/period"),
+                subjects.clone(),
+                subjects,
+                list(&text(section, "/period")),
             ];
             classes.row(&row(id, rest))?;
             let primary = section["teacher"].as_str().filter(|id| !id.is_empty());
             let mut of_section = columns::ids(section, "/teachers");
-            of_section.extend(primary.filter(|id| !of_section.contains(id)));
-            let teaching = of_section
+            of_section.extend(primary);
+            let teaching = distinct(of_section)
                 .into_iter()
                 .filter(|id| teachers.contains_key(*id))
                 .map(|id| {
@@ -522,7 +575,7 @@ async fn classes<B: Backend>(
                         if primary == Some(id) { "true" } else { "false" },
                     )
                 });
-            let learning = columns::ids(section, "/students")
+            let learning = distinct(columns::ids(section, "/students"))
                 .into_iter()
                 .filter(|id| students.contains_key(*id))
                 .map(|id| (id, "student", "false"));
@@ -563,7 +616,27 @@ mod tests {
         };
         assert_eq!(of("", "Kim Lee Garcia"), "Kim|Lee Garcia");
         assert_eq!(of("Ana", "de la Cruz"), "Ana|de la Cruz");
-        assert_eq!(of("", "Lee"), "|Lee");
-        assert_eq!(of("Ana", ""), "Ana|");
+        assert_eq!(of("", "Lee"), "-|Lee");
+        assert_eq!(of("Ana", ""), "Ana|-");
+        assert_eq!(of(" ", "  "), "-|-");
+    }
+
+    #[test]
+    fn field_07_only_a_file_of_four_gib_is_marked_as_large() {
+        for (bytes, sizes) in [(200, 0), (LARGE - 1, 0), (LARGE, 2), (LARGE + 1, 2)] {
+            let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+            zip.start_file("users.csv", stored(bytes)).unwrap();
+            zip.write_all(b"sourcedId").unwrap();
+            let zip = zip.finish().unwrap().into_inner();
+            // Both sizes in the file's own header are then elsewhere.
+            let found = zip.windows(4).filter(|bytes| *bytes == [0xff; 4]).count();
+            assert_eq!(found.min(2), sizes, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn field_08_lists_have_no_empty_parts() {
+        assert_eq!(list("1, 2,,"), "1,2");
+        assert_eq!(list(""), "");
     }
 }

@@ -1,14 +1,13 @@
-//! One Parquet file: typed columns in row groups of a bounded number of rows, under a temporary name until it is
-//! whole.
+//! One Parquet file: typed columns in row groups of a bounded number of rows.
 //!
 //! The crate's columns are written without Arrow, whose crates the store has no other use for.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clever_files::FileSet;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
@@ -54,9 +53,9 @@ impl Cells {
     }
 }
 
-/// A Parquet file in the making; only its owner may read it.
+/// A Parquet file in the making.
 pub(super) struct ParquetFile {
-    partial: PathBuf,
+    path: PathBuf,
     writer: SerializedFileWriter<File>,
     cells: Vec<Cells>,
     /// Rows of a row group, and so the most that are held in memory.
@@ -66,29 +65,22 @@ pub(super) struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// Begins a file of `columns` with row groups of `group` rows, under the temporary name that belongs to `path`.
+    /// Begins a file of the set with `columns` and row groups of `group` rows.
     pub(super) fn create(
-        path: &Path,
+        set: &mut FileSet,
+        name: &str,
         columns: &[Column],
         group: usize,
     ) -> Result<Self, ExportError> {
-        let mut partial = OsString::from(path);
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&partial)
-            .map_err(|source| failed(&partial, source))?;
+        let path = set.target().join(name);
+        let file = set.create(name).map_err(|source| failed(&path, source))?;
         let writer = schema(columns)
             .and_then(|schema| {
                 SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties(columns)))
             })
-            .map_err(|error| odd(&partial, error))?;
+            .map_err(|error| odd(&path, error))?;
         Ok(Self {
-            partial,
+            path,
             writer,
             cells: columns.iter().map(|(_, kind)| Cells::of(*kind)).collect(),
             group,
@@ -126,8 +118,7 @@ impl ParquetFile {
     fn flush(&mut self) -> Result<(), ExportError> {
         if self.waiting > 0 {
             self.waiting = 0;
-            self.write_group()
-                .map_err(|error| odd(&self.partial, error))?;
+            self.write_group().map_err(|error| odd(&self.path, error))?;
         }
         Ok(())
     }
@@ -162,16 +153,12 @@ impl ParquetFile {
         Ok(())
     }
 
-    /// Ends the file, gives it its name, and says how many rows it has.
-    pub(super) fn finish(mut self, path: &Path) -> Result<u64, ExportError> {
+    /// Ends the file, and says how many rows it has.
+    pub(super) fn finish(mut self) -> Result<u64, ExportError> {
         self.flush()?;
-        let file = self
-            .writer
+        self.writer
             .into_inner()
-            .map_err(|error| odd(&self.partial, error))?;
-        file.sync_all()
-            .and_then(|()| fs::rename(&self.partial, path))
-            .map_err(|source| failed(path, source))?;
+            .map_err(|error| odd(&self.path, error))?;
         Ok(self.rows)
     }
 }
@@ -184,7 +171,15 @@ fn failed(path: &Path, source: io::Error) -> ExportError {
 }
 
 fn odd(path: &Path, error: ParquetError) -> ExportError {
-    failed(path, io::Error::other(error))
+    // A full disk is known by its kind.
+    let source = match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => *source,
+            Err(source) => io::Error::other(source),
+        },
+        other => io::Error::other(other),
+    };
+    failed(path, source)
 }
 
 fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
@@ -243,17 +238,17 @@ mod tests {
     ];
 
     fn write(folder: &Path, rows: i64, group: usize) -> PathBuf {
-        let path = folder.join("rows.parquet");
-        let mut file = ParquetFile::create(&path, COLUMNS, group).unwrap();
+        let mut set = FileSet::begin(folder).unwrap();
+        let mut file = ParquetFile::create(&mut set, "rows.parquet", COLUMNS, group).unwrap();
         for at in 0..rows {
             let text = (at % 3 != 0).then(|| format!("näme {at}"));
             let record = Some(format!("{{\"at\":{at}}}"));
             let values = [text.into(), record.into(), at.into(), Sql::from(at % 2)];
             file.row(&mut Row(values.to_vec())).unwrap();
-            assert!(!path.exists());
         }
-        assert_eq!(file.finish(&path).unwrap(), rows.unsigned_abs());
-        path
+        assert_eq!(file.finish().unwrap(), rows.unsigned_abs());
+        set.publish().unwrap();
+        folder.join("rows.parquet")
     }
 
     #[test]
@@ -284,15 +279,15 @@ mod tests {
                 at += 1;
             }
             assert_eq!(at, rows);
-            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         }
     }
 
     #[test]
     fn a_row_of_another_shape_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rows.parquet");
-        let mut file = ParquetFile::create(&path, COLUMNS, 10).unwrap();
+        let mut set = FileSet::begin(folder.path()).unwrap();
+        let mut file = ParquetFile::create(&mut set, "rows.parquet", COLUMNS, 10).unwrap();
         let mut short = Row(vec![Sql::Null, Sql::Null, Sql::Null]);
         let refused = file.row(&mut short);
         assert!(
@@ -302,7 +297,5 @@ mod tests {
             ),
             "a number is never absent"
         );
-        drop(file);
-        assert!(!path.exists());
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use clever_files::FileSet;
 use clever_model::RecordKind;
 
 use crate::columns::{self, ROLE_COLUMNS};
@@ -118,7 +119,7 @@ impl Source {
 
 pub(super) async fn write<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
 ) -> Result<BTreeMap<String, u64>, ExportError> {
     let mut files = BTreeMap::new();
     let texts = |name, columns: &[Column], key| Source {
@@ -138,17 +139,15 @@ pub(super) async fn write<B: Backend>(
     tables.push((texts("runs", &RUNS, &[1]), vec![Sql::Int(0)]));
     for (table, start) in tables {
         let name = format!("{}.parquet", table.name);
-        let path = folder.join(&name);
-        let mut file = ParquetFile::create(&path, &table.columns, GROUP)?;
+        let mut file = ParquetFile::create(set, &name, &table.columns, GROUP)?;
         copy(reader, &table, start, &mut file).await?;
-        files.insert(name, file.finish(&path)?);
+        files.insert(name, file.finish()?);
     }
     let name = "enrollments.parquet";
-    let path = folder.join(name);
-    let mut file = ParquetFile::create(&path, &ENROLLMENTS, GROUP)?;
+    let mut file = ParquetFile::create(set, name, &ENROLLMENTS, GROUP)?;
     enrollments(reader, &mut file).await?;
-    files.insert(name.to_owned(), file.finish(&path)?);
-    files.extend(changes(reader, folder).await?);
+    files.insert(name.to_owned(), file.finish()?);
+    files.extend(changes(reader, set).await?);
     Ok(files)
 }
 
@@ -220,14 +219,18 @@ async fn enrollments<B: Backend>(
 /// Writes the changes that no file in the folder has yet into one more, named by its first and last.
 async fn changes<B: Backend>(
     reader: &mut Reader<'_, B>,
-    folder: &Path,
+    set: &mut FileSet,
 ) -> Result<Option<(String, u64)>, ExportError> {
-    let folder = folder.join("changes");
+    let folder = set.target().join("changes");
     let failed = |path: PathBuf| move |source| ExportError::File { path, source };
-    fs::create_dir_all(&folder).map_err(failed(folder.clone()))?;
     let district = safe(reader.district_id);
     let mut told = 0;
-    for entry in fs::read_dir(&folder).map_err(failed(folder.clone()))? {
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(folder)(error)),
+    };
+    for entry in entries.into_iter().flatten() {
         let name = entry.map_err(failed(folder.clone()))?.file_name();
         told = told.max(last_of(&name.to_string_lossy(), &district).unwrap_or(0));
     }
@@ -248,11 +251,10 @@ async fn changes<B: Backend>(
         columns: CHANGES.to_vec(),
         key: &[1],
     };
-    let name = format!("{district}-{:012}-{newest:012}.parquet", told + 1);
-    let path = folder.join(&name);
-    let mut file = ParquetFile::create(&path, &table.columns, GROUP)?;
+    let name = format!("changes/{district}-{:012}-{newest:012}.parquet", told + 1);
+    let mut file = ParquetFile::create(set, &name, &table.columns, GROUP)?;
     copy(reader, &table, vec![Sql::Int(told)], &mut file).await?;
-    Ok(Some((format!("changes/{name}"), file.finish(&path)?)))
+    Ok(Some((name, file.finish()?)))
 }
 
 /// The last change that a file of the district's changes has, by its name.

@@ -35,14 +35,26 @@ impl SqlStore<AnyDb> {
             let db = Postgres::open(url, create).await?;
             return Ok(Self::over(AnyDb::Postgres(db)));
         }
-        let path = url.strip_prefix("sqlite:").ok_or(StoreError::Address)?;
-        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        let path = sqlite_path(url).ok_or(StoreError::Address)?;
         let store = if create {
             SqliteStore::open(path)?
         } else {
             SqliteStore::open_existing(path)?
         };
         Ok(Self::over(AnyDb::Sqlite(store.db)))
+    }
+
+    /// Opens the store at an address, if there is one, to look at it: nothing is written, and a file that can only be
+    /// read does.
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyStore::open_url`].
+    pub async fn look_url(url: &str) -> Result<Self, StoreError> {
+        match sqlite_path(url) {
+            Some(path) => Ok(Self::over(AnyDb::Sqlite(SqliteStore::look(path)?.db))),
+            None => Self::open_url(url, false).await,
+        }
     }
 
     /// Sets how long a write waits for another process or connection that writes; ten seconds at first.
@@ -69,6 +81,19 @@ impl SqlStore<AnyDb> {
     pub fn nowhere() -> Result<Self, StoreError> {
         Ok(Self::over(AnyDb::Sqlite(SqliteStore::in_memory()?.db)))
     }
+}
+
+/// The path of a SQLite address; none for another address, and for what SQLite takes for something else than a file's
+/// path: a store that keeps nothing, or a file that nobody meant.
+#[must_use]
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let odd = path.is_empty()
+        || path.starts_with([':'])
+        || path.starts_with("file:")
+        || path.contains('?');
+    (!odd).then(|| Path::new(path))
 }
 
 /// Asks whichever connection it is.

@@ -30,7 +30,7 @@ mod staging;
 pub(crate) mod status;
 mod write;
 
-pub use any::AnyStore;
+pub use any::{AnyStore, sqlite_path};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sql::SqlStore;
@@ -84,11 +84,20 @@ pub enum StoreError {
     /// There is no room to write.
     #[error("the disk is full")]
     Full,
+    /// The store, or what it lies on, can only be read.
+    #[error("the store can only be read")]
+    ReadOnly,
+    /// The address leads to a pooler that gives each transaction another connection to the server.
+    #[error("the address leads to a connection pooler in transaction mode")]
+    Pooled,
     /// Another run changed the district between this run's reading and writing.
     #[error("another run changed this district meanwhile")]
     Moved,
     /// The address is no store's.
-    #[error("a store is written `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")]
+    #[error(
+        "a store is written `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; PATH is a file's, neither `:memory:`, which would \
+         keep nothing, nor `file:…` or `PATH?…`"
+    )]
     Address,
     /// A row does not hold what its column promises: someone else wrote it.
     #[error("column {column} of a row holds something else than the store writes")]
@@ -114,6 +123,7 @@ impl From<rusqlite::Error> for StoreError {
             _ if no_index => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             _ => Self::Sqlite(error),
         }
     }

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt, pin_mut};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut as WireBytes;
 use tokio_postgres::types::{IsNull, ToSql, Type as WireType, to_sql_checked};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Statement};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
@@ -44,6 +45,9 @@ const UNLOCK: &str = "SELECT pg_advisory_unlock(?1)";
 
 const DROP_TEMPORARY: &str =
     "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.staged_records, pg_temp.staged_walk";
+
+/// How long to wait for a second connection, which a pooler may not have.
+const SECOND: Duration = Duration::from_secs(5);
 
 /// Bytes sent at once in a COPY.
 const COPY_BYTES: usize = 1 << 18;
@@ -125,6 +129,14 @@ fn failed(error: tokio_postgres::Error) -> StoreError {
         {
             StoreError::Moved
         }
+        Some(code) if *code == SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::ReadOnly,
+        // Another client's statements are on this connection, or ours are on another one.
+        Some(code)
+            if *code == SqlState::DUPLICATE_PSTATEMENT
+                || *code == SqlState::INVALID_SQL_STATEMENT_NAME =>
+        {
+            StoreError::Pooled
+        }
         // The server's detail may quote a row.
         Some(code) => StoreError::Server(
             format!(
@@ -138,11 +150,49 @@ fn failed(error: tokio_postgres::Error) -> StoreError {
     }
 }
 
+async fn connect(url: &str) -> Result<Client, StoreError> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed)?;
+    // Ends with the client; what breaks it shows in the client's next call.
+    drop(tokio::spawn(connection));
+    Ok(client)
+}
+
+/// The one text that a question answers; it leaves nothing on the connection.
+async fn ask(client: &Client, sql: &str) -> Result<String, StoreError> {
+    let answer = client.simple_query(sql).await.map_err(failed)?;
+    let text = answer.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+        _ => None,
+    });
+    Ok(text.unwrap_or_default())
+}
+
+/// Says whether a pooler gives each transaction or statement another connection to the server. Then that of a client which
+/// does nothing is given to a second one, or is not the same afterwards, or has statements that we did not prepare. A pooler
+/// in session mode keeps it for its client, as a server does.
+async fn is_shared(client: &Client, url: &str) -> Result<bool, StoreError> {
+    const WHOSE: &str = "SELECT pg_backend_pid()";
+    let first = ask(client, WHOSE).await?;
+    if ask(client, "SELECT count(*) FROM pg_prepared_statements").await? != "0" {
+        return Ok(true);
+    }
+    let second = tokio::time::timeout(SECOND, async {
+        let other = connect(url).await?;
+        let second = ask(&other, WHOSE).await?;
+        let again = ask(client, WHOSE).await?;
+        Ok::<_, StoreError>(first == second || first != again)
+    });
+    // Where the server has no second connection for this role, there is no more to learn.
+    Ok(matches!(second.await, Ok(Ok(true))))
+}
+
 impl Postgres {
     pub(crate) async fn open(url: &str, create: bool) -> Result<Self, StoreError> {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed)?;
-        // Ends with the client; what breaks it shows in the client's next call.
-        drop(tokio::spawn(connection));
+        let client = connect(url).await?;
+        // Before anything is set on a connection that may be another's.
+        if is_shared(&client, url).await? {
+            return Err(StoreError::Pooled);
+        }
         let mut db = Self {
             client,
             prepared: HashMap::new(),

@@ -1,10 +1,12 @@
 //! The SQLite store: opening it, bringing it up to date, and how it spells its statements.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
@@ -228,10 +230,44 @@ impl SqlStore<Sqlite> {
         Self::open_with(path, false)
     }
 
+    /// Opens the store at `path`, if there is one, to look at it. Where the file or its folder can't be written, it is
+    /// opened without a lock or another file: a copy that nobody writes.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteStore::open_existing`].
+    pub fn look(path: &Path) -> Result<Self, StoreError> {
+        let can_write = clever_files::is_writable(path)
+            && clever_files::is_writable(clever_files::folder(path));
+        if can_write || !path.exists() {
+            let store = Self::open_with(path, false)?;
+            store
+                .db
+                .connection
+                .pragma_update(None, "query_only", true)?;
+            return Ok(store);
+        }
+        let connection = read_only(path).map_err(|error| unreadable(error, path))?;
+        let found = version(&connection, path)?;
+        if found != SCHEMA_VERSION {
+            return Err(StoreError::OtherVersion {
+                path: path.to_owned(),
+                found,
+            });
+        }
+        connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;")?;
+        Ok(Self::over(Sqlite::new(connection, None)))
+    }
+
     fn open_with(path: &Path, create: bool) -> Result<Self, StoreError> {
+        // SQLite takes it for a store without a file.
+        if path.as_os_str() == ":memory:" {
+            return Err(StoreError::Address);
+        }
         // Never opened by hand: closing a file gives up every lock that this process has on it, also those of the
         // connections that are at it. Whether it is a database says SQLite.
         match fs::metadata(path) {
+            Ok(_) if !can_write(path) => return Err(StoreError::ReadOnly),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !create {
@@ -264,13 +300,12 @@ impl SqlStore<Sqlite> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let unreadable = |error: rusqlite::Error| match StoreError::from(error) {
-            StoreError::Sqlite(error) => StoreError::Unreadable {
-                path: path.to_owned(),
-                source: io::Error::other(error),
-            },
-            known => known,
-        };
+        let unreadable = |error| unreadable(error, path);
+        // SQLite would let others read it; its log and the log's index take their rights from it.
+        clever_files::make_private(path).map_err(|source| StoreError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         let connection = Connection::open_with_flags(path, flags).map_err(unreadable)?;
         connection.busy_timeout(BUSY)?;
         if is_empty(&connection).map_err(|error| broken(error, path))? {
@@ -317,6 +352,66 @@ impl SqlStore<Sqlite> {
     }
 }
 
+/// Says whether a file can be written, and others made beside it, which SQLite needs to write.
+fn can_write(path: &Path) -> bool {
+    clever_files::is_writable(path) && clever_files::is_writable(clever_files::folder(path))
+}
+
+/// How a file is opened that is locked by nobody, since it can't be: a lock on it would be one to write.
+const ALONE: &str = if cfg!(unix) {
+    "mode=ro&vfs=unix-none"
+} else {
+    "mode=ro"
+};
+
+/// Opens a file that can only be read. A log that lies beside it is read too; what SQLite would make beside it can't be made.
+fn read_only(path: &Path) -> rusqlite::Result<Connection> {
+    let there = |end| crate::store::staging::with(path, end).exists();
+    // A log has an index while somebody writes: then the locks hold. Without one it is a copy that nobody writes: its index
+    // is made in memory, which SQLite does only for who is alone with a file. Without a log, there is nothing to make.
+    let how = match (there("-wal"), there("-shm")) {
+        (true, true) => "mode=ro",
+        (true, false) => ALONE,
+        (false, _) => "mode=ro&immutable=1",
+    };
+    let uri = format!("file:{}?{how}", escaped(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.busy_timeout(BUSY)?;
+    if how == ALONE {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    }
+    Ok(connection)
+}
+
+/// A path within a URI of SQLite's.
+fn escaped(path: &Path) -> String {
+    let mut uri = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            // Writing to a String can't fail.
+            byte => drop(write!(uri, "%{byte:02x}")),
+        }
+    }
+    uri
+}
+
+/// What an error says of a file that can't be opened.
+fn unreadable(error: rusqlite::Error, path: &Path) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Sqlite(error) => StoreError::Unreadable {
+            path: path.to_owned(),
+            source: io::Error::other(error),
+        },
+        known => known,
+    }
+}
+
 /// Says whether the database has nothing in it: new, or its making was cut short.
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(
@@ -338,17 +433,26 @@ fn broken(error: rusqlite::Error, path: &Path) -> StoreError {
     }
 }
 
-/// Refuses another program's database and a later version's tables; brings those of an earlier one up to date.
-fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let pragma =
-        |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+/// A number that a database keeps in its head.
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+}
+
+/// The version of a store's tables; refuses another program's database.
+fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let broken = |error| broken(error, path);
-    if pragma("application_id").map_err(broken)? != i64::from(APPLICATION_ID) {
+    if pragma(connection, "application_id").map_err(broken)? != i64::from(APPLICATION_ID) {
         return Err(StoreError::NotAStore {
             path: path.to_owned(),
         });
     }
-    let found = u32::try_from(pragma("user_version").map_err(broken)?).unwrap_or(0);
+    let found = pragma(connection, "user_version").map_err(broken)?;
+    Ok(u32::try_from(found).unwrap_or(0))
+}
+
+/// Refuses another program's database and a later version's tables; brings those of an earlier one up to date.
+fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = version(connection, path)?;
     if found == 0 || found > SCHEMA_VERSION {
         return Err(StoreError::OtherVersion {
             path: path.to_owned(),
@@ -358,7 +462,7 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     for (step, version) in VERSIONS.iter().zip(1_u32..).skip(found as usize) {
         // Another process may have done it meanwhile: look again once nobody else can write.
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        let done = if pragma("user_version")? < i64::from(version) {
+        let done = if pragma(connection, "user_version")? < i64::from(version) {
             connection.execute_batch(&format!("{step}\nPRAGMA user_version = {version};"))
         } else {
             Ok(())

@@ -4,7 +4,7 @@
 //! the owner may read the file, and it is removed when a run ends. While a run is at it, no other can open it.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -107,7 +107,8 @@ impl Staging {
     }
 }
 
-fn with(path: &Path, end: &str) -> PathBuf {
+/// A path with something after its name.
+pub(crate) fn with(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
@@ -117,7 +118,7 @@ fn with(path: &Path, end: &str) -> PathBuf {
 fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreError> {
     let mut area = Area::Whole;
     loop {
-        if private(file).is_err() {
+        if clever_files::make_private(file).is_err() {
             return Ok(None);
         }
         let name = file.to_string_lossy();
@@ -168,19 +169,6 @@ fn sound(connection: &Connection) -> rusqlite::Result<()> {
     }
     let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
     Err(rusqlite::Error::SqliteFailure(corrupt, Some(said)))
-}
-
-/// Makes a file that only its owner may read, if there is none. One that is there is not opened: closing it would
-/// give up the locks that this process has on it.
-fn private(file: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
-    }
 }
 
 fn remove(file: &Path) -> Result<(), StoreError> {
