@@ -249,6 +249,7 @@ async fn every_fault_and_every_happening_is_listed_and_one_rule_is_removed() {
         "repeated-page",
         "expired-cursor",
         "reordered-keys",
+        "shuffled-members",
         "unknown-enum",
         "unknown-field",
         "token-rotated",

@@ -488,12 +488,12 @@ async fn an_odd_row_beside_a_contact_is_no_hindrance() {
         .query_row("SELECT min(contact_id) FROM contacts", [], |row| row.get(0))
         .unwrap();
     let rows = |wanted: &str| -> i64 {
-        let sql = format!("SELECT count(*) FROM contacts WHERE contact_id = ?1 AND {wanted}");
+        let sql = format!("SELECT count(*) FROM _contacts WHERE contact_id = ?1 AND {wanted}");
         let count = connection.query_row(&sql, [&contact], |row| row.get(0));
         count.unwrap()
     };
     let children = rows("true");
-    let sql = "INSERT INTO contacts (district_id, contact_id, student_id)
+    let sql = "INSERT INTO _contacts (district_id, contact_id, student_id)
          SELECT district_id, contact_id, x'00' FROM contacts WHERE contact_id = ?1 LIMIT 1";
     assert_eq!(connection.execute(sql, [&contact]).unwrap(), 1);
     ground.emulator.with_world(|world| {

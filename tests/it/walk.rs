@@ -90,6 +90,7 @@ async fn each_fault_at_each_end_of_a_hundred_pages_gives_the_whole_list_or_an_er
     }
     for fault in [
         "ReorderedKeys",
+        "ShuffledMembers",
         "UnknownEnum",
         "UnknownField",
         "Nulls",

@@ -219,7 +219,7 @@ async fn call(shared: &Arc<Shared>, request: Request, gzip: bool) -> Decision {
         }
     };
     let reply = match fault {
-        Some(fault) => reply.spoiled(fault),
+        Some(fault) => reply.spoiled(fault, shared.requests.load(Ordering::SeqCst)),
         None => reply,
     };
     Decision {
@@ -318,7 +318,7 @@ async fn sign_in(shared: &Shared, request: Request) -> Decision {
         (_, path) => Reply::no_such_path(path),
     };
     let reply = match fault {
-        Some(fault) => reply.spoiled(fault),
+        Some(fault) => reply.spoiled(fault, shared.requests.load(Ordering::SeqCst)),
         None => reply,
     };
     Decision {

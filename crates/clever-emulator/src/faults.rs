@@ -64,6 +64,7 @@ faults! {
     Unordered "unordered" "The page's records in descending order.",
     ExpiredCursor "expired-cursor" "The cursor is too old: events begin anew from the oldest, and a page of submissions is refused.",
     ReorderedKeys "reordered-keys" "Keys in another order; the same content.",
+    ShuffledMembers "shuffled-members" "Students, teachers, schools and relationships in another order at each answer, one of them twice; the same members.",
     UnknownEnum "unknown-enum" "A value that no description has: `gender` `Nonbinary`, `subject` `astronomy`.",
     UnknownField "unknown-field" "A field that no description has.",
     Nulls "nulls" "`null` in optional fields.",

@@ -151,8 +151,8 @@ impl Reply {
         }
     }
 
-    /// What `fault` makes of the answer's content; how it is sent is [`send`]'s affair.
-    pub(crate) fn spoiled(self, fault: Fault) -> Self {
+    /// What `fault` makes of the answer's content to a request of this number; how it is sent is [`send`]'s affair.
+    pub(crate) fn spoiled(self, fault: Fault, request: u64) -> Self {
         match fault {
             Fault::RateLimited => Self::too_many(),
             Fault::RateLimitedJson => Self::message(429, "Rate limit exceeded"),
@@ -179,6 +179,7 @@ impl Reply {
             | Fault::DuplicatedPage
             | Fault::BrokenGzip => self,
             Fault::DistrictPaused => self.with_json(pause),
+            Fault::ShuffledMembers => self.with_json(|answer| shuffle(answer, request)),
             Fault::ReorderedKeys => match serde_json::from_str::<Value>(&self.body) {
                 Ok(page) => Self {
                     body: reordered(&page),
@@ -251,6 +252,37 @@ fn pause(answer: &mut Value) {
     match &mut answer["data"] {
         Value::Array(all) => all.iter_mut().for_each(|one| mark(&mut one["data"])),
         one => mark(one),
+    }
+}
+
+/// Lists of which Clever promises no order.
+const SETS: [&str; 7] = [
+    "students",
+    "teachers",
+    "schools",
+    "student_relationships",
+    "enrollments",
+    "roles",
+    "login_methods",
+];
+
+/// Begins each set at another member than at the request before, and names the first once more at the end.
+fn shuffle(value: &mut Value, request: u64) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::Array(all) if SETS.contains(&key.as_str()) && !all.is_empty() => {
+                        let turn = request % all.len() as u64;
+                        all.rotate_left(usize::try_from(turn).unwrap_or_default());
+                        all.extend(all.first().cloned());
+                    }
+                    value => shuffle(value, request),
+                }
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|one| shuffle(one, request)),
+        _ => {}
     }
 }
 

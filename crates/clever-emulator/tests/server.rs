@@ -127,8 +127,9 @@ async fn each_fault_does_what_it_is_called() {
         .text()
         .await
         .unwrap();
-    // These befall other requests: tests/trouble.rs.
+    // These befall other requests: tests/trouble.rs, and below.
     let others = [
+        Fault::ShuffledMembers,
         Fault::DistrictPaused,
         Fault::DuplicatedPage,
         Fault::ExpiredCursor,
@@ -181,6 +182,40 @@ async fn each_fault_does_what_it_is_called() {
             "{fault:?} is over"
         );
     }
+}
+
+#[tokio::test]
+async fn members_come_in_another_order_at_each_answer() {
+    let emulator = emulator(1200).await;
+    let path = "/v3.1/sections?limit=10000";
+    let members = |page: &Value| -> Vec<Vec<String>> {
+        let sections = page["data"].as_array().unwrap().iter();
+        let ids = |list: &Value| -> Vec<String> {
+            let all = list.as_array().unwrap().iter();
+            all.map(|id| id.as_str().unwrap().to_owned()).collect()
+        };
+        sections.map(|one| ids(&one["data"]["students"])).collect()
+    };
+    let sets = |all: &[Vec<String>]| -> Vec<std::collections::BTreeSet<String>> {
+        all.iter()
+            .map(|one| one.iter().cloned().collect())
+            .collect()
+    };
+    let whole = members(&json(&emulator, path).await);
+    emulator
+        .faults()
+        .add(Fault::ShuffledMembers.on("/sections"));
+    let first = members(&json(&emulator, path).await);
+    let second = members(&json(&emulator, path).await);
+    assert!(first != whole && first != second);
+    assert_eq!(sets(&first), sets(&whole));
+    assert_eq!(sets(&second), sets(&whole));
+    assert!(
+        first
+            .iter()
+            .zip(&whole)
+            .all(|(one, other)| one.len() > other.len() || other.is_empty())
+    );
 }
 
 #[tokio::test]

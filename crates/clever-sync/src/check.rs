@@ -11,8 +11,9 @@ use clever_model::{DistrictId, RecordKind};
 use crate::evidence;
 use crate::guard::{self, Cause, KindCounts, Suspicion};
 use crate::policy::SyncPolicy;
-use crate::report::{Hold, Part, RunPath, Size, SyncReport};
+use crate::report::{Hold, Part, RunPath, Size, SyncReport, Unit};
 use crate::store::{Op, Store, StoreError, Tally};
+use crate::ties;
 
 /// Where a kind as a whole is suspicious, so many schools are still told one by one.
 const MAX_SCHOOLS: usize = 20;
@@ -65,15 +66,18 @@ pub(crate) async fn check<S: Store>(
         }
         found.extend(held);
     }
+    hold_schools(store, &mut found).await?;
+    report.holds.extend(ties::hold(store).await?);
+    report.holds.sort_by_key(|hold| hold.kind);
     if found.is_empty() {
         return Ok(());
     }
-    hold_schools(store, &mut found).await?;
     let kinds = found.iter().map(|found| found.kind).collect();
     let evidence = evidence::gather(store, paused, &kinds).await?;
     for found in found {
         let Suspicion {
             part,
+            unit,
             count,
             of,
             limit_percent,
@@ -82,11 +86,13 @@ pub(crate) async fn check<S: Store>(
             found.kind,
             &found.counts,
             found.school.as_deref(),
+            &found.suspicion,
             &evidence,
         );
         // What told the cause may have been applied beside the hold: new ids are new once.
         let before = standing
             .iter()
+            .filter(|hold| !matches!(hold.cause, Cause::StillNamed(_)))
             .find(|hold| (hold.kind, hold.part, &hold.school) == (found.kind, part, &found.school));
         if let (Cause::Unexplained, Some(before)) = (&cause, before) {
             cause = before.cause.clone();
@@ -95,6 +101,7 @@ pub(crate) async fn check<S: Store>(
             kind: found.kind,
             part,
             school: found.school,
+            unit,
             count,
             of,
             limit_percent,
@@ -171,6 +178,7 @@ fn undone(kind: RecordKind, active: u64, tally: &Tally) -> Option<Hold> {
         kind,
         part: Part::Reapply,
         school: None,
+        unit: Unit::Records,
         count,
         of: active,
         limit_percent: 0,
@@ -280,7 +288,10 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
         .iter()
         .filter_map(|found| found.school.as_ref())
         .collect();
-    let gone: Vec<String> = evidence::schools_gone(store)
+    if !all && inside.is_empty() {
+        return Ok(());
+    }
+    let gone: Vec<String> = evidence::gone(store, RecordKind::Schools)
         .await?
         .into_iter()
         .filter(|school| all || inside.contains(school))
@@ -290,7 +301,7 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
     }
     let these: Vec<&str> = gone.iter().map(String::as_str).collect();
     let kind = RecordKind::Schools;
-    store.hold_schools(kind, Op::Archive, &these).await?;
+    store.hold_records(kind, Op::Archive, &these).await?;
     let active = store.active(kind).await?;
     for school in gone {
         found.push(Found {
@@ -304,6 +315,7 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
             school: Some(school),
             suspicion: Suspicion {
                 part: Part::Archive,
+                unit: Unit::Records,
                 count: 1,
                 of: active,
                 limit_percent: 0,

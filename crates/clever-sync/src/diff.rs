@@ -13,7 +13,7 @@ use clever_raw::page::RawPage;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::canonical::{canonical, changed_paths};
+use crate::canonical::{canonical, changed_paths, content};
 use crate::certificate::{Certificate, Witness};
 use crate::columns;
 use crate::reading;
@@ -32,12 +32,13 @@ pub(crate) fn hash_of(json: &str) -> Hash {
     xxh3_128(json.as_bytes()).to_be_bytes()
 }
 
-/// The hash of what a record means: of its canonical form, keys in order.
+/// The hash of what a record means: of its canonical form.
 pub(crate) fn meaning_of(canonical: &Value) -> Hash {
     hash_of(&canonical.to_string())
 }
 
-/// Decides what a record's JSON does to what the store has; `None` is nothing at all.
+/// Decides what a record's JSON does to what the store has; `None` is nothing at all. A record that only is written
+/// otherwise is nothing: Clever may order keys and members anew at each reading, and each would be a row to write.
 ///
 /// What an undo put aside is staged as held.
 pub(crate) fn decide(
@@ -54,6 +55,7 @@ pub(crate) fn decide(
         op: Op::Create,
         old_hash: None,
         hash,
+        meaning: None,
         fields: None,
         record: Some(json.to_owned()),
         event: event.map(ToOwned::to_owned),
@@ -68,8 +70,13 @@ pub(crate) fn decide(
     if known.state.hash == hash && !known.state.archived {
         return None;
     }
-    let read = |json| canonical(reading::value(json).unwrap_or_default());
+    let read = |json| content(kind, reading::value(json).unwrap_or_default());
     let (before, after) = (read(&known.record), read(json));
+    // A state of other bytes than the record's was mended by hand, and is put right.
+    if before == after && !known.state.archived && known.state.hash == hash_of(&known.record) {
+        return None;
+    }
+    let (before, after) = (canonical(kind, before), canonical(kind, after));
     let fields = changed_paths(&before, &after);
     staged.op = match (known.state.archived, fields.is_empty()) {
         (true, _) => Op::Restore,
@@ -80,10 +87,8 @@ pub(crate) fn decide(
     if staged.op == Op::Touch {
         staged.refused = known.state.refused;
     } else {
-        staged.held = known
-            .state
-            .refused
-            .is_some_and(|refused| refused == meaning_of(&after));
+        staged.meaning = Some(meaning_of(&after));
+        staged.held = known.state.refused.is_some() && known.state.refused == staged.meaning;
     }
     if staged.op == Op::Update {
         staged.lost = lost_places(&before, &after);
@@ -102,6 +107,7 @@ pub(crate) fn gone(kind: RecordKind, state: &State, event: Option<&str>) -> Stag
         op: Op::Archive,
         old_hash: Some(state.hash),
         hash: state.hash,
+        meaning: None,
         fields: None,
         record: None,
         event: event.map(ToOwned::to_owned),

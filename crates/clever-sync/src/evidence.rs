@@ -7,8 +7,9 @@ use clever_model::RecordKind;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::columns::text;
-use crate::guard::Evidence;
+use crate::columns::{self, text};
+use crate::guard::{Evidence, Losses};
+use crate::reading;
 use crate::store::{Op, Staged, Store, StoreError};
 
 /// Rows read at once.
@@ -59,6 +60,9 @@ pub(crate) async fn gather<S: Store>(
     if kinds.contains(&RecordKind::Users) {
         evidence.lost_role = store.lost_role().await?;
     }
+    if kinds.contains(&RecordKind::Sections) {
+        evidence.losses = losses(store).await?;
+    }
     for kind in kinds {
         let found = look_alikes(store, *kind).await?;
         evidence.look_alikes.insert(*kind, found);
@@ -66,10 +70,13 @@ pub(crate) async fn gather<S: Store>(
     Ok(evidence)
 }
 
-/// The schools that are staged to be archived and not held.
-pub(crate) async fn schools_gone<S: Store>(store: &mut S) -> Result<BTreeSet<String>, StoreError> {
+/// The records of a kind that are staged to be archived and not held.
+pub(crate) async fn gone<S: Store>(
+    store: &mut S,
+    kind: RecordKind,
+) -> Result<BTreeSet<String>, StoreError> {
     let mut gone = BTreeSet::new();
-    each(store, RecordKind::Schools, false, |row| {
+    each(store, kind, false, |row| {
         if row.op == Op::Archive && !row.held {
             gone.insert(row.id);
         }
@@ -77,6 +84,32 @@ pub(crate) async fn schools_gone<S: Store>(store: &mut S) -> Result<BTreeSet<Str
     })
     .await?;
     Ok(gone)
+}
+
+/// So many sections are named that lose most of the places.
+const MAX_NAMED: usize = 3;
+
+/// Finds who loses places: sections that lose all of their students, and the few that lose most.
+async fn losses<S: Store>(store: &mut S) -> Result<Losses, StoreError> {
+    let mut losses = Losses::default();
+    each(store, RecordKind::Sections, true, |row| {
+        if row.op != Op::Update || row.lost == 0 {
+            return true;
+        }
+        losses.places += row.lost;
+        let record = row.record.as_deref().and_then(reading::tree);
+        let none = record.is_some_and(|section| columns::ids(&section, "/students").is_empty());
+        if none && says(&row, &["students"]) {
+            losses.emptied += 1;
+            losses.emptied_places += row.lost;
+        }
+        losses.most.push((row.lost, row.id));
+        losses.most.sort_by(|a, b| b.cmp(a));
+        losses.most.truncate(MAX_NAMED);
+        true
+    })
+    .await?;
+    Ok(losses)
 }
 
 /// Says whether an update changes one of these fields.

@@ -108,7 +108,10 @@ fn fields(change: &Change) -> Vec<String> {
     let Some(after) = &change.after else {
         return Vec::new();
     };
-    let read = |text: &str| canonical(reading::value(text).unwrap_or_default());
+    let Ok(kind) = change.kind.parse() else {
+        return Vec::new();
+    };
+    let read = |text: &str| canonical(kind, reading::value(text).unwrap_or_default());
     let before = change
         .before
         .as_ref()

@@ -9,7 +9,7 @@ use clever_model::{RecordKind, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::SyncPolicy;
-use crate::report::Part;
+use crate::report::{Part, Unit};
 use crate::store::{SchoolLimits, SchoolTally};
 
 /// What probably caused a large change.
@@ -29,6 +29,12 @@ pub enum Cause {
     Rollover,
     /// Most of what is gone is here again under new ids: the district's system was changed, or its numbers.
     SisRekeyed,
+    /// Sections lost all of their students: so many.
+    SectionsEmptied(u64),
+    /// Most of the places are of these few sections.
+    FewSections(Vec<String>),
+    /// Records of this kind are held, and still name what is gone.
+    StillNamed(RecordKind),
     /// An undo took it back, and Clever still tells it.
     Undone,
     /// Nothing in the data explains it.
@@ -55,6 +61,15 @@ impl fmt::Display for Cause {
             Self::SisRekeyed => f.write_str(
                 "most of what is gone is here again under other ids: the SIS may have given new ids",
             ),
+            Self::SectionsEmptied(1) => f.write_str("a section lost all of its students"),
+            Self::SectionsEmptied(count) => {
+                write!(f, "{count} sections lost all of their students")
+            }
+            Self::FewSections(sections) => {
+                let are = if sections.len() == 1 { "section" } else { "sections" };
+                write!(f, "most of it is of {are} {}", sections.join(", "))
+            }
+            Self::StillNamed(kind) => write!(f, "{kind} that are held still name what is gone"),
             Self::Undone => f.write_str("an undo took it back, and Clever still tells it"),
             Self::Unexplained => f.write_str("nothing in the data explains it"),
         }
@@ -91,12 +106,52 @@ pub(crate) struct Evidence {
     pub(crate) look_alikes: BTreeMap<RecordKind, (u64, u64)>,
     /// A role of which every active user is to be archived.
     pub(crate) lost_role: Option<Role>,
+    /// Where places in sections go.
+    pub(crate) losses: Losses,
+}
+
+/// Places in sections that updates take away.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Losses {
+    pub(crate) places: u64,
+    /// Sections that lose all of their students, and the places that they lose.
+    pub(crate) emptied: u64,
+    pub(crate) emptied_places: u64,
+    /// The sections that lose most, with how many places; most first.
+    pub(crate) most: Vec<(u64, String)>,
+}
+
+impl Losses {
+    /// What explains such a suspicion, if these losses do.
+    fn explain(&self, suspicion: &Suspicion) -> Option<Cause> {
+        if suspicion.part != Part::Update {
+            return None;
+        }
+        let emptied = match suspicion.unit {
+            Unit::Places => self.emptied_places * 2 > self.places,
+            Unit::Records => self.emptied * 2 > suspicion.count,
+        };
+        if emptied {
+            return Some(Cause::SectionsEmptied(self.emptied));
+        }
+        let mut sections = Vec::new();
+        let mut lost = 0;
+        for (places, section) in &self.most {
+            if lost * 2 <= self.places {
+                lost += places;
+                sections.push(section.clone());
+            }
+        }
+        let few = suspicion.unit == Unit::Places && lost * 2 > self.places;
+        few.then_some(Cause::FewSections(sections))
+    }
 }
 
 /// A part of a kind's changes that is more than the policy lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Suspicion {
     pub(crate) part: Part,
+    pub(crate) unit: Unit,
     pub(crate) count: u64,
     pub(crate) of: u64,
     pub(crate) limit_percent: u64,
@@ -105,9 +160,10 @@ pub(crate) struct Suspicion {
 /// Judges what a plan does to one kind in the whole district.
 pub(crate) fn judge(counts: &KindCounts, paused: bool, policy: &SyncPolicy) -> Vec<Suspicion> {
     let mut found = Vec::new();
-    let mut suspect = |part, count, of, limit_percent| {
+    let mut suspect = |part, unit, count, of, limit_percent| {
         found.push(Suspicion {
             part,
+            unit,
             count,
             of,
             limit_percent,
@@ -116,14 +172,20 @@ pub(crate) fn judge(counts: &KindCounts, paused: bool, policy: &SyncPolicy) -> V
     let (archived, active, percent) = (counts.archived, counts.active, policy.max_archived_percent);
     if too_many(archived, active, percent, policy) || (archived > 0 && (counts.seen == 0 || paused))
     {
-        suspect(Part::Archive, archived, active, percent);
+        suspect(Part::Archive, Unit::Records, archived, active, percent);
     }
     let percent = policy.max_updated_percent;
     let places = policy.max_unenrolled_percent;
     if too_many(counts.updated, active, percent, policy) {
-        suspect(Part::Update, counts.updated, active, percent);
+        suspect(Part::Update, Unit::Records, counts.updated, active, percent);
     } else if too_many(counts.unenrolled, counts.enrolled, places, policy) {
-        suspect(Part::Update, counts.unenrolled, counts.enrolled, places);
+        suspect(
+            Part::Update,
+            Unit::Places,
+            counts.unenrolled,
+            counts.enrolled,
+            places,
+        );
     }
     found
 }
@@ -137,6 +199,7 @@ pub(crate) fn judge_school(school: &SchoolTally, policy: &SyncPolicy) -> Vec<Sus
     if archived > FEW && archived.saturating_mul(100) > of.saturating_mul(percent) {
         found.push(Suspicion {
             part: Part::Archive,
+            unit: Unit::Records,
             count: archived,
             of,
             limit_percent: percent,
@@ -146,6 +209,7 @@ pub(crate) fn judge_school(school: &SchoolTally, policy: &SyncPolicy) -> Vec<Sus
     if updated >= policy.floor && updated.saturating_mul(100) > of.saturating_mul(percent) {
         found.push(Suspicion {
             part: Part::Update,
+            unit: Unit::Records,
             count: updated,
             of,
             limit_percent: percent,
@@ -193,6 +257,7 @@ pub(crate) fn cause(
     kind: RecordKind,
     counts: &KindCounts,
     school: Option<&str>,
+    suspicion: &Suspicion,
     evidence: &Evidence,
 ) -> Cause {
     let (looked_at, here_again) = evidence.look_alikes.get(&kind).copied().unwrap_or_default();
@@ -219,7 +284,9 @@ pub(crate) fn cause(
     } else if evidence.grades_advanced || (kind == RecordKind::Sections && replaced(counts)) {
         Cause::Rollover
     } else {
-        Cause::Unexplained
+        let of_sections = Some(&evidence.losses).filter(|_| kind == RecordKind::Sections);
+        let losses = of_sections.and_then(|losses| losses.explain(suspicion));
+        losses.unwrap_or(Cause::Unexplained)
     }
 }
 
@@ -286,9 +353,75 @@ mod tests {
         assert_eq!(parts(&school(20, 0, 20)), [], "under the floor");
     }
 
+    fn suspicion(part: Part, unit: Unit, count: u64) -> Suspicion {
+        Suspicion {
+            part,
+            unit,
+            count,
+            of: 1000,
+            limit_percent: 10,
+        }
+    }
+
+    fn archiving() -> Suspicion {
+        suspicion(Part::Archive, Unit::Records, 100)
+    }
+
     /// The cause of a large archiving of users.
     fn told(counts: &KindCounts, evidence: &Evidence) -> Cause {
-        cause(RecordKind::Users, counts, None, evidence)
+        cause(RecordKind::Users, counts, None, &archiving(), evidence)
+    }
+
+    #[test]
+    fn field_22_where_the_places_go_is_told() {
+        let told = |losses: Losses, part, unit, count| {
+            let evidence = Evidence {
+                losses,
+                ..Evidence::default()
+            };
+            let counts = counts(100, 100, 0);
+            let suspicion = suspicion(part, unit, count);
+            cause(RecordKind::Sections, &counts, None, &suspicion, &evidence)
+        };
+        let losses = |places, emptied, emptied_places, most: &[u64]| Losses {
+            places,
+            emptied,
+            emptied_places,
+            most: most
+                .iter()
+                .map(|lost| (*lost, format!("s{lost}")))
+                .collect(),
+        };
+        let places = |losses, count| told(losses, Part::Update, Unit::Places, count);
+        assert_eq!(
+            places(losses(40, 0, 0, &[40]), 40),
+            Cause::FewSections(vec!["s40".to_owned()])
+        );
+        assert_eq!(
+            places(losses(40, 1, 30, &[30, 10]), 40),
+            Cause::SectionsEmptied(1)
+        );
+        let few = ["s30", "s25"].map(ToOwned::to_owned).to_vec();
+        assert_eq!(
+            places(losses(100, 1, 30, &[30, 25, 20]), 100),
+            Cause::FewSections(few)
+        );
+        assert_eq!(
+            places(losses(100, 0, 0, &[9, 8, 7]), 100),
+            Cause::Unexplained
+        );
+        let records = |emptied, count| {
+            told(
+                losses(90, emptied, 1, &[90]),
+                Part::Update,
+                Unit::Records,
+                count,
+            )
+        };
+        assert_eq!(records(51, 100), Cause::SectionsEmptied(51));
+        assert_eq!(records(50, 100), Cause::Unexplained);
+        let gone = told(losses(40, 1, 40, &[40]), Part::Archive, Unit::Records, 1);
+        assert_eq!(gone, Cause::Unexplained, "what is gone lost no places");
     }
 
     #[test]
@@ -313,7 +446,7 @@ mod tests {
         assert_eq!(told(&many, &off(&rekeyed)), Cause::SisRekeyed);
         // A role says nothing of sections.
         assert_eq!(
-            cause(RecordKind::Sections, &many, None, &off(&none)),
+            cause(RecordKind::Sections, &many, None, &archiving(), &off(&none)),
             Cause::Unexplained
         );
         let unshared = Evidence {
@@ -331,7 +464,7 @@ mod tests {
     #[test]
     fn a_rollover_is_told_by_terms_grades_or_new_sections_and_not_by_names() {
         let sections = |counts: &KindCounts, evidence: &Evidence| {
-            cause(RecordKind::Sections, counts, None, evidence)
+            cause(RecordKind::Sections, counts, None, &archiving(), evidence)
         };
         let same_names = Evidence {
             look_alikes: [(RecordKind::Sections, (100, 100))].into(),

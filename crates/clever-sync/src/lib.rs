@@ -41,6 +41,7 @@ mod resume;
 mod source;
 mod store;
 mod sync;
+mod ties;
 mod undo;
 
 pub use audit::mark_edited;
@@ -55,7 +56,7 @@ pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
     Enrollments, Finding, Hold, KindReport, Outcome, Part, Resumed, RunPath, Size, SyncReport,
-    UndoCounts,
+    UndoCounts, Unit,
 };
 pub use source::RosterSource;
 #[cfg(feature = "postgres")]

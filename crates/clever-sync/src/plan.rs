@@ -14,6 +14,7 @@ use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::canonical::{is_set, members_beyond};
 use crate::diff::hash_of;
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
@@ -146,9 +147,9 @@ pub struct PlanSample {
 pub struct FieldChange {
     /// Its path: `roles.student.grade`.
     pub field: String,
-    /// Its value before; none where it was absent.
+    /// Its value before; none where it was absent. Of a set, such as a section's students, the members that go.
     pub before: Option<Value>,
-    /// Its value after; none where it will be absent.
+    /// Its value after; none where it will be absent. Of a set, the members that come.
     pub after: Option<Value>,
 }
 
@@ -254,13 +255,14 @@ async fn count_fields<S: Store>(store: &mut S, report: &mut SyncReport) -> Resul
     Ok(())
 }
 
-/// What a hash of rows is made of.
+/// What a hash of rows is made of. Where the new record takes the place of another, what it means counts and not how
+/// it is written: else nobody could approve what comes in another order at each reading.
 fn add(hasher: &mut blake3::Hasher, row: &Staged) {
     hasher.update(&[row.kind as u8, row.op as u8]);
     hasher.update(&(row.id.len() as u64).to_le_bytes());
     hasher.update(row.id.as_bytes());
     hasher.update(&row.old_hash.unwrap_or_default());
-    hasher.update(&row.hash);
+    hasher.update(row.meaning.as_ref().unwrap_or(&row.hash));
 }
 
 fn finish(hasher: &blake3::Hasher) -> String {
@@ -268,7 +270,7 @@ fn finish(hasher: &blake3::Hasher) -> String {
 }
 
 /// The hash of the held part of the plan, or of all of it: which records, what is done to them, from
-/// which bytes to which. Sixteen hex digits.
+/// which bytes to what. Sixteen hex digits.
 async fn plan_hash<S: Store>(
     store: &mut S,
     district_id: &str,
@@ -406,10 +408,18 @@ fn field_changes(row: &Staged, before: Option<&str>) -> Vec<FieldChange> {
                 .filter(|value| !value.is_null())
                 .cloned()
         };
+        let (mut before, mut after) = (at(&before), at(&after));
+        if is_set(row.kind, &field) {
+            let set = |set: &Option<Value>| set.clone().unwrap_or_default();
+            let (was, is) = (set(&before), set(&after));
+            let members = |all: Vec<Value>| (!all.is_empty()).then_some(Value::Array(all));
+            before = members(members_beyond(&was, &is));
+            after = members(members_beyond(&is, &was));
+        }
         FieldChange {
-            before: at(&before),
-            after: at(&after),
             field,
+            before,
+            after,
         }
     });
     changes.collect()
@@ -566,11 +576,12 @@ fn staged(line: &str) -> Option<(Staged, Option<String>)> {
             None => None,
         },
         hash,
+        meaning: None,
         fields: line.fields,
         record: line.record,
         event: line.event,
         lost: line.lost,
-        // A plan was judged when it was made.
+        // A plan was judged when it was made, and its hash is that of its lines.
         schools: Vec::new(),
         refused: match &line.refused {
             Some(hash) => Some(unhex(hash)?),

@@ -113,6 +113,17 @@ impl fmt::Display for Part {
     }
 }
 
+/// What a hold counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Records of the kind.
+    #[default]
+    Records,
+    /// Places in sections.
+    Places,
+}
+
 /// A part of the plan that waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
@@ -123,7 +134,10 @@ pub struct Hold {
     /// The school, where only what is of one school is held.
     #[serde(default)]
     pub school: Option<String>,
-    /// How many records (or places in sections) it concerns.
+    /// What is counted.
+    #[serde(default)]
+    pub unit: Unit,
+    /// How many it concerns.
     pub count: u64,
     /// Of how many.
     pub of: u64,
@@ -138,6 +152,7 @@ impl fmt::Display for Hold {
         let Self {
             kind,
             part,
+            unit,
             count,
             of,
             limit_percent,
@@ -152,8 +167,12 @@ impl fmt::Display for Hold {
                 f,
                 "{part} {count} of {of} {kind} of school {school} (limit {limit_percent} %); {cause}"
             ),
+            None if *unit == Unit::Places => write!(
+                f,
+                "taking away {count} of {of} places in {kind} (limit {limit_percent} %); {cause}"
+            ),
             // It is held for what it is, not for a share.
-            None if *part == Part::Reapply => {
+            None if *part == Part::Reapply || matches!(cause, Cause::StillNamed(_)) => {
                 write!(f, "{part} {count} of {of} {kind}; {cause}")
             }
             None => write!(
@@ -210,12 +229,12 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Places in sections.
+/// Places of active users in active sections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Enrollments {
-    /// Students' places in active sections.
+    /// Students' places.
     pub students: u64,
-    /// Teachers' places in active sections.
+    /// Teachers' places.
     pub teachers: u64,
 }
 
@@ -265,7 +284,7 @@ pub struct SyncReport {
     pub undo: Option<UndoCounts>,
     /// What it did, by kind, in reading order.
     pub kinds: BTreeMap<RecordKind, KindReport>,
-    /// Places in active sections afterwards.
+    /// Places in sections afterwards.
     pub enrollments: Enrollments,
     /// Active users afterwards, by role; a person with two roles counts in both.
     pub roles: BTreeMap<String, u64>,

@@ -171,7 +171,7 @@ async fn take_back<B: Backend>(
 
 /// Stages the way back from a change.
 fn reverse(kind: RecordKind, change: &Change, known: &Stored) -> Option<Staged> {
-    let read = |json: &str| canonical(reading::value(json).unwrap_or_default());
+    let read = |json: &str| canonical(kind, reading::value(json).unwrap_or_default());
     let after = change.after.as_ref().map(|after| read(after.get()));
     let put_aside = after.as_ref().map_or(ABSENT, meaning_of);
     let mut staged = gone(kind, &known.state, None);

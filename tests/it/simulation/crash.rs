@@ -117,6 +117,14 @@ impl<S: Store> Store for Crashing<S> {
     ) -> Result<Vec<SchoolTally>, StoreError> {
         self.call()?.touched_schools(kind, limits).await
     }
+    async fn hold_records(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        ids: &[&str],
+    ) -> Result<u64, StoreError> {
+        self.call()?.hold_records(kind, op, ids).await
+    }
     async fn hold_schools(
         &mut self,
         kind: RecordKind,

@@ -56,14 +56,22 @@ pub(crate) struct Look {
 }
 
 /// Everything that a district's rows say besides the records: names of tables with their rows.
-const DERIVED: [(&str, &str); 6] = [
+const DERIVED: [(&str, &str); 8] = [
     (
         "user_roles",
         "SELECT * FROM user_roles WHERE district_id = '{}' ORDER BY 2, 3",
     ),
     (
+        "user_schools",
+        "SELECT * FROM user_schools WHERE district_id = '{}' ORDER BY 2, 3, 4",
+    ),
+    (
         "contacts",
         "SELECT * FROM contacts WHERE district_id = '{}' ORDER BY 2, 3",
+    ),
+    (
+        "_contacts",
+        "SELECT * FROM _contacts WHERE district_id = '{}' ORDER BY 2, 3",
     ),
     (
         "enrollments",
@@ -249,7 +257,14 @@ impl Kept {
     pub(crate) async fn all(&self, district: &str) -> BTreeMap<String, Vec<Line>> {
         let mut all = BTreeMap::new();
         let kinds = RecordKind::ALL.map(RecordKind::as_str);
-        let tables = ["user_roles", "contacts", "changes", "findings", "consumers"];
+        let tables = [
+            "user_roles",
+            "_user_schools",
+            "_contacts",
+            "changes",
+            "findings",
+            "consumers",
+        ];
         for table in kinds.into_iter().chain(tables) {
             let sql = format!("SELECT * FROM {table} WHERE district_id = '{district}'");
             let mut rows = self.rows(&sql).await;

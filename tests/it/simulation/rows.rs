@@ -13,7 +13,7 @@ use super::kept::Kept;
 use super::list::Case;
 
 /// Tables that a commit writes.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "districts",
     "schools",
     "terms",
@@ -21,7 +21,8 @@ const TABLES: [&str; 13] = [
     "users",
     "sections",
     "user_roles",
-    "contacts",
+    "_user_schools",
+    "_contacts",
     "changes",
     "runs",
     "findings",

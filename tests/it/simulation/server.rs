@@ -25,6 +25,29 @@ const BOOKKEEPING: [&str; 4] = [
     "last_attendance_sync",
 ];
 
+/// Lists of which nobody promised an order, wherever they are.
+pub(crate) const SETS: [&str; 7] = [
+    "students",
+    "teachers",
+    "schools",
+    "student_relationships",
+    "enrollments",
+    "roles",
+    "login_methods",
+];
+
+/// A set in one order, each member once.
+fn ordered(key: &str, value: Value) -> Value {
+    match value {
+        Value::Array(all) if SETS.contains(&key) => {
+            let all: BTreeMap<String, Value> =
+                all.into_iter().map(|one| (one.to_string(), one)).collect();
+            all.into_values().collect()
+        }
+        value => value,
+    }
+}
+
 fn reduced(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
@@ -37,7 +60,7 @@ fn reduced(value: &Value) -> Option<Value> {
             let map: Map<String, Value> = map
                 .iter()
                 .filter(|(key, _)| !BOOKKEEPING.contains(&key.as_str()))
-                .filter_map(|(key, value)| Some((key.clone(), reduced(value)?)))
+                .filter_map(|(key, value)| Some((key.clone(), ordered(key, reduced(value)?))))
                 .collect();
             (!map.is_empty()).then_some(Value::Object(map))
         }
@@ -49,7 +72,7 @@ thread_local! {
     static MEANINGS: RefCell<HashMap<String, Meaning>> = RefCell::default();
 }
 
-/// What a record's JSON says, without bookkeeping, absence and the second copy of an address.
+/// What a record's JSON says, without bookkeeping, absence, the order of sets and the second copy of an address.
 pub(crate) fn meaning(json: &str) -> Meaning {
     if let Some(known) = MEANINGS.with_borrow(|all| all.get(json).cloned()) {
         return known;

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use serde_json::{Value, json};
 
 use super::chance::Chance;
-use super::server::{Key, Meaning, Server, happen, meaning};
+use super::server::{Key, Meaning, SETS, Server, happen, meaning};
 
 /// A way in which an answer goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub(crate) enum Trouble {
     Unreadable,
     /// Other writing of the same.
     Rewritten,
+    /// The members of sets in another order at each answer, one of them twice.
+    Shuffled,
     /// A field and a value that nobody knows.
     Unknown,
     /// An object where a text belongs.
@@ -44,7 +46,7 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Broken,
         Self::EarlyEnd,
         Self::EmptyList,
@@ -53,6 +55,7 @@ impl Trouble {
         Self::Refused,
         Self::Unreadable,
         Self::Rewritten,
+        Self::Shuffled,
         Self::Unknown,
         Self::WrongType,
         Self::Lost,
@@ -218,6 +221,11 @@ impl<'a> Source<'a> {
                     record["nothing"] = json!({ "at": ["", null, {}] });
                 }
             }
+            Some(Trouble::Shuffled) => {
+                for (_, record) in &mut elements {
+                    shuffle(record, self.answers.get());
+                }
+            }
             Some(Trouble::Unknown) => {
                 for (_, record) in &mut elements {
                     record["added_later"] = json!({ "value": 1 });
@@ -312,6 +320,11 @@ impl<'a> Source<'a> {
             }
             Some(Trouble::Twice) => events.extend(events.clone()),
             Some(Trouble::Backwards) => events.reverse(),
+            Some(Trouble::Shuffled) => {
+                for (_, event) in &mut events {
+                    shuffle(event, self.answers.get());
+                }
+            }
             Some(Trouble::Lost) if !events.is_empty() => {
                 sent.lost.insert(events.remove(0).0);
                 sent.lied = true;
@@ -330,6 +343,26 @@ impl<'a> Source<'a> {
         }
         sent.note_events(&events);
         Ok((values(events), more))
+    }
+}
+
+/// Turns every set around, so far as the answer's number says.
+fn shuffle(value: &mut Value, answer: usize) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::Array(all) if SETS.contains(&key.as_str()) && !all.is_empty() => {
+                        let turn = answer % all.len();
+                        all.rotate_left(turn);
+                        all.extend(all.first().cloned());
+                    }
+                    value => shuffle(value, answer),
+                }
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|one| shuffle(one, answer)),
+        _ => {}
     }
 }
 

@@ -22,7 +22,7 @@ mod with {
     use crate::server::Server;
 
     /// Every table that has a file, and `changes`.
-    const TABLES: [&str; 12] = [
+    const TABLES: [&str; 13] = [
         "changes",
         "contacts",
         "courses",
@@ -34,6 +34,7 @@ mod with {
         "sections",
         "terms",
         "user_roles",
+        "user_schools",
         "users",
     ];
 
@@ -161,7 +162,7 @@ mod with {
             let documents: &[&str] = match table {
                 "changes" => &["fields", "before", "after"],
                 "runs" => &["report"],
-                "contacts" | "enrollments" | "user_roles" => &[],
+                "contacts" | "enrollments" | "user_roles" | "user_schools" => &[],
                 _ => &["record"],
             };
             assert_eq!(json, documents, "{table}");

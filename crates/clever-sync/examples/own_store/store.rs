@@ -75,7 +75,10 @@ fn value(json: &str) -> Value {
 /// The schools of a user's roles, or of a section.
 fn schools(record: &Value) -> BTreeSet<String> {
     let roles = record["roles"].as_object().into_iter().flatten();
-    let roles = roles.map(|(_, role)| &role["school"]);
+    let roles = roles.flat_map(|(_, role)| {
+        let others = role["schools"].as_array().into_iter().flatten();
+        others.chain([&role["school"]])
+    });
     std::iter::once(&record["school"])
         .chain(roles)
         .filter_map(|school| school.as_str().map(ToOwned::to_owned))
@@ -212,6 +215,17 @@ impl Store for MemoryStore {
         Ok(all.into_values().collect())
     }
 
+    async fn hold_records(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        these: &[&str],
+    ) -> Result<u64, StoreError> {
+        let mut ids = self.staged_for(kind, op);
+        ids.retain(|id| these.contains(&id.as_str()));
+        Ok(self.hold_these(kind, &ids))
+    }
+
     async fn hold_schools(
         &mut self,
         kind: RecordKind,
@@ -219,10 +233,6 @@ impl Store for MemoryStore {
         these: &[&str],
     ) -> Result<u64, StoreError> {
         let mut ids = self.staged_for(kind, op);
-        if kind == RecordKind::Schools {
-            ids.retain(|id| these.contains(&id.as_str()));
-            return Ok(self.hold_these(kind, &ids));
-        }
         let of_these = self.here(kind).filter(|(_, record)| {
             let own = schools(record);
             these.iter().any(|school| own.contains(*school))
@@ -374,8 +384,12 @@ impl MemoryStore {
                 *report.roles.entry(role.clone()).or_default() += 1;
             }
         }
-        let places =
-            |list: &'static str| move |(_, one): (&String, Value)| people(&one, list).len() as u64;
+        let users = self.here(RecordKind::Users).map(|(id, _)| id.clone());
+        let users: BTreeSet<String> = users.collect();
+        let places = |list: &'static str| {
+            let users = &users;
+            move |(_, one): (&String, Value)| people(&one, list).intersection(users).count() as u64
+        };
         report.enrollments.students = self
             .here(RecordKind::Sections)
             .map(places("students"))

@@ -1,4 +1,4 @@
-//! The tables beside a record's own: `user_roles` and `contacts` are what the records of active users say, and the
+//! The tables beside a record's own: roles, their schools and contacts are what the records of active users say, and the
 //! places of active sections what theirs say. Whatever else is in them, somebody wrote by hand.
 //!
 //! Some records are compared at once, so memory is bounded by what they say.
@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clever_model::RecordKind;
 use clever_raw::tree::Tree;
 
-use crate::columns::ROLE_COLUMNS;
 use crate::reading;
 use crate::store::StoreError;
-use crate::store::beside;
-use crate::store::derived::{self, RELATION_COLUMNS};
+use crate::store::beside::{self, Table};
+use crate::store::derived;
 use crate::store::persons::Persons;
 use crate::store::sql::{Backend, Sql, SqlStore, Type};
 
@@ -69,20 +68,24 @@ async fn roles<B: Backend>(
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
     let district = store.district_id();
-    let mut rows: Vec<Sql<'_>> = Vec::new();
+    let (mut rows, mut others): (Vec<Sql<'_>>, Vec<Sql<'_>>) = (Vec::new(), Vec::new());
     for (user, tree) in users {
         for (role, held) in derived::roles(tree) {
-            rows.extend([
+            let key = [
                 district.as_str().into(),
                 user.id.as_str().into(),
                 role.into(),
-            ]);
+            ];
+            for school in derived::other_schools(held) {
+                others.extend(key.clone());
+                others.push(school.into());
+            }
+            rows.extend(key);
             rows.extend(derived::role(held).map(Sql::from));
         }
     }
-    let columns = ["user_id", "role"].into_iter();
-    let columns = columns.chain(ROLE_COLUMNS.iter().map(|(name, _)| *name));
-    compare(store, "user_roles", columns, users, &rows, mended).await
+    let wrong = compare(store, &Table::roles(), users, &rows, mended).await?;
+    Ok(wrong + compare(store, &Table::schools(), users, &others, mended).await?)
 }
 
 async fn contacts<B: Backend>(
@@ -105,30 +108,22 @@ async fn contacts<B: Backend>(
             rows.extend(said.map(Sql::from));
         }
     }
-    let columns = ["contact_id", "student_id"]
-        .into_iter()
-        .chain(RELATION_COLUMNS);
-    compare(store, "contacts", columns, users, &rows, mended).await
+    compare(store, &Table::contacts(), users, &rows, mended).await
 }
 
 /// Compares the rows of some users with what their records say, and writes those of whoever has a wrong one anew.
-async fn compare<'c, B: Backend>(
+async fn compare<B: Backend>(
     store: &mut SqlStore<B>,
-    table: &str,
-    columns: impl Iterator<Item = &'c str>,
+    table: &Table,
     users: &[(&Active, Tree<'_>)],
     rows: &[Sql<'_>],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
-    let columns: Vec<(&str, Type)> = std::iter::once("district_id")
-        .chain(columns)
-        .map(|name| (name, Type::Text))
-        .collect();
     let ids: Vec<&str> = users.iter().map(|(user, _)| user.id.as_str()).collect();
     if ids.is_empty() {
         return Ok(0);
     }
-    let found = beside::replace(store, table, &columns, &ids, rows).await?;
+    let found = beside::replace(store, table, &ids, rows).await?;
     let counted = found
         .wrong
         .into_iter()
@@ -218,10 +213,11 @@ pub(super) async fn forget_sections<B: Backend>(store: &mut SqlStore<B>) -> Resu
     Ok(())
 }
 
-/// Takes away roles and relations of whoever is no active user. Says how many there were.
+/// Takes away roles, schools and relations of whoever is no active user. Says how many there were.
 pub(super) async fn forget_people<B: Backend>(store: &mut SqlStore<B>) -> Result<u64, StoreError> {
     let mut gone = 0;
-    for (table, owner) in [("user_roles", "user_id"), ("contacts", "contact_id")] {
+    for table in [Table::roles(), Table::schools(), Table::contacts()] {
+        let (owner, table) = (table.user(), table.name);
         let sql = format!(
             "DELETE FROM {table} WHERE district_id = ?3 AND NOT EXISTS (
                  SELECT 1 FROM _state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {table}.{owner} AND s.archived = 0)"

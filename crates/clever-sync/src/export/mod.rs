@@ -44,7 +44,8 @@ pub enum ExportFormat {
     /// `oneroster.zip`: the CSV binding 1.2.1 of `OneRoster` 1.2; each file that has rows, in bulk.
     OneRoster,
     /// A Parquet file for each table, Snappy within, row groups of 10,000 rows: `districts`, `schools`, `terms`,
-    /// `courses`, `users`, `sections`, `resources`, `user_roles`, `contacts`, `enrollments`, `runs`.
+    /// `courses`, `users`, `sections`, `resources`, `user_roles`, `user_schools`, `contacts`, `enrollments`,
+    /// `runs`.
     ///
     /// Columns have the names of the tables' and are text, 64-bit numbers (`run`, `seq`, `source`) or a flag
     /// (`is_primary`); whole records are text that is marked as JSON. Archived records are there too, with their

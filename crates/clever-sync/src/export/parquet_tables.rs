@@ -28,6 +28,13 @@ const CONTACTS: [Column; 7] = [
     ("phone", Kind::Text),
     ("phone_type", Kind::Text),
 ];
+const USER_SCHOOLS: [Column; 5] = [
+    ("district_id", Kind::Text),
+    ("user_id", Kind::Text),
+    ("role", Kind::Text),
+    ("school_id", Kind::Text),
+    ("is_primary", Kind::Flag),
+];
 const ENROLLMENTS: [Column; 5] = [
     ("district_id", Kind::Text),
     ("section_id", Kind::Text),
@@ -133,6 +140,10 @@ pub(super) async fn write<B: Backend>(
         .collect();
     tables.push((Source::roles(), vec!["".into(), "".into()]));
     tables.push((
+        texts("user_schools", &USER_SCHOOLS, &[1, 2, 3]),
+        vec!["".into(), "".into(), "".into()],
+    ));
+    tables.push((
         texts("contacts", &CONTACTS, &[1, 2]),
         vec!["".into(), "".into()],
     ));
@@ -187,6 +198,7 @@ async fn enrollments<B: Backend>(
          JOIN sections s ON s.district_id = d.district_id AND s.archived_at IS NULL
          JOIN _enrollments e ON e.district = d.district AND e.section = s.key
          JOIN _people p ON p.key = e.person
+         JOIN users u ON u.district_id = d.district_id AND u.id = p.id AND u.archived_at IS NULL
          WHERE d.district_id = ?1 AND s.id {among} ORDER BY s.id, e.role, p.id"
     );
     let mut after = String::new();

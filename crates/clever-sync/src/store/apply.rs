@@ -76,6 +76,17 @@ pub(crate) async fn run<B: Backend>(
     } else {
         totals(store, report).await?;
     }
+    // A section's place for somebody who is not here is a finding, and nobody's place.
+    let places = &mut report.enrollments;
+    for (count, field) in [
+        (&mut places.students, "students"),
+        (&mut places.teachers, "teachers"),
+    ] {
+        let all = report.findings.iter();
+        let of_nobody =
+            all.filter(|found| (found.kind, &*found.field) == (RecordKind::Sections, field));
+        *count = count.saturating_sub(of_nobody.map(|found| found.count).sum());
+    }
     store
         .db
         .execute(
@@ -142,7 +153,14 @@ async fn last_totals<B: Backend>(
     };
     let last: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
     let total = |kind: &RecordKind| last["kinds"][kind.as_str()]["total"].as_u64();
-    let places = |role: &str| last["enrollments"][role].as_u64();
+    // With those of nobody, which the report leaves out.
+    let places = |role: &str| {
+        let found = last["findings"].as_array()?.iter();
+        let of_nobody = found
+            .filter(|found| found["kind"] == "sections" && found["field"] == role)
+            .map(|found| found["count"].as_u64());
+        Some(last["enrollments"][role].as_u64()? + of_nobody.sum::<Option<u64>>()?)
+    };
     let totals: Option<Vec<u64>> = report.kinds.keys().map(total).collect();
     let roles: Option<BTreeMap<String, u64>> = last["roles"].as_object().and_then(|roles| {
         roles

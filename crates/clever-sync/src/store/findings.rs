@@ -33,9 +33,15 @@ const REFERENCES: &[Reference] = &[
     },
     Reference {
         kind: RecordKind::Users,
+        field: "schools",
+        target: RecordKind::Schools,
+        sql: "SELECT school_id AS ref FROM _user_schools WHERE district_id = ?1",
+    },
+    Reference {
+        kind: RecordKind::Users,
         field: "student_relationships.student",
         target: RecordKind::Users,
-        sql: "SELECT c.student_id AS ref FROM {missing} CROSS JOIN contacts c
+        sql: "SELECT c.student_id AS ref FROM {missing} CROSS JOIN _contacts c
               WHERE c.district_id = ?1 AND c.student_id = m.id",
     },
     Reference {

@@ -37,7 +37,7 @@ pub use sql::SqlStore;
 pub use sqlite::SqliteStore;
 
 /// The version of the tables that this crate reads and writes.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// A hash of a record's bytes, or of its meaning.
 pub type Hash = [u8; 16];
@@ -226,6 +226,9 @@ pub struct Staged {
     pub old_hash: Option<Hash>,
     /// The hash of the new bytes; of the old ones for an archiving.
     pub hash: Hash,
+    /// The hash of what the new record means, where it takes the place of another: whatever order its keys and members
+    /// come in.
+    pub meaning: Option<Hash>,
     /// The paths that differ, as a JSON list.
     pub fields: Option<String>,
     /// The new JSON; none for an archiving.
@@ -252,6 +255,7 @@ impl Staged {
             op,
             old_hash: None,
             hash: [1; 16],
+            meaning: None,
             fields: None,
             record: Some("{}".to_owned()),
             event: None,
@@ -482,15 +486,23 @@ pub trait Store {
     }
 
     /// Counts, for each school of which more users (or sections) than nobody's alarm are staged to be archived or
-    /// updated, and not held, what happens to it. A user is at the school of her role; a section at its own.
+    /// updated, and not held, what happens to it. A user is at every school of each of her roles; a section at its own.
     fn touched_schools(
         &mut self,
         kind: RecordKind,
         limits: &SchoolLimits,
     ) -> impl Future<Output = Result<Vec<SchoolTally>, StoreError>>;
 
-    /// Holds back a kind's rows of one operation that are of one of these schools: their people (with an archiving also
-    /// their contacts), their sections, or their own records. Returns how many.
+    /// Holds back those of a kind's rows of one operation that are of these records. Returns how many.
+    fn hold_records(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        ids: &[&str],
+    ) -> impl Future<Output = Result<u64, StoreError>>;
+
+    /// Holds back those of a kind's rows of one operation that are of one of these schools: their people (with an
+    /// archiving also their contacts), or their sections. Returns how many.
     fn hold_schools(
         &mut self,
         kind: RecordKind,

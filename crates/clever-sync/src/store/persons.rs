@@ -201,7 +201,7 @@ pub(crate) async fn learn<B: Backend>(
 pub(crate) async fn name_children<B: Backend>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
     let params = [store.number().into(), store.district_id().into()];
     let sql = "INSERT INTO _people (district, id)
-         SELECT DISTINCT CAST(?1 AS BIGINT), c.student_id FROM contacts c WHERE c.district_id = ?2
+         SELECT DISTINCT CAST(?1 AS BIGINT), c.student_id FROM _contacts c WHERE c.district_id = ?2
          AND NOT EXISTS (SELECT 1 FROM users t WHERE t.district_id = ?2 AND t.id = c.student_id)
          AND NOT EXISTS (SELECT 1 FROM _people p WHERE p.district = ?1 AND p.id = c.student_id)";
     store.db.execute(sql, &params).await?;

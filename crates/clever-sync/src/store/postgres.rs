@@ -20,17 +20,7 @@ use crate::store::{SCHEMA_VERSION, StoreError};
 
 /// The steps from an empty database to the present tables, each with the version that it leads to. A released
 /// step never changes.
-const VERSIONS: [(u32, &str); 3] = [
-    (2, include_str!("schema/postgres-2.sql")),
-    (3, include_str!("schema/postgres-3.sql")),
-    (
-        4,
-        concat!(
-            include_str!("schema/4.sql"),
-            include_str!("schema/postgres-4.sql")
-        ),
-    ),
-];
+const VERSIONS: [(u32, &str); 1] = [(1, include_str!("schema/postgres.sql"))];
 
 /// The key of the lock under which tables are made: "Clvr".
 const LOCK: i64 = 0x436c_7672;
@@ -72,7 +62,7 @@ const DIALECT: Dialect = Dialect {
     analyze: "ANALYZE (SKIP_LOCKED) schools (district_id, id, archived_at), terms (district_id, id, archived_at),
         courses (district_id, id, archived_at), users (district_id, id, archived_at),
         sections (district_id, id, archived_at, school_id), user_roles (district_id, user_id, role, school_id),
-        contacts (district_id, contact_id, student_id), _state (district, kind, id, archived),
+        _user_schools (district_id, user_id, school_id), _contacts (district_id, contact_id, student_id), _state (district, kind, id, archived),
         _people (district, id, known), _enrollments (district, section, role, person)",
 };
 
@@ -82,7 +72,7 @@ const STAGING: &str = "
     CREATE {} TABLE IF NOT EXISTS staged (
         kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
         hash BYTEA NOT NULL, fields TEXT, event TEXT, lost BIGINT NOT NULL, refused BYTEA,
-        held BIGINT NOT NULL, body BIGINT, schools TEXT, PRIMARY KEY (kind, id)
+        held BIGINT NOT NULL, body BIGINT, schools TEXT, meaning BYTEA, PRIMARY KEY (kind, id)
     );
     CREATE {} TABLE IF NOT EXISTS staged_records (body BIGINT PRIMARY KEY, record TEXT NOT NULL);
     CREATE {} TABLE IF NOT EXISTS staged_walk (walk BIGINT PRIMARY KEY, note TEXT NOT NULL);";
@@ -258,10 +248,11 @@ impl Postgres {
     /// the server empties, in a schema of their own.
     async fn keep_staging(&mut self, lock: i64) -> Result<(), StoreError> {
         let schema = schema(lock);
-        // Tables that an earlier version left lack a column; what is in them is not gone on with.
+        // Tables that an earlier version left lack columns; what is in them is not gone on with.
         self.batch(&format!(
             "CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path TO {schema}, {};{}
-             ALTER TABLE {schema}.staged ADD COLUMN IF NOT EXISTS schools TEXT;",
+             ALTER TABLE {schema}.staged ADD COLUMN IF NOT EXISTS schools TEXT;
+             ALTER TABLE {schema}.staged ADD COLUMN IF NOT EXISTS meaning BYTEA;",
             self.search_path,
             // In that schema or nowhere: personal data is not to lie in one that others read.
             STAGING

@@ -8,20 +8,32 @@ use crate::store::sql::{Backend, SqlStore, texts};
 use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
-/// The fewest rows read at once to count schools' sizes: more than one record has.
+/// The fewest rows read at once to count schools' sizes: more than one record has, as a rule.
 const LEAST: u64 = 100;
 
 /// The most rows read at once to count schools' sizes.
 const MOST: u64 = 20_000;
 
-/// The table, its column that names the record and the one that names its school.
-fn place(kind: RecordKind) -> Option<(&'static str, &'static str, &'static str)> {
+/// Tables that say at which schools a kind's active records are: each with its column that names the record, and what
+/// makes the record active. A role's own school is in its row, its others beside it.
+fn places(kind: RecordKind) -> &'static [(&'static str, &'static str, &'static str)] {
     match kind {
         // Only active users have rows here.
-        RecordKind::Users => Some(("user_roles", "user_id", "")),
-        RecordKind::Sections => Some(("sections", "id", "AND t.archived_at IS NULL")),
-        _ => None,
+        RecordKind::Users => &[
+            ("user_roles", "user_id", ""),
+            ("_user_schools", "user_id", ""),
+        ],
+        RecordKind::Sections => &[("sections", "id", "AND t.archived_at IS NULL")],
+        _ => &[],
     }
+}
+
+/// One statement over each of these tables, together.
+fn over(places: &[(&str, &str, &str)], of: impl Fn(&str, &str, &str) -> String) -> String {
+    let all = places
+        .iter()
+        .map(|(table, id, active)| of(table, id, active));
+    all.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// Counts what is staged for schools that lose or change more than so many records. Sizes are counted of those
@@ -31,12 +43,12 @@ pub(crate) async fn touched<B: Backend>(
     kind: RecordKind,
     limits: &SchoolLimits,
 ) -> Result<Vec<SchoolTally>, StoreError> {
-    let Some((table, id, active)) = place(kind) else {
+    if places(kind).is_empty() {
         return Ok(Vec::new());
-    };
+    }
     let mut found = updates(store, kind).await?;
     found.retain(|_, of| of.updated > limits.updated);
-    for (school, count) in archivings(store, kind, (table, id), limits.archived).await? {
+    for (school, count) in archivings(store, kind, limits.archived).await? {
         let of = found.entry(school);
         of.or_insert_with_key(|school| nothing(school)).archived = count;
     }
@@ -54,7 +66,7 @@ pub(crate) async fn touched<B: Backend>(
             break;
         }
         let rows = missing.clamp(LEAST, MOST);
-        after = count_from(store, (table, id, active), (&from, rows), &mut sizes).await?;
+        after = count_from(store, kind, (&from, rows), &mut sizes).await?;
     }
     Ok(found.into_values().collect())
 }
@@ -91,14 +103,18 @@ async fn updates<B: Backend>(
 async fn archivings<B: Backend>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
-    (table, id): (&str, &str),
     more_than: u64,
 ) -> Result<Vec<(String, u64)>, StoreError> {
+    let gone = over(places(kind), |table, id, _| {
+        format!(
+            "SELECT t.school_id, s.id FROM staged s CROSS JOIN {table} t
+             WHERE t.district_id = ?1 AND t.{id} = s.id
+             AND s.kind = ?2 AND s.held = 0 AND s.op = ?3 AND t.school_id IS NOT NULL"
+        )
+    });
     let sql = format!(
-        "SELECT t.school_id, count(DISTINCT s.id) FROM staged s CROSS JOIN {table} t
-         WHERE t.district_id = ?1 AND t.{id} = s.id
-         AND s.kind = ?2 AND s.held = 0 AND s.op = ?3 AND t.school_id IS NOT NULL
-         GROUP BY t.school_id HAVING count(DISTINCT s.id) > CAST(?4 AS BIGINT)"
+        "SELECT school_id, count(DISTINCT id) FROM ({gone}) gone
+         GROUP BY school_id HAVING count(DISTINCT id) > CAST(?4 AS BIGINT)"
     );
     let params = [
         store.district_id().into(),
@@ -115,34 +131,44 @@ async fn archivings<B: Backend>(
 /// if there are more.
 async fn count_from<B: Backend>(
     store: &mut SqlStore<B>,
-    (table, id, active): (&str, &str, &str),
+    kind: RecordKind,
     (after, limit): (&str, u64),
     sizes: &mut BTreeMap<&str, &mut u64>,
 ) -> Result<Option<String>, StoreError> {
-    let sql = format!(
-        "SELECT t.{id}, t.school_id FROM {table} t
-         WHERE t.district_id = ?1 AND t.{id} > ?2 AND t.school_id {} {active} ORDER BY t.{id} LIMIT ?4",
-        store.among(3)
-    );
-    let schools = texts(sizes.keys().copied());
-    let params = [
-        store.district_id().into(),
-        after.into(),
-        schools,
-        limit.into(),
-    ];
-    let rows = store.db.query(&sql, &params).await?;
-    let more = rows.len() as u64 == limit;
-    let mut records = BTreeMap::<String, BTreeSet<String>>::new();
-    for mut row in rows {
-        // What is no text was not written by a sync.
-        let (Ok(id), Ok(school)) = (row.text(0), row.maybe_text(1)) else {
-            continue;
-        };
-        records.entry(id).or_default().extend(school);
-    }
-    if more && records.len() > 1 {
-        // It may have more roles than were read; with the next it is read as a whole.
+    let among = store.among(3);
+    let here = over(places(kind), |table, id, active| {
+        format!(
+            "SELECT t.{id} AS id, t.school_id AS school FROM {table} t
+             WHERE t.district_id = ?1 AND t.{id} > ?2 AND t.school_id {among} {active}"
+        )
+    });
+    let sql = format!("{here} ORDER BY 1 LIMIT ?4");
+    let mut limit = limit;
+    let (mut records, more) = loop {
+        let params = [
+            store.district_id().into(),
+            after.into(),
+            texts(sizes.keys().copied()),
+            limit.into(),
+        ];
+        let rows = store.db.query(&sql, &params).await?;
+        let more = rows.len() as u64 == limit;
+        let mut records = BTreeMap::<String, BTreeSet<String>>::new();
+        for mut row in rows {
+            // What is no text was not written by a sync.
+            let (Ok(id), Ok(school)) = (row.text(0), row.maybe_text(1)) else {
+                continue;
+            };
+            records.entry(id).or_default().extend(school);
+        }
+        if !more || records.len() > 1 {
+            break (records, more);
+        }
+        // Somebody who is at so many schools that the rows were all hers.
+        limit = limit.saturating_mul(8);
+    };
+    if more {
+        // It may have more roles and schools than were read; with the next it is read as a whole.
         records.pop_last();
     }
     for school in records.values().flatten() {
@@ -161,18 +187,14 @@ pub(crate) async fn hold<B: Backend>(
     schools: &[&str],
 ) -> Result<u64, StoreError> {
     let these = store.among(4);
-    let here = match kind {
-        RecordKind::Users => format!(
-            "id IN (SELECT user_id FROM user_roles WHERE district_id = ?3 AND school_id {these})"
-        ),
-        RecordKind::Sections => {
-            format!("id IN (SELECT id FROM sections WHERE district_id = ?3 AND school_id {these})")
-        }
-        // The district is named so that every statement has the same parameters.
-        _ => format!("id {these} AND ?3 <> ''"),
-    };
+    let here = over(places(kind), |table, id, _| {
+        format!("SELECT {id} FROM {table} WHERE district_id = ?3 AND school_id {these}")
+    });
+    if here.is_empty() {
+        return Ok(0);
+    }
     let sql = format!(
-        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND {here}"
+        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN ({here})"
     );
     let params = [
         (kind as i64).into(),
@@ -189,7 +211,7 @@ pub(crate) async fn hold<B: Backend>(
     let sql = format!(
         "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN (
             SELECT c.contact_id FROM staged s
-            JOIN contacts c ON c.district_id = ?3 AND c.student_id = s.id
+            JOIN _contacts c ON c.district_id = ?3 AND c.student_id = s.id
             WHERE s.kind = ?1 AND s.op = ?2 AND s.held <> 0)"
     );
     Ok(held + store.db.execute(&sql, &params[..3]).await?)

@@ -26,12 +26,7 @@ const PAGE: u32 = 8192;
 pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
 /// The steps from an empty file to the present tables. A released step never changes.
-const VERSIONS: [&str; SCHEMA_VERSION as usize] = [
-    include_str!("schema/sqlite-1.sql"),
-    include_str!("schema/sqlite-2.sql"),
-    include_str!("schema/sqlite-3.sql"),
-    include_str!("schema/4.sql"),
-];
+const VERSIONS: [&str; SCHEMA_VERSION as usize] = [include_str!("schema/sqlite.sql")];
 
 /// An index over a table that was filled before. It is sorted in as much memory as the cache may take: with all of the
 /// cache beside it, that would be the most that a run takes.
@@ -58,9 +53,9 @@ const DIALECT: Dialect = Dialect {
             late!("CREATE INDEX _enrollments_by_person ON _enrollments (district, person)"),
         ),
         (
-            "contacts",
-            "DROP INDEX contacts_by_student",
-            late!("CREATE INDEX contacts_by_student ON contacts (district_id, student_id)"),
+            "_contacts",
+            "DROP INDEX _contacts_by_student",
+            late!("CREATE INDEX _contacts_by_student ON _contacts (district_id, student_id)"),
         ),
     ],
     keys: "SELECT coalesce(max(key), 0) + 1 FROM {} WHERE ?1 > 0",
@@ -329,7 +324,7 @@ impl SqlStore<Sqlite> {
             }
             transaction.commit().map_err(unreadable)?;
         }
-        migrate(&connection, path)?;
+        migrate(&connection, path, &VERSIONS)?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE; PRAGMA cache_size = -65536;",
         )?;
@@ -347,7 +342,7 @@ impl SqlStore<Sqlite> {
             "{}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = 1;",
             VERSIONS[0]
         ))?;
-        migrate(&connection, Path::new(":memory:"))?;
+        migrate(&connection, Path::new(":memory:"), &VERSIONS)?;
         Ok(Self::over(Sqlite::new(connection, None)))
     }
 }
@@ -451,15 +446,15 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
 }
 
 /// Refuses another program's database and a later version's tables; brings those of an earlier one up to date.
-fn migrate(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+fn migrate(connection: &Connection, path: &Path, steps: &[&str]) -> Result<(), StoreError> {
     let found = version(connection, path)?;
-    if found == 0 || found > SCHEMA_VERSION {
+    if found == 0 || found as usize > steps.len() {
         return Err(StoreError::OtherVersion {
             path: path.to_owned(),
             found,
         });
     }
-    for (step, version) in VERSIONS.iter().zip(1_u32..).skip(found as usize) {
+    for (step, version) in steps.iter().zip(1_u32..).skip(found as usize) {
         // Another process may have done it meanwhile: look again once nobody else can write.
         connection.execute_batch("BEGIN IMMEDIATE")?;
         let done = if pragma(connection, "user_version")? < i64::from(version) {
@@ -524,54 +519,66 @@ mod tests {
         }
     }
 
-    /// A store as version 1 wrote it: its tables and one district's rows.
-    const VERSION_1: &str = "
-        INSERT INTO _districts (district, district_id) VALUES (1, 'd');
-        INSERT INTO runs VALUES ('d', 1, '2026-09-14T12:00:00Z', '2026-09-14T12:00:01Z', 'done', '{}');
-        INSERT INTO users (district_id, id, last_name, record, first_seen_at, changed_at, source)
-            VALUES ('d', 'u', 'N', '{\"id\":\"u\"}', '2026-09-14T12:00:01Z', '2026-09-14T12:00:01Z', 1);
-        INSERT INTO _state VALUES (1, 4, 'u', x'00112233445566778899aabbccddeeff', 0);
-        INSERT INTO changes VALUES ('d', 1, 1, 'users', 'u', 'create', NULL, NULL, '{\"id\":\"u\"}',
-            '2026-09-14T12:00:01Z');";
-
-    #[tokio::test]
-    async fn a_store_of_version_1_is_brought_up_to_date_and_keeps_its_rows() {
-        use crate::store::Store;
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("a.db");
-        Connection::open(&path)
-            .unwrap()
-            .execute_batch(&format!(
-                "{}{VERSION_1}PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;",
-                VERSIONS[0]
-            ))
-            .unwrap();
-        for _ in 0..2 {
-            let mut store = SqliteStore::open_existing(&path).unwrap();
-            let district = clever_model::DistrictId::new("d").unwrap();
-            let base = store.base(&district).await.unwrap();
-            assert_eq!((base.run, base.cursor, base.snapshot_at), (1, None, None));
-            store.begin(&district).await.unwrap();
-            let found = store.find(RecordKind::Users, &["u"]).await.unwrap();
-            assert_eq!(found["u"].record, r#"{"id":"u"}"#);
-            assert_eq!(found["u"].state.refused, None);
-            assert_eq!(store.status().await.unwrap()[0].path, "snapshot");
-        }
-        // The steps together make the tables that a new store has.
-        let tables = |path: &Path| -> Vec<String> {
-            let connection = Connection::open(path).unwrap();
-            let mut columns = connection
-                .prepare(
-                    "SELECT m.name || '.' || c.name || ' ' || c.type FROM sqlite_master m, pragma_table_info(m.name) c
-                     ORDER BY 1",
-                )
+    #[test]
+    fn a_store_is_brought_through_each_step_that_it_lacks_and_keeps_its_rows() {
+        let steps = [
+            "CREATE TABLE t (a TEXT); CREATE TABLE u (b TEXT);",
+            "ALTER TABLE t ADD COLUMN n INTEGER; UPDATE t SET n = length(a);",
+            "INSERT INTO u SELECT a FROM t WHERE n > 1;",
+        ];
+        let path = Path::new("a.db");
+        let made = |version: usize| {
+            let connection = Connection::open_in_memory().unwrap();
+            let step = steps[..version].concat();
+            connection
+                .execute_batch(&format!(
+                    "{step} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+                ))
                 .unwrap();
-            let rows = columns.query_map([], |row| row.get(0)).unwrap();
-            rows.map(Result::unwrap).collect()
+            connection
         };
-        let new = folder.path().join("b.db");
-        drop(SqliteStore::open(&new).unwrap());
-        assert_eq!(tables(&path), tables(&new));
+        let rows = |connection: &Connection| -> Vec<(String, i64)> {
+            let mut rows = connection.prepare("SELECT a, n FROM t").unwrap();
+            let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        let version = |connection: &Connection| -> u32 {
+            connection
+                .query_row("PRAGMA user_version", [], |row| row.get(0))
+                .unwrap()
+        };
+        let old = made(1);
+        old.execute("INSERT INTO t VALUES ('abc')", []).unwrap();
+        // Twice: each step is taken once.
+        for _ in 0..2 {
+            migrate(&old, path, &steps).unwrap();
+            assert_eq!(
+                (version(&old), rows(&old)),
+                (3, vec![("abc".to_owned(), 3)])
+            );
+            let moved: i64 = old
+                .query_row("SELECT count(*) FROM u", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(moved, 1);
+        }
+        // A step that fails leaves the store as the one before it left it.
+        let broken = made(1);
+        broken.execute("INSERT INTO t VALUES ('abc')", []).unwrap();
+        let with_a_fault = [
+            steps[0],
+            steps[1],
+            "UPDATE t SET n = 0; SELECT * FROM nowhere;",
+        ];
+        assert!(migrate(&broken, path, &with_a_fault).is_err());
+        assert_eq!(
+            (version(&broken), rows(&broken)),
+            (2, vec![("abc".to_owned(), 3)])
+        );
+        let newer = made(3);
+        assert!(matches!(
+            migrate(&newer, path, &steps[..2]),
+            Err(StoreError::OtherVersion { found: 3, .. })
+        ));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use crate::store::{
 };
 
 /// A staged row is narrow: it is read more often than its record, which lies beside it.
-const STAGED: [(&str, Type); 12] = [
+const STAGED: [(&str, Type); 13] = [
     ("kind", Type::Int),
     ("id", Type::Text),
     ("op", Type::Int),
@@ -27,6 +27,7 @@ const STAGED: [(&str, Type); 12] = [
     ("held", Type::Int),
     ("body", Type::Int),
     ("schools", Type::Text),
+    ("meaning", Type::Blob),
 ];
 
 const RECORDS: [(&str, Type); 2] = [("body", Type::Int), ("record", Type::Text)];
@@ -36,7 +37,7 @@ const REPLACE: &str =
     "ON CONFLICT (kind, id) DO UPDATE SET op = excluded.op, old_hash = excluded.old_hash,
     hash = excluded.hash, fields = excluded.fields, event = excluded.event, lost = excluded.lost,
     refused = excluded.refused, held = excluded.held, body = excluded.body,
-    schools = excluded.schools";
+    schools = excluded.schools, meaning = excluded.meaning";
 
 /// What a check held, and not an undo before it.
 pub(crate) const CHECKED: i64 = 2;
@@ -283,6 +284,7 @@ impl<B: Backend> Store for SqlStore<B> {
                 row.held.into(),
                 body.into(),
                 schools(&row.schools).into(),
+                row.meaning.as_ref().into(),
             ]);
         }
         self.unplanned = true;
@@ -330,7 +332,7 @@ impl<B: Backend> Store for SqlStore<B> {
             ("CAST(NULL AS TEXT)", "")
         };
         let sql = format!(
-            "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held, s.schools
+            "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held, s.schools, s.meaning
              FROM staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
         );
         let kind = after.0.map_or(-1, |kind| kind as i64);
@@ -351,6 +353,7 @@ impl<B: Backend> Store for SqlStore<B> {
                     refused: row.maybe_hash(9)?,
                     held: row.int(10)? != 0,
                     schools: listed(row.maybe_text(11)?),
+                    meaning: row.maybe_hash(12)?,
                 })
             })
             .collect()
@@ -442,6 +445,28 @@ impl<B: Backend> Store for SqlStore<B> {
         limits: &SchoolLimits,
     ) -> Result<Vec<SchoolTally>, StoreError> {
         schools::touched(self, kind, limits).await
+    }
+
+    async fn hold_records(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        ids: &[&str],
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id {}",
+            self.among(3)
+        );
+        let mut held = 0;
+        for ids in ids.chunks(1000) {
+            let params = [
+                (kind as i64).into(),
+                (op as i64).into(),
+                texts(ids.iter().copied()),
+            ];
+            held += self.db.execute(&sql, &params).await?;
+        }
+        Ok(held)
     }
 
     async fn hold_schools(

@@ -21,7 +21,7 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS staging.staged (
         kind INTEGER NOT NULL, id TEXT NOT NULL, op INTEGER NOT NULL, old_hash BLOB, hash BLOB NOT NULL,
         fields TEXT, event TEXT, lost INTEGER NOT NULL, refused BLOB, held INTEGER NOT NULL, body INTEGER,
-        schools TEXT, PRIMARY KEY (kind, id)
+        schools TEXT, meaning BLOB, PRIMARY KEY (kind, id)
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS staging.staged_records (body INTEGER PRIMARY KEY, record TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS staging.staged_walk (walk INTEGER PRIMARY KEY, note TEXT NOT NULL);";
@@ -150,13 +150,17 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
     }
 }
 
-/// Adds the column that a file of an earlier version lacks; what is in it is not gone on with.
+/// Adds the columns that a file of an earlier version lacks; what is in it is not gone on with.
 fn widen(connection: &Connection) -> rusqlite::Result<()> {
-    let sql = "SELECT count(*) FROM pragma_table_info('staged', 'staging') WHERE name = 'schools'";
-    if connection.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0 {
-        return Ok(());
+    for (column, of) in [("schools", "TEXT"), ("meaning", "BLOB")] {
+        let sql = "SELECT count(*) FROM pragma_table_info('staged', 'staging') WHERE name = ?1";
+        if connection.query_row(sql, [column], |row| row.get::<_, i64>(0))? == 0 {
+            connection.execute_batch(&format!(
+                "ALTER TABLE staging.staged ADD COLUMN {column} {of}"
+            ))?;
+        }
     }
-    connection.execute_batch("ALTER TABLE staging.staged ADD COLUMN schools TEXT")
+    Ok(())
 }
 
 /// Looks at every page of the file that is attached: one that is broken would fail the run where it comes to it. Only
@@ -242,12 +246,14 @@ mod tests {
         let path = folder.path().join("a.db");
         let connection = Connection::open(&path).unwrap();
         let earlier = Connection::open(with(&path, "-staging-d")).unwrap();
-        let tables = TABLES.replace("staging.", "").replace("schools TEXT, ", "");
+        let tables = TABLES
+            .replace("staging.", "")
+            .replace("schools TEXT, meaning BLOB, ", "");
         earlier.execute_batch(&tables).unwrap();
         drop(earlier);
         let mut staging = Staging::beside(Some(&path));
         assert_eq!(staging.open(&connection, "d").unwrap(), Area::Whole);
-        let sql = "INSERT INTO staging.staged (kind, id, op, hash, lost, held, schools) VALUES (4, 'u', 1, x'00', 0, 0, '[]')";
+        let sql = "INSERT INTO staging.staged (kind, id, op, hash, lost, held, schools, meaning) VALUES (4, 'u', 1, x'00', 0, 0, '[]', x'00')";
         connection.execute(sql, []).unwrap();
         staging.close(&connection).unwrap();
     }

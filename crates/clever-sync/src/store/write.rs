@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use clever_model::RecordKind;
 use clever_raw::tree::Tree;
 
-use crate::columns::{self, ROLE_COLUMNS, columns};
+use crate::columns::{self, columns};
 use crate::progress::Progress;
 use crate::reading;
-use crate::store::beside;
-use crate::store::derived::{self, RELATION_COLUMNS};
+use crate::store::beside::{self, Table};
+use crate::store::derived;
 use crate::store::findings::Changed;
 use crate::store::persons::{self, Persons};
 use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
@@ -143,7 +143,8 @@ impl<'a, B: Backend> Writer<'a, B> {
     async fn look(&mut self) -> Result<(), StoreError> {
         let number = self.store.number();
         let own = ["_state", "_people", "_enrollments"].map(|table| (table, "district"));
-        let beside = ["user_roles", "contacts"].map(|table| (table, "district_id"));
+        let beside =
+            ["user_roles", "_user_schools", "_contacts"].map(|table| (table, "district_id"));
         let tables = RecordKind::ALL
             .map(|kind| (kind.as_str(), "district_id"))
             .into_iter()
@@ -350,11 +351,13 @@ impl<'a, B: Backend> Writer<'a, B> {
         Ok(())
     }
 
-    /// Writes users' roles and relations; absent users lose theirs, the records keep them.
+    /// Writes users' roles, schools and relations; absent users lose theirs, the records keep them.
     async fn people(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
         let district = self.district_id;
         // Who is new has nothing to lose where nobody has; else a user who was deleted by hand may have left roles.
-        let bare = self.fresh.contains("user_roles") && self.fresh.contains("contacts");
+        let bare = ["user_roles", "_user_schools", "_contacts"]
+            .iter()
+            .all(|table| self.fresh.contains(table));
         let old = read
             .iter()
             .filter(|read| !bare || read.staged.op != Op::Create);
@@ -363,6 +366,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             .chain(gone.iter().copied())
             .collect();
         let mut roles: Vec<Sql<'_>> = Vec::new();
+        let mut others: Vec<Sql<'_>> = Vec::new();
         let mut relations: Vec<Sql<'_>> = Vec::new();
         // Those whom sections may name.
         let mut named: Vec<&str> = Vec::new();
@@ -381,8 +385,17 @@ impl<'a, B: Backend> Writer<'a, B> {
                     .entry((*role).to_owned())
                     .or_default() += 1;
                 roles.extend([district.into(), Sql::from(&staged.id), (*role).into()]);
-                schools.push(columns::cell(*held, "/school"));
+                schools.push(derived::school(*held));
                 roles.extend(derived::role(held).map(Sql::from));
+                for school in derived::other_schools(*held) {
+                    schools.push(Some(school.into()));
+                    others.extend([
+                        district.into(),
+                        Sql::from(&staged.id),
+                        (*role).into(),
+                        school.into(),
+                    ]);
+                }
             }
             let Some(contact) = held.get("contact") else {
                 continue;
@@ -406,23 +419,12 @@ impl<'a, B: Backend> Writer<'a, B> {
             self.name_children(&children).await?;
         }
         self.refer(RecordKind::Users, RecordKind::Schools, schools);
-        let mut names: Vec<(&str, Type)> = vec![
-            ("district_id", Type::Text),
-            ("user_id", Type::Text),
-            ("role", Type::Text),
-        ];
-        names.extend(ROLE_COLUMNS.iter().map(|(name, _)| (*name, Type::Text)));
-        let before = beside::replace(self.store, "user_roles", &names, &old, &roles).await?;
+        let before = beside::replace(self.store, &Table::roles(), &old, &roles).await?;
         for (role, count) in before.stood {
             *self.changed.totals.roles.entry(role).or_default() -= count;
         }
-        let mut names = vec![
-            ("district_id", Type::Text),
-            ("contact_id", Type::Text),
-            ("student_id", Type::Text),
-        ];
-        names.extend(RELATION_COLUMNS.map(|name| (name, Type::Text)));
-        beside::replace(self.store, "contacts", &names, &old, &relations).await?;
+        beside::replace(self.store, &Table::schools(), &old, &others).await?;
+        beside::replace(self.store, &Table::contacts(), &old, &relations).await?;
         Ok(())
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Record {
     pub(super) says: u8,
     pub(super) people: BTreeSet<u8>,
     pub(super) written: u8,
+    /// Whether its sets come in another order, with a member twice.
+    pub(super) shuffled: bool,
 }
 
 impl Record {
@@ -48,7 +50,12 @@ impl Record {
             _ => record["name"] = format!("N{}", self.says).into(),
         }
         if *kind == RecordKind::Sections {
-            let people: Vec<String> = self.people.iter().map(|one| format!("p{one}")).collect();
+            let mut people: Vec<String> = self.people.iter().map(|one| format!("p{one}")).collect();
+            // A set: whoever is named first, and however often, it is the same.
+            if self.shuffled {
+                people.reverse();
+                people.extend(people.first().cloned());
+            }
             record["students"] = people.into();
         }
         // Absence, in another way.
@@ -57,6 +64,11 @@ impl Record {
             record["nothing"] = Value::Null;
         }
         record.to_string()
+    }
+
+    /// Whether it is the same but for the order in which it is written.
+    pub(super) fn same_content(&self, other: &Self) -> bool {
+        self.same_meaning(other) && self.written == other.written
     }
 
     pub(super) fn same_meaning(&self, other: &Self) -> bool {
@@ -125,6 +137,7 @@ impl World {
                     says: u8::from(step.page == 3),
                     people: BTreeSet::new(),
                     written: 0,
+                    shuffled: false,
                 },
             )])
             .collect();

@@ -1,4 +1,4 @@
--- Version 1. Tables in the first part are for everyone; those that start with `_` are the sync's own.
+-- Version 1. Tables and views in the first part are for everyone; those that start with `_` are the sync's own.
 -- Every key starts with the district, so that the store can be split by district.
 
 CREATE TABLE districts (
@@ -53,25 +53,48 @@ CREATE TABLE user_roles (
     PRIMARY KEY (district_id, user_id, role)
 ) WITHOUT ROWID;
 
--- One row an adult and student.
-CREATE TABLE contacts (
+-- The schools of a role of an active user besides the one in `user_roles`.
+CREATE TABLE _user_schools (
+    district_id TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL, school_id TEXT NOT NULL,
+    PRIMARY KEY (district_id, user_id, role, school_id)
+) WITHOUT ROWID;
+
+-- Who is at which school: one row a role of an active user and school. `is_primary` marks the role's own school.
+CREATE VIEW user_schools AS
+    SELECT district_id, user_id, role, school_id, 1 AS is_primary FROM user_roles WHERE school_id IS NOT NULL
+    UNION ALL
+    SELECT district_id, user_id, role, school_id, 0 FROM _user_schools;
+
+-- One row an active adult and student, whether or not the student is here.
+CREATE TABLE _contacts (
     district_id TEXT NOT NULL, contact_id TEXT NOT NULL, student_id TEXT NOT NULL,
     relationship TEXT, type TEXT, phone TEXT, phone_type TEXT,
     PRIMARY KEY (district_id, contact_id, student_id)
 ) WITHOUT ROWID;
+CREATE INDEX _contacts_by_student ON _contacts (district_id, student_id);
 
--- What changed, one row a record and run; `seq` has no gap within a district.
+-- Adults and students who are both here.
+CREATE VIEW contacts AS
+    SELECT c.district_id, c.contact_id, c.student_id, c.relationship, c.type, c.phone, c.phone_type
+    FROM _contacts c
+    JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
+
+-- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
+-- undo did. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
+-- place would have a run's changes lie scattered, so that each would cost pages of its own.
 CREATE TABLE changes (
     district_id TEXT NOT NULL, seq INTEGER NOT NULL, run INTEGER NOT NULL,
     kind TEXT NOT NULL, id TEXT NOT NULL,
     op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore')),
-    fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL,
+    fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL, event TEXT, prev INTEGER,
     PRIMARY KEY (district_id, seq)
 );
 
+-- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`.
 CREATE TABLE runs (
     district_id TEXT NOT NULL, run INTEGER NOT NULL,
     started_at TEXT NOT NULL, finished_at TEXT NOT NULL, outcome TEXT NOT NULL, report TEXT NOT NULL,
+    path TEXT NOT NULL,
     PRIMARY KEY (district_id, run)
 );
 
@@ -82,20 +105,33 @@ CREATE TABLE findings (
     PRIMARY KEY (district_id, kind, field)
 );
 
--- A small number for each district, for the tables that have many rows.
-CREATE TABLE _districts (district INTEGER PRIMARY KEY, district_id TEXT NOT NULL UNIQUE);
+-- How far each reader of `changes` has come.
+CREATE TABLE consumers (
+    district_id TEXT NOT NULL, consumer TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL,
+    PRIMARY KEY (district_id, consumer)
+);
 
--- What each record's bytes were when last seen: the narrow side of the merge join.
+-- A small number for each district, for the tables that have many rows. `counted` is the run whose totals stand in its
+-- report and are right; NULL where they must be counted anew.
+CREATE TABLE _districts (district INTEGER PRIMARY KEY, district_id TEXT NOT NULL UNIQUE,
+    event_cursor TEXT, snapshot_at TEXT, counted INTEGER);
+
+-- What each record's bytes were when last seen: the narrow side of the merge join. `refused` is the meaning (its hash) that
+-- an undo put aside: not applied again until someone approves it. `seq` is its last change; 0 where nothing was told of it.
 CREATE TABLE _state (
     district INTEGER NOT NULL, kind INTEGER NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL, archived INTEGER NOT NULL,
+    refused BLOB, seq INTEGER NOT NULL,
     PRIMARY KEY (district, kind, id)
 ) WITHOUT ROWID;
 
--- A small number for each person whom a section names, known or not.
+-- A small number for each person whom a section names. `known` says whether the roster has or had a record of the person:
+-- those who are only named, by a section or by a contact, are few and found by this; so are those who left.
 CREATE TABLE _people (
-    key INTEGER PRIMARY KEY, district INTEGER NOT NULL, id TEXT NOT NULL,
+    key INTEGER PRIMARY KEY, district INTEGER NOT NULL, id TEXT NOT NULL, known INTEGER NOT NULL DEFAULT 0,
     UNIQUE (district, id)
 );
+CREATE INDEX _people_unknown ON _people (district, id) WHERE known = 0;
+CREATE INDEX users_archived ON users (district_id, id) WHERE archived_at IS NOT NULL;
 
 -- Places in sections, by small numbers: `section` is the key of its row in `sections`.
 CREATE TABLE _enrollments (
@@ -105,10 +141,11 @@ CREATE TABLE _enrollments (
 ) WITHOUT ROWID;
 CREATE INDEX _enrollments_by_person ON _enrollments (district, person);
 
--- Places in active sections.
+-- Places of active users in active sections.
 CREATE VIEW enrollments AS
     SELECT s.district_id, s.id AS section_id, p.id AS user_id,
            CASE e.role WHEN 0 THEN 'student' ELSE 'teacher' END AS role, e.is_primary
     FROM _enrollments e
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
-    JOIN _people p ON p.key = e.person;
+    JOIN _people p ON p.key = e.person
+    JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
