@@ -11,6 +11,8 @@ use clever_client::ApiVersion;
 use clever_model::{DistrictId, RecordKind, span};
 
 use crate::access::{AppArgs, ServiceArgs};
+use clever_sync::AddressError;
+
 use crate::settings::StoreUrl;
 
 /// A district's Clever roster in your database: synced, explained, never lost.
@@ -94,8 +96,8 @@ fn slots(text: &str) -> Result<usize, String> {
 /// Where the rows live.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; one with a password belongs into
-    /// CLEVER_STORE.
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. Put an address that contains a
+    /// password in CLEVER_STORE.
     #[arg(
         long,
         env = "CLEVER_STORE",
@@ -103,7 +105,17 @@ pub(crate) struct StoreArgs {
         default_value = "sqlite:clever.db",
         value_name = "URL"
     )]
-    pub(crate) store: StoreUrl,
+    store: StoreUrl,
+    /// The schema of the tables in PostgreSQL, `clever` if neither this nor the address names one. It is made if it is missing.
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+}
+
+impl StoreArgs {
+    /// The store's address.
+    pub(crate) fn url(&self) -> Result<StoreUrl, AddressError> {
+        self.store.clone().in_schema(self.schema.as_deref())
+    }
 }
 
 /// Arguments of `sync`.

@@ -8,7 +8,8 @@ use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, KindError};
 use clever_client::{ClientError, ErrorKind, SetupError, SignInError};
 use clever_emulator::StartError;
-use clever_sync::{PlanError, StoreError, SyncError};
+use clever_provision::store::StoreError as AccountError;
+use clever_sync::{AddressError, DatabaseError, PlanError, StoreError, SyncError};
 
 use crate::access::MissingApp;
 use crate::cmd::demo::FileExists;
@@ -154,6 +155,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(store) = cause.downcast_ref::<StoreError>() {
             store_hint(store)
+        } else if let Some(AccountError::Database(error)) = cause.downcast_ref() {
+            error.hint()
+        } else if let Some(address) = cause.downcast_ref::<AddressError>() {
+            address.hint()
         } else if let Some(sync) = cause.downcast_ref::<SyncError>() {
             sync_hint(sync)
         } else if let Some(sign_in) = cause.downcast_ref::<SignInError>() {
@@ -199,63 +204,37 @@ fn client_hint(kind: ErrorKind) -> Option<&'static str> {
 }
 
 fn store_hint(error: &StoreError) -> Option<String> {
-    Some(match error {
-        StoreError::Missing { .. } => "make one with `cleverctl sync`, or name another with --store sqlite:PATH".to_owned(),
-        StoreError::Unreadable { .. } => {
-            "check the path's folder and permissions, or name another store with --store sqlite:PATH".to_owned()
+    match error {
+        StoreError::Moved => {
+            Some("run again: the next run starts from what the other one wrote".to_owned())
         }
-        StoreError::NotAStore { .. } => "the file was left as it is; name another with --store sqlite:PATH".to_owned(),
-        StoreError::OtherVersion { found, .. } if *found > clever_sync::SCHEMA_VERSION => {
-            "a newer cleverctl wrote it: use that one".to_owned()
-        }
-        StoreError::OtherVersion { .. } => "name another store with --store sqlite:PATH and sync into it".to_owned(),
-        StoreError::Locked => "another process is writing: run again when it is done".to_owned(),
-        StoreError::Full => "free some space and run again; nothing was written".to_owned(),
-        StoreError::ReadOnly => {
-            "status, changes, explain and export need no more than that; whatever writes needs a store, its folder and a server \
-             that it may write to"
-                .to_owned()
-        }
-        StoreError::Pooled => {
-            "a sync keeps things in its connection: use the pooler's session mode (PgBouncer: pool_mode = session), or the \
-             server's own address"
-                .to_owned()
-        }
-        StoreError::Server(source) if server_hint(source.as_ref()).is_some() => {
-            server_hint(source.as_ref()).unwrap_or_default().to_owned()
-        }
-        StoreError::Server(_) => "check the address, the server and the rights of its user; nothing was written".to_owned(),
-        StoreError::Moved => "run again: the next run starts from what the other one wrote".to_owned(),
-        _ => return None,
-    })
+        StoreError::Database(error) => database_hint(error),
+        _ => None,
+    }
 }
 
-/// The next step for what a PostgreSQL server says, by its code or its words.
-fn server_hint(error: &dyn std::error::Error) -> Option<&'static str> {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a String can't fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    Some(if says(&["error 42P07", "error 42710"]) {
-        "another program has tables of that name there: make a schema for the roster (`CREATE SCHEMA roster`) and look for \
-         tables there alone, for this role (`ALTER ROLE … SET search_path = roster`) or in the address \
-         (`?options=-csearch_path%3Droster`); or use a database of its own"
-    } else if says(&["error 22P05", "error 22021"]) {
-        "the database can't hold every character: make one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
-    } else if says(&["error 57014"]) {
-        "the server stopped it: set statement_timeout to 0 for this role (`ALTER ROLE … SET statement_timeout = 0`)"
-    } else if says(&["error 42501"]) {
-        "the role may not do this: docs/sync.md says which rights it needs; nothing was written"
-    } else if says(&["no encryption", "TLS", "sslmode", "SSL"]) {
-        "the server, or the address, asks for TLS, which this version does not speak: connect over loopback, a socket or a \
-         tunnel (`ssh -L`), with sslmode=disable"
-    } else {
-        return None;
-    })
+/// What to do about a roster's database, in words of this program where it has better ones.
+fn database_hint(error: &DatabaseError) -> Option<String> {
+    let hint = match error {
+        DatabaseError::Missing { .. } => {
+            "make one with `cleverctl sync`, or name another with --store sqlite:PATH"
+        }
+        DatabaseError::Unreadable { .. } => {
+            "check the path's folder and permissions, or name another store with --store sqlite:PATH"
+        }
+        DatabaseError::Broken { .. } | DatabaseError::Foreign { .. } => {
+            "the file was left as it is; name another with --store sqlite:PATH"
+        }
+        DatabaseError::Version {
+            found, expected, ..
+        } if found > expected => "a newer cleverctl wrote it: use that one",
+        DatabaseError::Version { .. } => "`cleverctl sync` brings it up to date",
+        DatabaseError::Taken { .. } => {
+            "nothing was made; give the roster a schema of its own with --schema NAME, or leave --schema and `?schema=` out"
+        }
+        other => return other.hint(),
+    };
+    Some(hint.to_owned())
 }
 
 fn sign_in_hint(error: &SignInError) -> Option<&'static str> {
@@ -318,10 +297,11 @@ mod tests {
 
     #[test]
     fn an_error_says_what_why_and_what_next() {
-        let missing = StoreError::Missing {
-            path: "roster.db".into(),
+        let missing = DatabaseError::Missing {
+            place: "roster.db".to_owned(),
         };
-        let error = anyhow::Error::from(missing).context("could not show the status");
+        let error =
+            anyhow::Error::from(StoreError::from(missing)).context("could not show the status");
         insta::assert_snapshot!(render(&error), @r"
         error: could not show the status
           caused by: there is no store at roster.db

@@ -28,7 +28,9 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
-            EnvFilter::try_from_env("CLEVER_LOG").unwrap_or_else(|_| EnvFilter::new("error")),
+            EnvFilter::try_from_env("CLEVER_LOG")
+                // A password that passes in clear text is said without being asked for.
+                .unwrap_or_else(|_| EnvFilter::new("error,clever_sql=warn")),
         )
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

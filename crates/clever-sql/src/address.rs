@@ -1,6 +1,8 @@
 //! Addresses of databases.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -13,8 +15,7 @@ pub const DEFAULT_SCHEMA: &str = "clever";
 
 /// Where a database is.
 ///
-/// `sqlite:PATH` is a file, `sqlite::memory:` a database that ends with its connection. With the feature `postgres`, an
-/// address may also be `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`. A character of the password that is not a
+/// `sqlite:PATH` is a file. With the feature `postgres`, an address may also be `postgres://USER:PASSWORD@HOST:PORT/DATABASE?…`. A character of the password that is not a
 /// letter or a digit is written in percent form (`%40` for `@`). After the question mark, parted by `&`:
 ///
 /// | parameter | says |
@@ -35,20 +36,11 @@ pub const DEFAULT_SCHEMA: &str = "clever";
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Address {
-    /// SQLite.
-    Sqlite(SqlitePlace),
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
     /// PostgreSQL.
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresAddress>),
-}
-
-/// Where a SQLite database is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SqlitePlace {
-    /// In memory, and gone with its connection.
-    Memory,
-    /// In a file.
-    File(PathBuf),
 }
 
 /// Why a text is no address. It never quotes a password.
@@ -61,12 +53,11 @@ pub enum AddressError {
     /// This program was built without PostgreSQL.
     #[error("this program was built without PostgreSQL")]
     NoPostgres,
-    /// It begins like SQLite's, and is no path.
-    #[error("`sqlite:file:…` is no path: SQLite's URIs are not read")]
-    Uri,
-    /// It names no file.
-    #[error("`sqlite:` needs a path")]
-    NoPath,
+    /// It begins like SQLite's, and what follows is no file's path.
+    #[error(
+        "what follows `sqlite:` is the path of a file: neither `:memory:`, which would keep nothing, nor `file:…` or `PATH?…`"
+    )]
+    Path,
     /// It has a part that can't be read.
     #[error("the {part} in the address {what}")]
     Part {
@@ -105,7 +96,7 @@ impl AddressError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoPostgres => "build it with the feature `postgres`",
-            Self::Uri => "write the path alone: sqlite:PATH",
+            Self::Path => "write the path alone, as in sqlite:clever.db",
             Self::Part { .. } => {
                 "in a user, a password or a database, write characters other than letters and digits in percent form: `%40` for `@`, `%2F` for `/`"
             }
@@ -124,11 +115,13 @@ impl Address {
     /// [`AddressError`] names the part that is wrong, never its value.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if let Some(path) = text.strip_prefix("sqlite:") {
-            return match path.strip_prefix("//").unwrap_or(path) {
-                ":memory:" => Ok(Self::Sqlite(SqlitePlace::Memory)),
-                "" => Err(AddressError::NoPath),
-                uri if uri.starts_with("file:") => Err(AddressError::Uri),
-                path => Ok(Self::Sqlite(SqlitePlace::File(Path::new(path).to_owned()))),
+            // What SQLite takes for something else than a path would be a store that keeps nothing, or a file that nobody meant.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let odd = path.is_empty() || path.starts_with(':') || path.starts_with("file:");
+            return if odd || path.contains('?') {
+                Err(AddressError::Path)
+            } else {
+                Ok(Self::Sqlite(path.into()))
             };
         }
         let postgres = ["postgres://", "postgresql://"];
@@ -164,6 +157,25 @@ impl Address {
     }
 }
 
+/// As it was given, without its password.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(address) => write!(f, "{address}"),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text)
+    }
+}
+
 /// Checks a schema's name. It stands in statements between quotes.
 pub(crate) fn schema(name: &str) -> Result<String, AddressError> {
     let odd = |c: char| c.is_control() || matches!(c, '"' | '\'');
@@ -180,19 +192,18 @@ mod tests {
     #[test]
     fn addresses_of_sqlite_are_paths() {
         let file = |text: &str| match Address::parse(text) {
-            Ok(Address::Sqlite(SqlitePlace::File(path))) => path.display().to_string(),
+            Ok(Address::Sqlite(path)) => path.display().to_string(),
             other => panic!("{other:?}"),
         };
         assert_eq!(file("sqlite:a.db"), "a.db");
         assert_eq!(file("sqlite:///var/a.db"), "/var/a.db");
-        assert_eq!(file("sqlite:a b?c.db"), "a b?c.db");
-        assert!(matches!(
-            Address::parse("sqlite::memory:"),
-            Ok(Address::Sqlite(SqlitePlace::Memory))
-        ));
+        assert_eq!(file("sqlite:a b&c.db"), "a b&c.db");
         for (text, error) in [
-            ("sqlite:", AddressError::NoPath),
-            ("sqlite:file:a.db?mode=ro", AddressError::Uri),
+            ("sqlite:", AddressError::Path),
+            ("sqlite::memory:", AddressError::Path),
+            ("sqlite://:memory:", AddressError::Path),
+            ("sqlite:file:a.db", AddressError::Path),
+            ("sqlite:a.db?mode=ro", AddressError::Path),
             ("a.db", AddressError::Scheme),
             ("mysql://u:secret@h/d", AddressError::Scheme),
         ] {

@@ -67,7 +67,7 @@ pub enum DatabaseError {
     #[error("the disk of the database is full")]
     Full,
     /// The file, the role or the server allows no writing.
-    #[error("the database can only be read")]
+    #[error("the store can only be read")]
     ReadOnly,
     /// Another transaction wrote the same rows first.
     #[error("another transaction changed the same rows first")]
@@ -103,7 +103,7 @@ pub enum DatabaseError {
         encoding: String,
     },
     /// A pooler stands between that gives each transaction another connection.
-    #[error("a pooler in transaction mode stands before the database: {evidence}")]
+    #[error("the address leads to a connection pooler in transaction mode: {evidence}")]
     Pooler {
         /// By what it shows.
         evidence: &'static str,
@@ -156,7 +156,7 @@ impl DatabaseError {
             Self::Locked => "another process is writing: run again when it is done",
             Self::Full => "free some space and run again; nothing was written",
             Self::ReadOnly => {
-                "name the server that takes writes (not a replica), or a file and a folder that you may write"
+                "status, changes, explain and export need no more than that; whatever writes needs a store, its folder and a server that it may write to"
             }
             Self::Conflict => "run again: the next run starts from what the other one wrote",
             Self::Unreachable { .. } => {
@@ -166,14 +166,16 @@ impl DatabaseError {
                 "check the user, the password and the database in the address, and the server's pg_hba.conf"
             }
             Self::Forbidden { .. } => {
-                "run it once as the owner of the database, or let the owner grant the right; docs/sync.md lists the rights"
+                "nothing was written; docs/sync.md says which rights the role needs, and that the owner makes the tables"
             }
-            Self::Encoding { .. } => "make a database with `ENCODING 'UTF8' TEMPLATE template0`",
+            Self::Encoding { .. } => {
+                "make a database with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+            }
             Self::Pooler { .. } => {
-                "name the server itself or a pool in session mode: in transaction mode, prepared statements and settings reach strangers"
+                "a store keeps things in its connection: use the pooler's session mode (PgBouncer: pool_mode = session), or the server's own address"
             }
             Self::Ended { .. } => {
-                "nothing was written; see statement_timeout and idle_in_transaction_session_timeout of the role, then run again"
+                "nothing was written; if it was a time limit, set statement_timeout to 0 for this role (`ALTER ROLE … SET statement_timeout = 0`)"
             }
             Self::Lost(_) => "run again: it finds out by itself what was written",
             _ => return None,

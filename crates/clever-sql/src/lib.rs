@@ -6,7 +6,7 @@
 //! the two spell differently, are [`Kind::among`], [`Backend::insert`] and [`Transaction`].
 //!
 //! ```
-//! use clever_sql::{Address, Database, Tables, Transaction, Value, Version, migrate};
+//! use clever_sql::{Backend, Sqlite, Tables, Transaction, Value, Version, migrate};
 //!
 //! const TABLES: Tables = Tables {
 //!     store: "shelf",
@@ -15,8 +15,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use clever_sql::Backend;
-//! let mut db = Database::open(&Address::parse("sqlite::memory:")?, true).await?;
+//! let mut db = Sqlite::in_memory()?;
 //! migrate(&mut db, &TABLES, true).await?;
 //! let mut writing = Transaction::write(&mut db).await?;
 //! writing.execute("INSERT INTO main.works VALUES (?1, ?2)", &["Emma".into(), 474_i64.into()]).await?;
@@ -43,13 +42,13 @@ mod tls;
 mod transaction;
 mod value;
 
-pub use address::{Address, AddressError, DEFAULT_SCHEMA, SqlitePlace};
+pub use address::{Address, AddressError, DEFAULT_SCHEMA};
 #[cfg(feature = "postgres")]
 pub use address::{PostgresAddress, SslMode};
 #[cfg(feature = "postgres")]
 pub use backend::postgres::Postgres;
-pub use backend::sqlite::{Open, Sqlite};
-pub use backend::{Backend, Kind, any::Database};
+pub use backend::sqlite::Sqlite;
+pub use backend::{Backend, Kind, Open, any::Database};
 pub use error::{DatabaseError, TlsError};
 pub use migrate::{Tables, Version, migrate, version};
 pub use row::{Row, RowRef};

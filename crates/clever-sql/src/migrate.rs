@@ -1,6 +1,6 @@
 //! Versions of a store's tables: making them, bringing them up to date, and refusing those of a later program.
 
-use crate::backend::{Backend, Kind};
+use crate::backend::{Backend, Kind, Open};
 use crate::error::DatabaseError;
 use crate::transaction::Transaction;
 
@@ -53,7 +53,8 @@ const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS _clever_versions (
 /// The key of the lock under which PostgreSQL's tables are made: "Clvr".
 const LOCK: i64 = 0x436c_7672;
 
-/// Brings a store's tables up to date. `create` says whether they are made if there are none.
+/// Brings a store's tables up to date, and makes them if they may be made; to look at them, they must be as this program has
+/// them.
 ///
 /// Several processes may call it at the same time: one does it.
 ///
@@ -64,17 +65,20 @@ const LOCK: i64 = 0x436c_7672;
 pub async fn migrate<B: Backend>(
     db: &mut B,
     tables: &Tables,
-    create: bool,
+    how: Open,
 ) -> Result<(), DatabaseError> {
     let found = version(db, tables).await?;
     let latest = tables.latest();
     if found == Some(latest) {
         return Ok(());
     }
-    if found.is_none() && !create {
-        return Err(DatabaseError::Missing { place: db.place() });
+    match found {
+        None if how != Open::Create => return Err(DatabaseError::Missing { place: db.place() }),
+        Some(found) if found > latest || how == Open::Look => {
+            return Err(other_version(db, found, latest));
+        }
+        _ => {}
     }
-    refuse_later(db, found, latest)?;
     let mut transaction = Transaction::write(db).await?;
     let kind = transaction.kind();
     if let Some(schema) = transaction.schema() {
@@ -94,7 +98,9 @@ pub async fn migrate<B: Backend>(
     transaction.batch(VERSIONS).await?;
     // Another process may have taken the steps meanwhile.
     let found = version(&mut *transaction, tables).await?;
-    refuse_later(&mut *transaction, found, latest)?;
+    if let Some(found) = found.filter(|found| *found > latest) {
+        return Err(other_version(&*transaction, found, latest));
+    }
     for step in tables.versions.iter().skip(found.unwrap_or(0) as usize) {
         let sql = match kind {
             Kind::Sqlite => step.sqlite,
@@ -110,18 +116,11 @@ pub async fn migrate<B: Backend>(
     transaction.commit().await
 }
 
-fn refuse_later<B: Backend>(
-    db: &mut B,
-    found: Option<u32>,
-    expected: u32,
-) -> Result<(), DatabaseError> {
-    match found {
-        Some(found) if found > expected => Err(DatabaseError::Version {
-            place: db.place(),
-            found,
-            expected,
-        }),
-        _ => Ok(()),
+fn other_version<B: Backend>(db: &B, found: u32, expected: u32) -> DatabaseError {
+    DatabaseError::Version {
+        place: db.place(),
+        found,
+        expected,
     }
 }
 

@@ -39,7 +39,16 @@ impl<'a, C: Connected> Transaction<'a, C> {
     /// [`DatabaseError::Locked`] if another connection writes for too long.
     pub async fn write(over: &'a mut C) -> Result<Self, DatabaseError> {
         let begin = over.db().kind().begin();
-        Self::begin(over, begin).await
+        Self::with(over, begin).await
+    }
+
+    /// Begins a transaction that takes no lock before it needs one: for what nobody else writes.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`] if the database refuses.
+    pub async fn begin(over: &'a mut C) -> Result<Self, DatabaseError> {
+        Self::with(over, "BEGIN").await
     }
 
     /// Begins a transaction that only reads, and sees one moment.
@@ -49,10 +58,10 @@ impl<'a, C: Connected> Transaction<'a, C> {
     /// [`DatabaseError`] if the database refuses.
     pub async fn read(over: &'a mut C) -> Result<Self, DatabaseError> {
         let begin = over.db().kind().look();
-        Self::begin(over, begin).await
+        Self::with(over, begin).await
     }
 
-    async fn begin(over: &'a mut C, begin: &str) -> Result<Self, DatabaseError> {
+    async fn with(over: &'a mut C, begin: &str) -> Result<Self, DatabaseError> {
         // Open before the answer is there: it may be waited for no longer, and the transaction begin all the same.
         let mut transaction = Self { over, open: true };
         if let Err(error) = transaction.over.db().batch(begin).await {

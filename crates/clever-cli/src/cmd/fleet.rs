@@ -12,7 +12,7 @@ use clever_auth::credential::Secret;
 use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
-use clever_sync::{Outcome, StoreError, SyncPolicies, SyncReport};
+use clever_sync::{DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -146,14 +146,16 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
 impl Fleet {
     /// When each district was last wholly in step. The store is made here, once, before many open it.
     async fn successes(&self) -> Result<BTreeMap<String, String>> {
-        let url = &self.args.store.store;
+        let url = self.args.store.url()?;
         let store = if self.args.dry_run {
             url.open_existing().await
         } else {
             url.open().await
         };
         match store {
-            Err(StoreError::Missing { .. }) if self.args.dry_run => Ok(BTreeMap::new()),
+            Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
+                Ok(BTreeMap::new())
+            }
             Err(error) => Err(error.into()),
             Ok(mut store) => Ok(store.last_whole().await?),
         }
@@ -348,7 +350,7 @@ impl Fleet {
         if of(Exit::Held) > 0 {
             output::line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
-                self.args.store.store
+                self.args.store.url()?
             ))?;
         }
         Ok(())

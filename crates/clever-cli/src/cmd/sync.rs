@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, Why,
-    mark_edited,
+    AnyStore, DatabaseError, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy,
+    SyncReport, Way, Why, mark_edited,
 };
 
 use crate::access;
@@ -97,7 +97,7 @@ async fn once(
         output::json(&report)?;
     } else {
         print(&report)?;
-        next_step(&report, &args.store.store.to_string())?;
+        next_step(&report, &args.store.url()?.to_string())?;
         if let Some(plan) = &args.plan {
             output::line(format!(
                 "The plan is in {0}: `cleverctl plan show {0}`",
@@ -127,10 +127,10 @@ async fn is_district(district: &District, wanted: &DistrictId) -> Result<()> {
 /// Opens the store; a look makes none.
 pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
     if !args.dry_run {
-        return Ok(args.store.store.open().await?);
+        return Ok(args.store.url()?.open().await?);
     }
-    match args.store.store.open_existing().await {
-        Err(StoreError::Missing { .. }) => Ok(AnyStore::nowhere()?),
+    match args.store.url()?.open_existing().await {
+        Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(AnyStore::nowhere()?),
         found => Ok(found?),
     }
 }

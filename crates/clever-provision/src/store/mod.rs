@@ -16,7 +16,7 @@
 //! // The app's own tables, with the columns id, owner, origin, actor and written_at.
 //! let tables = [OwnedTable::new("works").unique(&["title"])];
 //! let keys = SealingKeys::new(KeyId(1), &[7; 32]);
-//! let mut store = AccountStore::open("sqlite::memory:", keys).await?;
+//! let mut store = AccountStore::in_memory(keys).await?;
 //!
 //! let person = Person::new(UserId::new("u1")?, Some(DistrictId::new("d1")?), [Role::Student]);
 //! let subject = Subject::roster(&person)?;
@@ -48,8 +48,8 @@ use std::fmt;
 use clever_auth::seal::{SealingKeys, SystemRandomness};
 use clever_model::{DistrictId, Timestamp, UserId};
 use clever_sql::{
-    Address, Backend, Connected, Database, DatabaseError, Kind, Row, Tables, Transaction, Value,
-    Version,
+    Address, Backend, Connected, Database, DatabaseError, Kind, Open, Row, Sqlite, Tables,
+    Transaction, Value, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -184,7 +184,16 @@ impl AccountStore {
     /// [`StoreError::Database`] says what is wrong with the address or the database.
     pub async fn open(address: &str, keys: SealingKeys) -> Result<Self, StoreError> {
         let address = Address::parse(address).map_err(DatabaseError::from)?;
-        Self::new(Database::open(&address, true).await?, keys).await
+        Self::new(Database::open(&address, Open::Create).await?, keys).await
+    }
+
+    /// Makes a store in memory, which ends with it: for tests and for a try.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`] if SQLite refuses.
+    pub async fn in_memory(keys: SealingKeys) -> Result<Self, StoreError> {
+        Self::new(Database::Sqlite(Sqlite::in_memory()?), keys).await
     }
 
     /// Takes a connection that the app made itself, as [`Postgres::over`](clever_sql::Postgres::over) does, with the tables in
@@ -212,7 +221,7 @@ impl AccountStore {
             )
             .await?;
         }
-        clever_sql::migrate(&mut db, &TABLES, true).await?;
+        clever_sql::migrate(&mut db, &TABLES, Open::Create).await?;
         Ok(Self { db, keys })
     }
 

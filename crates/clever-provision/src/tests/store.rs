@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_model::{Role, Timestamp, UserId};
-use clever_sql::{Address, Backend, Connected, Database, Value};
+use clever_sql::{Address, Backend, Connected, Database, Open, Value};
 use tempfile::TempDir;
 
 use super::world::{account, account_id, ago, district, login, now, user};
@@ -40,7 +40,7 @@ fn keys() -> SealingKeys {
 /// The address of an empty database in the server that the environment names; it may be one over TLS.
 async fn database(name: &str) -> Option<String> {
     let server = std::env::var("CLEVER_TEST_POSTGRES").ok()?;
-    let mut admin = Database::open(&Address::parse(&server).unwrap(), false)
+    let mut admin = Database::open(&Address::parse(&server).unwrap(), Open::Existing)
         .await
         .unwrap();
     let database = format!("provision_{name}_{}", std::process::id());
@@ -838,7 +838,7 @@ async fn field_15_the_store_stands_beside_tables_of_the_app_and_on_its_connectio
         eprintln!("skipped: CLEVER_TEST_POSTGRES names no server");
         return;
     };
-    let mut app = Database::open(&Address::parse(&address).unwrap(), false)
+    let mut app = Database::open(&Address::parse(&address).unwrap(), Open::Existing)
         .await
         .unwrap();
     app.batch(&format!(

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode as Wire, SslNegotiation};
 
@@ -45,6 +45,8 @@ pub struct PostgresAddress {
     /// The certificate and the key of this client.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
     pub(crate) schema: String,
+    /// The address as it was given, without its password and its schema.
+    shown: String,
 }
 
 /// How long to wait for a server, if the address does not say.
@@ -90,6 +92,7 @@ impl PostgresAddress {
         };
         let config = config(&found)?;
         let mut address = Self {
+            shown: shown(rest),
             config,
             mode: mode.unwrap_or(SslMode::Prefer),
             aloud: mode.is_some(),
@@ -155,6 +158,15 @@ impl PostgresAddress {
         self.mode
     }
 
+    /// Where the tables are, in words.
+    pub(crate) fn place(&self) -> String {
+        let database = match self.config.get_dbname() {
+            Some(name) => format!(" of database `{name}`"),
+            None => String::new(),
+        };
+        format!("schema `{}`{database} at {}", self.schema, self.hosts())
+    }
+
     /// The hosts, parted by commas.
     pub(crate) fn hosts(&self) -> String {
         let shown = self.config.get_hosts().iter().map(|host| match host {
@@ -193,12 +205,33 @@ impl PostgresAddress {
 
 impl fmt::Display for PostgresAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "schema `{}`", self.schema)?;
-        if let Some(database) = self.config.get_dbname() {
-            write!(f, " of database `{database}`")?;
+        f.write_str(&self.shown)?;
+        if self.schema != DEFAULT_SCHEMA {
+            let mark = if self.shown.contains('?') { '&' } else { '?' };
+            let name = utf8_percent_encode(&self.schema, NON_ALPHANUMERIC);
+            write!(f, "{mark}schema={name}")?;
         }
-        write!(f, " at {}", self.hosts())
+        Ok(())
     }
+}
+
+/// An address that was read, without its password and its schema.
+fn shown(rest: &str) -> String {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = match place.split_once('@') {
+        Some((login, host)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{user}@{host}")
+        }
+        None => place.to_owned(),
+    };
+    let own = |pair: &&str| {
+        let hidden = ["password", "schema"];
+        !pair.is_empty() && !hidden.contains(&pair.split('=').next().unwrap_or_default())
+    };
+    let query: Vec<&str> = query.split('&').filter(own).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("postgres://{place}{mark}{}", query.join("&"))
 }
 
 fn parameter(name: &str, what: &'static str) -> AddressError {
@@ -365,10 +398,18 @@ mod tests {
             (address.mode, &address.roots),
             (SslMode::VerifyFull, &Roots::System)
         );
-        let shown = format!("{address:?} {address}");
-        assert!(!shown.contains("p@/"), "{shown}");
+        assert_eq!(
+            address.to_string(),
+            "postgres://al%40ice@db.example:6000/roster?sslmode=verify-full&application_name=x&schema=Our%20roster"
+        );
+        let again = read(&address.to_string());
+        assert_eq!(again.schema(), address.schema());
+        assert_eq!(again.to_string(), address.to_string());
+        let shown = format!("{address:?}");
+        assert!(!shown.contains("p@/") && !shown.contains("p%40"), "{shown}");
 
-        let plain = read("postgresql://localhost/d");
+        let plain = read("postgresql://localhost/d?password=secret&schema=clever");
+        assert_eq!(plain.to_string(), "postgres://localhost/d");
         assert_eq!(plain.schema(), "clever");
         assert_eq!((plain.mode, plain.aloud), (SslMode::Prefer, false));
         assert_eq!(plain.config.get_connect_timeout(), Some(&PATIENCE));

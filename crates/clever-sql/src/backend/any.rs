@@ -1,8 +1,8 @@
 //! A database by its address, whichever it is.
 
-use crate::address::{Address, SqlitePlace};
-use crate::backend::sqlite::{Open, Sqlite};
-use crate::backend::{Backend, Kind};
+use crate::address::Address;
+use crate::backend::sqlite::Sqlite;
+use crate::backend::{Backend, Kind, Open};
 use crate::error::DatabaseError;
 use crate::row::{Row, RowRef};
 use crate::value::{Type, Value};
@@ -21,18 +21,14 @@ pub enum Database {
 }
 
 impl Database {
-    /// Opens the database at an address. `create` says whether a file is made if there is none.
+    /// Opens the database at an address.
     ///
     /// # Errors
     ///
     /// As [`Sqlite::open`] and [`Postgres::connect`](crate::Postgres::connect).
-    pub async fn open(address: &Address, create: bool) -> Result<Self, DatabaseError> {
+    pub async fn open(address: &Address, how: Open) -> Result<Self, DatabaseError> {
         match address {
-            Address::Sqlite(SqlitePlace::Memory) => Ok(Self::Sqlite(Sqlite::in_memory()?)),
-            Address::Sqlite(SqlitePlace::File(path)) => {
-                let how = if create { Open::Create } else { Open::Existing };
-                Ok(Self::Sqlite(Sqlite::open(path, how)?))
-            }
+            Address::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open(path, how)?)),
             #[cfg(feature = "postgres")]
             Address::Postgres(address) => Ok(Self::Postgres(Postgres::connect(address).await?)),
         }

@@ -44,6 +44,17 @@ impl Kind {
     }
 }
 
+/// How a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// To read and write; a file and the tables are made if there are none.
+    Create,
+    /// To read and write what is there.
+    Existing,
+    /// To look at what is there: a file that can only be read will do.
+    Look,
+}
+
 /// A database connection. Statements name tables `main.TABLE`, and parameters `?1`.
 pub trait Backend: Send {
     /// Which database it is.

@@ -3,16 +3,18 @@
 //! Rows that can't meet others with their key are sent by binary COPY, the rest as arrays, many rows a statement.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{FutureExt, SinkExt, TryStreamExt, pin_mut};
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::private::BytesMut as WireBytes;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type as WireType, to_sql_checked};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
 use crate::address::{PostgresAddress, SslMode};
 use crate::backend::{Backend, Kind};
@@ -30,6 +32,9 @@ const SETTINGS: [(&str, &str); 5] = [
     ("max_parallel_workers_per_gather", "0"),
     ("plan_cache_mode", "force_custom_plan"),
 ];
+
+/// How long to wait for a second connection, which a pooler may not have.
+const SECOND: Duration = Duration::from_secs(5);
 
 /// Bytes sent at once in a COPY.
 const COPY_BYTES: usize = 1 << 18;
@@ -49,6 +54,8 @@ pub struct Postgres {
     place: String,
     /// Puts the settings of an app's own connection back.
     farewell: Option<String>,
+    /// What a store has to put back besides.
+    leftovers: String,
     is_encrypted: bool,
 }
 
@@ -67,28 +74,16 @@ impl Postgres {
     /// [`DatabaseError::Tls`], [`DatabaseError::Unreachable`] or [`DatabaseError::Refused`]; no error has the password.
     pub async fn connect(address: &PostgresAddress) -> Result<Self, DatabaseError> {
         let tls = Tls::new(address)?;
-        let host = || address.hosts();
-        let connecting = address.config.connect(tls.clone());
-        let (client, connection) = match tokio::time::timeout(address.patience(), connecting).await
-        {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => return Err(unconnected(error, address)),
-            Err(late) => {
-                return Err(DatabaseError::Unreachable {
-                    host: host(),
-                    source: Box::new(late),
-                });
-            }
-        };
-        // Ends with the client; what breaks it shows in the client's next call.
-        drop(tokio::spawn(connection));
-        let mut db = Self::new(Box::new(client), &address.schema, address.to_string());
+        let client = connect(address, &tls).await?;
+        // Before anything is set on a connection that may be another's.
+        refuse_pooler(&client, address, &tls).await?;
+        let mut db = Self::new(Box::new(client), &address.schema, address.place());
         db.is_encrypted = tls.is_used();
-        if !db.is_encrypted && !address.is_local() && !address.aloud {
+        if !db.is_encrypted && !address.is_local() && !address.aloud && is_news(&address.hosts()) {
             tracing::warn!(
                 "the connection to PostgreSQL at {} is not encrypted: passwords and records pass in clear text; end the \
                  address with ?sslmode=verify-full, or with ?sslmode=disable if you know that the network is safe",
-                host()
+                address.hosts()
             );
         }
         let set = SETTINGS.map(|(name, value)| format!("SET {name} = '{value}'"));
@@ -134,6 +129,7 @@ impl Postgres {
             schemas: vec![("main", format!("\"{schema}\""))],
             place,
             farewell: None,
+            leftovers: String::new(),
             is_encrypted: false,
         }
     }
@@ -149,6 +145,12 @@ impl Postgres {
         self.prepared.clear();
         self.schemas.retain(|(known, _)| *known != word);
         self.schemas.push((word, format!("\"{schema}\"")));
+    }
+
+    /// Says what is to be run when this is dropped and the connection lives on: what puts back what a store made for itself
+    /// alone, as locks and temporary tables.
+    pub fn leave_with(&mut self, sql: &str) {
+        self.leftovers = sql.to_owned();
     }
 
     fn client(&self) -> &Client {
@@ -218,9 +220,71 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(farewell) = self.farewell.take() {
+            let leftovers = std::mem::take(&mut self.leftovers);
+            self.send(&leftovers);
             self.send(&farewell);
         }
     }
+}
+
+async fn connect(address: &PostgresAddress, tls: &Tls) -> Result<Client, DatabaseError> {
+    let connecting = address.config.connect(tls.clone());
+    match tokio::time::timeout(address.patience(), connecting).await {
+        Ok(Ok((client, connection))) => {
+            // Ends with the client; what breaks it shows in the client's next call.
+            drop(tokio::spawn(connection));
+            Ok(client)
+        }
+        Ok(Err(error)) => Err(unconnected(error, address)),
+        Err(late) => Err(DatabaseError::Unreachable {
+            host: address.hosts(),
+            source: Box::new(late),
+        }),
+    }
+}
+
+/// The one text that a question answers; it leaves nothing on the connection.
+async fn ask(client: &Client, sql: &str) -> Result<String, DatabaseError> {
+    let answer = client.simple_query(sql).await.map_err(failed)?;
+    let text = answer.into_iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+        _ => None,
+    });
+    Ok(text.unwrap_or_default())
+}
+
+/// Refuses a pooler that gives each transaction or statement another connection to the server. Then that of a client which
+/// does nothing is given to a second one, or is not the same afterwards, or has statements that we did not prepare. A pooler
+/// in session mode keeps it for its client, as a server does.
+async fn refuse_pooler(
+    client: &Client,
+    address: &PostgresAddress,
+    tls: &Tls,
+) -> Result<(), DatabaseError> {
+    const WHOSE: &str = "SELECT pg_backend_pid()";
+    let pooler = |evidence| Err(DatabaseError::Pooler { evidence });
+    let first = ask(client, WHOSE).await?;
+    if ask(client, "SELECT count(*) FROM pg_prepared_statements").await? != "0" {
+        return pooler("a new connection has prepared statements of others");
+    }
+    let second = tokio::time::timeout(SECOND, async {
+        let other = connect(address, tls).await?;
+        let second = ask(&other, WHOSE).await?;
+        let again = ask(client, WHOSE).await?;
+        Ok::<_, DatabaseError>(first == second || first != again)
+    });
+    match second.await {
+        Ok(Ok(true)) => pooler("two connections share one of the server's"),
+        // If the server has no second connection for this role, there is no more to learn.
+        _ => Ok(()),
+    }
+}
+
+/// Says whether this process did not warn of a host yet.
+fn is_news(host: &str) -> bool {
+    static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let warned = WARNED.lock();
+    warned.is_ok_and(|mut warned| warned.insert(host.to_owned()))
 }
 
 /// Why a connection did not come about.

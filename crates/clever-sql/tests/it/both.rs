@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use clever_sql::{
-    Address, Backend, Database, DatabaseError, Kind, Postgres, Tables, Transaction, Type, Value,
-    Version, migrate, version,
+    Address, Backend, Database, DatabaseError, Kind, Open, Postgres, Tables, Transaction, Type,
+    Value, Version, migrate, version,
 };
 use tempfile::TempDir;
 
@@ -68,7 +68,7 @@ async fn empty(name: &str) -> Option<(String, String)> {
         return None;
     };
     let database = format!("sql_{name}_{}", std::process::id());
-    let mut admin = Database::open(&Address::parse(&server).unwrap(), false)
+    let mut admin = Database::open(&Address::parse(&server).unwrap(), Open::Existing)
         .await
         .unwrap();
     for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
@@ -88,9 +88,9 @@ async fn places(name: &str, folder: &TempDir) -> Vec<Address> {
 }
 
 async fn open(address: &Address) -> Database {
-    let mut db = Database::open(address, true).await.unwrap();
+    let mut db = Database::open(address, Open::Create).await.unwrap();
     let tables = tables(&db);
-    migrate(&mut db, &tables, true).await.unwrap();
+    migrate(&mut db, &tables, Open::Create).await.unwrap();
     db
 }
 
@@ -184,7 +184,7 @@ async fn a_transaction_that_is_dropped_never_was() {
         broken.execute(add, &["b".into()]).await.unwrap();
         assert!(broken.execute(add, &["a".into()]).await.is_err());
         drop(broken);
-        let mut second = Database::open(&address, false).await.unwrap();
+        let mut second = Database::open(&address, Open::Existing).await.unwrap();
         {
             let mut work = Box::pin(async {
                 let mut cut = Transaction::write(&mut db).await.unwrap();
@@ -218,22 +218,22 @@ async fn a_transaction_that_is_dropped_never_was() {
 async fn tables_are_made_once_and_brought_up_to_date() {
     let folder = TempDir::new().unwrap();
     for address in places("versions", &folder).await {
-        let mut db = Database::open(&address, true).await.unwrap();
+        let mut db = Database::open(&address, Open::Create).await.unwrap();
         let all = tables(&db);
         let old = first(&all);
         assert_eq!(version(&mut db, &all).await.unwrap(), None);
-        let missing = migrate(&mut db, &all, false).await;
+        let missing = migrate(&mut db, &all, Open::Existing).await;
         assert!(matches!(missing, Err(DatabaseError::Missing { .. })));
-        migrate(&mut db, &old, true).await.unwrap();
+        migrate(&mut db, &old, Open::Create).await.unwrap();
         assert_eq!(version(&mut db, &all).await.unwrap(), Some(1));
         db.execute("INSERT INTO main.works (id) VALUES ('a')", &[])
             .await
             .unwrap();
         // Everybody at once: one does it, and the row stays.
-        let mut both = (db, Database::open(&address, false).await.unwrap());
+        let mut both = (db, Database::open(&address, Open::Existing).await.unwrap());
         let (one, other) = tokio::join!(
-            migrate(&mut both.0, &all, false),
-            migrate(&mut both.1, &all, false)
+            migrate(&mut both.0, &all, Open::Existing),
+            migrate(&mut both.1, &all, Open::Existing)
         );
         one.unwrap();
         other.unwrap();
@@ -241,7 +241,7 @@ async fn tables_are_made_once_and_brought_up_to_date() {
         assert_eq!(version(&mut db, &all).await.unwrap(), Some(2));
         let sql = "SELECT id FROM main.works WHERE shelf IS NULL";
         assert_eq!(db.one(sql, &[]).await.unwrap().text(0).unwrap(), "a");
-        let later = migrate(&mut db, &old, true).await;
+        let later = migrate(&mut db, &old, Open::Create).await;
         assert!(
             matches!(
                 later,
@@ -254,8 +254,8 @@ async fn tables_are_made_once_and_brought_up_to_date() {
             "{later:?}"
         );
         // Another store beside it; one whose step fails leaves nothing.
-        migrate(&mut db, &BESIDE, true).await.unwrap();
-        let taken = migrate(&mut db, &BROKEN, true).await;
+        migrate(&mut db, &BESIDE, Open::Create).await.unwrap();
+        let taken = migrate(&mut db, &BROKEN, Open::Create).await;
         let Err(DatabaseError::Taken { message, place }) = taken else {
             panic!("{taken:?}");
         };
@@ -271,7 +271,7 @@ async fn field_15_tables_of_the_app_are_no_obstacle_and_a_collision_says_what_to
     let Some((server, database)) = empty("schemas").await else {
         return;
     };
-    let mut app = Database::open(&at(&server, &database, ""), false)
+    let mut app = Database::open(&at(&server, &database, ""), Open::Existing)
         .await
         .unwrap();
     app.batch("CREATE TABLE public.users (name TEXT); INSERT INTO public.users VALUES ('theirs')")
@@ -293,10 +293,12 @@ async fn field_15_tables_of_the_app_are_no_obstacle_and_a_collision_says_what_to
     let found = app.one(schemas, &[]).await.unwrap().text(0).unwrap();
     assert_eq!(found, "Our roster,clever,public");
     // In the app's own schema, nothing is made.
-    let mut clash = Database::open(&at(&server, &database, "schema=public"), true)
+    let mut clash = Database::open(&at(&server, &database, "schema=public"), Open::Create)
         .await
         .unwrap();
-    let taken = migrate(&mut clash, &POSTGRES, true).await.unwrap_err();
+    let taken = migrate(&mut clash, &POSTGRES, Open::Create)
+        .await
+        .unwrap_err();
     assert!(matches!(taken, DatabaseError::Taken { .. }), "{taken:?}");
     assert!(taken.to_string().contains("\"users\"") && taken.to_string().contains("`public`"));
     assert!(taken.hint().unwrap().contains("schema="), "{taken}");
@@ -310,7 +312,7 @@ async fn a_connection_of_the_app_is_given_back_as_it_was() {
         return;
     };
     drop(
-        Database::open(&at(&server, &database, ""), true)
+        Database::open(&at(&server, &database, ""), Open::Create)
             .await
             .unwrap(),
     );
@@ -337,7 +339,7 @@ async fn a_connection_of_the_app_is_given_back_as_it_was() {
     };
     let before = settings().await;
     let mut db = Postgres::over(Arc::clone(&client), "clever").await.unwrap();
-    migrate(&mut db, &POSTGRES, true).await.unwrap();
+    migrate(&mut db, &POSTGRES, Open::Create).await.unwrap();
     db.execute("INSERT INTO main.users VALUES ('ours')", &[])
         .await
         .unwrap();

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fs;
 use std::path::PathBuf;
 
-use clever_sql::{Address, Backend, Database, DatabaseError, Postgres, TlsError};
+use clever_sql::{Address, Backend, Database, DatabaseError, Open, Postgres, TlsError};
 use tempfile::TempDir;
 
 use crate::server::{Authority, Server, self_signed};
@@ -34,7 +34,7 @@ impl Ground {
     async fn connect(&self, host: &str, query: &str) -> Result<Database, DatabaseError> {
         let port = self.server.port;
         let address = format!("postgres://postgres:hush@{host}:{port}/postgres?{query}");
-        Database::open(&Address::parse(&address).unwrap(), true).await
+        Database::open(&Address::parse(&address).unwrap(), Open::Create).await
     }
 
     /// Connects, and says what the server knows of the encryption.
@@ -296,7 +296,7 @@ async fn a_socket_and_an_address_where_nobody_is() {
     let port = free.local_addr().unwrap().port();
     drop(free);
     let nobody = Address::parse(&format!("postgres://u:hush@localhost:{port}/d")).unwrap();
-    let error = Database::open(&nobody, true).await.unwrap_err();
+    let error = Database::open(&nobody, Open::Create).await.unwrap_err();
     assert!(
         matches!(&error, DatabaseError::Unreachable { host, .. } if host == "localhost"),
         "{error:?}"
