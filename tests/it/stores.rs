@@ -6,39 +6,59 @@ use clever_emulator::world::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::{
-    AnyStore, Base, ChangeFilter, Only, Outcome, Store as _, StoreError, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
+    AnyStore, Base, ChangeFilter, DatabaseError, Only, Open, Outcome, Store as _, StoreError,
+    SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
 };
 use serde_json::{Value, json};
 
 use crate::ground::Ground;
 
-/// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names; says where none is named.
+/// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names, maybe over TLS; says where none is named.
 pub(crate) async fn database(name: &str) -> Option<String> {
-    let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") else {
+    let Ok(address) = std::env::var("CLEVER_TEST_POSTGRES") else {
         eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
         return None;
     };
-    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
+    let server = server(&address).await;
+    let database = format!("{name}_{}", std::process::id());
+    for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+        let sql = format!("{sql} {database}");
+        server.batch_execute(&sql).await.unwrap();
+    }
+    Some(at(&address, &database))
+}
+
+/// The address of another database of the same server.
+fn at(url: &str, database: &str) -> String {
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_path(database);
+    url.to_string()
+}
+
+/// The database of an address.
+pub(crate) fn name_of(url: &str) -> String {
+    let url: url::Url = url.parse().unwrap();
+    url.path().trim_start_matches('/').to_owned()
+}
+
+/// A connection of the tests' own, beside a store: in clear text, whatever the store's is, and with the store's tables in
+/// sight.
+pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_query(Some("options=-csearch_path%3Dclever%2Cpublic"));
+    if url.username() == "secure" {
+        url.set_username("postgres").unwrap();
+    }
+    let (client, connection) = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls)
         .await
         .unwrap();
     tokio::spawn(connection);
-    let database = format!("{name}_{}", std::process::id());
     client
-        .batch_execute(&format!("DROP DATABASE IF EXISTS {database}; "))
-        .await
-        .unwrap();
-    client
-        .batch_execute(&format!("CREATE DATABASE {database}"))
-        .await
-        .unwrap();
-    let (address, _) = server.rsplit_once('/').unwrap();
-    Some(format!("{address}/{database}"))
 }
 
 /// Copies a database that nobody uses now; the copies of one are told apart by their numbers.
 pub(crate) async fn copy(url: &str, number: u32) -> String {
-    let (address, name) = url.rsplit_once('/').unwrap();
+    let name = name_of(url);
     let client = server(url).await;
     // Whoever left it may still be on the way out.
     let others = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
@@ -53,25 +73,18 @@ pub(crate) async fn copy(url: &str, number: u32) -> String {
     }
     let sql = format!("CREATE DATABASE {name}_{number} TEMPLATE {name}");
     client.batch_execute(&sql).await.unwrap();
-    format!("{address}/{name}_{number}")
+    at(url, &format!("{name}_{number}"))
 }
 
 /// Throws a database away, whoever uses it.
 pub(crate) async fn drop_database(url: &str) {
-    let (_, name) = url.rsplit_once('/').unwrap();
-    let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+    let sql = format!("DROP DATABASE {} WITH (FORCE)", name_of(url));
     server(url).await.batch_execute(&sql).await.unwrap();
 }
 
 /// A connection to the server of a database, beside it.
 pub(crate) async fn server(url: &str) -> tokio_postgres::Client {
-    let (address, _) = url.rsplit_once('/').unwrap();
-    let beside = format!("{address}/postgres");
-    let (client, connection) = tokio_postgres::connect(&beside, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
+    client(&at(url, "postgres")).await
 }
 
 /// The addresses of an empty store in each database.
@@ -92,7 +105,9 @@ struct Kept {
 impl Kept {
     async fn open(url: &str) -> Self {
         Self {
-            store: AnyStore::open_url(url, true).await.unwrap(),
+            store: AnyStore::open(&url.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
             url: url.to_owned(),
             clock: ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap()),
         }
@@ -155,7 +170,9 @@ async fn the_same_history_leaves_the_same_in_each_store() {
             let options = if step == 3 { &full } else { &auto };
             let report = kept.sync(&ground, options).await.unwrap();
             // A process of its own each time.
-            kept.store = AnyStore::open_url(&kept.url, false).await.unwrap();
+            kept.store = AnyStore::open(&kept.url.parse().unwrap(), Open::Existing)
+                .await
+                .unwrap();
             reports.push(serde_json::to_value(report).unwrap());
         }
         assert!(
@@ -230,7 +247,9 @@ async fn of_two_syncs_of_one_district_the_second_to_write_is_refused() {
             .filter(|result| {
                 matches!(
                     result,
-                    Err(SyncError::Store(StoreError::Moved | StoreError::Locked))
+                    Err(SyncError::Store(
+                        StoreError::Moved | StoreError::Database(DatabaseError::Locked)
+                    ))
                 )
             })
             .count();
@@ -247,19 +266,24 @@ async fn of_two_syncs_of_one_district_the_second_to_write_is_refused() {
 async fn a_store_that_is_not_there_is_made_only_when_asked_for() {
     let ground = Ground::new(43, 5).await;
     for url in stores(&ground, "missing").await {
-        let missing = AnyStore::open_url(&url, false).await;
+        let missing = AnyStore::open(&url.parse().unwrap(), Open::Existing).await;
         assert!(
-            matches!(missing, Err(StoreError::Missing { .. })),
+            matches!(
+                missing,
+                Err(StoreError::Database(DatabaseError::Missing { .. }))
+            ),
             "{missing:?}"
         );
-        drop(AnyStore::open_url(&url, true).await.unwrap());
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        drop(
+            AnyStore::open(&url.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
+        );
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
         let district = clever_model::DistrictId::new("d").unwrap();
         assert_eq!(store.base(&district).await.unwrap(), Base::default());
     }
-    assert!(matches!(
-        AnyStore::open_url("roster.db", true).await,
-        Err(StoreError::Address)
-    ));
 }

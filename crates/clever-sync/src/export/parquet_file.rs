@@ -294,7 +294,7 @@ mod tests {
             matches!(
                 refused,
                 Err(ExportError::Store(StoreError::Database(
-                    DatabaseError::OddRow { column: 2 }
+                    crate::DatabaseError::OddRow { column: 2 }
                 )))
             ),
             "a number is never absent"
