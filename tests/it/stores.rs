@@ -6,8 +6,9 @@ use clever_emulator::world::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::{
-    AnyStore, Base, ChangeFilter, DatabaseError, Only, Open, Outcome, Store as _, StoreError,
-    SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
+    AnyStore, Base, ChangeFilter, DatabaseError, Only, Open, Outcome, PostgresStore, Store as _,
+    StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync,
+    undo,
 };
 use serde_json::{Value, json};
 
@@ -285,5 +286,104 @@ async fn a_store_that_is_not_there_is_made_only_when_asked_for() {
         assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
         let district = clever_model::DistrictId::new("d").unwrap();
         assert_eq!(store.base(&district).await.unwrap(), Base::default());
+    }
+}
+
+/// What another client of the connection sees: its settings, locks, temporary tables and prepared statements.
+async fn traces(client: &tokio_postgres::Client) -> String {
+    let sql = "SELECT
+        (SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE context IN ('user', 'superuser')),
+        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::text,
+        (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r')::text,
+        (SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%clever%')::text,
+        current_setting('search_path')";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    let cells: Vec<String> = (0..5).map(|at| row.get(at)).collect();
+    cells.join(" | ")
+}
+
+#[tokio::test]
+async fn field_15_a_database_with_its_own_users_changes_and_runs_syncs() {
+    let ground = Ground::with_events(44, 60).await;
+    ground.emulator.advance_days(1);
+    let Some(url) = database("beside").await else {
+        return;
+    };
+    // All names of ours, also the sync's own and those of a staging area, are the app's.
+    let app = client(&url).await;
+    let theirs = "users, changes, runs, schools, sections, _state, _districts, contacts, staged, staged_walk";
+    for table in theirs.split(", ") {
+        let sql = format!(
+            "CREATE TABLE public.{table} (name TEXT); INSERT INTO public.{table} VALUES ('theirs')"
+        );
+        app.batch_execute(&sql).await.unwrap();
+    }
+    let mut kept = Kept::open(&url).await;
+    drop(kept.sync(&ground, &SyncOptions::default()).await.unwrap());
+    ground.emulator.advance_days(1);
+    let second = kept.sync(&ground, &SyncOptions::default()).await.unwrap();
+    assert!(second.run == Some(2) && !second.is_unchanged());
+    drop(kept.told().await);
+    for table in theirs.split(", ") {
+        let sql = format!("SELECT string_agg(name, ',') FROM public.{table}");
+        let row = app.query_one(&sql, &[]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), "theirs", "{table}");
+    }
+    let sql = "SELECT string_agg(nspname::text, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information)'";
+    let row = app.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "clever,public");
+    // Another roster beside it, in a schema of its own.
+    let mark = if url.contains('?') { '&' } else { '?' };
+    let mut other = Kept::open(&format!("{url}{mark}schema=other")).await;
+    drop(other.sync(&ground, &SyncOptions::default()).await.unwrap());
+    let sql = "SELECT (SELECT count(*) FROM clever.users WHERE archived_at IS NULL), (SELECT count(*) FROM other.users)";
+    let row = app.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), row.get::<_, i64>(1));
+    // In the app's own schema nothing is made.
+    let clash = format!("{url}{mark}schema=public").parse().unwrap();
+    let taken = AnyStore::open(&clash, Open::Create).await.unwrap_err();
+    assert!(
+        matches!(&taken, StoreError::Database(DatabaseError::Taken { .. })),
+        "{taken:?}"
+    );
+    assert!(taken.to_string().contains("`public`"), "{taken}");
+}
+
+#[tokio::test]
+async fn a_connection_of_the_apps_own_syncs_and_is_given_back_as_it_was() {
+    let ground = Ground::with_events(45, 60).await;
+    ground.emulator.advance_days(1);
+    let Some(url) = database("lent").await else {
+        return;
+    };
+    let connection = std::sync::Arc::new(client(&url).await);
+    let set = "SET lock_timeout = '7s'; SET jit = on; SET search_path TO public";
+    connection.batch_execute(set).await.unwrap();
+    let before = traces(&connection).await;
+    // As it ends, as it is dropped in the middle, and with a staging area that another connection has.
+    for step in 0..4 {
+        let lent = std::sync::Arc::clone(&connection);
+        let mut store = PostgresStore::over(lent, "roster").await.unwrap();
+        let district = clever_model::DistrictId::new("d").unwrap();
+        let mut other = None;
+        if step == 3 {
+            let lent = std::sync::Arc::new(client(&url).await);
+            let mut first = PostgresStore::over(lent, "roster").await.unwrap();
+            first.begin(&district).await.unwrap();
+            other = Some(first);
+        }
+        if step % 2 == 1 {
+            store.begin(&district).await.unwrap();
+            assert_ne!(traces(&connection).await, before);
+        } else {
+            let clock = ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap());
+            let (policy, options) = (SyncPolicy::default(), SyncOptions::default());
+            let report = sync(&ground.district, &mut store, &policy, &options, &clock, &());
+            assert!(report.await.unwrap().run.is_some());
+        }
+        drop(store);
+        assert_eq!(traces(&connection).await, before, "step {step}");
+        drop(other);
+        ground.emulator.advance_days(1);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn run() -> Result<()> {
     step_env("tests", &cargo, tests, &env)?;
     if let Some(server) = &server {
         let address = server.secure()?;
-        let tests = [tests, &["store"]].concat();
+        let tests = [tests, &["--", "store::", "stores::"]].concat();
         let env = [(postgres::VARIABLE, address.as_str())];
         step_env("stores over TLS", &cargo, &tests, &env)?;
     }

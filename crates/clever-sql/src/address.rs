@@ -55,7 +55,7 @@ pub enum AddressError {
     NoPostgres,
     /// It begins like SQLite's, and what follows is no file's path.
     #[error(
-        "what follows `sqlite:` is the path of a file: neither `:memory:`, which would keep nothing, nor `file:…` or `PATH?…`"
+        "in `sqlite:PATH`, PATH is a file's, neither `:memory:`, which would keep nothing, nor `file:…` or `PATH?…`"
     )]
     Path,
     /// It has a part that can't be read.

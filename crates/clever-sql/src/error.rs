@@ -64,7 +64,7 @@ pub enum DatabaseError {
     #[error("the database is locked by another process")]
     Locked,
     /// There is no room to write.
-    #[error("the disk of the database is full")]
+    #[error("the disk is full")]
     Full,
     /// The file, the role or the server allows no writing.
     #[error("the store can only be read")]
