@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clever_raw::event::Event;
-use clever_raw::page::RawPage;
+use clever_raw::page::{PageError, RawPage};
 use clever_raw::v3_1::types;
 use clever_sync::{Plan, SyncPolicies};
 use serde_json::Value;
@@ -15,6 +15,9 @@ use serde_json::value::RawValue;
 pub fn page(data: &[u8]) -> bool {
     let page = RawPage::split(data.to_vec().into());
     let value: Option<Value> = serde_json::from_slice(data).ok();
+    if let Err(PageError::TwoLists | PageError::Failed) = page {
+        return false;
+    }
     let Ok(page) = page else {
         // Any whole JSON object with a list is a page.
         if let Some(Value::Object(map)) = &value {
@@ -23,8 +26,10 @@ pub fn page(data: &[u8]) -> bool {
         }
         return false;
     };
-    assert!(std::str::from_utf8(data).is_ok());
-    serde_json::from_slice::<&RawValue>(data).expect("a page is JSON");
+    // What is no UTF-8 costs its record; a mark of byte order costs nothing.
+    let text = String::from_utf8_lossy(data);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    serde_json::from_str::<&RawValue>(text).expect("a page is JSON");
     for record in page.records() {
         assert!(!record.id.is_empty());
         serde_json::from_str::<&RawValue>(record.json).expect("a record is JSON");
@@ -33,23 +38,23 @@ pub fn page(data: &[u8]) -> bool {
         }
     }
     if let Some(value) = &value {
-        let list = |name: &str| value.get(name).filter(|list| !list.is_null());
-        if let Some(all) = list("data")
-            .or_else(|| list("resources"))
-            .and_then(Value::as_array)
-        {
-            assert_eq!(
-                page.len() + page.refused().len(),
-                all.len(),
-                "each element once"
-            );
-        }
+        let list = |name: &str| {
+            value
+                .get(name)
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len)
+        };
+        // Of a key that is repeated, a value has the last; the page has the one that is not empty.
+        assert!(
+            page.len() + page.refused().len() >= list("data").max(list("resources")),
+            "each element once"
+        );
         let next = value["links"].as_array().into_iter().flatten();
         let next = next
             .filter(|link| link["rel"] == "next")
             .find_map(|link| link["uri"].as_str());
-        if let (Some(next), Some(found)) = (next, page.next()) {
-            assert!(found == next || !found.is_empty());
+        if next.is_some_and(|next| !next.trim().is_empty()) {
+            assert_ne!(page.next(), Ok(None), "a link that is there is no end");
         }
     }
     true

@@ -142,7 +142,7 @@ async fn serve(pages: &[(RecordKind, Bytes)], gzip: bool) -> String {
         packer.write_all(page).unwrap();
         let packed = Bytes::from(packer.finish().unwrap());
         let page = page.clone();
-        let handler = move |headers: axum::http::HeaderMap| async move {
+        let handler = move |headers: http::HeaderMap| async move {
             let json = (header::CONTENT_TYPE, "application/json");
             if gzip && headers.contains_key(header::ACCEPT_ENCODING) {
                 return ([json, (header::CONTENT_ENCODING, "gzip")], packed).into_response();

@@ -137,8 +137,92 @@ async fn from_the_portal_a_click_on_the_apps_icon_ends_signed_in() {
     driver.click("#app").await;
     driver.wait_for(&scene.user).await;
     let at = driver.address().await;
-    assert_eq!(at.port(), scene.site.port(), "back at the app: {at}");
+    assert_eq!(
+        at,
+        scene.site.join("/").unwrap(),
+        "in one go, without a word of the code"
+    );
     assert_eq!(scene.signed_in().join(" "), scene.user);
+    driver.end().await;
+}
+
+/// The page that begins a portal's login anew goes on by itself under its own policy, and leaves no step
+/// that the back button would stop at.
+#[tokio::test]
+async fn a_portal_callback_goes_on_by_itself_in_a_browser() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::new(Person::Teacher).await;
+    // The person is signed in at Clever, as everybody who comes from its portal is.
+    driver.open(scene.door(Entry::Portal)).await;
+    driver
+        .click(&format!("a[href$='user={}']", scene.user))
+        .await;
+    driver.wait_for("Signed in as").await;
+    let portal = driver.address().await;
+    driver
+        .open(scene.site.join("callback?code=portal").unwrap())
+        .await;
+    driver.wait_for(&scene.user).await;
+    assert_eq!(driver.address().await, scene.site.join("/").unwrap());
+    driver.back().await;
+    driver.wait_for("Signed in as").await;
+    assert_eq!(driver.address().await, portal);
+    driver.end().await;
+}
+
+#[tokio::test]
+async fn field_f4_signed_out_stays_signed_out_in_a_browser() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::new(Person::Teacher).await;
+    driver.open(scene.door(Entry::Portal)).await;
+    driver
+        .click(&format!("a[href$='user={}']", scene.user))
+        .await;
+    driver.click("#app").await;
+    driver.wait_for(&scene.user).await;
+    driver.open(scene.site.join("logout").unwrap()).await;
+    driver.click("button").await;
+    driver.wait_for("signed out of this app").await;
+    assert!(scene.signed_in().is_empty());
+    // Clever's session goes on; back, and back again, brings nobody in.
+    for _ in 0..2 {
+        driver.back().await;
+    }
+    driver.open(scene.site.join("logout").unwrap()).await;
+    driver.wait_for("signed out of this app").await;
+    assert!(driver.page().await.contains("sign out of Clever too"));
+    assert!(scene.signed_in().is_empty());
+    driver.end().await;
+}
+
+#[tokio::test]
+async fn inside_a_frame_a_click_leads_out_of_it() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let scene = Scene::new(Person::Teacher).await;
+    let inner = scene.site.join("classes").unwrap();
+    let page = format!("<!doctype html><title>An LMS</title><iframe src=\"{inner}\"></iframe>");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let outer = format!("http://{}/", listener.local_addr().unwrap());
+    let show = move || std::future::ready(axum::response::Html(page.clone()));
+    let router = axum::Router::new().route("/", axum::routing::get(show));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    driver.open(outer.parse().unwrap()).await;
+    driver.enter_frame().await;
+    driver.wait_for("in a window of its own").await;
+    driver.click("a").await;
+    driver.leave_frame().await;
+    // Clever's page, in the whole window.
+    driver
+        .click(&format!("a.teacher[href$='user={}']", scene.user))
+        .await;
+    driver.wait_for(&scene.user).await;
+    assert_eq!(driver.address().await, inner);
     driver.end().await;
 }
 

@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clever_auth::{App, DistrictAppToken, LoginToken, RawToken};
-use clever_client::raw::v3_1::types::{AssignmentRequest, SubmissionRequest};
+use clever_client::raw::v3_1::operations::{
+    CreateAssignmentForSection, DeleteAssignmentForSection, GetAssignmentForSection,
+    GetSubmissionForAssignment, GetSubmissionsForAssignment, ListAttendanceForSchool,
+    ListAttendanceForSection, UpdateAssignmentForSection, UpdateSubmissionForAssignment,
+};
+use clever_client::raw::v3_1::types::{Assignment, AssignmentRequest, SubmissionRequest};
 use clever_client::{
-    AssignmentId, ClientError, ClientOptions, District, Element, ErrorKind, LibraryTeacher,
-    LibraryVersion, LoginService, RawPage, RetryPolicy,
+    ClientError, ClientOptions, District, Element, ErrorKind, LibraryTeacher, LibraryVersion,
+    LoginService, RawPage, RetryPolicy,
 };
 use clever_emulator::{Emulator, EmulatorConfig, Fault, LmsType, WorldSource};
-use clever_model::{RecordKind, SchoolId, SectionId, UserId};
+use clever_model::{RecordKind, SectionId, UserId};
 use futures_util::TryStreamExt;
 use serde_json::Value;
 
@@ -70,20 +75,29 @@ fn work() -> AssignmentRequest {
 async fn an_assignment_lives_from_its_making_to_its_end_in_the_emulator() {
     let (emulator, _, district) = start().await;
     let section = synced(&emulator);
-    let id: SectionId = section["id"].as_str().unwrap().parse().unwrap();
-    let assignments = district.assignments(&id);
-    let made = assignments.create(&work()).await.unwrap();
-    let id = AssignmentId::new(made.id.as_deref().unwrap()).unwrap();
-    assert_eq!(assignments.get(&id).await.unwrap(), made);
+    let section_id = section["id"].as_str().unwrap();
+    let made = create(&district, section_id, &work()).await.unwrap();
+    let assignment_id = made.id.as_deref().unwrap();
+    let get = GetAssignmentForSection {
+        section_id,
+        assignment_id,
+    };
+    assert_eq!(district.call(&get).await.unwrap().data, made);
     let mut change = AssignmentRequest::default();
     change.title = Some("Chapter 4".to_owned());
-    let changed = assignments.update(&id, &change).await.unwrap();
+    let update = UpdateAssignmentForSection {
+        section_id,
+        assignment_id,
+        body: &change,
+    };
+    let changed = district.call(&update).await.unwrap().data;
     assert_eq!(changed.title.as_deref(), Some("Chapter 4"));
     assert_eq!(changed.description.as_deref(), Some("Read it"));
     // Everybody's submission, whole, as days pass.
     emulator.advance_days(1);
     let read = || async {
-        let all: Vec<_> = assignments.submissions(&id).try_collect().await.unwrap();
+        let list = GetSubmissionsForAssignment::new(section_id, assignment_id);
+        let all: Vec<_> = district.bare_records(&list).try_collect().await.unwrap();
         let users = all.into_iter().map(|one| match one {
             Element::Record(one) => one.user_id.unwrap(),
             Element::Unreadable { .. } => String::new(),
@@ -95,39 +109,59 @@ async fn an_assignment_lives_from_its_making_to_its_end_in_the_emulator() {
         world.value(RecordKind::Sections, section).unwrap()
     });
     assert_eq!(read().await, texts(&now["students"]));
-    let student: UserId = now["students"][0].as_str().unwrap().parse().unwrap();
+    let user_id = now["students"][0].as_str().unwrap();
     let mut grade = SubmissionRequest::default();
     grade.grade_points = Some(4.5);
-    let graded = assignments
-        .update_submission(&id, &student, &grade)
-        .await
-        .unwrap();
+    let update = UpdateSubmissionForAssignment {
+        section_id,
+        assignment_id,
+        user_id,
+        body: &grade,
+    };
+    let graded = district.call(&update).await.unwrap().data;
     assert_eq!(graded.grade_points, Some(4.5));
-    let again = assignments.submission(&id, &student).await.unwrap();
-    assert_eq!(again, graded);
-    assignments.delete(&id).await.unwrap();
-    let gone = assignments.get(&id).await.unwrap_err();
+    let read = GetSubmissionForAssignment {
+        section_id,
+        assignment_id,
+        user_id,
+    };
+    assert_eq!(district.call(&read).await.unwrap().data, graded);
+    let delete = DeleteAssignmentForSection {
+        section_id,
+        assignment_id,
+    };
+    district.call(&delete).await.unwrap();
+    let gone = district.call(&get).await.unwrap_err();
     assert_eq!(gone.kind(), ErrorKind::NotShared);
+}
+
+async fn create(
+    district: &District,
+    section_id: &str,
+    body: &AssignmentRequest,
+) -> Result<Assignment, ClientError> {
+    let create = CreateAssignmentForSection { section_id, body };
+    Ok(district.call(&create).await?.data)
 }
 
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_was_made_once_and_is_in_doubt() {
     let (emulator, _, district) = start().await;
-    let id = synced(&emulator)["id"].as_str().unwrap().parse().unwrap();
-    let assignments = district.assignments(&id);
+    let section = synced(&emulator);
+    let id = section["id"].as_str().unwrap();
     emulator
         .faults()
         .add(Fault::Reset.on("/assignments").times(1));
     let before = emulator.requests();
-    let error = assignments.create(&work()).await.unwrap_err();
+    let error = create(&district, id, &work()).await.unwrap_err();
     assert!(matches!(error, ClientError::Unsure { .. }), "{error}");
     assert_eq!(emulator.requests() - before, 1, "it is not sent again");
     // It was made: the next one has the next number.
-    let next = assignments.create(&work()).await.unwrap();
+    let next = create(&district, id, &work()).await.unwrap();
     assert_eq!(next.id.as_deref(), Some("100002"));
     let mut late = work();
     late.due_date = Some("2026-09-01T00:00:00Z".into());
-    let error = assignments.create(&late).await.unwrap_err();
+    let error = create(&district, id, &late).await.unwrap_err();
     assert!(
         error.to_string().contains("due_date must be in the future"),
         "{error}"
@@ -142,16 +176,14 @@ async fn attendance_is_read_whole_over_its_pages() {
         section["id"].as_str().unwrap(),
         section["school"].as_str().unwrap(),
     );
-    let first = "2026-09-07".parse().unwrap();
-    let last = "2026-09-11".parse().unwrap();
-    let of_section = district.section_attendance(&SectionId::new(id).unwrap());
-    let marks: Vec<_> = of_section
-        .between(first, last)
-        .limit(3)
-        .marks()
-        .try_collect()
-        .await
-        .unwrap();
+    let (first, last) = ("2026-09-07".into(), "2026-09-11".into());
+    let of_section = district.bare_records(&ListAttendanceForSection {
+        date_range_start: Some(&first),
+        date_range_end: Some(&last),
+        limit: Some(3),
+        ..ListAttendanceForSection::new(id)
+    });
+    let marks: Vec<_> = of_section.try_collect().await.unwrap();
     // Five school days.
     assert_eq!(
         marks.len(),
@@ -159,17 +191,18 @@ async fn attendance_is_read_whole_over_its_pages() {
     );
     let read = |marks: &[Element<_>]| marks.iter().all(|mark| matches!(mark, Element::Record(_)));
     assert!(read(&marks));
-    let of_school = || district.school_attendance(&SchoolId::new(school).unwrap());
-    let all: Vec<_> = of_school()
-        .between(first, last)
-        .marks()
-        .try_collect()
-        .await
-        .unwrap();
+    let of_school = |attendance_status| {
+        district.bare_records(&ListAttendanceForSchool {
+            attendance_status,
+            date_range_start: Some(&first),
+            date_range_end: Some(&last),
+            ..ListAttendanceForSchool::new(school)
+        })
+    };
+    let all: Vec<_> = of_school(None).try_collect().await.unwrap();
     let mut parts = 0;
     for status in ["present", "absent", "tardy"] {
-        let some = of_school().between(first, last).status(status);
-        let some: Vec<_> = some.marks().try_collect().await.unwrap();
+        let some: Vec<_> = of_school(Some(status)).try_collect().await.unwrap();
         parts += some.len();
     }
     assert!(all.len() >= marks.len() && parts == all.len());

@@ -133,11 +133,15 @@ async fn every_operation_of_the_document_is_there_and_nothing_else() {
         }
     }
     assert!(operations >= 12, "{operations}");
-    for (method, path) in [
-        ("GET", "/_emulator"),
-        ("GET", "/_emulator/days"),
-        ("PUT", "/_emulator/faults"),
-        ("POST", "/_emulator/x"),
+    for (method, path, wanted) in [
+        ("GET", "/_emulator", 404),
+        ("POST", "/_emulator/x", 404),
+        ("TRACE", "/_emulator/x", 404),
+        ("GET", "/_emulator/days", 405),
+        ("PUT", "/_emulator/faults", 405),
+        ("TRACE", "/_emulator/faults", 405),
+        ("TRACE", "/_emulator/state", 405),
+        ("POST", "/", 405),
     ] {
         let url = emulator.base_url().join(path).unwrap();
         let answer = control
@@ -146,12 +150,21 @@ async fn every_operation_of_the_document_is_there_and_nothing_else() {
             .send()
             .await
             .unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{method} {path}");
+        assert_eq!(answer.status().as_u16(), wanted, "{method} {path}");
+        let allow = answer.headers().get("allow");
+        assert_eq!(allow.is_some(), wanted == 405, "{method} {path}");
+        let refused =
+            |allow: &reqwest::header::HeaderValue| !allow.to_str().unwrap().contains(method);
+        assert!(allow.is_none_or(refused), "{method} {path}");
     }
     for (path, body) in [
         ("days", json!({ "days": 0 })),
         ("happenings", json!({ "name": "flood" })),
         ("faults", json!({ "fault": "cut", "percent": 101 })),
+        ("faults", json!({ "fault": "cut", "nth": 0 })),
+        ("faults", json!({})),
+        ("happenings", json!({})),
+        ("happenings", json!([])),
     ] {
         let (status, said) = control.post(&format!("/_emulator/{path}"), body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
@@ -373,5 +386,44 @@ async fn the_page_shows_the_world_in_a_browser() {
         "rate-limited",
     ] {
         assert!(page.contains(wanted), "{wanted}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_there_twice_is_refused() {
+    let emulator = emulator().await;
+    let before = emulator.with_world(|world| world.now());
+    let post = |body: &'static str, content_type: &str| {
+        let url = emulator.base_url().join("/_emulator/days").unwrap();
+        let request = client().post(url).header("content-type", content_type);
+        request.body(body).send()
+    };
+    let form = "application/x-www-form-urlencoded";
+    for (body, content_type) in [
+        (r#"{"days":1,"days":2}"#, "application/json"),
+        ("days=1&days=2", form),
+        (r#"{"days":"#, "application/json"),
+        ("", "application/json"),
+    ] {
+        let answer = post(body, content_type).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{body}");
+        let said: Value = answer.json().await.unwrap();
+        assert!(said["message"].is_string(), "{said}");
+    }
+    let after = emulator.with_world(|world| world.now());
+    assert_eq!(after, before, "no day passed");
+    let url = emulator.base_url().join("/oauth/authorize").unwrap();
+    let query = format!(
+        "client_id={}&redirect_uri=http://127.0.0.1/c&response_type=code",
+        emulator.client_id()
+    );
+    for (more, wanted) in [
+        ("", false),
+        ("&state=a&state=b", true),
+        ("&redirect_uri=http://127.0.0.1/d", true),
+    ] {
+        let answer = reqwest::get(format!("{url}?{query}{more}")).await.unwrap();
+        let is_refused = answer.status() == StatusCode::BAD_REQUEST;
+        assert_eq!(is_refused, wanted, "{more}");
     }
 }

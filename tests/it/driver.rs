@@ -87,6 +87,21 @@ impl Driver {
         self.post("url", json!({ "url": url })).await.unwrap();
     }
 
+    /// Goes back in the history.
+    pub(crate) async fn back(&self) {
+        self.post("back", json!({})).await.unwrap();
+    }
+
+    /// Goes on within the page's first frame.
+    pub(crate) async fn enter_frame(&self) {
+        self.post("frame", json!({ "id": 0 })).await.unwrap();
+    }
+
+    /// Goes on in the whole window again.
+    pub(crate) async fn leave_frame(&self) {
+        self.post("frame", json!({ "id": null })).await.unwrap();
+    }
+
     /// Where the window is.
     pub(crate) async fn address(&self) -> Url {
         let url = self.session.join("url").unwrap();

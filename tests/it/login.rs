@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::routing::get;
+use axum::{BoxError, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, LoginError, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{
-    Answer, App, Authority, IdTokenVerifier, KindError, LoginToken, RawToken, Request, SafePath,
-    VerifiedLogin,
+    Answer, App, Authority, IdTokenVerifier, KindError, LoginToken, OpenId, RawToken, RedirectUri,
+    Request, SafePath, VerifiedLogin,
 };
-use clever_client::web::{CurrentUser, Sessions, WebLogin};
+use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService, SignInError};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::clock::ManualClock;
@@ -84,7 +85,12 @@ struct Memory(
 impl Sessions for Memory {
     type User = String;
 
-    async fn begin(&self, id: &str, login: VerifiedLogin, token: LoginToken) -> Option<()> {
+    async fn begin(
+        &self,
+        id: &str,
+        login: VerifiedLogin,
+        token: LoginToken,
+    ) -> Result<Admission, BoxError> {
         // The kind of token, the district and the id token go together.
         let library = matches!(token, LoginToken::Library(_));
         assert_eq!(library, login.authority() == Authority::Teacher);
@@ -93,15 +99,16 @@ impl Sessions for Memory {
         self.1.lock().unwrap().push(login.authority());
         let user = login.user_id().to_string();
         self.0.lock().unwrap().insert(id.to_owned(), user);
-        Some(())
+        Ok(Admission::In)
     }
 
-    async fn find(&self, id: &str) -> Option<String> {
-        self.0.lock().unwrap().get(id).cloned()
+    async fn find(&self, id: &str) -> Result<Option<String>, BoxError> {
+        Ok(self.0.lock().unwrap().get(id).cloned())
     }
 
-    async fn end(&self, id: &str) {
+    async fn end(&self, id: &str) -> Result<(), BoxError> {
         self.0.lock().unwrap().remove(id);
+        Ok(())
     }
 }
 
@@ -137,7 +144,7 @@ impl Scene {
         let site: Url = format!("http://{}", listener.local_addr().unwrap())
             .parse()
             .unwrap();
-        let redirect = site.join("callback").unwrap();
+        let redirect: RedirectUri = site.join("callback").unwrap().as_str().parse().unwrap();
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
         let config = EmulatorConfig {
             world: WorldSource::Generated {
@@ -178,7 +185,12 @@ impl Scene {
         } else {
             verifier.clone()
         };
-        let login = WebLogin::new(flow, service.clone(), sessions.clone(), Some(fresh));
+        let login = WebLogin::new(
+            flow,
+            service.clone(),
+            sessions.clone(),
+            OpenId::Checked(fresh),
+        );
         let router: Router = Router::new()
             .route("/", get(home))
             .route("/classes", get(home))
@@ -281,7 +293,7 @@ fn cast(emulator: &Emulator, person: Person) -> String {
     })
 }
 
-/// A browser: it follows redirects, and keeps cookies by host and port.
+/// A browser: it follows redirects and refreshes, and keeps cookies by host and port.
 struct Browser {
     http: reqwest::Client,
     /// Cookies by site, then name; none when the browser blocks them.
@@ -316,13 +328,24 @@ impl Browser {
         for cookie in answer.headers().get_all("set-cookie") {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            if let Some(cookies) = &mut self.cookies {
-                cookies.insert((port, name.to_owned()), value.to_owned());
+            let key = (port, name.to_owned());
+            match &mut self.cookies {
+                Some(cookies) if cookie.to_str().unwrap().contains("Max-Age=0;") => {
+                    cookies.remove(&key);
+                }
+                Some(cookies) => {
+                    cookies.insert(key, value.to_owned());
+                }
+                None => {}
             }
         }
         let to = answer.headers().get("location");
-        let to = to.map(|to| url.join(to.to_str().unwrap()).unwrap());
-        (answer.status().as_u16(), to, answer.text().await.unwrap())
+        let to = to.map(|to| to.to_str().unwrap().to_owned());
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        let refresh = text.split("http-equiv=\"refresh\" content=\"0;url=").nth(1);
+        let refresh = refresh.map(|rest| rest.split('"').next().unwrap().to_owned());
+        let to = to.or(refresh).map(|to| url.join(&to).unwrap());
+        (status, to, text)
     }
 
     /// Goes in by the door, picks the person on Clever's page, clicks the app in the portal, and stops
@@ -458,8 +481,8 @@ async fn cell(scene: &Scene, entry: Entry, person: Person, way: Way) {
             let stateless = with(&callback, "state", None);
             let (status, to, _) = browser.load(&stateless).await;
             if entry == Entry::Button {
-                assert_eq!(status, 303);
-                assert_eq!(to.unwrap().path(), "/oauth/authorize");
+                assert_eq!(status, 401);
+                assert_eq!(to.unwrap().path(), "/login");
             } else {
                 assert_eq!(status, 400, "it was begun anew a moment ago");
             }
@@ -470,7 +493,8 @@ async fn cell(scene: &Scene, entry: Entry, person: Person, way: Way) {
         Way::ExpiredCode => {
             scene.clock.advance_seconds(90);
             let (status, text) = browser.follow(&callback).await;
-            assert_eq!(status, 502, "{text}");
+            assert_eq!(status, 400, "{text}");
+            assert!(text.contains("took too long"), "{text}");
             assert!(scene.signed_in().is_empty());
             return;
         }
@@ -543,7 +567,13 @@ async fn tampered(entry: Entry, scene: &Scene) {
     for (name, change) in changes {
         let now = SystemClock.now();
         let begun = flow
-            .start(None, &SafePath::root(), None, now, &SystemRandomness)
+            .start(
+                &Cookies::default(),
+                &SafePath::root(),
+                None,
+                now,
+                &SystemRandomness,
+            )
             .unwrap();
         let mut browser = Browser::new(false);
         if entry != Entry::Button {
@@ -558,7 +588,7 @@ async fn tampered(entry: Entry, scene: &Scene) {
             .await
             .unwrap();
         let arrival = flow.callback(
-            Some(&begun.cookie),
+            &begun.cookies(),
             callback.query().unwrap(),
             None,
             now,
@@ -581,7 +611,7 @@ async fn tampered(entry: Entry, scene: &Scene) {
             Ok(identify) => {
                 let me = send(&identify.me_request()).await;
                 let info = send(&identify.user_info_request()).await;
-                identify.finish(&me, Some(&info), Some(&scene.verifier), now)
+                identify.finish(&me, Some(&info), OpenId::Checked(&scene.verifier), now)
             }
         };
         match ended {

@@ -1,7 +1,7 @@
 //! The `openidconnect` crate as a second client: it discovers the emulated issuer, signs in, checks the id
 //! token and reads the claims, without a line of ours.
 
-use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
+use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::{RecordKind, Role};
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreUserInfoClaims,
@@ -142,6 +142,6 @@ async fn another_openid_client_signs_in_against_the_emulator() {
         assert_eq!(info.subject().as_str(), teacher);
         assert!(info.given_name().is_some());
         assert_eq!(info.given_name(), claims.given_name());
-        emulator.rotate_keys().unwrap();
+        emulator.happen(Happening::KeyRotate);
     }
 }

@@ -7,8 +7,8 @@ use clever_model::clock::ManualClock;
 use clever_model::{DistrictId, RecordKind};
 use clever_raw::page::RawPage;
 use clever_sync::{
-    AnyStore, Cause, Hold, Only, Outcome, Part, RosterSource, SyncOptions, SyncPolicy, SyncReport,
-    UndoRequest, Unit, mark_edited, sync, undo,
+    Admit, AnyStore, Cause, Hold, Only, Outcome, Part, RosterSource, SyncOptions, SyncPolicy,
+    SyncReport, UndoRequest, Unit, mark_edited, sync, undo,
 };
 use futures_core::Stream;
 use serde_json::{Value, json};
@@ -594,4 +594,42 @@ async fn approve_if_held(kept: &Kept, roster: &Roster, report: SyncReport) -> Sy
         return approve(kept, roster, &report).await;
     }
     report
+}
+
+#[tokio::test]
+async fn field_23_another_district_is_refused_before_anything_is_written() {
+    let folder = TempDir::new().unwrap();
+    let roster = Roster::new(3, 1);
+    let other = DistrictId::new("other").unwrap();
+    for kept in stores(&folder, "admit").await {
+        let admit = |admit| SyncOptions {
+            admit,
+            ..SyncOptions::default()
+        };
+        let clock = ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap());
+        for (options, said) in [
+            (admit(Admit::Only(other.clone())), "not other"),
+            (
+                admit(Admit::Known(["other".to_owned()].into())),
+                "new to the store",
+            ),
+        ] {
+            let mut store = kept.open().await;
+            let policy = SyncPolicy::default();
+            let refused = sync(&roster, &mut store, &policy, &options, &clock, &()).await;
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains(said), "{refused}");
+            assert!(store.districts().await.unwrap().is_empty());
+        }
+        let known = admit(Admit::Known(["d".to_owned()].into()));
+        drop(
+            run(
+                &kept,
+                &roster,
+                &admit(Admit::Only(DistrictId::new("d").unwrap())),
+            )
+            .await,
+        );
+        assert!(run(&kept, &roster, &known).await.is_unchanged());
+    }
 }

@@ -46,7 +46,11 @@ async fn walk(district: &District) -> Result<(usize, BTreeSet<String>), ClientEr
     let users = district.list(RecordKind::Users).count();
     let pages: Vec<_> = users.pages().try_collect().await?;
     let ids = |page: &clever_client::RawPage| -> Vec<String> {
-        page.records().map(|one| one.id.to_owned()).collect()
+        let refused = page.refused().iter().filter_map(|one| one.id.clone());
+        page.records()
+            .map(|one| one.id.to_owned())
+            .chain(refused)
+            .collect()
     };
     Ok((pages.len(), pages.iter().flat_map(ids).collect()))
 }
@@ -60,7 +64,7 @@ async fn each_fault_at_each_end_of_a_hundred_pages_gives_the_whole_list_or_an_er
     let mut errors = BTreeSet::new();
     for fault in Fault::ALL {
         for (nth, times) in [(1, 1), (57, 1), (pages as u64, 1), (57, 1000)] {
-            if fault == Fault::Hang && nth == 1 {
+            if matches!(fault, Fault::Hang | Fault::Trickle) && nth == 1 {
                 continue; // Half a second each.
             }
             emulator.faults().clear();
@@ -85,6 +89,16 @@ async fn each_fault_at_each_end_of_a_hundred_pages_gives_the_whole_list_or_an_er
         "Html404",
         "Truncated",
         "Hang",
+        "LinksObject",
+        "NextNowhere",
+        "NeverEnds",
+        "SamePage",
+        "Trickle",
+        "EmptyBody",
+        "HtmlPage",
+        "Html403",
+        "Redirect",
+        "FailedPage",
     ] {
         assert!(errors.contains(fault), "{fault} passed unseen: {errors:?}");
     }
@@ -95,6 +109,11 @@ async fn each_fault_at_each_end_of_a_hundred_pages_gives_the_whole_list_or_an_er
         "UnknownField",
         "Nulls",
         "WrongType",
+        "OddLinks",
+        "NoCount",
+        "OddCount",
+        "NotUtf8",
+        "ByteOrderMark",
     ] {
         assert!(!errors.contains(fault), "{fault} is no error");
     }

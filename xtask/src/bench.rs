@@ -35,7 +35,7 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
     };
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     for (word, package, target) in chosen {
-        crate::test::say(&format!("bench {word}"));
+        crate::say::say(&format!("bench {word}"));
         let status = Command::new(&cargo)
             .args(["bench", "--quiet", "-p", package, "--all-features"])
             .args(["--bench", target, "--"])

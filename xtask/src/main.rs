@@ -2,12 +2,13 @@
 
 mod api_diff;
 mod bench;
-mod browser;
 #[cfg(test)]
 mod fidelity;
 mod generate;
 mod import;
+mod packages;
 mod postgres;
+mod say;
 mod test;
 mod tidy;
 mod upgrade;
@@ -100,7 +101,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            test::say(&format!("error: {error:#}"));
+            say::say(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -117,7 +118,7 @@ fn run() -> Result<()> {
         Task::UpgradeApi { api, source, files } => upgrade::run(&root()?, &api, &source, &files),
         Task::Generate { check, api } => generate::run(&root()?, check, api.as_deref()),
         Task::ApiDiff { from, to, format } => {
-            test::print(&api_diff::run(&root()?, &from, &to, format)?);
+            say::print(&api_diff::run(&root()?, &from, &to, format)?);
             Ok(())
         }
         Task::Bench { name, args } => bench::run(name.as_deref(), &args),

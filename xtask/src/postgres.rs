@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::test::say;
+use crate::say::say;
 
 /// The variable by which tests find the server.
 pub(crate) const VARIABLE: &str = "CLEVER_TEST_POSTGRES";

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{browser, postgres};
+use crate::say::say;
+use crate::{packages, postgres};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -32,7 +33,8 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
-    browser::ensure();
+    packages::ensure_browser();
+    packages::ensure_pooler();
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()
@@ -185,20 +187,4 @@ fn ensure(tool: &str, cargo: &str) -> Result<()> {
     ));
     step(tool, cargo, &["install", "--locked", "--quiet", tool])
         .with_context(|| format!("install {tool} by hand, then run `cargo xtask test` again"))
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a task speaks to the person who runs it"
-)]
-pub(crate) fn say(line: &str) {
-    eprintln!("==> {line}");
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "a task's result goes where it can be piped"
-)]
-pub(crate) fn print(text: &str) {
-    println!("{text}");
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::generate::documents::{module_of, versions};
-use crate::test::{print, say};
+use crate::say::{print, say};
 use crate::{api_diff, generate, import};
 
 /// Takes in `files` as the version `api`; stops at the first step that fails.
@@ -195,14 +195,13 @@ mod tests {
             assert_eq!(difference, expected);
             compile(&tree, api).unwrap();
             let module = module_of(api);
-            let client = tree.join(format!("crates/clever-raw/src/{module}/client.rs"));
-            let text = fs::read_to_string(client).unwrap();
-            for part in [
-                "pub nickname: Option<String>",
-                "fn get_siblings_for_user(",
-                "GetSiblingsForUser",
+            for (file, part) in [
+                ("types", "pub nickname: Option<String>"),
+                ("operations", "pub struct GetSiblingsForUser"),
             ] {
-                assert!(text.contains(part), "{part} is not in the client of {api}");
+                let path = tree.join(format!("crates/clever-raw/src/{module}/{file}.rs"));
+                let text = fs::read_to_string(path).unwrap();
+                assert!(text.contains(part), "{part} is not in the {file} of {api}");
             }
         }
         let history = fs::read_to_string(tree.join("docs/api-versions.md")).unwrap();

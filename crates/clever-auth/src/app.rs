@@ -7,13 +7,14 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::message::Request;
+use crate::redirect::RedirectUri;
 
 /// The settings of one app at one issuer.
 #[derive(Clone)]
 pub struct App {
     client_id: String,
     client_secret: SecretString,
-    redirect: Url,
+    redirect: RedirectUri,
     auth_url: Url,
     api_url: Url,
     issuer: String,
@@ -39,7 +40,7 @@ impl App {
     /// Takes the app's settings from Clever's dashboard, for Clever's own service.
     ///
     /// `redirect` is the *primary* redirect address: the first one registered, to which portal and Library
-    /// logins come.
+    /// logins come. Clever compares it as text, so it is sent as it is written here.
     ///
     /// # Errors
     ///
@@ -47,7 +48,7 @@ impl App {
     pub fn new(
         client_id: &str,
         client_secret: impl Into<SecretString>,
-        redirect: Url,
+        redirect: RedirectUri,
     ) -> Result<Self, AppError> {
         let client_secret = client_secret.into();
         let word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
@@ -57,7 +58,6 @@ impl App {
         if !word(secrecy::ExposeSecret::expose_secret(&client_secret)) {
             return Err(AppError::ClientSecret);
         }
-        check(&redirect, "redirect")?;
         Ok(Self {
             client_id: client_id.to_owned(),
             client_secret,
@@ -107,7 +107,7 @@ impl App {
 
     /// The primary redirect address.
     #[must_use]
-    pub fn redirect(&self) -> &Url {
+    pub fn redirect(&self) -> &RedirectUri {
         &self.redirect
     }
 
@@ -189,6 +189,15 @@ impl fmt::Debug for App {
 }
 
 fn check(url: &Url, which: &'static str) -> Result<(), AppError> {
+    if is_private(url) {
+        Ok(())
+    } else {
+        Err(AppError::Address(which))
+    }
+}
+
+/// Says whether nobody on the way reads what goes to an address: HTTPS, or this machine.
+pub(crate) fn is_private(url: &Url) -> bool {
     let local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -196,9 +205,9 @@ fn check(url: &Url, which: &'static str) -> Result<(), AppError> {
         None => false,
     };
     match url.scheme() {
-        "https" if url.has_host() => Ok(()),
-        "http" if local => Ok(()),
-        _ => Err(AppError::Address(which)),
+        "https" => url.has_host(),
+        "http" => local,
+        _ => false,
     }
 }
 
@@ -223,24 +232,40 @@ fn constant(url: &'static str) -> Url {
 mod tests {
     use super::*;
 
-    fn app(redirect: &str) -> Result<App, AppError> {
-        App::new("abc", "secretsecret".to_owned(), redirect.parse().unwrap())
+    fn app(redirect: &str) -> App {
+        App::new("abc", "secretsecret".to_owned(), redirect.parse().unwrap()).unwrap()
     }
 
     #[test]
     fn settings_that_would_show_secrets_are_refused() {
-        assert!(app("https://app.example/callback").is_ok());
-        assert!(app("http://127.0.0.1:8080/callback").is_ok());
-        assert_eq!(
-            app("http://app.example/callback").unwrap_err(),
-            AppError::Address("redirect")
-        );
-        let there = app("https://app.example/").unwrap().at(
+        let there = app("https://app.example/").at(
             "http://clever.example".parse().unwrap(),
             "https://api.clever.example".parse().unwrap(),
         );
         assert_eq!(there.unwrap_err(), AppError::Address("login"));
-        let shown = format!("{:?}", app("https://app.example/").unwrap());
+        let shown = format!("{:?}", app("https://app.example/"));
         assert!(!shown.contains("secretsecret"), "{shown}");
+    }
+
+    #[test]
+    fn field_f9_clever_is_told_the_redirect_address_as_it_is_registered() {
+        for text in [
+            "http://localhost",
+            "https://app.example:443/a/../callback",
+            "https://App.example/callback/",
+        ] {
+            let app = app(text);
+            let authorize = app.authorize("s", "n", None, None);
+            let mut sent = authorize.query_pairs();
+            let sent = sent.find(|(name, _)| name == "redirect_uri").unwrap().1;
+            assert_eq!(sent, text);
+            let body = app
+                .redeem(&"c".to_owned().into(), None)
+                .form_body()
+                .unwrap();
+            let mut fields = url::form_urlencoded::parse(body.as_bytes());
+            let sent = fields.find(|(name, _)| name == "redirect_uri").unwrap().1;
+            assert_eq!(sent, text);
+        }
     }
 }

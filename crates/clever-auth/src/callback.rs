@@ -14,6 +14,8 @@ const MAX_VALUE: usize = 2 * 1024;
 pub(crate) struct Callback {
     pub(crate) code: Option<SecretString>,
     pub(crate) state: Option<String>,
+    /// There is no `state` at all; an empty one is one that nobody began.
+    pub(crate) stateless: bool,
     pub(crate) issuer: Option<String>,
     pub(crate) error: Option<ErrorCode>,
 }
@@ -74,6 +76,7 @@ pub(crate) fn parse(query: &str) -> Result<Callback, Malformed> {
             return Err(Malformed);
         }
     }
+    callback.stateless = callback.state.is_none();
     let empty = |code: &SecretString| secrecy::ExposeSecret::expose_secret(code).is_empty();
     callback.code = callback.code.filter(|code| !empty(code));
     if callback.code.is_none() && callback.error.is_none() {
@@ -102,6 +105,7 @@ mod tests {
         assert!(parse(&format!("code={}", "a".repeat(3000))).is_err());
         let callback = parse("code=a&scope=x&scope=y&state=").unwrap();
         assert_eq!(callback.state.as_deref(), Some(""));
+        assert!(!callback.stateless && parse("code=a").unwrap().stateless);
         let said = |query| parse(query).unwrap().error.unwrap().to_string();
         assert_eq!(said("error=access_denied"), "access_denied");
         assert_eq!(said("error=<script>"), "other");

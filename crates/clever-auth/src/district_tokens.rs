@@ -5,6 +5,7 @@
 
 use clever_model::DistrictId;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::message::{Answer, AnswerError, Request, read};
@@ -28,7 +29,7 @@ pub struct DistrictGrant {
 pub struct Grants {
     /// The grants that could be read, in the order they came.
     pub grants: Vec<DistrictGrant>,
-    /// How many elements could not be read as a district's grant.
+    /// How many elements can't be read; another owner than a district is no matter.
     pub refused: usize,
     /// The link to the next part, as sent.
     pub next: Option<String>,
@@ -63,29 +64,59 @@ pub fn next_request(app: &App, next: &str) -> Option<Request> {
 pub fn parse(answer: &Answer) -> Result<Grants, AnswerError> {
     #[derive(Deserialize)]
     struct List {
-        data: Vec<serde_json::Value>,
+        data: Vec<Value>,
         #[serde(default)]
-        links: Vec<Link>,
-    }
-    #[derive(Deserialize)]
-    struct Link {
-        #[serde(default)]
-        rel: String,
-        #[serde(default)]
-        uri: String,
+        links: Value,
     }
     let list: List = read(answer)?;
-    let elements = list.data.len();
-    let grants: Vec<DistrictGrant> = list.data.into_iter().filter_map(grant).collect();
+    let (mut grants, mut refused) = (Vec::new(), 0);
+    for element in &list.data {
+        let owner = element["owner"]["type"].as_str();
+        if owner.is_some_and(|owner| owner != "district") {
+            continue;
+        }
+        match grant(element) {
+            Some(grant) => grants.push(grant),
+            None => refused += 1,
+        }
+    }
     Ok(Grants {
-        refused: elements - grants.len(),
         grants,
-        next: list
-            .links
-            .into_iter()
-            .find(|link| link.rel == "next" && !link.uri.is_empty())
-            .map(|link| link.uri),
+        refused,
+        next: next(&list.links)?,
     })
+}
+
+/// The link to the next part. That there is none is told by links that can all be read, or by no links at all:
+/// one that can't be read might be it, and a list that ends too early hides districts.
+fn next(links: &Value) -> Result<Option<String>, AnswerError> {
+    const UNREADABLE: AnswerError = AnswerError::Missing("links");
+    let links = match links {
+        Value::Null => return Ok(None),
+        Value::Array(links) => links,
+        _ => return Err(UNREADABLE),
+    };
+    let mut next = None;
+    let mut unreadable = false;
+    for link in links {
+        match (link["rel"].as_str(), link["uri"].as_str()) {
+            (Some(rel), uri) if rel.trim().eq_ignore_ascii_case("next") => {
+                let uri = uri.filter(|uri| !uri.is_empty()).ok_or(UNREADABLE)?;
+                if next
+                    .replace(uri.to_owned())
+                    .is_some_and(|other| other != uri)
+                {
+                    return Err(UNREADABLE);
+                }
+            }
+            (Some(_), _) => {}
+            (None, _) => unreadable = true,
+        }
+    }
+    if unreadable && next.is_none() {
+        return Err(UNREADABLE);
+    }
+    Ok(next)
 }
 
 /// Finds a district's token of now among `grants`: the newest, if it has several.
@@ -100,30 +131,21 @@ pub fn current<'a>(
         .max_by(|a, b| a.created.cmp(&b.created))
 }
 
-fn grant(element: serde_json::Value) -> Option<DistrictGrant> {
-    #[derive(Deserialize)]
-    struct Element {
-        owner: Owner,
-        access_token: String,
-        #[serde(default)]
-        scopes: Vec<String>,
-        created: Option<String>,
-    }
-    #[derive(Deserialize)]
-    struct Owner {
-        #[serde(rename = "type")]
-        kind: String,
-        id: String,
-    }
-    let element: Element = serde_json::from_value(element).ok()?;
-    if element.owner.kind != "district" {
+/// One district's grant; `None` where owner or token can't be read. What else it has may be odd.
+fn grant(element: &Value) -> Option<DistrictGrant> {
+    let owner = &element["owner"];
+    if owner["type"].as_str() != Some("district") {
         return None;
     }
+    let texts = element["scopes"].as_array().map(Vec::as_slice);
+    let scopes = texts.unwrap_or_default().iter();
     Some(DistrictGrant {
-        district: element.owner.id.parse().ok()?,
-        token: DistrictAppToken::new(element.access_token).ok()?,
-        scopes: element.scopes,
-        created: element.created,
+        district: owner["id"].as_str()?.parse().ok()?,
+        token: DistrictAppToken::new(element["access_token"].as_str()?).ok()?,
+        scopes: scopes
+            .filter_map(|scope| scope.as_str().map(ToOwned::to_owned))
+            .collect(),
+        created: element["created"].as_str().map(ToOwned::to_owned),
     })
 }
 
@@ -154,13 +176,77 @@ mod tests {
             body: body.into(),
         })
         .unwrap();
-        assert_eq!((list.grants.len(), list.refused, &list.next), (2, 3, &None));
+        // A user's token among the districts', and a number; the school's is nobody's loss.
+        assert_eq!((list.grants.len(), list.refused, &list.next), (2, 2, &None));
         assert_eq!(
             current(&list.grants, &d1).unwrap().token.secret(),
             "bbbb2222"
         );
         assert_eq!(current(&list.grants, &DistrictId::new("d9").unwrap()), None);
         assert!(!format!("{list:?}").contains("2222"));
+    }
+
+    /// A part whose link can't be read is no end: a district that it hides would be "not connected".
+    #[test]
+    fn field_01_a_list_of_grants_ends_only_where_its_links_say_so() {
+        let next = |links: &str| {
+            let body = format!(r#"{{"data":[],"links":{links}}}"#);
+            let body = body.into_bytes();
+            parse(&Answer { status: 200, body }).map(|grants| grants.next)
+        };
+        let there = || Ok(Some("/oauth/tokens?page=2".to_owned()));
+        for none in [
+            "null",
+            "[]",
+            r#"[{"rel":"self","uri":"/x"}]"#,
+            r#"[{"rel":"self"},{"rel":"prev","uri":7}]"#,
+        ] {
+            assert_eq!(next(none), Ok(None), "{none}");
+        }
+        for some in [
+            r#"[{"rel":"next","uri":"/oauth/tokens?page=2"}]"#,
+            r#"[7,{"rel":"next","uri":"/oauth/tokens?page=2"},null]"#,
+            r#"[{"rel":" NEXT ","uri":"/oauth/tokens?page=2","type":{}}]"#,
+            r#"[{"rel":"next","uri":"/oauth/tokens?page=2"},{"rel":"next","uri":"/oauth/tokens?page=2"}]"#,
+        ] {
+            assert_eq!(next(some), there(), "{some}");
+        }
+        for odd in [
+            "{}",
+            "7",
+            r#""next""#,
+            r#"{"next":"/oauth/tokens?page=2"}"#,
+            "[7]",
+            "[null]",
+            r#"["/oauth/tokens?page=2"]"#,
+            r#"[{"rel":"self","uri":"/x"},{"uri":"/oauth/tokens?page=2"}]"#,
+            r#"[{"rel":7,"uri":"/oauth/tokens?page=2"}]"#,
+            r#"[{"rel":"next"}]"#,
+            r#"[{"rel":"next","uri":null}]"#,
+            r#"[{"rel":"next","uri":""}]"#,
+            r#"[{"rel":"next","uri":7}]"#,
+            r#"[{"rel":"next","href":"/oauth/tokens?page=2"}]"#,
+            r#"[{"rel":"next","uri":"/a"},{"rel":"next","uri":"/b"}]"#,
+        ] {
+            assert_eq!(next(odd), Err(AnswerError::Missing("links")), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_odd_scope_or_date_costs_no_token() {
+        for odd in [
+            r#""scopes":null"#,
+            r#""scopes":"read:users""#,
+            r#""scopes":[7,{}],"created":7"#,
+            r#""created":{"at":1},"name":[]"#,
+        ] {
+            let body = format!(
+                r#"{{"data":[{{"owner":{{"type":"district","id":"d1"}},"access_token":"aaaa1111",{odd}}}]}}"#
+            );
+            let body = body.into_bytes();
+            let list = parse(&Answer { status: 200, body }).unwrap();
+            assert_eq!((list.grants.len(), list.refused), (1, 0), "{odd}");
+        }
     }
 
     #[test]

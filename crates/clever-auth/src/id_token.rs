@@ -2,16 +2,19 @@
 //!
 //! The algorithms are ours to choose, the keys are the issuer's: nothing in a token says how or with
 //! what it is checked. Keys that a token carries or points to are not looked at; such a token is refused.
+//!
+//! Issuers change their keys without a word. So what a token says of its key decides when the keys are read
+//! again ([`KeyNeed`]), and the same token is checked again afterwards: its code can't be redeemed twice.
 
 use std::fmt;
 
 use clever_model::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
-use url::Url;
 
 use crate::app::App;
 use crate::identity::{self, Statement};
@@ -25,10 +28,38 @@ const MAX_KEYS: usize = 32;
 const SKEW_S: i64 = 60;
 /// Longest life of an id token, in seconds; Clever's have an hour.
 const MAX_LIFE_S: i64 = 24 * 3600;
-/// Shortest time between two readings of the keys, in seconds.
-const REFRESH_FLOOR_S: i64 = 300;
+/// Shortest time between two readings of the keys for the same [`KeyNeed`], in seconds.
+pub const READ_FLOOR_S: u32 = 10;
 /// Age at which the keys are read again, in seconds.
-const REFRESH_CEILING_S: i64 = 24 * 3600;
+const READ_CEILING_S: i64 = 24 * 3600;
+
+/// Whether Clever signs identities for the app: OpenID Connect, which Clever's support switches on app by app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenId<K> {
+    /// It is on. Every id token is checked, with the keys that `K` has or gets.
+    Checked(K),
+    /// It is off. There are no id tokens; one that comes all the same says nothing.
+    Off,
+}
+
+impl<K> OpenId<K> {
+    /// Changes what has the keys.
+    pub fn map<L>(self, change: impl FnOnce(K) -> L) -> OpenId<L> {
+        match self {
+            Self::Checked(keys) => OpenId::Checked(change(keys)),
+            Self::Off => OpenId::Off,
+        }
+    }
+
+    /// The same with what has the keys lent.
+    #[must_use]
+    pub fn as_ref(&self) -> OpenId<&K> {
+        match self {
+            Self::Checked(keys) => OpenId::Checked(keys),
+            Self::Off => OpenId::Off,
+        }
+    }
+}
 
 /// Why an id token does not stand. Holds nothing of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,14 +71,17 @@ pub enum IdTokenError {
     /// Signed by an algorithm that we don't take.
     #[error("its algorithm is not accepted")]
     Algorithm,
-    /// Signed by a key that the issuer does not publish; the keys may have changed.
+    /// Signed by a key that is not in hand; the issuer may have a new one.
     #[error("its key is not among the issuer's")]
     UnknownKey,
-    /// The signature, issuer or audience is wrong.
-    #[error("its signature, issuer or audience is wrong")]
+    /// The key that it names did not make its signature; the issuer may have put another in its place.
+    #[error("its signature is wrong")]
     Signature,
+    /// Another issuer made it.
+    #[error("another issuer made it")]
+    OtherIssuer,
     /// It is over, not begun, or lives too long.
-    #[error("it is over, or not valid yet")]
+    #[error("it is over, or not valid yet; perhaps a clock is wrong")]
     Time,
     /// It belongs to another login.
     #[error("it belongs to another login")]
@@ -60,52 +94,29 @@ pub enum IdTokenError {
     Claims,
 }
 
-/// What an issuer publishes about itself (OpenID Connect Discovery 1.0).
-#[derive(Debug, Clone)]
-pub struct Discovery {
-    /// Where its keys are.
-    pub jwks_uri: Url,
-    /// Whether it takes PKCE with S256.
-    pub pkce: bool,
+impl IdTokenError {
+    /// Says which reading of the issuer's keys may change the verdict, if one may.
+    #[must_use]
+    pub fn need(self) -> Option<KeyNeed> {
+        match self {
+            Self::UnknownKey => Some(KeyNeed::Unknown),
+            Self::Signature => Some(KeyNeed::Replaced),
+            _ => None,
+        }
+    }
 }
 
-impl Discovery {
-    /// Where to read it.
-    #[must_use]
-    pub fn address(app: &App) -> String {
-        format!("{}/.well-known/openid-configuration", app.issuer())
-    }
-
-    /// Reads the document; it must be of the app's own issuer, with its keys on HTTPS or this machine.
-    ///
-    /// # Errors
-    ///
-    /// [`AnswerError`].
-    pub fn parse(app: &App, answer: &Answer) -> Result<Self, AnswerError> {
-        #[derive(Deserialize)]
-        struct Document {
-            issuer: String,
-            jwks_uri: Url,
-            #[serde(default)]
-            code_challenge_methods_supported: Vec<String>,
-        }
-        let document: Document = read(answer)?;
-        if document.issuer != app.issuer() {
-            return Err(AnswerError::Missing("issuer"));
-        }
-        let same_as_issuer = Url::parse(app.issuer())
-            .is_ok_and(|issuer| issuer.origin() == document.jwks_uri.origin());
-        if document.jwks_uri.scheme() != "https" && !same_as_issuer {
-            return Err(AnswerError::Missing("jwks_uri"));
-        }
-        Ok(Self {
-            jwks_uri: document.jwks_uri,
-            pkce: document
-                .code_challenge_methods_supported
-                .iter()
-                .any(|method| method == "S256"),
-        })
-    }
+/// Why the issuer's keys are to be read.
+///
+/// Each need has a floor of its own, so that no reading for one keeps another from being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyNeed {
+    /// There are none yet, or they are a day old.
+    Age,
+    /// A token's key is not in hand.
+    Unknown,
+    /// A token's signature is not of the key that it names, which may be another by now.
+    Replaced,
 }
 
 /// Checks id tokens for one app.
@@ -116,7 +127,8 @@ pub struct IdTokenVerifier {
     algorithms: Vec<Algorithm>,
     keys: Vec<Jwk>,
     read_at: Option<i64>,
-    tried_at: Option<i64>,
+    /// When a reading was last begun, by need.
+    begun_at: [Option<i64>; 3],
 }
 
 impl IdTokenVerifier {
@@ -129,7 +141,7 @@ impl IdTokenVerifier {
             algorithms: vec![Algorithm::RS256],
             keys: Vec::new(),
             read_at: None,
-            tried_at: None,
+            begun_at: [None; 3],
         }
     }
 
@@ -140,13 +152,28 @@ impl IdTokenVerifier {
         self
     }
 
-    /// Says whether to read the keys now: they are old, or `unknown_key` was met, and not tried of late.
+    /// Says whether keys were ever read.
     #[must_use]
-    pub fn wants_keys(&self, unknown_key: bool, now: Timestamp) -> bool {
-        let age = |at: Option<i64>| at.map(|at| now.as_second() - at);
-        let lately = age(self.tried_at).is_some_and(|age| (0..REFRESH_FLOOR_S).contains(&age));
-        let old = age(self.read_at).is_none_or(|age| age > REFRESH_CEILING_S);
-        !lately && (old || unknown_key)
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Says whether to read the keys now, and notes that this is done: whatever becomes of the reading, the
+    /// next one for the same need is [`READ_FLOOR_S`] away.
+    #[must_use]
+    pub fn begin_reading(&mut self, need: KeyNeed, now: Timestamp) -> bool {
+        let now = now.as_second();
+        let begun_at = &mut self.begun_at[need as usize];
+        // A clock that was set back makes no floor of years.
+        let lately = begun_at.is_some_and(|at| (0..i64::from(READ_FLOOR_S)).contains(&(now - at)));
+        let fresh = self
+            .read_at
+            .is_some_and(|at| (0..=READ_CEILING_S).contains(&(now - at)));
+        let wanted = !lately && (need != KeyNeed::Age || !fresh);
+        if wanted {
+            *begun_at = Some(now);
+        }
+        wanted
     }
 
     /// Takes the issuer's keys. An answer without a usable key leaves the last good ones in place.
@@ -159,15 +186,14 @@ impl IdTokenVerifier {
         struct Keys {
             keys: Vec<Value>,
         }
-        self.tried_at = Some(now.as_second());
         let keys: Keys = read(answer)?;
         // A key of a kind unknown to us costs that key, not the set.
         let keys: Vec<Jwk> = keys
             .keys
             .into_iter()
-            .take(MAX_KEYS)
             .filter_map(|key| serde_json::from_value(key).ok())
             .filter(signs)
+            .take(MAX_KEYS)
             .collect();
         if keys.is_empty() {
             return Err(AnswerError::Missing("keys"));
@@ -203,20 +229,9 @@ impl IdTokenVerifier {
         if !typed || foreign_key || header.crit.is_some() {
             return Err(IdTokenError::Form);
         }
-        let key = self.key(header.kid.as_deref(), header.alg)?;
-        let mut rules = Validation::new(header.alg);
-        rules.algorithms = vec![header.alg];
-        rules.set_issuer(&[&self.issuer]);
-        rules.set_audience(&[&self.client_id]);
-        rules.set_required_spec_claims(&["iss", "aud", "exp", "sub"]);
-        // Time is passed in, so its rules are below.
-        rules.validate_exp = false;
-        rules.validate_nbf = false;
-        let claims = decode::<Map<String, Value>>(token, &key, &rules)
-            .map_err(|_| IdTokenError::Signature)?
-            .claims;
-        self.check_times(&claims, now)?;
-        self.check_party(&claims)?;
+        let claims = self.signed(token, &header)?;
+        self.check_parties(&claims)?;
+        check_times(&claims, now)?;
         if let Some(nonce) = nonce {
             let said = claims
                 .get("nonce")
@@ -229,55 +244,91 @@ impl IdTokenVerifier {
         identity::claims(&claims).map_err(|_| IdTokenError::Claims)
     }
 
-    /// Finds the issuer's key. Without a `kid`, there must be exactly one that fits.
-    fn key(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, IdTokenError> {
-        let mut fitting = self.keys.iter().filter(|key| fits(key, algorithm));
-        let key = match kid {
-            Some(kid) => fitting.find(|key| key.common.key_id.as_deref() == Some(kid)),
-            None => match (fitting.next(), fitting.next()) {
-                (Some(only), None) => Some(only),
-                _ => None,
-            },
-        };
-        DecodingKey::from_jwk(key.ok_or(IdTokenError::UnknownKey)?)
-            .map_err(|_| IdTokenError::UnknownKey)
+    /// The claims, if one of the issuer's keys made the signature: the one that the token names, or one
+    /// without a name. A token without a `kid` may be any key's.
+    fn signed(&self, token: &str, header: &Header) -> Result<Map<String, Value>, IdTokenError> {
+        let mut rules = Validation::new(header.alg);
+        // What the claims must say is checked below: time is passed in, and each failure has its own word.
+        rules.required_spec_claims.clear();
+        rules.validate_exp = false;
+        rules.validate_nbf = false;
+        rules.validate_aud = false;
+        let kid = header.kid.as_deref();
+        let mut error = IdTokenError::UnknownKey;
+        for key in self.keys.iter().filter(|key| fits(key, header.alg)) {
+            let name = key.common.key_id.as_deref();
+            if kid.is_some() && name.is_some() && kid != name {
+                continue;
+            }
+            // A key that can't be used costs itself.
+            let Ok(usable) = DecodingKey::from_jwk(key) else {
+                continue;
+            };
+            match decode(token, &usable, &rules) {
+                Ok(token) => return Ok(token.claims),
+                Err(wrong) => match wrong.kind() {
+                    ErrorKind::InvalidSignature if kid.is_some() && name == kid => {
+                        error = IdTokenError::Signature;
+                    }
+                    ErrorKind::Json(_) | ErrorKind::Utf8(_) => return Err(IdTokenError::Claims),
+                    ErrorKind::Base64(_) => return Err(IdTokenError::Form),
+                    _ => {}
+                },
+            }
+        }
+        Err(error)
     }
 
-    fn check_times(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<(), IdTokenError> {
-        let time = |name| claims.get(name).and_then(Value::as_i64);
-        let now = now.as_second();
-        let (Some(issued), Some(ends)) = (time("iat"), time("exp")) else {
-            return Err(IdTokenError::Claims);
+    /// Checks who made the token, and for whom. Several audiences need an authorized party, and it is us.
+    fn check_parties(&self, claims: &Map<String, Value>) -> Result<(), IdTokenError> {
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+            return Err(IdTokenError::OtherIssuer);
+        }
+        let ours = |party: &Value| party.as_str() == Some(&self.client_id);
+        let (for_us, for_others) = match claims.get("aud") {
+            Some(Value::Array(all)) => (all.iter().any(ours), !all.iter().all(ours)),
+            Some(one) => (ours(one), false),
+            None => (false, false),
         };
-        let begins = match claims.get("nbf") {
-            None => issued,
-            Some(begins) => begins.as_i64().ok_or(IdTokenError::Claims)?,
-        };
-        let latest = now.saturating_add(SKEW_S);
-        let valid = issued <= latest
-            && begins <= latest
-            && ends > now.saturating_sub(SKEW_S)
-            && ends.saturating_sub(issued) <= MAX_LIFE_S
-            && ends > issued;
-        if valid {
+        let party = claims.get("azp").filter(|party| !party.is_null());
+        if for_us && party.map_or(!for_others, ours) {
             Ok(())
         } else {
-            Err(IdTokenError::Time)
+            Err(IdTokenError::OtherApp)
         }
     }
+}
 
-    /// Several audiences need an authorized party, and it is us.
-    fn check_party(&self, claims: &Map<String, Value>) -> Result<(), IdTokenError> {
-        let several = claims
-            .get("aud")
-            .and_then(Value::as_array)
-            .is_some_and(|audiences| audiences.len() > 1);
-        match claims.get("azp") {
-            Some(party) if party.as_str() == Some(&self.client_id) => Ok(()),
-            None if !several => Ok(()),
-            _ => Err(IdTokenError::OtherApp),
-        }
+/// Checks that the token is valid now, and not for longer than a day.
+fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), IdTokenError> {
+    let time = |name| claims.get(name).and_then(seconds);
+    let now = now.as_second();
+    let (Some(issued), Some(ends)) = (time("iat"), time("exp")) else {
+        return Err(IdTokenError::Claims);
+    };
+    let begins = match claims.get("nbf") {
+        None | Some(Value::Null) => issued,
+        Some(begins) => seconds(begins).ok_or(IdTokenError::Claims)?,
+    };
+    let latest = now.saturating_add(SKEW_S);
+    let valid = issued <= latest
+        && begins <= latest
+        && ends > now.saturating_sub(SKEW_S)
+        && ends.saturating_sub(issued) <= MAX_LIFE_S
+        && ends > issued;
+    if valid {
+        Ok(())
+    } else {
+        Err(IdTokenError::Time)
     }
+}
+
+/// Reads a NumericDate (RFC 7519, §2): seconds, with a fraction or an exponent as the issuer likes. What no
+/// calendar has becomes the first or last second there is.
+fn seconds(value: &Value) -> Option<i64> {
+    let whole = value.as_i64();
+    // A float that is too large for the type becomes its largest value.
+    whole.or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64))
 }
 
 /// Says whether a key is one to check signatures with, by an algorithm that has a public key.

@@ -38,7 +38,7 @@ impl fmt::Debug for UnverifiedEmail {
     }
 }
 
-/// What one source says of the user. Every field but `id` may be missing.
+/// What one source, or several that agree, say of the user. Every field but `id` may be missing. `Debug` shows ids only.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Statement {
     pub(crate) id: UserId,
@@ -49,6 +49,8 @@ pub(crate) struct Statement {
     email: Option<String>,
     given_name: Option<String>,
     family_name: Option<String>,
+    /// The shown fields that the sources have otherwise.
+    differing: Vec<&'static str>,
 }
 
 /// Two sources contradict each other about the user.
@@ -62,11 +64,22 @@ pub struct Disagreement {
 /// Longest text of a person that is kept, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// A text field; missing, `null` and `""` are all "no value".
+/// A text to show; missing, `null`, blank and what is no text are all "no value".
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
-    match object.get(name)? {
-        Value::String(text) if !text.is_empty() && text.len() <= MAX_TEXT => Some(text.clone()),
-        _ => None,
+    let text = object.get(name)?.as_str()?.trim();
+    (!text.is_empty() && text.len() <= MAX_TEXT).then(|| text.to_owned())
+}
+
+/// The word for who shares the user; one that can't be read is an error, not an absent one.
+fn authorized_by(object: &Map<String, Value>) -> Result<Option<String>, AnswerError> {
+    const NAME: &str = "authorized_by";
+    match object.get(NAME) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(word)) if word.len() <= MAX_TEXT => {
+            let word = word.trim().to_ascii_lowercase();
+            Ok(Some(word).filter(|word| !word.is_empty()))
+        }
+        Some(_) => Err(AnswerError::Missing(NAME)),
     }
 }
 
@@ -101,10 +114,11 @@ pub(crate) fn me(answer: &Answer) -> Result<Statement, AnswerError> {
         district: id(data, "district")?,
         // v1 has the type outside only; v3 says `user` outside and sometimes the role inside.
         kind: role(text(data, "type").or_else(|| text(&whole, "type"))),
-        authorized_by: text(data, "authorized_by"),
+        authorized_by: authorized_by(data)?,
         email: text(data, "email"),
         given_name: part("first"),
         family_name: part("last"),
+        differing: Vec::new(),
     })
 }
 
@@ -123,10 +137,11 @@ pub(crate) fn claims(object: &Map<String, Value>) -> Result<Statement, AnswerErr
         legacy_id: id(object, "user_id")?,
         district: long.or(short),
         kind: role(text(object, "user_type")),
-        authorized_by: text(object, "authorized_by"),
+        authorized_by: authorized_by(object)?,
         email: text(object, "email"),
         given_name: text(object, "given_name"),
         family_name: text(object, "family_name"),
+        differing: Vec::new(),
     })
 }
 
@@ -164,7 +179,10 @@ impl Statement {
         self.kind.as_deref()
     }
 
-    /// Joins what two sources say.
+    /// Joins what two sources say. Ids, district and authority are the same in both, or said by one alone.
+    ///
+    /// What is only shown (name, address, role) is taken from the earlier source that has it: spelling, a
+    /// preferred name or a change between two calls keeps nobody out. A difference is noted, without values.
     pub(crate) fn agree(mut self, other: Self) -> Result<Self, Disagreement> {
         fn one<T: PartialEq>(
             field: &'static str,
@@ -183,15 +201,37 @@ impl Statement {
             }
             self.id = other.id;
         }
+        let mut differing = self.differing;
+        let mut shown = |field, a: Option<String>, b: Option<String>| {
+            if a.is_some() && b.is_some() && a != b && !differing.contains(&field) {
+                differing.push(field);
+            }
+            a.or(b)
+        };
+        // Both parts of a name are one source's, lest a change between two calls make up a third person.
+        let mine = (self.given_name, self.family_name);
+        let theirs = (other.given_name, other.family_name);
+        let whole = |name: &(Option<_>, Option<_>)| name.0.is_some() && name.1.is_some();
+        let some = |name: &(Option<_>, Option<_>)| name.0.is_some() || name.1.is_some();
+        let take_theirs = !some(&mine) || (!whole(&mine) && whole(&theirs));
+        let names = [
+            (mine.0.clone(), theirs.0.clone()),
+            (mine.1.clone(), theirs.1.clone()),
+        ];
+        for (a, b) in names {
+            shown("name", a, b);
+        }
+        let (given_name, family_name) = if take_theirs { theirs } else { mine };
         Ok(Self {
             id: self.id,
             legacy_id: one("legacy id", self.legacy_id, other.legacy_id)?,
             district: one("district", self.district, other.district)?,
-            kind: one("type", self.kind, other.kind)?,
             authorized_by: one("authority", self.authorized_by, other.authorized_by)?,
-            email: one("email", self.email, other.email)?,
-            given_name: one("name", self.given_name, other.given_name)?,
-            family_name: one("name", self.family_name, other.family_name)?,
+            kind: shown("role", self.kind, other.kind),
+            email: shown("address", self.email, other.email),
+            given_name,
+            family_name,
+            differing,
         })
     }
 }
@@ -301,6 +341,12 @@ impl VerifiedLogin {
         (s.given_name.as_deref(), s.family_name.as_deref())
     }
 
+    /// The names of the shown fields that Clever's answers had otherwise, each once: `name`, `address`, `role`.
+    #[must_use]
+    pub fn differing(&self) -> &[&'static str] {
+        &self.statement.differing
+    }
+
     /// How the login came to us.
     #[must_use]
     pub fn entry(&self) -> Entry {
@@ -317,6 +363,15 @@ impl VerifiedLogin {
     #[must_use]
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
+    }
+}
+
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement")
+            .field("id", &self.id)
+            .field("district", &self.district)
+            .finish_non_exhaustive()
     }
 }
 
@@ -436,9 +491,124 @@ mod tests {
         assert_eq!(login.legacy_id().unwrap().as_str(), "old");
     }
 
+    fn said(body: &str) -> Statement {
+        user_info(&answer(body)).unwrap()
+    }
+
+    /// What is only shown differs from source to source; whoever is the same person signs in.
+    #[test]
+    fn field_f7_another_spelling_keeps_nobody_out() {
+        let me = |fields: &str| {
+            let body = format!(r#"{{"data":{{"id":"a1","district":"d1",{fields}}}}}"#);
+            me(&answer(&body)).unwrap()
+        };
+        let ana = r#""type":"teacher","email":"ana.rivera@school.example","name":{"first":"Ana","last":"Núñez"}"#;
+        for (info, differing) in [
+            (r#""email":"Ana.Rivera@School.example""#, &["address"][..]),
+            (r#""email":" ana.rivera@school.example ""#, &[]),
+            (r#""given_name":"Ana ","family_name":"Núñez""#, &[]),
+            (r#""given_name":"ANA","family_name":"Nunez""#, &["name"]),
+            ("\"family_name\":\"Nu\u{303}n\u{303}ez\"", &["name"]),
+            (r#""given_name":"Anita","family_name":"Núñez""#, &["name"]),
+            (
+                r#""given_name":"Ana","family_name":"Rivera-Núñez""#,
+                &["name"],
+            ),
+            (r#""user_type":"district admin""#, &["role"]),
+            (r#""user_type":"Teacher""#, &[]),
+            (
+                r#""user_type":"student","email":"x","given_name":"y""#,
+                &["name", "role", "address"],
+            ),
+            (
+                r#""given_name":null,"family_name":"","email":7,"user_type":["teacher"]"#,
+                &[],
+            ),
+        ] {
+            let info = said(&format!(r#"{{"sub":"a1","district":"d1",{info}}}"#));
+            let joined = me(ana).agree(info.clone()).unwrap().agree(info).unwrap();
+            assert_eq!(joined.differing, differing);
+            let login = VerifiedLogin::new(joined, Entry::App, Timestamp::UNIX_EPOCH);
+            assert_eq!(login.name(), (Some("Ana"), Some("Núñez")));
+            assert_eq!(login.email().unwrap().as_str(), "ana.rivera@school.example");
+            assert_eq!(login.role_hint(), Some("teacher"));
+            assert_eq!(login.differing(), differing);
+        }
+    }
+
+    #[test]
+    fn field_f7_a_name_is_one_sources() {
+        let name = |mine: &str, theirs: &str| {
+            let of = |fields: &str| said(&format!(r#"{{"sub":"a1"{fields}}}"#));
+            let joined = of(mine).agree(of(theirs)).unwrap();
+            let part = |part: Option<String>| part.unwrap_or_default();
+            format!("{} {}", part(joined.given_name), part(joined.family_name))
+        };
+        let whole = r#","given_name":"Bea","family_name":"Vogel""#;
+        assert_eq!(
+            name(r#","given_name":"Ana","family_name":"Rivera""#, whole),
+            "Ana Rivera"
+        );
+        assert_eq!(name("", whole), "Bea Vogel");
+        assert_eq!(name(r#","given_name":"Ana""#, whole), "Bea Vogel");
+        assert_eq!(name(whole, ""), "Bea Vogel");
+        assert_eq!(
+            name(r#","given_name":"Ana""#, r#","family_name":"Vogel""#),
+            "Ana "
+        );
+    }
+
+    /// What an account is linked by needs proof from all who say something; what can't be read is no silence.
+    #[test]
+    fn field_f7_ids_district_and_authority_agree_or_are_said_by_one_alone() {
+        let one =
+            || said(r#"{"sub":"a1","user_id":"a0","district":"d1","authorized_by":"district"}"#);
+        for (other, field) in [
+            (r#"{"sub":"a2","user_id":"a0","district":"d1"}"#, "id"),
+            (r#"{"sub":"A1","user_id":"a0"}"#, "id"),
+            (r#"{"sub":"a1","user_id":"a9"}"#, "legacy id"),
+            (r#"{"sub":"a1","district":"d2"}"#, "district"),
+            (r#"{"sub":"a1","district_id":"d2"}"#, "district"),
+            (r#"{"sub":"a1","district":"D1"}"#, "district"),
+            (r#"{"sub":"a1","authorized_by":"teacher"}"#, "authority"),
+            (r#"{"sub":"a1","authorized_by":"guardian"}"#, "authority"),
+        ] {
+            assert_eq!(
+                one().agree(said(other)),
+                Err(Disagreement { field }),
+                "{other}"
+            );
+        }
+        for silent in [
+            r#"{"sub":"a1"}"#,
+            r#"{"sub":"a1","user_id":null,"district":"","authorized_by":""}"#,
+            r#"{"sub":"a1","authorized_by":" District "}"#,
+        ] {
+            let (joined, back) = (one().agree(said(silent)), said(silent).agree(one()));
+            assert_eq!(joined.unwrap().district(), one().district(), "{silent}");
+            assert_eq!(back.unwrap().authority(), Authority::District, "{silent}");
+        }
+        for unreadable in [
+            r#"{"user_id":"a1","district":"d1"}"#,
+            r#"{"sub":null}"#,
+            r#"{"sub":7}"#,
+            r#"{"sub":"a1","district":7}"#,
+            r#"{"sub":"a1","district":["d1"]}"#,
+            r#"{"sub":"a1","district":" d1"}"#,
+            r#"{"sub":"a1","district":"d1","district_id":"d2"}"#,
+            r#"{"sub":"a1","user_id":{}}"#,
+            r#"{"sub":"a1","multi_role_user_id":"a2"}"#,
+            r#"{"sub":"a1","authorized_by":7}"#,
+            r#"{"sub":"a1","authorized_by":["district"]}"#,
+        ] {
+            assert!(user_info(&answer(unreadable)).is_err(), "{unreadable}");
+        }
+        assert!(me(&answer(r#"{"data":{"id":"a1","authorized_by":true}}"#)).is_err());
+    }
+
     proptest! {
         #[test]
-        fn p24_sources_that_differ_in_a_shared_field_make_no_login(
+        fn p24_sources_that_differ_in_what_identifies_make_no_login(
             field in prop::sample::select(vec!["sub", "user_id", "district", "user_type", "email", "authorized_by", "given_name"]),
             other in "[a-z]{9}",
         ) {
@@ -452,7 +622,14 @@ mod tests {
             let mut two = one.clone();
             prop_assert!(claims(&one).unwrap().agree(claims(&two).unwrap()).is_ok());
             two.insert(field.to_owned(), other.into());
-            prop_assert!(claims(&one).unwrap().agree(claims(&two).unwrap()).is_err());
+            let joined = claims(&one).unwrap().agree(claims(&two).unwrap());
+            if matches!(field, "user_type" | "email" | "given_name") {
+                let shown = joined.unwrap();
+                prop_assert_eq!(shown.differing.len(), 1);
+                prop_assert_eq!(Statement { differing: Vec::new(), ..shown }, claims(&one).unwrap());
+            } else {
+                prop_assert!(joined.is_err());
+            }
             if field != "sub" {
                 // Silence is no contradiction.
                 two.remove(field);

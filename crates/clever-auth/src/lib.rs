@@ -5,6 +5,7 @@
 //! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
 //! randomness are passed in.
 
+pub mod cookies;
 pub mod credential;
 pub mod district_tokens;
 pub mod login;
@@ -15,18 +16,22 @@ pub mod token;
 mod app;
 mod callback;
 mod codes;
+mod discovery;
 mod id_token;
 mod identity;
 mod kinds;
 mod message;
 mod pending;
+mod redirect;
 mod safe_path;
 
 pub use app::{App, AppError};
 pub use callback::ErrorCode;
-pub use id_token::{Discovery, IdTokenError, IdTokenVerifier};
+pub use discovery::Discovery;
+pub use id_token::{IdTokenError, IdTokenVerifier, KeyNeed, OpenId, READ_FLOOR_S};
 pub use identity::{Authority, Disagreement, Entry, UnverifiedEmail, VerifiedLogin};
 pub use kinds::{KindError, LibraryToken, LoginToken, OwnToken, RawToken, TokenHolder, UserToken};
 pub use message::{Answer, AnswerError, Request};
+pub use redirect::{RedirectError, RedirectUri};
 pub use safe_path::{SafePath, UnsafePath};
 pub use token::{DistrictAppToken, TokenError};

@@ -2,31 +2,33 @@
 //!
 //! A code is redeemed only in the browser that began its login, which the sealed cookie proves. Clever's
 //! portal and Library send people with a code and no `state`: that code is dropped and the login begun
-//! anew, which costs one redirect that nobody sees and keeps strangers' codes out (login CSRF).
+//! anew, which costs one hop that nobody notices and keeps strangers' codes out (login CSRF).
+
+mod arrival;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clever_model::{DistrictId, Timestamp};
+use clever_model::{DistrictId, Timestamp, UserId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use subtle::ConstantTimeEq;
 use url::Url;
 
 use crate::app::App;
-use crate::callback::{self, Callback, ErrorCode};
-use crate::codes::{Claim, CodeDigest, Codes, digest};
-use crate::id_token::{IdTokenError, IdTokenVerifier};
+use crate::codes::{CodeDigest, Codes, digest};
+use crate::cookies::{BadSuffix, CookieNames, Cookies, SetCookie};
+use crate::id_token::{IdTokenError, IdTokenVerifier, OpenId};
 use crate::identity::{self, Disagreement, Entry, VerifiedLogin};
 use crate::kinds::LoginToken;
 use crate::message::{Answer, AnswerError, Request, read};
-use crate::pending::{LIFE_S, Pending, Purpose, Tabs, challenge};
+use crate::pending::{LIFE_S, Pending, Purpose, challenge};
 use crate::safe_path::SafePath;
 use crate::seal::{NoRandomness, Randomness, SealingKeys, random_text};
+pub use arrival::{Arrival, DeliveryKey, Rejection, Repeat};
 
-/// Name of the cookie. The prefix makes browsers accept it from this host alone, over HTTPS.
-pub const COOKIE: &str = "__Host-clever_login";
+/// Seconds between two restarts that happen by themselves.
+const RESTART_S: i64 = 60;
 
 /// What to do with a callback that has no `state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +49,7 @@ pub struct LoginFlow(Arc<Settings>);
 struct Settings {
     app: App,
     keys: SealingKeys,
+    names: CookieNames,
     policy: StatePolicy,
     pkce: AtomicBool,
     id_token: bool,
@@ -70,8 +73,10 @@ impl SessionDigest {
 pub struct Departure {
     /// Clever's sign-in page.
     pub authorize: Url,
-    /// The cookie's value.
-    pub cookie: String,
+    /// The cookie of this login.
+    pub cookie: SetCookie,
+    /// The removal of older logins' cookies, which would be too many.
+    pub crowded_out: Vec<SetCookie>,
 }
 
 /// The result is a login.
@@ -85,68 +90,20 @@ pub struct Link {
     pub account: String,
 }
 
-/// What a callback means.
+/// What an account link is begun with.
 #[derive(Debug)]
-#[must_use = "a callback's meaning must be acted on"]
-pub enum Arrival {
-    /// A login of this browser: go on with [`Redeem`] and set the cookie to this value.
-    Login(Redeem<Login>, String),
-    /// An account link of this browser: go on with [`Redeem`] and set the cookie to this value.
-    Link(Redeem<Link>, String),
-    /// The browser repeats a callback of its own: give it the answer that the first delivery gets.
-    Repeat(Repeat),
-    /// A login that Clever began: begin it anew. The code was not redeemed.
-    Restart(Departure),
-    /// No login. Show why, with a button to start again.
-    Rejected(Rejection),
-}
-
-/// A callback that the same browser delivers again: by reload, by its back button, or twice at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repeat {
-    /// Which delivery it repeats: the key of its [`Redeem`].
-    pub delivery: DeliveryKey,
-    /// Whether the login is finished; if not, it is under way, or has failed.
-    pub finished: bool,
-    /// Where the login leads.
-    pub return_to: SafePath,
-}
-
-/// Names a callback's first delivery, for whoever remembers answers. `Debug` shows nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DeliveryKey([u8; 32]);
-
-impl fmt::Debug for DeliveryKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeliveryKey(…)")
-    }
-}
-
-/// Why a callback is refused. No code was redeemed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// Clever reports an error, such as a person who is not shared with this app.
-    #[error("Clever refused the sign-in ({0})")]
-    ByClever(ErrorCode),
-    /// The query is not a callback's.
-    #[error("the address is not that of a sign-in")]
-    Malformed,
-    /// This browser began no login with this `state`, or too long ago, or has blocked the cookie.
-    #[error("the sign-in does not belong to this browser, or took too long")]
-    NotBegunHere,
-    /// Its login ended before, and not with this code.
-    #[error("the sign-in has been used")]
-    Used,
-    /// The answer is another issuer's.
-    #[error("the sign-in came from another service")]
-    OtherIssuer,
-    /// An account link ended in another session than it was begun in.
-    #[error("the account link was begun in another session")]
-    OtherSession,
-    /// Two restarts within a minute: something keeps the login from working.
-    #[error("the sign-in started again too often")]
-    TooManyRestarts,
+pub struct LinkRequest<'a> {
+    /// The account whose holder asks, of at most a few hundred bytes.
+    pub account: &'a str,
+    /// The live session of the holder: the link ends in it, or not at all.
+    pub session: SessionDigest,
+    /// Who the holder is at Clever, where that is known: the link ends with this person, or not at all.
+    ///
+    /// With `None`, whoever is signed in at Clever in this browser comes back, perhaps without a click. Show
+    /// the person who that is before anything is linked.
+    pub user: Option<&'a UserId>,
+    /// Where to go after the link.
+    pub return_to: &'a SafePath,
 }
 
 /// Why a redeemed code gave no login.
@@ -171,6 +128,9 @@ pub enum LoginError {
     /// Clever's answers contradict each other.
     #[error(transparent)]
     Disagreement(#[from] Disagreement),
+    /// An account link came back with another person than the one who began it.
+    #[error("somebody else came back from Clever than the person who began the link")]
+    OtherPerson,
 }
 
 impl LoginFlow {
@@ -178,6 +138,7 @@ impl LoginFlow {
     #[must_use]
     pub fn new(app: App, keys: SealingKeys) -> Self {
         Self(Arc::new(Settings {
+            names: CookieNames::of(app.redirect().as_str()),
             app,
             keys,
             policy: StatePolicy::Strict,
@@ -193,6 +154,7 @@ impl LoginFlow {
             Err(shared) => Settings {
                 app: shared.app.clone(),
                 keys: shared.keys.clone(),
+                names: shared.names.clone(),
                 policy: shared.policy,
                 pkce: AtomicBool::new(shared.pkce.load(Ordering::Relaxed)),
                 id_token: shared.id_token,
@@ -229,76 +191,93 @@ impl LoginFlow {
         self.with(|settings| settings.id_token = true)
     }
 
+    /// Tells the cookies from those of another app on the same host. Call before cloning.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSuffix`].
+    pub fn with_cookie_suffix(self, suffix: &str) -> Result<Self, BadSuffix> {
+        let names = self.0.names.clone().with_suffix(suffix)?;
+        Ok(self.with(|settings| settings.names = names))
+    }
+
+    /// What the cookies are called.
+    #[must_use]
+    pub fn cookie_names(&self) -> &CookieNames {
+        &self.0.names
+    }
+
     /// The app whose logins these are.
     #[must_use]
     pub fn app(&self) -> &App {
         &self.0.app
     }
 
-    /// Begins a login from our own button. `cookie` is what the browser sent under [`COOKIE`].
+    /// Begins a login from our own button, or anew after [`Arrival::Restart`]. `cookies` are the browser's.
     ///
     /// # Errors
     ///
     /// [`NoRandomness`].
     pub fn start(
         &self,
-        cookie: Option<&str>,
+        cookies: &Cookies<'_>,
         return_to: &SafePath,
         district: Option<&DistrictId>,
         now: Timestamp,
         random: &dyn Randomness,
     ) -> Result<Departure, NoRandomness> {
-        let tabs = Tabs::open(&self.0.keys, cookie, now);
+        let entry = if self.restarted_lately(cookies, now) {
+            Entry::Restarted
+        } else {
+            Entry::App
+        };
         self.depart(
-            tabs,
-            Purpose::Login,
-            Entry::App,
-            return_to,
+            cookies,
+            (Purpose::Login, entry, return_to),
             district,
             now,
             random,
         )
     }
 
-    /// Begins the proof that the holder of `account`, signed in as `session`, also is a Clever user.
+    /// Begins the proof that the holder of an account, signed in to the app, also is a Clever user.
     ///
-    /// The caller has made sure that the holder signed in lately.
+    /// The caller has made sure that the holder signed in lately and that the session is live.
     ///
     /// # Errors
     ///
     /// [`NoRandomness`].
     pub fn start_link(
         &self,
-        cookie: Option<&str>,
-        account: &str,
-        session: SessionDigest,
-        return_to: &SafePath,
+        cookies: &Cookies<'_>,
+        link: &LinkRequest<'_>,
         now: Timestamp,
         random: &dyn Randomness,
     ) -> Result<Departure, NoRandomness> {
-        let tabs = Tabs::open(&self.0.keys, cookie, now);
         let purpose = Purpose::Link {
-            account: account.to_owned(),
-            session: session.0,
+            account: link.account.to_owned(),
+            session: link.session.0,
+            user: link.user.cloned(),
         };
-        self.depart(tabs, purpose, Entry::App, return_to, None, now, random)
+        let what = (purpose, Entry::App, link.return_to);
+        let mut departure = self.depart(cookies, what, None, now, random)?;
+        // Asks Clever to show who is signed in there; a service that doesn't know the word ignores it.
+        departure
+            .authorize
+            .query_pairs_mut()
+            .append_pair("confirmed", "false");
+        Ok(departure)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the one place where a login's facts meet"
-    )]
     fn depart(
         &self,
-        mut tabs: Tabs,
-        purpose: Purpose,
-        entry: Entry,
-        return_to: &SafePath,
+        cookies: &Cookies<'_>,
+        (purpose, entry, return_to): (Purpose, Entry, &SafePath),
         district: Option<&DistrictId>,
         now: Timestamp,
         random: &dyn Randomness,
     ) -> Result<Departure, NoRandomness> {
-        let app = &self.0.app;
+        let Settings { app, names, .. } = &*self.0;
         let (state, nonce) = (random_text(random)?, random_text(random)?);
         let verifier = if self.0.pkce.load(Ordering::Relaxed) {
             Some(random_text(random)?)
@@ -307,185 +286,37 @@ impl LoginFlow {
         };
         let proof = verifier.as_deref().map(challenge);
         let authorize = app.authorize(&state, &nonce, proof.as_deref(), district);
-        tabs.add(Pending {
-            state,
+        let pending = Pending {
             nonce,
             verifier,
-            issuer: app.issuer().to_owned(),
             return_to: return_to.to_string(),
             purpose,
             entry,
-            born: now.as_second(),
             used: None,
-        });
-        let cookie = tabs.seal(&self.0.keys, random)?;
-        Ok(Departure { authorize, cookie })
-    }
-
-    /// Decides what a callback means. `query` is the address's, without `?`; `session` the live session.
-    ///
-    /// # Errors
-    ///
-    /// [`NoRandomness`].
-    pub fn callback(
-        &self,
-        cookie: Option<&str>,
-        query: &str,
-        session: Option<SessionDigest>,
-        now: Timestamp,
-        random: &dyn Randomness,
-    ) -> Result<Arrival, NoRandomness> {
-        let Ok(callback) = callback::parse(query) else {
-            return Ok(Arrival::Rejected(Rejection::Malformed));
         };
-        let tabs = Tabs::open(&self.0.keys, cookie, now);
-        let Callback {
-            code,
-            state,
-            issuer,
-            error,
-        } = callback;
-        match (code, state, error) {
-            (_, _, Some(error)) => Ok(Arrival::Rejected(Rejection::ByClever(error))),
-            (None, ..) => Ok(Arrival::Rejected(Rejection::Malformed)),
-            (Some(code), Some(state), _) => {
-                self.matched(tabs, code, &state, issuer.as_deref(), session, now, random)
-            }
-            (Some(code), None, _) => self.stateless(tabs, code, now, random),
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a row of the callback table")]
-    fn matched(
-        &self,
-        mut tabs: Tabs,
-        code: SecretString,
-        state: &str,
-        issuer: Option<&str>,
-        session: Option<SessionDigest>,
-        now: Timestamp,
-        random: &dyn Randomness,
-    ) -> Result<Arrival, NoRandomness> {
-        let reject = |reason| Ok(Arrival::Rejected(reason));
-        let Some(pending) = tabs.find(state) else {
-            return reject(Rejection::NotBegunHere);
-        };
-        if pending.issuer != self.0.app.issuer() || issuer.is_some_and(|i| i != pending.issuer) {
-            return reject(Rejection::OtherIssuer);
-        }
-        if let Purpose::Link { session: begun, .. } = &pending.purpose
-            && !session.is_some_and(|live| live.0.ct_eq(begun).into())
-        {
-            return reject(Rejection::OtherSession);
-        }
-        let code_digest = digest(code.expose_secret());
-        let repeats = pending.used == Some(code_digest);
-        if pending.used.is_some() && !repeats {
-            return reject(Rejection::Used);
-        }
-        let return_to = SafePath::new(&pending.return_to).unwrap_or_default();
-        // Reloads and double deliveries land here. The second of two may still bring the first's cookie,
-        // so the memory counts: of this code, for this `state`, which this browser alone holds.
-        match self.0.codes.claim(code_digest, Some(&pending.state), now) {
-            Claim::Fresh if !repeats => {}
-            claim @ (Claim::Taken | Claim::Done) => {
-                return Ok(Arrival::Repeat(Repeat {
-                    delivery: DeliveryKey(code_digest),
-                    finished: claim == Claim::Done,
-                    return_to,
-                }));
-            }
-            _ => return reject(Rejection::Used),
-        }
-        pending.used = Some(code_digest);
-        let pending = pending.clone();
-        let cookie = tabs.seal(&self.0.keys, random)?;
-        let facts = Facts {
-            flow: self.clone(),
-            code_digest,
-            nonce: Some(pending.nonce),
-            return_to,
-            entry: pending.entry,
-        };
-        let verifier = pending.verifier.map(SecretString::from);
-        Ok(match pending.purpose {
-            Purpose::Login => Arrival::Login(
-                Redeem {
-                    facts,
-                    code,
-                    verifier,
-                    purpose: Login,
-                },
-                cookie,
-            ),
-            Purpose::Link { account, .. } => Arrival::Link(
-                Redeem {
-                    facts,
-                    code,
-                    verifier,
-                    purpose: Link { account },
-                },
-                cookie,
-            ),
+        let sealed = pending.seal((app, &self.0.keys), &state, now.as_second(), random)?;
+        let cookie = names.set(names.login(&state), sealed, Some(LIFE_S));
+        let size = cookie.name.len() + cookie.value.len();
+        Ok(Departure {
+            authorize,
+            crowded_out: names.crowded_out(cookies, size, now),
+            cookie,
         })
-    }
-
-    fn stateless(
-        &self,
-        mut tabs: Tabs,
-        code: SecretString,
-        now: Timestamp,
-        random: &dyn Randomness,
-    ) -> Result<Arrival, NoRandomness> {
-        if self.0.policy == StatePolicy::AllowLoginCsrf {
-            let code_digest = digest(code.expose_secret());
-            if self.0.codes.claim(code_digest, None, now) != Claim::Fresh {
-                return Ok(Arrival::Rejected(Rejection::Used));
-            }
-            let facts = Facts {
-                flow: self.clone(),
-                code_digest,
-                nonce: None,
-                return_to: SafePath::root(),
-                entry: Entry::Unbound,
-            };
-            let redeem = Redeem {
-                facts,
-                code,
-                verifier: None,
-                purpose: Login,
-            };
-            return Ok(Arrival::Login(redeem, tabs.seal(&self.0.keys, random)?));
-        }
-        if !tabs.may_restart(now) {
-            return Ok(Arrival::Rejected(Rejection::TooManyRestarts));
-        }
-        let root = SafePath::root();
-        self.depart(
-            tabs,
-            Purpose::Login,
-            Entry::Restarted,
-            &root,
-            None,
-            now,
-            random,
-        )
-        .map(Arrival::Restart)
     }
 }
 
 impl Departure {
-    /// The `Set-Cookie` header's value.
-    #[must_use]
-    pub fn set_cookie(&self) -> String {
-        set_cookie(&self.cookie)
+    /// The cookies to set when the browser is sent on.
+    pub fn set_cookies(&self) -> impl Iterator<Item = &SetCookie> {
+        std::iter::once(&self.cookie).chain(&self.crowded_out)
     }
-}
 
-/// The `Set-Cookie` header's value for a cookie of [`Departure`] or [`Arrival`].
-#[must_use]
-pub fn set_cookie(value: &str) -> String {
-    format!("{COOKIE}={value}; Path=/; Max-Age={LIFE_S}; Secure; HttpOnly; SameSite=Lax")
+    /// What a browser that had no cookies brings back, for a caller that is the browser itself.
+    #[must_use]
+    pub fn cookies(&self) -> Cookies<'_> {
+        let SetCookie { name, value, .. } = &self.cookie;
+        [(name.as_str(), value.as_str())].into_iter().collect()
+    }
 }
 
 /// What a login carries from its callback to its end.
@@ -495,6 +326,8 @@ struct Facts {
     nonce: Option<String>,
     return_to: SafePath,
     entry: Entry,
+    /// Who must come back.
+    expected: Option<UserId>,
 }
 
 /// A code to redeem, once. The request must not be repeated, whatever becomes of it.
@@ -595,9 +428,30 @@ impl<P> Identify<P> {
         self.id_token.is_some()
     }
 
+    /// The flow that the login belongs to.
+    #[must_use]
+    pub fn flow(&self) -> &LoginFlow {
+        &self.facts.flow
+    }
+
+    /// Checks the id token, if Clever sent one, with the keys in hand; [`IdTokenError::need`] says whether other
+    /// keys may change the verdict. The login is ended by [`Identify::finish`], which checks it too.
+    ///
+    /// # Errors
+    ///
+    /// [`IdTokenError`].
+    pub fn check(&self, verifier: &IdTokenVerifier, now: Timestamp) -> Result<(), IdTokenError> {
+        match &self.id_token {
+            Some(token) => verifier
+                .verify(token.expose_secret(), self.facts.nonce.as_deref(), now)
+                .map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Ends the login if all that Clever said stands and agrees.
     ///
-    /// An id token is checked when there is one and a verifier to check it with.
+    /// An id token is checked when there is one, unless OpenID Connect is off for the app.
     ///
     /// # Errors
     ///
@@ -606,15 +460,15 @@ impl<P> Identify<P> {
         self,
         me: &Answer,
         user_info: Option<&Answer>,
-        verifier: Option<&IdTokenVerifier>,
+        openid: OpenId<&IdTokenVerifier>,
         now: Timestamp,
     ) -> Result<SignedIn<P>, LoginError> {
         let mut who = identity::me(me).map_err(LoginError::Me)?;
         if let Some(answer) = user_info {
             who = who.agree(identity::user_info(answer).map_err(LoginError::UserInfo)?)?;
         }
-        let checked = match (&self.id_token, verifier) {
-            (Some(token), Some(verifier)) => {
+        let checked = match (&self.id_token, openid) {
+            (Some(token), OpenId::Checked(verifier)) => {
                 let nonce = self.facts.nonce.as_deref();
                 who = who.agree(verifier.verify(token.expose_secret(), nonce, now)?)?;
                 true
@@ -622,6 +476,9 @@ impl<P> Identify<P> {
             _ if self.facts.flow.0.id_token => return Err(LoginError::NoIdToken),
             _ => false,
         };
+        if self.facts.expected.is_some_and(|user| user != who.id) {
+            return Err(LoginError::OtherPerson);
+        }
         self.facts.flow.0.codes.done(self.facts.code_digest);
         Ok(SignedIn {
             token: LoginToken::new(self.token, who.authority()),

@@ -130,6 +130,9 @@ pub enum AnswerError {
     /// The body is not JSON of the expected shape.
     #[error("the answer is not the expected JSON")]
     NotJson,
+    /// The document is about another issuer.
+    #[error("the document is another issuer's")]
+    OtherIssuer,
     /// The body lacks something needed, or has it in an unusable form.
     #[error("the answer has no usable `{0}`")]
     Missing(&'static str),
@@ -148,5 +151,7 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T,
     if answer.body.len() > MAX_ANSWER {
         return Err(AnswerError::TooLarge);
     }
-    serde_json::from_slice(&answer.body).map_err(|_| AnswerError::NotJson)
+    // Some servers begin with a mark of byte order.
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf");
+    serde_json::from_slice(body.unwrap_or(&answer.body)).map_err(|_| AnswerError::NotJson)
 }

@@ -98,6 +98,17 @@ impl SealingKeys {
         self
     }
 
+    /// Says which key seals, to tell a wrong key from a damaged text. Nothing of the key can be found from it.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        self.0.first().and_then(|(_, cipher)| fingerprint(cipher))
+    }
+
+    /// Says whether one of the keys has this fingerprint.
+    pub(crate) fn knows(&self, wanted: &str) -> bool {
+        let mut all = self.0.iter().map(|(_, cipher)| fingerprint(cipher));
+        all.any(|one| one.as_deref() == Some(wanted))
+    }
+
     /// Seals `text` for `purpose`, which says what it is and whose, part by part.
     ///
     /// The result is URL-safe base64 and may stand in a cookie.
@@ -157,6 +168,17 @@ impl SealingKeys {
     }
 }
 
+/// The tag of an empty text under a purpose that seals nothing else. A fixed nonce does no harm: the cipher resists
+/// its repetition, and the text is always the same.
+fn fingerprint(cipher: &Aes256GcmSiv) -> Option<String> {
+    let payload = Payload {
+        msg: &[],
+        aad: b"clever-auth key fingerprint",
+    };
+    let tag = cipher.encrypt(&Nonce::from([0; 12]), payload).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(tag))
+}
+
 /// Joins the parts with their lengths, so that no two lists of parts give the same bytes.
 fn associated(head: &[u8], purpose: &[&str]) -> Vec<u8> {
     let mut out = head.to_vec();
@@ -193,6 +215,15 @@ mod tests {
         let new = both.seal(&["a"], b"text", &SystemRandomness).unwrap();
         assert_eq!(keys(1, 1).open(&["a"], &new), Err(NotOurs));
         assert_eq!(format!("{both:?}"), "[KeyId(2), KeyId(1)]");
+    }
+
+    #[test]
+    fn a_fingerprint_is_its_keys_alone() {
+        let (one, two) = (keys(1, 1), keys(1, 2));
+        let print = one.fingerprint().unwrap();
+        assert_eq!(print, keys(7, 1).fingerprint().unwrap());
+        assert!(one.knows(&print) && !two.knows(&print));
+        assert!(two.and_old(KeyId(2), &[1; 32]).knows(&print));
     }
 
     #[test]

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::credential::{Credential, Secret};
-use clever_auth::{App, DistrictAppToken, district_tokens};
+use clever_auth::{App, DistrictAppToken, RedirectUri, district_tokens};
 use clever_client::{ApiVersion, ClientOptions, ConnectError, District, LoginService};
 use clever_model::DistrictId;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::diagnostics::Usage;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
 use crate::vault::{NoCredential, VaultArgs};
 
@@ -88,6 +89,16 @@ impl fmt::Display for MissingApp {
 
 impl std::error::Error for MissingApp {}
 
+/// The app has no district.
+#[derive(Debug, thiserror::Error)]
+#[error("no district has connected the app")]
+pub(crate) struct NoneConnected;
+
+/// The app has several districts, and none was named.
+#[derive(Debug, thiserror::Error)]
+#[error("the app has {0} districts, and none is named")]
+pub(crate) struct SeveralDistricts(pub(crate) usize);
+
 impl AppArgs {
     /// The credentials that were named.
     pub(crate) fn names(&self) -> &[String] {
@@ -99,7 +110,9 @@ impl AppArgs {
         match self.credential.as_slice() {
             [] => Ok(None),
             [only] => Ok(Some(only)),
-            _ => bail!("name one credential; only `sync --all` takes several"),
+            _ => Err(Usage::new("several credentials are named")
+                .hint("name one; only `cleverctl sync --all` takes several")
+                .into()),
         }
     }
 
@@ -107,7 +120,7 @@ impl AppArgs {
     pub(crate) fn made(
         &self,
         service: &ServiceArgs,
-        redirect: &Url,
+        redirect: &RedirectUri,
         id: &str,
         secret: SecretString,
     ) -> Result<App> {
@@ -117,7 +130,11 @@ impl AppArgs {
     }
 
     /// The app, if one was given.
-    pub(crate) fn find(&self, service: &ServiceArgs, redirect: &Url) -> Result<Option<App>> {
+    pub(crate) fn find(
+        &self,
+        service: &ServiceArgs,
+        redirect: &RedirectUri,
+    ) -> Result<Option<App>> {
         let (id, secret) = match self.name()? {
             Some(name) => match kept(&self.vault, name)?.secret {
                 Secret::App {
@@ -131,13 +148,17 @@ impl AppArgs {
                 match (&self.client_id, secret) {
                     (Some(id), Some((secret, _))) => (id.clone(), secret.trim().to_owned().into()),
                     (None, None) => return Ok(None),
-                    (Some(_), None) => bail!(
-                        "the client id has no secret: set {SECRET_VARIABLE} or name a file with --client-secret-file"
-                    ),
+                    (Some(_), None) => {
+                        return Err(Usage::new("the client id has no secret")
+                            .hint(format!(
+                                "set {SECRET_VARIABLE} or name a file with --client-secret-file"
+                            ))
+                            .into());
+                    }
                     (None, Some(_)) => {
-                        bail!(
-                            "the client secret has no id: set CLEVER_CLIENT_ID or use --client-id"
-                        )
+                        return Err(Usage::new("the client secret has no id")
+                            .hint("set CLEVER_CLIENT_ID or use --client-id")
+                            .into());
                     }
                 }
             }
@@ -146,11 +167,15 @@ impl AppArgs {
     }
 
     /// The app.
-    pub(crate) fn app(&self, service: &ServiceArgs, redirect: &Url) -> Result<App> {
+    pub(crate) fn app(&self, service: &ServiceArgs, redirect: &RedirectUri) -> Result<App> {
         match (self.find(service, redirect)?, self.name()?) {
             (Some(app), _) => Ok(app),
             (None, Some(name)) => {
-                bail!("the credential `{name}` is a district's token; an app's is needed")
+                Err(Usage::new(format!(
+                    "the credential `{name}` is a district's token; an app's is needed"
+                ))
+                .hint("keep the app with `cleverctl credential add NAME --client-id ID`, and name that one")
+                .into())
             }
             (None, None) => Err(MissingApp.into()),
         }
@@ -158,8 +183,8 @@ impl AppArgs {
 }
 
 /// A redirect address for calls that redirect nobody.
-pub(crate) fn no_redirect() -> Result<Url> {
-    Ok(Url::parse("http://127.0.0.1/callback")?)
+pub(crate) fn no_redirect() -> Result<RedirectUri> {
+    Ok("http://127.0.0.1/callback".parse()?)
 }
 
 /// Reads a kept credential.
@@ -181,6 +206,14 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// The district that it is to open, where that is known: a token does not say.
+    pub(crate) fn district(&self) -> Option<&DistrictId> {
+        match self {
+            Self::Token(_) => None,
+            Self::App(_, district) => Some(district),
+        }
+    }
+
     /// Opens the district with `options`.
     pub(crate) async fn open(self, options: ClientOptions) -> Result<District> {
         Ok(match self {
@@ -228,11 +261,8 @@ pub(crate) async fn way(
     districts.dedup();
     match districts.as_slice() {
         [only] => Ok(Way::App(Box::new((app, login)), (*only).clone())),
-        [] => bail!("no district has connected the app"),
-        many => bail!(
-            "the app has {} districts: choose one with --district (`cleverctl districts` lists them)",
-            many.len()
-        ),
+        [] => Err(NoneConnected.into()),
+        many => Err(SeveralDistricts(many.len()).into()),
     }
 }
 

@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use clever_client::ApiVersion;
 use clever_model::{DistrictId, RecordKind, span};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::access::{AppArgs, ServiceArgs};
 use clever_sync::AddressError;
@@ -31,9 +33,13 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print results as JSON, for scripts.
+    /// Print results, and what failed, as JSON for scripts.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Log what the libraries do, on standard error: error, warn, info, debug or trace; also for one part alone, as in
+    /// `clever_client=debug`. No token and nothing of a person is logged at any level.
+    #[arg(long, global = true, env = "CLEVER_LOG", default_value = "error,clever_sql=warn", value_name = "LEVEL", value_parser = log_filter)]
+    pub(crate) log: String,
     /// Print no progress, only results and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -85,6 +91,26 @@ pub(crate) enum Command {
     },
 }
 
+/// Checks which log lines are asked for: a level, or a level for one of our parts.
+fn log_filter(text: &str) -> Result<String, String> {
+    let of_ours = |part: &str| {
+        let (target, level) = part.split_once('=').unwrap_or((part, "off"));
+        let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
+        is_level(part) || (target.starts_with("clever") && is_level(level))
+    };
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    if parts.clone().all(of_ours) && EnvFilter::builder().parse(text).is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("a level is error, warn, info, debug, trace or off; a part's name begins with `clever`, as in \
+             `clever_client=debug`"
+            .to_owned())
+    }
+}
+
 /// Reads how many at once.
 fn slots(text: &str) -> Result<usize, String> {
     text.parse()
@@ -134,6 +160,10 @@ pub(crate) struct SyncArgs {
     /// end is the exit code (4, then 1, then 3).
     #[arg(long, conflicts_with_all = ["district", "token_file", "plan", "approve", "client_id"])]
     pub(crate) all: bool,
+    /// Let a district into a store that has others and not this one. Without it, a token of another district than
+    /// before is refused, as it would double everything; --all and --district say which districts are meant.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) new_district: bool,
     /// With --all: so many districts at once.
     #[arg(long, value_name = "N", default_value = "4", requires = "all", value_parser = slots)]
     pub(crate) concurrency: usize,
@@ -215,6 +245,9 @@ pub(crate) struct DriftArgs {
     /// The API version whose models to compare with.
     #[arg(long, default_value = "v3.1", value_name = "VERSION")]
     pub(crate) api: ApiVersion,
+    /// Show unknown values themselves, which may be personal data; without it, only their lengths.
+    #[arg(long)]
+    pub(crate) values: bool,
     /// JSON as the API answers it; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

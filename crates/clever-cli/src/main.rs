@@ -13,37 +13,113 @@ mod signals;
 mod vault;
 mod writing;
 
-use std::io::IsTerminal;
+use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
-use tracing_subscriber::EnvFilter;
+use clever_model::visible;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::args::{Cli, Command};
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, Failure};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_env("CLEVER_LOG")
-                // A password that passes in clear text is said without being asked for.
-                .unwrap_or_else(|_| EnvFilter::new("error,clever_sql=warn")),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    panic::set_hook(Box::new(broke_off));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(error).into(),
+    };
+    log(&cli.log);
+    let json = cli.json;
     match run(cli).await {
         Ok(exit) => exit.into(),
         // Whoever read our output has read enough.
         Err(error) if diagnostics::is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
-            output::note(diagnostics::render(&error));
+            diagnostics::tell(&error);
+            if json {
+                // A script that reads nothing any more has the exit code.
+                drop(output::json(&diagnostics::failure(&error)));
+            }
             diagnostics::exit(&error).into()
         }
     }
+}
+
+/// Sends the log lines of our own crates to standard error. Those of others may hold what they send and receive.
+fn log(filter: &str) {
+    let ours = filter_fn(|event| event.target().starts_with("clever"));
+    let lines = fmt::layer()
+        .with_ansi(false)
+        .with_writer(output::Log)
+        .with_filter(ours);
+    tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(lines)
+        .init();
+}
+
+/// Says where a fault of ours is, and not what it met: that may be of a person.
+fn broke_off(info: &PanicHookInfo<'_>) {
+    let at = info.location().map(ToString::to_string);
+    output::note(format!(
+        "error: cleverctl broke off at {}: this is a fault of cleverctl",
+        at.as_deref().unwrap_or("an unknown place")
+    ));
+    output::note(
+        "hint: please report this place with the command that you ran, and none of the data",
+    );
+}
+
+/// Prints what the reader of arguments says: help that was asked for, or why it does not understand.
+fn misused(mut error: clap::Error) -> Exit {
+    if !error.use_stderr() {
+        return error.print().map_or(Exit::Failed, |()| Exit::Done);
+    }
+    // An address that can't be read may still hold a password.
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some((scheme, _)) = value
+            .split_once("://")
+            .filter(|(_, rest)| rest.contains('@'))
+    {
+        let hidden = ContextValue::String(format!("{scheme}://…"));
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    // What was typed may come from elsewhere: a line feed in it must not look like a line of ours.
+    let typed: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(visible(text).into()))),
+            ContextValue::Strings(all) => {
+                let all = all.iter().map(|text| visible(text).into());
+                Some((kind, ContextValue::Strings(all.collect())))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in typed {
+        error.insert(kind, value);
+    }
+    let text = error.render().to_string();
+    text.trim_end().lines().for_each(output::note);
+    // Arguments that can't be read may have asked for JSON all the same.
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            "a command is missing".to_owned()
+        } else {
+            let first = text.lines().take_while(|line| !line.trim().is_empty());
+            let first: Vec<&str> = first.map(str::trim).collect();
+            first.join(" ").trim_start_matches("error: ").to_owned()
+        };
+        // A script that reads nothing any more has the exit code.
+        drop(output::json(&Failure::usage(message)));
+    }
+    Exit::Usage
 }
 
 async fn run(cli: Cli) -> Result<Exit> {
@@ -69,7 +145,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);
-            output::raw(&script)?;
+            output::verbatim(&script)?;
             Ok(Exit::Done)
         }
     }

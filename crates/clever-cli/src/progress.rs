@@ -1,10 +1,10 @@
 //! Progress of a sync: bars where a person watches, plain lines elsewhere, nothing when asked.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use clever_model::RecordKind;
+use clever_client::Notice;
+use clever_model::{RecordKind, visible};
 use clever_sync::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -35,7 +35,7 @@ struct Current {
 impl Watch {
     /// Chooses bars or lines by whether standard error is a terminal.
     pub(crate) fn new(silent: bool) -> Self {
-        let mode = match (silent, std::io::stderr().is_terminal()) {
+        let mode = match (silent, output::is_watched()) {
             (true, _) => Mode::Silent,
             (false, true) => Mode::Bars,
             (false, false) => Mode::Lines,
@@ -47,7 +47,7 @@ impl Watch {
     }
 
     fn bar(text: &str) -> ProgressBar {
-        let bar = ProgressBar::new_spinner().with_message(text.to_owned());
+        let bar = ProgressBar::new_spinner().with_message(visible(text).into_owned());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
         }
@@ -62,6 +62,11 @@ impl Watch {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut current);
+    }
+
+    /// Ends the last line or bar, before anything else is said.
+    pub(crate) fn end(&self) {
+        self.with(|current| self.close(current));
     }
 
     /// Ends the line or bar of the current kind.
@@ -132,13 +137,34 @@ impl Progress for Watch {
     }
 }
 
+/// What takes longer than it should is said at once: above the bar, or as a line of its own.
+impl clever_client::Watch for Watch {
+    fn notice(&self, notice: &Notice) {
+        self.with(|current| match (self.mode, &current.bar) {
+            (Mode::Silent, _) => {}
+            (_, Some(bar)) => bar.suspend(|| output::note(notice.to_string())),
+            (_, None) => output::note(notice.to_string()),
+        });
+    }
+}
+
+/// Says for one of many districts what takes longer than it should.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl clever_client::Watch for Named {
+    fn notice(&self, notice: &Notice) {
+        output::note(format!("{}: {notice}", self.0));
+    }
+}
+
 /// A bar over a number of records, where a person watches.
 pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
     over(
         shown,
         total,
         "{msg} {wide_bar} {human_pos} of {human_len} {eta}",
-        what.to_owned(),
+        what,
     )
 }
 
@@ -148,19 +174,19 @@ pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
         shown,
         bytes,
         "{msg} {wide_bar} {bytes} of {total_bytes} {eta}",
-        format!("reading {name}"),
+        &format!("reading {name}"),
     )
 }
 
-fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar {
-    let terminal = std::io::stderr().is_terminal();
+fn over(shown: bool, total: u64, template: &str, message: &str) -> ProgressBar {
+    let terminal = output::is_watched();
     if shown && !terminal {
-        output::note(&message);
+        output::note(message);
     }
     if !shown || !terminal {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(total).with_message(message);
+    let bar = ProgressBar::new(total).with_message(visible(message).into_owned());
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
@@ -169,7 +195,7 @@ fn over(shown: bool, total: u64, template: &str, message: String) -> ProgressBar
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.with(|current| self.close(current));
+        self.end();
     }
 }
 

@@ -6,9 +6,11 @@ use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clever_auth::DistrictAppToken;
 use clever_sync::{Address, AddressError, AnyStore, Open, StoreError};
+
+use crate::diagnostics::Usage;
 
 /// The environment variable that holds a district-app token.
 pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
@@ -85,13 +87,17 @@ pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<(Stri
         ),
         Some(path) => {
             let shown = path.display().to_string();
-            let open = std::fs::File::open(path)
-                .with_context(|| format!("could not open the secret's file {shown}"))?;
+            let open = std::fs::File::open(path).with_context(|| {
+                Usage::new(format!("could not open the secret's file {shown}"))
+                    .hint(format!("check the path, or put the secret into {variable}"))
+            })?;
             (read_token(open, &shown)?, shown)
         }
         None => match std::env::var(variable) {
             Ok(text) => (text, variable.to_owned()),
-            Err(VarError::NotUnicode(_)) => bail!("{variable} is not text"),
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Usage::new(format!("{variable} is not text")).into());
+            }
             Err(VarError::NotPresent) => return Ok(None),
         },
     }))

@@ -58,7 +58,7 @@ impl VaultArgs {
     /// Reads all credentials; none where there is no file yet.
     pub(crate) fn read(&self) -> Result<Credentials> {
         let file = self.file()?;
-        let sealed = match fs::read_to_string(&file) {
+        let sealed = match fs::read(&file) {
             Ok(sealed) => sealed,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Credentials::default()),
             Err(error) => {

@@ -4,13 +4,21 @@ use std::sync::Arc;
 
 use clever_auth::{App, DistrictAppToken, district_tokens};
 use clever_model::{DistrictId, EventId, RecordKind};
+use clever_raw::envelope::BarePage;
+use clever_raw::operation::{DataOperation, List, Operation};
 use clever_raw::page::RawPage;
+use clever_raw::v3_1::operations::{
+    GetCourses, GetDistricts, GetEvents, GetResources, GetSchools, GetSections, GetTerms, GetUsers,
+};
+use futures_core::Stream;
+use serde::de::DeserializeOwned;
 
 use crate::error::{ClientError, ConnectError, SetupError, WalkError};
 use crate::list::ListRequest;
 use crate::options::ClientOptions;
 use crate::sign_in::LoginService;
 use crate::transport::{Bearer, Renewal, Transport};
+use crate::typed::Element;
 
 /// One district, as its district-app token opens it. Clones share the connection and the rate limit.
 #[derive(Debug, Clone)]
@@ -64,8 +72,7 @@ impl District {
     /// Where this client reads, and in which version: the API's address, without a user, password or query.
     #[must_use]
     pub fn reads_from(&self) -> String {
-        let url = self.0.address("", &[]);
-        format!("{}{}", url.origin().ascii_serialization(), url.path())
+        self.0.reads_from()
     }
 
     /// Reads the district's own record, as a page of one.
@@ -75,56 +82,114 @@ impl District {
     /// [`ClientError`]; [`WalkError::NotOneDistrict`] when the token opens none or several.
     pub async fn district(&self) -> Result<RawPage, ClientError> {
         let page = self.list(RecordKind::Districts).first_page().await?;
-        if page.len() == 1 {
-            return Ok(page);
+        let error = |source| ClientError::Walk {
+            path: template::<GetDistricts<'_>>(),
+            source,
+        };
+        let more = page
+            .next()
+            .map_err(|fault| error(WalkError::Links { page: 1, fault }))?;
+        let found = page.len() + page.refused().len() + usize::from(more.is_some());
+        if found != 1 {
+            return Err(error(WalkError::NotOneDistrict { found }));
         }
-        let path = self
-            .0
-            .address(RecordKind::Districts.as_str(), &[])
-            .path()
-            .to_owned();
-        Err(ClientError::Walk {
-            path,
-            source: WalkError::NotOneDistrict { found: page.len() },
-        })
+        Ok(page)
     }
 
-    /// The list of all records of a kind.
+    /// The list of all records of a kind, in the version that the options name.
     pub fn list(&self, kind: RecordKind) -> ListRequest {
-        // `/districts` alone knows no `limit`.
-        ListRequest::new(
-            Arc::clone(&self.0),
-            kind.as_str(),
-            kind != RecordKind::Districts,
-        )
+        let list = match kind {
+            // This one alone knows no size of pages.
+            RecordKind::Districts => {
+                ListRequest::whole(Arc::clone(&self.0), &GetDistricts::default())
+            }
+            RecordKind::Schools => self.pages(&GetSchools::default()),
+            RecordKind::Terms => self.pages(&GetTerms::default()),
+            RecordKind::Courses => self.pages(&GetCourses::default()),
+            RecordKind::Users => self.pages(&GetUsers::default()),
+            RecordKind::Sections => self.pages(&GetSections::default()),
+            RecordKind::Resources => self.pages(&GetResources::default()),
+        };
+        list.in_version(self.0.version).own()
     }
 
-    /// The event feed, oldest first; Clever keeps 30 days of it.
+    /// The event feed, oldest first, in the version that the options name; Clever keeps 30 days of it.
     pub fn events(&self) -> ListRequest {
-        ListRequest::new(Arc::clone(&self.0), "events", true)
+        self.pages(&GetEvents::default())
+            .in_version(self.0.version)
+            .own()
+    }
+
+    /// A list of the API with parameters of its own, such as the users of a role at a school:
+    ///
+    /// ```no_run
+    /// # fn f(district: &clever_client::District, school: &clever_model::SchoolId) {
+    /// use clever_client::raw::v3_1::operations::GetUsersForSchool;
+    ///
+    /// let staff = GetUsersForSchool { role: Some("staff"), ..GetUsersForSchool::new(school.as_str()) };
+    /// let pages = district.pages(&staff).pages();
+    /// # }
+    /// ```
+    ///
+    /// It is sent in the operation's own version.
+    pub fn pages<O: List>(&self, list: &O) -> ListRequest {
+        ListRequest::paged(Arc::clone(&self.0), list)
+    }
+
+    /// Reads a list whose records have no envelope: attendance marks and submissions, to the end or to an
+    /// error.
+    ///
+    /// Key submissions by section, assignment and user: their `id` is empty in some systems. The links
+    /// between their pages live for two hours.
+    pub fn bare_records<O, T>(
+        &self,
+        list: &O,
+    ) -> impl Stream<Item = Result<Element<T>, ClientError>> + Send + 'static + use<O, T>
+    where
+        O: List<Answer = BarePage<T>>,
+        T: DeserializeOwned + Send + 'static,
+    {
+        self.pages(list).bare_records()
+    }
+
+    /// Sends any operation of the data API, in its own version, and reads its answer.
+    ///
+    /// A read is tried again if that may help. LMS Connect alone has writes, and Clever says of none that it
+    /// can be repeated: a write is tried again only if it certainly had no effect.
+    ///
+    /// The operations of identity are no data, and need credentials of another kind:
+    ///
+    /// ```compile_fail,E0277
+    /// # async fn f(district: &clever_client::District) {
+    /// district.call(&clever_client::raw::v3_1::operations::GetTokenInfo).await;
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]: of kind `NotShared` if the record is gone or not shared;
+    /// [`ClientError::Unsure`] if a write may have had its effect. Look before you send it again; there is no
+    /// list of assignments to look in, so keep your intent and let a person look.
+    pub async fn call<O: DataOperation>(&self, operation: &O) -> Result<O::Answer, ClientError> {
+        self.0.call(operation).await
     }
 
     /// Reads the id of the newest event; `None` when the feed is empty.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`WalkError::NoEventId`] when the newest event has no usable id.
+    /// [`ClientError`]; [`WalkError::NoLastId`] when the newest event has no usable id: taken for an empty feed, it
+    /// would set a cursor that skips events.
     pub async fn newest_event(&self) -> Result<Option<EventId>, ClientError> {
-        let page = self
-            .events()
-            .limit(1)
-            .ending_before("last")
-            .first_page()
-            .await?;
-        let newest = page.records().last().map(|event| EventId::new(event.id));
-        match newest {
-            Some(Ok(id)) => Ok(Some(id)),
-            None if page.refused().is_empty() => Ok(None),
-            // Taken for an empty feed, it would set a cursor that skips events.
-            _ => Err(ClientError::Walk {
-                path: self.0.address("events", &[]).path().to_owned(),
-                source: WalkError::NoEventId,
-            }),
-        }
+        let newest = self.events().newest().await?.map(EventId::new);
+        newest.transpose().map_err(|_| ClientError::Walk {
+            path: template::<GetEvents<'_>>(),
+            source: WalkError::NoLastId,
+        })
     }
+}
+
+/// An operation's path, to be named in an error.
+fn template<O: Operation>() -> String {
+    format!("/{}{}", O::PLACE.version, O::PLACE.path)
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clever_model::DistrictId;
-use clever_raw::page::PageError;
+use clever_raw::operation::InvalidRequest;
+use clever_raw::page::{LinkFault, PageError};
 
 /// A client can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -86,12 +87,15 @@ pub enum ClientError {
         content_type: Option<String>,
         /// Clever's id of the request, to quote to their support.
         request_id: Option<String>,
-        /// The answer's own words, shortened and redacted.
+        /// The answer's own words, shortened and redacted; of a redirect, the host that it leads to.
         message: Option<String>,
         /// How often the call was tried.
         attempts: u32,
         /// What sort of error it is.
         kind: ErrorKind,
+        /// Whether it is Clever that refuses the token: a second, different call with it was refused too. Of a user's token,
+        /// which has no second call, a refusal is believed at once.
+        confirmed: bool,
     },
     /// No whole answer came.
     #[error("{path}: no whole answer in {attempts} attempts")]
@@ -100,9 +104,19 @@ pub enum ClientError {
         path: String,
         /// How often the call was tried.
         attempts: u32,
+        /// How much of an answer the last attempt had brought, in bytes.
+        received: u64,
         /// What broke the last attempt.
         #[source]
         source: reqwest::Error,
+    },
+    /// Nothing that could be used came for so long, whatever was tried.
+    #[error("{path}: no whole answer within {} s, with all tries", .waited.as_secs())]
+    Silent {
+        /// The path asked for, without its query.
+        path: String,
+        /// How long it was waited: [`crate::ClientOptions::max_silence`].
+        waited: Duration,
     },
     /// An answer came that is no page, again and again.
     #[error("{path}: no readable answer in {attempts} attempts")]
@@ -133,12 +147,9 @@ pub enum ClientError {
         #[source]
         source: Box<ClientError>,
     },
-    /// The body can't be written as JSON, such as a number that is none.
-    #[error("{path}: the body can't be written as JSON")]
-    Unwritable {
-        /// The path it was for.
-        path: String,
-    },
+    /// A value can't be sent; nothing was.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
     /// The limit's window ends later than we are willing to wait.
     #[error("{path}: the rate limit is used up for another {} s", .wait.as_secs())]
     RateLimited {
@@ -173,6 +184,20 @@ pub enum WalkError {
         /// The page whose link it is, from 1.
         page: u64,
     },
+    /// The links of a page do not say whether another one follows: that is no end.
+    #[error("page {page} does not say what follows it: {fault}")]
+    Links {
+        /// The page whose links they are, from 1.
+        page: u64,
+        /// What is wrong with them.
+        fault: LinkFault,
+    },
+    /// Page after page has no record beyond those that came before, and leads on.
+    #[error("page {page} is the second in a row that brings nothing new, and leads on")]
+    NoProgress {
+        /// The page, from 1.
+        page: u64,
+    },
     /// `next` is no address.
     #[error("page {page} leads to something that is no address")]
     BadLink {
@@ -193,9 +218,9 @@ pub enum WalkError {
         /// How many there were.
         found: u64,
     },
-    /// There is a newest event, but its id can't serve as a cursor.
-    #[error("the newest event has no usable id")]
-    NoEventId,
+    /// There is a last record, but nobody can say which it is.
+    #[error("the last record has no usable id")]
+    NoLastId,
 }
 
 impl ClientError {
@@ -204,12 +229,12 @@ impl ClientError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Answer { kind, .. } => *kind,
-            Self::Network { .. } => ErrorKind::Network,
+            Self::Network { .. } | Self::Silent { .. } => ErrorKind::Network,
             Self::Undecodable { .. } => ErrorKind::Undecodable,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::RateLimited { .. } => ErrorKind::RateLimited,
             Self::Unsure { source, .. } => source.kind(),
-            Self::Unwritable { .. } => ErrorKind::Refused,
+            Self::Invalid(_) => ErrorKind::Refused,
             Self::Walk { .. } => ErrorKind::Walk,
         }
     }
@@ -219,6 +244,19 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         let doubtful = matches!(self, Self::Unsure { .. });
         !doubtful && (self.kind() == ErrorKind::RateLimited || self.kind().leaves_doubt())
+    }
+
+    /// Says whether Clever refuses the token, so that no later run would do better. A web page is no refusal, and a
+    /// refusal of one list alone is none of the token.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Answer {
+                confirmed: true,
+                ..
+            }
+        )
     }
 }
 
@@ -243,7 +281,8 @@ pub(crate) fn is_html(content_type: &str) -> bool {
     content_type
         .trim_start()
         .to_ascii_lowercase()
-        .starts_with("text/html")
+        .split([';', ',', ' '])
+        .any(|part| part == "text/html" || part == "application/xhtml+xml")
 }
 
 /// Longest part of an answer's own words kept, in characters.

@@ -11,11 +11,10 @@
 //! `clever_token_renewals_total` and `clever_answer_bytes_total`, and measures `clever_answer_seconds` and `clever_rate_wait_seconds`.
 
 mod district;
-mod endpoints;
 mod error;
 mod governor;
 mod list;
-mod lms;
+mod notice;
 mod options;
 mod paged;
 mod retry;
@@ -27,13 +26,13 @@ mod user;
 pub mod web;
 
 pub use clever_raw as raw;
-pub use clever_raw::page::{RawPage, RawRecord};
+pub use clever_raw::page::{LinkFault, RawPage, RawRecord};
 pub use district::District;
 pub use error::{ClientError, ConnectError, ErrorKind, SetupError, WalkError};
 pub use list::ListRequest;
-pub use lms::{AssignmentId, Assignments, AttendanceList, NotAnAssignmentId};
+pub use notice::{Notice, Watch};
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
 pub use retry::RetryPolicy;
-pub use sign_in::{LoginService, Reach, SignInError};
+pub use sign_in::{IssuerKeys, LoginService, Reach, SignInError};
 pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

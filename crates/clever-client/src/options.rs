@@ -8,6 +8,7 @@ use std::time::Duration;
 use clever_model::{Clock, SystemClock};
 use url::Url;
 
+use crate::notice::Watch;
 use crate::retry::RetryPolicy;
 
 /// A version of Clever's data API that this crate speaks.
@@ -69,14 +70,18 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Longest wait for a whole answer.
     pub request_timeout: Duration,
+    /// Longest wait for a page of a list, with all tries: a walk that is silent for longer ends with an error.
+    pub max_silence: Duration,
     /// Longest wait for the answer to a write; learning management systems are slow.
     pub write_timeout: Duration,
     /// What to say in `User-Agent`.
     pub user_agent: String,
     /// Largest answer read, in bytes after decompression.
     pub max_page_bytes: usize,
-    /// The clock against which `x-ratelimit-reset` is read.
+    /// The clock against which `x-ratelimit-reset` is read in an answer without a date.
     pub clock: Arc<dyn Clock>,
+    /// Hears why a call takes longer than it should.
+    pub watch: Arc<dyn Watch>,
 }
 
 impl Default for ClientOptions {
@@ -92,10 +97,12 @@ impl Default for ClientOptions {
             retry: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(120),
+            max_silence: Duration::from_secs(15 * 60),
             write_timeout: Duration::from_secs(60),
             user_agent: concat!("clever-client/", env!("CARGO_PKG_VERSION"), " (Rust)").to_owned(),
             max_page_bytes: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),
+            watch: Arc::new(()),
         }
     }
 }

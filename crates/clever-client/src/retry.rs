@@ -24,6 +24,13 @@ pub struct RetryPolicy {
 /// stopped server doesn't get better by waiting.
 pub(crate) const FIRST_CONTACT_ATTEMPTS: u32 = 2;
 
+/// How often a call is tried that is refused, where the same token opened something a moment ago: what stands before
+/// Clever's API refuses for seconds and means nothing by it.
+pub(crate) const REFUSED_ATTEMPTS: u32 = 3;
+
+/// How often an answer is tried that came too slowly, where less of it can be asked for.
+pub(crate) const SLOW_ATTEMPTS: u32 = 2;
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -60,6 +67,10 @@ pub(crate) enum Verdict {
     RateLimited,
     /// Try again after a while.
     Transient,
+    /// Not Clever's API: a web page or a redirect, from whatever stands before it.
+    Strange,
+    /// The token or the path is refused, if it is Clever who says so.
+    Refused,
     /// Ask for less.
     TooLarge,
     /// Trying again changes nothing.
@@ -70,15 +81,40 @@ pub(crate) enum Verdict {
 pub(crate) fn verdict(status: StatusCode) -> Verdict {
     match status.as_u16() {
         200..=299 => Verdict::Success,
+        300..=399 => Verdict::Strange,
+        401 | 403 | 404 => Verdict::Refused,
         413 => Verdict::TooLarge,
         429 => Verdict::RateLimited,
-        408 | 500 | 502 | 503 | 504 => Verdict::Transient,
+        // 501 and 505 are answers to what was asked; from 520 on, networks in between have words of their own.
+        501 | 505 => Verdict::Final,
+        408 | 500..=599 => Verdict::Transient,
         _ => Verdict::Final,
+    }
+}
+
+/// The same for an answer that may be a web page, which Clever's API never is.
+pub(crate) fn verdict_of(status: StatusCode, html: bool) -> Verdict {
+    match verdict(status) {
+        Verdict::Success | Verdict::Refused | Verdict::Final if html => Verdict::Strange,
+        verdict => verdict,
+    }
+}
+
+/// Says whether an answer is a refusal by Clever itself, which says so in JSON.
+pub(crate) fn is_refusal(status: StatusCode, html: bool, body: &[u8]) -> bool {
+    let json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    match status.as_u16() {
+        401 => !html,
+        403 | 404 => !html && json,
+        _ => false,
     }
 }
 
 /// The longest wait that a header is believed, in seconds: a nonsense number must not overflow a sum.
 const LONGEST_S: u64 = 24 * 3600;
+
+/// How long Clever's windows are, in seconds: none ends later than this.
+const WINDOW_S: u64 = 60;
 
 /// How long a 429 asks us to wait: `Retry-After`, else the latest `x-ratelimit-reset`, else a minute,
 /// which is the length of Clever's window. A `chance` in 0..1 lets many clients return one by one.
@@ -101,11 +137,20 @@ pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
     })
 }
 
-/// Time until the last of the named windows ends; a clock that is ahead gives zero.
+/// Time until the last of the named windows ends, by the clock of whoever names it: the answer's own date, or ours where
+/// it has none. What is over gives zero; what lies further ahead than a window lasts comes of a clock that is wrong.
 fn reset_in(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let reset = i64::try_from(numbers(headers, "x-ratelimit-reset").max()?).ok()?;
+    let reset = i64::try_from(numbers(headers, "x-ratelimit-reset").max()?).unwrap_or(i64::MAX);
+    let now = date(headers).unwrap_or(now);
     let seconds = u64::try_from(reset.saturating_sub(now.as_second())).unwrap_or(0);
-    Some(Duration::from_secs(seconds.min(LONGEST_S)))
+    Some(Duration::from_secs(seconds.min(WINDOW_S)))
+}
+
+/// The answer's own date.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(http::header::DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(date.timestamp())
 }
 
 /// The numbers of a header, which may be a comma-separated list, one for each bucket.
@@ -170,13 +215,16 @@ mod tests {
         for (status, expected) in [
             (200, Verdict::Success),
             (400, Verdict::Final),
-            (401, Verdict::Final),
-            (404, Verdict::Final),
+            (302, Verdict::Strange),
+            (401, Verdict::Refused),
+            (404, Verdict::Refused),
             (413, Verdict::TooLarge),
             (429, Verdict::RateLimited),
             (500, Verdict::Transient),
             (501, Verdict::Final),
             (503, Verdict::Transient),
+            (522, Verdict::Transient),
+            (451, Verdict::Final),
         ] {
             assert_eq!(
                 verdict(StatusCode::from_u16(status).unwrap()),
@@ -184,6 +232,66 @@ mod tests {
                 "{status}"
             );
         }
+    }
+
+    #[test]
+    fn field_17_a_reset_is_read_against_the_answers_own_date() {
+        const DATE: &str = "Sun, 06 Sep 2026 12:00:00 GMT";
+        let there: Timestamp = "2026-09-06T12:00:00Z".parse().unwrap();
+        let reset = (there.as_second() + 5).to_string();
+        for ours in [-86_400, -3600, 0, 3600, 86_400] {
+            let headers: HeaderMap = [("date", DATE), ("x-ratelimit-reset", reset.as_str())]
+                .into_iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            let now = at(there.as_second() + ours);
+            assert_eq!(
+                rate_wait(&headers, now, 0.0),
+                Duration::from_secs(5),
+                "{ours}"
+            );
+        }
+        // Without a date, a clock that is wrong costs a window at most; so does a reset that is none.
+        for (date, reset) in [
+            (None, "4600"),
+            (None, "1000000"),
+            (None, "18446744073709551615"),
+            (Some("soon"), "4600"),
+            (Some(DATE), "1788699905000"),
+        ] {
+            let headers: HeaderMap = date
+                .map(|date| ("date", date))
+                .into_iter()
+                .chain([("x-ratelimit-reset", reset)])
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect();
+            let wait = rate_wait(&headers, at(1000), 0.0);
+            assert_eq!(wait, Duration::from_secs(60), "{date:?} {reset}");
+        }
+    }
+
+    #[test]
+    fn field_03_a_web_page_is_no_refusal() {
+        let of = |status, html, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            (
+                verdict_of(status, html),
+                is_refusal(status, html, body.as_bytes()),
+            )
+        };
+        for status in [200, 301, 302, 400, 401, 403, 404, 451, 501] {
+            assert_eq!(
+                of(status, true, "<h1>"),
+                (Verdict::Strange, false),
+                "{status}"
+            );
+        }
+        assert_eq!(of(503, true, "<h1>"), (Verdict::Transient, false));
+        assert_eq!(of(429, true, "<h1>"), (Verdict::RateLimited, false));
+        assert_eq!(of(401, false, ""), (Verdict::Refused, true));
+        assert_eq!(of(403, false, "{}"), (Verdict::Refused, true));
+        assert_eq!(of(403, false, "Blocked"), (Verdict::Refused, false));
+        assert_eq!(of(404, false, "{}"), (Verdict::Refused, true));
     }
 
     proptest! {

@@ -1,32 +1,38 @@
 //! Sends what `clever-auth` has decided to send, and brings back the answers.
 //!
 //! A code is redeemed at most once: its request is never repeated, not even when no answer came. Reads
-//! are tried again like all others.
+//! are tried again like all others, but for the issuer's keys: whoever can go on without them does.
+
+mod keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clever_auth::district_tokens::{self, DistrictGrant};
-use clever_auth::login::{LoginError, Redeem, SignedIn};
+use clever_auth::login::{LoginError, LoginFlow, Redeem, SignedIn};
 use clever_auth::{
-    Answer, AnswerError, App, Discovery, IdTokenVerifier, KindError, LoginToken, OwnToken,
-    RawToken, Request, TokenHolder,
+    Answer, AnswerError, App, Discovery, IdTokenVerifier, KindError, LoginToken, OpenId, OwnToken,
+    READ_FLOOR_S, RawToken, Request, TokenHolder,
 };
 use clever_model::DistrictId;
 use futures_util::StreamExt;
-use tokio::time::sleep;
-use tracing::debug;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
 use url::Url;
 
 use crate::error::SetupError;
 use crate::options::ClientOptions;
 use crate::retry::{self, Verdict};
 use crate::transport::http_client;
+pub use keys::IssuerKeys;
 
 /// Largest answer read, in bytes; `clever-auth` refuses one of this size.
 const MAX_ANSWER: usize = 1024 * 1024 + 1;
 /// Most parts of a list of grants.
 const MAX_PARTS: usize = 10_000;
+/// Longest reading of discovery and keys.
+const KEYS_TIME: Duration = Duration::from_secs(8);
 
 /// Calls Clever's login service.
 #[derive(Debug, Clone)]
@@ -62,9 +68,24 @@ pub enum SignInError {
     /// The answer can't be used.
     #[error("the answer of the login service can't be used")]
     Answer(#[from] AnswerError),
+    /// Discovery or keys took too long.
+    #[error("the login service did not tell its keys within {} s", KEYS_TIME.as_secs())]
+    Slow,
+    /// The id token's key is not in hand and could not be read, so that nobody knows whether the token is
+    /// good. The token is not to blame: begin the login anew in a moment.
+    #[error("the id token can't be checked: the issuer's keys could not be read")]
+    NoKeys(#[source] Option<Arc<SignInError>>),
     /// The list of districts leads elsewhere or never ends.
     #[error("the list of districts does not end")]
     Endless,
+}
+
+impl SignInError {
+    /// After which time a new login may do better, where the failure is nobody's fault and passes.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Self::NoKeys(_)).then(|| Duration::from_secs(READ_FLOOR_S.into()))
+    }
 }
 
 impl LoginService {
@@ -82,7 +103,19 @@ impl LoginService {
         })
     }
 
-    /// Ends a login: redeems its code, once, and asks who the person is.
+    /// Learns what the service offers before a login begins: PKCE, and the keys for its end.
+    ///
+    /// Reads at most once every few seconds, whoever asks, and waits for at most a second; a service that does
+    /// not answer keeps no login from beginning.
+    pub async fn prepare(&self, flow: &LoginFlow, openid: &OpenId<IssuerKeys>) {
+        if let OpenId::Checked(keys) = openid {
+            keys.prepare(self, flow).await;
+        }
+    }
+
+    /// Ends a login: redeems its code, once, checks its id token and asks who the person is.
+    ///
+    /// Where the id token's key is not in hand, the keys are read and the same token is checked again.
     ///
     /// # Errors
     ///
@@ -90,16 +123,28 @@ impl LoginService {
     pub async fn finish<P>(
         &self,
         redeem: Redeem<P>,
-        verifier: Option<&IdTokenVerifier>,
+        openid: &OpenId<IssuerKeys>,
     ) -> Result<SignedIn<P>, SignInError> {
         let tokens = self.once(&redeem.request()).await?;
         let identify = redeem.answered(&tokens)?;
+        let verifier = match openid {
+            OpenId::Checked(keys) => {
+                keys.freshen(self, identify.flow());
+                OpenId::Checked(keys.check(self, &identify).await?)
+            }
+            OpenId::Off => OpenId::Off,
+        };
         let me = self.read(&identify.me_request()).await?;
         let info = self.read(&identify.user_info_request()).await?;
         // Not every service has `/userinfo`; what it does say must agree.
         let info = (info.status != 404).then_some(&info);
         let now = self.options.clock.now();
-        Ok(identify.finish(&me, info, verifier, now)?)
+        let signed_in = identify.finish(&me, info, verifier.as_ref(), now)?;
+        let differing = signed_in.login.differing();
+        if !differing.is_empty() {
+            debug!(user = %signed_in.login.user_id(), ?differing, "Clever's answers show a person differently");
+        }
+        Ok(signed_in)
     }
 
     /// Asks Clever whether a token is our app's.
@@ -149,7 +194,7 @@ impl LoginService {
         })
     }
 
-    /// Reads the issuer's keys into `verifier`.
+    /// Reads the issuer's keys into `verifier`, with one try.
     ///
     /// # Errors
     ///
@@ -159,29 +204,51 @@ impl LoginService {
         app: &App,
         verifier: &mut IdTokenVerifier,
     ) -> Result<Discovery, SignInError> {
-        let document = self.read_public(&Discovery::address(app)).await?;
-        let discovery = Discovery::parse(app, &document)?;
-        let keys = self.read_public(discovery.jwks_uri.as_str()).await?;
+        let (discovery, keys) = self.read_keys(app).await?;
         verifier.take_keys(&keys, self.options.clock.now())?;
         Ok(discovery)
     }
 
+    /// Reads what the issuer says of itself, and its keys, with one try: a service that fails is not asked
+    /// six times while people wait.
+    async fn read_keys(&self, app: &App) -> Result<(Discovery, Answer), SignInError> {
+        let read = async {
+            let document = self.public(&Discovery::address(app)).await?;
+            let discovery = Discovery::parse(app, &document)?;
+            let keys = self.public(discovery.jwks_uri.as_str()).await?;
+            Ok((discovery, keys))
+        };
+        timeout(KEYS_TIME, read)
+            .await
+            .unwrap_or(Err(SignInError::Slow))
+    }
+
     /// Reads the districts that have connected the app, or one of them, with their tokens of now.
+    ///
+    /// A grant that can't be read costs itself, and is logged; where one district is asked for and none can be
+    /// read, that is an error: it may be connected.
     ///
     /// # Errors
     ///
-    /// [`SignInError`]; never a part of the list.
+    /// [`SignInError`]; never the first parts of the list alone.
     pub async fn district_grants(
         &self,
         app: &App,
         district: Option<&DistrictId>,
     ) -> Result<Vec<DistrictGrant>, SignInError> {
-        let mut grants = Vec::new();
+        let (mut grants, mut refused) = (Vec::new(), 0);
         let mut request = district_tokens::request(app, district);
         for _ in 0..MAX_PARTS {
             let part = district_tokens::parse(&self.read(&request).await?)?;
             grants.extend(part.grants);
+            refused += part.refused;
             let Some(next) = part.next else {
+                if refused > 0 {
+                    warn!(refused, "districts' grants could not be read");
+                    if district.is_some() && grants.is_empty() {
+                        return Err(AnswerError::Missing("data").into());
+                    }
+                }
                 return Ok(grants);
             };
             request = district_tokens::next_request(app, &next).ok_or(SignInError::Endless)?;
@@ -189,24 +256,19 @@ impl LoginService {
         Err(SignInError::Endless)
     }
 
+    /// Reads what everybody may read, once.
+    async fn public(&self, url: &str) -> Result<Answer, SignInError> {
+        let sent = send(self.http.get(url).header("accept", "application/json")).await;
+        sent.map(|(answer, _)| answer).map_err(SignInError::Network)
+    }
+
     /// Sends a read, again if that may help.
     async fn read(&self, request: &Request) -> Result<Answer, SignInError> {
-        self.repeat(|| self.prepared(request)).await
-    }
-
-    async fn read_public(&self, url: &str) -> Result<Answer, SignInError> {
-        self.repeat(|| self.http.get(url)).await
-    }
-
-    async fn repeat(
-        &self,
-        prepared: impl Fn() -> reqwest::RequestBuilder,
-    ) -> Result<Answer, SignInError> {
         let policy = self.options.retry;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let result = send(prepared()).await;
+            let result = send(self.prepared(request)).await;
             if result.is_ok() {
                 self.answered.store(true, Ordering::Relaxed);
             }

@@ -8,9 +8,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, district_tokens};
 use clever_model::DistrictId;
+use clever_raw::operation::{Call, Hosts, InvalidRequest, Operation};
 use clever_raw::page::PageError;
+use clever_raw::text::without_mark;
+use clever_raw::v3_1::operations::{GetDistricts, GetSchools};
 use futures_util::StreamExt;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, redirect};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -19,7 +22,9 @@ use url::{Host, Url};
 
 use crate::error::{self, ClientError, ErrorKind, SetupError};
 use crate::governor::Governor;
+use crate::notice::Notice;
 use crate::options::ClientOptions;
+use crate::paged::read_answer;
 use crate::retry::{self, Verdict};
 use crate::sign_in::LoginService;
 use crate::typed::DriftCount;
@@ -34,10 +39,12 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     token: RwLock<Bearer>,
     renewal: Option<Renewal>,
-    version: &'static str,
+    pub(crate) version: &'static str,
     governor: Governor,
     /// Whether the API has ever answered.
     answered: AtomicBool,
+    /// Whether the token has ever opened something.
+    opened: AtomicBool,
     pub(crate) drift: DriftCount,
 }
 
@@ -72,23 +79,28 @@ impl Bearer {
 /// Reads a body; what can't be read is asked for again.
 pub(crate) type Read<T> = fn(Bytes) -> Result<T, PageError>;
 
-/// What is asked.
-struct Call<'a> {
+/// How a read is tried.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tries {
+    /// Whether it is of a list that the token should open: what is refused then may be a passing fault, while a single
+    /// record may be gone.
+    pub(crate) of_list: bool,
+    /// Whether less can be asked for: then a slow answer is not tried to the end.
+    pub(crate) can_shrink: bool,
+    /// When the silence has lasted long enough; else the longest silence begins with the call.
+    pub(crate) until: Option<Instant>,
+}
+
+/// What is asked: an operation, or the address that a page's link names.
+struct Asked<'a> {
     method: Method,
     url: &'a Url,
     body: Option<Bytes>,
+    tries: Tries,
 }
 
-impl<'a> Call<'a> {
-    fn get(url: &'a Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            body: None,
-        }
-    }
-
-    /// Says whether the call may change something at Clever.
+impl Asked<'_> {
+    /// Says whether it may change something at Clever.
     fn changes(&self) -> bool {
         self.method != Method::GET
     }
@@ -101,9 +113,35 @@ enum Failure {
         headers: HeaderMap,
         body: Bytes,
     },
-    Network(reqwest::Error),
+    Network {
+        error: reqwest::Error,
+        received: u64,
+    },
     Undecodable(PageError),
     TooLarge,
+}
+
+impl Failure {
+    /// What was wrong, for whoever waits.
+    fn cause(&self) -> String {
+        match self {
+            Self::Answer {
+                status, headers, ..
+            } => {
+                let html = is_html(headers);
+                let page = if html { " with an HTML page" } else { "" };
+                format!("answered {}{page}", status.as_u16())
+            }
+            Self::Network { error, received } if error.is_timeout() && *received > 0 => {
+                "the answer took too long".to_owned()
+            }
+            Self::Network { error, .. } if error.is_timeout() => "no answer in time".to_owned(),
+            Self::Network { error, .. } if error.is_connect() => "no connection".to_owned(),
+            Self::Network { .. } => "the connection broke".to_owned(),
+            Self::Undecodable(error) => error.to_string(),
+            Self::TooLarge => "the answer is too large".to_owned(),
+        }
+    }
 }
 
 impl Transport {
@@ -126,72 +164,99 @@ impl Transport {
             version,
             governor: Governor::default(),
             answered: AtomicBool::new(false),
+            opened: AtomicBool::new(false),
             drift: DriftCount::default(),
         }))
     }
 
-    /// Makes the address of `path` below the API's address and version.
-    pub(crate) fn address(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        self.address_in(self.version, path, query)
+    /// Where calls go, and in which version: the API's address, without a user, password or query.
+    pub(crate) fn reads_from(&self) -> String {
+        let url = &self.options.api_url;
+        let path = url.path().trim_end_matches('/');
+        let origin = url.origin().ascii_serialization();
+        format!("{origin}{path}/{}/", self.version)
     }
 
-    /// Makes the address of `path` in `version`, for what only one version has.
-    pub(crate) fn address_in(&self, version: &str, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.options.api_url.clone();
-        let prefix = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&format!("{prefix}/{version}/{path}"));
-        url.set_query(None);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+    /// The address that `call` is sent to.
+    pub(crate) fn address(&self, call: &Call) -> Result<Url, ClientError> {
+        let address = call.address(&Hosts::new(self.options.api_url.as_str()));
+        Url::parse(&address).map_err(|_| {
+            let path = call.place().path;
+            InvalidRequest::Address { path }.into()
+        })
     }
 
     /// Gets what `read` makes of an answer, with the tries that a read is worth.
-    pub(crate) async fn get<T>(&self, url: &Url, read: Read<T>) -> Result<T, ClientError> {
-        let span = debug_span!("clever_call", path = shape(url.path()));
-        self.tried(&Call::get(url), read).instrument(span).await
-    }
-
-    /// Sends a write. It is sent again only where it certainly had no effect: refused by the rate limit,
-    /// or for a token that has changed, or never connected.
-    pub(crate) async fn write<T>(
+    pub(crate) async fn get<T>(
         &self,
-        method: Method,
         url: &Url,
-        body: Option<Vec<u8>>,
+        tries: Tries,
         read: Read<T>,
     ) -> Result<T, ClientError> {
-        let span = debug_span!("clever_write", path = shape(url.path()));
-        let call = Call {
-            method,
+        let span = debug_span!("clever_call", path = shape(url.path()));
+        let until = tries.until.unwrap_or_else(|| self.silent_until());
+        let asked = Asked {
+            method: Method::GET,
             url,
-            body: body.map(Bytes::from),
+            body: None,
+            tries,
         };
-        self.tried(&call, read)
-            .instrument(span)
-            .await
-            .map_err(|error| match error {
-                ClientError::Network { source, .. } if source.is_connect() => {
-                    ClientError::Network {
-                        path: url.path().to_owned(),
-                        attempts: 1,
-                        source,
-                    }
-                }
-                error if error.kind().leaves_doubt() => ClientError::Unsure {
-                    path: url.path().to_owned(),
-                    source: Box::new(error),
-                },
-                error => error,
-            })
+        let tried = self.tried(&asked, read).instrument(span);
+        match tokio::time::timeout_at(until, tried).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ClientError::Silent {
+                path: url.path().to_owned(),
+                waited: self.options.max_silence,
+            }),
+        }
     }
 
-    async fn tried<T>(&self, call: &Call<'_>, read: Read<T>) -> Result<T, ClientError> {
+    /// When a silence that begins now has lasted long enough.
+    pub(crate) fn silent_until(&self) -> Instant {
+        let now = Instant::now();
+        // No end that can be told is none for as long as a process lives.
+        now.checked_add(self.options.max_silence)
+            .unwrap_or(now + Duration::from_secs(365 * 86_400))
+    }
+
+    /// Sends an operation and reads its answer.
+    ///
+    /// A write is sent again only if it certainly had no effect: it was refused by the rate limit, or for a
+    /// token that has changed, or never connected.
+    pub(crate) async fn call<O: Operation>(&self, operation: &O) -> Result<O::Answer, ClientError> {
+        let call = operation.call()?;
+        let url = self.address(&call)?;
+        let asked = Asked {
+            method: call.place().method.clone(),
+            url: &url,
+            body: call.body().cloned(),
+            tries: Tries::default(),
+        };
+        if !asked.changes() {
+            return self.get(&url, Tries::default(), read_answer).await;
+        }
+        let span = debug_span!("clever_write", path = call.place().path);
+        let answer = self.tried(&asked, read_answer).instrument(span).await;
+        answer.map_err(|error| match error {
+            ClientError::Network { source, .. } if source.is_connect() => ClientError::Network {
+                path: url.path().to_owned(),
+                attempts: 1,
+                received: 0,
+                source,
+            },
+            error if error.kind().leaves_doubt() => ClientError::Unsure {
+                path: url.path().to_owned(),
+                source: Box::new(error),
+            },
+            error => error,
+        })
+    }
+
+    async fn tried<T>(&self, call: &Asked<'_>, read: Read<T>) -> Result<T, ClientError> {
         let url = call.url;
         let policy = self.options.retry;
         let path = url.path().to_owned();
-        let (mut attempt, mut renewed) = (0, false);
+        let (mut attempt, mut asked_anew) = (0, false);
         loop {
             attempt += 1;
             self.wait_for_turn(&path).await?;
@@ -201,49 +266,131 @@ impl Transport {
                 Err(failure) => failure,
             };
             let refused = matches!(&failure, Failure::Answer { status, .. } if matches!(status.as_u16(), 401 | 403));
-            if refused && !renewed && self.renew(&token).await {
-                renewed = true;
+            // Once a call: what else may help is to wait.
+            if refused && !std::mem::replace(&mut asked_anew, true) && self.renew(&token).await {
                 continue;
             }
-            let wait = match &failure {
+            let pace = policy.delay(attempt, fastrand::f64());
+            let (wait, most) = match &failure {
                 Failure::Answer {
                     status, headers, ..
-                } => match retry::verdict(*status) {
+                } => match retry::verdict_of(*status, is_html(headers)) {
                     Verdict::RateLimited => {
                         let wait =
                             retry::rate_wait(headers, self.options.clock.now(), fastrand::f64());
                         if wait > policy.max_rate_wait {
                             return Err(ClientError::RateLimited { path, wait });
                         }
-                        Some(wait)
+                        // Where the window's end is told wrongly, all tries together still outlast a window.
+                        (Some(wait.max(pace * 4)), policy.max_attempts)
                     }
-                    Verdict::Transient if call.changes() => None,
-                    Verdict::Transient => Some(policy.delay(attempt, fastrand::f64())),
-                    Verdict::Success | Verdict::TooLarge | Verdict::Final => None,
+                    _ if call.changes() => (None, 0),
+                    Verdict::Transient => (Some(pace), policy.max_attempts),
+                    Verdict::Strange => (Some(pace), self.once_opened(policy.max_attempts)),
+                    Verdict::Refused if self.doubts(*status, call) => {
+                        (Some(pace), self.once_opened(retry::REFUSED_ATTEMPTS))
+                    }
+                    Verdict::Refused | Verdict::Success | Verdict::TooLarge | Verdict::Final => {
+                        (None, 0)
+                    }
                 },
-                Failure::Network(error) if error.is_builder() => None,
-                Failure::Network(error)
-                    if error.is_connect()
-                        && !self.answered.load(Ordering::Relaxed)
-                        && attempt >= retry::FIRST_CONTACT_ATTEMPTS =>
+                Failure::Network { error, .. } if error.is_builder() => (None, 0),
+                Failure::Network { error, .. }
+                    if error.is_connect() && !self.answered.load(Ordering::Relaxed) =>
                 {
-                    None
+                    (Some(pace), retry::FIRST_CONTACT_ATTEMPTS)
                 }
-                Failure::Network(error) if call.changes() && !error.is_connect() => None,
-                Failure::Undecodable(_) if call.changes() => None,
-                Failure::Network(_) | Failure::Undecodable(_) => {
-                    Some(policy.delay(attempt, fastrand::f64()))
+                Failure::Network { error, .. } if call.changes() && !error.is_connect() => {
+                    (None, 0)
                 }
-                Failure::TooLarge => None,
+                Failure::Undecodable(_) if call.changes() => (None, 0),
+                Failure::Network { error, received }
+                    if error.is_timeout() && *received > 0 && call.tries.can_shrink =>
+                {
+                    (Some(pace), retry::SLOW_ATTEMPTS)
+                }
+                Failure::Network { .. } | Failure::Undecodable(_) => {
+                    (Some(pace), policy.max_attempts)
+                }
+                Failure::TooLarge => (None, 0),
             };
+            let most = most.min(policy.max_attempts.max(1));
             match wait {
-                Some(wait) if attempt < policy.max_attempts.max(1) => {
+                Some(wait) if attempt < most => {
                     debug!(attempt, wait_ms = wait.as_millis(), "will try again");
                     metrics::counter!("clever_retries_total").increment(1);
+                    self.options.watch.notice(&Notice::Again {
+                        path: path.clone(),
+                        cause: failure.cause(),
+                        attempt: attempt + 1,
+                        of: most,
+                        wait,
+                    });
                     sleep(wait).await;
                 }
-                _ => return Err(self.give_up(failure, path, attempt)),
+                _ => {
+                    let confirmed = self.confirms(&failure, call).await;
+                    return Err(self.give_up(failure, call.url, attempt, confirmed));
+                }
             }
+        }
+    }
+
+    /// How often a call is tried that something before Clever's API may have answered: a token or an address that never
+    /// opened anything may simply be wrong.
+    fn once_opened(&self, attempts: u32) -> u32 {
+        if self.opened.load(Ordering::Relaxed) {
+            attempts
+        } else {
+            attempts.min(retry::FIRST_CONTACT_ATTEMPTS)
+        }
+    }
+
+    /// Says whether a refusal may be a fault that passes: a district's token opens the same until it is changed.
+    fn doubts(&self, status: http::StatusCode, call: &Asked<'_>) -> bool {
+        let of_token = status.as_u16() == 401;
+        (of_token || call.tries.of_list) && matches!(self.token(), Bearer::District(_))
+    }
+
+    /// Asks, where a call was refused, whether it is the token that is: by another call with it.
+    async fn confirms(&self, failure: &Failure, call: &Asked<'_>) -> bool {
+        let refusal = |failure: &Failure| match failure {
+            Failure::Answer {
+                status,
+                headers,
+                body,
+            } => retry::is_refusal(*status, is_html(headers), body),
+            _ => false,
+        };
+        if !refusal(failure) {
+            return false;
+        }
+        let token = self.token();
+        if !matches!(token, Bearer::District(_)) {
+            return true;
+        }
+        let districts = GetDistricts::PLACE.path;
+        let other = if call.url.path().ends_with(districts) {
+            GetSchools::default().call().map(|call| call.limit(1))
+        } else {
+            GetDistricts::default().call()
+        };
+        let other = other.map(|call| call.in_version(self.version));
+        let Some(other) = other.ok().and_then(|call| self.address(&call).ok()) else {
+            return false;
+        };
+        let second = Asked {
+            method: Method::GET,
+            url: &other,
+            body: None,
+            tries: Tries::default(),
+        };
+        if self.wait_for_turn(other.path()).await.is_err() {
+            return false;
+        }
+        match self.attempt(&second, &token, |_| Ok(())).await {
+            Ok(()) => false,
+            Err(failure) => refusal(&failure),
         }
     }
 
@@ -267,6 +414,10 @@ impl Transport {
                 });
             }
             debug!(wait_ms = wait.as_millis(), "the rate limit is used up");
+            self.options.watch.notice(&Notice::Limited {
+                path: path.to_owned(),
+                wait,
+            });
             metrics::histogram!("clever_rate_wait_seconds").record(wait.as_secs_f64());
             sleep(wait + Duration::from_secs(1).mul_f64(fastrand::f64())).await;
         }
@@ -315,12 +466,15 @@ impl Transport {
 
     async fn attempt<T>(
         &self,
-        call: &Call<'_>,
+        call: &Asked<'_>,
         token: &Bearer,
         read: Read<T>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
-        let network = |error: reqwest::Error| Failure::Network(error.without_url());
+        let network = |error: reqwest::Error, received: usize| Failure::Network {
+            error: error.without_url(),
+            received: received as u64,
+        };
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret()))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         bearer.set_sensitive(true);
@@ -337,7 +491,7 @@ impl Transport {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone());
         }
-        let response = request.send().await.map_err(network)?;
+        let response = request.send().await.map_err(|error| network(error, 0))?;
         self.answered.store(true, Ordering::Relaxed);
         let (status, headers) = (response.status(), response.headers().clone());
         if let Some(standing) = retry::window(&headers, self.options.clock.now()) {
@@ -356,7 +510,7 @@ impl Transport {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(_) if !success => break,
-                Err(error) => return Err(network(error)),
+                Err(error) => return Err(network(error, body.len())),
             };
             if body.len() + chunk.len() > limit {
                 if success {
@@ -378,25 +532,27 @@ impl Transport {
         metrics::histogram!("clever_answer_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("clever_answer_bytes_total").increment(body.len() as u64);
         let body = body.freeze();
-        let html =
-            header(&headers, CONTENT_TYPE.as_str()).is_some_and(|text| error::is_html(&text));
-        if !success || html {
+        if !success || is_html(&headers) {
             return Err(Failure::Answer {
                 status,
                 headers,
                 body,
             });
         }
-        read(body).map_err(Failure::Undecodable)
+        let answer = read(body).map_err(Failure::Undecodable)?;
+        self.opened.store(true, Ordering::Relaxed);
+        Ok(answer)
     }
 
     /// Turns the last failure into the caller's error.
-    fn give_up(&self, failure: Failure, path: String, attempts: u32) -> ClientError {
+    fn give_up(&self, failure: Failure, url: &Url, attempts: u32, confirmed: bool) -> ClientError {
+        let path = url.path().to_owned();
         match failure {
-            Failure::Network(source) => ClientError::Network {
+            Failure::Network { error, received } => ClientError::Network {
                 path,
                 attempts,
-                source,
+                received,
+                source: error,
             },
             Failure::Undecodable(source) => ClientError::Undecodable {
                 path,
@@ -413,7 +569,12 @@ impl Transport {
                 body,
             } => {
                 let content_type = header(&headers, CONTENT_TYPE.as_str());
-                let html = content_type.as_deref().is_some_and(error::is_html);
+                let html = is_html(&headers);
+                let redirect = header(&headers, LOCATION.as_str())
+                    .filter(|_| status.is_redirection())
+                    .and_then(|to| url.join(&to).ok())
+                    // The host alone: a query may hold anything.
+                    .and_then(|to| Some(format!("a redirect to {}", to.host_str()?)));
                 let kind = match status.as_u16() {
                     401 | 403 => ErrorKind::Unauthorized,
                     200..=299 => ErrorKind::WrongTokenKind,
@@ -432,9 +593,10 @@ impl Transport {
                     request_id: header(&headers, "x-request-id")
                         .or_else(|| header(&headers, "clever-request-id"))
                         .map(|id| id.chars().take(80).collect()),
-                    message: message(&body),
+                    message: redirect.or_else(|| message(&body)),
                     attempts,
                     kind,
+                    confirmed,
                 }
             }
         }
@@ -494,6 +656,11 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
 }
 
+/// Says whether an answer is a web page.
+fn is_html(headers: &HeaderMap) -> bool {
+    header(headers, CONTENT_TYPE.as_str()).is_some_and(|text| error::is_html(&text))
+}
+
 /// The words of an error answer: `message` (v2 and later), `error_description` or `error`.
 fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
@@ -502,7 +669,7 @@ fn message(body: &[u8]) -> Option<String> {
         error_description: Option<String>,
         error: Option<String>,
     }
-    let words: Words = serde_json::from_slice(body).ok()?;
+    let words: Words = serde_json::from_slice(without_mark(body)).ok()?;
     words
         .message
         .or(words.error_description)

@@ -7,6 +7,7 @@ use async_stream::try_stream;
 use clever_model::{RecordKind, Role};
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
+use clever_raw::v3_1::operations::GetUsers;
 use clever_raw::v3_1::types;
 use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
@@ -105,10 +106,18 @@ typed! {
     resources: Resources => Resource,
 }
 
-impl TypedList<types::User> {
-    /// Keeps users of this role.
-    pub fn role(self, role: Role) -> Self {
-        self.with(|request| request.role(role))
+impl District {
+    /// The users of a role, each with all their roles.
+    pub fn users_of(&self, role: Role) -> TypedList<types::User> {
+        let operation = GetUsers {
+            role: Some(role.as_str()),
+            ..GetUsers::default()
+        };
+        TypedList {
+            request: self.pages(&operation).in_version(self.0.version),
+            kind: RecordKind::Users,
+            model: PhantomData,
+        }
     }
 }
 
@@ -139,8 +148,8 @@ impl<T: DeserializeOwned + Send + 'static> TypedList<T> {
                     }
                     yield Element::read(record.json, Some(record.id));
                 }
-                for _ in page.refused() {
-                    yield Element::Unreadable { id: None };
+                for refused in page.refused() {
+                    yield Element::Unreadable { id: refused.id.clone() };
                 }
             }
         }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use clever_auth::{LibraryToken, UserToken};
-use clever_model::{DistrictId, SectionId, UserId};
+use clever_model::{DistrictId, Role, SectionId, UserId};
+use clever_raw::operation::{DataOperation, List};
 use clever_raw::page::RawPage;
+use clever_raw::v2_1::operations as v2_1;
+use clever_raw::v3_1::operations::{GetDistrict, GetSectionsForUser, GetUser, GetUsersForSection};
 use futures_core::Stream;
 
 use crate::error::{ClientError, SetupError};
@@ -33,7 +36,7 @@ impl User {
     ///
     /// [`ClientError`].
     pub async fn record(&self, own: &UserId) -> Result<RawPage, ClientError> {
-        one(&self.0, format!("users/{own}")).await
+        one(&self.0, &GetUser { id: own.as_str() }).await
     }
 
     /// Reads the record of the user's own district.
@@ -42,7 +45,7 @@ impl User {
     ///
     /// [`ClientError`].
     pub async fn district(&self, own: &DistrictId) -> Result<RawPage, ClientError> {
-        one(&self.0, format!("districts/{own}")).await
+        one(&self.0, &GetDistrict { id: own.as_str() }).await
     }
 }
 
@@ -104,7 +107,12 @@ impl LibraryTeacher {
     ///
     /// [`ClientError`].
     pub async fn record(&self, own: &UserId) -> Result<RawPage, ClientError> {
-        one(&self.transport, format!("{}/{own}", self.people())).await
+        let id = own.as_str();
+        if self.version.has_users() {
+            one(&self.transport, &GetUser { id }).await
+        } else {
+            one(&self.transport, &v2_1::GetTeacher { id }).await
+        }
     }
 
     /// The teacher's sections.
@@ -112,8 +120,12 @@ impl LibraryTeacher {
         &self,
         own: &UserId,
     ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static + use<> {
-        let path = format!("{}/{own}/sections", self.people());
-        ListRequest::new(Arc::clone(&self.transport), path, false).pages()
+        let list = if self.version.has_users() {
+            self.list(&GetSectionsForUser::new(own.as_str()))
+        } else {
+            self.list(&v2_1::GetSectionsForTeacher::new(own.as_str()))
+        };
+        list.pages()
     }
 
     /// The students of one of the teacher's sections.
@@ -121,27 +133,30 @@ impl LibraryTeacher {
         &self,
         section: &SectionId,
     ) -> impl Stream<Item = Result<RawPage, ClientError>> + Send + 'static + use<> {
-        let list = |path| ListRequest::new(Arc::clone(&self.transport), path, false);
-        if self.version.has_users() {
-            list(format!("sections/{section}/users"))
-                .role(clever_model::Role::Student)
-                .pages()
+        let list = if self.version.has_users() {
+            self.list(&GetUsersForSection {
+                role: Some(Role::Student.as_str()),
+                ..GetUsersForSection::new(section.as_str())
+            })
         } else {
-            list(format!("sections/{section}/students")).pages()
-        }
+            self.list(&v2_1::GetStudentsForSection::new(section.as_str()))
+        };
+        list.pages()
     }
 
-    fn people(&self) -> &'static str {
-        if self.version.has_users() {
-            "users"
-        } else {
-            "teachers"
-        }
+    /// A list in the teacher's version, without the page sizes that Clever refuses such a token.
+    fn list<O: List>(&self, list: &O) -> ListRequest {
+        ListRequest::whole(Arc::clone(&self.transport), list).in_version(self.version.as_str())
     }
 }
 
-async fn one(transport: &Arc<Transport>, path: String) -> Result<RawPage, ClientError> {
-    ListRequest::new(Arc::clone(transport), path, false)
+/// Reads a single record in the transport's version.
+async fn one<O: DataOperation>(
+    transport: &Arc<Transport>,
+    operation: &O,
+) -> Result<RawPage, ClientError> {
+    ListRequest::whole(Arc::clone(transport), operation)
+        .in_version(transport.version)
         .first_page()
         .await
 }

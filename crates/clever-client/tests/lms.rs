@@ -11,13 +11,19 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use clever_auth::DistrictAppToken;
+use clever_client::raw::envelope::Envelope;
 use clever_client::raw::event::Event;
 use clever_client::raw::v3_1::EventObject;
-use clever_client::raw::v3_1::types::{AssignmentRequest, SubmissionRequest};
-use clever_client::{
-    ApiVersion, AssignmentId, ClientError, ClientOptions, District, Element, ErrorKind, RetryPolicy,
+use clever_client::raw::v3_1::operations::{
+    CreateAssignmentForSection, DeleteAssignmentForSection, GetAssignmentForSection, GetEvents,
+    GetSubmissionsForAssignment, GetUsersForSchool, ListAttendanceForSchool,
+    ListAttendanceForSection, UpdateAssignmentForSection, UpdateSubmissionForAssignment,
 };
-use clever_model::{RecordKind, SchoolId, SectionId, UserId};
+use clever_client::raw::v3_1::types::{Assignment, AssignmentRequest, SubmissionRequest};
+use clever_client::{
+    ApiVersion, ClientError, ClientOptions, District, Element, ErrorKind, RetryPolicy,
+};
+use clever_model::RecordKind;
 use futures_util::TryStreamExt;
 
 /// Status, headers, body; status 0 hangs.
@@ -72,8 +78,14 @@ async fn serve(steps: &[Step]) -> (District, Script) {
     (District::new(options, token).unwrap(), script)
 }
 
-fn section() -> SectionId {
-    SectionId::new("5a25ffb0c1bc2a0036000001").unwrap()
+const SECTION: &str = "5a25ffb0c1bc2a0036000001";
+
+async fn create(district: &District) -> Result<Envelope<Assignment>, ClientError> {
+    let create = CreateAssignmentForSection {
+        section_id: SECTION,
+        body: &work(),
+    };
+    district.call(&create).await
 }
 
 fn work() -> AssignmentRequest {
@@ -104,20 +116,34 @@ async fn an_assignment_from_its_making_to_its_end() {
         (200, &[], ""),
     ])
     .await;
-    let assignments = district.assignments(&section());
-    let made = assignments.create(&work()).await.unwrap();
-    let id = AssignmentId::new(made.id.as_deref().unwrap()).unwrap();
-    assert_eq!(assignments.get(&id).await.unwrap(), made);
-    assignments.update(&id, &work()).await.unwrap();
+    let made = create(&district).await.unwrap().data;
+    let (section_id, assignment_id) = (SECTION, made.id.as_deref().unwrap());
+    let read = GetAssignmentForSection {
+        section_id,
+        assignment_id,
+    };
+    assert_eq!(district.call(&read).await.unwrap().data, made);
+    let update = UpdateAssignmentForSection {
+        section_id,
+        assignment_id,
+        body: &work(),
+    };
+    district.call(&update).await.unwrap();
     let mut grade = SubmissionRequest::default();
     grade.grade_points = Some(4.5);
-    let user = UserId::new("u1").unwrap();
-    let graded = assignments
-        .update_submission(&id, &user, &grade)
-        .await
-        .unwrap();
+    let grade = UpdateSubmissionForAssignment {
+        section_id,
+        assignment_id,
+        user_id: "u1",
+        body: &grade,
+    };
+    let graded = district.call(&grade).await.unwrap().data;
     assert_eq!(graded.grade_points, Some(4.5));
-    assignments.delete(&id).await.unwrap();
+    let delete = DeleteAssignmentForSection {
+        section_id,
+        assignment_id,
+    };
+    district.call(&delete).await.unwrap();
     let asked = script.asked.lock().unwrap();
     let asked: Vec<(&str, &str, &str)> = asked.iter().map(|(m, a, b)| (&**m, &**a, &**b)).collect();
     let body = r#"{"description":"Read it","title":"Chapter 3"}"#;
@@ -136,7 +162,20 @@ async fn an_assignment_from_its_making_to_its_end() {
             ("DELETE", &*one, ""),
         ]
     );
-    assert!(AssignmentId::new("..").is_err() && AssignmentId::new("").is_err());
+}
+
+#[tokio::test]
+async fn an_id_that_would_change_the_path_is_refused_and_nothing_sent() {
+    let (district, script) = serve(&[MADE]).await;
+    for assignment_id in ["", "..", &"a".repeat(257)] {
+        let read = GetAssignmentForSection {
+            section_id: SECTION,
+            assignment_id,
+        };
+        let refused = district.call(&read).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Invalid(_)), "{refused:?}");
+    }
+    assert!(script.asked.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -148,11 +187,7 @@ async fn a_write_in_doubt_is_an_error_of_its_own_and_not_sent_again() {
         (200, &[], r#"{"data":{"id""#),
     ] {
         let (district, script) = serve(&[trouble, MADE]).await;
-        let error = district
-            .assignments(&section())
-            .create(&work())
-            .await
-            .unwrap_err();
+        let error = create(&district).await.unwrap_err();
         assert!(matches!(&error, ClientError::Unsure { .. }), "{error:?}");
         assert!(
             !error.is_transient(),
@@ -165,20 +200,12 @@ async fn a_write_in_doubt_is_an_error_of_its_own_and_not_sent_again() {
 #[tokio::test]
 async fn a_write_that_had_no_effect_is_sent_again_or_plainly_refused() {
     let (district, script) = serve(&[(429, &[("retry-after", "0")], "slow"), MADE]).await;
-    district
-        .assignments(&section())
-        .create(&work())
-        .await
-        .unwrap();
+    create(&district).await.unwrap();
     assert_eq!(script.asked.lock().unwrap().len(), 2);
 
     let words = r#"{"message":"due_date must be in the future"}"#;
     let (district, script) = serve(&[(400, &[], words)]).await;
-    let error = district
-        .assignments(&section())
-        .create(&work())
-        .await
-        .unwrap_err();
+    let error = create(&district).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(
         error.to_string().contains("due_date must be in the future"),
@@ -195,11 +222,7 @@ async fn a_write_that_had_no_effect_is_sent_again_or_plainly_refused() {
     };
     drop(free);
     let district = District::new(options, DistrictAppToken::new("0a1b").unwrap()).unwrap();
-    let error = district
-        .assignments(&section())
-        .create(&work())
-        .await
-        .unwrap_err();
+    let error = create(&district).await.unwrap_err();
     assert!(
         matches!(error, ClientError::Network { .. }),
         "nothing was sent: {error:?}"
@@ -219,8 +242,7 @@ async fn submissions_follow_their_cursor_and_need_no_id() {
         (200, &[], r#"{"data":[{"assignment_id":"a1","user_id":"u2","state":"odd"}],"links":[]}"#),
     ])
     .await;
-    let id = AssignmentId::new("a1").unwrap();
-    let all = district.assignments(&section()).submissions(&id);
+    let all = district.bare_records(&GetSubmissionsForAssignment::new(SECTION, "a1"));
     let all: Vec<_> = all.try_collect().await.unwrap();
     assert_eq!(all.len(), 3);
     assert!(matches!(all[1], Element::Unreadable { .. }));
@@ -238,22 +260,21 @@ async fn submissions_follow_their_cursor_and_need_no_id() {
 async fn attendance_is_asked_for_in_its_own_words() {
     let page = r#"{"data":[{"student_id":"u1","attendance_date":"2026-09-14","attendance_status":"tardy","attendance_type":"daily"}],"links":[]}"#;
     let (district, script) = serve(&[(200, &[], page), (200, &[], page)]).await;
-    let school = SchoolId::new("s1").unwrap();
-    let marks = district
-        .school_attendance(&school)
-        .between("2026-09-01".parse().unwrap(), "2026-09-30".parse().unwrap())
-        .status("tardy")
-        .limit(5000)
-        .marks();
+    let marks = district.bare_records(&ListAttendanceForSchool {
+        date_range_start: Some(&"2026-09-01".into()),
+        date_range_end: Some(&"2026-09-30".into()),
+        attendance_status: Some("tardy"),
+        ..ListAttendanceForSchool::new("s1")
+    });
     let marks: Vec<_> = marks.try_collect().await.unwrap();
     let mark = marks.into_iter().next().unwrap().record().unwrap();
     assert_eq!(mark.student_id.as_deref(), Some("u1"));
-    let of_section = district.section_attendance(&section()).marks();
+    let of_section = district.bare_records(&ListAttendanceForSection::new(SECTION));
     assert_eq!(of_section.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     let asked = script.asked.lock().unwrap();
     assert_eq!(
         asked[0].1,
-        "/v3.1/attendance/schools/s1?limit=1000&date_range_start=2026-09-01&date_range_end=2026-09-30&attendance_status=tardy"
+        "/v3.1/attendance/schools/s1?limit=1000&attendance_status=tardy&date_range_end=2026-09-30&date_range_start=2026-09-01"
     );
     assert_eq!(
         asked[1].1,
@@ -275,11 +296,12 @@ async fn events_come_typed_and_filtered_and_odd_ones_cost_themselves() {
         (200, &[], r#"{"data":[],"links":[]}"#),
     ])
     .await;
-    let school = SchoolId::new("s1").unwrap();
     let events = district
-        .events()
-        .record_types(&[RecordKind::Users, RecordKind::Sections])
-        .school(&school)
+        .pages(&GetEvents {
+            record_type: &["users", "sections"],
+            school: Some("s1"),
+            ..GetEvents::default()
+        })
         .records_as::<Event>();
     let events: Vec<_> = events.try_collect().await.unwrap();
     assert_eq!(events.len(), 3);
@@ -289,19 +311,18 @@ async fn events_come_typed_and_filtered_and_odd_ones_cost_themselves() {
     let second = read.next().unwrap().unwrap();
     assert!(matches!(second.object(), Some(EventObject::Unknown(_))));
     assert!(read.next().unwrap().is_none());
-    let users = district
-        .school_users(&school)
-        .primary()
-        .first_page()
-        .await
-        .unwrap();
+    let at_school = GetUsersForSchool {
+        primary: Some("true"),
+        ..GetUsersForSchool::new("s1")
+    };
+    let users = district.pages(&at_school).first_page().await.unwrap();
     assert!(users.is_empty());
     let asked = script.asked.lock().unwrap();
     assert_eq!(
         asked[0].1,
-        "/v3.0/events?limit=2000&record_type=users&record_type=sections&school=s1"
+        "/v3.1/events?limit=2000&record_type=users&record_type=sections&school=s1"
     );
-    assert_eq!(asked[1].1, "/v3.0/schools/s1/users?limit=2000&primary=true");
+    assert_eq!(asked[1].1, "/v3.1/schools/s1/users?limit=2000&primary=true");
 }
 
 #[tokio::test]

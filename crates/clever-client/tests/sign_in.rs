@@ -14,9 +14,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::{Router, body};
+use clever_auth::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginFlow, Redeem};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{App, LoginToken, RawToken, SafePath};
+use clever_auth::{App, LoginToken, OpenId, RawToken, SafePath};
 use clever_client::{
     ClientOptions, LibraryTeacher, LibraryVersion, LoginService, RetryPolicy, SignInError, User,
 };
@@ -120,12 +121,12 @@ fn code(app: &App) -> Redeem<Login> {
     let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
     let (now, random) = (SystemClock.now(), &SystemRandomness);
     let departure = flow
-        .start(None, &SafePath::root(), None, now, random)
+        .start(&Cookies::default(), &SafePath::root(), None, now, random)
         .unwrap();
     let mut query = departure.authorize.query_pairs();
     let state = query.find(|(name, _)| name == "state").unwrap().1;
     let query = format!("code=c1&state={state}");
-    match flow.callback(Some(&departure.cookie), &query, None, now, random) {
+    match flow.callback(&departure.cookies(), &query, None, now, random) {
         Ok(Arrival::Login(redeem, _)) => redeem,
         other => panic!("{other:?}"),
     }
@@ -135,7 +136,7 @@ fn code(app: &App) -> Redeem<Login> {
 async fn a_login_redeems_once_and_reads_until_it_knows() {
     let (app, options, asked) = serve(false, "district").await;
     let service = LoginService::new(options.clone()).unwrap();
-    let signed_in = service.finish(code(&app), None).await.unwrap();
+    let signed_in = service.finish(code(&app), &OpenId::Off).await.unwrap();
     assert_eq!(signed_in.login.user_id().as_str(), "a1");
     assert_eq!(signed_in.login.legacy_id().unwrap().as_str(), "a0");
     let LoginToken::District(token) = signed_in.token else {
@@ -162,7 +163,7 @@ async fn a_login_redeems_once_and_reads_until_it_knows() {
 async fn a12_a_code_whose_answer_was_lost_is_not_redeemed_again() {
     let (app, options, asked) = serve(true, "district").await;
     let service = LoginService::new(options).unwrap();
-    let error = service.finish(code(&app), None).await.unwrap_err();
+    let error = service.finish(code(&app), &OpenId::Off).await.unwrap_err();
     assert!(matches!(error, SignInError::Network(_)));
     assert_eq!(asked.lock().unwrap().len(), 1);
 }

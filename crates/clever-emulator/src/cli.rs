@@ -9,6 +9,7 @@ use clap::Args;
 use clever_model::{Role, span};
 use serde_json::json;
 
+use crate::world::sftp::CsvFault;
 use crate::{Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
 
 /// Students of each further district.
@@ -26,6 +27,10 @@ pub struct EmulatorArgs {
     /// Serve the CSV set in DIR, as districts send it to Clever, instead of a generated district.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["recorded", "seed", "students", "size"])]
     pub csv: Option<PathBuf>,
+    /// With --csv: leave out the rows that have a fault, and say how many; without it, a set with a fault is not served,
+    /// and all its faults are listed.
+    #[arg(long, requires = "csv")]
+    pub lenient: bool,
     /// The seed of the generated district; the same seed gives the same district.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -125,7 +130,10 @@ impl EmulatorArgs {
         };
         let world = match (&self.recorded, &self.csv) {
             (Some(folder), _) => WorldSource::Recorded(folder.clone()),
-            (None, Some(folder)) => WorldSource::Csv(folder.clone()),
+            (None, Some(folder)) => WorldSource::Csv {
+                folder: folder.clone(),
+                lenient: self.lenient,
+            },
             (None, None) => WorldSource::Generated {
                 seed: self.seed,
                 students,
@@ -155,6 +163,16 @@ impl EmulatorArgs {
             ..EmulatorConfig::default()
         }
     }
+}
+
+/// What a started emulator has not read of the CSV sets, a line a fault.
+#[must_use]
+pub fn left_out(emulator: &Emulator) -> Vec<String> {
+    let said = |fault: &CsvFault| {
+        let rows = if fault.rows == 1 { "row" } else { "rows" };
+        format!("left out {} {rows}: {fault}", fault.rows)
+    };
+    emulator.left_out().iter().map(said).collect()
 }
 
 /// What a started emulator says: one line of JSON for programs, or lines for people.

@@ -4,12 +4,14 @@
 //! site's page are refused.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
 use clever_model::{RecordKind, Role};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -18,7 +20,7 @@ use crate::faults::{Fault, FaultRule};
 use crate::happenings::Happening;
 use crate::reply::Reply;
 use crate::server::Shared;
-use crate::{page, pages};
+use crate::{identity, page, pages};
 
 /// Requests that are remembered.
 const REMEMBERED: usize = 100;
@@ -59,37 +61,49 @@ impl Seen {
     }
 }
 
-/// An operation of the control API: method, path, what it does, and its body's properties.
-type Operation = (&'static str, &'static str, &'static str, fn() -> Value);
+/// An operation of the control API.
+struct Operation {
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    /// The property that its body must have; none where it takes no body.
+    needs: Option<&'static str>,
+    /// The body's properties.
+    properties: fn() -> Value,
+}
 
 /// Longest day of a clock that runs by itself, in seconds.
 const LONGEST_DAY: u64 = 86_400;
 
 /// The operations. Routes and document are both made from this.
 const OPERATIONS: [Operation; 12] = [
-    (
-        "GET",
-        "/_emulator/state",
-        "The districts, the clock, tokens and ids for a client, and the rules in force",
-        || json!({}),
-    ),
-    (
-        "GET",
-        "/_emulator/requests",
-        "The last hundred requests, newest first",
-        || json!({}),
-    ),
-    (
-        "GET",
-        "/_emulator/faults",
-        "Every fault by name, and the rules in force",
-        || json!({}),
-    ),
-    (
-        "POST",
-        "/_emulator/faults",
-        "Adds a rule: trouble for requests to come",
-        || {
+    Operation {
+        method: "GET",
+        path: "/_emulator/state",
+        summary: "The districts, the clock, tokens and ids for a client, and the rules in force",
+        needs: None,
+        properties: || json!({}),
+    },
+    Operation {
+        method: "GET",
+        path: "/_emulator/requests",
+        summary: "The last hundred requests, newest first",
+        needs: None,
+        properties: || json!({}),
+    },
+    Operation {
+        method: "GET",
+        path: "/_emulator/faults",
+        summary: "Every fault by name, and the rules in force",
+        needs: None,
+        properties: || json!({}),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/faults",
+        summary: "Adds a rule: trouble for requests to come",
+        needs: Some("fault"),
+        properties: || {
             let names: Vec<Value> = Fault::every().map(|fault| json!(fault)).collect();
             json!({
                 "fault": { "type": "string", "enum": names },
@@ -98,63 +112,75 @@ const OPERATIONS: [Operation; 12] = [
                 "times": { "type": "integer", "minimum": 1, "description": "at most so many of them" },
                 "seconds": { "type": "integer", "minimum": 1, "description": "for so long, from the first of them" },
                 "percent": { "type": "integer", "minimum": 1, "maximum": 100, "description": "so many of a hundred" },
-                "seed": { "type": "integer", "description": "which of a hundred" },
+                "seed": { "type": "integer", "minimum": 0, "description": "which of a hundred" },
             })
         },
-    ),
-    (
-        "DELETE",
-        "/_emulator/faults",
-        "Takes all rules away",
-        || json!({}),
-    ),
-    (
-        "POST",
-        "/_emulator/faults/remove",
-        "Takes one rule away, or all of them",
-        || json!({ "id": { "type": "integer", "description": "the rule's number; 0 is all" } }),
-    ),
-    (
-        "POST",
-        "/_emulator/days",
-        "Lets days of school life pass, in every district",
-        || json!({ "days": { "type": "integer", "minimum": 1, "maximum": 400 } }),
-    ),
-    (
-        "POST",
-        "/_emulator/clock",
-        "Lets a day pass by itself every so often, or stops that",
-        || {
+    },
+    Operation {
+        method: "DELETE",
+        path: "/_emulator/faults",
+        summary: "Takes all rules away",
+        needs: None,
+        properties: || json!({}),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/faults/remove",
+        summary: "Takes one rule away, or all of them",
+        needs: Some("id"),
+        properties: || json!({ "id": { "type": "integer", "minimum": 0, "description": "the rule's number; 0 is all" } }),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/days",
+        summary: "Lets days of school life pass, in every district",
+        needs: Some("days"),
+        properties: || json!({ "days": { "type": "integer", "minimum": 1, "maximum": 400 } }),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/clock",
+        summary: "Lets a day pass by itself every so often, or stops that",
+        needs: Some("day_every_seconds"),
+        properties: || {
             let about = "how long a day takes; 0 stops the clock";
             json!({ "day_every_seconds": { "type": "integer", "minimum": 0, "maximum": LONGEST_DAY, "description": about } })
         },
-    ),
-    (
-        "GET",
-        "/_emulator/happenings",
-        "Every happening by name",
-        || json!({}),
-    ),
-    (
-        "POST",
-        "/_emulator/happenings",
-        "Lets something happen to a district",
-        || {
+    },
+    Operation {
+        method: "GET",
+        path: "/_emulator/happenings",
+        summary: "Every happening by name",
+        needs: None,
+        properties: || json!({}),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/happenings",
+        summary: "Lets something happen to a district, or to the issuer of identities",
+        needs: Some("name"),
+        properties: || {
+            let names: Vec<&str> = Happening::every().map(Happening::name).collect();
             json!({
-                "name": { "type": "string", "enum": Happening::ALL.map(Happening::name) },
+                "name": { "type": "string", "enum": names },
                 "district": { "type": "string", "description": "the district's id; the first one when not given" },
             })
         },
-    ),
-    (
-        "POST",
-        "/_emulator/events",
-        "Switches the events feed of every district on or off",
-        || json!({ "on": { "type": "boolean" } }),
-    ),
-    ("GET", "/_emulator/openapi.json", "This document", || {
-        json!({})
-    }),
+    },
+    Operation {
+        method: "POST",
+        path: "/_emulator/events",
+        summary: "Switches the events feed of every district on or off",
+        needs: Some("on"),
+        properties: || json!({ "on": { "type": "boolean" } }),
+    },
+    Operation {
+        method: "GET",
+        path: "/_emulator/openapi.json",
+        summary: "This document",
+        needs: None,
+        properties: || json!({}),
+    },
 ];
 
 /// Whether a path is the control API's, or the page's.
@@ -228,12 +254,20 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
         // A page that stands still is easier to read, and for programs.
         return page::page(shared, parts.uri.query() == Some("still"));
     }
-    let known = OPERATIONS
-        .iter()
-        .any(|(method, known, ..)| *known == path && *method == parts.method.as_str());
-    if !known {
-        return Reply::message(404, "no such operation: see /_emulator/openapi.json");
-    }
+    let of_path = OPERATIONS.iter().filter(|known| known.path == path);
+    let asked = |known: &&Operation| known.method == parts.method.as_str();
+    let Some(operation) = of_path.clone().find(asked) else {
+        let page = (path == "/").then_some("GET");
+        let methods: Vec<&str> = of_path.map(|known| known.method).chain(page).collect();
+        if methods.is_empty() {
+            return Reply::message(404, "no such operation: see /_emulator/openapi.json");
+        }
+        let methods = methods.join(", ");
+        return Reply {
+            allow: Some(methods.clone()),
+            ..Reply::message(405, &format!("this path takes {methods} alone"))
+        };
+    };
     let body = axum::body::to_bytes(body, MAX_BODY)
         .await
         .unwrap_or_default();
@@ -247,8 +281,17 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
         });
     let body = if is_form {
         from_form(&body)
+    } else if operation.needs.is_none() {
+        Ok(Value::Null)
     } else {
-        serde_json::from_slice(&body).unwrap_or_default()
+        // A body that is read twice has one meaning: its value is the operation's alone.
+        serde_json::from_slice::<Once>(&body)
+            .map(|Once(body)| body)
+            .map_err(|error| format!("the body is not JSON as the operation takes it: {error}"))
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(message) => return Reply::message(400, &message),
     };
     match operate(shared, parts.method.as_str(), path, body) {
         // A button of the page: back to it.
@@ -261,22 +304,53 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
     }
 }
 
+/// JSON whose object names no field twice: which one would count is anybody's guess.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Once;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
+                let mut fields = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if fields.contains_key(&name) {
+                        return Err(Error::custom(format!("`{name}` stands there twice")));
+                    }
+                    fields.insert(name, value);
+                }
+                Ok(Once(Value::Object(fields)))
+            }
+        }
+        reader.deserialize_map(Fields)
+    }
+}
+
 /// A form's fields as JSON: numbers and truths as such, empty ones left out.
-fn from_form(body: &[u8]) -> Value {
+fn from_form(body: &[u8]) -> Result<Value, String> {
+    if identity::repeats(&String::from_utf8_lossy(body)) {
+        return Err("a field of the form stands there twice".to_owned());
+    }
     let fields = url::form_urlencoded::parse(body).filter(|(_, value)| !value.is_empty());
     let typed = |value: &str| {
         serde_json::from_str::<Value>(value)
             .ok()
             .filter(|value| value.is_u64() || value.is_boolean())
     };
-    fields
+    Ok(fields
         .map(|(name, value)| {
             (
                 name.into_owned(),
                 typed(&value).unwrap_or_else(|| json!(value)),
             )
         })
-        .collect()
+        .collect())
 }
 
 fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Value, String> {
@@ -328,6 +402,9 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             {
                 return Err("percent is from 1 to 100".to_owned());
             }
+            if [rule.nth, rule.times, rule.seconds.map(u64::from)].contains(&Some(0)) {
+                return Err("nth, times and seconds are from 1".to_owned());
+            }
             let id = shared.faults.add(rule.into());
             Ok(json!({ "id": id, "rules": shared.faults.rules() }))
         }
@@ -363,9 +440,9 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
             Ok(json!({ "day_every_seconds": day_every_seconds }))
         }
         ("GET", "/_emulator/happenings") => {
-            let all =
-                Happening::ALL.map(|one| json!({ "name": one, "description": one.description() }));
-            Ok(json!(all))
+            let all = Happening::every()
+                .map(|one| json!({ "name": one, "description": one.description() }));
+            Ok(all.collect())
         }
         ("POST", "/_emulator/happenings") => {
             let Happens { name, district } = read(body)?;
@@ -376,7 +453,7 @@ fn operate(shared: &Shared, method: &str, path: &str, body: Value) -> Result<Val
                     .ok_or("there is no such district")?,
                 None => &shared.districts.first,
             };
-            let changed = to.befall(name);
+            let changed = shared.befall(to, name);
             Ok(json!({ "name": name, "district": to.id, "records": changed }))
         }
         ("POST", "/_emulator/events") => {
@@ -449,18 +526,27 @@ pub(crate) fn state(shared: &Shared) -> Value {
 /// The control API's own description.
 fn document() -> Value {
     let mut paths = Map::new();
-    for (method, path, summary, properties) in OPERATIONS {
-        let properties = properties();
+    for known in OPERATIONS {
+        let Operation {
+            method,
+            path,
+            summary,
+            needs,
+            properties,
+        } = known;
         let mut operation = json!({
             "summary": summary,
             "responses": {
                 "200": { "description": "Done", "content": { "application/json": { "schema": {} } } },
                 "400": { "description": "The body is not what the operation takes" },
                 "403": { "description": "Not from this machine, or from another site's page" },
+                "405": { "description": "The path takes other methods, which `Allow` names" },
             },
         });
-        if properties.as_object().is_some_and(|all| !all.is_empty()) {
-            let schema = json!({ "type": "object", "properties": properties });
+        if let Some(needed) = needs {
+            let schema = json!({
+                "type": "object", "properties": properties(), "required": [needed], "additionalProperties": false,
+            });
             operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
         }
         let entry = paths.entry(path).or_insert_with(|| json!({}));
@@ -514,11 +600,20 @@ mod tests {
     #[test]
     fn every_operation_is_in_the_document_with_its_body() {
         let document = document();
-        for (method, path, summary, _) in OPERATIONS {
+        for known in OPERATIONS {
+            let operation = &document["paths"][known.path][known.method.to_lowercase()];
+            assert_eq!(operation["summary"], known.summary);
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             assert_eq!(
-                document["paths"][path][method.to_lowercase()]["summary"],
-                summary
+                schema["required"][0].as_str(),
+                known.needs,
+                "{}",
+                known.path
             );
+            let needed = known
+                .needs
+                .is_none_or(|name| schema["properties"][name].is_object());
+            assert!(needed, "{}", known.path);
         }
         let faults = &document["paths"]["/_emulator/faults"]["post"]["requestBody"]["content"]["application/json"]
             ["schema"];
@@ -533,7 +628,8 @@ mod tests {
 
     #[test]
     fn a_forms_fields_are_typed() {
-        let body = from_form(b"days=7&on=true&path=&name=rollover");
+        let body = from_form(b"days=7&on=true&path=&name=rollover").unwrap();
+        assert!(from_form(b"days=7&days=8").is_err());
         assert_eq!(body, json!({ "days": 7, "on": true, "name": "rollover" }));
     }
 }

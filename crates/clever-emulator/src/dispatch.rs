@@ -13,7 +13,8 @@ use crate::ahead::{self, Wanted};
 use crate::control::{self, SeenRequest};
 use crate::districts::District;
 use crate::faults::{Asked, Fault};
-use crate::identity::{self, Person};
+use crate::happenings::Happening;
+use crate::identity::{self, CERTS, DISCOVERY, Issuing, Person};
 use crate::outlet::Outlet;
 use crate::reply::{self, Decision, Reply};
 use crate::server::Shared;
@@ -286,13 +287,23 @@ async fn sign_in(shared: &Shared, request: Request) -> Decision {
     let authorization = text(&parts.headers, header::AUTHORIZATION);
     let cookies = text(&parts.headers, header::COOKIE).unwrap_or_default();
     let (app, districts) = (&shared.app, &shared.districts);
+    if fault == Some(Fault::RotateKey) {
+        app.befall(Happening::KeyReplace);
+    }
+    let is_issuer = matches!(path, DISCOVERY | CERTS);
+    if is_issuer && app.issuing() == Issuing::Slowly {
+        tokio::time::sleep(reply::SLOW).await;
+    }
     let reply = match (&parts.method, path) {
+        (&Method::GET, "/oauth/authorize" | "/oauth/instant-login") if identity::repeats(query) => {
+            identity::refused(400, "invalid_request", "a parameter stands there twice")
+        }
         (
             &Method::GET,
             "/oauth/authorize" | "/oauth/instant-login" | "/portal/launch" | "/library/install",
         ) => app.authorize(districts, &target, cookies, now),
         (&Method::GET, path) if path.starts_with("/in/") => app.portal(districts, &target, cookies),
-        (&Method::GET, "/.well-known/openid-configuration" | "/oauth/certs") => app.openid(path),
+        (&Method::GET, DISCOVERY | CERTS) => app.openid(path),
         (&Method::GET, "/oauth/tokeninfo") => match bearer(shared, authorization) {
             Some((_, bearer)) => app.token_info(bearer.owner()),
             None => reply::unauthorized(),

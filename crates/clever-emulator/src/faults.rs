@@ -6,15 +6,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clever_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Declares the faults once: variant, name and what it does; those that are over with the answer, then others.
+/// Declares the faults once: variant, name and what it does; those that are over with the answer, those that change
+/// more, those of what is read before and beside the API.
 macro_rules! faults {
-    ($($fault:ident $name:literal $says:literal,)* ; $($lasting:ident $long:literal $tells:literal,)*) => {
+    ($($fault:ident $name:literal $says:literal,)* ; $($lasting:ident $long:literal $tells:literal,)* ;
+     $($site:ident $word:literal $means:literal,)*) => {
         /// A way in which an answer goes wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Fault {
             $(#[doc = $says] #[serde(rename = $name)] $fault,)*
             $(#[doc = $tells] #[serde(rename = $long)] $lasting,)*
+            $(#[doc = $means] #[serde(rename = $word)] $site,)*
         }
 
         impl Fault {
@@ -24,12 +27,16 @@ macro_rules! faults {
             /// The faults that change more than an answer.
             pub const LASTING: [Self; [$($long),*].len()] = [$(Self::$lasting),*];
 
+            /// The faults for discovery, keys and sign-in.
+            pub const OF_SIGN_IN: [Self; [$($word),*].len()] = [$(Self::$site),*];
+
             /// Its name, as on command lines and in the control API.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$fault => $name,)*
                     $(Self::$lasting => $long,)*
+                    $(Self::$site => $word,)*
                 }
             }
 
@@ -39,6 +46,7 @@ macro_rules! faults {
                 match self {
                     $(Self::$fault => $says,)*
                     $(Self::$lasting => $tells,)*
+                    $(Self::$site => $means,)*
                 }
             }
         }
@@ -70,10 +78,31 @@ faults! {
     Nulls "nulls" "`null` in optional fields.",
     WrongType "wrong-type" "An object where an optional text belongs.",
     BrokenGzip "broken-gzip" "A compressed body with a wrong byte; without compression, the body as it is.",
+    OddLinks "odd-links" "Beside the right links stand some that can't be read.",
+    LinksObject "links-object" "`links` is an object and no list.",
+    NextNowhere "next-nowhere" "`next` is there and has no address.",
+    NoCount "no-count" "The answer does not say how many records there are, though it was asked.",
+    OddCount "odd-count" "The answer says in words how many records there are.",
+    NeverEnds "never-ends" "The last page leads on, to empty pages without end.",
+    SamePage "same-page" "`next` leads to the same records again, at an address that is new each time.",
+    Trickle "trickle" "A byte now and then, and no end.",
+    EmptyBody "empty-body" "200 with nothing.",
+    HtmlPage "html-page" "200 with an HTML page.",
+    Html403 "html403" "403 with an HTML page, as what stands before an API answers.",
+    Redirect "redirect" "302 to a page to sign in at, on another host.",
+    FailedPage "failed-page" "200 with no records and an error.",
+    NotUtf8 "not-utf8" "A byte in one name that is no UTF-8.",
+    ByteOrderMark "byte-order-mark" "A mark of byte order before the body.",
     CodeReplay "code-replay" "The code of a sign-in was redeemed before.",
     MissingState "missing-state" "The way back from Clever's page brings no `state`.",
     ;
     RotateToken "rotate-token" "The district's token is rotated as the request comes: 401 from now on, and `/oauth/tokens` has the new one.",
+    RotateKey "rotate-key" "A new key signs identities as the request comes, and the last one is no longer published.",
+    ;
+    Slow "slow" "The answer comes two seconds late.",
+    Endless "endless" "A body of blanks that does not end.",
+    OtherIssuer "other-issuer" "Discovery names another issuer.",
+    EmptyKeys "empty-keys" "The set of keys is empty.",
 }
 
 /// A request as a rule looks at it.
@@ -109,7 +138,10 @@ impl Asked<'_> {
 impl Fault {
     /// Every fault there is.
     pub fn every() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().chain(Self::LASTING)
+        Self::ALL
+            .into_iter()
+            .chain(Self::LASTING)
+            .chain(Self::OF_SIGN_IN)
     }
 
     /// Befalls requests whose path and query contain `part`.
@@ -147,6 +179,10 @@ impl Fault {
                 asked.cursor().is_some() && !asked.path.ends_with("/submissions")
             }
             Self::RotateToken => !asked.path.starts_with("/oauth"),
+            // A list that is not paged would never lead on.
+            Self::NeverEnds => !asked.path.contains("/districts"),
+            Self::OtherIssuer => asked.path.starts_with("/.well-known/"),
+            Self::EmptyKeys => asked.path == "/oauth/certs",
             _ => true,
         }
     }

@@ -1,4 +1,5 @@
-//! What happens to districts, by name: things that integrations meet once a year and are not ready for.
+//! What happens to districts and to the issuer of identities, by name: things that integrations meet once a year and
+//! are not ready for.
 
 use clever_model::RecordKind;
 use serde::{Deserialize, Serialize};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::upheaval;
 use crate::world::World;
 
-/// Something that happens to a district at once. Who it befalls follows from the world alone.
+/// Something that happens to a district, or to the issuer, at once. Who it befalls follows from the world alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -39,10 +40,22 @@ pub enum Happening {
     /// The district connects the app, and shares those who came through the Library: they keep their ids, and
     /// from their next sign-in they are the district's users.
     LibraryToDistrict,
+    /// The issuer signs with a new key; the last one stays published.
+    KeyRotate,
+    /// The issuer signs with a new key, and those before it are gone at once.
+    KeyReplace,
+    /// The issuer puts another key in the last one's place, under the same id.
+    KeyReuse,
+    /// The issuer's discovery and keys answer late.
+    IssuerSlow,
+    /// The issuer's discovery and keys answer 503.
+    IssuerDown,
+    /// The issuer's discovery and keys answer well again.
+    IssuerUp,
 }
 
 impl Happening {
-    /// Every happening.
+    /// Every happening to a district.
     pub const ALL: [Self; 13] = [
         Self::Rollover,
         Self::UnshareSchool,
@@ -58,6 +71,21 @@ impl Happening {
         Self::TokenRotate,
         Self::LibraryToDistrict,
     ];
+
+    /// Every happening to the issuer of identities, whichever districts there are.
+    pub const OF_ISSUER: [Self; 6] = [
+        Self::KeyRotate,
+        Self::KeyReplace,
+        Self::KeyReuse,
+        Self::IssuerSlow,
+        Self::IssuerDown,
+        Self::IssuerUp,
+    ];
+
+    /// Every happening there is.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::OF_ISSUER)
+    }
 
     /// Its name, as on command lines and in the control API.
     #[must_use]
@@ -76,6 +104,12 @@ impl Happening {
             Self::Reconnect => "reconnect",
             Self::TokenRotate => "token-rotate",
             Self::LibraryToDistrict => "library-to-district",
+            Self::KeyRotate => "key-rotate",
+            Self::KeyReplace => "key-replace",
+            Self::KeyReuse => "key-reuse",
+            Self::IssuerSlow => "issuer-slow",
+            Self::IssuerDown => "issuer-down",
+            Self::IssuerUp => "issuer-up",
         }
     }
 
@@ -104,6 +138,14 @@ impl Happening {
             Self::LibraryToDistrict => {
                 "The district connects the app and shares those who came through the Library."
             }
+            Self::KeyRotate => {
+                "Identities are signed with a new key; the last one stays published."
+            }
+            Self::KeyReplace => "Identities are signed with a new key; those before it are gone.",
+            Self::KeyReuse => "Another key signs identities, under the id of the last one.",
+            Self::IssuerSlow => "Discovery and keys answer late.",
+            Self::IssuerDown => "Discovery and keys answer 503.",
+            Self::IssuerUp => "Discovery and keys answer well again.",
         }
     }
 
@@ -125,6 +167,12 @@ impl Happening {
                 changed
             }
             Self::Disconnect | Self::TokenRotate | Self::LibraryToDistrict => 0,
+            Self::KeyRotate
+            | Self::KeyReplace
+            | Self::KeyReuse
+            | Self::IssuerSlow
+            | Self::IssuerDown
+            | Self::IssuerUp => 0,
         }
     }
 }
@@ -187,8 +235,9 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_control_api() {
-        for happening in Happening::ALL {
+        for happening in Happening::every() {
             assert_eq!(json!(happening), happening.name());
+            assert!(happening.description().len() > 10);
         }
     }
 

@@ -5,7 +5,7 @@
 //! Codes and tokens are counted, not drawn by lot: runs repeat, and nothing here guards real data.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,10 +13,15 @@ use clever_model::{RecordKind, Role, Timestamp};
 use serde_json::{Value, json};
 
 use crate::districts::{District, Districts};
-use crate::openid::Keys;
+use crate::happenings::Happening;
+use crate::openid::{Change, Keys};
 use crate::reply::Reply;
 use crate::world::World;
 use crate::{openid, pages};
+
+/// Where the issuer tells of itself, and of its keys.
+pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
+pub(crate) const CERTS: &str = "/oauth/certs";
 
 /// How long a code can be redeemed.
 const CODE_SECONDS: i64 = 60;
@@ -49,7 +54,19 @@ pub(crate) struct App {
     /// The address of this Clever, as the issuer of identities.
     pub(crate) issuer: String,
     pub(crate) keys: Keys,
+    issuing: RwLock<Issuing>,
     issued: Mutex<Issued>,
+}
+
+/// How discovery and keys are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Issuing {
+    #[default]
+    Well,
+    /// Late, as by the fault `slow`.
+    Slowly,
+    /// Not at all: 503.
+    Down,
 }
 
 /// Somebody who signed in at Clever.
@@ -92,6 +109,11 @@ pub(crate) fn parameters(text: &str) -> BTreeMap<String, String> {
         found.entry(name.into_owned()).or_insert(value.into_owned());
     }
     found
+}
+
+/// Says whether a query or a form has a parameter more than once, which OAuth forbids (RFC 6749, 3.1 and 3.2).
+pub(crate) fn repeats(text: &str) -> bool {
+    parameters(text).len() < url::form_urlencoded::parse(text.as_bytes()).count()
 }
 
 /// A way in: what was asked for, and where it leads back to.
@@ -142,12 +164,32 @@ impl App {
             pkce: options.pkce,
             issuer,
             keys: Keys::default(),
+            issuing: RwLock::default(),
             issued: Mutex::default(),
         }
     }
 
     fn issued(&self) -> MutexGuard<'_, Issued> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets something happen to the issuer of identities; what concerns districts alone does nothing.
+    pub(crate) fn befall(&self, happening: Happening) {
+        let issuing = match happening {
+            Happening::KeyRotate => return self.keys.change(Change::Rotate),
+            Happening::KeyReplace => return self.keys.change(Change::Replace),
+            Happening::KeyReuse => return self.keys.change(Change::Reuse),
+            Happening::IssuerSlow => Issuing::Slowly,
+            Happening::IssuerDown => Issuing::Down,
+            Happening::IssuerUp => Issuing::Well,
+            _ => return,
+        };
+        *self.issuing.write().unwrap_or_else(PoisonError::into_inner) = issuing;
+    }
+
+    /// How discovery and keys are served at the moment.
+    pub(crate) fn issuing(&self) -> Issuing {
+        *self.issuing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hands out a token of a person, as a code exchange would.
@@ -447,7 +489,10 @@ impl App {
         if !self.openid {
             return Reply::no_such_path(path);
         }
-        if path == "/oauth/certs" {
+        if self.issuing() == Issuing::Down {
+            return Reply::message(503, "Service Unavailable");
+        }
+        if path == CERTS {
             return match self.keys.published() {
                 Ok(keys) => Reply::json(keys.to_string()),
                 Err(_) => Reply::message(500, "could not make a key"),

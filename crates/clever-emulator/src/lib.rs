@@ -58,7 +58,5 @@ pub use faults::{Fault, FaultRule, Faults, NumberedRule};
 pub use happenings::Happening;
 pub use life::DaySummary;
 pub use lms::LmsType;
-pub use server::{
-    ConnectedDistrict, Emulator, EmulatorConfig, KeyError, StartError, WorldSource, start,
-};
+pub use server::{ConnectedDistrict, Emulator, EmulatorConfig, StartError, WorldSource, start};
 pub use world::events::Touched;

@@ -24,9 +24,9 @@ const SYNCED_PERCENT: u64 = 90;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LmsType {
-    /// Canvas.
+    /// Canvas, by Instructure.
     Canvas,
-    /// Schoology.
+    /// Schoology, by PowerSchool.
     Schoology,
     /// Google Classroom.
     GoogleClassroom,

@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting};
+use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting, left_out};
+use clever_model::visible;
 
 /// A Clever on this machine to try things against; it lives, ages and misbehaves on command.
 #[derive(Debug, Parser)]
@@ -24,24 +25,20 @@ async fn main() -> ExitCode {
     let emulator = match clever_emulator::start(cli.emulator.config(token)).await {
         Ok(emulator) => emulator,
         Err(error) => {
-            let mut said = format!("error: could not start the emulator: {error}\n");
+            note(&format!("error: could not start the emulator: {error}"));
             let mut cause = std::error::Error::source(&error);
             while let Some(because) = cause {
-                said += &format!("  caused by: {because}\n");
+                note(&format!("  caused by: {because}"));
                 cause = because.source();
             }
-            // Nobody is left to tell where standard error is closed.
-            drop(std::io::stderr().write_all(said.as_bytes()));
             return ExitCode::FAILURE;
         }
     };
     for rule in cli.emulator.faults {
         emulator.faults().add(rule);
     }
-    let said = greeting(&emulator, cli.json);
-    let mut out = std::io::stdout().lock();
-    drop(out.write_all(said.as_bytes()).and_then(|()| out.flush()));
-    drop(out);
+    left_out(&emulator).iter().for_each(|line| note(line));
+    print(&greeting(&emulator, cli.json));
     let ended = asked_to_end().await;
     emulator.stop().await;
     if ended.is_ok() {
@@ -49,4 +46,19 @@ async fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Tells whoever watches; a file's name may hold anything.
+#[expect(clippy::disallowed_methods, reason = "this is the place that prints")]
+fn note(text: &str) {
+    for line in text.lines() {
+        // Nobody is left to tell where standard error is closed.
+        drop(writeln!(std::io::stderr(), "{}", visible(line)));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that prints")]
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -20,43 +20,85 @@ const ID_TOKEN_SECONDS: i64 = 3600;
 /// Keys that are published at once: the one that signs, and those before it.
 const PUBLISHED: usize = 2;
 
-/// The keys, the newest last.
+/// How a new key takes the place of the one that signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The last key stays published beside it.
+    Rotate,
+    /// All keys before it are gone at once.
+    Replace,
+    /// It takes the last key's place, under the same id.
+    Reuse,
+}
+
+/// The keys. They are made when one is needed.
 #[derive(Debug, Default)]
-pub(crate) struct Keys(Mutex<Vec<(String, KeyPair)>>);
+pub(crate) struct Keys(Mutex<Ring>);
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// By id, the newest last.
+    keys: Vec<(String, KeyPair)>,
+    /// What is still to be done before one is used.
+    changes: Vec<Change>,
+}
+
+impl Ring {
+    /// Puts a new key in place.
+    fn change(&mut self, change: Change) -> Result<(), Unspecified> {
+        let key = KeyPair::generate(KeySize::Rsa2048)?;
+        let last = self.keys.last().map(|(id, _)| id.clone());
+        let number = last
+            .as_deref()
+            .and_then(|id| id.rsplit('-').next()?.parse::<u64>().ok())
+            .unwrap_or_default();
+        let next = format!("emulated-{}", number + 1);
+        let id = match change {
+            Change::Rotate => next,
+            Change::Replace => {
+                self.keys.clear();
+                next
+            }
+            Change::Reuse => {
+                self.keys.pop();
+                last.unwrap_or(next)
+            }
+        };
+        self.keys.push((id, key));
+        if self.keys.len() > PUBLISHED {
+            self.keys.remove(0);
+        }
+        Ok(())
+    }
+}
 
 impl Keys {
-    fn locked(&self) -> MutexGuard<'_, Vec<(String, KeyPair)>> {
+    /// Has another key sign from now on.
+    pub(crate) fn change(&self, change: Change) {
+        self.locked().changes.push(change);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a key and signs with it from now on; the one before stays published.
-    pub(crate) fn rotate(&self) -> Result<(), Unspecified> {
-        let key = KeyPair::generate(KeySize::Rsa2048)?;
-        let mut keys = self.locked();
-        let number = keys
-            .last()
-            .and_then(|(id, _)| id.rsplit('-').next()?.parse::<u64>().ok())
-            .unwrap_or_default();
-        keys.push((format!("emulated-{}", number + 1), key));
-        if keys.len() > PUBLISHED {
-            keys.remove(0);
+    /// The keys of now, of which there is one at least.
+    fn ready(&self) -> Result<MutexGuard<'_, Ring>, Unspecified> {
+        let mut ring = self.locked();
+        if ring.keys.is_empty() {
+            ring.change(Change::Rotate)?;
         }
-        Ok(())
-    }
-
-    /// Makes the first key, if there is none.
-    fn begin(&self) -> Result<(), Unspecified> {
-        if self.locked().is_empty() {
-            self.rotate()?;
+        for change in std::mem::take(&mut ring.changes) {
+            ring.change(change)?;
         }
-        Ok(())
+        Ok(ring)
     }
 
     /// The keys as a JSON Web Key Set.
     pub(crate) fn published(&self) -> Result<Value, Unspecified> {
-        self.begin()?;
         let keys: Vec<Value> = self
-            .locked()
+            .ready()?
+            .keys
             .iter()
             .map(|(id, key)| {
                 let public = key.public_key();
@@ -73,9 +115,8 @@ impl Keys {
 
     /// Signs claims as a JSON Web Token.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, Unspecified> {
-        self.begin()?;
-        let keys = self.locked();
-        let (id, key) = keys.last().ok_or(Unspecified)?;
+        let ring = self.ready()?;
+        let (id, key) = ring.keys.last().ok_or(Unspecified)?;
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": id });
         let text = format!(
             "{}.{}",
@@ -176,12 +217,20 @@ mod tests {
                 .unwrap();
             serde_json::from_slice(&part).unwrap()
         };
-        keys.rotate().unwrap();
+        keys.change(Change::Rotate);
         assert_eq!(key_ids(&keys), ["emulated-1", "emulated-2"]);
         let token = keys.sign(&json!({ "sub": "u" })).unwrap();
         assert_eq!(token.split('.').count(), 3);
         assert_eq!(header(&token)["kid"], "emulated-2");
-        keys.rotate().unwrap();
+        keys.change(Change::Rotate);
         assert_eq!(key_ids(&keys), ["emulated-2", "emulated-3"]);
+        let before = keys.published().unwrap();
+        keys.change(Change::Reuse);
+        assert_eq!(key_ids(&keys), ["emulated-2", "emulated-3"]);
+        let after = keys.published().unwrap();
+        assert_eq!(before["keys"][0], after["keys"][0]);
+        assert_ne!(before["keys"][1]["n"], after["keys"][1]["n"]);
+        keys.change(Change::Replace);
+        assert_eq!(key_ids(&keys), ["emulated-4"]);
     }
 }

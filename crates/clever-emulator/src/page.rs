@@ -180,7 +180,7 @@ fn happenings(out: &mut String, state: &Value) {
         out.push_str("</select></label></div>");
     }
     out.push_str("<div class=\"row\">");
-    for happening in Happening::ALL {
+    for happening in Happening::every() {
         let _ = write!(
             out,
             "<button id=\"{0}\" name=\"name\" value=\"{0}\" title=\"{1}\">{0}</button>",

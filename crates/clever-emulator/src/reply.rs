@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -23,6 +24,12 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// Smallest body that is compressed, in bytes.
 const WORTH_PACKING: usize = 1024;
+
+/// How long a trickling answer takes for a byte.
+const TRICKLE: Duration = Duration::from_millis(100);
+
+/// How late a slow answer comes.
+pub(crate) const SLOW: Duration = Duration::from_secs(2);
 
 /// How long a hanging answer hangs.
 const HANG: Duration = Duration::from_secs(600);
@@ -60,6 +67,8 @@ pub(crate) struct Reply {
     pub(crate) location: Option<String>,
     /// A cookie to set, with its attributes.
     pub(crate) cookie: Option<String>,
+    /// The methods that the path takes, where another one came.
+    pub(crate) allow: Option<String>,
 }
 
 impl Reply {
@@ -70,6 +79,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -81,6 +91,7 @@ impl Reply {
             body: json!({ "message": message }).to_string(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -109,6 +120,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -131,6 +143,7 @@ impl Reply {
             body,
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -148,6 +161,7 @@ impl Reply {
             body: "Too Many Requests".to_owned(),
             location: None,
             cookie: None,
+            allow: None,
         }
     }
 
@@ -169,12 +183,36 @@ impl Reply {
                     ..self
                 }
             }
+            Fault::EmptyBody => Self {
+                body: String::new(),
+                ..self
+            },
+            Fault::HtmlPage => Self::page(200, "Maintenance", "<p>We will be back soon.</p>"),
+            Fault::Html403 => Self::page(403, "Request blocked", ""),
+            Fault::Redirect => Self::redirect("https://login.example.org/?to=api".to_owned()),
+            Fault::FailedPage => Self {
+                body: json!({ "data": [], "links": [], "error": "upstream time-out" }).to_string(),
+                ..self
+            },
+            Fault::ByteOrderMark => Self {
+                body: format!("\u{feff}{}", self.body),
+                ..self
+            },
+            Fault::OtherIssuer => self.with_json(|document| {
+                document["issuer"] = "https://issuer.example".into();
+            }),
+            Fault::EmptyKeys => self.with_json(|set| set["keys"] = json!([])),
             Fault::CodeReplay => invalid_code(),
             Fault::MissingState => self.without_state(),
             Fault::Cut
             | Fault::Reset
             | Fault::Hang
+            | Fault::Trickle
+            | Fault::NotUtf8
             | Fault::RotateToken
+            | Fault::RotateKey
+            | Fault::Slow
+            | Fault::Endless
             | Fault::ExpiredCursor
             | Fault::DuplicatedPage
             | Fault::BrokenGzip => self,
@@ -293,8 +331,52 @@ fn spoil_page(page: &mut Value, fault: Fault) {
             .find(|link| link["rel"] == "self")
             .map(|link| link["uri"].clone())
     });
+    let last = page["data"].as_array().and_then(|all| {
+        let id = all.last()?["data"]["id"].as_str()?;
+        Some(id.to_owned())
+    });
+    match (fault, page.as_object_mut()) {
+        (Fault::NoCount, Some(page)) => drop(page.remove("count")),
+        (Fault::OddCount, Some(page)) if page.contains_key("count") => {
+            page.insert("count".to_owned(), json!("a few"));
+        }
+        (Fault::LinksObject, Some(page)) => {
+            let links = page.get("links").and_then(Value::as_array).into_iter();
+            let links: serde_json::Map<String, Value> = links
+                .flatten()
+                .filter_map(|link| Some((link["rel"].as_str()?.to_owned(), link["uri"].clone())))
+                .collect();
+            page.insert("links".to_owned(), links.into());
+        }
+        _ => {}
+    }
     if let Some(links) = page["links"].as_array_mut() {
         match fault {
+            Fault::OddLinks => {
+                let odd = [
+                    Value::Null,
+                    json!({ "rel": "prev", "uri": null }),
+                    json!({ "rel": 7, "uri": "/" }),
+                ];
+                links.splice(0..0, odd);
+            }
+            Fault::NextNowhere => {
+                for link in links.iter_mut().filter(|link| link["rel"] == "next") {
+                    link["uri"] = Value::Null;
+                }
+            }
+            Fault::NeverEnds if !links.iter().any(|link| link["rel"] == "next") => {
+                let own = own.as_ref().and_then(Value::as_str).unwrap_or_default();
+                links.push(json!({ "rel": "next", "uri": after(own, last.as_deref()) }));
+            }
+            Fault::SamePage => {
+                // The addresses grow with what is asked, so none comes twice.
+                for link in links.iter_mut().filter(|link| link["rel"] == "next") {
+                    let own = own.as_ref().and_then(Value::as_str).unwrap_or_default();
+                    let (path, query) = own.split_once('?').unwrap_or((own, ""));
+                    link["uri"] = format!("{path}?{query}&again={}", own.len()).into();
+                }
+            }
             Fault::EmptyList | Fault::EarlyEnd => links.retain(|link| link["rel"] != "next"),
             Fault::RepeatedPage => {
                 for link in links.iter_mut().filter(|link| link["rel"] == "next") {
@@ -323,6 +405,19 @@ fn spoil_page(page: &mut Value, fault: Fault) {
             }
         }
     }
+}
+
+/// The address of a page behind the one at `own`, whose last record has this id: a cursor that is new each time.
+fn after(own: &str, last: Option<&str>) -> String {
+    let (path, query) = own.split_once('?').unwrap_or((own, ""));
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned();
+    let (cursors, others): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| name == "starting_after");
+    let cursor = last.or(cursors.first().map(|(_, cursor)| cursor.as_str()));
+    let next = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(others)
+        .append_pair("starting_after", &format!("{}0", cursor.unwrap_or("f")))
+        .finish();
+    format!("{path}?{next}")
 }
 
 fn spoil_record(record: &mut Value, fault: Fault) {
@@ -395,6 +490,9 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         fault,
     } = decision;
     let mut body = Bytes::from(reply.body);
+    if fault == Some(Fault::NotUtf8) {
+        body = with_another_encoding(&body);
+    }
     let mut packed = rest.as_ref().is_some_and(|rest| rest.gzip);
     if gzip && body.len() >= WORTH_PACKING {
         if let Some(smaller) = compressed(body.clone()).await {
@@ -410,6 +508,16 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         Some(Fault::Hang) => {
             tokio::time::sleep(HANG).await;
             Body::from(body)
+        }
+        Some(Fault::Trickle) => trickling(),
+        Some(Fault::Slow) => {
+            tokio::time::sleep(SLOW).await;
+            Body::from(body)
+        }
+        Some(Fault::Endless) => {
+            let blanks = Bytes::from_static(&[b' '; 16 * 1024]);
+            let all = futures_util::stream::repeat(blanks).map(Ok::<_, io::Error>);
+            Body::from_stream(all)
         }
         Some(Fault::Cut) => breaking(Some(body.slice(..whole / 2))),
         Some(Fault::Reset) => breaking(None),
@@ -428,6 +536,9 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(Ok(allow)) = reply.allow.as_deref().map(HeaderValue::from_str) {
+        headers.insert(header::ALLOW, allow);
+    }
     if let Some(Ok(location)) = reply.location.as_deref().map(HeaderValue::from_str) {
         headers.insert(header::LOCATION, location);
     }
@@ -447,6 +558,27 @@ pub(crate) async fn send(decision: Decision, id: &str, gzip: bool) -> Response<B
         headers.insert("x-ratelimit-reset", HeaderValue::from(standing.reset));
     }
     response
+}
+
+/// A body that comes a byte at a time, and never ends.
+fn trickling() -> Body {
+    let bytes = futures_util::stream::unfold((), async |()| {
+        tokio::time::sleep(TRICKLE).await;
+        Some((Ok::<_, io::Error>(Bytes::from_static(b" ")), ()))
+    });
+    Body::from_stream(bytes)
+}
+
+/// The body with a byte in its first name as another encoding has it.
+fn with_another_encoding(body: &[u8]) -> Bytes {
+    let names = ["\"last\":\"", "\"name\":\""].map(str::as_bytes);
+    let mut found = names.iter().filter_map(|name| {
+        Some(body.windows(name.len()).position(|part| part == *name)? + name.len())
+    });
+    let Some(at) = found.next() else {
+        return Bytes::copy_from_slice(body);
+    };
+    [&body[..at], b"\xe9", &body[at..]].concat().into()
 }
 
 /// Spoils the check at the end of a compressed body, and its middle.

@@ -27,7 +27,7 @@ use crate::life::{self, DaySummary};
 use crate::limiter::Limiter;
 use crate::lms::{Lms, LmsType};
 use crate::world::recorded::RecordingError;
-use crate::world::sftp::CsvError;
+use crate::world::sftp::{CsvError, CsvFault};
 use crate::world::{World, generate, recorded, sftp};
 use crate::{attendance, resources};
 
@@ -43,7 +43,12 @@ pub enum WorldSource {
     /// The JSON pages in a folder, as [`recorded`] reads them.
     Recorded(PathBuf),
     /// The CSV set in a folder, as districts send it to Clever and [`sftp`] reads it.
-    Csv(PathBuf),
+    Csv {
+        /// The folder.
+        folder: PathBuf,
+        /// Whether rows with a fault are left out; else a set with one is not served.
+        lenient: bool,
+    },
     /// A made-up district.
     Generated {
         /// The same seed gives the same district.
@@ -151,11 +156,6 @@ pub enum StartError {
     Csv(#[from] CsvError),
 }
 
-/// No key could be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system's random numbers gave no signing key")]
-pub struct KeyError;
-
 /// What the server's tasks share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -191,6 +191,7 @@ pub struct Emulator {
     base_url: Url,
     /// The first district's token at the start.
     token: String,
+    left_out: Vec<CsvFault>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
@@ -204,8 +205,9 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     if !config.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(config.listen));
     }
-    let open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
-        let (mut world, recorded) = read(source, config.start)?;
+    let mut left_out = Vec::new();
+    let mut open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
+        let (mut world, recorded) = read(source, config.start, &mut left_out)?;
         if config.resources {
             resources::attach(&mut world);
         }
@@ -276,19 +278,28 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         shared,
         base_url,
         token,
+        left_out,
         stop,
         task,
     })
 }
 
-/// Reads or makes a world, and the token that a recording has.
-fn read(source: WorldSource, start: Timestamp) -> Result<(World, Option<String>), StartError> {
+/// Reads or makes a world, and the token that a recording has; adds what was left out of a set.
+fn read(
+    source: WorldSource,
+    start: Timestamp,
+    left_out: &mut Vec<CsvFault>,
+) -> Result<(World, Option<String>), StartError> {
     match source {
         WorldSource::Recorded(folder) => {
             let recording = recorded::read(&folder, start)?;
             Ok((recording.world, recording.token))
         }
-        WorldSource::Csv(folder) => Ok((sftp::read(&folder, start)?, None)),
+        WorldSource::Csv { folder, lenient } => {
+            let (world, mut faults) = sftp::read(&folder, start, lenient)?;
+            left_out.append(&mut faults);
+            Ok((world, None))
+        }
         WorldSource::Generated { seed, students } => {
             Ok((generate::generate(seed, students, start), None))
         }
@@ -307,6 +318,12 @@ impl Emulator {
     #[must_use]
     pub fn district_token(&self) -> &str {
         &self.token
+    }
+
+    /// What was left out of the CSV sets that are served, where that was allowed.
+    #[must_use]
+    pub fn left_out(&self) -> &[CsvFault] {
+        &self.left_out
     }
 
     /// The districts, the first one first.
@@ -361,15 +378,6 @@ impl Emulator {
         })
     }
 
-    /// Signs identities with a new key from now on; the last one stays published.
-    ///
-    /// # Errors
-    ///
-    /// [`KeyError`] when the system gives no key.
-    pub fn rotate_keys(&self) -> Result<(), KeyError> {
-        self.shared.app.keys.rotate().map_err(|_| KeyError)
-    }
-
     /// Trouble to come.
     #[must_use]
     pub fn faults(&self) -> &Faults {
@@ -409,14 +417,16 @@ impl Emulator {
         Some(district.with_world(act))
     }
 
-    /// Lets something happen to the first district; how many records are other than before.
+    /// Lets something happen to the first district, or to the issuer of identities; how many records are other than
+    /// before.
     pub fn happen(&self, happening: Happening) -> usize {
-        self.shared.districts.first.befall(happening)
+        self.shared.befall(&self.shared.districts.first, happening)
     }
 
     /// Lets something happen to the district with this id; `None` where there is none.
     pub fn happen_to(&self, district: &str, happening: Happening) -> Option<usize> {
-        Some(self.shared.districts.get(district)?.befall(happening))
+        let district = self.shared.districts.get(district)?;
+        Some(self.shared.befall(district, happening))
     }
 
     /// Ends the emulator after the open requests; those that hang on command are not waited for.
@@ -430,6 +440,12 @@ impl Emulator {
 }
 
 impl Shared {
+    /// Lets something happen to a district, or to the issuer of identities; how many records are other than before.
+    pub(crate) fn befall(&self, district: &District, happening: Happening) -> usize {
+        self.app.befall(happening);
+        district.befall(happening)
+    }
+
     /// Lets days pass in every district; what the first one's did.
     pub(crate) fn pass(&self, days: u32) -> DaySummary {
         let live = |district: &District| {

@@ -130,6 +130,11 @@ async fn each_fault_does_what_it_is_called() {
     // These befall other requests: tests/trouble.rs, and below.
     let others = [
         Fault::ShuffledMembers,
+        Fault::NoCount,
+        Fault::OddCount,
+        Fault::NeverEnds,
+        Fault::Redirect,
+        Fault::ByteOrderMark,
         Fault::DistrictPaused,
         Fault::DuplicatedPage,
         Fault::ExpiredCursor,
@@ -160,7 +165,14 @@ async fn each_fault_does_what_it_is_called() {
             .and_then(|page| page["data"].as_array())
             .map(Vec::len);
         let holds = match fault {
-            Fault::Cut | Fault::Reset | Fault::Hang => body.is_none(),
+            Fault::Cut | Fault::Reset | Fault::Hang | Fault::Trickle => body.is_none(),
+            Fault::LinksObject => page.unwrap()["links"].is_object(),
+            Fault::NextNowhere => body.unwrap().contains(r#""uri":null"#),
+            Fault::EmptyBody => status == 200 && body.as_deref() == Some(""),
+            Fault::HtmlPage => status == 200 && page.is_none(),
+            Fault::Html403 => status == 403 && page.is_none(),
+            Fault::FailedPage => records == Some(0) && page.unwrap()["error"].is_string(),
+            Fault::NotUtf8 => body.unwrap().contains('\u{fffd}'),
             Fault::Truncated => status == 200 && page.is_none(),
             Fault::RateLimited | Fault::RateLimitedJson => status == 429,
             Fault::ServerError => status == 500,
@@ -216,6 +228,55 @@ async fn members_come_in_another_order_at_each_answer() {
             .zip(&whole)
             .all(|(one, other)| one.len() > other.len() || other.is_empty())
     );
+}
+
+#[tokio::test]
+async fn faults_of_counts_ends_and_ways_do_what_they_are_called() {
+    let emulator = emulator(1200).await;
+    let path = "/v3.1/schools?limit=10000&count=true";
+    let whole = json(&emulator, path).await;
+    assert!(whole["count"].is_u64());
+    emulator.faults().add(Fault::NoCount.everywhere().times(1));
+    assert!(json(&emulator, path).await["count"].is_null());
+    emulator.faults().add(Fault::OddCount.everywhere().times(1));
+    assert!(json(&emulator, path).await["count"].is_string());
+    // Page after page, each with an address of its own.
+    emulator.faults().add(Fault::NeverEnds.everywhere());
+    let (mut next, mut seen) = (path.to_owned(), std::collections::BTreeSet::new());
+    for number in 0..5 {
+        let page = json(&emulator, &next).await;
+        let all = page["data"].as_array().unwrap().len();
+        assert_eq!(all == 0, number > 0, "{next}");
+        let links = page["links"].as_array().unwrap().iter();
+        let mut links = links.filter(|link| link["rel"] == "next");
+        next = links.next().unwrap()["uri"].as_str().unwrap().to_owned();
+        assert!(seen.insert(next.clone()), "{next}");
+    }
+    emulator.faults().clear();
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let ask = async || {
+        let url = emulator.base_url().join(path).unwrap();
+        let asked = client.get(url).bearer_auth(emulator.district_token());
+        asked.send().await.unwrap()
+    };
+    emulator.faults().add(Fault::Redirect.everywhere().times(1));
+    let answer = ask().await;
+    assert_eq!(answer.status().as_u16(), 302);
+    assert!(
+        answer.headers()["location"]
+            .to_str()
+            .unwrap()
+            .contains("login")
+    );
+    emulator
+        .faults()
+        .add(Fault::ByteOrderMark.everywhere().times(1));
+    let body = ask().await.bytes().await.unwrap();
+    assert!(body.starts_with(b"\xef\xbb\xbf{"));
+    assert_eq!(json(&emulator, path).await, whole);
 }
 
 #[tokio::test]

@@ -45,8 +45,13 @@ impl FileSet {
             Err(error) => return Err(error),
         };
         let name = target.file_name();
-        let (folder, prefix) = match name {
-            Some(name) if !there => (part::folder(target), part::prefix(name)),
+        let beside = name.map(|name| (part::folder(target), part::prefix(name)));
+        if let Some((folder, prefix)) = &beside {
+            // Left by a process that was killed before the folder was there.
+            part::sweep(folder, prefix);
+        }
+        let (folder, prefix) = match beside {
+            Some(beside) if !there => beside,
             _ => (target, OsString::from(INSIDE)),
         };
         crate::make_private_folder(folder)?;
@@ -145,9 +150,9 @@ impl FileSet {
         for folder in folders {
             part::sync_names(&folder);
         }
-        let mut live = part::live();
         if self.new && !self.target.exists() {
             self.clear()?;
+            let mut live = part::live();
             if fs::rename(&parts, &self.target).is_ok() {
                 live.retain(|path| *path != parts);
                 drop(self.parts.take().map(TempDir::keep));
@@ -162,6 +167,8 @@ impl FileSet {
             // Where a folder can't be locked, two at once would mix their files; nothing else would be lost.
             drop(lock.lock());
         }
+        // After the folder's lock, which may take its time: a handler of signals waits for this one.
+        let mut live = part::live();
         self.replace(&parts)?;
         live.retain(|path| *path != parts);
         drop(self.parts.take());
@@ -233,8 +240,6 @@ impl Drop for FileSet {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::collections::BTreeMap;
     use std::io::Write;
 
@@ -322,6 +327,11 @@ mod tests {
         assert!(!left.exists());
         one.publish().unwrap();
         assert_eq!(look(folder.path()), all("one"));
+        // Beside a folder that somebody made meanwhile.
+        let beside = folder.path().join(".changes.Gq1xY7dKw2bz.partial");
+        fs::create_dir(&beside).unwrap();
+        drop(FileSet::begin(&folder.path().join("changes")).unwrap());
+        assert!(!beside.exists());
         // Two that both make the folder.
         let target = folder.path().join("new");
         let mut one = FileSet::begin(&target).unwrap();

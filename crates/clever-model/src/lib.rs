@@ -8,6 +8,7 @@ pub mod ids;
 pub mod kind;
 pub mod role;
 pub mod span;
+pub mod visible;
 
 pub use clock::{Clock, SystemClock};
 pub use ids::{
@@ -15,6 +16,7 @@ pub use ids::{
 };
 pub use kind::RecordKind;
 pub use role::Role;
+pub use visible::visible;
 
 /// An instant in UTC, as Clever writes it (`2023-04-23T16:07:28.860Z`).
 pub use jiff::Timestamp;

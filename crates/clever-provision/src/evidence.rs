@@ -6,8 +6,10 @@ use std::fmt;
 use clever_model::UserId;
 use serde::Serialize;
 
+use crate::placeholder::{is_nobody, is_nobodys_address, is_nobodys_birthday, is_nobodys_id};
 use crate::scoped::{Scoped, SisId, StudentNumber};
 use crate::subject::{Person, PersonName};
+use crate::text;
 
 /// Something that two records can contradict each other in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -49,7 +51,8 @@ pub enum Evidence {
         /// The lead.
         lead: i32,
     },
-    /// A known sibling would fit as well.
+    /// A sibling would fit as well, whether one is known or not: no id is equal and the given names are not
+    /// surely one, or a sibling is known and they are not equal.
     SiblingFits,
     /// The records contradict each other.
     Contradiction(Field),
@@ -100,8 +103,8 @@ impl fmt::Debug for KnownPerson {
 
 /// Compares a person's record with what the app knows of an account's holder.
 ///
-/// Symmetric in what it compares, and blind to what is absent: absence is no contradiction. A bulk linkage
-/// adds [`Evidence::Score`] and [`Evidence::SiblingFits`].
+/// Symmetric in what it compares, and blind to what is absent: absence is no contradiction, and what stands for
+/// nothing (`Unknown`, `N/A`, 1900-01-01) is absent. A bulk linkage adds [`Evidence::Score`] and [`Evidence::SiblingFits`].
 #[must_use]
 pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeSet<Evidence> {
     let mut found = std::collections::BTreeSet::new();
@@ -122,14 +125,13 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
     if person.student_number.is_some() && person.student_number == known.student_number {
         found.insert(Evidence::ScopedNumber);
     }
-    match (&person.state_id, &known.state_id) {
-        (Some(a), Some(b)) if a.trim() == b.trim() && !a.trim().is_empty() => {
-            found.insert(Evidence::StateId);
-        }
-        (Some(a), Some(b)) if !a.trim().is_empty() && !b.trim().is_empty() => {
-            found.insert(Evidence::Contradiction(Field::StateId));
-        }
-        _ => {}
+    let state_id = |id: &'_ Option<String>| id.clone().filter(|id| !is_nobodys_id(id));
+    if let (Some(a), Some(b)) = (state_id(&person.state_id), state_id(&known.state_id)) {
+        found.insert(if a.trim() == b.trim() {
+            Evidence::StateId
+        } else {
+            Evidence::Contradiction(Field::StateId)
+        });
     }
     match names(&person.name, &known.name) {
         Some(true) => {
@@ -140,18 +142,24 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
         }
         None => {}
     }
-    match (person.birth, known.birth) {
-        (Some(a), Some(b)) if a == b => {
-            found.insert(Evidence::BirthAgrees);
-        }
-        (Some(_), Some(_)) => {
-            found.insert(Evidence::Contradiction(Field::Birth));
-        }
-        _ => {}
+    let told = |birth: Option<(i16, u8, u8)>| {
+        birth.filter(|(year, month, day)| {
+            let date = u32::try_from(*year).unwrap_or_default() * 10_000
+                + u32::from(*month) * 100
+                + u32::from(*day);
+            !is_nobodys_birthday(date)
+        })
+    };
+    if let (Some(a), Some(b)) = (told(person.birth), told(known.birth)) {
+        found.insert(if a == b {
+            Evidence::BirthAgrees
+        } else {
+            Evidence::Contradiction(Field::Birth)
+        });
     }
     if let (Some(a), Some((b, holders))) = (&person.email, &known.email)
-        && !a.is_empty()
-        && a.eq_ignore_ascii_case(b)
+        && !is_nobodys_address(a)
+        && a.trim().eq_ignore_ascii_case(b.trim())
     {
         found.insert(Evidence::Mailbox { holders: *holders });
     }
@@ -159,15 +167,13 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
 }
 
 /// Whether two names are one: both whole and equal, whatever case and marks they are written with.
-/// `None` where a part is absent or an initial: that says nothing.
+/// `None` where a part is absent, a placeholder or an initial: that says nothing.
 fn names(a: &PersonName, b: &PersonName) -> Option<bool> {
     let whole = |part: &Option<String>| {
-        let folded: String = part
-            .as_deref()?
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect();
+        let part = part.as_deref().filter(|part| !is_nobody(part))?;
+        let mut folded = String::new();
+        text::fold(part, &mut folded);
+        folded.retain(|c| c != ' ');
         (folded.chars().count() > 1).then_some(folded)
     };
     let (first, last) = (

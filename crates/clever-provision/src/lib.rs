@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod linkage;
 mod memory;
 pub mod merge;
+mod placeholder;
 mod policy;
 mod prefill;
 mod proof;
@@ -28,6 +29,7 @@ pub mod store;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use bulk::decide_all;
 pub use decide::{Accepts, Basis, Decided, Decision, Explanation, Rejection, decide};

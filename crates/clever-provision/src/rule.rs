@@ -64,7 +64,7 @@ pub enum Outcome {
     CreateAndPark,
     /// A person must decide first.
     Review,
-    /// No.
+    /// The person is not let in.
     Refuse,
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use clever_model::DistrictId;
 use serde::Serialize;
 
+use crate::placeholder::is_nobodys_id;
+
 /// A value and the district within which it is unique. Equal only where both are.
 #[derive(Clone, Serialize)]
 pub struct Scoped<T> {
@@ -42,11 +44,11 @@ macro_rules! bare {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Takes the text as the district wrote it; `None` when nothing but white space is left of it.
+            /// Takes the text as the district wrote it; `None` where it stands for no id: white space, `N/A`, `0`.
             #[must_use]
             pub fn new(text: &str) -> Option<Self> {
                 let text = text.trim();
-                (!text.is_empty()).then(|| Self(text.into()))
+                (!is_nobodys_id(text)).then(|| Self(text.into()))
             }
         }
 

@@ -13,13 +13,32 @@ use serde_json::value::RawValue;
 ///
 /// # Errors
 ///
-/// Only when the JSON itself is broken.
+/// Only if the JSON itself is broken.
 pub fn tolerant<'de, D: Deserializer<'de>, T: Tolerant>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
     Ok(T::read(raw.get()))
 }
+
+/// Gives models the reading from any JSON value, and a `Debug` that shows the type alone: what is in a
+/// model may be personal.
+macro_rules! models {
+    ($($model:ident),+ $(,)?) => {$(
+        impl std::fmt::Debug for $model {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($model)).finish_non_exhaustive()
+            }
+        }
+
+        impl $crate::de::Tolerant for $model {
+            fn read(json: &str) -> Option<Self> {
+                $crate::de::object(json)
+            }
+        }
+    )+};
+}
+pub(crate) use models;
 
 /// A type that reads from any JSON value, or finds nothing in it.
 pub trait Tolerant: Sized {

@@ -1,6 +1,10 @@
 //! What came and the models do not know: undeclared fields, unknown enum values, values of a wrong
 //! type. Drift is counted, never fatal; it says that Clever moved and our documents should follow.
+//!
+//! A value may be personal, wherever it stands: a birthday typed into the field of the gender is an unknown value
+//! too. So a count holds fields, types and lengths, and values only where whoever looks asked for them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -11,26 +15,41 @@ use crate::tree::Json;
 
 /// Most different entries that one count keeps; beyond it only the total grows.
 const MAX_ENTRIES: usize = 200;
-/// Longest unknown enum value kept, in characters; a longer one is no enum value.
+/// Longest part of an unknown enum value kept, in characters, where values are kept.
 const MAX_VALUE: usize = 60;
+/// Longest part of a field's name kept, in characters.
+const MAX_NAME: usize = 100;
 
 /// Counts of what was not expected, by place. A place is a kind and a path: `users.roles.student.gender`.
 ///
-/// Values are kept for enums alone, whose values are words of Clever's; any other value may be personal.
+/// Holds no value of a record, unless it was made [`Drift::with_values`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Drift {
     /// Fields that no document declares.
     pub undeclared_fields: BTreeMap<String, u64>,
-    /// Values that no document lists, by place: `users.roles.student.gender = Other`.
+    /// Values that no document lists, by place and length: `users.roles.student.gender (5 characters)`, or
+    /// `users.roles.student.gender = Other` where values are kept.
     pub unknown_values: BTreeMap<String, u64>,
     /// Values of another type than declared, by place; they read as absent where no text can be made of them.
     pub wrong_types: BTreeMap<String, u64>,
     /// Records looked at.
     pub records: u64,
+    /// Whether unknown values are kept themselves.
+    #[serde(skip)]
+    values: bool,
 }
 
 impl Drift {
+    /// Starts a count that keeps unknown values themselves, which may be personal data, instead of their lengths.
+    #[must_use]
+    pub fn with_values() -> Self {
+        Self {
+            values: true,
+            ..Self::default()
+        }
+    }
+
     /// Says whether everything was as declared.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -126,8 +145,14 @@ impl Drift {
             Kind::Enum(known) => match value.text() {
                 Some(text) => {
                     if !known.contains(&text) {
-                        let shown: String = text.chars().take(MAX_VALUE).collect();
-                        add(&mut self.unknown_values, format!("{path} = {shown}"), 1);
+                        let place = if self.values {
+                            format!("{path} = {}", cut(text, MAX_VALUE))
+                        } else {
+                            let length = text.chars().count();
+                            let s = if length == 1 { "" } else { "s" };
+                            format!("{path} ({length} character{s})")
+                        };
+                        add(&mut self.unknown_values, place, 1);
                     }
                     true
                 }
@@ -168,7 +193,15 @@ impl fmt::Display for Path<'_> {
         if let Some(above) = self.above {
             write!(f, "{above}.")?;
         }
-        f.write_str(self.name)
+        f.write_str(&cut(self.name, MAX_NAME))
+    }
+}
+
+/// The first `most` characters of a text.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -212,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_declared_is_counted_by_place_and_only_words_are_shown() {
+    fn what_is_not_declared_is_counted_by_place_and_no_value_is_kept() {
         let user = json!({ "id": "u", "zz_field": "Bo", "roles": { "student": {
             "gender": "zz-word", "sis_id": { "secret": 1 }, "schools": "s", "location": { "zz_place": "Earth" },
         }, "zz_role": {} } });
@@ -227,7 +260,13 @@ mod tests {
             ]
         );
         assert_eq!(
-            drift.unknown_values["users.roles.student.gender = zz-word"],
+            drift.unknown_values["users.roles.student.gender (7 characters)"],
+            1
+        );
+        let mut kept = Drift::with_values();
+        kept.observe("users", &user);
+        assert_eq!(
+            kept.unknown_values["users.roles.student.gender = zz-word"],
             1
         );
         let wrong: Vec<&str> = drift.wrong_types.keys().map(String::as_str).collect();
@@ -240,6 +279,24 @@ mod tests {
             !shown.contains("Bo") && !shown.contains("secret") && !shown.contains("Earth"),
             "{shown}"
         );
+        assert!(!format!("{shown}{drift:?}").contains("zz-word"));
+    }
+
+    #[test]
+    fn field_13_a_value_of_any_type_in_any_place_is_kept_only_on_demand() {
+        let user = json!({ "id": "u", "name": "Ada One", "roles": { "student": {
+            "gender": "born 2010-05-17, 12 Elm St", "grade": "Ada Two", "ell_status": ["Ada Three"], "race": { "Elm": 1 },
+            "schools": { "x": "Ada Four" }, "home_language": "Ada Five",
+        }, "contact": { "student_relationships": [ { "relationship": "Ada Six", "type": 17 } ] } } });
+        let drift = observed("users", &user);
+        let shown = format!("{}{drift:?}", serde_json::to_string(&drift).unwrap());
+        assert!(!drift.unknown_values.is_empty() && !drift.wrong_types.is_empty());
+        for word in ["Elm", "2010", "Ada"] {
+            assert!(!shown.contains(word), "{word}: {shown}");
+        }
+        let mut long = Drift::default();
+        long.observe("users", &json!({ "id": "u", "n".repeat(100_000): 1 }));
+        assert!(serde_json::to_string(&long).unwrap().len() < 1000);
     }
 
     #[test]

@@ -4,18 +4,20 @@
 //! sync's records are unchanged, so the split finds where each record lies and what its id is, and
 //! leaves the rest alone. An element that has no usable id costs that element, not its page.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::answer::Answer;
 use crate::scan;
 use crate::strict::{self, Parts};
+use crate::text::Text;
+
+pub use crate::count::Count;
+pub use crate::links::{Link, LinkFault, Links};
 
 /// One page of a list. Owns the response's body; records are spans of it, in the order they came.
 #[derive(Clone, Default)]
@@ -23,8 +25,8 @@ pub struct RawPage {
     body: Arc<String>,
     records: Vec<Span>,
     refused: Vec<RefusedRecord>,
-    links: Vec<Link>,
-    count: Option<u64>,
+    links: Links,
+    count: Count,
 }
 
 /// Where one record and its id lie in the body.
@@ -52,6 +54,8 @@ pub struct RefusedRecord {
     pub id: Option<String>,
     /// What was wrong with it.
     pub reason: &'static str,
+    /// Where in the body it was wrong, in bytes from 0, where that is known.
+    pub at: Option<usize>,
 }
 
 /// A page's records as models, and what could not be read as one.
@@ -61,17 +65,6 @@ pub struct Decoded<T> {
     pub records: Vec<T>,
     /// The others, in order of their places.
     pub refused: Vec<RefusedRecord>,
-}
-
-/// A link of a page, as sent; the URI is relative to the API's origin.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Link {
-    /// What it leads to: `self`, `next`, `prev`, or anything else that Clever adds.
-    #[serde(default)]
-    pub rel: String,
-    /// Where it leads.
-    #[serde(default)]
-    pub uri: String,
 }
 
 /// Why a body is not a page.
@@ -86,7 +79,7 @@ pub enum PageError {
         /// Where reading stopped.
         column: usize,
     },
-    /// The body is not UTF-8.
+    /// The body is not UTF-8, beyond single records.
     #[error("the page is not UTF-8 (at byte {at})")]
     NotUtf8 {
         /// The first wrong byte.
@@ -95,6 +88,12 @@ pub enum PageError {
     /// The body is JSON, but has neither `data` nor `resources`.
     #[error("the answer is JSON without `data`")]
     NoData,
+    /// The body has two lists: which of them is meant, nobody can say.
+    #[error("the answer has two lists of records")]
+    TwoLists,
+    /// The body says that something failed, whatever else it says.
+    #[error("the answer says that something failed")]
+    Failed,
 }
 
 impl RawPage {
@@ -108,21 +107,51 @@ impl RawPage {
     /// [`PageError`] when the body is cut, is not JSON, or is no list; never for one odd element.
     pub fn split(body: Bytes) -> Result<Self, PageError> {
         // The vector behind the bytes is taken over where nobody else has it.
-        let text = String::from_utf8(body.into()).map_err(|error| PageError::NotUtf8 {
-            at: error.utf8_error().valid_up_to(),
-        })?;
-        let page = match strict::split(&text) {
-            Some(parts) => one_pass(&text, parts),
-            None => parsed(&text)?,
+        let text = Text::of(body)?;
+        let mut page = match strict::split(&text.text) {
+            Some(parts) => one_pass(&text.text, parts),
+            None => parsed(&text.text).map_err(|error| text.fault(error))?,
         };
+        if !text.wrong.is_empty() {
+            page.leave_out_wrong(&text);
+        }
         Ok(Self {
-            body: Arc::new(text),
+            body: Arc::new(text.text),
             ..page
         })
     }
 
+    /// Refuses the records in which something is no UTF-8: what stands in for it is not what was sent.
+    fn leave_out_wrong(&mut self, text: &Text) {
+        let mut places = self.places();
+        let mut wrong = Vec::new();
+        self.records.retain(|span| {
+            let index = places.next().unwrap_or_default();
+            let Some(first) = text.wrong_in(&span.json) else {
+                return true;
+            };
+            let id = text.wrong_in(&span.id).is_none();
+            wrong.push(RefusedRecord {
+                index,
+                id: id.then(|| text.text[span.id.clone()].to_owned()),
+                reason: "the record is not UTF-8",
+                at: Some(first.sent),
+            });
+            false
+        });
+        self.refused.append(&mut wrong);
+        self.refused.sort_by_key(|refused| refused.index);
+    }
+
+    /// The places of the records in the list, which refused elements take part in.
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let refused: Vec<usize> = self.refused.iter().map(|refused| refused.index).collect();
+        let mut refused = refused.into_iter().peekable();
+        (0..).filter(move |index| refused.next_if_eq(index).is_none())
+    }
+
     /// The page's records, in the order they came.
-    pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> {
+    pub fn records(&self) -> impl ExactSizeIterator<Item = RawRecord<'_>> + DoubleEndedIterator {
         self.records.iter().map(|span| RawRecord {
             id: self.text(&span.id),
             json: self.text(&span.json),
@@ -135,12 +164,7 @@ impl RawPage {
     pub fn decode<T: serde::de::DeserializeOwned>(&self) -> Decoded<T> {
         let mut records = Vec::with_capacity(self.records.len());
         let mut refused = self.refused.clone();
-        let mut index = 0;
-        let mut places = self.refused.iter().map(|refused| refused.index).peekable();
-        for record in self.records() {
-            while places.next_if_eq(&index).is_some() {
-                index += 1;
-            }
+        for (record, index) in self.records().zip(self.places()) {
             // The parser's message may quote what it read, which may be personal.
             match serde_json::from_str(record.json) {
                 Ok(model) => records.push(model),
@@ -148,9 +172,9 @@ impl RawPage {
                     index,
                     id: Some(record.id.to_owned()),
                     reason: "the record does not fit its model",
+                    at: None,
                 }),
             }
-            index += 1;
         }
         refused.sort_by_key(|refused| refused.index);
         Decoded { records, refused }
@@ -164,6 +188,7 @@ impl RawPage {
                 index,
                 id: None,
                 reason,
+                at: None,
             }),
         }
     }
@@ -179,24 +204,27 @@ impl RawPage {
         &self.refused
     }
 
-    /// The URI of the first link called `rel`, as sent.
-    #[must_use]
-    pub fn link(&self, rel: &str) -> Option<&str> {
-        self.links
-            .iter()
-            .find(|link| link.rel == rel && !link.uri.is_empty())
-            .map(|link| &*link.uri)
+    /// The URI of the link called `rel`, as sent; `None` where there certainly is none.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkFault`] where the links do not say: that is no end of a list.
+    pub fn link(&self, rel: &str) -> Result<Option<&str>, LinkFault> {
+        self.links.find(rel)
     }
 
     /// The URI of the following page; the last page has none.
-    #[must_use]
-    pub fn next(&self) -> Option<&str> {
+    ///
+    /// # Errors
+    ///
+    /// As [`RawPage::link`].
+    pub fn next(&self) -> Result<Option<&str>, LinkFault> {
         self.link("next")
     }
 
-    /// How many records the whole list has, where Clever says so.
+    /// How many records the whole list has, by the answer's own word.
     #[must_use]
-    pub fn count(&self) -> Option<u64> {
+    pub fn count(&self) -> Count {
         self.count
     }
 
@@ -260,9 +288,13 @@ fn one_pass(text: &str, parts: Parts) -> RawPage {
         });
         page.take(index, found);
     }
-    let part = |range: Option<Range<usize>>| range.and_then(|range| text.get(range));
-    page.links = part(parts.links).and_then(links).unwrap_or_default();
-    page.count = part(parts.count).and_then(count);
+    for links in parts.links {
+        page.links.add(text.get(links).unwrap_or_default());
+    }
+    for count in parts.count {
+        let count = Count::read(text.get(count).unwrap_or_default());
+        page.count = page.count.and(count);
+    }
     page
 }
 
@@ -273,15 +305,15 @@ fn parsed(text: &str) -> Result<RawPage, PageError> {
         column: error.column(),
     };
     // A list is read in one pass; what is no list is small, and read again.
-    let list: Result<Envelope<Vec<&RawValue>>, _> = serde_json::from_str(text);
+    let list: Result<Answer<Vec<&RawValue>>, _> = serde_json::from_str(text);
     let (elements, links, count) = match list {
         Ok(list) => {
-            let data = list.data.or(list.resources).ok_or(PageError::NoData)?;
+            let data = list.records(Vec::is_empty)?;
             (data, list.links, list.count)
         }
         Err(_) => {
-            let answer: Envelope<&RawValue> = serde_json::from_str(text).map_err(not_json)?;
-            let data = answer.data.or(answer.resources).ok_or(PageError::NoData)?;
+            let answer: Answer<&RawValue> = serde_json::from_str(text).map_err(not_json)?;
+            let data = answer.records(|raw| matches!(raw.get(), "null" | "[]"))?;
             let elements = match data.get().as_bytes().first() {
                 Some(b'[') => serde_json::from_str(data.get()).map_err(not_json)?,
                 Some(b'{') => vec![data],
@@ -292,7 +324,7 @@ fn parsed(text: &str) -> Result<RawPage, PageError> {
         }
     };
     let mut page = RawPage {
-        links: links.unwrap_or_default(),
+        links,
         count,
         ..RawPage::default()
     };
@@ -304,65 +336,6 @@ fn parsed(text: &str) -> Result<RawPage, PageError> {
         page.take(index, found);
     }
     Ok(page)
-}
-
-/// Reads the links; odd ones are absent ones, the records still count.
-fn links(json: &str) -> Option<Vec<Link>> {
-    serde_json::from_str(json).unwrap_or_default()
-}
-
-/// Reads the count, which may be written as text.
-fn count(json: &str) -> Option<u64> {
-    json.trim_matches('"').parse().ok()
-}
-
-/// The outer object of an answer, its data read as `D`. Any key may be missing, any other may be there.
-struct Envelope<D> {
-    data: Option<D>,
-    resources: Option<D>,
-    links: Option<Vec<Link>>,
-    count: Option<u64>,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Envelope<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Keys<T> {
-            type Value = Envelope<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with `data`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut envelope = Envelope {
-                    data: None,
-                    resources: None,
-                    links: None,
-                    count: None,
-                };
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                    match &*key {
-                        "data" => envelope.data = Some(map.next_value()?),
-                        "resources" => envelope.resources = Some(map.next_value()?),
-                        "links" => {
-                            let raw: &RawValue = map.next_value()?;
-                            envelope.links = links(raw.get());
-                        }
-                        "count" => {
-                            let raw: &RawValue = map.next_value()?;
-                            envelope.count = count(raw.get());
-                        }
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(envelope)
-            }
-        }
-        deserializer.deserialize_map(Keys(PhantomData))
-    }
 }
 
 /// Finds the record in a list's element, and its id: `{"data":{"id":…}}`, or the bare `{"id":…}` of
@@ -425,8 +398,8 @@ mod tests {
             page.records().next().unwrap().json,
             r#"{"name":{"id":"no"},"id":"a"}"#
         );
-        assert_eq!(page.next(), Some("/v3.0/users?starting_after=b"));
-        assert_eq!(page.count(), Some(2));
+        assert_eq!(page.next(), Ok(Some("/v3.0/users?starting_after=b")));
+        assert_eq!(page.count(), Count::Said(2));
     }
 
     #[test]
@@ -497,10 +470,82 @@ mod tests {
             split("[]").unwrap_err(),
             PageError::NotJson { .. }
         ));
+        for body in [&b"{\"data\":\xff[]}"[..], b"\xff\xfe{\0"] {
+            let error = RawPage::split(Bytes::from_static(body)).unwrap_err();
+            assert!(matches!(error, PageError::NotUtf8 { .. }), "{error}");
+        }
+        for text in [
+            r#"{"data":[{"id":"a"}],"data":[{"id":"b"}]}"#,
+            r#"{"data":[{"id":"a"}],"resources":[{"id":"b"}]}"#,
+            r#"{"data":{"id":"a"},"resources":[{"id":"b"}]}"#,
+        ] {
+            assert_eq!(split(text).unwrap_err(), PageError::TwoLists, "{text}");
+        }
+        for text in [
+            r#"{"data":[],"error":{"message":"time-out"}}"#,
+            r#"{"data":[{"id":"a"}],"errors":["time-out"]}"#,
+        ] {
+            assert_eq!(split(text).unwrap_err(), PageError::Failed, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_hides_no_other() {
+        for text in [
+            r#"{"data":null,"resources":[{"id":"a"}]}"#,
+            r#"{"data":[],"resources":[{"id":"a"}]}"#,
+            r#"{"data":[{"id":"a"}],"data":[]}"#,
+            r#"{"data":[{"id":"a"}],"error":null}"#,
+        ] {
+            assert_eq!(ids(&split(text).unwrap()), ["a"], "{text}");
+        }
+    }
+
+    #[test]
+    fn field_01_links_that_are_said_twice_or_oddly_are_no_end() {
+        for (links, next) in [
+            (
+                r#""links":[{"rel":"next","uri":"/n"}],"links":[]"#,
+                Ok(Some("/n")),
+            ),
+            (
+                r#""l\u0069nks":[{"rel":"next","uri":"/n"}]"#,
+                Ok(Some("/n")),
+            ),
+            (r#""links":{"next":"/n"}"#, Err(LinkFault::NotAList)),
+            (r#""links":null"#, Ok(None)),
+        ] {
+            for text in [
+                format!(r#"{{"data":[{{"id":"a"}}],{links}}}"#),
+                format!(r#"{{{links},"data":[{{"id":"a"}}]}}"#),
+                // What the parser reads, and not the one pass.
+                format!(r#"{{{links},"resources":[{{"id":"a"}}]}}"#),
+            ] {
+                assert_eq!(split(&text).unwrap().next(), next, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn field_24_a_wrong_byte_costs_its_record_and_a_mark_costs_nothing() {
+        let body = b"\xef\xbb\xbf{\"data\":[{\"data\":{\"id\":\"a\"}},{\"data\":{\"id\":\"b\",\"n\":\"Jos\xe9\"}},7,\
+            {\"data\":{\"id\":\"c\"},\"uri\":\"\xe9\"},{\"data\":{\"id\":\"\xe9\"}}],\
+            \"links\":[{\"rel\":\"next\",\"uri\":\"/n\"},{\"rel\":\"prev\",\"uri\":\"/\xe9\"}]}";
+        let page = RawPage::split(Bytes::from_static(body)).unwrap();
+        assert_eq!(ids(&page), ["a", "c"]);
+        let refused: Vec<_> = page
+            .refused()
+            .iter()
+            .map(|one| (one.index, one.id.as_deref(), one.at.is_some()))
+            .collect();
         assert_eq!(
-            RawPage::split(Bytes::from_static(b"{\"data\":\"\xff\"}")).unwrap_err(),
-            PageError::NotUtf8 { at: 9 }
+            refused,
+            [(1, Some("b"), true), (2, None, false), (4, None, true)]
         );
+        let at = page.refused()[0].at.unwrap();
+        assert_eq!(body[at], 0xe9);
+        assert_eq!(page.next(), Ok(Some("/n")));
+        assert_eq!(page.link("prev"), Err(LinkFault::NoAddress));
     }
 
     /// What can be seen of a page.

@@ -13,8 +13,9 @@ const DEPTH: u32 = 60;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
     pub(crate) elements: Vec<Element>,
-    pub(crate) links: Option<Range<usize>>,
-    pub(crate) count: Option<Range<usize>>,
+    /// Mostly one; a key may be repeated.
+    pub(crate) links: Vec<Range<usize>>,
+    pub(crate) count: Vec<Range<usize>>,
 }
 
 /// Where a list's element lies, and the values in it that tell which record it is. Of a key that is
@@ -47,9 +48,7 @@ pub(crate) fn split(text: &str) -> Option<Parts> {
             return None;
         }
         match key {
-            b"data" => {
-                // A repeated list takes the place of the first.
-                parts.elements.clear();
+            b"data" if !listed => {
                 listed = true;
                 array(bytes, at, |at| {
                     let (element, end) = element(bytes, at)?;
@@ -57,12 +56,13 @@ pub(crate) fn split(text: &str) -> Option<Parts> {
                     Some(end)
                 })
             }
-            b"resources" => None,
+            // Two lists, or an answer that says that it failed.
+            b"data" | b"resources" | b"error" | b"errors" => None,
             _ => {
                 let end = value(bytes, at)?;
                 match key {
-                    b"links" => parts.links = Some(at..end),
-                    b"count" => parts.count = Some(at..end),
+                    b"links" => parts.links.push(at..end),
+                    b"count" => parts.count.push(at..end),
                     _ => {}
                 }
                 Some(end)

@@ -96,7 +96,7 @@ pub enum Tree<'a> {
     Bool(bool),
     /// A number.
     Number(Number),
-    /// Text.
+    /// A text, without its escapes.
     Text(Cow<'a, str>),
     /// A list.
     List(Vec<Self>),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use clever_model::RecordKind;
 use clever_raw::tree::Json;
+use serde_json::Value;
 
 /// A column and the place in the record (RFC 6901) that it is filled from.
 pub(crate) type Column = (&'static str, &'static str);
@@ -101,6 +102,53 @@ pub(crate) fn is_key(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_KEY && !text.contains('\0')
 }
 
+/// What a record says at a place, to be compared with what it said before: what is there and is no text is not absent.
+pub(crate) fn said(record: &Value, place: &str) -> Option<String> {
+    let odd = || {
+        let value = record.pointer(place)?;
+        (value.is_object() || value.is_array()).then(|| value.to_string())
+    };
+    text(record, place).or_else(odd)
+}
+
+/// Says whether a district's record says that it is paused, or says something of its state that nobody can read.
+pub(crate) fn is_paused(district: &Value) -> bool {
+    match district.pointer("/state") {
+        Some(Value::String(state)) => state.trim().eq_ignore_ascii_case("paused"),
+        Some(state) => !state.is_null(),
+        None => false,
+    }
+}
+
+/// Says whether it can't be read who belongs to a record: taken for nobody, all of them would go.
+pub(crate) fn hides_members<J: Json>(kind: RecordKind, record: &J) -> bool {
+    let absent = |value: &J| {
+        value.text() == Some("") || (value.scalar().is_none() && value.entries().is_none())
+    };
+    let list = |place: &str, readable: fn(&J) -> bool| {
+        record
+            .at(place)
+            .is_some_and(|value| match value.elements() {
+                Some(all) => !all.iter().all(readable),
+                None => !absent(value),
+            })
+    };
+    match kind {
+        RecordKind::Sections => ["/students", "/teachers"]
+            .iter()
+            .any(|place| list(place, |one| one.text().is_some())),
+        RecordKind::Users => {
+            let roles = record.at("/roles");
+            roles.is_some_and(|roles| {
+                roles.entries().is_none() && (roles.elements().is_some() || !absent(roles))
+            }) || list("/roles/contact/student_relationships", |one| {
+                one.entries().is_some()
+            })
+        }
+        _ => false,
+    }
+}
+
 /// Reads a list of ids; whatever is no text is left out.
 pub(crate) fn ids<'a, J: Json>(record: &'a J, place: &str) -> Vec<&'a str> {
     let all = record.at(place).and_then(Json::elements);
@@ -116,6 +164,64 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn field_01_what_can_not_be_read_is_not_absent() {
+        let hides = |kind, record: Value| hides_members(kind, &record);
+        for odd in [
+            json!("none"),
+            json!(7),
+            json!({}),
+            json!([{ "id": "a" }]),
+            json!(["a", null]),
+        ] {
+            assert!(
+                hides(RecordKind::Sections, json!({ "students": odd })),
+                "{odd}"
+            );
+            assert!(
+                hides(RecordKind::Sections, json!({ "teachers": odd })),
+                "{odd}"
+            );
+        }
+        for plain in [json!(null), json!(""), json!([]), json!(["a"])] {
+            assert!(
+                !hides(RecordKind::Sections, json!({ "students": plain })),
+                "{plain}"
+            );
+        }
+        assert!(!hides(RecordKind::Sections, json!({})));
+        for odd in [json!("x"), json!(7), json!([]), json!(["student"])] {
+            assert!(hides(RecordKind::Users, json!({ "roles": odd })), "{odd}");
+            let contact = json!({ "roles": { "contact": { "student_relationships": odd } } });
+            assert_eq!(hides(RecordKind::Users, contact), odd != json!([]), "{odd}");
+        }
+        assert!(!hides(RecordKind::Users, json!({ "roles": null })));
+        assert!(!hides(
+            RecordKind::Users,
+            json!({ "roles": { "student": {} } })
+        ));
+
+        let place = "/last_sync";
+        assert_eq!(
+            said(&json!({ "last_sync": "x" }), place).as_deref(),
+            Some("x")
+        );
+        assert_eq!(
+            said(&json!({ "last_sync": { "at": 1 } }), place).as_deref(),
+            Some(r#"{"at":1}"#)
+        );
+        assert_eq!(said(&json!({ "last_sync": null }), place), None);
+        for (state, paused) in [
+            (json!("paused"), true),
+            (json!(" PAUSED"), true),
+            (json!({ "is": "paused" }), true),
+            (json!("running"), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(is_paused(&json!({ "state": state })), paused, "{state}");
+        }
+    }
 
     #[test]
     fn any_json_reads_as_text_or_as_absent() {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clever_model::RecordKind;
 use clever_raw::drift::Drift;
-use clever_raw::page::RawPage;
+use clever_raw::page::{RawPage, RefusedRecord};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -17,12 +17,17 @@ use crate::canonical::{canonical, changed_paths, content};
 use crate::certificate::{Certificate, Witness};
 use crate::columns;
 use crate::reading;
+use crate::report::Refused;
 use crate::resume::Current;
+use crate::source::End;
 use crate::store::derived;
 use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
 
 /// Rows of the state read at once.
 const BATCH: usize = 4096;
+
+/// So many records that are no text are named.
+const MAX_REFUSED: usize = 10;
 
 /// Gone records staged at once.
 const GONE: usize = 1000;
@@ -145,6 +150,8 @@ pub(crate) struct KindDiff {
     pub(crate) seen: u64,
     /// Records that are there and can't be read as values.
     pub(crate) unreadable: u64,
+    /// The first of those that are no text.
+    pub(crate) refused: Vec<Refused>,
     pub(crate) drift: Drift,
 }
 
@@ -159,6 +166,7 @@ impl KindDiff {
             gone: Vec::new(),
             seen: 0,
             unreadable: 0,
+            refused: Vec::new(),
             drift: Drift::default(),
         }
     }
@@ -171,6 +179,7 @@ impl KindDiff {
             witness,
             seen: current.seen,
             unreadable: current.unreadable,
+            refused: current.refused,
             ..Self::new(current.kind)
         }
     }
@@ -182,7 +191,31 @@ impl KindDiff {
             witness: self.witness.clone(),
             seen: self.seen,
             unreadable: self.unreadable,
+            refused: self.refused.clone(),
         }
+    }
+
+    /// Says whether the walk needs the list's last record for a proof of its end.
+    pub(crate) fn wants_end(&self) -> bool {
+        self.witness.wants_end()
+    }
+
+    /// Takes the list's last record as the proof of the walk's end. Says that it is none where the list goes on behind it.
+    pub(crate) fn end(&mut self, end: &End) -> bool {
+        let last = self.witness.last();
+        let found = match end {
+            End::Unknown => return true,
+            End::Empty => None,
+            End::At(id) => Some(id.as_str()),
+        };
+        let (same, short) = (found == last, found > last);
+        self.witness.end(same);
+        !short
+    }
+
+    /// Takes it as given that the walk came to the end.
+    pub(crate) fn ended(&mut self) {
+        self.witness.end(true);
     }
 
     /// Compares one page. Afterwards all that it showed is staged.
@@ -191,12 +224,21 @@ impl KindDiff {
         store: &mut S,
         page: &RawPage,
     ) -> Result<(), StoreError> {
-        self.witness.page(page.count(), page.refused().len());
+        let nameless = page.refused().iter().filter(|one| one.id.is_none());
+        self.witness.page(page.count(), nameless.count() as u64);
         let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
         // Those of which the store may have a record; on a first load nobody is asked for.
         let mut held: BTreeSet<&str> = BTreeSet::new();
+        let mut refused = page
+            .refused()
+            .iter()
+            .filter_map(|one| Some((one.id.as_deref()?, one)))
+            .peekable();
         for record in page.records() {
+            while let Some((id, one)) = refused.next_if(|(id, _)| *id < record.id) {
+                self.refused(store, id, one).await?;
+            }
             self.seen += 1;
             if !columns::is_key(record.id) {
                 self.unreadable += 1;
@@ -215,6 +257,9 @@ impl KindDiff {
                 differing.insert(record.id, record.json);
                 held.insert(record.id);
             }
+        }
+        for (id, one) in refused {
+            self.refused(store, id, one).await?;
         }
         if !strays.is_empty() {
             self.flush(store).await?;
@@ -242,6 +287,11 @@ impl KindDiff {
                 continue;
             };
             self.drift.observe(self.kind.as_str(), &tree);
+            let kept = known.is_some_and(|known| !known.state.archived);
+            if kept && columns::hides_members(self.kind, &tree) {
+                self.unreadable += 1;
+                continue;
+            }
             rows.extend(decide(self.kind, id, json, known, None));
         }
         rows.append(&mut self.gone);
@@ -249,6 +299,38 @@ impl KindDiff {
             return Ok(());
         }
         store.stage(rows).await
+    }
+
+    /// Passes by a record that is there, and that can't be read: what the store has of it stays.
+    async fn refused<S: Store>(
+        &mut self,
+        store: &mut S,
+        id: &str,
+        refused: &RefusedRecord,
+    ) -> Result<(), StoreError> {
+        self.seen += 1;
+        self.unreadable += 1;
+        if self.refused.len() < MAX_REFUSED {
+            self.refused.push(Refused {
+                id: id.to_owned(),
+                reason: refused.reason.to_owned(),
+                at: refused.at,
+            });
+        }
+        if !columns::is_key(id) {
+            return Ok(());
+        }
+        if self.witness.record(id) {
+            self.pass_to(store, id).await?;
+        } else {
+            // Passed by as gone, and here after all.
+            self.flush(store).await?;
+            let staged = store.staged_ops(self.kind, &[id]).await?;
+            if staged.get(id) == Some(&Op::Archive) {
+                store.unstage(self.kind, &[id]).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Leaves out records out of order that can't be read, where the same record came before and can.

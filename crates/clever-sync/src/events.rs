@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
+use clever_model::{Clock, DistrictId, RecordKind, Timestamp, visible};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
@@ -27,8 +27,6 @@ const LAG_SECONDS: u64 = 3600;
 
 /// Most different types counted by name.
 const MAX_TYPES: usize = 50;
-/// Longest type's name kept, in characters.
-const MAX_TYPE: usize = 60;
 
 /// Why a run read a snapshot where events may have done, or could not use events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -163,9 +161,10 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
         .records()
         .next()
         .and_then(|record| reading::value(record.json));
-    let text = |place| now.as_ref().and_then(|record| columns::text(record, place));
-    told.paused = text("/state").as_deref() == Some("paused");
-    let last_sync = text("/last_sync");
+    told.paused = now.as_ref().is_none_or(columns::is_paused);
+    let last_sync = now
+        .as_ref()
+        .and_then(|record| columns::said(record, "/last_sync"));
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
         None => {
@@ -175,7 +174,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
             found
                 .get(district.as_str())
                 .and_then(|known| reading::value(&known.record))
-                .and_then(|record| columns::text(&record, "/last_sync"))
+                .and_then(|record| columns::said(&record, "/last_sync"))
         }
     };
     if let Some(last_sync) = last_sync.filter(|last_sync| known.as_ref() != Some(last_sync)) {
@@ -235,6 +234,11 @@ impl Told {
                 self.unreadable += 1;
                 continue;
             };
+            // What it is about can't be read: it may be about anybody.
+            if event.event_type.is_none() {
+                self.unreadable += 1;
+                continue;
+            }
             let Some((kind, op)) = synced(&event, wanted) else {
                 self.skip(&event);
                 continue;
@@ -249,6 +253,10 @@ impl Told {
                 self.unreadable += 1;
                 continue;
             };
+            if op != "deleted" && columns::hides_members(kind, value) {
+                self.unreadable += 1;
+                continue;
+            }
             if kind == RecordKind::Districts && (op == "deleted" || id != district.as_str()) {
                 self.skip(&event);
                 continue;
@@ -259,7 +267,7 @@ impl Told {
             } else {
                 self.drift.observe(kind.as_str(), value);
                 if kind == RecordKind::Districts {
-                    self.last_sync = columns::text(value, "/last_sync");
+                    self.last_sync = columns::said(value, "/last_sync");
                 }
                 Some(object.get().to_owned())
             };
@@ -276,10 +284,12 @@ impl Told {
     }
 
     fn skip(&mut self, event: &Event) {
-        let name: String = event.event_type.as_ref().map_or_else(
-            || "without a type".to_owned(),
-            |name| name.as_str().chars().take(MAX_TYPE).collect(),
-        );
+        let name = match event.event_type.as_ref() {
+            Some(name) if visible::is_word(name.as_str()) => name.as_str().to_owned(),
+            // What stands there may be of a person.
+            Some(_) => "not a word".to_owned(),
+            None => "without a type".to_owned(),
+        };
         let skipped = &mut self.counts.skipped;
         let name = if skipped.len() < MAX_TYPES || skipped.contains_key(&name) {
             name

@@ -56,10 +56,10 @@ pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
 pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use progress::Progress;
 pub use report::{
-    Enrollments, Finding, Hold, KindReport, Outcome, Part, Resumed, RunPath, Size, SyncReport,
-    UndoCounts, Unit,
+    Enrollments, Finding, Hold, KindReport, Outcome, Part, Refused, Resumed, RunPath, Size,
+    SyncReport, UndoCounts, Unit,
 };
-pub use source::RosterSource;
+pub use source::{End, RosterSource};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
 pub use store::queries::{Change, ChangeFilter, RecordRow};
@@ -68,5 +68,5 @@ pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SchoolLimits, SchoolTally, SqlStore,
     SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
-pub use sync::{SyncError, SyncOptions, Way, sync};
+pub use sync::{Admit, SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

@@ -83,12 +83,36 @@ pub struct KindReport {
     pub kept: u64,
     /// Records that came and can't be read as values: what the store has of them stays.
     pub unreadable: u64,
+    /// The first of those that are no text, and where it is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// Active records in the store afterwards.
     pub total: u64,
     /// Changed fields of updated records, with how many records changed in each.
     pub fields: BTreeMap<String, u64>,
     /// Whether the walk was provably complete.
     pub certificate: Certificate,
+}
+
+/// A record that came and is no text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Its id.
+    pub id: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Where on its page it is wrong, in bytes from 0.
+    pub at: Option<usize>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id, self.reason)?;
+        match self.at {
+            Some(at) => write!(f, " (at byte {at} of its page)"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Which part of a kind's changes is held.
@@ -186,6 +210,13 @@ impl fmt::Display for Hold {
 /// The scope for resources, and the field of the finding that an app lost it.
 pub(crate) const RESOURCES_SCOPE: &str = "read:resources";
 
+/// The field of the finding that nothing is shared.
+pub(crate) const SHARES: &str = "shared";
+
+/// The kinds without which there is no roster.
+pub(crate) const SHARED: [RecordKind; 3] =
+    [RecordKind::Schools, RecordKind::Users, RecordKind::Sections];
+
 /// Something odd in the roster that stops nothing: a reference that leads nowhere, or a list that was read once and is
 /// closed to the app now (its field is the scope, and the count that of the records which stay).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -198,8 +229,16 @@ pub struct Finding {
     pub target: RecordKind,
     /// How many references lead nowhere.
     pub count: u64,
-    /// Up to three ids that do not exist in the roster.
+    /// Up to three ids that do not exist in the roster; none that has not the form of an id.
     pub samples: Vec<String>,
+}
+
+impl Finding {
+    /// Says whether it is that the district shares nothing without which there is no roster.
+    #[must_use]
+    pub fn is_of_sharing(&self) -> bool {
+        self.field == SHARES && self.kind == RecordKind::Districts
+    }
 }
 
 impl fmt::Display for Finding {
@@ -216,6 +255,9 @@ impl fmt::Display for Finding {
                 f,
                 "{kind}: the app may no longer read them (scope {field}); {count} in the store stay as they were"
             );
+        }
+        if self.is_of_sharing() {
+            return f.write_str("the district shares no school, user or section with the app");
         }
         let times = if *count == 1 { "time" } else { "times" };
         write!(

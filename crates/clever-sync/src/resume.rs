@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, Witness};
 use crate::events::Why;
-use crate::report::Resumed;
+use crate::report::{Refused, Resumed};
 use crate::store::{Base, Left, Store};
 
 /// The version of the note.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A walk that began longer ago than this, in seconds, is begun anew.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
@@ -93,6 +93,7 @@ pub(crate) struct Done {
     pub(crate) certificate: Certificate,
     pub(crate) seen: u64,
     pub(crate) unreadable: u64,
+    pub(crate) refused: Vec<Refused>,
 }
 
 /// A walk that did not.
@@ -102,6 +103,7 @@ pub(crate) struct Current {
     pub(crate) witness: Witness,
     pub(crate) seen: u64,
     pub(crate) unreadable: u64,
+    pub(crate) refused: Vec<Refused>,
 }
 
 impl Note {
@@ -179,6 +181,8 @@ impl Note {
 
 #[cfg(test)]
 mod tests {
+    use clever_raw::page::Count;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -201,12 +205,13 @@ mod tests {
         let mut note = Note::begin(grounds.clone(), Some(Why::Unordered), began, cursor);
         assert_eq!(note.place(), Some((RecordKind::Districts, String::new())));
         let mut witness = Witness::default();
-        witness.page(Some(3), 0);
+        witness.page(Count::Said(3), 0);
         witness.record("a");
         let done = Done {
             certificate: Certificate::default(),
             seen: 2,
             unreadable: 0,
+            refused: Vec::new(),
         };
         note.done.insert(RecordKind::Schools, done.clone());
         note.current = Some(Current {
@@ -214,6 +219,7 @@ mod tests {
             witness,
             seen: 1,
             unreadable: 0,
+            refused: Vec::new(),
         });
         let read =
             |note: &Note, grounds: &Grounds, now: &str| Note::read(&note.text(), grounds, at(now));

@@ -7,6 +7,17 @@ use clever_model::RecordKind;
 use clever_raw::page::RawPage;
 use futures_core::Stream;
 
+/// What a source knows of the end of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The source knows nothing of it.
+    Unknown,
+    /// The list has no record.
+    Empty,
+    /// The list's last record has this id.
+    At(String),
+}
+
 /// A district that can be read page by page.
 ///
 /// A stream of pages ends without an error only when the list was read to its end.
@@ -34,6 +45,13 @@ pub trait RosterSource {
     ) -> impl Stream<Item = Result<RawPage, Self::Error>> {
         let _ = after;
         self.pages(kind)
+    }
+
+    /// Reads which record of a kind is the last, by another question than the walk's: where no page counted the records,
+    /// it is the proof that the walk came to the end. Without a proof nothing of the kind is archived.
+    fn end(&self, kind: RecordKind) -> impl Future<Output = Result<End, Self::Error>> {
+        let _ = kind;
+        std::future::ready(Ok(End::Unknown))
     }
 
     /// Says whether an error means that the app may not read a list, whatever else it may read. A list that a policy
@@ -81,7 +99,13 @@ impl RosterSource for District {
     type Error = ClientError;
 
     async fn district(&self) -> Result<RawPage, ClientError> {
-        Self::district(self).await
+        // How many the token opens is for the sync to judge.
+        self.list(RecordKind::Districts).first_page().await
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, ClientError> {
+        let last = self.list(kind).newest().await?;
+        Ok(last.map_or(End::Empty, End::At))
     }
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, ClientError>> {
@@ -101,11 +125,12 @@ impl RosterSource for District {
     }
 
     fn is_closed(error: &ClientError) -> bool {
-        // Not 401: that is of the token, and so of every list.
+        // Not 401, and not what another call is answered with too: that is of the token, and so of every list.
         matches!(
             error,
             ClientError::Answer {
                 status: 403 | 404,
+                confirmed: false,
                 ..
             }
         )
@@ -135,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_list_is_closed_by_its_own_refusal_and_not_by_the_tokens() {
-        let closed = |status| {
+        let closed = |status, confirmed| {
             let error = ClientError::Answer {
                 path: "/v3.1/resources".to_owned(),
                 status,
@@ -144,12 +169,14 @@ mod tests {
                 message: None,
                 attempts: 1,
                 kind: ErrorKind::Unauthorized,
+                confirmed,
             };
             District::is_closed(&error)
         };
         assert_eq!(
-            [401, 403, 404, 429, 500].map(closed),
+            [401, 403, 404, 429, 500].map(|status| closed(status, false)),
             [false, true, true, false, false]
         );
+        assert!(!closed(403, true) && !closed(404, true));
     }
 }

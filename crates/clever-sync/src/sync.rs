@@ -1,6 +1,6 @@
 //! One sync from beginning to end: fetch, diff, plan, check, apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ use crate::plan::{self, Plan, PlanError};
 use crate::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::reading;
-use crate::report::{KindReport, Outcome, Resumed, RunPath, SyncReport};
+use crate::report::{KindReport, Outcome, Resumed, RunPath, SHARED, SyncReport};
 use crate::resume::{self, Done, Grounds, Note};
 use crate::source::RosterSource;
 use crate::store::{Base, Commit, Left, Store, StoreError};
@@ -37,9 +37,44 @@ pub enum Way {
     Events,
 }
 
+/// Which district a run may bring into the store: a token opens its own, whatever somebody meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Admit {
+    /// Whichever the source opens.
+    #[default]
+    Any,
+    /// The one that was asked for.
+    Only(DistrictId),
+    /// One of these, which the store has.
+    Known(BTreeSet<String>),
+}
+
+impl Admit {
+    /// Says whether a district that the source opens may be brought into the store.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::OtherDistrict`] or [`SyncError::NewDistrict`] where it may not.
+    pub fn check(&self, opened: &DistrictId) -> Result<(), SyncError> {
+        match self {
+            Self::Only(wanted) if wanted != opened => Err(SyncError::OtherDistrict {
+                opened: opened.clone(),
+                wanted: wanted.clone(),
+            }),
+            Self::Known(known) if !known.contains(opened.as_str()) => Err(SyncError::NewDistrict {
+                opened: opened.clone(),
+                known: known.iter().cloned().collect(),
+            }),
+            Self::Any | Self::Only(_) | Self::Known(_) => Ok(()),
+        }
+    }
+}
+
 /// How to run once.
 #[derive(Debug, Clone, Default)]
 pub struct SyncOptions {
+    /// Which district may be brought into the store.
+    pub admit: Admit,
     /// Say what would be done; do nothing.
     pub dry_run: bool,
     /// Let through what is held, if its hash is this one.
@@ -73,17 +108,48 @@ pub enum SyncError {
     /// Events were asked for, and can't be relied on.
     #[error("events alone do not do: {why}")]
     EventsAlone {
-        /// Why.
+        /// What is missing.
         why: Why,
     },
     /// The district's record has no usable id.
     #[error("the district's own record can't be used")]
     District(#[source] IdError),
+    /// The district's record can't be read.
+    #[error("the district's own record can't be read: {reason}")]
+    DistrictRecord {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A list said that it ended, and its last record is one that never came.
+    #[error("the list of {kind} ended before its last record; the roster is unchanged")]
+    EndedEarly {
+        /// The kind of record.
+        kind: RecordKind,
+    },
     /// The token opens no district, or several.
     #[error("the token opens {found} districts where it must open exactly one")]
     NotOneDistrict {
         /// How many.
         found: usize,
+    },
+    /// The source opens another district than the one that was asked for.
+    #[error("the token opens the district {opened}, not {wanted}; nothing was written")]
+    OtherDistrict {
+        /// The one that it opens.
+        opened: DistrictId,
+        /// The one that was asked for.
+        wanted: DistrictId,
+    },
+    /// The source opens a district that the store does not have, and the store has others.
+    #[error(
+        "the token opens the district {opened}, which is new to the store; the store has {}; nothing was written",
+        known.join(", ")
+    )]
+    NewDistrict {
+        /// The one that it opens.
+        opened: DistrictId,
+        /// Those that the store has.
+        known: Vec<String>,
     },
     /// The plan that was approved is not the plan that was made.
     #[error("the approved plan {approved} is not what is held now ({held})")]
@@ -142,6 +208,7 @@ pub async fn sync<S: Store>(
     progress.reading(RecordKind::Districts);
     let district_page = read_district(source).await?;
     let district = district_record(&district_page)?;
+    options.admit.check(&district.id)?;
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let base = store.base(&district.id).await?;
@@ -217,14 +284,12 @@ async fn run<S: Store>(
     plan::settle(store, &mut report, options.approve.as_deref()).await?;
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
-        && [RecordKind::Schools, RecordKind::Users, RecordKind::Sections]
-            .iter()
-            .any(|kind| {
-                report
-                    .kinds
-                    .get(kind)
-                    .is_some_and(|of_kind| of_kind.seen == 0)
-            });
+        && SHARED.iter().any(|kind| {
+            report
+                .kinds
+                .get(kind)
+                .is_some_and(|of_kind| of_kind.seen == 0)
+        });
     // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
     let cursor = match (learnt.path, report.whole) {
         (_, true) if hollow => None,
@@ -353,6 +418,7 @@ impl Walk<'_> {
                 certificate: done.certificate,
                 seen: done.seen,
                 unreadable: done.unreadable,
+                refused: done.refused,
                 ..KindReport::default()
             };
             (kind, report)
@@ -441,6 +507,8 @@ impl Walk<'_> {
         if kind == RecordKind::Districts {
             progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
             difference.page(store, self.page).await?;
+            // The token opens one, and this is it.
+            difference.ended();
         } else {
             progress.reading(kind);
             open = match after {
@@ -454,6 +522,15 @@ impl Walk<'_> {
                 }
             };
         }
+        if open && difference.wants_end() {
+            let end = source.end(kind).await.map_err(|error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            })?;
+            if !difference.end(&end) {
+                return Err(SyncError::EndedEarly { kind });
+            }
+        }
         let done = Done {
             certificate: if open {
                 difference.finish(store).await?
@@ -463,6 +540,7 @@ impl Walk<'_> {
             },
             seen: difference.seen,
             unreadable: difference.unreadable,
+            refused: difference.refused,
         };
         note.done.insert(kind, done);
         note.drift.merge(difference.drift);
@@ -496,10 +574,15 @@ async fn pages_of<S: Store, R: RosterSource>(
                 source: Box::new(error),
             })?,
         };
-        progress.page(difference.kind, page.len(), page.bytes(), page.count());
+        progress.page(
+            difference.kind,
+            page.len(),
+            page.bytes(),
+            page.count().said(),
+        );
         difference.page(store, &page).await?;
         // The last page's note is the list's own.
-        if keeps && page.next().is_some() {
+        if keeps && !matches!(page.next(), Ok(None)) {
             note.drift.merge(std::mem::take(&mut difference.drift));
             note.current = Some(difference.current());
             store.keep(&note.text()).await?;
@@ -513,10 +596,15 @@ pub(crate) async fn read_district(source: &impl RosterSource) -> Result<RawPage,
         kind: RecordKind::Districts,
         source: Box::new(error),
     })?;
-    if page.len() == 1 {
-        Ok(page)
-    } else {
-        Err(SyncError::NotOneDistrict { found: page.len() })
+    // One that leads on is the first of several; one that can't be read is one too.
+    let more = !matches!(page.next(), Ok(None));
+    let found = page.len() + page.refused().len() + usize::from(more);
+    match page.refused().first() {
+        _ if found != 1 => Err(SyncError::NotOneDistrict { found }),
+        Some(refused) => Err(SyncError::DistrictRecord {
+            reason: refused.reason,
+        }),
+        None => Ok(page),
     }
 }
 
@@ -524,12 +612,15 @@ fn district_record(page: &RawPage) -> Result<DistrictRecord, SyncError> {
     let Some(record) = page.records().next() else {
         return Err(SyncError::NotOneDistrict { found: 0 });
     };
-    let value = reading::value(record.json).unwrap_or_default();
+    // Without its state and its last sync nothing would protect the lists.
+    let value = reading::value(record.json).ok_or(SyncError::DistrictRecord {
+        reason: "it is no value that can be kept",
+    })?;
     Ok(DistrictRecord {
         id: DistrictId::new(record.id).map_err(SyncError::District)?,
         name: columns::text(&value, "/name").unwrap_or_default(),
-        last_sync: columns::text(&value, "/last_sync"),
-        paused: columns::text(&value, "/state").as_deref() == Some("paused"),
+        last_sync: columns::said(&value, "/last_sync"),
+        paused: columns::is_paused(&value),
     })
 }
 

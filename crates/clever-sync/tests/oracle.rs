@@ -12,7 +12,7 @@ use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_raw::page::RawPage;
 use clever_sync::{
-    Change, ChangeFilter, RosterSource, SqliteStore, SyncOptions, SyncPolicy, SyncReport, sync,
+    Change, ChangeFilter, End, RosterSource, SqliteStore, SyncOptions, SyncPolicy, SyncReport, sync,
 };
 use futures_core::Stream;
 use futures_util::StreamExt;
@@ -69,6 +69,16 @@ impl RosterSource for Source {
             }
         }
         futures_util::stream::iter(pages.into_iter().map(Ok))
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, Infallible> {
+        let mut users = self.users.iter().filter(|_| kind == RecordKind::Users);
+        let last = users
+            .next_back()
+            .map(|(number, known)| user(*number, *known));
+        Ok(last.map_or(End::Empty, |last| {
+            End::At(last["id"].as_str().unwrap().to_owned())
+        }))
     }
 }
 
@@ -232,6 +242,10 @@ impl RosterSource for Meddling<'_> {
                 yield page;
             }
         }
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, Infallible> {
+        self.source.end(kind).await
     }
 }
 

@@ -198,6 +198,39 @@ async fn the_list(kept: &Kept, first: u64) {
     assert!(users.kept > 0);
     case.nobody_left("short answer").await;
 
+    // Nobody counts, and a list ends early: its last record is another one.
+    let case = next().await;
+    let mut short = Source::fine(&case.server, 40);
+    short.counting = Counting::None;
+    // The district, the newest event, schools, terms and courses in two pages with the end of each.
+    short.troubles.push((9, Trouble::EarlyEnd));
+    let ended = case.run(&short, Way::Snapshot).await;
+    assert!(
+        matches!(
+            ended,
+            Err(SyncError::EndedEarly {
+                kind: RecordKind::Users
+            })
+        ),
+        "{ended:?}"
+    );
+    case.nobody_left("short answer without a count").await;
+
+    // Nobody counts, and nobody knows the last record.
+    let case = next().await;
+    case.server.act(|emulator| {
+        emulator.with_world(|world| world.retain(RecordKind::Users, |at| at != 7));
+    });
+    let mut endless = Source::fine(&case.server, 1000);
+    endless.counting = Counting::None;
+    endless
+        .troubles
+        .extend((0..40).map(|at| (at, Trouble::NoEnd)));
+    let report = case.run(&endless, Way::Snapshot).await.unwrap();
+    let users = &report.kinds[&RecordKind::Users];
+    assert_eq!(users.certificate.doubts, [Doubt::EndUnproven]);
+    assert_eq!((users.kept, case.archived().await), (1, 0));
+
     let case = next().await;
     let cut = case.troubled(USERS, Trouble::Broken).await;
     assert!(matches!(
@@ -248,6 +281,8 @@ async fn the_list(kept: &Kept, first: u64) {
         Trouble::Backwards,
         Trouble::Refused,
         Trouble::Unreadable,
+        Trouble::NotUtf8,
+        Trouble::OddCount,
     ] {
         let case = next().await;
         drop(case.troubled(USERS, trouble).await.unwrap());

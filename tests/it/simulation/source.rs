@@ -7,7 +7,7 @@ use std::fmt;
 
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
-use clever_sync::RosterSource;
+use clever_sync::{End, RosterSource};
 use futures_core::Stream;
 use serde_json::{Value, json};
 
@@ -43,10 +43,16 @@ pub(crate) enum Trouble {
     Lost,
     /// An event of a kind that nobody syncs.
     OtherKind,
+    /// A byte in a record that is no UTF-8.
+    NotUtf8,
+    /// The number of records is told in words.
+    OddCount,
+    /// Nobody says which record is the last.
+    NoEnd,
 }
 
 impl Trouble {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Broken,
         Self::EarlyEnd,
         Self::EmptyList,
@@ -60,13 +66,16 @@ impl Trouble {
         Self::WrongType,
         Self::Lost,
         Self::OtherKind,
+        Self::NotUtf8,
+        Self::OddCount,
+        Self::NoEnd,
     ];
 }
 
 /// What a list says of its length, and what is made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counting {
-    /// Nothing.
+    /// The list says nothing of its length.
     None,
     /// The pages say it.
     Pages,
@@ -190,7 +199,7 @@ impl<'a> Source<'a> {
         trouble.map(|(_, trouble)| *trouble)
     }
 
-    fn roster(&self, kind: RecordKind, after: &str) -> Result<(Vec<Value>, bool, usize), Broken> {
+    fn roster(&self, kind: RecordKind, after: &str) -> Result<(Vec<Value>, bool, Value), Broken> {
         let trouble = self.answer();
         let place = (kind, after.to_owned());
         self.sent.borrow_mut().walked_from.get_or_insert(place);
@@ -207,7 +216,7 @@ impl<'a> Source<'a> {
         let sent = &mut *self.sent.borrow_mut();
         match trouble {
             Some(Trouble::Broken) => return Err(Broken),
-            Some(Trouble::EarlyEnd) if self.counting != Counting::None => more = false,
+            Some(Trouble::EarlyEnd) => more = false,
             Some(Trouble::EmptyList) if after.is_empty() => {
                 elements.clear();
                 (more, count) = (false, 0);
@@ -234,7 +243,6 @@ impl<'a> Source<'a> {
             Some(Trouble::WrongType) => {
                 for (_, record) in &mut elements {
                     record["name"] = json!({ "first": ["not", "text"], "last": { "no": 1 } });
-                    record["students"] = json!("none");
                 }
             }
             _ => {}
@@ -245,7 +253,7 @@ impl<'a> Source<'a> {
         for (at, (id, record)) in elements.iter_mut().enumerate() {
             let said = sent.records.entry((kind, id.clone())).or_default();
             match trouble {
-                Some(Trouble::Unreadable) if at == 0 => {}
+                Some(Trouble::Unreadable | Trouble::NotUtf8) if at == 0 => {}
                 Some(Trouble::Refused) if at == 0 => {}
                 _ => {
                     said.insert(meaning(&record.to_string()), self.server.time());
@@ -259,8 +267,14 @@ impl<'a> Source<'a> {
             }
             // Not a JSON value of this program: put in as text below.
             (Some(Trouble::Unreadable), Some(first)) => first["beyond"] = "BEYOND".into(),
+            (Some(Trouble::NotUtf8), Some(first)) => first["beyond"] = "WRONG".into(),
             _ => {}
         }
+        let count = if trouble == Some(Trouble::OddCount) {
+            "a few".into()
+        } else {
+            count.into()
+        };
         Ok((out, more, count))
     }
 
@@ -284,11 +298,13 @@ impl<'a> Source<'a> {
             let ids = records.iter().filter_map(|one| one["id"].as_str());
             let last = ids.max().unwrap_or(&after).to_owned();
             let came = came + records.len();
-            let counted = counted.unwrap_or(count);
+            let number = count.as_u64().and_then(|count| usize::try_from(count).ok());
             let said = (counting != Counting::None).then_some(count);
+            // What can't be read is met by whatever comes.
+            let counted = counted.or(number).unwrap_or(usize::MAX - 1);
             let next = if more {
                 Some((last, Some(counted), came))
-            } else if counting == Counting::Walk && came != counted {
+            } else if counting == Counting::Walk && came != counted && counted != usize::MAX - 1 {
                 Some((last, Some(usize::MAX), came))
             } else {
                 None
@@ -384,14 +400,16 @@ impl Sent {
     }
 }
 
-fn page(records: &[Value], count: Option<usize>) -> RawPage {
+fn page(records: &[Value], count: Option<Value>) -> RawPage {
     let elements: Vec<Value> = records.iter().map(|one| json!({ "data": one })).collect();
     let mut page = json!({ "data": elements, "links": [] });
     if let Some(count) = count {
-        page["count"] = count.into();
+        page["count"] = count;
     }
     let text = page.to_string().replace("\"BEYOND\"", "1e999");
-    RawPage::split(text.into()).unwrap()
+    let wrong = |part: &str| part.as_bytes().to_vec();
+    let parts: Vec<Vec<u8>> = text.split("WRONG").map(wrong).collect();
+    RawPage::split(parts.join(&0xe9).into()).unwrap()
 }
 
 impl RosterSource for Source<'_> {
@@ -435,6 +453,19 @@ impl RosterSource for Source<'_> {
             other => other,
         };
         self.walk(kind, after, counting)
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, Broken> {
+        Ok(match self.answer() {
+            Some(Trouble::Broken) => return Err(Broken),
+            Some(Trouble::NoEnd) => End::Unknown,
+            Some(Trouble::EmptyList) => End::Empty,
+            _ => self
+                .server
+                .list(kind)
+                .pop()
+                .map_or(End::Empty, |(id, _)| End::At(id)),
+        })
     }
 
     fn events(&self, after: &str) -> impl Stream<Item = Result<RawPage, Broken>> {

@@ -5,8 +5,12 @@
 
 pub(crate) mod documents;
 mod emit;
+mod models;
 mod normalise;
+mod operations;
 mod overlay;
+#[cfg(test)]
+mod places;
 mod rewrite;
 mod shared;
 
@@ -18,7 +22,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
-use crate::test::say;
+use crate::say::say;
 
 /// The models of the roster's kinds, in any version.
 const KINDS: &[(&str, &str)] = &[
@@ -136,12 +140,14 @@ struct Generated {
 
 /// Makes the files of one version from its document.
 fn version_files(mut document: Value, version: &str, module: &str) -> Result<Generated> {
-    normalise::lists(&document)?;
+    normalise::exploded(&document)?;
     let elsewhere = normalise::servers(&mut document)?;
-    let facts = rewrite::Facts {
+    let facts = operations::Facts {
         operations: normalise::errors(&mut document)?,
         elsewhere,
         parameters: normalise::parameters(&document),
+        lists: normalise::lists(&document),
+        foreign_ids: normalise::foreign_ids(&document),
     };
     let events = normalise::events(&mut document)?;
     ensure!(!events.types.is_empty(), "no event types were found");
@@ -181,7 +187,7 @@ fn version_files(mut document: Value, version: &str, module: &str) -> Result<Gen
         .filter(|(name, _)| text.contains(&format!("#/components/schemas/{name}\"")))
         .collect();
     let mut settings = progenitor::GenerationSettings::default();
-    settings.with_interface(progenitor::InterfaceStyle::Builder);
+    settings.with_interface(progenitor::InterfaceStyle::Positional);
     let mut replace = |name: &str, with: String| {
         settings.with_replacement(name, &with, std::iter::empty());
     };
@@ -210,28 +216,11 @@ fn version_files(mut document: Value, version: &str, module: &str) -> Result<Gen
             },
         );
     }
-    let client = rewrite::client(progenitor_file(document, &settings)?, &facts)?;
-    let client = emit::HEADER.to_owned() + &prettyplease::unparse(&client);
-    // An example that names no values can't be compiled.
-    let client = client.replace("```ignore", "```text");
-    for left_over in [
-        "progenitor",
-        "chrono",
-        "api-version",
-        "regress",
-        "encode_path",
-    ] {
-        ensure!(
-            !client.contains(left_over),
-            "`{left_over}` is left in the generated client"
-        );
-    }
-    ensure!(
-        client.matches("fn request(").count() == facts.operations,
-        "not every operation has `request()`"
-    );
+    let file = progenitor_file(document, &settings)?;
+    let models = finished(models::models(&file)?)?;
+    let operations = finished(operations::operations(&file, version, &facts)?)?;
     let module_text = format!(
-        "{}//! Version {} of the API.\n\nmod client;\npub mod enums;\nmod events;\npub mod shapes;\n\npub use client::{{Client, builder, types}};\npub use events::EventObject;\n",
+        "{}//! Version {} of the API.\n\npub mod enums;\nmod events;\npub mod operations;\npub mod shapes;\npub mod types;\n\npub use events::EventObject;\n",
         emit::HEADER,
         version.trim_start_matches('v'),
     );
@@ -242,14 +231,55 @@ fn version_files(mut document: Value, version: &str, module: &str) -> Result<Gen
     };
     Ok(Generated {
         files: BTreeMap::from([
-            ("client.rs".to_owned(), client),
             ("enums.rs".to_owned(), emit::enums(&used, &meanings)),
             ("events.rs".to_owned(), pretty(&emit::events(&events))?),
             ("mod.rs".to_owned(), module_text),
+            ("operations.rs".to_owned(), operations),
             ("shapes.rs".to_owned(), pretty(&shapes)?),
+            ("types.rs".to_owned(), models),
         ]),
         undocumented,
     })
+}
+
+/// Writes a file of ours out, with the imports that it needs and no more.
+fn finished(mut file: syn::File) -> Result<String> {
+    rewrite::drop_unused_imports(&mut file);
+    let text = emit::HEADER.to_owned() + &spaced(&prettyplease::unparse(&file));
+    // An example that names no values can't be compiled.
+    let text = text.replace("```ignore", "```text");
+    for foreign in [
+        "progenitor",
+        "chrono",
+        "api-version",
+        "regress",
+        "encode_path",
+    ] {
+        ensure!(
+            !text.contains(foreign),
+            "`{foreign}` of the generator stands in the generated code"
+        );
+    }
+    Ok(text)
+}
+
+/// Puts an empty line between items, which the printer leaves out.
+fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len());
+    let mut before = "";
+    for line in text.lines() {
+        let between_imports = before.starts_with("use ") && line.starts_with("use ");
+        let ends =
+            matches!(before, "}" | "};") || before.ends_with(';') || before.starts_with("//!");
+        let begins = !line.starts_with([' ', '}', ')']) && !line.starts_with("//!");
+        if ends && begins && !between_imports && !before.starts_with(' ') {
+            spaced.push('\n');
+        }
+        spaced.push_str(line);
+        spaced.push('\n');
+        before = line;
+    }
+    spaced
 }
 
 /// Runs progenitor, whose failures are panics.

@@ -18,6 +18,9 @@ const ENUM_NAMES: &[(&str, &str, &str)] = &[
     ("School", "low_grade", "Grade"),
 ];
 
+/// The most records a page that Clever documents for lists whose file says nothing.
+const MAX_PAGE: u32 = 10_000;
+
 /// Every schema, by name.
 fn schemas(document: &mut Value) -> Result<&mut Map<String, Value>> {
     document["components"]["schemas"]
@@ -68,7 +71,7 @@ pub(super) fn errors(document: &mut Value) -> Result<usize> {
 
 /// Refuses lists in queries that are not written as repeated keys: progenitor writes all lists so,
 /// whatever the document says.
-pub(super) fn lists(document: &Value) -> Result<()> {
+pub(super) fn exploded(document: &Value) -> Result<()> {
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let parameters = operation.get("parameters").and_then(Value::as_array);
@@ -348,21 +351,55 @@ pub(super) fn servers(document: &mut Value) -> Result<BTreeMap<String, String>> 
 /// What each operation's parameters mean, by the operation's id and the parameter's name.
 pub(super) fn parameters(document: &Value) -> BTreeMap<(String, String), String> {
     let mut meanings = BTreeMap::new();
-    for item in document["paths"].as_object().into_iter().flatten() {
-        for operation in item.1.as_object().into_iter().flatten() {
-            let id = operation.1["operationId"].as_str().unwrap_or_default();
-            let parameters = operation.1.get("parameters").and_then(Value::as_array);
+    parameters_of(document, &mut |id, parameter| {
+        if let (Some(name), Some(meaning)) = (
+            parameter["name"].as_str(),
+            parameter["description"].as_str(),
+        ) {
+            meanings.insert((id.to_owned(), name.to_owned()), meaning.to_owned());
+        }
+    });
+    meanings
+}
+
+/// Calls `look` with the id of each operation and each of its parameters.
+fn parameters_of(document: &Value, look: &mut impl FnMut(&str, &Value)) {
+    for (_, item) in document["paths"].as_object().into_iter().flatten() {
+        for (_, operation) in item.as_object().into_iter().flatten() {
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            let parameters = operation.get("parameters").and_then(Value::as_array);
             for parameter in parameters.into_iter().flatten() {
-                if let (Some(name), Some(meaning)) = (
-                    parameter["name"].as_str(),
-                    parameter["description"].as_str(),
-                ) {
-                    meanings.insert((id.to_owned(), name.to_owned()), meaning.to_owned());
-                }
+                look(id, parameter);
             }
         }
     }
-    meanings
+}
+
+/// The largest page of each operation that has pages of a size, by its id.
+pub(super) fn lists(document: &Value) -> BTreeMap<String, u32> {
+    let mut lists = BTreeMap::new();
+    parameters_of(document, &mut |id, parameter| {
+        if parameter["name"] == "limit" {
+            let maximum = parameter["schema"]["maximum"].as_u64();
+            let maximum = maximum.and_then(|maximum| u32::try_from(maximum).ok());
+            lists.insert(id.to_owned(), maximum.unwrap_or(MAX_PAGE));
+        }
+    });
+    lists
+}
+
+/// The names of parameters that are ids of another system, as the overlay marks them.
+pub(super) fn foreign_ids(document: &Value) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    parameters_of(document, &mut |_, parameter| {
+        if let (Some(name), Some(true)) = (
+            parameter["name"].as_str(),
+            parameter["x-foreign-id"].as_bool(),
+        ) {
+            names.insert(name.to_owned());
+        }
+    });
+    names.into_iter().collect()
 }
 
 /// Takes out schemas that nothing refers to any more.
@@ -501,8 +538,8 @@ mod tests {
     #[test]
     fn a_list_with_commas_is_refused() {
         let doc = |explode: bool| json!({ "paths": { "/a": { "get": { "parameters": [{ "name": "kinds", "explode": explode }] } } } });
-        assert!(lists(&doc(true)).is_ok());
-        let error = lists(&doc(false)).unwrap_err().to_string();
+        assert!(exploded(&doc(true)).is_ok());
+        let error = exploded(&doc(false)).unwrap_err().to_string();
         assert!(error.contains("get /a: the list \"kinds\""), "{error}");
     }
 

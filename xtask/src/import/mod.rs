@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::test::say;
+use crate::say::say;
 
 /// Converts `files` and writes the union, with its sources, below `openapi/` or to `out`.
 pub(crate) fn run(

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::convert;
 use super::schema::is_prose;
 use super::tests::specs;
-use crate::test::say;
+use crate::say::say;
 
 /// The version whose output the snapshot was read against.
 const ORACLE: &str = "swagger2openapi@7.0.8";

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clever_model::{Clock, SystemClock};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
 
 use crate::args::ChangesArgs;
-use crate::diagnostics::Exit;
-use crate::output;
+use crate::diagnostics::{Exit, NotThere, Usage};
+use crate::output::{self, Records, word};
 use crate::signals::Stop;
 
 /// Changes written and acknowledged together.
@@ -56,7 +56,7 @@ async fn consume(
         feed = feed.kind(kind);
     }
     loop {
-        let mut lines = String::new();
+        let mut lines = Records::default();
         let mut written = 0;
         while written < BATCH
             && let Some(mut change) = feed.next().await?
@@ -64,17 +64,15 @@ async fn consume(
             if !args.values {
                 (change.before, change.after) = (None, None);
             }
-            lines.push_str(&if as_json {
-                serde_json::to_string(&change)?
+            if as_json {
+                lines.json(&change)?;
             } else {
-                line(&change)
-            });
-            lines.push('\n');
+                lines.line(&line(&change));
+            }
             written += 1;
         }
         if written > 0 {
-            output::raw(lines.as_bytes())?;
-            output::flush()?;
+            lines.print()?;
             let longest = (!args.follow).then_some(PATIENCE);
             if !acknowledge(&mut feed, &mut stop, longest).await? {
                 return Ok(Exit::Done);
@@ -156,7 +154,7 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
             change.fields.join(", "),
         ]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     if args.values {
         for Change {
             seq, before, after, ..
@@ -181,18 +179,39 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The store has not been synced yet.
+#[derive(Debug, thiserror::Error)]
+#[error("the store holds no district yet")]
+pub(crate) struct NoDistrict;
+
+/// A district was named that the store does not hold.
+pub(crate) fn not_in_the_store(named: &str) -> NotThere {
+    NotThere::new(
+        format!("the store holds no district {named}"),
+        "`cleverctl status` shows the districts of the store",
+    )
+}
+
 /// The district that is meant: the one that is named, or the only one.
 pub(crate) async fn district(store: &mut AnyStore, named: Option<&str>) -> Result<String> {
     let all = store.districts().await?;
     match (named, all.as_slice()) {
         (Some(named), all) if all.iter().any(|id| id == named) => Ok(named.to_owned()),
-        (Some(named), _) => bail!("the store holds no district {named}"),
-        (None, []) => bail!("the store holds no district yet"),
+        (_, []) => Err(NoDistrict.into()),
+        (Some(named), _) => Err(not_in_the_store(named).into()),
         (None, [only]) => Ok(only.clone()),
-        (None, several) => bail!(
-            "the store holds {} districts; name one with --district: {}",
-            several.len(),
-            several.join(", ")
-        ),
+        (None, several) => Err(Usage::new(format!(
+            "the store holds {} districts, and none is named",
+            several.len()
+        ))
+        .hint(format!(
+            "name one with --district: {}",
+            several
+                .iter()
+                .map(|id| word(id))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))
+        .into()),
     }
 }

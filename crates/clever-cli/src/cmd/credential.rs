@@ -1,8 +1,8 @@
 //! `cleverctl credential`: tokens and apps under names, sealed in a file; secrets are never shown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use clever_auth::DistrictAppToken;
 use clever_auth::credential::{Credential, Secret};
@@ -20,6 +20,8 @@ use crate::vault::{NoCredential, VaultArgs};
 pub(crate) enum CredentialCommand {
     /// Keep a district-app token, or with --client-id an app's id and secret.
     Add(AddArgs),
+    /// Put a new token, or a new client secret, in the place of a kept one that was rotated.
+    Replace(ReplaceArgs),
     /// List names and descriptions, no secrets.
     List(VaultArgs),
     /// Forget a credential.
@@ -52,10 +54,26 @@ pub(crate) struct AddArgs {
     vault: VaultArgs,
 }
 
-/// Adds, lists or removes.
+/// Arguments of `credential replace`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplaceArgs {
+    /// Its name; what it opens stays as it is.
+    name: String,
+    /// What it is for, in other words than now.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Read the new token or client secret from FILE (`-` for standard input) instead of the environment.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    vault: VaultArgs,
+}
+
+/// Adds, replaces, lists or removes.
 pub(crate) fn run(command: CredentialCommand, as_json: bool) -> Result<Exit> {
     match command {
         CredentialCommand::Add(args) => add(args, as_json)?,
+        CredentialCommand::Replace(args) => replace(&args, as_json)?,
         CredentialCommand::List(vault) => list(&vault, as_json)?,
         CredentialCommand::Remove { name, vault } => {
             vault.change(|all| {
@@ -76,27 +94,8 @@ pub(crate) fn run(command: CredentialCommand, as_json: bool) -> Result<Exit> {
 fn add(args: AddArgs, as_json: bool) -> Result<()> {
     let file = args.secret_file.as_deref();
     let secret = match args.client_id {
-        Some(client_id) => {
-            let (text, _) = settings::secret(file, "CLEVER_CLIENT_SECRET")?.ok_or(MissingApp)?;
-            // The same checks as where it is used.
-            clever_auth::App::new(
-                &client_id,
-                text.trim().to_owned(),
-                crate::access::no_redirect()?,
-            )?;
-            Secret::App {
-                client_id,
-                client_secret: text.trim().to_owned().into(),
-            }
-        }
-        None => {
-            let (text, source) = settings::secret(file, TOKEN_VARIABLE)?.ok_or(MissingToken)?;
-            Secret::DistrictApp {
-                district: args.district,
-                token: DistrictAppToken::new(text)
-                    .with_context(|| format!("the token in {source} can't be used"))?,
-            }
-        }
+        Some(client_id) => app(client_id, file)?,
+        None => district(args.district, file)?,
     };
     let kind = kind(&secret);
     let credential = Credential {
@@ -109,6 +108,63 @@ fn add(args: AddArgs, as_json: bool) -> Result<()> {
         output::json(&json!({ "added": args.name, "kind": kind }))
     } else {
         output::line(format!("added `{}` ({kind})", args.name))
+    }
+}
+
+/// Reads an app's secret, with the same checks as where it is used.
+fn app(client_id: String, file: Option<&Path>) -> Result<Secret> {
+    let (text, source) = settings::secret(file, "CLEVER_CLIENT_SECRET")?.ok_or(MissingApp)?;
+    let client_secret = text.trim().to_owned();
+    clever_auth::App::new(
+        &client_id,
+        client_secret.clone(),
+        crate::access::no_redirect()?,
+    )
+    .with_context(|| format!("the app with the client secret in {source} can't be used"))?;
+    Ok(Secret::App {
+        client_id,
+        client_secret: client_secret.into(),
+    })
+}
+
+/// Reads a district's token.
+fn district(district: Option<DistrictId>, file: Option<&Path>) -> Result<Secret> {
+    let (text, source) = settings::secret(file, TOKEN_VARIABLE)?.ok_or(MissingToken)?;
+    let token = DistrictAppToken::new(text)
+        .with_context(|| format!("the token in {source} can't be used"))?;
+    Ok(Secret::DistrictApp { district, token })
+}
+
+fn replace(args: &ReplaceArgs, as_json: bool) -> Result<()> {
+    let file = args.secret_file.as_deref();
+    // Which secret it is decides where the new one is read.
+    let kept = crate::access::kept(&args.vault, &args.name)?;
+    let secret = match kept.secret {
+        Secret::App { client_id, .. } => app(client_id, file)?,
+        Secret::DistrictApp { district: id, .. } => district(id, file)?,
+    };
+    let kind = kind(&secret);
+    args.vault.change(|all| {
+        // Another `cleverctl` may have been faster.
+        let now = all.get(&args.name);
+        let now = now.ok_or_else(|| NoCredential(args.name.clone()))?;
+        if opens(&now.secret) != opens(&secret) || self::kind(&now.secret) != kind {
+            bail!(
+                "`{}` was changed meanwhile; nothing was replaced",
+                args.name
+            );
+        }
+        let description = args.description.clone();
+        let credential = Credential {
+            description: description.unwrap_or_else(|| now.description.clone()),
+            secret,
+        };
+        Ok(all.replace(&args.name, credential).map(drop)?)
+    })?;
+    if as_json {
+        output::json(&json!({ "replaced": args.name, "kind": kind }))
+    } else {
+        output::line(format!("replaced the secret of `{}` ({kind})", args.name))
     }
 }
 
@@ -155,5 +211,5 @@ fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
     if rows == 0 {
         return output::line("No credential is kept; `cleverctl credential add` keeps one.");
     }
-    output::line(table.to_string())
+    output::rows(&table)
 }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District};
 use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::args::DemoArgs;
 use crate::cmd::sync::print;
-use crate::diagnostics::Exit;
-use crate::output::{self, counted};
+use crate::diagnostics::{Exit, Usage};
+use crate::output::{self, counted, word};
 use crate::progress::Watch;
 
 /// The store's file is there already.
@@ -36,7 +36,9 @@ impl std::error::Error for FileExists {}
 /// Runs the demo.
 pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     let Some(path) = args.store.path() else {
-        bail!("the demo writes a file: name one with --store sqlite:PATH");
+        return Err(Usage::new("the demo writes a file, and this store is none")
+            .hint("name one with --store sqlite:PATH")
+            .into());
     };
     if path.exists() {
         return Err(FileExists(path.display().to_string()).into());
@@ -93,19 +95,20 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
         counted(requests, "HTTP request", "HTTP requests"),
         path.display()
     ))?;
+    let file = word(&path.display().to_string());
     for question in QUESTIONS {
-        output::line(format!("  sqlite3 {} \"{question}\"", path.display()))?;
+        output::command(&format!("sqlite3 {file} \"{question}\""))?;
     }
     // As it was started, so that the line works where `cleverctl` is not installed.
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "cleverctl".to_owned());
-    let seen = changes_before(&mut store, &second).await?;
-    output::line(format!(
-        "  {program} changes --store {} --after {seen}",
-        args.store
+    let before = changes_before(&mut store, &second).await?;
+    let (program, store) = (word(&program), word(&args.store.to_string()));
+    output::command(&format!(
+        "{program} changes --store {store} --after {before}"
     ))?;
-    output::line(format!("  {program} status --store {}", args.store))?;
+    output::command(&format!("{program} status --store {store}"))?;
     Ok(Exit::Done)
 }
 

@@ -97,7 +97,7 @@ pub(crate) async fn run(args: &DistrictsArgs, as_json: bool) -> Result<Exit> {
             row.scopes.len().to_string(),
         ]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     for row in rows.iter().filter(|row| row.error.is_some()) {
         output::line(format!(
             "{}: {}",

@@ -11,9 +11,9 @@ use clever_model::{DistrictId, RecordKind};
 use serde::Serialize;
 use url::Url;
 
-use crate::access::{self, AppArgs, ServiceArgs};
+use crate::access::{self, AppArgs, NoneConnected, ServiceArgs, SeveralDistricts};
 use crate::cmd::districts;
-use crate::diagnostics::Exit;
+use crate::diagnostics::{self, Exit};
 use crate::output;
 use crate::settings::MissingToken;
 
@@ -54,7 +54,7 @@ struct Step {
     found: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 /// All checks so far, and how the run must end.
@@ -70,13 +70,13 @@ impl Checks {
         step: &'static str,
         outcome: Outcome,
         found: impl Into<String>,
-        hint: Option<&'static str>,
+        hint: Option<&str>,
     ) {
         self.steps.push(Step {
             step,
             outcome,
             found: found.into(),
-            hint,
+            hint: hint.map(ToOwned::to_owned),
         });
     }
 
@@ -84,18 +84,20 @@ impl Checks {
         self.add(step, Outcome::Ok, found, None);
     }
 
-    fn failed(
-        &mut self,
-        step: &'static str,
-        exit: Exit,
-        found: impl Into<String>,
-        hint: &'static str,
-    ) {
+    fn failed(&mut self, step: &'static str, exit: Exit, found: impl Into<String>, hint: &str) {
         // Clever's refusal says more than a failure that follows from it.
         if self.exit != Exit::Refused {
             self.exit = exit;
         }
         self.add(step, Outcome::Failed, found, Some(hint));
+    }
+
+    /// Takes note of an error that says by itself what to do.
+    fn broke(&mut self, step: &'static str, what: &str, error: &anyhow::Error) {
+        let hint = diagnostics::hint(error);
+        let hint = hint.as_deref().unwrap_or("check --api-url and --auth-url");
+        let exit = diagnostics::exit(error);
+        self.failed(step, exit, format!("{what}: {error:#}"), hint);
     }
 }
 
@@ -138,7 +140,7 @@ pub(crate) async fn run(args: &DoctorArgs, as_json: bool) -> Result<Exit> {
                 Outcome::Skipped => "skipped",
             };
             output::line(format!("{mark}  {}: {}", step.step, step.found))?;
-            if let Some(hint) = step.hint {
+            if let Some(hint) = &step.hint {
                 output::line(format!("         hint: {hint}"))?;
             }
         }
@@ -200,12 +202,7 @@ async fn app(checks: &mut Checks, service: &LoginService, app: &App) {
             format!("Clever does not accept the client id and secret ({status})"),
             "read both from your Clever dashboard, Settings > General; Clever resets secrets that leaked",
         ),
-        Err(error) => checks.failed(
-            "app",
-            Exit::Failed,
-            format!("the districts can't be listed: {error}"),
-            "check --auth-url (https://clever.com); the login service is another host than the API",
-        ),
+        Err(error) => checks.broke("app", "the districts can't be listed", &error.into()),
     }
 }
 
@@ -265,13 +262,22 @@ async fn district(
             );
             return Ok(());
         }
-        Err(error) => {
-            checks.failed(
+        // What the app opens was told already; which of it to look at is for the person to say.
+        Err(error) if error.is::<SeveralDistricts>() => {
+            checks.add(
                 STEP,
-                Exit::Failed,
-                format!("{error:#}"),
-                "Library apps have none; see `cleverctl districts`",
+                Outcome::Skipped,
+                error.to_string(),
+                Some("`--district ID` checks one; `cleverctl districts` shows how each stands"),
             );
+            return Ok(());
+        }
+        Err(error) if error.is::<NoneConnected>() => {
+            checks.add(STEP, Outcome::Skipped, error.to_string(), None);
+            return Ok(());
+        }
+        Err(error) => {
+            checks.broke(STEP, "there is none", &error);
             return Ok(());
         }
     };
@@ -322,7 +328,7 @@ async fn district(
             }
         }
         Err(error) => {
-            refusal(checks, "district", &error);
+            refusal(checks, "district", error);
             return Ok(());
         }
     }
@@ -346,7 +352,7 @@ async fn roster(checks: &mut Checks, client: &District) {
             error.to_string(),
             "the token opens its district but no roster: Secure Sync is not switched on for the app",
         ),
-        Err(error) => refusal(checks, "roster", &error),
+        Err(error) => refusal(checks, "roster", error),
     }
     match client.newest_event().await {
         Ok(Some(id)) => checks.ok("events", format!("the newest is {id}")),
@@ -362,12 +368,12 @@ async fn roster(checks: &mut Checks, client: &District) {
             "the token does not open them",
             Some("not needed: a sync then reads everything"),
         ),
-        Err(error) => refusal(checks, "events", &error),
+        Err(error) => refusal(checks, "events", error),
     }
 }
 
 /// Says what an error of the API means for the connection.
-fn refusal(checks: &mut Checks, step: &'static str, error: &ClientError) {
+fn refusal(checks: &mut Checks, step: &'static str, error: ClientError) {
     let (exit, hint) = match error.kind() {
         ErrorKind::Unauthorized => (
             Exit::Refused,
@@ -393,10 +399,7 @@ fn refusal(checks: &mut Checks, step: &'static str, error: &ClientError) {
             Exit::Failed,
             "the connection breaks: check proxies and time-outs between",
         ),
-        _ => (
-            Exit::Failed,
-            "the answer is not what Clever's API sends: check --api-url",
-        ),
+        _ => return checks.broke(step, "not as it should be", &error.into()),
     };
     checks.failed(step, exit, error.to_string(), hint);
 }

@@ -9,42 +9,59 @@ use clever_raw::drift::Drift;
 use clever_raw::survey::{Survey, Version};
 
 use crate::args::DriftArgs;
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, Usage};
 use crate::output::{self, counted, grouped};
 
-/// Looks through the files. Fails where a record could not be read; drift alone is no failure.
+/// Looks through the files. Fails if a record could not be read, or if there was none; drift alone is no failure.
 pub(crate) fn run(args: &DriftArgs, as_json: bool) -> Result<Exit> {
     let version = match args.api {
         ApiVersion::V3_0 => Version::V3_0,
         ApiVersion::V3_1 => Version::V3_1,
     };
-    let mut survey = Survey::default();
+    let mut survey = if args.values {
+        Survey::with_values()
+    } else {
+        Survey::default()
+    };
     for path in &args.files {
         let (name, text) = read(path)?;
         survey.look(&name, &text, version);
     }
+    let nothing = survey.read.values().sum::<u64>() == 0;
     if as_json {
         output::json(&survey)?;
     } else {
-        let mut table = output::table(&["Kind", "Records read"], 1);
-        for (kind, count) in &survey.read {
-            table.add_row([kind.clone(), grouped(*count)]);
+        if !nothing {
+            let mut table = output::table(&["Kind", "Records read"], 1);
+            for (kind, count) in &survey.read {
+                table.add_row([kind.clone(), grouped(*count)]);
+            }
+            output::rows(&table)?;
         }
-        output::line(table.to_string())?;
         for refused in &survey.refused {
             output::line(format!("refused: {}: {}", refused.place, refused.reason))?;
         }
-        if survey.drift.is_empty() {
+        if nothing {
+            output::line("No record was read, so nothing is known of drift.")?;
+        } else if !survey.drift.is_empty() {
+            output::line(format!("Drift: what {} does not know.", args.api))?;
+            print(&survey.drift)?;
+        } else if survey.refused.is_empty() {
             output::line(format!(
                 "No drift: {} knows every field and value.",
                 args.api
             ))?;
         } else {
-            output::line(format!("Drift: what {} does not know.", args.api))?;
-            print(&survey.drift)?;
+            output::line("No drift in the records that were read; others were refused.")?;
+        }
+        if nothing {
+            output::line(
+                "hint: save an answer of the API whole, as `curl -H 'Authorization: Bearer TOKEN' \
+                 https://api.clever.com/v3.1/users > users.json` does",
+            )?;
         }
     }
-    Ok(if survey.refused.is_empty() {
+    Ok(if survey.refused.is_empty() && !nothing {
         Exit::Done
     } else {
         Exit::Failed
@@ -73,10 +90,13 @@ fn read(path: &Path) -> Result<(String, String)> {
         let mut text = String::new();
         std::io::stdin()
             .read_to_string(&mut text)
-            .context("could not read standard input")?;
+            .context(Usage::new("could not read standard input"))?;
         return Ok(("standard input".to_owned(), text));
     }
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read {name}"))?;
+    let text = std::fs::read_to_string(path).with_context(|| {
+        Usage::new(format!("could not read {name}"))
+            .hint("name files with answers of the API as JSON in UTF-8; `-` is standard input")
+    })?;
     Ok((name, text))
 }

@@ -1,7 +1,7 @@
 //! `cleverctl emulator`: a Clever on this machine, until interrupted.
 
 use anyhow::{Context, Result};
-use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting};
+use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting, left_out};
 
 use crate::diagnostics::Exit;
 use crate::output;
@@ -16,7 +16,8 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
     for rule in args.faults {
         emulator.faults().add(rule);
     }
-    output::raw(greeting(&emulator, as_json).as_bytes())?;
+    left_out(&emulator).iter().for_each(output::note);
+    output::verbatim(greeting(&emulator, as_json).as_bytes())?;
     asked_to_end().await.context("could not wait for Ctrl-C")?;
     emulator.stop().await;
     Ok(Exit::Done)

@@ -1,12 +1,12 @@
 //! `cleverctl explain`: why a record is as it is.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use clever_sync::explain;
 
 use crate::args::StoreArgs;
 use crate::cmd::changes::district;
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, NotThere};
 use crate::output;
 
 /// Arguments of `explain`.
@@ -28,10 +28,14 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
     let district = district(&mut store, args.district.as_deref()).await?;
     let all = explain(&mut store, &district, &args.id).await?;
     if all.is_empty() {
-        bail!(
-            "the store has never seen a record {} of district {district}",
-            args.id
-        );
+        return Err(NotThere::new(
+            format!(
+                "the store has never seen a record {} of district {district}",
+                args.id
+            ),
+            "`cleverctl changes` lists the ids of the records that changed",
+        )
+        .into());
     }
     if as_json {
         output::json(&all)?;
@@ -61,7 +65,7 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
                 told(origin),
             ]);
         }
-        output::line(table.to_string())?;
+        output::rows(&table)?;
         for (op, origin) in &record.history {
             output::line(format!(
                 "{}: {op} by run {} ({}), change {}",

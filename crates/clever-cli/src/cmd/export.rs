@@ -103,7 +103,7 @@ pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
     for (file, rows) in &files {
         table.add_row([file.clone(), grouped(*rows)]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     output::line(format!("in {}", args.folder.display()))?;
     Ok(Exit::Done)
 }

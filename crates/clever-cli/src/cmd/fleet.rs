@@ -12,7 +12,7 @@ use clever_auth::credential::Secret;
 use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
-use clever_sync::{DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
+use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use crate::args::SyncArgs;
 use crate::cmd::sync;
 use crate::diagnostics::{self, Exit};
 use crate::output::{self, count, counted};
-use crate::progress::Watch;
+use crate::progress::{Named, Watch};
 use crate::signals::Stop;
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
@@ -63,6 +63,10 @@ struct Fleet {
     policies: Arc<SyncPolicies>,
     turns: Turns,
     running: BTreeSet<String>,
+    /// The districts of the store, with when each was last wholly in step.
+    known: BTreeMap<String, Option<String>>,
+    /// Those of them that no credential lists.
+    unlisted: BTreeSet<String>,
     /// The last word on each district, and on each credential whose districts can't be listed.
     lines: BTreeMap<String, Line>,
     random: fastrand::Rng,
@@ -82,11 +86,13 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         targets: BTreeMap::new(),
         turns: Turns::new(),
         running: BTreeSet::new(),
+        known: BTreeMap::new(),
+        unlisted: BTreeSet::new(),
         lines: BTreeMap::new(),
         random: fastrand::Rng::new(),
         args: Arc::clone(&args),
     };
-    let successes = fleet.successes().await?;
+    fleet.known = fleet.stored().await?;
     let mut relist = SystemClock.now();
     let mut listed = false;
     let asked = loop {
@@ -94,11 +100,11 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         if now >= relist && (!listed || args.every.is_some()) {
             let list = tokio::select! {
                 () = stop.asked() => break true,
-                list = fleet.list(&successes, now) => list,
+                list = fleet.list(now) => list,
             };
             match list {
                 // A schedule goes on with the districts that it knows.
-                Err(error) if listed => fleet.note(diagnostics::render(&error)),
+                Err(error) if listed => fleet.tell("the list of districts", &error),
                 list => list?,
             }
             listed = true;
@@ -144,26 +150,35 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
 }
 
 impl Fleet {
-    /// When each district was last wholly in step. The store is made here, once, before many open it.
-    async fn successes(&self) -> Result<BTreeMap<String, String>> {
+    /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
+    /// it.
+    async fn stored(&self) -> Result<BTreeMap<String, Option<String>>> {
         let url = self.args.store.url()?;
         let store = if self.args.dry_run {
             url.open_existing().await
         } else {
             url.open().await
         };
-        match store {
+        let mut store = match store {
             Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
-                Ok(BTreeMap::new())
+                return Ok(BTreeMap::new());
             }
-            Err(error) => Err(error.into()),
-            Ok(mut store) => Ok(store.last_whole().await?),
-        }
+            store => store?,
+        };
+        let mut whole = store.last_whole().await?;
+        let all = store.districts().await?.into_iter();
+        Ok(all
+            .map(|id| {
+                let at = whole.remove(&id);
+                (id, at)
+            })
+            .collect())
     }
 
     /// Reads which districts the credentials open now, with their tokens of now.
-    async fn list(&mut self, successes: &BTreeMap<String, String>, now: Timestamp) -> Result<()> {
+    async fn list(&mut self, now: Timestamp) -> Result<()> {
         let mut targets: BTreeMap<String, Target> = BTreeMap::new();
+        let mut failed_any = false;
         for (name, secret) in credentials(&self.args)? {
             match districts(&self.args, &name, secret).await {
                 Ok(found) => {
@@ -174,7 +189,8 @@ impl Fleet {
                     }
                 }
                 Err(error) => {
-                    self.note(format!("{name}: {}", diagnostics::render(&error)));
+                    failed_any = true;
+                    self.tell(&name, &error);
                     // Its districts of the last list stay: this one may be Clever's trouble of a moment.
                     let known = self
                         .targets
@@ -187,21 +203,64 @@ impl Fleet {
             }
         }
         if targets.is_empty() && self.lines.is_empty() {
-            bail!("the credentials open no district");
+            match self.known.len() as u64 {
+                0 => bail!("the credentials open no district"),
+                stored => bail!(
+                    "the credentials open no district, and the store has {}",
+                    counted(stored, "district", "districts")
+                ),
+            }
         }
         self.turns
             .retain(|district, _| targets.contains_key(district));
         for district in targets.keys() {
             let jitter = self.args.jitter.unwrap_or_default();
             let wait = jitter.mul_f64(self.random.f64());
-            let last_success = successes.get(district).and_then(|at| at.parse().ok());
+            let last_success = self.known.get(district).cloned().flatten();
+            let last_success = last_success.and_then(|at| at.parse().ok());
             self.turns.entry(district.clone()).or_insert(Turn {
                 last_success,
                 ..Turn::due(later(now, wait))
             });
         }
+        self.compare(&targets, failed_any);
         self.targets = targets;
         Ok(())
+    }
+
+    /// Says which districts came since the store was filled, and which of the store nobody lists any more: those are
+    /// synced by no run, and no exit code tells, as no later run would do better.
+    fn compare(&mut self, targets: &BTreeMap<String, Target>, failed_any: bool) {
+        for (district, target) in targets {
+            let new = !self.known.contains_key(district) && !self.targets.contains_key(district);
+            if new && !self.known.is_empty() {
+                self.note(format!(
+                    "{district} ({}) is new to the store",
+                    target.credential
+                ));
+            }
+        }
+        // A list that can't be read, or was not asked for, says nothing of whom it would name.
+        if failed_any || !self.args.app.names().is_empty() {
+            return;
+        }
+        let gone = self.known.keys().filter(|id| !targets.contains_key(*id));
+        let gone: BTreeSet<String> = gone.cloned().collect();
+        // A single round says it at its end.
+        if self.args.every.is_some() {
+            for district in gone.difference(&self.unlisted) {
+                self.note(self.unlisted_line(district));
+            }
+        }
+        self.unlisted = gone;
+    }
+
+    fn unlisted_line(&self, district: &str) -> String {
+        let at = self.known.get(district).and_then(Option::as_deref);
+        format!(
+            "{district}: no kept credential lists it, so it was not synced (last in step: {})",
+            at.unwrap_or("never")
+        )
     }
 
     /// Starts a district on a thread of its own: a store may block while another one writes.
@@ -232,19 +291,22 @@ impl Fleet {
         // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
         match sync::policies(self.args.policy.as_deref()) {
             Ok(policies) => self.policies = Arc::new(policies),
-            Err(error) => self.note(format!(
-                "{}the policy that held before still holds",
-                diagnostics::render(&error)
-            )),
+            Err(error) => self.tell("the policy that held before still holds", &error),
         }
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
-        let district = district.to_owned();
-        aside(district, tell, async move || {
+        let silent = self.quiet || self.as_json;
+        let watch: Arc<dyn clever_client::Watch> = if silent {
+            Arc::new(())
+        } else {
+            Arc::new(Named(district.to_owned()))
+        };
+        let listed = district.to_owned();
+        aside(district.to_owned(), tell, async move || {
             tokio::select! {
                 _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                result = one(&args, &policies, target) => result,
+                result = one(&args, &policies, &listed, target, watch) => result,
             }
         });
         Ok(())
@@ -262,10 +324,15 @@ impl Fleet {
                 if let (true, Some(turn)) = (report.whole, self.turns.get_mut(&end.district)) {
                     turn.last_success = Some(report.finished_at);
                 }
+                if !self.args.dry_run {
+                    let whole = report.whole.then(|| report.finished_at.to_string());
+                    let known = self.known.entry(report.district_id.clone()).or_default();
+                    *known = whole.or_else(|| known.take());
+                }
                 told(&credential, report, end.seconds)
             }
             Err(error) => {
-                self.note(format!("{}: {}", end.district, diagnostics::render(error)));
+                self.tell(&end.district, error);
                 failed(&credential, &end.district, error, end.seconds)
             }
         };
@@ -290,6 +357,13 @@ impl Fleet {
         }
     }
 
+    /// Tells of an error; `what` is what it ended, or what follows.
+    fn tell(&self, what: &str, error: &anyhow::Error) {
+        if !self.quiet && !self.as_json {
+            diagnostics::tell_of(what, error);
+        }
+    }
+
     /// Refused outranks failed, for no later run does better; failed outranks held, for a held district has all
     /// but a part.
     fn worst(&self) -> Exit {
@@ -306,7 +380,14 @@ impl Fleet {
                 return Ok(());
             }
             let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
-            return output::json(&json!({ "districts": all, "exit": self.worst() as u8 }));
+            let unlisted = self.unlisted.iter().map(|district| {
+                let at = self.known.get(district).and_then(Option::as_deref);
+                json!({ "district": district, "last_success": at })
+            });
+            let unlisted: Vec<Value> = unlisted.collect();
+            return output::json(
+                &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
+            );
         }
         let headers = [
             "District",
@@ -346,11 +427,19 @@ impl Fleet {
         row.extend(total.iter().map(|number| count(*number)));
         row.push(String::new());
         table.add_row(row);
-        output::line(table.to_string())?;
+        output::rows(&table)?;
+        for district in &self.unlisted {
+            output::line(self.unlisted_line(district))?;
+        }
+        if !self.unlisted.is_empty() {
+            output::line(
+                "A district that disconnected is listed no more; what the store has of it stays as it was.",
+            )?;
+        }
         if of(Exit::Held) > 0 {
             output::line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
-                self.args.store.url()?
+                output::word(&self.args.store.url()?.to_string())
             ))?;
         }
         Ok(())
@@ -448,16 +537,25 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
     }));
 }
 
-/// Syncs one district once.
-async fn one(args: &SyncArgs, policies: &SyncPolicies, target: Target) -> Result<SyncReport> {
+/// Syncs one district once: the one that was listed, or none.
+async fn one(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    listed: &str,
+    target: Target,
+    watch: Arc<dyn clever_client::Watch>,
+) -> Result<SyncReport> {
     let options = ClientOptions {
         page_limit: args.page_size,
+        watch,
         ..args.service.options()
     };
     let district = target.way.open(options).await?;
     let mut store = sync::open(args).await?;
     store.wait_for_others(PATIENCE)?;
-    sync::reconcile(args, policies, &district, &mut store, &Watch::new(true)).await
+    let admit = Admit::Only(listed.parse()?);
+    let watch = Watch::new(true);
+    sync::reconcile(args, policies, admit, &district, &mut store, &watch).await
 }
 
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
@@ -500,7 +598,6 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
     } else {
         "failed"
     };
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     Line {
         credential: credential.to_owned(),
         name: String::new(),
@@ -509,7 +606,8 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
         counts: [0; 5],
         seconds,
         json: json!({
-            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds, "error": chain,
+            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds,
+            "error": diagnostics::told(error),
         }),
     }
 }

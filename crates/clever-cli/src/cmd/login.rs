@@ -3,31 +3,30 @@
 //! What a web application keeps in the browser's cookie stays in this process: who ends the login here
 //! must know the `state` that began it.
 
+mod callback;
+
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use clever_auth::login::{Arrival, Departure, Login, LoginFlow, Rejection, SignedIn};
+use clever_auth::cookies::Cookies;
+use clever_auth::login::{Login, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, Randomness, SealingKeys, SystemRandomness};
-use clever_auth::{AnswerError, Authority, IdTokenVerifier, SafePath};
-use clever_client::{LoginService, SignInError};
+use clever_auth::{AnswerError, Authority, IdTokenVerifier, OpenId, RedirectUri, SafePath};
+use clever_client::{IssuerKeys, LoginService, SignInError};
 use clever_model::{Clock, DistrictId, SystemClock};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 use url::Url;
+
+use self::callback::Waiting;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::diagnostics::Exit;
 use crate::output;
-
-/// Most of a request that is read, in bytes.
-const MAX_HEAD: usize = 16 * 1024;
-/// Longest wait for one request's head.
-const HEAD_TIME: Duration = Duration::from_secs(5);
 
 /// Arguments of `login`.
 #[derive(Debug, Args)]
@@ -58,25 +57,23 @@ pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("could not listen on {}", args.listen))?;
-    let redirect: Url = format!("http://{}/callback", listener.local_addr()?).parse()?;
+    let redirect: RedirectUri = format!("http://{}/callback", listener.local_addr()?).parse()?;
     let app = args.app.app(&args.service, &redirect)?;
     let service = LoginService::new(args.service.options())?;
 
-    // OpenID Connect, where the issuer offers it.
-    let mut verifier = IdTokenVerifier::new(&app);
-    let discovery = match service.refresh_keys(&app, &mut verifier).await {
-        Ok(discovery) => Some(discovery),
-        Err(SignInError::Answer(AnswerError::Refused { status: 404 })) => None,
-        Err(error) => return Err(error).context("could not ask the login service what it offers"),
-    };
     let mut key = [0; 32];
     SystemRandomness.fill(&mut key)?;
-    let mut flow = LoginFlow::new(app, SealingKeys::new(KeyId(1), &key));
-    if discovery.as_ref().is_some_and(|discovery| discovery.pkce) {
-        flow = flow.with_pkce();
+    let flow = LoginFlow::new(app, SealingKeys::new(KeyId(1), &key));
+    // A service that can't be reached is told of before a browser opens. Where it says nothing of OpenID Connect,
+    // there are no id tokens; one that comes all the same is checked, or the login fails.
+    let mut verifier = IdTokenVerifier::new(flow.app());
+    match service.refresh_keys(flow.app(), &mut verifier).await {
+        Ok(discovery) => flow.learn(&discovery),
+        Err(SignInError::Answer(AnswerError::Refused { status: 404 })) => {}
+        Err(error) => return Err(error).context("could not ask the login service what it offers"),
     }
     let departure = flow.start(
-        None,
+        &Cookies::default(),
         &SafePath::root(),
         args.district.as_ref(),
         SystemClock.now(),
@@ -89,106 +86,16 @@ pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
         output::note("Your browser shows Clever's sign-in; this waits for it.");
     }
     let waiting = Waiting {
-        listener,
         flow,
         service,
-        verifier: discovery.map(|_| verifier),
-        cookie: departure.cookie,
+        openid: OpenId::Checked(IssuerKeys::new(verifier)),
     };
     let limit = Duration::from_secs(args.timeout);
-    let signed_in = timeout(limit, waiting.run())
+    let signed_in = timeout(limit, waiting.run(listener, departure))
         .await
         .map_err(|_| anyhow!("nobody signed in within {} s", args.timeout))??;
     print(&signed_in, as_json)?;
     Ok(Exit::Done)
-}
-
-/// Waits for the callback.
-struct Waiting {
-    listener: TcpListener,
-    flow: LoginFlow,
-    service: LoginService,
-    verifier: Option<IdTokenVerifier>,
-    cookie: String,
-}
-
-impl Waiting {
-    async fn run(mut self) -> Result<SignedIn<Login>> {
-        loop {
-            let (mut stream, _) = self.listener.accept().await?;
-            // Browsers open connections that they don't use.
-            let Ok(Some(target)) = timeout(HEAD_TIME, head(&mut stream)).await else {
-                continue;
-            };
-            let Some(query) = target.strip_prefix("/callback") else {
-                reply(&mut stream, 404, None, "There is nothing here.").await;
-                continue;
-            };
-            let query = query.strip_prefix('?').unwrap_or_default();
-            let arrival = self.flow.callback(
-                Some(&self.cookie),
-                query,
-                None,
-                SystemClock.now(),
-                &SystemRandomness,
-            )?;
-            match arrival {
-                Arrival::Login(redeem, _) => {
-                    let result = self.service.finish(redeem, self.verifier.as_ref()).await;
-                    let (status, text) = match &result {
-                        Ok(_) => (200, "You are signed in. You can close this page."),
-                        Err(_) => (502, "The sign-in failed; the terminal says why."),
-                    };
-                    reply(&mut stream, status, None, text).await;
-                    return result.context("the sign-in failed");
-                }
-                Arrival::Restart(Departure { authorize, cookie }) => {
-                    self.cookie = cookie;
-                    reply(&mut stream, 303, Some(&authorize), "").await;
-                }
-                Arrival::Rejected(Rejection::ByClever(code)) => {
-                    reply(&mut stream, 400, None, "Clever refused the sign-in.").await;
-                    return Err(Rejection::ByClever(code).into());
-                }
-                Arrival::Rejected(reason) => {
-                    output::note(format!("a callback was refused: {reason}"));
-                    reply(&mut stream, 400, None, "This sign-in was not begun here.").await;
-                }
-                Arrival::Repeat(_) | Arrival::Link(..) => {
-                    reply(&mut stream, 400, None, "This sign-in is over.").await;
-                }
-            }
-        }
-    }
-}
-
-/// Reads a request's head; gives the target of a GET.
-async fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        if head.len() > MAX_HEAD || stream.read_buf(&mut head).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let head = String::from_utf8(head).ok()?;
-    let mut words = head.lines().next()?.split(' ');
-    (words.next() == Some("GET")).then(|| words.next().map(ToOwned::to_owned))?
-}
-
-/// Answers with a small page, or a redirect. A browser that went away is no error.
-async fn reply(stream: &mut TcpStream, status: u16, to: Option<&Url>, text: &str) {
-    let location = to.map_or(String::new(), |to| format!("Location: {to}\r\n"));
-    let body = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>cleverctl</title>\
-         <body style=\"font:18px/1.5 sans-serif;max-width:32em;margin:15vh auto\"><p>{text}</p></body></html>"
-    );
-    let whole = format!(
-        "HTTP/1.1 {status} \r\n{location}Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    );
-    drop(stream.write_all(whole.as_bytes()).await);
-    drop(stream.shutdown().await);
 }
 
 /// Opens the address in the person's browser; says whether one was found.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::StoreArgs;
 use crate::cmd::sync::{policies, print};
 use crate::diagnostics::Exit;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped, word};
 use crate::progress::Watch;
 use crate::signals::leave_nothing_half_written;
 
@@ -100,13 +100,13 @@ fn show(
         return Ok(Exit::Done);
     }
     output::line(format!(
-        "Plan {} for {} ({}), made {} from run {}: {} records",
+        "Plan {} for {} ({}), made {} from run {}: {}",
         plan.hash,
         plan.district_name,
         plan.district_id,
         plan.made_at,
         plan.base_run,
-        grouped(plan.rows)
+        counted(plan.rows, "record", "records")
     ))?;
     let mut table = output::table(&["", "What", "Records"], 2);
     for (kind, ops) in &plan.counts {
@@ -115,15 +115,15 @@ fn show(
         }
     }
     if !plan.counts.is_empty() {
-        output::line(table.to_string())?;
+        output::rows(&table)?;
     }
     if !samples.is_empty() {
-        output::line(examples(samples, values).to_string())?;
+        output::rows(&examples(samples, values))?;
     }
     for hold in &plan.holds {
         output::line(format!("held: {hold}"))?;
     }
-    let file = file.display();
+    let file = word(&file.display().to_string());
     match (plan.holds.is_empty(), plan.approved) {
         (true, _) => output::line(format!("Apply it with `cleverctl plan apply {file}`."))?,
         (false, true) => output::line(format!(
@@ -137,7 +137,7 @@ fn show(
 }
 
 /// Some records of a plan, a line a changed field.
-fn examples(samples: &[PlanSample], values: bool) -> comfy_table::Table {
+fn examples(samples: &[PlanSample], values: bool) -> output::Rows {
     let mut headers = vec!["For example", "What", "Field"];
     if values {
         headers.extend(["Before", "After"]);

@@ -2,7 +2,7 @@
 //!
 //! Records are shown on the terminal and in `--json` only; they are never written to a log.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -237,8 +237,8 @@ async fn list(
             review.expires.to_string().chars().take(10).collect(),
         ]);
     }
-    output::line(table.to_string())?;
-    if quiet || !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+    output::rows(&table)?;
+    if quiet || !std::io::stdin().is_terminal() || !output::is_read() {
         return Ok(());
     }
     for review in &open {
@@ -255,14 +255,10 @@ async fn list(
 async fn ask(store: &mut AccountStore, args: &ReviewArgs, review: &Review) -> Result<bool> {
     let accounts: Vec<&AccountId> = review.candidates.keys().collect();
     loop {
-        output::raw(
-            format!(
-                "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
-                accounts.len()
-            )
-            .as_bytes(),
-        )?;
-        std::io::stdout().flush()?;
+        output::prompt(&format!(
+            "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
+            accounts.len()
+        ))?;
         let mut line = String::new();
         if std::io::stdin().lock().read_line(&mut line)? == 0 {
             return Ok(false);
@@ -293,7 +289,7 @@ async fn ask(store: &mut AccountStore, args: &ReviewArgs, review: &Review) -> Re
                 return Ok(true);
             }
             // The question stays open; another answer may be possible.
-            Err(error) => output::note(crate::diagnostics::render(&error)),
+            Err(error) => crate::diagnostics::tell(&error),
         }
     }
 }
@@ -335,7 +331,7 @@ fn show(review: &Review) -> Result<()> {
             ]);
         }
         output::line(format!("{}. account {account}", at + 1))?;
-        output::line(table.to_string())?;
+        output::rows(&table)?;
         if let Some(millibits) = candidate.millibits {
             output::line(format!("   together: {millibits} millibits"))?;
         }

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use clever_model::{Clock, SystemClock, Timestamp, span};
+use clever_model::{Clock, RecordKind, SystemClock, Timestamp, span};
 use clever_sync::DistrictStatus;
 use serde::Serialize;
 
 use crate::args::StoreArgs;
+use crate::cmd::changes::{NoDistrict, not_in_the_store};
 use crate::diagnostics::Exit;
-use crate::output::{self, count, counted, grouped};
+use crate::output::{self, count, counted, grouped, word};
 use crate::settings::TOKEN_VARIABLE;
 use crate::vault::VaultArgs;
 
@@ -24,7 +25,7 @@ pub(crate) struct StatusArgs {
     /// Only this district, in detail.
     #[arg(long, value_name = "ID")]
     district: Option<String>,
-    /// For alarms: exit with 1 if a district is stale, with 3 if something is held.
+    /// For alarms: exit with 1 if a district is stale or shares nobody, with 3 if something is held.
     #[arg(long)]
     check: bool,
     /// After how long without a success a district is stale (`90m`, `26h`).
@@ -47,6 +48,8 @@ enum Verdict {
     Held,
     /// Nothing is held, and the last success is too long ago; or no run at all came lately.
     Stale,
+    /// In step with a district that shares nobody with the app.
+    Empty,
 }
 
 /// A district's status, and what follows from it now.
@@ -68,10 +71,13 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
     let url = args.store.url()?;
     let mut store = url.look().await?;
     let mut all = store.status().await.context("could not read the status")?;
+    if all.is_empty() {
+        return Err(NoDistrict.into());
+    }
     if let Some(wanted) = &args.district {
         all.retain(|status| status.district_id == *wanted);
         if all.is_empty() {
-            bail!("the store holds no district {wanted}");
+            return Err(not_in_the_store(wanted).into());
         }
     }
     let now = SystemClock.now();
@@ -80,9 +86,9 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
     let all: Vec<Standing> = all
         .into_iter()
         .map(|status| {
-            let mut sync = format!("cleverctl sync --store {url}");
+            let mut sync = format!("cleverctl sync --store {}", word(&url.to_string()));
             if several {
-                let _ = write!(sync, " --district {}", status.district_id);
+                let _ = write!(sync, " --district {}", word(&status.district_id));
             }
             let mut standing = standing(status, now, args.max_age, &(sync + &how));
             if let (Some(step), Some(which)) = (&mut standing.next_step, &which)
@@ -99,7 +105,6 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
         return Ok(exit);
     }
     match all.as_slice() {
-        [] => output::line("The store holds no district yet.")?,
         [only] => detail(only, now)?,
         many => fleet(many, now)?,
     }
@@ -125,7 +130,7 @@ impl StatusArgs {
             _ => {}
         }
         if let Some(policy) = &self.policy {
-            let _ = write!(how, " --policy {}", policy.display());
+            let _ = write!(how, " --policy {}", word(&policy.display().to_string()));
         }
         (how, which)
     }
@@ -134,7 +139,7 @@ impl StatusArgs {
 /// Failing outranks waiting: a stale district gets no rosters, a held one gets all but a part.
 fn worst(all: &[Standing]) -> Exit {
     let any = |verdict| all.iter().any(|standing| standing.verdict == verdict);
-    if any(Verdict::Stale) {
+    if any(Verdict::Stale) || any(Verdict::Empty) {
         Exit::Failed
     } else if any(Verdict::Held) {
         Exit::Held
@@ -152,6 +157,8 @@ fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &st
         Verdict::Stale
     } else if held {
         Verdict::Held
+    } else if active(&status, RecordKind::Users) == 0 {
+        Verdict::Empty
     } else {
         Verdict::Ok
     };
@@ -166,6 +173,15 @@ fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &st
             "look with `{sync} --dry-run --plan held.plan` and `cleverctl plan show held.plan`; ask the district; if it \
              is right, `{sync} --approve {hash}`"
         )),
+        (Verdict::Empty, _) => Some(format!(
+            "the district shares {} with the app: its admin chooses in Clever which schools and people are shared; \
+             `cleverctl doctor` checks the connection, and `{sync}` brings what is shared",
+            if active(&status, RecordKind::Schools) + active(&status, RecordKind::Sections) == 0 {
+                "no school, user or section"
+            } else {
+                "no user"
+            }
+        )),
         (Verdict::Ok | Verdict::Held, _) => None,
     };
     let told = |event: &Option<String>| event.as_deref().and_then(event_time);
@@ -179,6 +195,12 @@ fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &st
         lag_seconds,
         next_step,
     }
+}
+
+/// How many active records of a kind the store has.
+fn active(status: &DistrictStatus, kind: RecordKind) -> u64 {
+    let of = status.records.iter().filter(|(of, ..)| *of == kind);
+    of.map(|(_, active, _)| *active).sum()
 }
 
 /// When an event was made, in seconds since 1970: Clever's ids of 24 hex digits begin with it.
@@ -212,7 +234,7 @@ fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
         table.add_row([
             status.district_id.clone(),
             status.name.clone().unwrap_or_else(|| "unnamed".to_owned()),
-            word(*verdict).to_owned(),
+            named(*verdict).to_owned(),
             since(status.last_done_at.as_deref(), now),
             since(Some(&status.last_run_at), now),
             count(waits),
@@ -231,7 +253,7 @@ fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
         count(findings),
         count(drift),
     ]);
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     for standing in all {
         holds(standing, now)?;
         if let Some(step) = &standing.next_step {
@@ -241,8 +263,9 @@ fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
     output::line("`cleverctl status --district ID` says more of one.")
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn named(verdict: Verdict) -> &'static str {
     match verdict {
+        Verdict::Empty => "empty",
         Verdict::Ok => "ok",
         Verdict::Held => "held",
         Verdict::Stale => "stale",
@@ -275,7 +298,7 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
         "{} ({}): {}; {} at Clever, which last read the district's data {}",
         status.name.as_deref().unwrap_or("unnamed"),
         status.district_id,
-        word(standing.verdict),
+        named(standing.verdict),
         status.state.as_deref().unwrap_or("of unknown state"),
         said(status.last_sync.as_deref(), now, "at no known time")
     ))?;
@@ -306,7 +329,7 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
     for (kind, active, archived) in &status.records {
         table.add_row([kind.to_string(), count(*active), count(*archived)]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     for finding in &status.findings {
         output::line(format!("finding: {finding}"))?;
     }

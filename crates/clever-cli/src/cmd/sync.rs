@@ -1,20 +1,22 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, DatabaseError, Outcome, StoreError, SyncOptions, SyncPolicies, SyncPolicy,
-    SyncReport, Way, Why, mark_edited,
+    Admit, AnyStore, DatabaseError, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies,
+    SyncPolicy, SyncReport, Way, Why, mark_edited,
 };
 
 use crate::access;
 use crate::args::SyncArgs;
-use crate::diagnostics::{self, Exit};
-use crate::output::{self, count, counted, grouped};
+use crate::diagnostics::{self, Exit, Usage};
+use crate::output::{self, count, counted, grouped, word};
 use crate::progress::Watch;
 use crate::signals::{Stop, leave_nothing_half_written};
 
@@ -32,18 +34,33 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     };
     let mut random = fastrand::Rng::new();
     let mut stop = Stop::listen();
+    let (mut refused, mut ran) = (0, false);
     loop {
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
             () = stop.asked() => return Ok(Exit::Done),
             ended = once(&args, &policies, as_json, quiet) => ended,
         };
-        // The next one may do better: what failed is told, and the schedule goes on.
-        if let Err(error) = ended {
-            if diagnostics::exit(&error) == Exit::Refused {
-                return Err(error);
+        // The next one may do better: what failed is told, and the schedule goes on. What was given and never
+        // worked is told to whoever has just started it.
+        match ended {
+            Err(error) => {
+                let exit = diagnostics::exit(&error);
+                refused = if exit == Exit::Refused {
+                    refused + 1
+                } else {
+                    0
+                };
+                let never = exit == Exit::Usage && !ran;
+                if never || diagnostics::ends_a_schedule(&error, refused) {
+                    return Err(error);
+                }
+                diagnostics::tell(&error);
+                if as_json {
+                    output::json(&diagnostics::failure(&error))?;
+                }
             }
-            output::note(diagnostics::render(&error));
+            Ok(_) => (refused, ran) = (0, true),
         }
         let jitter = args
             .jitter
@@ -61,8 +78,10 @@ pub(crate) fn policies(file: Option<&Path>) -> Result<SyncPolicies> {
         return Ok(SyncPolicies::default());
     };
     let shown = file.display();
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("could not read the policy {shown}"))?;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        Usage::new(format!("could not read the policy {shown}"))
+            .hint("name the file with --policy or CLEVER_POLICY; without one, the default holds")
+    })?;
     SyncPolicies::read(&text).with_context(|| format!("the policy {shown} can't be used"))
 }
 
@@ -72,6 +91,7 @@ async fn once(
     as_json: bool,
     quiet: bool,
 ) -> Result<Exit> {
+    let watch = Arc::new(Watch::new(as_json || quiet));
     // The token first: a run that can't start makes no store.
     let way = access::way(
         &args.app,
@@ -82,26 +102,34 @@ async fn once(
     .await?;
     let options = ClientOptions {
         page_limit: args.page_size,
+        watch: Arc::clone(&watch) as _,
         ..args.service.options()
     };
-    let by_token = matches!(way, access::Way::Token(_));
+    let meant = args.district.as_ref().or_else(|| way.district()).cloned();
     let district = way.open(options).await?;
-    if let (true, Some(wanted)) = (by_token, &args.district) {
-        is_district(&district, wanted).await?;
-    }
     let mut store = open(args).await?;
-    let watch = Watch::new(as_json || quiet);
-    let report = reconcile(args, policies, &district, &mut store, &watch).await?;
-    drop(watch);
+    let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
+    let admit = admit(args, meant, &known)?;
+    let report = reconcile(args, policies, admit, &district, &mut store, &watch).await?;
+    watch.end();
+    if !known.is_empty() && !known.contains(&report.district_id) {
+        output::note(format!(
+            "{} ({}) is new to the store, which has {}",
+            report.district_name,
+            report.district_id,
+            counted(known.len() as u64, "other district", "other districts")
+        ));
+    }
     if as_json {
         output::json(&report)?;
     } else {
         print(&report)?;
         next_step(&report, &args.store.url()?.to_string())?;
         if let Some(plan) = &args.plan {
+            let file = plan.display().to_string();
             output::line(format!(
-                "The plan is in {0}: `cleverctl plan show {0}`",
-                plan.display()
+                "The plan is in {file}: `cleverctl plan show {}`",
+                word(&file)
             ))?;
         }
     }
@@ -112,16 +140,27 @@ async fn once(
     })
 }
 
-/// Refuses another district than the one that was named: a token opens its own, whatever the arguments say.
-async fn is_district(district: &District, wanted: &DistrictId) -> Result<()> {
-    let page = district.district().await?;
-    let opened = page.records().next().map_or("", |record| record.id);
-    if opened != wanted.as_str() {
-        bail!(
-            "the token opens the district {opened}, not {wanted}: leave --district out, or use that district's token"
-        );
+/// Which district may be brought into a store that has these. One that nobody named must not be new beside others: a token
+/// that was mixed up would double everything, and no run would say a word.
+fn admit(
+    args: &SyncArgs,
+    meant: Option<DistrictId>,
+    known: &BTreeSet<String>,
+) -> Result<Admit, SyncError> {
+    // A look writes nothing, and says what is new.
+    let named = args.district.is_some() || args.new_district || args.dry_run;
+    let guarded = !named && !known.is_empty();
+    let only_known = Admit::Known(known.clone());
+    match meant {
+        Some(meant) => {
+            if guarded {
+                only_known.check(&meant)?;
+            }
+            Ok(Admit::Only(meant))
+        }
+        None if guarded => Ok(only_known),
+        None => Ok(Admit::Any),
     }
-    Ok(())
 }
 
 /// Opens the store; a look makes none.
@@ -139,11 +178,13 @@ pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
 pub(crate) async fn reconcile(
     args: &SyncArgs,
     policies: &SyncPolicies,
+    admit: Admit,
     district: &District,
     store: &mut AnyStore,
     watch: &Watch,
 ) -> Result<SyncReport> {
     let options = SyncOptions {
+        admit,
         dry_run: args.dry_run,
         approve: args.approve.clone(),
         way: match (args.full || args.verify, args.events) {
@@ -159,7 +200,9 @@ pub(crate) async fn reconcile(
         let id = page.records().next().map_or("", |record| record.id);
         policy = policies.of(id).clone();
         if args.verify {
-            let edited = mark_edited(store, &id.parse()?, &policy).await?;
+            let id: DistrictId = id.parse()?;
+            options.admit.check(&id)?;
+            let edited = mark_edited(store, &id, &policy).await?;
             output::note(format!(
                 "{} by hand",
                 counted(edited, "row was edited", "rows were edited")
@@ -187,8 +230,8 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
     if report.is_unchanged() {
         let records: u64 = report.kinds.values().map(|kind| kind.seen).sum();
         output::line(format!(
-            "Nothing changed: {} are as they were.",
-            counted(records, "record", "records")
+            "Nothing changed: {}.",
+            counted(records, "record is as it was", "records are as they were")
         ))?;
     }
     let held = report.kinds.values().any(|kind| kind.held > 0);
@@ -218,7 +261,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         }
         table.add_row(row);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     if !report.roles.is_empty() {
         let mut roles: Vec<_> = report.roles.iter().collect();
         roles.sort_by(|a, b| b.1.cmp(a.1));
@@ -241,6 +284,9 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
             "{kind}: {} can't be read: what the store has of that stays.",
             counted(of_kind.unreadable, "record", "records")
         ))?;
+        for refused in &of_kind.refused {
+            output::line(format!("  {refused}"))?;
+        }
     }
     for (kind, of_kind) in report
         .kinds
@@ -328,7 +374,7 @@ fn fields(report: &SyncReport) -> Result<()> {
     for (kind, field, count) in changed.iter().take(MAX_FIELDS) {
         table.add_row([(*field).clone(), kind.to_string(), grouped(*count)]);
     }
-    output::line(table.to_string())?;
+    output::rows(&table)?;
     if changed.len() > MAX_FIELDS {
         output::line(format!(
             "… and {} more",
@@ -374,7 +420,8 @@ fn next_step(report: &SyncReport, store: &str) -> Result<()> {
         _ => "The rest was applied; nothing of this was written.",
     })?;
     output::line(format!(
-        "hint: ask the district; if this is right, run `cleverctl sync --store {store} --approve {}`",
+        "hint: ask the district; if this is right, run `cleverctl sync --store {} --approve {}`",
+        word(store),
         report.plan_hash
     ))?;
     Ok(())

@@ -1,21 +1,21 @@
-//! Credentials, districts, logins and the doctor, against the emulator.
+//! Credentials, districts, tokens and the doctor, against the emulator.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::ground::{Emulator, cleverctl, errors};
 
-fn small() -> Emulator {
+pub(crate) fn small() -> Emulator {
     Emulator::start(&["--students", "40"])
 }
 
 /// The binary, told of the emulator and of its app.
-fn as_app(emulator: &Emulator, args: &[&str]) -> Command {
+pub(crate) fn as_app(emulator: &Emulator, args: &[&str]) -> Command {
     let mut command = cleverctl();
     command
         .args(args)
@@ -26,7 +26,7 @@ fn as_app(emulator: &Emulator, args: &[&str]) -> Command {
 }
 
 /// Runs; checks the exit code and that nothing secret shows.
-fn run(command: &mut Command, exit: i32, emulator: &Emulator) -> Output {
+pub(crate) fn run(command: &mut Command, exit: i32, emulator: &Emulator) -> Output {
     let output = command.output().unwrap();
     let said = format!(
         "{}{}",
@@ -40,12 +40,12 @@ fn run(command: &mut Command, exit: i32, emulator: &Emulator) -> Output {
     output
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("one JSON document")
 }
 
 /// GETs `url` as a browser would, without following; gives status, `Location` and body.
-fn get(url: &str, bearer: Option<&str>) -> (u16, String, String) {
+pub(crate) fn get(url: &str, bearer: Option<&str>) -> (u16, String, String) {
     let url: url::Url = url.parse().unwrap();
     let address = (url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(address).unwrap();
@@ -72,7 +72,7 @@ fn get(url: &str, bearer: Option<&str>) -> (u16, String, String) {
 }
 
 /// The id of a user of `role`.
-fn somebody(emulator: &Emulator, role: &str) -> String {
+pub(crate) fn somebody(emulator: &Emulator, role: &str) -> String {
     let url = format!("{}/v3.1/users?role={role}&limit=1", emulator.url);
     let (_, _, body) = get(&url, Some(&emulator.token));
     let page: Value = serde_json::from_str(&body).unwrap();
@@ -80,7 +80,7 @@ fn somebody(emulator: &Emulator, role: &str) -> String {
 }
 
 /// A folder with credentials in it.
-fn vault(folder: &Path) -> Command {
+pub(crate) fn vault(folder: &Path) -> Command {
     let mut command = cleverctl();
     command.env("CLEVER_CREDENTIALS", folder.join("kept"));
     command
@@ -175,7 +175,7 @@ fn credentials_are_kept_sealed_and_used_by_name() {
     assert!(removed.stderr.is_empty());
     let again = run(
         vault(folder.path()).args(["credential", "remove", "north"]),
-        1,
+        2,
         &emulator,
     );
     assert!(
@@ -193,7 +193,7 @@ fn credentials_are_kept_sealed_and_used_by_name() {
             .args(args)
             .env("CLEVER_KEY", &other)
             .env("CLEVER_TOKEN", "abc123");
-        let refused = run(&mut command, 1, &emulator);
+        let refused = run(&mut command, 2, &emulator);
         assert!(errors(&refused).contains("hint:"), "{}", errors(&refused));
     }
     assert_eq!(std::fs::read(folder.path().join("kept")).unwrap(), before);
@@ -220,89 +220,13 @@ fn districts_of_an_app_and_of_nobody() {
     assert!(errors(&refused).contains("401"), "{}", errors(&refused));
     let none = run(
         cleverctl().args(["districts", "--api-url", &emulator.url]),
-        1,
+        2,
         &emulator,
     );
     assert!(
         errors(&none).contains("CLEVER_CLIENT_ID"),
         "{}",
         errors(&none)
-    );
-}
-
-#[test]
-fn a_login_on_loopback_and_what_its_browser_may_do_wrong() {
-    let emulator = small();
-    let student = somebody(&emulator, "student");
-    let mut process = as_app(
-        &emulator,
-        &["login", "--json", "--no-browser", "--listen", "127.0.0.1:0"],
-    )
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut told = BufReader::new(process.stderr.take().unwrap());
-    let mut authorize = String::new();
-    told.read_line(&mut authorize).unwrap();
-    authorize.clear();
-    told.read_line(&mut authorize).unwrap();
-    let authorize = authorize.trim();
-
-    // The page, then the student's entry on it.
-    let (status, _, page) = get(authorize, None);
-    assert!(status == 200 && page.contains(&student), "{status}");
-    let (_, back, _) = get(&format!("{authorize}&user={student}"), None);
-    let callback: url::Url = back.parse().unwrap();
-    let site = callback.origin().ascii_serialization();
-
-    // What comes without or with another `state` is not redeemed, and does not end the waiting.
-    assert_eq!(
-        get(&format!("{site}/callback?code=planted&state=forged"), None).0,
-        400
-    );
-    assert_eq!(get(&format!("{site}/elsewhere"), None).0, 404);
-    let (status, restart, _) = get(&format!("{site}/callback?code=planted"), None);
-    assert_eq!(status, 303);
-    assert!(restart.contains("/oauth/authorize?"), "{restart}");
-
-    assert_eq!(get(&back, None).0, 200);
-    let mut out = String::new();
-    process
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut out)
-        .unwrap();
-    assert!(process.wait().unwrap().success());
-    let login: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(login["user"], student);
-    assert_eq!(login["shared_by"], "district");
-}
-
-#[test]
-fn a_login_that_nobody_ends_gives_up() {
-    let emulator = small();
-    let args = [
-        "login",
-        "--no-browser",
-        "--listen",
-        "127.0.0.1:0",
-        "--timeout",
-        "1",
-    ];
-    let output = run(&mut as_app(&emulator, &args), 1, &emulator);
-    assert!(
-        errors(&output).contains("within 1 s"),
-        "{}",
-        errors(&output)
-    );
-    let args = ["login", "--no-browser", "--listen", "0.0.0.0:0"];
-    let open = run(&mut as_app(&emulator, &args), 1, &emulator);
-    assert!(
-        errors(&open).contains("this machine only"),
-        "{}",
-        errors(&open)
     );
 }
 

@@ -244,6 +244,32 @@ fn field_20_an_address_that_keeps_nothing_is_refused() {
     }
 }
 
+#[test]
+fn field_05_a_record_that_somebody_broke_is_no_row_of_blanks() {
+    let store = Store::new();
+    store.report(&Emulator::start(&["--students", "20"]), 0);
+    let folder = store.path().with_extension("files");
+    passes(&mut export(&store, &["--format", "csv"], &folder));
+    let before = look(&folder);
+    let connection = Connection::open(store.path()).unwrap();
+    connection
+        .execute(
+            "UPDATE users SET record = '{' WHERE rowid = (SELECT max(rowid) FROM users)",
+            [],
+        )
+        .unwrap();
+    drop(connection);
+    for format in ["csv", "oneroster"] {
+        let output = export(&store, &["--format", format], &folder)
+            .output()
+            .unwrap();
+        let text = errors(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("hint: somebody edited it"), "{text}");
+        assert_eq!(look(&folder), before);
+    }
+}
+
 /// All that looks at a store passes, and its folder is as it was.
 #[cfg(target_os = "linux")]
 fn can_be_looked_at(store: &Path, files: &Path) {

@@ -7,16 +7,20 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod awkward;
 mod columnar;
 mod connect;
+mod credentials;
 mod demo;
 mod disk;
 mod drift;
 mod exports;
+mod failures;
 mod fleet;
 mod ground;
 mod killed;
 mod matching;
+mod matching_field;
 mod mistakes;
 mod oneroster;
 mod pooler;
@@ -24,5 +28,7 @@ mod recorded;
 mod resources;
 mod review;
 mod roster;
+mod seen;
 mod server;
+mod signing_in;
 mod status;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::ground::{cleverctl, errors};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 left = { id = "account" }
 right = { id = "clever_id" }
 
@@ -36,7 +36,7 @@ auto = 14000
 "#;
 
 /// Four hundred accounts and their people; the first has a nickname, the second a stranger's number.
-fn files(folder: &Path) {
+pub(crate) fn files(folder: &Path) {
     let mut left = "account,student_code,district,first,last,born\n".to_owned();
     let mut right = "clever_id,sis_id,district,first,last,dob\n".to_owned();
     let draw = |at: u64, what: u64, most: u64| {
@@ -79,7 +79,7 @@ fn files(folder: &Path) {
     fs::write(folder.join("match.toml"), CONFIG).unwrap();
 }
 
-fn rows(file: &Path) -> Vec<Vec<String>> {
+pub(crate) fn rows(file: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(file).unwrap();
     text.lines()
         .map(|line| line.split(',').map(str::to_owned).collect())

@@ -27,7 +27,7 @@ fn no_token() {
         .args(["sync", "--store", &store.url()])
         .output()
         .unwrap();
-    refused(&output, 1, &["CLEVER_TOKEN", "hint:", "--token-file"]);
+    refused(&output, 2, &["CLEVER_TOKEN", "hint:", "--token-file"]);
     assert!(
         !store.path().exists(),
         "no store is made for a run that can't start"
@@ -60,7 +60,7 @@ fn a_user_token_is_recognised_before_it_is_sent() {
         .env("CLEVER_TOKEN", "il3jsfUI2131da2f")
         .output()
         .unwrap();
-    refused(&output, 1, &["user token", "CLEVER_TOKEN"]);
+    refused(&output, 2, &["user token", "CLEVER_TOKEN"]);
     assert!(!errors(&output).contains("il3jsf"), "{}", errors(&output));
 }
 
@@ -89,7 +89,8 @@ fn a_wrong_address() {
         .env("CLEVER_TOKEN", &emulator.token)
         .output()
         .unwrap();
-    refused(&not_the_api, 4, &["404", "hint:"]);
+    // What is no JSON is no word of Clever.
+    refused(&not_the_api, 1, &["404", "hint:"]);
 
     let not_a_url = cleverctl()
         .args(["sync", "--store", &store.url(), "--api-url", "clever"])
@@ -171,7 +172,7 @@ fn a_recording_that_is_not_there() {
         .args(["emulator", "--recorded", "/nonexistent"])
         .output()
         .unwrap();
-    refused(&output, 1, &["/nonexistent"]);
+    refused(&output, 2, &["/nonexistent", "hint:", "districts.json"]);
 }
 
 #[test]
@@ -184,6 +185,6 @@ fn a_token_of_another_district_than_the_one_named_syncs_nothing() {
         .env("CLEVER_TOKEN", &emulator.token)
         .output()
         .unwrap();
-    refused(&output, 1, &[other, "--district"]);
+    refused(&output, 2, &[other, "--district"]);
     assert!(!store.path().exists(), "no store is made");
 }

@@ -468,7 +468,7 @@ fn field_08_whatever_is_missing_odd_or_there_twice_makes_no_row_that_the_binding
                     { "id": "x1", "course": "c2", "subject": "math, science", "period": "1, 2", "students": ["u1", "u1"],
                         "teacher": "u3", "teachers": ["u3", "u3"] },
                     { "id": "x2", "course": "c1", "section_number": "4", "students": ["u1"] },
-                    { "id": "x3", "name": " \t " },
+                    { "id": "x3", "name": "   " },
                 ]),
             ),
         ],

@@ -160,10 +160,19 @@ async fn field_12_a_pooler_in_transaction_mode_is_noticed_and_its_other_clients_
     for (mode, size) in [("transaction", 1), ("transaction", 20), ("statement", 20)] {
         let pooler = Pooler::start(&server, mode, size);
         let before = settings(&pooler.url()).await;
+        let neighbours = (0..if size > 1 { 2 } else { 0 }).map(|_| {
+            let url = pooler.url();
+            tokio::spawn(async move {
+                let client = connect(&url).await;
+                while client.simple_query("SELECT 1").await.is_ok() {}
+            })
+        });
+        let neighbours: Vec<_> = neighbours.collect();
         for args in [&["sync"][..], &["status"], &["sync", "--dry-run"]] {
             let output = run(args, &pooler.url(), &emulator);
             fails(&output, &["in transaction mode", "pool_mode = session"]);
         }
+        neighbours.iter().for_each(tokio::task::JoinHandle::abort);
         assert_eq!(settings(&pooler.url()).await, before, "{mode} {size}");
     }
     // What an earlier client prepared shows it too.

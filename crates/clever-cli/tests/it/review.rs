@@ -74,7 +74,10 @@ async fn accounts(folder: &Path) {
                 })
                 .collect(),
         };
-        let directory = store.directory(&subject, candidates.into()).await.unwrap();
+        let directory = store
+            .directory(&subject, &[], candidates.into())
+            .await
+            .unwrap();
         let decided = decide(&subject, &[], &directory, &Policy::default(), now);
         store
             .apply(&subject, &decided, &[], None, Some(&material), now)

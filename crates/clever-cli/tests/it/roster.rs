@@ -248,7 +248,7 @@ fn a_policy_is_read_and_a_wrong_one_refused() {
     let shown = policy.to_str().unwrap();
     fs::write(&policy, "max_archved_percent = 1").unwrap();
     let wrong = store.sync(&emulator, &["--policy", shown]);
-    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(wrong.status.code(), Some(2));
     assert!(
         errors(&wrong).contains("max_archved_percent"),
         "{}",

@@ -1,25 +1,39 @@
-//! What a sign-in has to say to people, and the plain pages that say it.
+//! What a sign-in has to say to people.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 
-/// What a person is told when a sign-in doesn't end in the application.
+/// What a person is told when a sign-in doesn't end in the application, or a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Notice {
     /// The sign-in is not this browser's: its cookie is gone or blocked, or ten minutes have passed.
     Cookies,
-    /// The sign-in was used or broken off.
+    /// The sign-in was used or broken off, or took too long.
     Again,
     /// Clever refused the person, most often because nobody shares them with the application.
     ByClever,
     /// Clever could not be reached, or its answers do not stand.
     Failed,
+    /// The sign-in could not be checked just now, which passes.
+    Later,
+    /// The application has trouble of its own: its settings, its clock, its database.
+    Ours,
     /// The application refuses the person.
     Refused,
-    /// Nobody is signed in any more.
+    /// What was asked for needs a sign-in first.
+    SignInFirst,
+    /// The session was ended just now, or there was none.
     SignedOut,
+    /// Asks whether to sign out.
+    SignOut,
+    /// The sign-in was begun inside a frame, where Clever's pages do not show.
+    Framed,
+    /// An account link came back with another person than the one who began it. Nothing was linked.
+    LinkOtherPerson,
+    /// An account link came back to another session than the one that began it. Nothing was linked.
+    LinkOtherSession,
+    /// Clever, or the application, refused an account link. Nothing was linked.
+    LinkRefused,
 }
 
 impl Notice {
@@ -27,10 +41,14 @@ impl Notice {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Cookies | Self::Again => StatusCode::BAD_REQUEST,
-            Self::ByClever | Self::Refused => StatusCode::FORBIDDEN,
+            Self::Cookies | Self::Again | Self::LinkOtherSession => StatusCode::BAD_REQUEST,
+            Self::ByClever | Self::Refused | Self::LinkOtherPerson | Self::LinkRefused => {
+                StatusCode::FORBIDDEN
+            }
             Self::Failed => StatusCode::BAD_GATEWAY,
-            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Later | Self::Ours => StatusCode::SERVICE_UNAVAILABLE,
+            Self::SignInFirst => StatusCode::UNAUTHORIZED,
+            Self::SignedOut | Self::SignOut | Self::Framed => StatusCode::OK,
         }
     }
 
@@ -40,12 +58,12 @@ impl Notice {
         match self {
             Self::Cookies => (
                 "This sign-in could not be finished.",
-                "It may have taken longer than ten minutes, or this browser blocks cookies. Allow cookies \
-                 for this site, then sign in again.",
+                "It may have taken longer than ten minutes, or have been finished before, or this browser \
+                 blocks cookies. Allow cookies for this site, then sign in again.",
             ),
             Self::Again => (
                 "This sign-in is over.",
-                "It was finished or broken off before. Please sign in again.",
+                "It was finished before, or it took too long. Please sign in again.",
             ),
             Self::ByClever => (
                 "Clever did not let you through to this application.",
@@ -56,40 +74,57 @@ impl Notice {
                 "Clever could not be asked who you are.",
                 "This is not your fault. Please try again in a minute.",
             ),
+            Self::Later => (
+                "Your sign-in can't be checked at the moment.",
+                "This is not your fault. Please sign in again in half a minute.",
+            ),
+            Self::Ours => (
+                "This application can't sign anybody in at the moment.",
+                "This is not your fault, nor Clever's. Please try again later, and tell the person who looks \
+                 after this application if it lasts.",
+            ),
             Self::Refused => (
                 "You are signed in to Clever, but this application has no place for you yet.",
                 "Ask your teacher, or the person who looks after this application at your school.",
             ),
-            Self::SignedOut => ("You are signed out.", "Sign in again to go on."),
-        }
-    }
-
-    /// A small page that says it and offers the way on. Nothing of the request is in it.
-    #[must_use]
-    pub fn page(self) -> String {
-        let (what, then) = self.text();
-        format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width\"><title>Sign in</title>\
-             <body style=\"font:18px/1.5 sans-serif;max-width:32em;margin:15vh auto;padding:0 1em\">\
-             <main><h1 style=\"font-size:1.3em\">{what}</h1><p>{then}</p>\
-             <p><a href=\"/login\">Sign in with Clever</a></p></main></body></html>"
-        )
-    }
-
-    pub(super) fn response(self, page: String) -> Response {
-        let mut response = (self.status(), page).into_response();
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (CONTENT_TYPE, "text/html; charset=utf-8"),
-            (CACHE_CONTROL, "no-store"),
-            (
-                CONTENT_SECURITY_POLICY,
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+            Self::SignInFirst => (
+                "Please sign in first.",
+                "Your session is over, or you have not signed in yet.",
             ),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
+            Self::SignedOut => (
+                "You are signed out of this app.",
+                "On a shared computer, sign out of Clever too: whoever comes next could sign in as you \
+                 otherwise.",
+            ),
+            Self::SignOut => (
+                "Do you want to sign out of this app?",
+                "Your work stays where it is.",
+            ),
+            Self::Framed => (
+                "Sign in in a window of its own.",
+                "Clever's sign-in does not show inside another page.",
+            ),
+            Self::LinkOtherPerson => (
+                "Nothing was connected: somebody else is signed in to Clever.",
+                "The person who came back from Clever is not the one who began. Sign out of Clever, sign in \
+                 there as yourself, and begin again.",
+            ),
+            Self::LinkOtherSession => (
+                "Nothing was connected: it was begun in another session.",
+                "You have signed in or out since then. Sign in and begin again.",
+            ),
+            Self::LinkRefused => (
+                "Nothing was connected.",
+                "Your account here and Clever stay as they were. You can begin again at any time.",
+            ),
         }
-        response
+    }
+
+    /// Whether an account link is what did not work: the way on is not to sign in.
+    pub(super) fn is_of_link(self) -> bool {
+        matches!(
+            self,
+            Self::LinkOtherPerson | Self::LinkOtherSession | Self::LinkRefused
+        )
     }
 }

@@ -1,5 +1,5 @@
-fn read(district: &clever_client::District, school: &clever_model::SchoolId) {
-    district.section_users(school);
+fn read(teacher: &clever_client::LibraryTeacher, school: &clever_model::SchoolId) {
+    let _ = teacher.students(school);
 }
 
 fn main() {}

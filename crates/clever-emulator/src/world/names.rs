@@ -239,7 +239,7 @@ const LAST: &[&str] = &[
     "Zhang",
 ];
 
-/// Streets.
+/// Names of streets, for addresses.
 pub(super) const STREETS: &[&str] = &[
     "Alder", "Birch", "Canal", "Cedar", "Church", "Dogwood", "Elm", "Franklin", "Garden", "Harbor",
     "Hickory", "Juniper", "Lake", "Lincoln", "Locust", "Magnolia", "Main", "Maple", "Meadow",

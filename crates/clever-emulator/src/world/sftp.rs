@@ -9,7 +9,7 @@
 //! The API has no place for passwords, grade point averages and descriptions of courses: those are not read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use clever_model::{RecordKind, Timestamp};
@@ -17,8 +17,8 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::people::stamp;
-pub use super::sheet::CsvError;
-use super::sheet::{Row, each};
+pub use super::sheet::{CsvError, CsvFault, Flaw};
+use super::sheet::{Faults, Row, RowFault, each};
 
 mod people;
 
@@ -39,48 +39,60 @@ const SUBJECTS: [&str; 11] = [
 
 const NEEDED_OF_SCHOOLS: [&str; 3] = ["School_id", "School_name", "School_number"];
 
-/// Reads the set in `folder`; the world's clock starts at `now`.
+/// Reads the set in `folder`; the world's clock starts at `now`. Gives the world and what was left out of it: with
+/// `lenient`, rows that have a fault and rows that name one of those; else a set with a fault is not read.
 ///
 /// # Errors
 ///
-/// [`CsvError`] names the file, the line and the column.
-pub fn read(folder: &Path, now: Timestamp) -> Result<World, CsvError> {
-    let schools = folder.join("schools.csv");
-    let mut set = Set::new(now, lowest_school(&schools)?);
-    set.put_district(folder);
-    set.schools(&schools)?;
-    set.students(&folder.join("students.csv"))?;
-    set.teachers(&folder.join("teachers.csv"))?;
+/// [`CsvError`] names each fault by the file, the column and the lines.
+pub fn read(
+    folder: &Path,
+    now: Timestamp,
+    lenient: bool,
+) -> Result<(World, Vec<CsvFault>), CsvError> {
+    let mut faults = Faults::default();
+    let mut set = Set::new(folder, now);
+    set.put_district();
+    set.schools(&mut faults);
+    set.students(&mut faults);
+    set.teachers(&mut faults);
     for (file, email, title) in [
         ("staff.csv", "Staff_email", "Title"),
         ("admins.csv", "Admin_email", "Admin_title"),
     ] {
-        match set.staff(&folder.join(file), email, title) {
-            Err(CsvError::MissingFile { .. }) => {}
-            read => read?,
+        if folder.join(file).exists() {
+            set.staff(file, email, title, &mut faults);
         }
     }
-    set.sections(&folder.join("sections.csv"))?;
-    set.enrollments(&folder.join("enrollments.csv"))?;
-    Ok(set.world())
+    set.sections(&mut faults);
+    set.enrollments(&mut faults);
+    let left_out = faults.settle(lenient)?;
+    Ok((set.world(), left_out))
 }
 
 /// The school with the lowest id: that and its name. A set says nothing of the district that would tell it from
 /// others.
-fn lowest_school(path: &Path) -> Result<[String; 2], CsvError> {
+fn lowest_school(path: &Path) -> [String; 2] {
     let mut lowest = None;
-    each(path, &NEEDED_OF_SCHOOLS, |row| {
-        let school = ["School_id", "School_name"].map(|column| row.text(column).to_owned());
-        if lowest.as_ref().is_none_or(|lowest| school < *lowest) {
-            lowest = Some(school);
-        }
-        Ok(())
-    })?;
-    Ok(lowest.unwrap_or_default())
+    // What is wrong with the file is found when it is read as a whole.
+    each(
+        path,
+        &NEEDED_OF_SCHOOLS,
+        &mut Faults::default(),
+        |row, _| {
+            let school = ["School_id", "School_name"].map(|column| row.text(column).to_owned());
+            if lowest.as_ref().is_none_or(|lowest| school < *lowest) {
+                lowest = Some(school);
+            }
+            Ok(())
+        },
+    );
+    lowest.unwrap_or_default()
 }
 
 /// What was read so far, by kind and id.
 struct Set {
+    folder: PathBuf,
     now: Timestamp,
     /// What stands for the district.
     school: [String; 2],
@@ -93,11 +105,15 @@ struct Set {
     /// The contacts of each student.
     contacts: BTreeMap<String, BTreeSet<String>>,
     enrolled: BTreeSet<(String, String)>,
+    /// Whom rows with a fault are about: who names them has no fault of their own.
+    refused: BTreeSet<String>,
 }
 
 impl Set {
-    fn new(now: Timestamp, school: [String; 2]) -> Self {
+    fn new(folder: &Path, now: Timestamp) -> Self {
+        let school = lowest_school(&folder.join("schools.csv"));
         Self {
+            folder: folder.to_owned(),
             now,
             district: made_id(now, &school, "district", ""),
             school,
@@ -106,6 +122,7 @@ impl Set {
             staff_ids: BTreeMap::new(),
             contacts: BTreeMap::new(),
             enrolled: BTreeSet::new(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -140,10 +157,9 @@ impl Set {
     }
 
     /// The files are one district's, and have nothing about it but the folder's name.
-    fn put_district(&mut self, folder: &Path) {
-        let name = folder
-            .file_name()
-            .map_or("District".into(), |name| name.to_string_lossy());
+    fn put_district(&mut self) {
+        let name = self.folder.file_name();
+        let name = name.map_or("District".into(), |name| name.to_string_lossy());
         let district = json!({
             "id": self.district, "name": name, "sis_type": "sftp", "state": "running", "error": "",
             "last_sync": stamp(self.now), "login_methods": [], "launch_date": "",
@@ -152,9 +168,11 @@ impl Set {
         self.of(RecordKind::Districts).insert(id, district);
     }
 
-    fn schools(&mut self, path: &Path) -> Result<(), CsvError> {
-        each(path, &NEEDED_OF_SCHOOLS, |row| {
+    fn schools(&mut self, faults: &mut Faults) {
+        let path = self.folder.join("schools.csv");
+        each(&path, &NEEDED_OF_SCHOOLS, faults, |row, _| {
             let id = self.id("school", row.needed("School_id")?);
+            self.once(RecordKind::Schools, &id, "School_id")?;
             let mut school = self.record(&id);
             school.append(&mut row.fields(&[
                 ("sis_id", "School_id"),
@@ -168,29 +186,59 @@ impl Set {
             let principal = row.fields(&[("name", "Principal"), ("email", "Principal_email")]);
             nest(&mut school, "principal", principal);
             nest(&mut school, "location", location(row, "School", "address"));
-            match self.of(RecordKind::Schools).insert(id, school.into()) {
-                Some(_) => Err(row.twice("School_id")),
-                None => Ok(()),
-            }
-        })
+            self.of(RecordKind::Schools).insert(id, school.into());
+            Ok(())
+        });
+    }
+
+    /// Refuses a second row about one thing.
+    fn once(&mut self, kind: RecordKind, id: &str, column: &str) -> Result<(), RowFault> {
+        if self.of(kind).contains_key(id) {
+            return Err(RowFault::of(column, Flaw::Twice));
+        }
+        Ok(())
+    }
+
+    /// Refuses a row that names what is not there.
+    fn known(
+        &mut self,
+        kind: RecordKind,
+        id: &str,
+        column: &str,
+        file: &'static str,
+        faults: &Faults,
+    ) -> Result<(), RowFault> {
+        if self.of(kind).contains_key(id) {
+            return Ok(());
+        }
+        let sure = !self.refused.contains(id) && faults.is_sure_of(&self.folder.join(file));
+        Err(RowFault::of(
+            column,
+            if sure {
+                Flaw::Unknown(file)
+            } else {
+                Flaw::LeftOut(file)
+            },
+        ))
     }
 
     /// The id of the school that a row names; nothing stands for none.
-    fn school(&mut self, row: &Row<'_>) -> Result<Option<String>, CsvError> {
+    fn school(&mut self, row: &Row<'_>, faults: &Faults) -> Result<Option<String>, RowFault> {
         let id = match row.text("School_id") {
             "" => return Ok(None),
             own => self.id("school", own),
         };
-        if self.of(RecordKind::Schools).contains_key(&id) {
-            Ok(Some(id))
-        } else {
-            Err(row.unknown("School_id", "schools.csv"))
-        }
+        self.known(RecordKind::Schools, &id, "School_id", "schools.csv", faults)?;
+        Ok(Some(id))
     }
 
-    fn sections(&mut self, path: &Path) -> Result<(), CsvError> {
-        each(path, &["School_id", "Section_id", "Teacher_id"], |row| {
+    fn sections(&mut self, faults: &mut Faults) {
+        let path = self.folder.join("sections.csv");
+        let needed = ["School_id", "Section_id", "Teacher_id"];
+        each(&path, &needed, faults, |row, faults| {
             let id = self.id("section", row.needed("Section_id")?);
+            self.once(RecordKind::Sections, &id, "Section_id")?;
+            self.refused.insert(id.clone());
             let mut section = self.record(&id);
             section.append(&mut row.fields(&[
                 ("sis_id", "Section_id"),
@@ -199,7 +247,7 @@ impl Set {
                 ("period", "Period"),
                 ("subject", "Subject"),
             ]));
-            if let Some(school) = self.school(row)? {
+            if let Some(school) = self.school(row, faults)? {
                 section.insert("school".to_owned(), school.into());
             }
             let subject = row.text("Subject");
@@ -209,7 +257,7 @@ impl Set {
             {
                 section.insert("subject".to_owned(), known.into());
             }
-            let teachers = self.teachers_of(row)?;
+            let teachers = self.teachers_of(row, faults)?;
             section.insert("name".to_owned(), self.section_name(row, &teachers).into());
             if let Some(first) = teachers.first() {
                 section.insert("teacher".to_owned(), first.as_str().into());
@@ -222,14 +270,13 @@ impl Set {
             if let Some(term) = self.term(row) {
                 section.insert("term_id".to_owned(), term.into());
             }
-            match self.of(RecordKind::Sections).insert(id, section.into()) {
-                Some(_) => Err(row.twice("Section_id")),
-                None => Ok(()),
-            }
-        })
+            self.refused.remove(&id);
+            self.of(RecordKind::Sections).insert(id, section.into());
+            Ok(())
+        });
     }
 
-    fn teachers_of(&mut self, row: &Row<'_>) -> Result<Vec<String>, CsvError> {
+    fn teachers_of(&mut self, row: &Row<'_>, faults: &Faults) -> Result<Vec<String>, RowFault> {
         let mut teachers = Vec::new();
         for number in 1..=10 {
             let column = match number {
@@ -241,9 +288,7 @@ impl Set {
                 continue;
             }
             let id = self.id("teacher", own);
-            if !self.of(RecordKind::Users).contains_key(&id) {
-                return Err(row.unknown(&column, "teachers.csv"));
-            }
+            self.known(RecordKind::Users, &id, &column, "teachers.csv", faults)?;
             if !teachers.contains(&id) {
                 teachers.push(id);
             }
@@ -309,24 +354,35 @@ impl Set {
         Some(id)
     }
 
-    fn enrollments(&mut self, path: &Path) -> Result<(), CsvError> {
-        each(path, &["School_id", "Section_id", "Student_id"], |row| {
-            self.school(row)?;
+    fn enrollments(&mut self, faults: &mut Faults) {
+        let path = self.folder.join("enrollments.csv");
+        let needed = ["School_id", "Section_id", "Student_id"];
+        each(&path, &needed, faults, |row, faults| {
+            self.school(row, faults)?;
             let section = self.id("section", row.needed("Section_id")?);
             let student = self.id("student", row.needed("Student_id")?);
-            if !self.of(RecordKind::Users).contains_key(&student) {
-                return Err(row.unknown("Student_id", "students.csv"));
-            }
+            self.known(
+                RecordKind::Users,
+                &student,
+                "Student_id",
+                "students.csv",
+                faults,
+            )?;
+            self.known(
+                RecordKind::Sections,
+                &section,
+                "Section_id",
+                "sections.csv",
+                faults,
+            )?;
             let is_new = self.enrolled.insert((section.clone(), student.clone()));
-            let Some(record) = self.of(RecordKind::Sections).get_mut(&section) else {
-                return Err(row.unknown("Section_id", "sections.csv"));
-            };
-            let all = record["students"].as_array_mut();
+            let record = self.of(RecordKind::Sections).get_mut(&section);
+            let all = record.and_then(|record| record["students"].as_array_mut());
             if is_new && let Some(all) = all {
                 all.push(student.into());
             }
             Ok(())
-        })
+        });
     }
 }
 

@@ -78,15 +78,10 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let model = linkage.train_within(&Run::default());
         let clusters = linkage.clusters(&model, LEAST, &Run::default())?;
         let mut found = BTreeSet::new();
-        for cluster in &clusters.all {
-            let all: Vec<&str> = clusters.ids(cluster).collect();
-            for (at, a) in all.iter().enumerate() {
-                found.extend(
-                    all[at + 1..]
-                        .iter()
-                        .map(|b| ((*a).to_owned(), (*b).to_owned())),
-                );
-            }
+        // As far as the score says; what a person must look at is found as well.
+        for pair in clusters.pairs.iter().filter(|pair| pair.millibits >= LEAST) {
+            let (a, b) = clusters.pair_ids(pair);
+            found.insert((a.to_owned(), b.to_owned()));
         }
         let mut of_person = std::collections::BTreeMap::<&str, usize>::new();
         for id in &ids {

@@ -2,13 +2,14 @@
 //!
 //! Every person is computed from a number, so that nothing is kept but what is compared. Names are frequent
 //! as names are (Zipf and Mandelbrot); families share a name, a school and often a mailbox; two districts use
-//! the same ids.
+//! the same ids. Three in a hundred children are twins, a third of those with names that look alike; of a third of
+//! the twins one is new, beside the other's account.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use clever_model::{DistrictId, Role, Timestamp, UserId};
-use clever_provision::linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side};
+use clever_provision::linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side, Verdict};
 use clever_provision::{
     Account, AccountId, AccountState, Class, Custody, Decision, Directory, LiveLink, LoginMethod,
     Person, Policy, Subject, decide_all,
@@ -147,6 +148,32 @@ const SYLLABLES: &[&str] = &[
 
 const PER_DISTRICT: u64 = 50_000;
 
+/// Given names that twins have beside each other.
+const LOOK_ALIKE: &[(&str, &str)] = &[
+    ("Olivia", "Alivia"),
+    ("Emma", "Ella"),
+    ("Noah", "Noa"),
+    ("Mateo", "Matteo"),
+    ("Mia", "Mila"),
+    ("Daniel", "Daniela"),
+    ("Alexander", "Alexandra"),
+    ("Michael", "Michaela"),
+    ("Samantha", "Samara"),
+    ("Victoria", "Victor"),
+    ("Gabriel", "Gabriela"),
+    ("Robert", "Roberta"),
+    ("Maria", "Mario"),
+    ("Juan", "Juana"),
+    ("Jose", "Josie"),
+    ("Patricia", "Patricio"),
+    ("Aaliyah", "Aliyah"),
+    ("Jayden", "Jaylen"),
+    ("Angela", "Angel"),
+    ("Joseph", "Josephine"),
+    ("Anthony", "Antonia"),
+    ("Christopher", "Christina"),
+];
+
 /// A number that looks like any other (SplitMix64).
 const fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -184,6 +211,46 @@ fn surname(at: usize) -> String {
     capital(&word)
 }
 
+/// The first child of a person's family: up to three children in a row.
+fn head(number: u64) -> u64 {
+    let mut head = number;
+    while head > number.saturating_sub(2)
+        && !head.is_multiple_of(PER_DISTRICT)
+        && draw(head, 1, 100) < 30
+    {
+        head -= 1;
+    }
+    head
+}
+
+/// Whose twin a person is; the other one is asked by [`twin_after`].
+fn twin_of(number: u64) -> Option<u64> {
+    let head = head(number);
+    (head != number && draw(number, 2, 100) < 5).then_some(head)
+}
+
+fn twin_after(number: u64) -> Option<u64> {
+    (number + 1..number + 3).find(|other| twin_of(*other) == Some(number))
+}
+
+fn given(number: u64) -> String {
+    match frequent(draw(number, 6, u64::MAX), 3000) {
+        at if at < GIVEN.len() => GIVEN[at].to_owned(),
+        at => surname(at + 1_000_000),
+    }
+}
+
+fn look_alike(name: &str) -> String {
+    let listed = LOOK_ALIKE.iter().find(|(one, _)| *one == name);
+    listed.map_or_else(
+        || match name.strip_suffix('a') {
+            Some(rest) => format!("{rest}o"),
+            None => format!("{name}a"),
+        },
+        |(_, other)| (*other).to_owned(),
+    )
+}
+
 #[derive(Clone)]
 struct Child {
     district: u64,
@@ -202,15 +269,8 @@ struct Child {
 impl Child {
     fn new(number: u64) -> Self {
         let district = number / PER_DISTRICT;
-        // A family is up to three children in a row.
-        let mut head = number;
-        while head > number.saturating_sub(2)
-            && !head.is_multiple_of(PER_DISTRICT)
-            && draw(head, 1, 100) < 30
-        {
-            head -= 1;
-        }
-        let twin = head != number && draw(number, 2, 100) < 6;
+        let head = head(number);
+        let twin = twin_of(number).is_some();
         let grade = if twin {
             draw(head, 3, 13)
         } else {
@@ -219,9 +279,9 @@ impl Child {
         let of_day = if twin { head } else { number };
         let year = i16::try_from(2021 - grade).unwrap_or(2010);
         let (month, day) = (draw(of_day, 4, 12) as u8 + 1, draw(of_day, 5, 28) as u8 + 1);
-        let first = match frequent(draw(number, 6, u64::MAX), 3000) {
-            at if at < GIVEN.len() => GIVEN[at].to_owned(),
-            at => surname(at + 1_000_000),
+        let first = match twin_of(number) {
+            Some(other) if draw(number, 14, 3) == 0 => look_alike(&given(other)),
+            _ => given(number),
         };
         let mut last = surname(frequent(draw(head, 7, u64::MAX), 60_000));
         if draw(head, 8, 100) < 8 {
@@ -283,12 +343,30 @@ enum Stratum {
     /// The child has no account; somebody signed up with all that is known of it.
     Squatter,
     NoAccount,
+    /// The account has no id at all, and is the district's.
+    NoIds,
+    /// The child has no account and its twin has one.
+    NewTwin,
+    /// The twin of one who is new, and has left: the account is there, its person is in no roster.
+    TwinLeft,
 }
 
 impl Stratum {
     fn of(person: u64) -> Self {
+        let is_new = |twin: u64| draw(twin, 15, 3) == 0;
+        if twin_of(person).is_some() && is_new(person) {
+            return Self::NewTwin;
+        }
+        if twin_after(person).is_some_and(is_new) {
+            match draw(person, 16, 3) {
+                0 => return Self::NoIds,
+                1 => return Self::TwinLeft,
+                _ => {}
+            }
+        }
         match draw(person, 20, 1000) {
-            0..600 => Self::Plain,
+            0..580 => Self::Plain,
+            580..600 => Self::NoIds,
             600..700 => Self::NoBirth,
             700..760 => Self::Slip,
             760..820 => Self::Nickname,
@@ -304,12 +382,15 @@ impl Stratum {
 
     /// Whether the child has an account.
     const fn has_account(self) -> bool {
-        !matches!(self, Self::Recycled | Self::Squatter | Self::NoAccount)
+        !matches!(
+            self,
+            Self::Recycled | Self::Squatter | Self::NoAccount | Self::NewTwin
+        )
     }
 
-    /// Whether the child's district governs that account, so that no person's word is needed.
+    /// Whether the child's district governs that account and knows it by an id, so that no person's word is needed.
     const fn is_in_reach(self) -> bool {
-        self.has_account() && !matches!(self, Self::Transfer | Self::ClassMade)
+        self.has_account() && !matches!(self, Self::Transfer | Self::ClassMade | Self::NoIds)
     }
 }
 
@@ -347,7 +428,13 @@ fn account(person: u64) -> (Child, Option<u64>, bool) {
                 short.map_or_else(|| child.first.clone(), |(_, short)| (*short).to_owned());
         }
         Stratum::NewName => child.last = surname(frequent(draw(person, 34, u64::MAX), 60_000)),
-        Stratum::NewId => child.sis = format!("9{}", child.sis),
+        Stratum::NewId | Stratum::TwinLeft => child.sis = format!("9{}", child.sis),
+        Stratum::NoIds => {
+            child.sis = String::new();
+            child.number = String::new();
+            child.state = String::new();
+            told = true;
+        }
         Stratum::Transfer => {
             child.district += 1_000;
             governor = Some(child.district);
@@ -390,6 +477,9 @@ struct Tally {
     linked: u64,
     in_five: u64,
     wrong: u64,
+    /// What `match` would link by itself, and how much of it falsely.
+    auto: u64,
+    auto_wrong: u64,
 }
 
 fn load(count: u64) -> Result<Linkage, Box<dyn std::error::Error>> {
@@ -421,7 +511,7 @@ fn load(count: u64) -> Result<Linkage, Box<dyn std::error::Error>> {
     };
     for person in 0..count {
         let stratum = Stratum::of(person);
-        if stratum != Stratum::NoAccount {
+        if !matches!(stratum, Stratum::NoAccount | Stratum::NewTwin) {
             let (child, governor, told) = account(person);
             let governor = governor
                 .map(|district| format!("d{district}"))
@@ -435,6 +525,9 @@ fn load(count: u64) -> Result<Linkage, Box<dyn std::error::Error>> {
                 &born,
                 child.grade.saturating_sub(1),
             )?;
+        }
+        if stratum == Stratum::TwinLeft {
+            continue;
         }
         let child = Child::new(person);
         let born = if draw(person, 40, 100) < 3 {
@@ -491,7 +584,7 @@ fn account_of(id: &AccountId, now: Timestamp) -> Result<Account, Box<dyn std::er
             },
             None,
         ),
-        Stratum::NewId if !leaver => {
+        Stratum::NewId | Stratum::TwinLeft if !leaver => {
             let link = LiveLink {
                 id: UserId::new(format!("old{person}"))?,
                 district: Some(district(old)?),
@@ -575,11 +668,20 @@ pub(crate) fn run(count: u64) -> Result<(), Box<dyn std::error::Error>> {
         });
         deciding.wall += cost.wall;
         deciding.cpu += cost.cpu;
-        for ((person, _, directory), decided) in asked.iter().zip(decided) {
+        for (((person, _, directory), decided), link) in asked.iter().zip(decided).zip(chunk) {
             let stratum = Stratum::of(*person);
             let own = AccountId::new(format!("a{person}"));
             let tally = tallies.entry(stratum).or_default();
             tally.people += 1;
+            if link.verdict == Verdict::Auto {
+                let is_own = stratum.has_account()
+                    && link
+                        .candidates
+                        .first()
+                        .is_some_and(|best| links.left_id(best) == own.as_str());
+                tally.auto += u64::from(is_own);
+                tally.auto_wrong += u64::from(!is_own);
+            }
             match &decided.decision {
                 Decision::Link { account, .. } if *account == own && stratum.has_account() => {
                     tally.linked += 1;
@@ -624,7 +726,8 @@ pub(crate) fn run(count: u64) -> Result<(), Box<dyn std::error::Error>> {
 fn ladder(count: u64) -> (u64, u64) {
     let mut by_sis = HashMap::new();
     let mut by_email = HashMap::new();
-    for person in (0..count).filter(|person| Stratum::of(*person) != Stratum::NoAccount) {
+    let without = [Stratum::NoAccount, Stratum::NewTwin];
+    for person in (0..count).filter(|person| !without.contains(&Stratum::of(*person))) {
         let (child, ..) = account(person);
         if !child.sis.is_empty() {
             by_sis.entry((child.district, child.sis)).or_insert(person);
@@ -634,7 +737,7 @@ fn ladder(count: u64) -> (u64, u64) {
         }
     }
     let (mut found, mut falsely) = (0, 0);
-    for person in 0..count {
+    for person in (0..count).filter(|person| Stratum::of(*person) != Stratum::TwinLeft) {
         let child = Child::new(person);
         let by_id = by_sis.get(&(child.district, child.sis));
         if let Some(owner) = by_id.or_else(|| by_email.get(&child.email)) {
@@ -647,8 +750,10 @@ fn ladder(count: u64) -> (u64, u64) {
 
 fn report(count: u64, tallies: &BTreeMap<Stratum, Tally>, costs: &[(&str, Cost)], memory: u64) {
     println!("K-12: {count} people of this year's rosters, accounts of last year\n");
-    println!("| Stratum | people | linked | right account among five of the rest | false links |");
-    println!("| --- | --: | --: | --: | --: |");
+    println!(
+        "| Stratum | people | linked | right account among five of the rest | false links | `match` alone | false |"
+    );
+    println!("| --- | --: | --: | --: | --: | --: | --: |");
     let share = |part: u64, all: u64| {
         if all == 0 {
             "-".to_owned()
@@ -656,7 +761,8 @@ fn report(count: u64, tallies: &BTreeMap<Stratum, Tally>, costs: &[(&str, Cost)]
             format!("{:.3}", part as f64 / all as f64)
         }
     };
-    let (mut may, mut linked, mut rest, mut in_five, mut wrong) = (0, 0, 0, 0, 0);
+    let (mut may, mut linked, mut rest, mut in_five) = (0, 0, 0, 0);
+    let (mut wrong, mut auto_wrong) = (0, 0);
     for (stratum, tally) in tallies {
         let left = if stratum.has_account() {
             tally.people - tally.linked - tally.wrong
@@ -664,11 +770,13 @@ fn report(count: u64, tallies: &BTreeMap<Stratum, Tally>, costs: &[(&str, Cost)]
             0
         };
         println!(
-            "| {stratum:?} | {} | {} | {} | {} |",
+            "| {stratum:?} | {} | {} | {} | {} | {} | {} |",
             tally.people,
             share(tally.linked, tally.people),
             share(tally.in_five, left),
-            tally.wrong
+            tally.wrong,
+            share(tally.auto, tally.people),
+            tally.auto_wrong
         );
         if stratum.is_in_reach() {
             may += tally.people;
@@ -677,6 +785,7 @@ fn report(count: u64, tallies: &BTreeMap<Stratum, Tally>, costs: &[(&str, Cost)]
         rest += left;
         in_five += tally.in_five;
         wrong += tally.wrong;
+        auto_wrong += tally.auto_wrong;
     }
     println!(
         "\nlinked of those who may be without a person's word: {}",
@@ -687,8 +796,19 @@ fn report(count: u64, tallies: &BTreeMap<Stratum, Tally>, costs: &[(&str, Cost)]
         share(in_five, rest)
     );
     println!(
-        "false links per million: {:.2}\n",
-        wrong as f64 * 1e6 / count as f64
+        "false links per million: {:.2}; of `match` alone: {:.2}",
+        wrong as f64 * 1e6 / count as f64,
+        auto_wrong as f64 * 1e6 / count as f64
+    );
+    let twins = (0..count).filter_map(|person| Some((person, twin_of(person)?)));
+    let (mut all, mut alike, mut new) = (0, 0, 0);
+    for (person, _) in twins {
+        all += 2;
+        alike += 2 * u64::from(draw(person, 14, 3) == 0);
+        new += u64::from(Stratum::of(person) == Stratum::NewTwin);
+    }
+    println!(
+        "twins: {all} people, {alike} of them with names that look alike; {new} are new beside a twin's account\n"
     );
     println!("| Step | s | CPU s |\n| --- | --: | --: |");
     for (step, cost) in costs {

@@ -98,7 +98,7 @@ pub enum Broken {
     Impossible {
         /// Its place.
         seq: u64,
-        /// Why.
+        /// Which rule it breaks.
         #[source]
         source: Impossible,
     },

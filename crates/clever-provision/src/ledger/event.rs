@@ -1,6 +1,6 @@
 //! The events of the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clever_model::{DistrictId, Timestamp, UserId};
@@ -111,7 +111,7 @@ pub enum ReviewOutcome {
 pub enum Event {
     /// An account is there from now on.
     Created {
-        /// Which.
+        /// The account that is new.
         account: AccountId,
         /// Whose sort.
         class: Class,
@@ -120,7 +120,7 @@ pub enum Event {
     },
     /// A person entered an account for the first time, so that a district manages it.
     Claimed {
-        /// Which.
+        /// The account that was entered.
         account: AccountId,
     },
     /// An identity opens an account from now on.
@@ -142,7 +142,7 @@ pub enum Event {
         account: AccountId,
         /// The identity.
         id: UserId,
-        /// Why.
+        /// Why the link ended.
         reason: UnlinkReason,
     },
     /// Two accounts are one from now on.
@@ -156,7 +156,7 @@ pub enum Event {
     },
     /// A merge was taken back.
     Unmerged {
-        /// Which.
+        /// The merge that was taken back.
         merge: MergeId,
     },
     /// A person was asked about accounts.
@@ -186,24 +186,24 @@ pub enum Event {
     },
     /// A review ended.
     Resolved {
-        /// Which.
+        /// The review that was answered.
         review: ReviewId,
-        /// How.
+        /// What the answer was.
         outcome: ReviewOutcome,
     },
     /// An account's person left the roster.
     Archived {
-        /// Which.
+        /// The account of the person who left.
         account: AccountId,
     },
     /// An account's person is back.
     Restored {
-        /// Which.
+        /// The account of the person who is back.
         account: AccountId,
     },
     /// An admin closed an account.
     Suspended {
-        /// Which.
+        /// The account that was closed.
         account: AccountId,
     },
     /// Ways into an account that nobody proved open it no longer.
@@ -219,6 +219,20 @@ pub enum Event {
         account: AccountId,
         /// The app's id of the way.
         method: Box<str>,
+    },
+    /// The app said which ways into an account there are.
+    WaysIn {
+        /// Which account.
+        account: AccountId,
+        /// The app's ids of the ways, and when each was last proven.
+        methods: BTreeMap<Box<str>, Option<Timestamp>>,
+    },
+    /// The app said whether the roster has an identity.
+    InRoster {
+        /// The identity.
+        id: UserId,
+        /// Whether it has.
+        is: bool,
     },
     /// Another shares a person than before: a district took over from a teacher, or went.
     SharingChanged {
@@ -237,7 +251,7 @@ pub enum Event {
 /// An event to append: with who, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// Who did it.
     pub actor: Actor,

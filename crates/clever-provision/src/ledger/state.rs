@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::event::{Draft, Event, MergeId, ReviewId, ReviewOutcome, Sharing, UnlinkReason};
 use super::vault::Pair;
 use crate::decide::Basis;
-use crate::directory::{Account, AccountId, AccountState, Custody, LiveLink};
+use crate::directory::{Account, AccountId, AccountState, Custody, LiveLink, LoginMethod};
 use crate::subject::Class;
 
 /// An identity that opens an account, since when.
@@ -22,6 +22,8 @@ pub struct LinkRecord {
     pub by_admin: bool,
     /// Since when.
     pub since: Timestamp,
+    /// Whether the roster has it, as far as the app said.
+    pub in_roster: bool,
 }
 
 /// An identity that opened an account once.
@@ -54,6 +56,8 @@ pub struct Standing {
     pub links: BTreeMap<UserId, LinkRecord>,
     /// Identities that did.
     pub aliases: BTreeMap<UserId, Alias>,
+    /// The ways in, by the app's ids, and when each was last proven; also those that open it no longer.
+    pub methods: BTreeMap<Box<str>, Option<Timestamp>>,
     /// Ways in that open it no longer, by the app's ids.
     pub quarantined: BTreeSet<Box<str>>,
     /// Sessions that are older are over.
@@ -69,7 +73,7 @@ pub struct MergeRecord {
     pub survivor: AccountId,
     /// Which is entered no longer.
     pub absorbed: AccountId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// The event that took it back.
     pub undone_by: Option<u64>,
@@ -137,6 +141,9 @@ pub enum Impossible {
         /// The account.
         account: AccountId,
     },
+    /// The identity opens no account.
+    #[error("identity {0} opens no account")]
+    NoIdentity(UserId),
     /// An account and itself, or two classes.
     #[error("accounts {0} and {1} can't be one: they are the same, or of two sorts of people")]
     NoMerge(AccountId, AccountId),
@@ -272,18 +279,20 @@ impl State {
         links.collect::<Vec<_>>().into_iter()
     }
 
-    /// An account as a decision sees it. What the ledger does not know is told: whether the roster has an
-    /// identity today, the ways in, and when it was last entered.
+    /// An account as a decision sees it, but for when it was last entered, which the ledger does not know.
     #[must_use]
-    pub fn account(
-        &self,
-        id: &AccountId,
-        version: u64,
-        in_roster: impl Fn(&UserId) -> bool,
-    ) -> Option<Account> {
+    pub fn account(&self, id: &AccountId, version: u64) -> Option<Account> {
         let standing = self.accounts.get(id)?;
+        let open = standing
+            .methods
+            .iter()
+            .filter(|(method, _)| !standing.quarantined.contains(*method));
+        let methods = open.map(|(method, proven_at)| LoginMethod {
+            id: method.clone(),
+            proven_at: *proven_at,
+        });
         let links = self.links(id).map(|(user, link)| LiveLink {
-            in_roster: in_roster(&user),
+            in_roster: link.in_roster,
             id: user,
             district: link.district,
             by_admin: link.by_admin,
@@ -295,7 +304,7 @@ impl State {
             class: standing.class,
             state: standing.state.clone(),
             links: links.collect(),
-            methods: Vec::new(),
+            methods: methods.collect(),
             last_used: None,
         })
     }
@@ -343,6 +352,7 @@ impl State {
                         district: district.clone(),
                         by_admin: *basis == Some(Basis::Admin),
                         since: at,
+                        in_roster: true,
                     },
                 );
                 self.by_id.insert(id.clone(), account.clone());
@@ -412,6 +422,16 @@ impl State {
                         account: account.clone(),
                         method: method.clone(),
                     });
+                }
+            }
+            Event::WaysIn { account, methods } => {
+                self.known(account)?.methods.clone_from(methods);
+            }
+            Event::InRoster { id, is } => {
+                let home = self.by_id.get(id).cloned();
+                let home = home.ok_or_else(|| Impossible::NoIdentity(id.clone()))?;
+                if let Some(link) = self.known(&home)?.links.get_mut(id) {
+                    link.in_roster = *is;
                 }
             }
             Event::SharingChanged { id, now } => {
@@ -591,6 +611,7 @@ impl Standing {
             suspended_by: None,
             links: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            methods: BTreeMap::new(),
             quarantined: BTreeSet::new(),
             sessions_since: None,
             children: BTreeSet::new(),

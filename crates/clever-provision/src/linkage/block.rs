@@ -1,6 +1,24 @@
 //! Which records are compared at all: those with an equal blocking key.
 
-use super::people::{People, Table};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::people::{People, Symbol, Table};
+use crate::text;
+
+/// What two records must have in common to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// These fields.
+    Fields(Vec<usize>),
+    /// All letters of both names, in whatever order and words, and the date if one is named: given and family
+    /// name may have changed places, `von der Heide` may be one word.
+    Letters {
+        names: [usize; 2],
+        date: Option<usize>,
+    },
+    /// The first letters of both names, and the date: a name may be written quite otherwise.
+    Initials { names: [usize; 2], date: usize },
+}
 
 /// The left records of each right record's blocks.
 #[derive(Debug)]
@@ -34,7 +52,7 @@ impl Blocks {
             .config
             .blocks()
             .into_iter()
-            .map(|fields| Block::new(&people.left, right, fields, limit))
+            .map(|key| Block::new(people, right, &key, limit))
             .collect();
         Self { all }
     }
@@ -71,9 +89,9 @@ impl Blocks {
 }
 
 impl Block {
-    fn new(left: &Table, right: &Table, fields: Vec<usize>, limit: u32) -> Self {
-        let left_keys = keys(left, &fields);
-        let right_keys = keys(right, &fields);
+    fn new(people: &People, right: &Table, key: &Key, limit: u32) -> Self {
+        let left_keys = keys(people, &people.left, key);
+        let right_keys = keys(people, right, key);
         let mut ranges = vec![(0, 0); right.len()];
         let mut rest = left_keys.as_slice();
         let mut begin = 0_u32;
@@ -95,36 +113,91 @@ impl Block {
             ranges[row as usize] = (begin, len);
         }
         Self {
-            // Two numbers fill a key and prove themselves.
-            check: if fields.len() > 2 { fields } else { Vec::new() },
+            // Two numbers fill a key and prove themselves; letters only bring together.
+            check: match key {
+                Key::Fields(fields) if fields.len() > 2 => fields.clone(),
+                _ => Vec::new(),
+            },
             rows: left_keys.into_iter().map(|(_, row)| row).collect(),
             ranges,
         }
     }
 }
 
-/// Each row's key, where all its fields are told, in the keys' order.
-fn keys(table: &Table, fields: &[usize]) -> Vec<(u64, u32)> {
+/// (key, row) pairs of the rows that have all of the key's fields, sorted by key.
+fn keys(people: &People, table: &Table, key: &Key) -> Vec<(u64, u32)> {
+    let mut letters = String::new();
     let mut all: Vec<(u64, u32)> = (0..table.len())
         .filter_map(|row| {
             let cells = table.row(row);
-            let mut key = 0_u64;
-            for field in fields {
-                let value = cells[*field];
-                if value == 0 {
-                    return None;
+            let key = match key {
+                Key::Fields(fields) => of_fields(cells, fields)?,
+                Key::Letters { names, date } => {
+                    let date = date.map_or(Some(0), |date| told(cells[date]))?;
+                    read_names(people, cells, names, &mut letters)?;
+                    let mut sorted: Vec<char> = letters.chars().filter(|c| *c != ' ').collect();
+                    sorted.sort_unstable();
+                    letters.clear();
+                    letters.extend(sorted);
+                    mixed(xxh3_64(letters.as_bytes()), date)
                 }
-                key = if fields.len() > 2 {
-                    (key.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                } else {
-                    key << 32 | u64::from(value)
-                };
-            }
+                Key::Initials { names, date } => {
+                    let date = told(cells[*date])?;
+                    let begin = read_names(people, cells, names, &mut letters)?;
+                    let (a, b) = (
+                        letters.chars().next().map_or(0, u64::from),
+                        letters[begin..].chars().next().map_or(0, u64::from),
+                    );
+                    mixed(a.min(b) << 32 | a.max(b), date)
+                }
+            };
             Some((key, u32::try_from(row).ok()?))
         })
         .collect();
     all.sort_unstable();
     all
+}
+
+fn told(value: Symbol) -> Option<Symbol> {
+    (value != 0).then_some(value)
+}
+
+fn mixed(key: u64, value: Symbol) -> u64 {
+    (key.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn of_fields(cells: &[Symbol], fields: &[usize]) -> Option<u64> {
+    let mut key = 0_u64;
+    for field in fields {
+        let value = told(cells[*field])?;
+        key = if fields.len() > 2 {
+            mixed(key, value)
+        } else {
+            key << 32 | u64::from(value)
+        };
+    }
+    Some(key)
+}
+
+/// Writes both names one after the other, umlauts in one form; where the second one begins. `None` where one
+/// is absent.
+fn read_names(
+    people: &People,
+    cells: &[Symbol],
+    names: &[usize; 2],
+    out: &mut String,
+) -> Option<usize> {
+    out.clear();
+    let mut begin = 0;
+    for field in names {
+        begin = out.len();
+        let mut name = people.lexicons[*field]
+            .value(told(cells[*field])?)
+            .to_owned();
+        text::one_form(&mut name);
+        out.push_str(&name);
+    }
+    Some(begin)
 }
 
 /// Looks for a key near the beginning first: keys are asked for in ascending order.

@@ -2,9 +2,11 @@
 
 use rapidfuzz::distance::{jaro_winkler, osa};
 
+use super::kin::Places;
 use super::kind::{ABSENT, EQUAL, Kind, Level};
-use super::nicknames::Nicknames;
+use super::nicknames::{Bond, Nicknames};
 use super::people::{Lexicon, People, Symbol};
+use crate::text;
 
 /// Jaro-Winkler similarity from which on two words are alike.
 const ALIKE: f64 = 0.85;
@@ -31,8 +33,7 @@ pub(crate) struct Comparer<'a> {
     people: &'a People,
     nicknames: &'a Nicknames,
     remembered: Vec<Vec<(Symbol, Symbol, Level)>>,
-    /// The places of the given and the family name.
-    names: Option<(usize, usize)>,
+    places: Places,
     /// How many records of a file may hold a mailbox of one person.
     one_holder: u32,
 }
@@ -40,10 +41,10 @@ pub(crate) struct Comparer<'a> {
 impl<'a> Comparer<'a> {
     pub(crate) fn new(people: &'a People, nicknames: &'a Nicknames, one_file: bool) -> Self {
         let fields = &people.config.field;
-        let place = |kind| fields.iter().position(|field| field.kind == kind);
         Self {
             people,
             nicknames,
+            places: Places::new(people),
             remembered: fields
                 .iter()
                 .map(|field| match field.kind {
@@ -53,7 +54,6 @@ impl<'a> Comparer<'a> {
                     _ => Vec::new(),
                 })
                 .collect(),
-            names: place(Kind::GivenName).zip(place(Kind::FamilyName)),
             one_holder: if one_file { 2 } else { 1 },
         }
     }
@@ -75,15 +75,40 @@ impl<'a> Comparer<'a> {
             };
             pattern.set(at, level);
         }
-        if let Some((given, family)) = self.names
+        let Some(given) = self.places.given else {
+            return pattern;
+        };
+        if let Some(family) = self.places.family
             && pattern.level(given) >= 5
             && pattern.level(family) >= 4
-            && self.swapped((given, family), left, right)
+            && let Some(level) = self.swapped((given, family), left, right)
         {
-            pattern.set(given, 6);
+            pattern.set(given, level);
             pattern.set(family, ABSENT);
         }
+        // An address that agrees while given names do not is the family's, as one that several have.
+        if matches!(pattern.level(given), 3 | 5 | 7) && !self.id_is_equal(pattern, left, right) {
+            for (at, field) in people.config.field.iter().enumerate() {
+                if field.kind == Kind::Email && matches!(pattern.level(at), EQUAL | 3) {
+                    pattern.set(at, 2);
+                }
+            }
+        }
         pattern
+    }
+
+    fn id_is_equal(&self, pattern: Pattern, left: &[Symbol], right: &[Symbol]) -> bool {
+        self.places
+            .id_is_equal(self.people, self.one_holder, pattern, left, right)
+    }
+
+    /// Whether two given names are surely one person's.
+    pub(crate) fn is_one_given_name(&mut self, field: usize, a: Symbol, b: Symbol) -> bool {
+        let people = self.people;
+        a == b
+            || (a != 0
+                && b != 0
+                && self.unequal(field, Kind::GivenName, &people.lexicons[field], a, b) == 2)
     }
 
     fn is_shared(&self, holders: [u32; 2]) -> bool {
@@ -112,7 +137,11 @@ impl<'a> Comparer<'a> {
                     3
                 }
             }
-            _ => words(kind, lexicon.value(a), lexicon.value(b), self.nicknames),
+            Kind::GivenName => {
+                let umlaut = lexicon.has_umlaut(a) || lexicon.has_umlaut(b);
+                given_names(lexicon.value(a), lexicon.value(b), umlaut, self.nicknames)
+            }
+            _ => words(kind, lexicon.value(a), lexicon.value(b)),
         };
         if let Some(place) = self.remembered[at].get_mut(slot) {
             *place = (a, b, level);
@@ -120,13 +149,27 @@ impl<'a> Comparer<'a> {
         level
     }
 
-    /// Whether given and family name stand in each other's place.
-    fn swapped(&self, (given, family): (usize, usize), left: &[Symbol], right: &[Symbol]) -> bool {
-        let read = |field: usize, row: &[Symbol]| self.people.lexicons[field].value(row[field]);
+    /// The level of given names where given and family name stand in each other's place: only where both are
+    /// equal so is nobody else's name among them.
+    fn swapped(
+        &self,
+        (given, family): (usize, usize),
+        left: &[Symbol],
+        right: &[Symbol],
+    ) -> Option<Level> {
+        let read = |field: usize, row: &[Symbol]| {
+            let mut name = self.people.lexicons[field].value(row[field]).to_owned();
+            text::one_form(&mut name);
+            name
+        };
         let one = (read(given, left), read(family, right));
         let two = (read(family, left), read(given, right));
-        let alike = |(a, b): (&str, &str)| a == b || is_misspelt(a, b);
-        (one.0 == one.1 && alike(two)) || (two.0 == two.1 && alike(one))
+        match (one.0 == one.1, two.0 == two.1) {
+            (true, true) => Some(6),
+            (true, false) if is_misspelt(&two.0, &two.1) => Some(5),
+            (false, true) if is_misspelt(&one.0, &one.1) => Some(5),
+            _ => None,
+        }
     }
 }
 
@@ -153,33 +196,74 @@ fn digits(date: u32) -> [char; 8] {
     all
 }
 
-/// Two different values, folded.
-fn words(kind: Kind, a: &str, b: &str, nicknames: &Nicknames) -> Level {
-    match kind {
-        Kind::GivenName => {
-            let first = |name: &'_ str| name.split(' ').next().map(str::len).unwrap_or_default();
-            let (x, y) = (&a[..first(a)], &b[..first(b)]);
-            if is_letter(a) || is_letter(b) {
-                return if a.chars().next() == b.chars().next() {
-                    4
-                } else {
-                    7
-                };
-            }
-            if nicknames.go_together(x, y) || x == b || y == a {
-                2
-            } else if is_misspelt(a, b) {
-                3
-            } else if is_alike(a, b) {
-                5
-            } else {
-                7
-            }
+/// Two different given names, folded; `umlaut` where one of them was written with one.
+fn given_names(a: &str, b: &str, umlaut: bool, nicknames: &Nicknames) -> Level {
+    let in_one_word = |name: &str| {
+        let mut name = name.replace(' ', "");
+        if umlaut {
+            text::one_form(&mut name);
         }
+        name
+    };
+    if in_one_word(a) == in_one_word(b) {
+        return 2;
+    }
+    let first = |name: &'_ str| name.find(' ').unwrap_or(name.len());
+    let ((x, rest_x), (y, rest_y)) = (a.split_at(first(a)), b.split_at(first(b)));
+    let rest = rests(rest_x, rest_y);
+    let level = if x == y {
+        Some(2)
+    } else if is_letter(x) || is_letter(y) {
+        return match (x.chars().next() == y.chars().next(), rest) {
+            (true, Some(_)) => 4,
+            _ => 7,
+        };
+    } else {
+        nicknames.bond(x, y).map(|bond| match bond {
+            Bond::Sure => 2,
+            Bond::Shared => 4,
+        })
+    };
+    if let (Some(level), Some(rest)) = (level, rest) {
+        return level.max(rest);
+    }
+    if is_misspelt(a, b) {
+        3
+    } else if level.is_some() || shares_a_word(a, b) || is_alike(a, b) {
+        5
+    } else {
+        7
+    }
+}
+
+/// The further given names: the level that they allow, `None` where they are two people's.
+fn rests(a: &str, b: &str) -> Option<Level> {
+    let mut level = 2;
+    let (mut a, mut b) = (a.split_whitespace(), b.split_whitespace());
+    // One may have fewer: Mary is Mary Ann.
+    while let (Some(x), Some(y)) = (a.next(), b.next()) {
+        if x == y {
+            continue;
+        }
+        if !(is_letter(x) || is_letter(y)) || x.chars().next() != y.chars().next() {
+            return None;
+        }
+        // Maria F. may be Maria Fernanda or Maria Fatima.
+        level = 4;
+    }
+    Some(level)
+}
+
+fn shares_a_word(a: &str, b: &str) -> bool {
+    a.split(' ')
+        .any(|x| x.len() > 2 && b.split(' ').any(|y| x == y))
+}
+
+/// Two different values, folded.
+fn words(kind: Kind, a: &str, b: &str) -> Level {
+    match kind {
         Kind::FamilyName => {
-            if a.split(' ')
-                .any(|x| x.len() > 2 && b.split(' ').any(|y| x == y))
-            {
+            if shares_a_word(a, b) {
                 2
             } else if is_misspelt(a, b) {
                 3
@@ -277,8 +361,12 @@ mod tests {
 
     fn level(kind: Kind, a: &str, b: &str) -> &'static str {
         let names = Nicknames::default();
-        let one = words(kind, a, b, &names);
-        assert_eq!(one, words(kind, b, a, &names), "{a} {b}");
+        let compared = |a, b| match kind {
+            Kind::GivenName => given_names(a, b, false, &names),
+            _ => words(kind, a, b),
+        };
+        let one = compared(a, b);
+        assert_eq!(one, compared(b, a), "{a} {b}");
         kind.levels()[one as usize]
     }
 
@@ -287,13 +375,50 @@ mod tests {
         let level = |a, b| level(Kind::GivenName, a, b);
         assert_eq!(level("bill", "william"), "nickname");
         assert_eq!(level("mary ann", "mary"), "nickname");
-        assert_eq!(level("maryann", "mary ann"), "spelling");
+        assert_eq!(level("maryann", "mary ann"), "nickname");
+        assert_eq!(level("bill ray", "william ray"), "nickname");
         assert_eq!(level("jonh", "john"), "spelling");
-        assert_eq!(level("j", "john"), "initial");
+        assert_eq!(level("j", "john"), "short");
         assert_eq!(level("j", "anna"), "differ");
         assert_eq!(level("marianna", "marian"), "spelling");
         assert_eq!(level("christa", "christopher"), "alike");
         assert_eq!(level("ann", "tom"), "differ");
+    }
+
+    #[test]
+    fn field_f11_names_that_twins_have_are_not_one() {
+        let level = |a, b| level(Kind::GivenName, a, b);
+        for (a, b) in [
+            ("jayden", "jaylen"),
+            ("christian", "christina"),
+            ("robert", "roberta"),
+            ("paul", "paula"),
+            ("mario", "maria"),
+            ("rene", "renee"),
+            ("anna maria", "anna sofia"),
+            ("maria anna", "anna maria"),
+            ("jean paul", "jean pierre"),
+            ("maria jose", "jose"),
+            ("jaeden", "jaden"),
+            ("joe", "jo"),
+            ("bill ray", "william tom"),
+            ("alex", "alexandra"),
+            ("chris", "christina"),
+            ("nathan", "jonathan"),
+            ("j", "jaylen"),
+            ("j m", "jaylen mark"),
+            ("maria f", "maria fernanda"),
+            ("emma", "noah"),
+        ] {
+            assert!(!matches!(level(a, b), "equal" | "nickname"), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn field_f14_an_umlaut_makes_both_spellings_one() {
+        let names = Nicknames::default();
+        assert_eq!(given_names("jurgen", "juergen", true, &names), 2);
+        assert_eq!(given_names("jurgen", "juergen", false, &names), 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::block::Key;
 use super::kind::Kind;
 
 /// Most fields of a comparison.
@@ -38,7 +39,8 @@ pub struct MatchConfig {
     /// The fields, at most 16.
     pub field: Vec<FieldConfig>,
     /// Blocking keys: lists of field names whose values must all be equal for two records to be compared at
-    /// all. Where none is given, every id and mailbox is one, and every two of the other fields.
+    /// all. Where none is given, every id and mailbox is one, and every two of the other fields; both names count
+    /// by their letters, and with a date also by their first letters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<Vec<String>>,
     /// A block with more left records than this is not read.
@@ -239,29 +241,45 @@ impl MatchConfig {
         all
     }
 
-    /// The blocking keys, as places in the list of fields.
-    pub(crate) fn blocks(&self) -> Vec<Vec<usize>> {
+    /// The blocking keys.
+    pub(crate) fn blocks(&self) -> Vec<Key> {
         let place = |name: &String| self.field.iter().position(|field| field.name == *name);
         if !self.block.is_empty() {
             return self
                 .block
                 .iter()
-                .map(|names| names.iter().filter_map(place).collect())
+                .map(|names| Key::Fields(names.iter().filter_map(place).collect()))
                 .collect();
         }
         let alone = |field: &FieldConfig| field.kind.is_id() || field.kind == Kind::Email;
         let mut blocks = Vec::new();
         for (at, field) in self.field.iter().enumerate() {
             if alone(field) {
-                blocks.push(vec![at]);
+                blocks.push(Key::Fields(vec![at]));
                 continue;
             }
             for (other, with) in self.field.iter().enumerate().skip(at + 1) {
-                // A grade parts nobody, and two codes together hardly.
                 let kinds = [field.kind, with.kind];
-                if !alone(with) && !kinds.contains(&Kind::Grade) && kinds != [Kind::Code; 2] {
-                    blocks.push(vec![at, other]);
+                // A grade parts nobody, and two codes together hardly; names have keys of their own.
+                if !alone(with)
+                    && !kinds.contains(&Kind::Grade)
+                    && kinds != [Kind::Code; 2]
+                    && !kinds.iter().all(|kind| kind.is_name())
+                {
+                    blocks.push(Key::Fields(vec![at, other]));
                 }
+            }
+        }
+        let first = |kind| self.field.iter().position(|field| field.kind == kind);
+        if let (Some(given), Some(family)) = (first(Kind::GivenName), first(Kind::FamilyName)) {
+            let names = [given, family];
+            blocks.push(Key::Letters { names, date: None });
+            if let Some(date) = first(Kind::Date) {
+                blocks.push(Key::Letters {
+                    names,
+                    date: Some(date),
+                });
+                blocks.push(Key::Initials { names, date });
             }
         }
         blocks

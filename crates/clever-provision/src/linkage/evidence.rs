@@ -25,7 +25,7 @@ impl Links<'_> {
     /// What speaks for a candidate and against it.
     ///
     /// A candidate within reach that is further behind the best than the margin is no rival for its name, its
-    /// birth or its score; that an id is equal is told of every candidate.
+    /// birth, its score or a sibling's; that an id is equal is told of every candidate.
     #[must_use]
     pub fn evidence(&self, link: &Link, candidate: &Candidate) -> BTreeSet<Evidence> {
         let margin = self.people().config.decide.margin;
@@ -65,13 +65,18 @@ impl Links<'_> {
         let slips = names.iter().filter(|name| **name != "equal").count();
         let agree = |name: &&str| matches!(*name, "equal" | "nickname" | "part" | "spelling");
         // Both names, and at most one of them with a slip.
-        if rival && names.len() == 2 && slips < 2 && names.iter().all(agree) {
+        if rival
+            && !candidate.may_be_sibling
+            && names.len() == 2
+            && slips < 2
+            && names.iter().all(agree)
+        {
             found.insert(Evidence::NamesAgree);
         }
         let given_is_equal = self
             .level(candidate, Kind::GivenName)
             .is_none_or(|level| level == EQUAL);
-        if link.sibling && !given_is_equal {
+        if rival && (candidate.may_be_sibling || link.sibling && !given_is_equal) {
             found.insert(Evidence::SiblingFits);
         }
         if rival && candidate.in_reach {

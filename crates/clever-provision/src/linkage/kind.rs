@@ -46,7 +46,7 @@ impl Kind {
     pub const fn levels(self) -> &'static [&'static str] {
         match self {
             Self::GivenName => &[
-                "absent", "equal", "nickname", "spelling", "initial", "alike", "swapped", "differ",
+                "absent", "equal", "nickname", "spelling", "short", "alike", "swapped", "differ",
             ],
             Self::FamilyName => &["absent", "equal", "part", "spelling", "alike", "differ"],
             Self::Date => &["absent", "equal", "turned", "digit", "digits", "differ"],
@@ -80,6 +80,11 @@ impl Kind {
             self,
             Self::SisId | Self::StudentNumber | Self::StateId | Self::Id
         )
+    }
+
+    /// Whether it is a part of a person's name.
+    pub(crate) const fn is_name(self) -> bool {
+        matches!(self, Self::GivenName | Self::FamilyName)
     }
 
     /// Shares of matching people at each level to begin the training with; those of [`ABSENT`] count nothing.

@@ -1,10 +1,13 @@
 //! The links: for each right record the left records that may be the same person, and what to do.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::block::Blocks;
 use super::compare::{Comparer, Pattern};
-use super::config::{Side, Thresholds};
+use super::config::Thresholds;
+use super::kin::Kin;
 use super::kind::{EQUAL, Kind, Level};
 use super::model::{Model, ModelError, Scorer};
 use super::nicknames::Nicknames;
@@ -37,7 +40,8 @@ pub enum Doubt {
     Reach,
     /// The records contradict each other in a field.
     Contradiction,
-    /// Another person of that family and day of birth is known, and the given names are not equal.
+    /// No id is equal and the given names are not surely one, so that it may be a twin's or another sibling's; or
+    /// such a sibling is known, and the given names are not equal.
     Sibling,
     /// A block was too large to be read, so that a candidate may be missing.
     Cut,
@@ -52,6 +56,8 @@ pub struct Candidate {
     pub millibits: i32,
     /// Whether the right record's authority governs it.
     pub in_reach: bool,
+    /// Whether both may be two people of one family: no id is equal, and the given names are not surely one.
+    pub may_be_sibling: bool,
 }
 
 /// What was found for one right record.
@@ -76,7 +82,8 @@ pub struct Link {
 #[derive(Debug)]
 pub struct Links<'a> {
     people: &'a People,
-    scorer: Scorer,
+    scorer: Arc<Scorer>,
+    shape: Shape,
     /// One for each right record, in the order of their ids.
     pub all: Vec<Link>,
 }
@@ -88,9 +95,9 @@ pub(crate) fn link<'a>(
     model: &Model,
     run: &Run<'_>,
 ) -> Result<Links<'a>, ModelError> {
-    let scorer = model.scorer(people)?;
+    let scorer = Arc::new(model.scorer(people)?);
     let blocks = Blocks::new(people, false);
-    let twins = Twins::new(people);
+    let kin = Kin::new(people, false);
     let thresholds = people.config.decide;
     let state = || (Comparer::new(people, nicknames, false), Vec::new());
     let parts = walk::chunks(
@@ -119,22 +126,25 @@ pub(crate) fn link<'a>(
                             pattern,
                             millibits,
                             in_reach,
+                            may_be_sibling: kin.may_be_siblings(pattern, other, cells),
                         })
                     })
                     .collect();
                 candidates.sort_unstable_by_key(|one| {
                     (!one.in_reach, std::cmp::Reverse(one.millibits), one.left)
                 });
-                links.push(first_view(row, candidates, cut, &twins, &thresholds));
+                let sibling = |left| kin.has_sibling(comparer, left, number(row));
+                links.push(first_view(row, candidates, cut, sibling, &thresholds));
             }
             links
         },
     );
     let mut all: Vec<Link> = parts.into_iter().flatten().collect();
-    second_view(people, &mut all, &thresholds);
+    second_view(people, &kin, &mut all, &thresholds);
     Ok(Links {
         people,
         scorer,
+        shape: Shape::TwoFiles,
         all,
     })
 }
@@ -144,7 +154,7 @@ fn first_view(
     row: usize,
     mut candidates: Vec<Candidate>,
     cut: bool,
-    twins: &Twins,
+    has_sibling: impl FnOnce(u32) -> bool,
     thresholds: &Thresholds,
 ) -> Link {
     let floor = thresholds.review.saturating_sub(thresholds.margin);
@@ -158,9 +168,9 @@ fn first_view(
     candidates.truncate(thresholds.candidates.into());
     let sibling = candidates
         .first()
-        .is_some_and(|best| twins.has(row, best.left));
+        .is_some_and(|best| has_sibling(best.left));
     Link {
-        right: u32::try_from(row).unwrap_or(u32::MAX),
+        right: number(row),
         verdict: Verdict::Create,
         doubt: None,
         candidates,
@@ -170,8 +180,12 @@ fn first_view(
     }
 }
 
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
+}
+
 /// What all right records together say: each left record goes to one of them only, and to that one clearly.
-fn second_view(people: &People, all: &mut [Link], thresholds: &Thresholds) {
+fn second_view(people: &People, kin: &Kin<'_>, all: &mut [Link], thresholds: &Thresholds) {
     let nobody = (i32::MIN, u32::MAX, i32::MIN);
     let mut wanted = vec![nobody; people.left.len()];
     for link in all.iter() {
@@ -185,35 +199,77 @@ fn second_view(people: &People, all: &mut [Link], thresholds: &Thresholds) {
         }
     }
     for link in all {
-        let Some(best) = link.candidates.first() else {
-            continue;
+        let doubt = match link.candidates.first() {
+            Some(best) => {
+                let (_, by, next) = wanted[best.left as usize];
+                let led =
+                    by == link.right && best.millibits.saturating_sub(next) >= thresholds.margin;
+                doubt(people, kin, link, best, led, thresholds)
+            }
+            // Not nobody: somebody may be in what was not read.
+            None => link.cut.then_some(Doubt::Cut),
         };
-        let (_, by, next) = wanted[best.left as usize];
-        let doubt = if !best.in_reach {
-            Some(Doubt::Reach)
-        } else if best.millibits < thresholds.auto {
-            Some(Doubt::Score)
-        } else if contradicts(people, best.pattern) {
-            Some(Doubt::Contradiction)
-        } else if link.cut {
-            Some(Doubt::Cut)
-        } else if link.lead < thresholds.margin {
-            Some(Doubt::Lead)
-        } else if by != link.right || best.millibits.saturating_sub(next) < thresholds.margin {
-            Some(Doubt::Wanted)
-        } else if link.sibling && !given_is_equal(people, best.pattern) {
-            Some(Doubt::Sibling)
-        } else {
-            None
+        let best = link.candidates.first().map(|best| best.millibits);
+        let (verdict, doubt) = match (best, doubt) {
+            (Some(_), None) => (Verdict::Auto, None),
+            (Some(best), doubt) if best >= thresholds.review => (Verdict::Review, doubt),
+            _ if link.cut => (Verdict::Review, Some(Doubt::Cut)),
+            _ => (Verdict::Create, None),
         };
-        link.verdict = match doubt {
-            None => Verdict::Auto,
-            Some(_) if best.millibits >= thresholds.review => Verdict::Review,
-            Some(_) => Verdict::Create,
-        };
-        link.doubt = doubt.filter(|_| link.verdict == Verdict::Review);
+        (link.verdict, link.doubt) = (verdict, doubt);
         link.candidates
             .retain(|one| one.millibits >= thresholds.review);
+    }
+}
+
+/// What speaks against the best candidate; `led` where it is nobody else's as nearly.
+fn doubt(
+    people: &People,
+    kin: &Kin<'_>,
+    link: &Link,
+    best: &Candidate,
+    led: bool,
+    thresholds: &Thresholds,
+) -> Option<Doubt> {
+    if !best.in_reach {
+        return Some(Doubt::Reach);
+    }
+    if let Some(doubt) = pair_doubt(people, kin, best.pattern, best.may_be_sibling, || {
+        best.millibits < thresholds.auto
+    }) {
+        return Some(doubt);
+    }
+    if link.cut {
+        Some(Doubt::Cut)
+    } else if link.lead < thresholds.margin {
+        Some(Doubt::Lead)
+    } else if !led {
+        Some(Doubt::Wanted)
+    } else if link.sibling && !given_is_equal(people, best.pattern) {
+        Some(Doubt::Sibling)
+    } else {
+        None
+    }
+}
+
+/// What the two records themselves say against being one person's; `too_little` where their score does.
+pub(crate) fn pair_doubt(
+    people: &People,
+    kin: &Kin<'_>,
+    pattern: Pattern,
+    may_be_sibling: bool,
+    too_little: impl FnOnce() -> bool,
+) -> Option<Doubt> {
+    if may_be_sibling && kin.is_of_one_day(pattern) {
+        Some(Doubt::Sibling)
+    } else if too_little() {
+        Some(Doubt::Score)
+    } else if contradicts(people, pattern) {
+        Some(Doubt::Contradiction)
+    } else if may_be_sibling {
+        Some(Doubt::Sibling)
+    } else {
+        None
     }
 }
 
@@ -222,54 +278,22 @@ fn contradicts(people: &People, pattern: Pattern) -> bool {
     fields.any(|(at, field)| field.kind.contradicts(pattern.level(at)))
 }
 
-fn given_is_equal(people: &People, pattern: Pattern) -> bool {
+pub(crate) fn given_is_equal(people: &People, pattern: Pattern) -> bool {
     let mut fields = people.config.field.iter().enumerate();
     fields.all(|(at, field)| field.kind != Kind::GivenName || pattern.level(at) == EQUAL)
 }
 
-/// Who shares family name and day of birth with another person of the same file.
-struct Twins {
-    left: Vec<bool>,
-    right: Vec<bool>,
-}
-
-impl Twins {
-    fn new(people: &People) -> Self {
-        let fields = &people.config.field;
-        let place = |kind| fields.iter().position(|field| field.kind == kind);
-        let Some((family, birth)) = place(Kind::FamilyName).zip(place(Kind::Date)) else {
-            return Self {
-                left: Vec::new(),
-                right: Vec::new(),
-            };
-        };
-        let of = |side| {
-            let table = people.table(side);
-            let mut keys: Vec<((u32, u32), usize)> = (0..table.len())
-                .map(|row| ((table.row(row)[family], table.row(row)[birth]), row))
-                .filter(|((family, birth), _)| *family != 0 && *birth != 0)
-                .collect();
-            keys.sort_unstable();
-            let mut has = vec![false; table.len()];
-            for pair in keys.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-                has[pair[0].1] = true;
-                has[pair[1].1] = true;
-            }
-            has
-        };
+impl<'a> Links<'a> {
+    /// The links of one file with itself.
+    pub(crate) const fn within(people: &'a People, scorer: Arc<Scorer>, all: Vec<Link>) -> Self {
         Self {
-            left: of(Side::Left),
-            right: of(Side::Right),
+            people,
+            scorer,
+            shape: Shape::OneFile,
+            all,
         }
     }
 
-    fn has(&self, right: usize, left: u32) -> bool {
-        let of = |all: &[bool], row: usize| all.get(row).copied().unwrap_or_default();
-        of(&self.right, right) || of(&self.left, left as usize)
-    }
-}
-
-impl Links<'_> {
     pub(crate) const fn people(&self) -> &People {
         self.people
     }
@@ -284,7 +308,7 @@ impl Links<'_> {
     /// A right record's id.
     #[must_use]
     pub fn right_id(&self, link: &Link) -> &str {
-        self.people.right.id(link.right as usize)
+        self.shape.right(self.people).id(link.right as usize)
     }
 
     /// A candidate's id.
@@ -348,55 +372,4 @@ impl Links<'_> {
             .map(|one| 1.0 / (1.0 + (f64::from(one.millibits) / 1000.0).exp2()))
             .sum()
     }
-}
-
-/// Pairs of one file that are one person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair {
-    /// The two rows, the smaller first.
-    pub(crate) rows: (u32, u32),
-    /// The log-odds that both are one person's, in millibits.
-    pub millibits: i32,
-}
-
-/// The pairs of one file from a score on, best first; ids settle ties.
-pub(crate) fn pairs(
-    people: &People,
-    nicknames: &Nicknames,
-    model: &Model,
-    least: i32,
-    run: &Run<'_>,
-) -> Result<Vec<Pair>, ModelError> {
-    let scorer = model.scorer(people)?;
-    let blocks = Blocks::new(people, true);
-    let state = || (Comparer::new(people, nicknames, true), Vec::new());
-    let parts = walk::chunks(
-        people.left.len(),
-        run.threads,
-        run.progress,
-        state,
-        |(comparer, rows), range| {
-            let mut found = Vec::new();
-            for row in range {
-                let cells = people.left.row(row);
-                blocks.candidates(people, cells, row, rows);
-                for left in rows
-                    .iter()
-                    .filter(|left| Shape::OneFile.counts(**left as usize, row))
-                {
-                    let other = people.left.row(*left as usize);
-                    let pattern = comparer.compare(other, cells);
-                    let millibits = scorer.score(pattern, other);
-                    if millibits >= least {
-                        let rows = (*left, u32::try_from(row).unwrap_or(u32::MAX));
-                        found.push(Pair { rows, millibits });
-                    }
-                }
-            }
-            found
-        },
-    );
-    let mut all: Vec<Pair> = parts.into_iter().flatten().collect();
-    all.sort_unstable_by_key(|pair| (std::cmp::Reverse(pair.millibits), pair.rows));
-    Ok(all)
 }

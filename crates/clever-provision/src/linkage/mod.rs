@@ -38,25 +38,29 @@ mod block;
 mod cluster;
 mod compare;
 mod config;
+mod date;
 mod evidence;
+mod kin;
 mod kind;
 mod link;
 mod model;
 mod nicknames;
 mod people;
-mod text;
+mod reading;
 mod train;
 mod walk;
 
 use std::num::NonZeroUsize;
 
-pub use cluster::{Cluster, Clusters};
+pub use cluster::{Cluster, Clusters, Pair};
 pub use config::{ColumnPair, ConfigError, FieldConfig, MatchConfig, Side, SideConfig, Thresholds};
+pub use date::DateForm;
 pub use kind::{ABSENT, EQUAL, Kind, Level};
-pub use link::{Candidate, Doubt, Link, Links, Pair, Verdict};
+pub use link::{Candidate, Doubt, Link, Links, Verdict};
 pub use model::{FieldModel, Frequencies, Model, ModelError, Training};
 pub use nicknames::Nicknames;
 pub use people::{FileError, People, PeopleBuilder};
+pub use reading::ColumnReading;
 
 use people::Table;
 
@@ -157,7 +161,8 @@ impl Linkage {
         link::link(&self.people, &self.nicknames, model, run)
     }
 
-    /// Finds who is in the left file more than once: pairs from `least` millibits on, and all that they join.
+    /// Finds who is in the left file more than once: joins pairs from `least` millibits on that nothing speaks
+    /// against, and lists the others for a person.
     ///
     /// # Errors
     ///
@@ -168,7 +173,6 @@ impl Linkage {
         least: i32,
         run: &Run<'_>,
     ) -> Result<Clusters<'_>, ModelError> {
-        let pairs = link::pairs(&self.people, &self.nicknames, model, least, run)?;
-        Ok(Clusters::new(&self.people, pairs))
+        cluster::clusters(&self.people, &self.nicknames, model, least, run)
     }
 }

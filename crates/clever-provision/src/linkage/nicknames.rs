@@ -278,17 +278,53 @@ yolanda yoli
 zachary zach zack
 ";
 
+/// Whole names that are one name in two spellings or languages: a short form of both is still of one. Between the
+/// whole names themselves nothing is sure.
+const SPELLINGS: &str = "\
+alejandra alexandra
+alejandro alexander
+alison allison
+anthony antonio
+catherine katherine kathryn
+christina christine kristina
+geoffrey jeffrey
+maria mary
+michael miguel
+nicholas nicolas
+philip phillip
+sofia sophia
+stephen steven
+teresa theresa
+";
+
+/// How surely two names may be one person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bond {
+    /// The short form is of this name alone: Bill and William.
+    Sure,
+    /// The short form is of other names as well: Alex and Alexandra, Chris and Christina.
+    Shared,
+}
+
 /// Which given names go together. Groups may overlap, and a name in common joins no two groups: "al" is
 /// Albert's and Alexander's, and still Albert is not Alexander.
 #[derive(Debug, Clone)]
 pub struct Nicknames {
-    groups: BTreeMap<String, BTreeSet<u32>>,
-    next: u32,
+    /// The whole names, by number; spellings of one name have one.
+    whole: BTreeMap<String, u32>,
+    /// For each name the whole names that it is a form of; a whole name is one of itself.
+    forms_of: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Default for Nicknames {
     fn default() -> Self {
         let mut all = Self::none();
+        for (number, line) in SPELLINGS.lines().enumerate() {
+            let number = u32::try_from(number).unwrap_or_default();
+            for name in line.split(' ') {
+                all.whole.insert(name.to_owned(), number);
+            }
+        }
         for line in COMMON.lines() {
             all.add(line.split(' '));
         }
@@ -301,29 +337,49 @@ impl Nicknames {
     #[must_use]
     pub const fn none() -> Self {
         Self {
-            groups: BTreeMap::new(),
-            next: 0,
+            whole: BTreeMap::new(),
+            forms_of: BTreeMap::new(),
         }
     }
 
-    /// Adds names that one person may bear, in lower case without marks.
+    /// Adds a name and its short forms, in lower case without marks.
     pub fn add<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
-        for name in names {
-            self.groups
+        let mut names = names.into_iter();
+        let Some(whole) = names.next() else {
+            return;
+        };
+        let next = u32::try_from(self.whole.len()).unwrap_or(u32::MAX);
+        let number = *self.whole.entry(whole.to_owned()).or_insert(next);
+        for name in std::iter::once(whole).chain(names) {
+            self.forms_of
                 .entry(name.to_owned())
                 .or_default()
-                .insert(self.next);
+                .insert(number);
         }
-        self.next += 1;
     }
 
-    /// Whether one person may bear both.
-    #[must_use]
-    pub fn go_together(&self, a: &str, b: &str) -> bool {
-        match (self.groups.get(a), self.groups.get(b)) {
-            (Some(a), Some(b)) => !a.is_disjoint(b),
-            _ => false,
+    /// Whether one person may bear both, and how surely; `None` of two equal names.
+    pub(crate) fn bond(&self, a: &str, b: &str) -> Option<Bond> {
+        let (of_a, of_b) = (self.forms_of.get(a)?, self.forms_of.get(b)?);
+        if a == b {
+            return None;
         }
+        let mut bond = None;
+        for whole in of_a.intersection(of_b) {
+            let is_whole = |name| self.whole.get(name) == Some(whole);
+            // The whole name may be a form of others: what matters is the short one's.
+            let is_sure = match (is_whole(a), is_whole(b)) {
+                (true, true) => false,
+                (true, false) => of_b.len() == 1,
+                (false, true) => of_a.len() == 1,
+                (false, false) => of_a.len() == 1 && of_b.len() == 1,
+            };
+            if is_sure {
+                return Some(Bond::Sure);
+            }
+            bond = Some(Bond::Shared);
+        }
+        bond
     }
 }
 
@@ -334,10 +390,38 @@ mod tests {
     #[test]
     fn names_of_one_group_go_together_and_groups_stay_apart() {
         let names = Nicknames::default();
-        assert!(names.go_together("bill", "william"));
-        assert!(names.go_together("bill", "liam"));
-        assert!(!names.go_together("albert", "alexander"));
-        assert!(!names.go_together("nobody", "nobody"));
+        assert_eq!(names.bond("bill", "william"), Some(Bond::Sure));
+        assert_eq!(names.bond("bill", "liam"), Some(Bond::Sure));
+        assert_eq!(names.bond("albert", "alexander"), None);
+        assert_eq!(names.bond("nobody", "nobody"), None);
+    }
+
+    #[test]
+    fn field_f11_a_short_form_of_several_names_is_surely_none_of_them() {
+        let names = Nicknames::default();
+        for (short, whole) in [
+            ("alex", "alexander"),
+            ("alex", "alexandra"),
+            ("chris", "christian"),
+            ("chris", "christina"),
+            ("sam", "samuel"),
+            ("pat", "patricia"),
+            ("nathan", "jonathan"),
+            ("mary", "maria"),
+            ("michael", "miguel"),
+            ("sofia", "sophia"),
+        ] {
+            assert_eq!(names.bond(short, whole), Some(Bond::Shared), "{short}");
+            assert_eq!(names.bond(whole, short), Some(Bond::Shared), "{short}");
+        }
+        for (short, whole) in [
+            ("beth", "elizabeth"),
+            ("jake", "jacob"),
+            ("mike", "michael"),
+            ("tony", "anthony"),
+        ] {
+            assert_eq!(names.bond(short, whole), Some(Bond::Sure), "{short}");
+        }
     }
 
     #[test]

@@ -5,8 +5,10 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::{ConfigError, MatchConfig, Side};
+use super::date::{self, DateForm};
 use super::kind::Kind;
-use super::text;
+use super::reading::{ColumnReading, Reading, Value};
+use crate::{placeholder, text};
 
 /// A value's number; 0 where there is none.
 pub(crate) type Symbol = u32;
@@ -60,6 +62,8 @@ pub(crate) struct Lexicon {
     ends: Vec<usize>,
     /// How many records of the left and the right file have it.
     holders: Vec<[u32; 2]>,
+    /// Whether some record writes it with an umlaut; of given names alone.
+    umlauts: Vec<bool>,
     table: HashTable<Symbol>,
 }
 
@@ -69,6 +73,7 @@ impl Lexicon {
             text: String::new(),
             ends: vec![0],
             holders: vec![[0; 2]],
+            umlauts: vec![false],
             table: HashTable::new(),
         }
     }
@@ -89,6 +94,7 @@ impl Lexicon {
             self.text.push_str(value);
             self.ends.push(self.text.len());
             self.holders.push([0; 2]);
+            self.umlauts.push(false);
             let (text, ends) = (&self.text, &self.ends);
             self.table.insert_unique(hash, symbol, |symbol| {
                 xxh3_64(read(text, ends, *symbol).as_bytes())
@@ -109,6 +115,14 @@ impl Lexicon {
     /// How many records of either file have it.
     pub(crate) fn holders(&self, symbol: Symbol) -> [u32; 2] {
         self.holders
+            .get(symbol as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Whether some record writes it with an umlaut, which folding took away.
+    pub(crate) fn has_umlaut(&self, symbol: Symbol) -> bool {
+        self.umlauts
             .get(symbol as usize)
             .copied()
             .unwrap_or_default()
@@ -158,6 +172,15 @@ impl Table {
         self.reach.get(row).copied().unwrap_or_default()
     }
 
+    /// Settles the dates of a field, now that all are known.
+    fn settle(&mut self, field: usize, form: Option<DateForm>) {
+        if self.width > 0 {
+            for cells in self.cells.chunks_exact_mut(self.width) {
+                cells[field] = date::settled(cells[field], form);
+            }
+        }
+    }
+
     /// Brings the records into the order of their ids, so that the order of the file means nothing.
     fn sort(&mut self, side: Side) -> Result<(), FileError> {
         let mut order: Vec<usize> = (0..self.len()).collect();
@@ -203,6 +226,8 @@ pub struct PeopleBuilder {
     right: Table,
     /// The columns of each file.
     widths: [usize; 2],
+    /// What was read of each field, of the left and the right file.
+    readings: [Vec<Reading>; 2],
     folded: String,
     scoped: String,
 }
@@ -235,6 +260,7 @@ impl PeopleBuilder {
             left: table(),
             right: table(),
             widths: [Side::Left, Side::Right].map(|side| config.columns(side).len()),
+            readings: [(); 2].map(|()| vec![Reading::default(); config.field.len()]),
             folded: String::new(),
             scoped: String::new(),
             config,
@@ -266,49 +292,40 @@ impl PeopleBuilder {
         let mut values = values.into_iter().inspect(|_| found += 1);
         let mut cells = [0; 16];
         let mut complete = true;
-        for ((cell, field), lexicon) in cells
-            .iter_mut()
-            .zip(&self.config.field)
-            .zip(&mut self.lexicons)
-        {
+        for (at, cell) in cells.iter_mut().enumerate().take(self.config.field.len()) {
+            let field = &self.config.field[at];
             let value = values.next();
             let scope = field.scope.as_ref().map(|_| values.next());
             let (Some(value), Some(scope)) = (value, scope.unwrap_or(Some(""))) else {
                 complete = false;
                 break;
             };
-            *cell = match field.kind {
-                Kind::Date => text::date(value),
-                Kind::Grade => text::grade(value),
-                kind => {
-                    match kind {
-                        Kind::GivenName | Kind::Code | Kind::Text => {
-                            text::fold(value, &mut self.folded);
-                        }
-                        Kind::FamilyName => {
-                            text::fold(value, &mut self.folded);
-                            text::without_suffix(&mut self.folded);
-                        }
-                        _ => text::exact(value, &mut self.folded),
+            let reading = &mut self.readings[side as usize][at];
+            *cell = match reading.read(field.kind, value, record, &mut self.folded) {
+                Value::Number(number) => number,
+                Value::Nothing => 0,
+                Value::Text if field.scope.is_none() => {
+                    let symbol = self.lexicons[at].number(&self.folded, side)?;
+                    if field.kind == Kind::GivenName && text::has_umlaut(value) {
+                        self.lexicons[at].umlauts[symbol as usize] = true;
                     }
-                    if field.scope.is_none() {
-                        lexicon.number(&self.folded, side)?
-                    } else if scope.trim().is_empty() || self.folded.is_empty() {
-                        0
-                    } else {
-                        // No id has this character in it, so no two pairs read alike.
-                        self.scoped.clear();
-                        self.scoped.push_str(scope.trim());
-                        self.scoped.push('\u{1f}');
-                        self.scoped.push_str(&self.folded);
-                        lexicon.number(&self.scoped, side)?
-                    }
+                    symbol
+                }
+                Value::Text if placeholder::is_nothing(scope) => 0,
+                Value::Text => {
+                    // No id has this character in it, so no two pairs read alike.
+                    self.scoped.clear();
+                    self.scoped.push_str(scope.trim());
+                    self.scoped.push('\u{1f}');
+                    self.scoped.push_str(&self.folded);
+                    self.lexicons[at].number(&self.scoped, side)?
                 }
             };
         }
         let mut governor = 0;
         if complete && self.config.reach.is_some() {
             match values.next() {
+                Some(value) if placeholder::is_nothing(value) => {}
                 Some(value) => governor = self.reach.number(value.trim(), side)?,
                 None => complete = false,
             }
@@ -331,12 +348,37 @@ impl PeopleBuilder {
         Ok(())
     }
 
+    /// What was read so far, a column after another; of files without records nothing.
+    #[must_use]
+    pub fn readings(&self) -> Vec<ColumnReading> {
+        let mut all = Vec::new();
+        for (side, table) in [(Side::Left, &self.left), (Side::Right, &self.right)] {
+            if table.len() == 0 {
+                continue;
+            }
+            let fields = self.config.field.iter();
+            for (field, reading) in fields.zip(&self.readings[side as usize]) {
+                all.push(reading.of_column(side, field));
+            }
+        }
+        all
+    }
+
     /// Ends the taking in.
     ///
     /// # Errors
     ///
     /// Returns an error where two records of a file have one id.
     pub fn finish(mut self) -> Result<People, FileError> {
+        for (at, field) in self.config.field.iter().enumerate() {
+            if field.kind == Kind::Date {
+                for (side, table) in [(Side::Left, &mut self.left), (Side::Right, &mut self.right)]
+                {
+                    let reading = &self.readings[side as usize][at];
+                    table.settle(at, reading.form());
+                }
+            }
+        }
         self.left.sort(Side::Left)?;
         self.right.sort(Side::Right)?;
         Ok(People {

@@ -17,11 +17,11 @@ const WINDOW: i64 = 90 * 86_400;
 /// Who takes a merge back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undo {
-    /// Who.
+    /// Who takes the merge back.
     pub actor: Actor,
     /// On what proof; not less than the merge itself rested on.
     pub proof: ProofClass,
-    /// When.
+    /// When it is taken back.
     pub at: Timestamp,
 }
 

@@ -7,7 +7,7 @@ use clever_sql::Backend;
 
 use super::{AccountStore, Material, Needs, StoreError};
 use crate::decide::{Basis, Decided, Decision, decide};
-use crate::directory::{Account, AccountId, Custody};
+use crate::directory::{Account, AccountId, Custody, LoginMethod};
 use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, Sharing, UnlinkReason};
 use crate::memory::new_account;
 use crate::policy::Policy;
@@ -38,11 +38,15 @@ impl Event {
             | Self::Restored { account }
             | Self::Suspended { account }
             | Self::Quarantined { account, .. }
-            | Self::Released { account, .. } => {
+            | Self::Released { account, .. }
+            | Self::WaysIn { account, .. } => {
                 needs.accounts.insert(account.clone());
             }
             Self::Linked { account, id, .. } | Self::Unlinked { account, id, .. } => {
                 needs.accounts.insert(account.clone());
+                needs.ids.insert(id.clone());
+            }
+            Self::InRoster { id, .. } => {
                 needs.ids.insert(id.clone());
             }
             Self::Merged {
@@ -65,6 +69,28 @@ impl Event {
             | Self::SharingChanged { .. }
             | Self::Erased { .. } => {}
         }
+    }
+}
+
+/// What the program says by its rules.
+pub(super) const fn by_program(event: Event, at: Timestamp) -> Draft {
+    Draft {
+        at,
+        actor: Actor::Program,
+        authority: None,
+        proof: ProofClass::None,
+        explanation: None,
+        event,
+    }
+}
+
+pub(super) fn ways_in(account: &AccountId, methods: &[LoginMethod]) -> Event {
+    let methods = methods.iter();
+    Event::WaysIn {
+        account: account.clone(),
+        methods: methods
+            .map(|method| (method.id.clone(), method.proven_at))
+            .collect(),
     }
 }
 
@@ -103,14 +129,7 @@ impl AccountStore {
         accounts: &[Account],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let draft = |event| Draft {
-            at: now,
-            actor: Actor::Program,
-            authority: None,
-            proof: ProofClass::None,
-            explanation: None,
-            event,
-        };
+        let draft = |event| by_program(event, now);
         for account in accounts {
             let id = || account.id.clone();
             let (class, custody) = (account.class, account.custody.clone());
@@ -137,13 +156,19 @@ impl AccountStore {
                 }
                 _ => {}
             }
+            let gone = account.links.iter().filter(|link| !link.in_roster);
+            drafts.extend(gone.map(|link| {
+                draft(Event::InRoster {
+                    id: link.id.clone(),
+                    is: false,
+                })
+            }));
+            if !account.methods.is_empty() {
+                drafts.push(draft(ways_in(&account.id, &account.methods)));
+            }
             self.append(&drafts).await?;
-            self.write_methods(&account.id, &account.methods).await?;
             if let Some(at) = account.last_used {
                 self.write_used(&account.id, at).await?;
-            }
-            for link in account.links.iter().filter(|link| !link.in_roster) {
-                self.set_in_roster(&link.id, false).await?;
             }
         }
         Ok(())
@@ -166,7 +191,7 @@ impl AccountStore {
             let Ok(subject) = Subject::roster(person) else {
                 continue;
             };
-            let directory = self.directory(&subject, Vec::new()).await?;
+            let directory = self.directory(&subject, &[], Vec::new()).await?;
             if directory.by_legacy_id.is_empty() || !directory.linked.is_empty() {
                 continue;
             }

@@ -23,7 +23,7 @@
 //! let policy = Policy { create_at_sync: true, ..Policy::default() };
 //! let now = "2026-09-14T12:00:00Z".parse()?;
 //! let applied = loop {
-//!     let directory = store.directory(&subject, Vec::new()).await?;
+//!     let directory = store.directory(&subject, &[], Vec::new()).await?;
 //!     let decided = decide(&subject, &[], &directory, &policy, now);
 //!     match store.apply(&subject, &decided, &[], Some(&AccountId::new("a1")), None, now).await {
 //!         // Somebody was faster: look again.
@@ -41,8 +41,9 @@
 mod events;
 mod merges;
 mod reviews;
+mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use clever_auth::seal::{SealingKeys, SystemRandomness};
@@ -61,10 +62,11 @@ pub use reviews::{Answer, CandidateMaterial, Material, Review};
 
 use crate::directory::{Account, AccountId, Candidate, Directory, LoginMethod};
 use crate::ledger::{
-    Broken, DistrictKey, Draft, Entry, Hash, Impossible, Ledger, MergeId, MergeRecord, Pair,
+    Broken, DistrictKey, Draft, Entry, Event, Hash, Impossible, MergeId, MergeRecord, Pair,
     ReviewId, ReviewRecord, Sharing, Standing, State, UnlinkReason, VaultError,
 };
 use crate::merge::{MergeRefused, UndoRefused};
+use crate::proof::Proof;
 use crate::subject::Subject;
 
 /// The tables.
@@ -115,7 +117,7 @@ pub enum StoreError {
     /// The tables are not what the ledger folds to.
     #[error("`{what}` is not what the ledger folds to: somebody changed the tables by hand")]
     Edited {
-        /// What.
+        /// The table and the row.
         what: String,
     },
     /// A table has something else than the store writes.
@@ -306,8 +308,10 @@ impl AccountStore {
         Ok(state)
     }
 
-    /// What a decision about `subject` may know, with candidates that the app found: those of which it was said,
-    /// on the same evidence, that they are not the subject's are left out.
+    /// What a decision about `subject` may know, with the accounts that `proofs` are of, and candidates that the
+    /// app found: those of which it was said, on the same evidence, that they are not the subject's are left out.
+    ///
+    /// Give it the proofs that the decision gets.
     ///
     /// # Errors
     ///
@@ -315,6 +319,7 @@ impl AccountStore {
     pub async fn directory(
         &mut self,
         subject: &Subject,
+        proofs: &[Proof],
         candidates: Vec<Candidate>,
     ) -> Result<Directory, StoreError> {
         // Read first: what changes after it makes the decision stale.
@@ -335,7 +340,12 @@ impl AccountStore {
             }
         }
         let needs = Needs {
-            accounts: kept.iter().map(|one| one.account.clone()).collect(),
+            accounts: kept
+                .iter()
+                .map(|one| &one.account)
+                .chain(proofs.iter().map(Proof::account))
+                .cloned()
+                .collect(),
             ids: subject
                 .legacy_ids
                 .iter()
@@ -414,39 +424,14 @@ impl AccountStore {
         state: &State,
         id: &AccountId,
     ) -> Result<Option<Account>, StoreError> {
-        let mut gone = BTreeSet::new();
-        for (user, _) in state.links(id) {
-            let sql = "SELECT in_roster FROM main.provision_links WHERE user_id = ?1";
-            if let Some(mut row) = self.one(sql, user.as_str().into()).await?
-                && row.count(0)? == 0
-            {
-                gone.insert(user);
-            }
-        }
         let sql = "SELECT version, last_used FROM main.provision_accounts WHERE id = ?1";
         let Some(mut row) = self.one(sql, id.as_str().into()).await? else {
             return Ok(None);
         };
-        let Some(mut account) = state.account(id, row.count(0)?, |user| !gone.contains(user))
-        else {
+        let Some(mut account) = state.account(id, row.count(0)?) else {
             return Ok(None);
         };
         account.last_used = instant(row.maybe_text(1)?)?;
-        let quarantined = state
-            .accounts()
-            .get(id)
-            .map(|account| account.quarantined.clone())
-            .unwrap_or_default();
-        let sql = "SELECT id, proven_at FROM main.provision_methods WHERE account = ?1 ORDER BY id";
-        for mut row in self.db.query(sql, &[id.as_str().into()]).await? {
-            let method = row.text(0)?.into_boxed_str();
-            if !quarantined.contains(&method) {
-                account.methods.push(LoginMethod {
-                    id: method,
-                    proven_at: instant(row.maybe_text(1)?)?,
-                });
-            }
-        }
         Ok(Some(account))
     }
 
@@ -454,53 +439,43 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// Where the database fails.
+    /// [`StoreError::Impossible`] where there is no such account, or where the database fails.
     pub async fn set_methods(
         &mut self,
         id: &AccountId,
         methods: &[LoginMethod],
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut store = self.begin().await?;
-        let done = store.write_methods(id, methods).await?;
-        store.commit().await?;
-        Ok(done)
-    }
-
-    async fn write_methods(
-        &mut self,
-        id: &AccountId,
-        methods: &[LoginMethod],
-    ) -> Result<(), StoreError> {
-        self.db
-            .execute(
-                "DELETE FROM main.provision_methods WHERE account = ?1",
-                &[id.as_str().into()],
-            )
-            .await?;
-        for method in methods {
-            let sql =
-                "INSERT INTO main.provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
-            let proven = method.proven_at.map(|at| at.to_string());
-            self.db
-                .execute(
-                    sql,
-                    &[id.as_str().into(), (*method.id).into(), proven.into()],
-                )
-                .await?;
-        }
+        let event = events::ways_in(id, methods);
+        self.record(&[events::by_program(event, now)]).await?;
         Ok(())
     }
 
-    /// Says whether the roster has an identity today.
+    /// Says whether the roster has an identity today. Nothing happens where that is known, or where the identity
+    /// opens no account.
     ///
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn set_in_roster(&mut self, id: &UserId, is: bool) -> Result<(), StoreError> {
-        let sql = "UPDATE main.provision_links SET in_roster = ?2 WHERE user_id = ?1";
-        self.db
-            .execute(sql, &[id.as_str().into(), is.into()])
-            .await?;
+    pub async fn set_in_roster(
+        &mut self,
+        id: &UserId,
+        is: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let needs = Needs {
+            ids: [id.clone()].into(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        let known = state
+            .by_id
+            .get(id)
+            .and_then(|home| state.accounts.get(home)?.links.get(id));
+        if known.is_some_and(|link| link.in_roster != is) {
+            let event = Event::InRoster { id: id.clone(), is };
+            self.record(&[events::by_program(event, now)]).await?;
+        }
         Ok(())
     }
 
@@ -595,22 +570,34 @@ impl AccountStore {
                     &[id.as_str().into(), json(standing)?.into(), seq.into()],
                 )
                 .await?;
-            let links = standing.links.keys().map(|user| (user, false));
+            let was = before.accounts.get(id);
+            if was.map(|was| &was.methods) != Some(&standing.methods) {
+                self.write_methods(id, standing).await?;
+            }
+            let links = standing
+                .links
+                .iter()
+                .map(|(user, link)| (user, false, link.in_roster));
             let same = |alias: &&crate::ledger::Alias| alias.reason == UnlinkReason::SameIdentity;
             let aliases = standing
                 .aliases
                 .iter()
                 .filter(|(_, alias)| same(alias))
-                .map(|(user, _)| (user, true));
-            for (user, alias) in aliases.chain(links) {
-                let sql = "INSERT INTO main.provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, 1)
-                           ON CONFLICT (user_id) DO UPDATE SET account = excluded.account, alias = excluded.alias";
-                self.db
-                    .execute(
-                        sql,
-                        &[user.as_str().into(), id.as_str().into(), alias.into()],
-                    )
-                    .await?;
+                .map(|(user, _)| (user, true, true));
+            for (user, alias, in_roster) in aliases.chain(links) {
+                // What an id meant once does not push away what it opens today.
+                let sql = "INSERT INTO main.provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, ?4)
+                           ON CONFLICT (user_id) DO UPDATE SET account = excluded.account, alias = excluded.alias,
+                           in_roster = excluded.in_roster
+                           WHERE excluded.alias = 0 OR provision_links.alias = 1
+                           OR provision_links.account = excluded.account";
+                let values = [
+                    user.as_str().into(),
+                    id.as_str().into(),
+                    alias.into(),
+                    in_roster.into(),
+                ];
+                self.db.execute(sql, &values).await?;
             }
             let gone = before
                 .accounts
@@ -665,6 +652,23 @@ impl AccountStore {
             self.db
                 .execute(sql, &[id.as_str().into(), json(sharing)?.into()])
                 .await?;
+        }
+        Ok(())
+    }
+
+    async fn write_methods(
+        &mut self,
+        id: &AccountId,
+        standing: &Standing,
+    ) -> Result<(), StoreError> {
+        let sql = "DELETE FROM main.provision_methods WHERE account = ?1";
+        self.db.execute(sql, &[id.as_str().into()]).await?;
+        for (method, proven_at) in &standing.methods {
+            let sql =
+                "INSERT INTO main.provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
+            let proven = proven_at.map(|at| at.to_string());
+            let values = [id.as_str().into(), (**method).into(), proven.into()];
+            self.db.execute(sql, &values).await?;
         }
         Ok(())
     }
@@ -732,76 +736,6 @@ impl AccountStore {
             )
             .await?;
         Ok(())
-    }
-
-    /// Reads the whole ledger again, and holds the tables against what it folds to; the number of its entries.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Broken`] or [`StoreError::Edited`] with the first difference.
-    pub async fn verify(&mut self) -> Result<u64, StoreError> {
-        let mut written = Vec::new();
-        for mut row in self
-            .db
-            .query(
-                "SELECT seq, entry, hash FROM main.provision_ledger ORDER BY seq",
-                &[],
-            )
-            .await?
-        {
-            let seq = row.count(0)?;
-            let hash = Hash::try_from(row.text(2)?).map_err(|_| Broken::Hash { seq })?;
-            written.push((seq, row.text(1)?, hash));
-        }
-        let ledger = Ledger::read(written)?;
-        let state = ledger.state();
-        let mut accounts: BTreeMap<AccountId, Standing> = BTreeMap::new();
-        for mut row in self
-            .db
-            .query("SELECT id, standing FROM main.provision_accounts", &[])
-            .await?
-        {
-            let id = AccountId::new(row.text(0)?);
-            let edited = |_| StoreError::Edited {
-                what: format!("account {id}"),
-            };
-            let standing = parsed(&row.text(1)?, "an account").map_err(edited)?;
-            accounts.insert(id, standing);
-        }
-        let ids: BTreeSet<&AccountId> = accounts.keys().chain(state.accounts.keys()).collect();
-        for id in ids {
-            if accounts.get(id) != state.accounts.get(id) {
-                return Err(StoreError::Edited {
-                    what: format!("account {id}"),
-                });
-            }
-        }
-        let mut links = BTreeMap::new();
-        for mut row in self
-            .db
-            .query(
-                "SELECT user_id, account FROM main.provision_links WHERE alias = 0",
-                &[],
-            )
-            .await?
-        {
-            links.insert(row.text(0)?, row.text(1)?);
-        }
-        let wanted = state
-            .by_id
-            .iter()
-            .map(|(user, account)| (user.as_str().to_owned(), account.as_str().to_owned()));
-        let wanted: BTreeMap<String, String> = wanted.collect();
-        let users: BTreeSet<&String> = links.keys().chain(wanted.keys()).collect();
-        match users
-            .into_iter()
-            .find(|user| links.get(*user) != wanted.get(*user))
-        {
-            Some(user) => Err(StoreError::Edited {
-                what: format!("link of {user}"),
-            }),
-            None => Ok(ledger.entries().len() as u64),
-        }
     }
 }
 

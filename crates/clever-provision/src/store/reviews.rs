@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountStore, OwnedTable, StoreError, json, parsed};
 use crate::decide::{Decided, Decision, decide};
-use crate::directory::{AccountId, Candidate, Directory};
+use crate::directory::AccountId;
 use crate::effects::Effects;
 use crate::evidence::Evidence;
 use crate::ledger::{
@@ -69,7 +69,7 @@ impl fmt::Debug for CandidateMaterial {
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Review {
-    /// Which.
+    /// The review's id.
     pub id: ReviewId,
     /// About whom.
     pub user: UserId,
@@ -338,11 +338,7 @@ impl AccountStore {
             account.clone(),
             now,
         ))];
-        let candidate = Candidate {
-            account: account.clone(),
-            evidence: BTreeSet::new(),
-        };
-        let directory: Directory = self.directory(&subject, vec![candidate]).await?;
+        let directory = self.directory(&subject, &proofs, Vec::new()).await?;
         let decided = decide(&subject, &proofs, &directory, &Policy::default(), now);
         match &decided.decision {
             Decision::Link { account, .. } | Decision::LogIn { account } => {

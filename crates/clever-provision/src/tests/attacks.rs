@@ -75,7 +75,7 @@ proptest! {
 
     /// Two records whose addresses are equal, and nothing else.
     #[test]
-    fn a5_a7_an_address_is_no_evidence_that_links(address in "[a-z]{1,8}@[a-z]{1,5}", holders in 1_u32..4, class in classes()) {
+    fn a5_a7_an_address_is_no_evidence_that_links(address in "ada[a-z]{0,5}@[a-z]{1,5}", holders in 1_u32..4, class in classes()) {
         let mut one = person("Ada", "Byron");
         one.email = Some(address.to_uppercase());
         let known = KnownPerson { email: Some((address, holders)), ..KnownPerson::default() };
@@ -88,7 +88,7 @@ proptest! {
 
     /// The same number in another district is another child.
     #[test]
-    fn a17_a_districts_id_means_nothing_elsewhere(value in "[0-9]{1,6}") {
+    fn a17_a_districts_id_means_nothing_elsewhere(value in "[1-9][0-9]{0,3}") {
         let id = |number| Scoped::new(district(number), SisId::new(&value).unwrap());
         let mut one = person("Ada", "Byron");
         one.sis_ids = vec![id(1)];

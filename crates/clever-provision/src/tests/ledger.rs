@@ -117,7 +117,7 @@ impl Book {
         let state = self.ledger.state();
         let account = |at: usize| {
             let id = state.standing(&account_id(at)).unwrap().clone();
-            state.account(&id, 1, |_| true).unwrap()
+            state.account(&id, 1).unwrap()
         };
         let (a, b) = (account(one), account(other));
         if a.id == b.id {

@@ -25,18 +25,18 @@ field = [
 decide = { auto = 16000 }
 "#;
 
-fn config() -> MatchConfig {
+pub(super) fn config() -> MatchConfig {
     toml::from_str(CONFIG).unwrap()
 }
 
 /// Id, then sis, district, first, last, born, email.
-type Row = [String; 7];
+pub(super) type Row = [String; 7];
 
-fn row(values: [&str; 7]) -> Row {
+pub(super) fn row(values: [&str; 7]) -> Row {
     values.map(str::to_owned)
 }
 
-fn linkage(left: &[Row], right: &[Row]) -> Linkage {
+pub(super) fn linkage(left: &[Row], right: &[Row]) -> Linkage {
     let mut people = PeopleBuilder::new(config()).unwrap();
     for (side, rows) in [(Side::Left, left), (Side::Right, right)] {
         for row in rows {
@@ -49,7 +49,7 @@ fn linkage(left: &[Row], right: &[Row]) -> Linkage {
 }
 
 /// Six hundred people of two districts, their accounts of last year with slips, and strangers.
-fn school() -> (Vec<Row>, Vec<Row>) {
+pub(super) fn school() -> (Vec<Row>, Vec<Row>) {
     const FIRST: [&str; 12] = [
         "Olivia", "William", "Emma", "Noah", "Sofia", "Mateo", "Abigail", "James", "Mia", "Elijah",
         "Amelia", "Benjamin",
@@ -133,7 +133,7 @@ fn school() -> (Vec<Row>, Vec<Row>) {
 }
 
 /// The school's model.
-fn trained() -> &'static Model {
+pub(super) fn trained() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| {
         let (left, right) = school();

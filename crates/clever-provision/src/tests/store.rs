@@ -27,8 +27,8 @@ const WORKS: &str = "CREATE TABLE works (id TEXT PRIMARY KEY, owner TEXT NOT NUL
                      written_at TEXT NOT NULL, title TEXT)";
 
 /// A store, and a way to look into its database beside it.
-struct Kept {
-    store: AccountStore,
+pub(super) struct Kept {
+    pub(super) store: AccountStore,
     _folder: TempDir,
     file: Option<std::path::PathBuf>,
 }
@@ -61,7 +61,7 @@ fn shown(value: &Value<'_>) -> String {
 }
 
 /// An empty store in each database, with the app's table of works.
-async fn stores(name: &str) -> Vec<Kept> {
+pub(super) async fn stores(name: &str) -> Vec<Kept> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("accounts.db");
     let mut addresses = vec![(format!("sqlite:{}", file.display()), Some(file))];
@@ -89,7 +89,7 @@ fn later(seconds: i64) -> Timestamp {
 }
 
 /// An account that was used, opened by an identity of district 1.
-fn used(number: usize) -> Account {
+pub(super) fn used(number: usize) -> Account {
     Account {
         custody: Custody::Managed { by: district(1) },
         links: vec![LiveLink {
@@ -148,7 +148,11 @@ impl Kept {
                 })
                 .collect(),
         };
-        let directory = self.store.directory(subject, candidates).await.unwrap();
+        let directory = self
+            .store
+            .directory(subject, &[], candidates)
+            .await
+            .unwrap();
         let decided = decide(subject, &[], &directory, policy, now());
         let applied = self
             .store
@@ -242,7 +246,7 @@ fn by_staff(at: Timestamp) -> Undo {
     }
 }
 
-fn lax() -> Policy {
+pub(super) fn lax() -> Policy {
     Policy {
         managed_auto: true,
         id_change_auto: true,
@@ -308,7 +312,11 @@ async fn both_databases_decide_and_keep_what_the_accounts_in_memory_do() {
 async fn a28_of_two_decisions_on_one_reading_the_second_is_stale_and_enters_when_made_again() {
     for mut ground in stores("race").await {
         let subject = employee(5, 2);
-        let directory = ground.store.directory(&subject, Vec::new()).await.unwrap();
+        let directory = ground
+            .store
+            .directory(&subject, &[], Vec::new())
+            .await
+            .unwrap();
         let decided = decide(&subject, &[], &directory, &lax(), now());
         let mut apply = async |new: usize| {
             ground
@@ -327,7 +335,11 @@ async fn a28_of_two_decisions_on_one_reading_the_second_is_stale_and_enters_when
         );
         // Somebody else's arrival in between makes nothing stale.
         let other = employee(9, 2);
-        let directory = ground.store.directory(&other, Vec::new()).await.unwrap();
+        let directory = ground
+            .store
+            .directory(&other, &[], Vec::new())
+            .await
+            .unwrap();
         ground.enter(&employee(10, 2), Vec::new(), &lax(), 22).await;
         let decided = decide(&other, &[], &directory, &lax(), now());
         ground
@@ -553,7 +565,11 @@ async fn a_review_is_answered_remembered_and_forgotten() {
             Some(StoreError::Impossible(Impossible::NoCandidate { .. }))
         ));
         // The old id has left the roster: now it is one person.
-        ground.store.set_in_roster(&user(3), false).await.unwrap();
+        ground
+            .store
+            .set_in_roster(&user(3), false, now())
+            .await
+            .unwrap();
         let answer = ground
             .store
             .approve(review.id, &account_id(3), "principal", &works(), now())
@@ -577,7 +593,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
         ground.store.decline(id, "principal", now()).await.unwrap();
         let directory = ground
             .store
-            .directory(&student(6), evidence(&weak, 4))
+            .directory(&student(6), &[], evidence(&weak, 4))
             .await
             .unwrap();
         assert!(directory.candidates.is_empty());
@@ -585,6 +601,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
             .store
             .directory(
                 &student(6),
+                &[],
                 evidence(&[Evidence::NamesAgree, Evidence::BirthAgrees], 4),
             )
             .await
@@ -592,7 +609,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
         assert_eq!(more.candidates.len(), 1);
         let other = ground
             .store
-            .directory(&student(7), evidence(&weak, 4))
+            .directory(&student(7), &[], evidence(&weak, 4))
             .await
             .unwrap();
         assert_eq!(other.candidates.len(), 1);
@@ -661,17 +678,68 @@ async fn a30_p30_no_name_is_ever_in_the_file_and_after_erasure_none_can_be_read(
 }
 
 #[tokio::test]
-async fn a_hand_edit_is_found_and_named() {
+async fn field_a_hand_edit_is_found_and_named() {
     let mut ground = stores("edited").await.remove(0);
     let mut other = used(1);
     other.links[0].district = Some(district(2));
+    other.methods = vec![LoginMethod {
+        id: "password".into(),
+        proven_at: None,
+    }];
     ground
         .store
         .import(&[used(0), other], ago(10))
         .await
         .unwrap();
+    ground
+        .store
+        .set_in_roster(&user(1), false, now())
+        .await
+        .unwrap();
+    let kept = ground.store.account(&account_id(1)).await.unwrap().unwrap();
+    assert!(!kept.links[0].in_roster && kept.methods.len() == 1);
     ground.store.verify().await.unwrap();
     for (edit, back, found) in [
+        (
+            "UPDATE provision_methods SET proven_at = '2026-01-01T00:00:00Z' WHERE account = 'a1'",
+            "UPDATE provision_methods SET proven_at = NULL WHERE account = 'a1'",
+            "way in a1 by password",
+        ),
+        (
+            "INSERT INTO provision_methods (account, id, proven_at) VALUES ('a0', 'mine', NULL)",
+            "DELETE FROM provision_methods WHERE id = 'mine'",
+            "way in a0 by mine",
+        ),
+        (
+            "UPDATE provision_links SET in_roster = 1 WHERE user_id = 'u1'",
+            "UPDATE provision_links SET in_roster = 0 WHERE user_id = 'u1'",
+            "link of u1",
+        ),
+        (
+            "INSERT INTO provision_links (user_id, account, alias, in_roster) VALUES ('u7', 'a0', 1, 1)",
+            "DELETE FROM provision_links WHERE user_id = 'u7'",
+            "link of u7",
+        ),
+        (
+            "UPDATE provision_links SET alias = 1 WHERE user_id = 'u0'",
+            "UPDATE provision_links SET alias = 0 WHERE user_id = 'u0'",
+            "link of u0",
+        ),
+        (
+            "INSERT INTO provision_sharing (user_id, shared_by) VALUES ('u0', '{\"district\":\"d9\"}')",
+            "DELETE FROM provision_sharing",
+            "sharing of u0",
+        ),
+        (
+            "INSERT INTO provision_declined (pair, evidence) VALUES ('x', 'y')",
+            "DELETE FROM provision_declined",
+            "answer x",
+        ),
+        (
+            "INSERT INTO provision_merges (id, record, survivor, proof) VALUES (7, 'x', 'a0', 'x')",
+            "DELETE FROM provision_merges",
+            "merge 7",
+        ),
         (
             "UPDATE provision_links SET account = 'a1' WHERE user_id = 'u0'",
             "UPDATE provision_links SET account = 'a0' WHERE user_id = 'u0'",
@@ -738,7 +806,11 @@ async fn lineage_one_person_stays_one_account() {
             ..used(3)
         };
         ground.store.import(&[pupil], ago(1000)).await.unwrap();
-        ground.store.set_in_roster(&user(3), false).await.unwrap();
+        ground
+            .store
+            .set_in_roster(&user(3), false, now())
+            .await
+            .unwrap();
         let again = Subject {
             id: user(4),
             ..login(Class::Student, 1)
@@ -829,7 +901,7 @@ async fn names_of_tables_are_names_and_addresses_are_understood() {
     let _: &AccountId = &account_id(0);
     fn is_send<T: Send>(_: &T) {}
     let subject = employee(0, 1);
-    is_send(&ground.store.directory(&subject, Vec::new()));
+    is_send(&ground.store.directory(&subject, &[], Vec::new()));
 }
 
 #[tokio::test]

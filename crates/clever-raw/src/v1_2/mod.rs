@@ -2,10 +2,10 @@
 
 //! Version 1.2 of the API.
 
-mod client;
 pub mod enums;
 mod events;
+pub mod operations;
 pub mod shapes;
+pub mod types;
 
-pub use client::{Client, builder, types};
 pub use events::EventObject;

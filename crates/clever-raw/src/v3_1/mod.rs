@@ -2,10 +2,10 @@
 
 //! Version 3.1 of the API.
 
-mod client;
 pub mod enums;
 mod events;
+pub mod operations;
 pub mod shapes;
+pub mod types;
 
-pub use client::{Client, builder, types};
 pub use events::EventObject;

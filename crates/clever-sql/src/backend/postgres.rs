@@ -33,6 +33,9 @@ const SETTINGS: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
+/// How often to look whether a connection is shared: other clients may have been given it in between.
+const LOOKS: u32 = 3;
+
 /// How long to wait for a second connection, which a pooler may not have.
 const SECOND: Duration = Duration::from_secs(5);
 
@@ -263,17 +266,21 @@ async fn refuse_pooler(
 ) -> Result<(), DatabaseError> {
     const WHOSE: &str = "SELECT pg_backend_pid()";
     let pooler = |evidence| Err(DatabaseError::Pooler { evidence });
-    let first = ask(client, WHOSE).await?;
     if ask(client, "SELECT count(*) FROM pg_prepared_statements").await? != "0" {
         return pooler("a new connection has prepared statements of others");
     }
-    let second = tokio::time::timeout(SECOND, async {
+    let looks = tokio::time::timeout(SECOND, async {
         let other = connect(address, tls).await?;
-        let second = ask(&other, WHOSE).await?;
-        let again = ask(client, WHOSE).await?;
-        Ok::<_, DatabaseError>(first == second || first != again)
+        for _ in 0..LOOKS {
+            let first = ask(client, WHOSE).await?;
+            let second = ask(&other, WHOSE).await?;
+            if first == second || first != ask(client, WHOSE).await? {
+                return Ok(true);
+            }
+        }
+        Ok::<_, DatabaseError>(false)
     });
-    match second.await {
+    match looks.await {
         Ok(Ok(true)) => pooler("two connections share one of the server's"),
         // If the server has no second connection for this role, there is no more to learn.
         _ => Ok(()),

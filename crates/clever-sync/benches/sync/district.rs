@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
-use clever_sync::RosterSource;
+use clever_sync::{End, RosterSource};
 use futures_core::Stream;
 use futures_util::StreamExt;
 
@@ -320,6 +320,15 @@ impl RosterSource for District {
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, std::io::Error>> {
         self.read(kind.as_str())
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, std::io::Error> {
+        let Some(path) = self.files(kind.as_str()).pop() else {
+            return Ok(End::Empty);
+        };
+        let page = RawPage::split(fs::read(path)?.into()).unwrap();
+        let last = page.records().last().map(|record| record.id.to_owned());
+        Ok(last.map_or(End::Empty, End::At))
     }
 
     fn events(&self, _: &str) -> impl Stream<Item = Result<RawPage, std::io::Error>> {

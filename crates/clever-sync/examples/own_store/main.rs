@@ -28,6 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
     let report = sync(&district, &mut store, &policy, &how, &SystemClock, &()).await?;
     let mut feed = changes(&mut store, &report.district_id, "example").await?;
+    #[expect(clippy::disallowed_methods, reason = "an example prints for itself")]
     let mut out = std::io::stdout().lock();
     while let Some(change) = feed.next().await? {
         writeln!(out, "{} {} {}", change.op, change.kind, change.id)?;

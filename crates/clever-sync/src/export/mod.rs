@@ -27,8 +27,8 @@ use serde_json::Value;
 
 use crate::export::dates::Unreadable;
 use crate::reading;
-use crate::store::StoreError;
 use crate::store::sql::{RosterDb, Sql, SqlStore, Transaction, texts};
+use crate::store::{StoreError, odd_row};
 
 /// Records read at once.
 const CHUNK: usize = 500;
@@ -267,7 +267,9 @@ impl<B: RosterDb> Reader<'_, B> {
         rows.into_iter()
             .map(|mut row| {
                 let (id, record) = (row.text(0)?, row.text(1)?);
-                Ok((id, reading::value(&record).unwrap_or_default()))
+                // One that somebody broke by hand is no one with nothing in it: readers would delete what is missing.
+                let record = reading::value(&record).ok_or_else(|| odd_row(1))?;
+                Ok((id, record))
             })
             .collect()
     }
@@ -313,7 +315,8 @@ impl<B: RosterDb> Reader<'_, B> {
         rows.into_iter()
             .map(|mut row| {
                 let id = row.text(0)?;
-                let own = row.maybe_text(1)?.unwrap_or_else(|| id.clone());
+                let own = row.maybe_text(1)?.unwrap_or_default();
+                let own = first([one_line(&own).into_owned(), id.clone()]);
                 Ok((id, own))
             })
             .collect()
@@ -336,7 +339,7 @@ impl<B: RosterDb> Reader<'_, B> {
             all.entry(row.text(0)?).or_default().push(Contact {
                 relationship: row.maybe_text(1)?.unwrap_or_default(),
                 sort: row.maybe_text(2)?.unwrap_or_default(),
-                record: reading::value(&row.text(3)?).unwrap_or_default(),
+                record: reading::value(&row.text(3)?).ok_or_else(|| odd_row(3))?,
                 id: row.text(4)?,
             });
         }
@@ -368,7 +371,7 @@ fn distinct(ids: Vec<&str>) -> Vec<&str> {
 fn first<const N: usize>(texts: [String; N]) -> String {
     texts
         .into_iter()
-        .find(|text| !text.is_empty())
+        .find(|text| !text.trim().is_empty())
         .unwrap_or_default()
 }
 

@@ -400,7 +400,7 @@ const NO_NAME: &str = "-";
 
 /// Given and family name, of which `OneRoster` requires both. Most contacts have their whole name in the family name: its
 /// first word is taken. One word stays where it is.
-fn names(given: String, family: String) -> (String, String) {
+fn names(given: &str, family: &str) -> (String, String) {
     let (given, family) = (given.trim(), family.trim());
     let (given, family) = match (given, family, family.split_once(' ')) {
         ("", _, Some((word, rest))) => (word, rest.trim()),
@@ -440,7 +440,7 @@ async fn people<B: RosterDb>(
                 .flatten()
                 .map(|contact| contact.id.as_str())
                 .collect();
-            let (given, family) = names(text(user, "/name/first"), text(user, "/name/last"));
+            let (given, family) = names(&text(user, "/name/first"), &text(user, "/name/last"));
             let username = first([
                 any("/credentials/district_username"),
                 text(user, "/email"),
@@ -611,7 +611,7 @@ mod tests {
     #[test]
     fn a_whole_name_is_taken_apart_and_nothing_else() {
         let of = |given: &str, family: &str| {
-            let (given, family) = names(given.to_owned(), family.to_owned());
+            let (given, family) = names(given, family);
             format!("{given}|{family}")
         };
         assert_eq!(of("", "Kim Lee Garcia"), "Kim|Lee Garcia");

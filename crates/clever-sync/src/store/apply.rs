@@ -67,7 +67,6 @@ pub(crate) async fn run<B: RosterDb>(
         )
         .await?;
     report.run = Some(run);
-    report.findings = findings::read(store, id).await?;
     let known = now.run == 0
         || (counted(store, id).await? == Some(now.run)
             && last_totals(store, now.run, report).await?);
@@ -76,6 +75,8 @@ pub(crate) async fn run<B: RosterDb>(
     } else {
         totals(store, report).await?;
     }
+    findings::shared(store, id, report).await?;
+    report.findings = findings::read(store, id).await?;
     // A section's place for somebody who is not here is a finding, and nobody's place.
     let places = &mut report.enrollments;
     for (count, field) in [

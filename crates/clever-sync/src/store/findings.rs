@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, visible};
 
-use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SyncReport};
+use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
 use crate::store::StoreError;
 use crate::store::odd_row;
 use crate::store::sql::{RosterDb, SqlStore, texts};
@@ -151,10 +151,12 @@ pub(crate) async fn renew<B: RosterDb>(
                 &[district_id.into()],
             )
             .await?;
-        let samples: Vec<String> = samples
+        let mut samples: Vec<String> = samples
             .into_iter()
             .map(|mut row| row.text(0))
             .collect::<Result<_, _>>()?;
+        // A name may stand where an id belongs.
+        samples.retain(|sample| visible::is_id(sample));
         let params = [
             district_id.into(),
             reference.kind.as_str().into(),
@@ -232,6 +234,32 @@ pub(crate) async fn closed<B: RosterDb>(
     let sql = "INSERT INTO main.findings (district_id, kind, field, target, count, samples)
          SELECT ?1, ?2, ?3, ?2, count(*), '' FROM main.resources WHERE district_id = ?1 AND archived_at IS NULL
          HAVING count(*) > 0";
+    store.db.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Notes that the district shares nothing of the kinds without which there is no roster, or that it does: a walk over
+/// nothing is whole, and still no more than a district that has not begun.
+pub(crate) async fn shared<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    report: &SyncReport,
+) -> Result<(), StoreError> {
+    let totals = SHARED.map(|kind| report.kinds.get(&kind).map(|of_kind| of_kind.total));
+    let sql = if totals == [Some(0); 3] {
+        "INSERT INTO main.findings (district_id, kind, field, target, count, samples)
+         VALUES (?1, ?2, ?3, ?4, 0, '') ON CONFLICT DO NOTHING"
+    } else if totals.iter().flatten().any(|total| *total > 0) {
+        "DELETE FROM main.findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3 AND target = ?4"
+    } else {
+        return Ok(());
+    };
+    let params = [
+        district_id.into(),
+        RecordKind::Districts.as_str().into(),
+        SHARES.into(),
+        RecordKind::Users.as_str().into(),
+    ];
     store.db.execute(sql, &params).await?;
     Ok(())
 }

@@ -80,7 +80,7 @@ pub enum Op {
     Create = 0,
     /// Says something else than before.
     Update = 1,
-    /// Gone.
+    /// In the store, and gone from the roster.
     Archive = 2,
     /// Was archived, and is here again.
     Restore = 3,

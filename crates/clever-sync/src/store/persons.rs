@@ -14,7 +14,7 @@ type Short = [u8; 12];
 /// Which number each person has.
 #[derive(Debug, Default)]
 pub(crate) struct Persons {
-    /// Ascending.
+    /// The ids of the people, in ascending order.
     ids: Vec<Short>,
     /// Places in `ids` from which on numbers follow each other, with the first number of each; ascending.
     runs: Vec<(usize, i64)>,

@@ -43,7 +43,7 @@ pub struct Change {
     pub before: Option<Box<RawValue>>,
     /// The record after.
     pub after: Option<Box<RawValue>>,
-    /// When.
+    /// When it was applied (RFC 3339).
     pub at: String,
     /// The event that told it; none where a snapshot or an undo did.
     pub event: Option<String>,

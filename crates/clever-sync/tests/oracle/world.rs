@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
-use clever_sync::{RosterSource, Way};
+use clever_sync::{End, RosterSource, Way};
 use futures_core::Stream;
 use serde_json::{Value, json};
 
@@ -87,6 +87,10 @@ pub(super) enum Trouble {
     Empty,
     /// Each page once more, written differently.
     Twice,
+    /// The list ends before its last record, and says so; what is counted is right.
+    Short,
+    /// Nobody knows the list's last record.
+    NoEnd,
 }
 
 /// One step of a history: what the district is now, and how it is read.
@@ -202,7 +206,8 @@ impl Source<'_> {
             Some(Trouble::Backwards) => all.reverse(),
             Some(Trouble::Miscounted) => count += 1,
             Some(Trouble::Refused) => refused = true,
-            Some(Trouble::Twice) | None => {}
+            Some(Trouble::Short) => drop(all.pop()),
+            Some(Trouble::Twice | Trouble::NoEnd) | None => {}
         }
         let mut pages: Vec<Vec<(Key, Record)>> =
             all.chunks(self.step.page).map(<[_]>::to_vec).collect();
@@ -273,6 +278,19 @@ impl RosterSource for Source<'_> {
             .map(|all| page(all, None))
             .collect();
         futures_util::stream::iter(pages.into_iter().map(Ok))
+    }
+
+    async fn end(&self, kind: RecordKind) -> Result<End, Infallible> {
+        let place = KINDS.iter().position(|of| *of == kind).unwrap_or(9);
+        let mut all = self.world.records.keys().filter(|(of, _)| *of == kind);
+        Ok(match self.trouble(place) {
+            Some(Trouble::NoEnd) => End::Unknown,
+            // A lie that is told twice.
+            Some(Trouble::Empty) => End::Empty,
+            _ => all
+                .next_back()
+                .map_or(End::Empty, |(_, id)| End::At(id.clone())),
+        })
     }
 
     async fn newest_event(&self) -> Result<Option<String>, Infallible> {

@@ -1,23 +1,24 @@
 //! The people of a CSV set: students with their contacts, teachers, staff.
 
-use std::path::Path;
-
 use clever_model::RecordKind;
 use serde_json::{Map, Value, json};
 
 use super::super::names::LANGUAGES;
-use super::super::sheet::{CsvError, Row, each};
+use super::super::sheet::{Faults, Row, each};
 use super::{Set, american, location, nest};
 
 /// Contacts of a student that are read.
 const MAX_CONTACTS: usize = 5;
 
 impl Set {
-    pub(super) fn students(&mut self, path: &Path) -> Result<(), CsvError> {
+    pub(super) fn students(&mut self, faults: &mut Faults) {
+        let path = self.folder.join("students.csv");
         let needed = ["School_id", "Student_id", "Last_name", "First_name"];
-        each(path, &needed, |row| {
+        each(&path, &needed, faults, |row, faults| {
             let id = self.id("student", row.needed("Student_id")?);
-            let school = self.school(row)?;
+            self.refused.insert(id.clone());
+            let school = self.school(row, faults)?;
+            self.refused.remove(&id);
             if !self.of(RecordKind::Users).contains_key(&id) {
                 let user = self.user(row, &id, "Student_email", ("student", student(row)));
                 self.of(RecordKind::Users).insert(id.clone(), user);
@@ -25,15 +26,18 @@ impl Set {
             self.is_at(&id, "student", school);
             self.contact(row, &id);
             Ok(())
-        })
+        });
     }
 
-    pub(super) fn teachers(&mut self, path: &Path) -> Result<(), CsvError> {
+    pub(super) fn teachers(&mut self, faults: &mut Faults) {
+        let path = self.folder.join("teachers.csv");
         let needed = ["School_id", "Teacher_id", "First_name", "Last_name"];
-        each(path, &needed, |row| {
+        each(&path, &needed, faults, |row, faults| {
             let own = row.needed("Teacher_id")?;
             let id = self.id("teacher", own);
-            let school = self.school(row)?;
+            self.refused.insert(id.clone());
+            let school = self.school(row, faults)?;
+            self.refused.remove(&id);
             if !self.of(RecordKind::Users).contains_key(&id) {
                 let mut role = row.fields(&[
                     ("sis_id", "Teacher_id"),
@@ -52,20 +56,22 @@ impl Set {
             }
             self.is_at(&id, "teacher", school);
             Ok(())
-        })
+        });
     }
 
     /// Reads staff; who has a teacher's address is that teacher.
     pub(super) fn staff(
         &mut self,
-        path: &Path,
+        file: &str,
         email: &'static str,
         title: &'static str,
-    ) -> Result<(), CsvError> {
+        faults: &mut Faults,
+    ) {
+        let path = self.folder.join(file);
         let needed = ["School_id", "Staff_id", email, "First_name", "Last_name"];
-        each(path, &needed, |row| {
+        each(&path, &needed, faults, |row, faults| {
             let own = row.needed("Staff_id")?;
-            let school = self.school(row)?;
+            let school = self.school(row, faults)?;
             if !self.staff_ids.contains_key(own) {
                 let mut role = row.fields(&[
                     ("staff_id", "Staff_id"),
@@ -92,7 +98,7 @@ impl Set {
             let id = self.staff_ids.get(own).cloned().unwrap_or_default();
             self.is_at(&id, "staff", school);
             Ok(())
-        })
+        });
     }
 
     /// A user with one role, as the first row with its id has it.

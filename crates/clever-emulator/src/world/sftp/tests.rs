@@ -58,12 +58,14 @@ fn folder(changed: &[(&str, &str)]) -> TempDir {
 }
 
 fn world(changed: &[(&str, &str)]) -> World {
-    read(folder(changed).path(), NOW.parse().unwrap()).unwrap()
+    let (world, left_out) = read(folder(changed).path(), NOW.parse().unwrap(), false).unwrap();
+    assert_eq!(left_out, []);
+    world
 }
 
 fn wrong(changed: &[(&str, &str)]) -> String {
     let folder = folder(changed);
-    let error = read(folder.path(), NOW.parse().unwrap()).unwrap_err();
+    let error = read(folder.path(), NOW.parse().unwrap(), false).unwrap_err();
     error
         .to_string()
         .replace(&format!("{}/", folder.path().display()), "")
@@ -184,9 +186,10 @@ fn ids_stay_when_the_set_changes() {
 async fn two_districts_have_nothing_in_common_but_what_they_call_theirs() {
     let schools = FILES[0].1.replace("North", "East");
     let folders = [folder(&[]), folder(&[("schools.csv", &schools)])];
-    let [world, other] = folders
-        .each_ref()
-        .map(|folder| WorldSource::Csv(folder.path().to_owned()));
+    let [world, other] = folders.each_ref().map(|folder| WorldSource::Csv {
+        folder: folder.path().to_owned(),
+        lenient: false,
+    });
     let config = EmulatorConfig {
         world,
         more_districts: vec![other],
@@ -218,7 +221,7 @@ fn what_is_wrong_is_named_with_its_place_and_no_value() {
         (
             "teachers.csv",
             "School_id,First_name,Last_name\n",
-            "teachers.csv, line 1: no column Teacher_id; add it to the header and the rows",
+            "teachers.csv, column Teacher_id: missing; add it to the header and the rows",
         ),
         (
             "students.csv",
@@ -257,6 +260,94 @@ fn what_is_wrong_is_named_with_its_place_and_no_value() {
         ),
     ];
     for (file, text, message) in cases {
-        assert_eq!(wrong(&[(file, text)]), message);
+        let said = wrong(&[(file, text)]);
+        assert!(said.lines().any(|line| line == message), "{said}");
     }
+}
+
+const SPOILT: [(&str, &str); 3] = [
+    (
+        "students.csv",
+        "School_id,Student_id,Last_name,First_name\n1,s1,Lee,Ann\n7,s2,Lee,Bo\n8,s3,Lee,Cy\n1,,Lee,Di\n1,s4,Lee\n",
+    ),
+    (
+        "sections.csv",
+        "School_id,Section_id,Teacher_id\n1,x1,t1\n1,x2,t9\n1,x1,t2\n",
+    ),
+    (
+        "enrollments.csv",
+        "School_id,Section_id,Student_id\n1,x1,s1\n1,x2,s1\n1,x1,s2\n1,x9,s1\n",
+    ),
+];
+
+#[test]
+fn field_23_all_faults_of_a_set_are_told_at_once_and_what_follows_from_one_is_none() {
+    assert_eq!(
+        wrong(&SPOILT),
+        "the set has 6 faults\n\
+         students.csv, line 3, column School_id: schools.csv has no such row; add it there or correct this one \
+         (and line 4)\n\
+         students.csv, line 5, column Student_id: empty; fill it or remove the row\n\
+         students.csv, line 6: could not be read as CSV in UTF-8 with as many values as the header has\n\
+         sections.csv, line 3, column Teacher_id: teachers.csv has no such row; add it there or correct this one\n\
+         sections.csv, line 4, column Section_id: an earlier row has the same id; remove one of them\n\
+         enrollments.csv, line 5, column Section_id: sections.csv has no such row; add it there or correct this one"
+    );
+    // Files that are missing, or lack a column, are told together, and nobody is blamed for naming their rows.
+    let files = [
+        ("schools.csv", "School_id,School_name\n1,North\n"),
+        ("teachers.csv", ""),
+        ("enrollments.csv", ""),
+    ];
+    assert_eq!(
+        wrong(&files),
+        "the set has 3 faults\n\
+         schools.csv, column School_number: missing; add it to the header and the rows\n\
+         teachers.csv is missing: the set needs it, if only with its header\n\
+         enrollments.csv is missing: the set needs it, if only with its header"
+    );
+}
+
+#[test]
+fn field_23_thousands_of_rows_with_one_fault_are_one_line() {
+    let rows: String = (0..3956).map(|at| format!("1,x{at},s1\n")).collect();
+    let header = "School_id,Section_id,Student_id\n";
+    let said = wrong(&[("enrollments.csv", &format!("{header}1,x1,s1\n{rows}"))]);
+    // Three of the sections are there.
+    assert_eq!(
+        said,
+        "enrollments.csv, line 3, column Section_id: sections.csv has no such row; add it there or correct this one \
+         (and lines 7, 8, 9, 10 and 3948 more)"
+    );
+}
+
+#[test]
+fn field_23_a_lenient_reading_leaves_out_rows_and_counts_them() {
+    let folder = folder(&SPOILT);
+    let (world, left_out) = read(folder.path(), NOW.parse().unwrap(), true).unwrap();
+    assert_eq!(world.with_role(Role::Student).len(), 1);
+    assert_eq!(world.list(RecordKind::Sections).len(), 1);
+    let x1 = one(&world, RecordKind::Sections, "section", "x1");
+    let s1 = one(&world, RecordKind::Users, "student", "s1");
+    assert_eq!(x1["students"], json!([s1["id"]]));
+    let t1 = one(&world, RecordKind::Users, "teacher", "t1");
+    assert_eq!(
+        x1["teachers"],
+        json!([t1["id"]]),
+        "the first row of two counts"
+    );
+    let rows: u64 = left_out.iter().map(|fault| fault.rows).sum();
+    assert_eq!(rows, 2 + 1 + 1 + 1 + 1 + 3, "{left_out:?}");
+    let follows = |fault: &&CsvFault| matches!(fault.flaw, Flaw::LeftOut(_));
+    assert_eq!(
+        left_out
+            .iter()
+            .filter(follows)
+            .map(|fault| fault.rows)
+            .sum::<u64>(),
+        2
+    );
+    // A file that is missing is no row that could be left out.
+    fs::remove_file(folder.path().join("teachers.csv")).unwrap();
+    assert!(read(folder.path(), NOW.parse().unwrap(), true).is_err());
 }

@@ -1,0 +1,57 @@
+//! Debian's packages that tests use, installed where that takes only root and `apt-get`.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::say::say;
+
+/// Makes sure that there is a Chromium with its driver for the tests of the web login; they skip without.
+pub(crate) fn ensure_browser() {
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .any(|program| succeeds(program, &["--version"]));
+    if !(found && succeeds("chromedriver", &["--version"])) {
+        install(
+            "Chromium or its driver",
+            &["chromium", "chromium-driver"],
+            "tests in a browser",
+        );
+    }
+}
+
+/// Makes sure that there is a pooler of PostgreSQL's connections; the tests of one skip without.
+pub(crate) fn ensure_pooler() {
+    if !Path::new("/usr/sbin/pgbouncer").is_file() {
+        install("PgBouncer", &["pgbouncer"], "tests of a pooler");
+    }
+}
+
+/// Installs packages, or says which tests will skip.
+fn install(missing: &str, packages: &[&str], tests: &str) {
+    let root = Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    if root {
+        say(&format!(
+            "{missing} is missing: installing Debian's packages"
+        ));
+        let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+        install.extend(packages);
+        // A new machine has no list of packages yet.
+        if succeeds("apt-get", &["update", "-qq"]) && succeeds("apt-get", &install) {
+            return;
+        }
+    }
+    say(&format!("{missing} is missing: {tests} will skip"));
+}
+
+fn succeeds(program: &str, args: &[&str]) -> bool {
+    Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
