@@ -2,11 +2,12 @@
 
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Finding, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
+    AnyStore, Finding, Open, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited,
+    sync,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::ground::Ground;
 use crate::stores::stores;
@@ -14,8 +15,7 @@ use crate::stores::stores;
 /// Runs statements by hand; gives the rows of the last, as text.
 async fn by_hand(url: &str, sql: &str) -> Vec<String> {
     let Some(path) = url.strip_prefix("sqlite:") else {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-        tokio::spawn(connection);
+        let client = crate::stores::client(url).await;
         let mut rows = Vec::new();
         for message in client.simple_query(sql).await.unwrap() {
             if let SimpleQueryMessage::Row(row) = message {
@@ -57,7 +57,9 @@ async fn beside(url: &str) -> Vec<String> {
 }
 
 async fn run(ground: &Ground, url: &str, policy: &SyncPolicy) -> SyncReport {
-    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+        .await
+        .unwrap();
     let full = SyncOptions {
         way: Way::Snapshot,
         ..SyncOptions::default()
@@ -69,7 +71,9 @@ async fn run(ground: &Ground, url: &str, policy: &SyncPolicy) -> SyncReport {
 }
 
 async fn audit(url: &str, policy: &SyncPolicy) -> u64 {
-    let mut store = AnyStore::open_url(url, false).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+        .await
+        .unwrap();
     let district = store.districts().await.unwrap().remove(0);
     mark_edited(&mut store, &district.parse().unwrap(), policy)
         .await
@@ -260,7 +264,9 @@ async fn sticky_columns_stay_and_findings_are_looked_for_anew() {
         let report = run(&ground, &url, policy).await;
         assert!(lost(&report.findings), "{:?}", report.findings);
         assert_eq!(audit(&url, policy).await, 1);
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         let status = store.status().await.unwrap().remove(0);
         assert!(!lost(&status.findings), "{:?}", status.findings);
         let sql = "SELECT (SELECT count(*) FROM users WHERE email = 'ours'),

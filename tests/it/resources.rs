@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use clever_emulator::{EmulatorConfig, Fault, WorldSource};
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Cause, ChangeFilter, Outcome, Record, RunPath, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, Way, Why, changes, explain, sync,
+    AnyStore, Cause, ChangeFilter, Open, Outcome, Record, RunPath, SyncError, SyncOptions,
+    SyncPolicy, SyncReport, Way, Why, changes, explain, sync,
 };
 
 use crate::ground::Ground;
@@ -43,7 +43,9 @@ async fn run(
     way: Way,
     policy: &SyncPolicy,
 ) -> Result<SyncReport, SyncError> {
-    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+        .await
+        .unwrap();
     let options = SyncOptions {
         way,
         ..SyncOptions::default()
@@ -63,7 +65,9 @@ fn served(ground: &Ground) -> BTreeMap<String, String> {
 
 /// The active resources of the store, as its feed tells them.
 async fn stored(url: &str) -> BTreeMap<String, String> {
-    let mut store = AnyStore::open_url(url, false).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+        .await
+        .unwrap();
     let district = store.districts().await.unwrap().remove(0);
     let filter = ChangeFilter {
         kind: Some(KIND),
@@ -130,7 +134,9 @@ async fn they_are_synced_by_snapshot_and_events_where_the_policy_says_so() {
         assert_eq!(report.kinds[&KIND].updated, 1);
         assert_eq!(stored(&url).await, served(&ground));
         // Whoever asks is told.
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         let district = store.districts().await.unwrap().remove(0);
         let (id, _) = served(&ground).pop_first().unwrap();
         let explained = explain(&mut store, &district, &id).await.unwrap();

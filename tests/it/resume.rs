@@ -4,7 +4,7 @@
 use clever_emulator::Fault;
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, Why,
+    AnyStore, Open, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, Why,
     apply_plan, sync,
 };
 
@@ -13,7 +13,9 @@ use crate::stores::stores;
 
 /// Syncs as a process of its own would.
 async fn run(ground: &Ground, url: &str, options: &SyncOptions) -> Result<SyncReport, SyncError> {
-    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+        .await
+        .unwrap();
     // Days are busy in a small district, and nothing here is about what is held.
     let policy = SyncPolicy {
         max_archived_percent: 100,
@@ -212,7 +214,9 @@ async fn what_may_be_another_walk_is_begun_anew() {
         ground.emulator.faults().add(fault);
         assert!(run(&ground, &url, &snapshot).await.is_err());
         ground.emulator.faults().clear();
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         let applied =
             apply_plan(&plan, &mut store, &SyncPolicy::default(), &SystemClock, &()).await;
         assert!(!applied.unwrap().is_unchanged());
@@ -249,7 +253,9 @@ async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_sta
                         .enable_all()
                         .build();
                     runtime.unwrap().block_on(async {
-                        let mut store = AnyStore::open_url(&other, true).await.unwrap();
+                        let mut store = AnyStore::open(&other.parse().unwrap(), Open::Create)
+                            .await
+                            .unwrap();
                         let options = SyncOptions::default();
                         let policy = SyncPolicy::default();
                         sync(district, &mut store, &policy, &options, &SystemClock, &()).await
@@ -260,7 +266,9 @@ async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_sta
             });
         };
         let progress = Meanwhile(std::sync::Mutex::new(Some(meanwhile)));
-        let mut store = AnyStore::open_url(&url, true).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+            .await
+            .unwrap();
         let (policy, options) = (SyncPolicy::default(), SyncOptions::default());
         let loser = sync(
             district,
@@ -293,7 +301,9 @@ async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_sta
 async fn field_20_a_plan_an_undo_and_a_feed_that_fail_leave_nothing_staged() {
     let ground = Ground::with_events(96, 100).await;
     for url in stores(&ground, "failed").await {
-        let mut store = AnyStore::open_url(&url, true).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+            .await
+            .unwrap();
         let file = ground.folder().join("plan");
         let planned = SyncOptions {
             dry_run: true,

@@ -1,15 +1,13 @@
 //! The database role that docs/sync.md describes: what it is granted is enough for all that a sync does, and no grant
 //! of it is too many.
 
+use crate::ground::Ground;
+use crate::stores::{client, database, name_of};
 use clever_model::SystemClock;
 use clever_sync::{
-    AnyStore, ChangeFilter, ExportFormat, SyncOptions, SyncPolicy, UndoRequest, Way, export,
+    AnyStore, ChangeFilter, ExportFormat, Open, SyncOptions, SyncPolicy, UndoRequest, Way, export,
     mark_edited, sync, undo,
 };
-use tokio_postgres::{Client, NoTls};
-
-use crate::ground::Ground;
-use crate::stores::database;
 
 /// The statements of the document, for a role and a database of another name.
 fn statements(role: &str, database: &str) -> Vec<String> {
@@ -28,16 +26,10 @@ fn statements(role: &str, database: &str) -> Vec<String> {
         .collect()
 }
 
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
 /// All that a sync, and whoever works with its store, does: a first load, events, an audit, a run taken back, a feed
 /// read, files written.
 async fn everything(ground: &Ground, url: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let mut store = AnyStore::open_url(url, false).await?;
+    let mut store = AnyStore::open(&url.parse()?, Open::Existing).await?;
     let (policy, clock) = (SyncPolicy::default(), SystemClock);
     let auto = SyncOptions::default();
     let first = sync(&ground.district, &mut store, &policy, &auto, &clock, &()).await?;
@@ -91,12 +83,16 @@ async fn the_role_of_the_documents_does_everything_and_no_grant_is_too_many() {
         let Some(owner) = database("rights").await else {
             return;
         };
-        let name = owner.rsplit('/').next().unwrap().to_owned();
+        let name = name_of(&owner);
         // A thousand records and more: a first load is another path of the writer.
         let ground = Ground::with_events(601, 500).await;
         ground.emulator.advance_days(1);
-        drop(AnyStore::open_url(&owner, true).await.unwrap());
-        let client = connect(&owner).await;
+        drop(
+            AnyStore::open(&owner.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
+        );
+        let client = client(&owner).await;
         let all = statements(&role, &name);
         assert!(all.len() > 5, "{all:?}");
         for (at, sql) in all.iter().enumerate() {

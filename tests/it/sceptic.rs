@@ -7,8 +7,8 @@ use clever_emulator::world::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::{
-    Cause, Doubt, Outcome, Part, RunPath, SqliteStore, StoreError, SyncError, SyncOptions,
-    SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
+    Cause, DatabaseError, Doubt, Outcome, Part, RunPath, SqliteStore, StoreError, SyncError,
+    SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
 };
 use rusqlite::Connection;
 
@@ -276,7 +276,12 @@ async fn store_locked() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let report = ground.sync().await;
     assert!(
-        matches!(report, Err(SyncError::Store(StoreError::Locked))),
+        matches!(
+            report,
+            Err(SyncError::Store(StoreError::Database(
+                DatabaseError::Locked
+            )))
+        ),
         "{report:?}"
     );
     other.execute_batch("ROLLBACK").unwrap();

@@ -4,8 +4,8 @@
 use clever_emulator::Fault;
 use clever_model::{RecordKind, SystemClock};
 use clever_sync::{
-    AnyStore, Outcome, Part, Plan, SqliteStore, SyncOptions, SyncPolicy, SyncReport, UndoRequest,
-    Way, sync, undo,
+    AnyStore, Open, Outcome, Part, Plan, SqliteStore, SyncOptions, SyncPolicy, SyncReport,
+    UndoRequest, Way, sync, undo,
 };
 use serde_json::{Value, json};
 
@@ -57,7 +57,9 @@ fn shuffle(ground: &Ground) {
 }
 
 async fn run(ground: &Ground, url: &str, options: &SyncOptions) -> SyncReport {
-    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+        .await
+        .unwrap();
     let (policy, clock) = (SyncPolicy::default(), SystemClock);
     sync(&ground.district, &mut store, &policy, options, &clock, &())
         .await
@@ -98,7 +100,9 @@ async fn field_02_another_order_at_each_reading_changes_no_row() {
             );
         }
         // The audit finds nothing to mend either.
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         let district = first.district_id.parse().unwrap();
         let edited = clever_sync::mark_edited(&mut store, &district, &SyncPolicy::default()).await;
         assert_eq!(edited.unwrap(), 0);

@@ -6,39 +6,60 @@ use clever_emulator::world::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::{
-    AnyStore, Base, ChangeFilter, Only, Outcome, Store as _, StoreError, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
+    AnyStore, Base, ChangeFilter, DatabaseError, Only, Open, Outcome, PostgresStore, Store as _,
+    StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync,
+    undo,
 };
 use serde_json::{Value, json};
 
 use crate::ground::Ground;
 
-/// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names; says where none is named.
+/// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names, maybe over TLS; says where none is named.
 pub(crate) async fn database(name: &str) -> Option<String> {
-    let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") else {
+    let Ok(address) = std::env::var("CLEVER_TEST_POSTGRES") else {
         eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
         return None;
     };
-    let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
+    let server = server(&address).await;
+    let database = format!("{name}_{}", std::process::id());
+    for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+        let sql = format!("{sql} {database}");
+        server.batch_execute(&sql).await.unwrap();
+    }
+    Some(at(&address, &database))
+}
+
+/// The address of another database of the same server.
+fn at(url: &str, database: &str) -> String {
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_path(database);
+    url.to_string()
+}
+
+/// The database of an address.
+pub(crate) fn name_of(url: &str) -> String {
+    let url: url::Url = url.parse().unwrap();
+    url.path().trim_start_matches('/').to_owned()
+}
+
+/// A connection of the tests' own, beside a store: in clear text, whatever the store's is, and with the store's tables in
+/// sight.
+pub(crate) async fn client(url: &str) -> tokio_postgres::Client {
+    let mut url: url::Url = url.parse().unwrap();
+    url.set_query(Some("options=-csearch_path%3Dclever%2Cpublic"));
+    if url.username() == "secure" {
+        url.set_username("postgres").unwrap();
+    }
+    let (client, connection) = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls)
         .await
         .unwrap();
     tokio::spawn(connection);
-    let database = format!("{name}_{}", std::process::id());
     client
-        .batch_execute(&format!("DROP DATABASE IF EXISTS {database}; "))
-        .await
-        .unwrap();
-    client
-        .batch_execute(&format!("CREATE DATABASE {database}"))
-        .await
-        .unwrap();
-    let (address, _) = server.rsplit_once('/').unwrap();
-    Some(format!("{address}/{database}"))
 }
 
 /// Copies a database that nobody uses now; the copies of one are told apart by their numbers.
 pub(crate) async fn copy(url: &str, number: u32) -> String {
-    let (address, name) = url.rsplit_once('/').unwrap();
+    let name = name_of(url);
     let client = server(url).await;
     // Whoever left it may still be on the way out.
     let others = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
@@ -53,25 +74,18 @@ pub(crate) async fn copy(url: &str, number: u32) -> String {
     }
     let sql = format!("CREATE DATABASE {name}_{number} TEMPLATE {name}");
     client.batch_execute(&sql).await.unwrap();
-    format!("{address}/{name}_{number}")
+    at(url, &format!("{name}_{number}"))
 }
 
 /// Throws a database away, whoever uses it.
 pub(crate) async fn drop_database(url: &str) {
-    let (_, name) = url.rsplit_once('/').unwrap();
-    let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+    let sql = format!("DROP DATABASE {} WITH (FORCE)", name_of(url));
     server(url).await.batch_execute(&sql).await.unwrap();
 }
 
 /// A connection to the server of a database, beside it.
 pub(crate) async fn server(url: &str) -> tokio_postgres::Client {
-    let (address, _) = url.rsplit_once('/').unwrap();
-    let beside = format!("{address}/postgres");
-    let (client, connection) = tokio_postgres::connect(&beside, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
+    client(&at(url, "postgres")).await
 }
 
 /// The addresses of an empty store in each database.
@@ -92,7 +106,9 @@ struct Kept {
 impl Kept {
     async fn open(url: &str) -> Self {
         Self {
-            store: AnyStore::open_url(url, true).await.unwrap(),
+            store: AnyStore::open(&url.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
             url: url.to_owned(),
             clock: ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap()),
         }
@@ -155,7 +171,9 @@ async fn the_same_history_leaves_the_same_in_each_store() {
             let options = if step == 3 { &full } else { &auto };
             let report = kept.sync(&ground, options).await.unwrap();
             // A process of its own each time.
-            kept.store = AnyStore::open_url(&kept.url, false).await.unwrap();
+            kept.store = AnyStore::open(&kept.url.parse().unwrap(), Open::Existing)
+                .await
+                .unwrap();
             reports.push(serde_json::to_value(report).unwrap());
         }
         assert!(
@@ -230,7 +248,9 @@ async fn of_two_syncs_of_one_district_the_second_to_write_is_refused() {
             .filter(|result| {
                 matches!(
                     result,
-                    Err(SyncError::Store(StoreError::Moved | StoreError::Locked))
+                    Err(SyncError::Store(
+                        StoreError::Moved | StoreError::Database(DatabaseError::Locked)
+                    ))
                 )
             })
             .count();
@@ -247,19 +267,123 @@ async fn of_two_syncs_of_one_district_the_second_to_write_is_refused() {
 async fn a_store_that_is_not_there_is_made_only_when_asked_for() {
     let ground = Ground::new(43, 5).await;
     for url in stores(&ground, "missing").await {
-        let missing = AnyStore::open_url(&url, false).await;
+        let missing = AnyStore::open(&url.parse().unwrap(), Open::Existing).await;
         assert!(
-            matches!(missing, Err(StoreError::Missing { .. })),
+            matches!(
+                missing,
+                Err(StoreError::Database(DatabaseError::Missing { .. }))
+            ),
             "{missing:?}"
         );
-        drop(AnyStore::open_url(&url, true).await.unwrap());
-        let mut store = AnyStore::open_url(&url, false).await.unwrap();
+        drop(
+            AnyStore::open(&url.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
+        );
+        let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap();
         assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
         let district = clever_model::DistrictId::new("d").unwrap();
         assert_eq!(store.base(&district).await.unwrap(), Base::default());
     }
-    assert!(matches!(
-        AnyStore::open_url("roster.db", true).await,
-        Err(StoreError::Address)
-    ));
+}
+
+/// What another client of the connection sees: its settings, locks, temporary tables and prepared statements.
+async fn traces(client: &tokio_postgres::Client) -> String {
+    let sql = "SELECT
+        (SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE context IN ('user', 'superuser')),
+        (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::text,
+        (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r')::text,
+        (SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%clever%')::text,
+        current_setting('search_path')";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    let cells: Vec<String> = (0..5).map(|at| row.get(at)).collect();
+    cells.join(" | ")
+}
+
+#[tokio::test]
+async fn field_15_a_database_with_its_own_users_changes_and_runs_syncs() {
+    let ground = Ground::with_events(44, 60).await;
+    ground.emulator.advance_days(1);
+    let Some(url) = database("beside").await else {
+        return;
+    };
+    // All names of ours, also the sync's own and those of a staging area, are the app's.
+    let app = client(&url).await;
+    let theirs = "users, changes, runs, schools, sections, _state, _districts, contacts, staged, staged_walk";
+    for table in theirs.split(", ") {
+        let sql = format!(
+            "CREATE TABLE public.{table} (name TEXT); INSERT INTO public.{table} VALUES ('theirs')"
+        );
+        app.batch_execute(&sql).await.unwrap();
+    }
+    let mut kept = Kept::open(&url).await;
+    drop(kept.sync(&ground, &SyncOptions::default()).await.unwrap());
+    ground.emulator.advance_days(1);
+    let second = kept.sync(&ground, &SyncOptions::default()).await.unwrap();
+    assert!(second.run == Some(2) && !second.is_unchanged());
+    drop(kept.told().await);
+    for table in theirs.split(", ") {
+        let sql = format!("SELECT string_agg(name, ',') FROM public.{table}");
+        let row = app.query_one(&sql, &[]).await.unwrap();
+        assert_eq!(row.get::<_, String>(0), "theirs", "{table}");
+    }
+    let sql = "SELECT string_agg(nspname::text, ',' ORDER BY nspname) FROM pg_namespace WHERE nspname !~ '^(pg_|information)'";
+    let row = app.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "clever,public");
+    // Another roster beside it, in a schema of its own.
+    let mark = if url.contains('?') { '&' } else { '?' };
+    let mut other = Kept::open(&format!("{url}{mark}schema=other")).await;
+    drop(other.sync(&ground, &SyncOptions::default()).await.unwrap());
+    let sql = "SELECT (SELECT count(*) FROM clever.users WHERE archived_at IS NULL), (SELECT count(*) FROM other.users)";
+    let row = app.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), row.get::<_, i64>(1));
+    // In the app's own schema nothing is made.
+    let clash = format!("{url}{mark}schema=public").parse().unwrap();
+    let taken = AnyStore::open(&clash, Open::Create).await.unwrap_err();
+    assert!(
+        matches!(&taken, StoreError::Database(DatabaseError::Taken { .. })),
+        "{taken:?}"
+    );
+    assert!(taken.to_string().contains("`public`"), "{taken}");
+}
+
+#[tokio::test]
+async fn a_connection_of_the_apps_own_syncs_and_is_given_back_as_it_was() {
+    let ground = Ground::with_events(45, 60).await;
+    ground.emulator.advance_days(1);
+    let Some(url) = database("lent").await else {
+        return;
+    };
+    let connection = std::sync::Arc::new(client(&url).await);
+    let set = "SET lock_timeout = '7s'; SET jit = on; SET search_path TO public";
+    connection.batch_execute(set).await.unwrap();
+    let before = traces(&connection).await;
+    // As it ends, as it is dropped in the middle, and with a staging area that another connection has.
+    for step in 0..4 {
+        let lent = std::sync::Arc::clone(&connection);
+        let mut store = PostgresStore::over(lent, "roster").await.unwrap();
+        let district = clever_model::DistrictId::new("d").unwrap();
+        let mut other = None;
+        if step == 3 {
+            let lent = std::sync::Arc::new(client(&url).await);
+            let mut first = PostgresStore::over(lent, "roster").await.unwrap();
+            first.begin(&district).await.unwrap();
+            other = Some(first);
+        }
+        if step % 2 == 1 {
+            store.begin(&district).await.unwrap();
+            assert_ne!(traces(&connection).await, before);
+        } else {
+            let clock = ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap());
+            let (policy, options) = (SyncPolicy::default(), SyncOptions::default());
+            let report = sync(&ground.district, &mut store, &policy, &options, &clock, &());
+            assert!(report.await.unwrap().run.is_some());
+        }
+        drop(store);
+        assert_eq!(traces(&connection).await, before, "step {step}");
+        drop(other);
+        ground.emulator.advance_days(1);
+    }
 }

@@ -17,8 +17,16 @@ pub(crate) struct Server {
     programs: PathBuf,
     folder: PathBuf,
     root: bool,
+    port: u16,
     pub(crate) url: String,
 }
+
+/// Who may come in: the role `secure` encrypted only.
+const RULES: &str = "local all all trust
+hostssl all secure 127.0.0.1/32 trust
+host all secure all reject
+host all all 127.0.0.1/32 trust
+";
 
 /// Starts a private server. `None` where the environment names one already.
 pub(crate) fn start() -> Result<Option<Server>> {
@@ -45,6 +53,7 @@ pub(crate) fn start() -> Result<Option<Server>> {
         programs,
         folder,
         root,
+        port,
         url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
     };
     if root {
@@ -71,6 +80,68 @@ pub(crate) fn start() -> Result<Option<Server>> {
 }
 
 impl Server {
+    /// Has the server speak TLS too, with a certificate of an authority of its own, and returns the address of a role that is let
+    /// in over TLS alone.
+    pub(crate) fn secure(&self) -> Result<String> {
+        let file = |name: &str| shown(&self.folder.join(name));
+        let (authority, authority_key) = (file("ca.pem"), file("ca.key"));
+        let (certificate, key) = (file("data/server.crt"), file("data/server.key"));
+        let make = [
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ];
+        let openssl = |rest: &[&str]| {
+            let mut all = make.to_vec();
+            all.extend(["-nodes", "-days", "30"]);
+            all.extend(rest);
+            run("openssl", &all).context("a certificate for the tests' PostgreSQL")
+        };
+        let own = [
+            "-subj",
+            "/CN=Tests",
+            "-out",
+            &authority,
+            "-keyout",
+            &authority_key,
+        ];
+        openssl(&own)?;
+        let signed = [
+            "-CA",
+            &authority,
+            "-CAkey",
+            &authority_key,
+            "-subj",
+            "/CN=Tests' PostgreSQL",
+        ];
+        let server = [
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-addext",
+            "basicConstraints=CA:FALSE",
+        ];
+        let files = ["-out", &certificate, "-keyout", &key];
+        openssl(&[signed.as_slice(), &server, &files].concat())?;
+        let port = self.port.to_string();
+        let socket = shown(&self.folder);
+        self.program(
+            "createuser",
+            &["-h", &socket, "-p", &port, "-U", "postgres", "-s", "secure"],
+        )?;
+        fs::write(self.folder.join("data/pg_hba.conf"), RULES)?;
+        fs::write(self.folder.join("data/postgresql.auto.conf"), "ssl = on\n")?;
+        if self.root {
+            run("chown", &["postgres", &certificate, &key])?;
+        }
+        self.program("pg_ctl", &["-D", &file("data"), "-w", "restart"])?;
+        Ok(format!(
+            "postgres://secure@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={authority}"
+        ))
+    }
+
     fn program(&self, name: &str, args: &[&str]) -> Result<()> {
         let program = shown(&self.programs.join(name));
         if !self.root {

@@ -46,6 +46,12 @@ pub(crate) fn run() -> Result<()> {
         &["test", "--workspace", "--all-features", "--all-targets"]
     };
     step_env("tests", &cargo, tests, &env)?;
+    if let Some(server) = &server {
+        let address = server.secure()?;
+        let tests = [tests, &["--", "store::", "stores::"]].concat();
+        let env = [(postgres::VARIABLE, address.as_str())];
+        step_env("stores over TLS", &cargo, &tests, &env)?;
+    }
     drop(server);
     step(
         "doc tests",

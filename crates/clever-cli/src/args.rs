@@ -13,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::access::{AppArgs, ServiceArgs};
+use clever_sync::AddressError;
+
 use crate::settings::StoreUrl;
 
 /// A district's Clever roster in your database: synced, explained, never lost.
@@ -36,7 +38,7 @@ pub(crate) struct Cli {
     pub(crate) json: bool,
     /// Log what the libraries do, on standard error: error, warn, info, debug or trace; also for one part alone, as in
     /// `clever_client=debug`. No token and nothing of a person is logged at any level.
-    #[arg(long, global = true, env = "CLEVER_LOG", default_value = "error", value_name = "LEVEL", value_parser = log_filter)]
+    #[arg(long, global = true, env = "CLEVER_LOG", default_value = "error,clever_sql=warn", value_name = "LEVEL", value_parser = log_filter)]
     pub(crate) log: String,
     /// Print no progress, only results and errors.
     #[arg(long, short, global = true)]
@@ -120,8 +122,8 @@ fn slots(text: &str) -> Result<usize, String> {
 /// Where the rows live.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Put an address that holds a password in
-    /// CLEVER_STORE.
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. Put an address that contains a
+    /// password in CLEVER_STORE.
     #[arg(
         long,
         env = "CLEVER_STORE",
@@ -129,7 +131,17 @@ pub(crate) struct StoreArgs {
         default_value = "sqlite:clever.db",
         value_name = "URL"
     )]
-    pub(crate) store: StoreUrl,
+    store: StoreUrl,
+    /// The schema of the tables in PostgreSQL, `clever` if neither this nor the address names one. It is made if it is missing.
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+}
+
+impl StoreArgs {
+    /// The store's address.
+    pub(crate) fn url(&self) -> Result<StoreUrl, AddressError> {
+        self.store.clone().in_schema(self.schema.as_deref())
+    }
 }
 
 /// Arguments of `sync`.

@@ -210,7 +210,7 @@ pub(crate) fn ends_a_schedule(error: &anyhow::Error, refused_in_a_row: u32) -> b
 mod tests {
     use anyhow::{Context, anyhow};
     use clever_client::ErrorKind;
-    use clever_sync::{StoreError, SyncError};
+    use clever_sync::{DatabaseError, StoreError, SyncError};
 
     use super::*;
 
@@ -220,9 +220,9 @@ mod tests {
 
     #[test]
     fn an_error_says_what_why_and_what_next() {
-        let missing = StoreError::Missing {
-            path: "roster.db".into(),
-        };
+        let missing = StoreError::from(DatabaseError::Missing {
+            place: "roster.db".to_owned(),
+        });
         let error = anyhow::Error::from(missing).context("could not show the status");
         insta::assert_snapshot!(rendered(&error), @r"
         error: could not show the status

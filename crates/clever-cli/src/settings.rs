@@ -3,13 +3,12 @@
 use std::env::VarError;
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clever_auth::DistrictAppToken;
-use clever_sync::{AnyStore, StoreError, sqlite_path};
-use url::Url;
+use clever_sync::{Address, AddressError, AnyStore, Open, StoreError};
 
 use crate::diagnostics::Usage;
 
@@ -19,83 +18,54 @@ pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
 /// Largest token file read, in bytes; a token has about 40.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// A store's address: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum StoreUrl {
-    /// A file.
-    Sqlite(PathBuf),
-    /// A database on a server.
-    Postgres(Url),
-}
+/// A store's address, which shows no password.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreUrl(Address);
 
 impl StoreUrl {
     /// The SQLite file, if it is one.
     pub(crate) fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) => None,
+        match &self.0 {
+            Address::Sqlite(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same in this schema, if one is named.
+    pub(crate) fn in_schema(self, schema: Option<&str>) -> Result<Self, AddressError> {
+        match schema {
+            Some(name) => self.0.with_schema(name).map(Self),
+            None => Ok(self),
         }
     }
 
     /// Opens the store; makes it where there is none.
     pub(crate) async fn open(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::open_url(&self.address(), true).await
+        AnyStore::open(&self.0, Open::Create).await
     }
 
     /// Opens the store if there is one.
     pub(crate) async fn open_existing(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::open_url(&self.address(), false).await
+        AnyStore::open(&self.0, Open::Existing).await
     }
 
     /// Opens the store if there is one, to look at it: one that can only be read does.
     pub(crate) async fn look(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::look_url(&self.address()).await
-    }
-
-    /// The address with its password, for the database alone.
-    fn address(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => url.to_string(),
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
+        AnyStore::open(&self.0, Open::Look).await
     }
 }
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => {
-                let mut url = url.clone();
-                // An address without a host has no password to hide.
-                let _ = url.set_password(None);
-                url.set_query(None);
-                write!(f, "{url}")
-            }
-        }
+        write!(f, "{}", self.0)
     }
 }
 
 impl FromStr for StoreUrl {
-    type Err = String;
+    type Err = AddressError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            // The error is not shown: the text may hold a password.
-            return text
-                .parse()
-                .map(Self::Postgres)
-                .map_err(|_| "this is no address of a PostgreSQL database".to_owned());
-        }
-        sqlite_path(text)
-            .map(|path| Self::Sqlite(path.to_owned()))
-            .ok_or_else(|| StoreError::Address.to_string())
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        text.parse().map(Self)
     }
 }
 
@@ -177,15 +147,21 @@ mod tests {
             "sqlite:file:x.db",
             "sqlite:x.db?mode=ro",
             "postgres://[/x",
+            "postgres://h/d?sslmode=allow",
         ] {
             assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
         }
-        let server: StoreUrl = "postgres://app:secret@db/roster?password=secret"
+        let server: StoreUrl = "postgres://app:secret@db/roster?password=secret&sslmode=require"
             .parse()
             .unwrap();
+        assert!(!format!("{server:?}").contains("secret"));
+        let server = server.in_schema(Some("school")).unwrap();
         assert_eq!(
-            format!("{server} {server:?}"),
-            "postgres://app@db/roster postgres://app@db/roster"
+            server.to_string(),
+            "postgres://app@db/roster?sslmode=require&schema=school"
         );
+        let file: StoreUrl = "sqlite:a.db".parse().unwrap();
+        assert!(file.clone().in_schema(Some("school")).is_err());
+        assert!(file.in_schema(None).is_ok());
     }
 }

@@ -17,7 +17,7 @@ use crate::policy::SyncPolicy;
 use crate::reading;
 use crate::store::findings::{self, Changed};
 use crate::store::queries;
-use crate::store::sql::{Backend, Row, Sql, SqlStore, Type};
+use crate::store::sql::{RosterDb, Row, Sql, SqlStore, Transaction, Type};
 use crate::store::{ABSENT, Hash, Store, StoreError};
 
 /// Rows read at once.
@@ -38,40 +38,46 @@ struct Found {
 /// # Errors
 ///
 /// [`StoreError`] when the store can't be read or written.
-pub async fn mark_edited<B: Backend>(
+pub async fn mark_edited<B: RosterDb>(
     store: &mut SqlStore<B>,
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
     // Opened before the transaction: SQLite attaches no file within one.
     store.begin(district).await?;
-    store.db.batch(store.db.dialect().begin).await?;
-    let done = match mend(store, district, policy).await {
-        Ok(edited) => store.db.batch("COMMIT").await.map(|()| edited),
-        Err(error) => Err(error),
-    };
+    let done = mend_whole(store, district, policy).await;
     if done.is_err() {
         // The first error says more than one of the way back.
-        drop(store.db.batch("ROLLBACK").await);
         drop(store.done().await);
     }
     done
 }
 
+async fn mend_whole<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    district: &DistrictId,
+    policy: &SyncPolicy,
+) -> Result<u64, StoreError> {
+    let mut writing = Transaction::write(store).await?;
+    let edited = mend(&mut *writing, district, policy).await?;
+    writing.commit().await?;
+    Ok(edited)
+}
+
 /// Finds and mends within a transaction that the caller holds, so that a stop on the way leaves nothing half mended.
-async fn mend<B: Backend>(
+async fn mend<B: RosterDb>(
     store: &mut SqlStore<B>,
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
     // The update locks the district's row, as the end of a run does: no run writes while this reads and mends. Totals
     // are counted anew, for rows that were edited by hand are in none that a run told.
-    let sql = "UPDATE _districts SET counted = NULL WHERE district_id = ?1";
+    let sql = "UPDATE main._districts SET counted = NULL WHERE district_id = ?1";
     store.db.execute(sql, &[district.as_str().into()]).await?;
     // Read under the lock: a run may have given the district its number since the staging area was opened.
     let known = store
         .maybe(
-            "SELECT district FROM _districts WHERE district_id = ?1",
+            "SELECT district FROM main._districts WHERE district_id = ?1",
             &[district.as_str().into()],
         )
         .await?;
@@ -123,7 +129,7 @@ async fn mend<B: Backend>(
 }
 
 /// Reads rows of the state with those of the table.
-async fn read<B: Backend>(
+async fn read<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     ours: &[Column],
@@ -133,7 +139,7 @@ async fn read<B: Backend>(
     let sql = format!(
         "SELECT s.id, s.hash, s.archived, CASE WHEN t.id IS NULL THEN 0 ELSE 1 END,
                 CASE WHEN t.archived_at IS NULL THEN 0 ELSE 1 END, t.record{names}
-         FROM _state s LEFT JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+         FROM main._state s LEFT JOIN main.{kind} t ON t.district_id = ?3 AND t.id = s.id
          WHERE s.district = ?1 AND s.kind = ?2 AND s.id > ?4 ORDER BY s.id LIMIT ?5"
     );
     let params = [
@@ -148,7 +154,7 @@ async fn read<B: Backend>(
         .map(|mut row| {
             Ok(Found {
                 id: row.text(0)?,
-                hash: row.hash(1)?,
+                hash: row.bytes(1)?,
                 archived: row.int(2)? != 0,
                 row: (row.int(3)? != 0).then_some(row),
             })
@@ -177,7 +183,7 @@ fn is_right(found: Found, ours: &[Column]) -> bool {
 }
 
 /// Writes a row again as the feed last had it.
-async fn restore<B: Backend>(
+async fn restore<B: RosterDb>(
     store: &mut SqlStore<B>,
     district: &DistrictId,
     (kind, id): (RecordKind, &str),
@@ -186,8 +192,8 @@ async fn restore<B: Backend>(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "{} SELECT coalesce(c.after, c.before), c.at, c.run,
-                (SELECT at FROM changes WHERE district_id = ?1 AND seq = (SELECT min(seq) FROM chain))
-         FROM changes c WHERE c.district_id = ?1 AND c.seq = (SELECT max(seq) FROM chain)",
+                (SELECT at FROM main.changes WHERE district_id = ?1 AND seq = (SELECT min(seq) FROM chain))
+         FROM main.changes c WHERE c.district_id = ?1 AND c.seq = (SELECT max(seq) FROM chain)",
         queries::chain(&[kind])
     );
     let params = [district.as_str().into(), id.into(), 0_i64.into()];
@@ -195,7 +201,7 @@ async fn restore<B: Backend>(
     let Some(mut last) = last else {
         // Nobody knows what it was: then it is new when it comes again.
         let params = [store.number().into(), (kind as i64).into(), id.into()];
-        let sql = "DELETE FROM _state WHERE district = ?1 AND kind = ?2 AND id = ?3";
+        let sql = "DELETE FROM main._state WHERE district = ?1 AND kind = ?2 AND id = ?3";
         store.db.execute(sql, &params).await?;
         return Ok(());
     };
@@ -236,11 +242,11 @@ async fn restore<B: Backend>(
     );
     store
         .db
-        .insert(kind.as_str(), &names, &row, &conflict)
+        .insert(&format!("main.{kind}"), &names, &row, &conflict)
         .await?;
     // Of a row that was gone, the next snapshot sees to the rest.
     let hash = if gone { ABSENT } else { hash_of(&record) };
-    let sql = "UPDATE _state SET hash = ?1 WHERE district = ?2 AND kind = ?3 AND id = ?4";
+    let sql = "UPDATE main._state SET hash = ?1 WHERE district = ?2 AND kind = ?3 AND id = ?4";
     let params = [
         hash.into(),
         store.number().into(),
@@ -252,19 +258,19 @@ async fn restore<B: Backend>(
 }
 
 /// Archives rows that no sync wrote: they are nobody's at Clever. Says how many there were.
-async fn strangers<B: Backend>(
+async fn strangers<B: RosterDb>(
     store: &mut SqlStore<B>,
     district: &DistrictId,
     kind: RecordKind,
 ) -> Result<u64, StoreError> {
     let sql = format!(
-        "UPDATE {kind} SET archived_at = changed_at WHERE district_id = ?3 AND archived_at IS NULL AND NOT EXISTS (
-             SELECT 1 FROM _state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {kind}.id)"
+        "UPDATE main.{kind} SET archived_at = changed_at WHERE district_id = ?3 AND archived_at IS NULL AND NOT EXISTS (
+             SELECT 1 FROM main._state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {kind}.id)"
     );
     let params = [
         store.number().into(),
         (kind as i64).into(),
         district.as_str().into(),
     ];
-    store.db.execute(&sql, &params).await
+    Ok(store.db.execute(&sql, &params).await?)
 }

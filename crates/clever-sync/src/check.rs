@@ -331,8 +331,12 @@ mod tests {
 
     use super::*;
     use crate::diff::{gone, hash_of};
-    use crate::store::sql::{Area, Backend, Dialect, Row, Sql, SqlStore, Type};
-    use crate::store::sqlite::{Sqlite, SqliteStore};
+    use clever_sql::{Backend, Kind, RowRef, Sqlite};
+
+    use crate::DatabaseError;
+    use crate::store::sql::{Area, Dialect, RosterDb, Sql, SqlStore, Type};
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::staging::Staging;
     use crate::store::{Base, Commit, Staged};
 
     /// A database that counts the statements that write.
@@ -342,24 +346,29 @@ mod tests {
     }
 
     impl Backend for Counting {
-        fn dialect(&self) -> Dialect {
-            self.db.dialect()
+        fn kind(&self) -> Kind {
+            self.db.kind()
         }
-        async fn open_staging(&mut self, district: &str) -> Result<Area, StoreError> {
-            self.db.open_staging(district).await
+        fn place(&self) -> String {
+            self.db.place()
         }
-        async fn close_staging(&mut self) -> Result<(), StoreError> {
-            self.db.close_staging().await
+        fn send(&mut self, sql: &str) {
+            self.db.send(sql);
         }
-        async fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        async fn batch(&mut self, sql: &str) -> Result<(), DatabaseError> {
             self.db.batch(sql).await
         }
-        async fn execute(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<u64, StoreError> {
+        async fn execute(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<u64, DatabaseError> {
             self.writes += 1;
             self.db.execute(sql, params).await
         }
-        async fn query(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Vec<Row>, StoreError> {
-            self.db.query(sql, params).await
+        async fn each(
+            &mut self,
+            sql: &str,
+            params: &[Sql<'_>],
+            row: &mut (dyn FnMut(RowRef<'_>) -> Result<(), DatabaseError> + Send),
+        ) -> Result<(), DatabaseError> {
+            self.db.each(sql, params, row).await
         }
         async fn insert(
             &mut self,
@@ -367,8 +376,24 @@ mod tests {
             columns: &[(&str, Type)],
             rows: &[Sql<'_>],
             conflict: &str,
-        ) -> Result<(), StoreError> {
+        ) -> Result<(), DatabaseError> {
             self.db.insert(table, columns, rows, conflict).await
+        }
+    }
+
+    impl RosterDb for Counting {
+        fn dialect(&self) -> Dialect {
+            self.db.dialect()
+        }
+        async fn open_staging(
+            &mut self,
+            staging: &mut Staging,
+            district: &str,
+        ) -> Result<Area, StoreError> {
+            self.db.open_staging(staging, district).await
+        }
+        async fn close_staging(&mut self, staging: &mut Staging) -> Result<(), StoreError> {
+            self.db.close_staging(staging).await
         }
     }
 
@@ -384,7 +409,7 @@ mod tests {
     #[tokio::test]
     async fn many_schools_over_their_limits_are_held_in_one_go() {
         let db = SqliteStore::in_memory().unwrap().db;
-        let mut store = SqlStore::over(Counting { db, writes: 0 });
+        let mut store = SqlStore::on(Counting { db, writes: 0 });
         let district = DistrictId::new("d").unwrap();
         let now: Timestamp = "2026-09-14T12:00:00Z".parse().unwrap();
         let report = || SyncReport::new(&district, now, RunPath::Snapshot, &RecordKind::ROSTER);

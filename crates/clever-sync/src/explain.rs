@@ -10,7 +10,7 @@ use crate::canonical::{canonical, changed_paths};
 use crate::reading;
 use crate::store::StoreError;
 use crate::store::queries::{Change, ChangeFilter};
-use crate::store::sql::{Backend, SqlStore};
+use crate::store::sql::{RosterDb, SqlStore};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub struct Explanation {
 /// # Errors
 ///
 /// [`StoreError`] when the store can't be read.
-pub async fn explain<B: Backend>(
+pub async fn explain<B: RosterDb>(
     store: &mut SqlStore<B>,
     district_id: &str,
     id: &str,

@@ -30,7 +30,7 @@ use serde_json::value::RawValue;
 
 use crate::store::StoreError;
 use crate::store::queries::{Change, ChangeFilter};
-use crate::store::sql::{Backend, SqlStore};
+use crate::store::sql::{RosterDb, SqlStore};
 
 /// Changes read at once, unless asked otherwise.
 const BATCH: u32 = 200;
@@ -61,7 +61,7 @@ pub trait ChangeLog {
     ) -> impl Future<Output = Result<(), StoreError>>;
 }
 
-impl<B: Backend> ChangeLog for SqlStore<B> {
+impl<B: RosterDb> ChangeLog for SqlStore<B> {
     async fn changes(
         &mut self,
         district_id: &str,

@@ -46,6 +46,7 @@ mod undo;
 
 pub use audit::mark_edited;
 pub use certificate::{Certificate, Doubt};
+pub use clever_sql::{Address, AddressError, DatabaseError, Open};
 pub use events::{EventCounts, Why};
 pub use explain::{Explanation, FieldOrigin, explain};
 pub use export::{ExportError, ExportFormat, Exported, export};
@@ -64,8 +65,8 @@ pub use store::PostgresStore;
 pub use store::queries::{Change, ChangeFilter, RecordRow};
 pub use store::status::{DistrictStatus, StandingHold};
 pub use store::{
-    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SCHEMA_VERSION, SchoolLimits, SchoolTally,
-    SqlStore, SqliteStore, Staged, State, Store, StoreError, Stored, Tally, sqlite_path,
+    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SchoolLimits, SchoolTally, SqlStore,
+    SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
 pub use sync::{Admit, SyncError, SyncOptions, Way, sync};
 pub use undo::{Only, UndoError, UndoRequest, undo};

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::reading;
 use crate::report::{RunPath, SyncReport, UndoCounts};
 use crate::store::queries::{Change, ChangeFilter};
-use crate::store::sql::{Backend, SqlStore};
+use crate::store::sql::{RosterDb, SqlStore};
 use crate::store::{ABSENT, Commit, Op, Staged, Store, StoreError, Stored};
 
 /// Changes read at once.
@@ -77,7 +77,7 @@ pub enum UndoError {
 /// # Errors
 ///
 /// [`UndoError`]; the store is as it was.
-pub async fn undo<B: Backend>(
+pub async fn undo<B: RosterDb>(
     store: &mut SqlStore<B>,
     request: &UndoRequest,
     policy: &SyncPolicy,
@@ -92,7 +92,7 @@ pub async fn undo<B: Backend>(
     done
 }
 
-async fn take_back<B: Backend>(
+async fn take_back<B: RosterDb>(
     store: &mut SqlStore<B>,
     request: &UndoRequest,
     policy: &SyncPolicy,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::{
-    Base, Commit, Hold, Left, Op, Progress, SchoolLimits, SchoolTally, Size, Staged, State, Store,
-    StoreError, Stored, SyncReport, Tally,
+    Base, Commit, DatabaseError, Hold, Left, Op, Progress, SchoolLimits, SchoolTally, Size, Staged,
+    State, Store, StoreError, Stored, SyncReport, Tally,
 };
 
 /// The store, and how many calls it answers before it fails.
@@ -16,7 +16,10 @@ pub(crate) struct Crashing<S> {
 
 impl<S> Crashing<S> {
     fn call(&mut self) -> Result<&mut S, StoreError> {
-        self.left = self.left.checked_sub(1).ok_or(StoreError::Full)?;
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or(StoreError::Database(DatabaseError::Full))?;
         Ok(&mut self.store)
     }
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clever_emulator::Fault;
 use clever_model::clock::ManualClock;
 use clever_sync::{
-    AnyStore, RunPath, Store, StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport, Way,
-    apply_plan, sync,
+    AnyStore, DatabaseError, Open, RunPath, Store, StoreError, SyncError, SyncOptions, SyncPolicy,
+    SyncReport, Way, apply_plan, sync,
 };
 
 use super::crash::Crashing;
@@ -68,7 +68,9 @@ impl Scene {
             base,
             copies: 0,
         };
-        let mut store = AnyStore::open_url(&scene.base, true).await.unwrap();
+        let mut store = AnyStore::open(&scene.base.parse().unwrap(), Open::Create)
+            .await
+            .unwrap();
         drop(
             scene
                 .sync(&mut store, &SyncOptions::default())
@@ -315,7 +317,10 @@ async fn at_every_call(seed: u64, how: How, base: String, step: u32) {
                 break;
             }
             Err(error) => assert!(
-                matches!(error, SyncError::Store(StoreError::Full)),
+                matches!(
+                    error,
+                    SyncError::Store(StoreError::Database(DatabaseError::Full))
+                ),
                 "{told}: {error:?}"
             ),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use clever_model::RecordKind;
-use clever_sync::AnyStore;
+use clever_sync::{AnyStore, Open};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -103,14 +103,14 @@ impl Kept {
 
     /// A store in a database, which is made.
     pub(crate) async fn postgres(url: &str) -> Self {
-        drop(AnyStore::open_url(url, true).await.unwrap());
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
+        drop(
+            AnyStore::open(&url.parse().unwrap(), Open::Create)
+                .await
+                .unwrap(),
+        );
         Self::Postgres {
             url: url.to_owned(),
-            client,
+            client: crate::stores::client(url).await,
         }
     }
 
@@ -120,7 +120,9 @@ impl Kept {
             Self::Sqlite { path, .. } => format!("sqlite:{}", path.display()),
             Self::Postgres { url, .. } => url.clone(),
         };
-        AnyStore::open_url(&url, false).await.unwrap()
+        AnyStore::open(&url.parse().unwrap(), Open::Existing)
+            .await
+            .unwrap()
     }
 
     /// Asks it.

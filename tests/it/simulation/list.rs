@@ -7,8 +7,8 @@ use clever_emulator::Happening;
 use clever_model::clock::ManualClock;
 use clever_model::{Clock as _, DistrictId, RecordKind};
 use clever_sync::{
-    Cause, Doubt, Outcome, Part, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, UndoError, UndoRequest, Way, Why, apply_plan, mark_edited, sync, undo,
+    Cause, DatabaseError, Doubt, Outcome, Part, RunPath, StoreError, SyncError, SyncOptions,
+    SyncPolicy, SyncReport, UndoError, UndoRequest, Way, Why, apply_plan, mark_edited, sync, undo,
 };
 use tempfile::TempDir;
 
@@ -350,7 +350,9 @@ async fn the_list(kept: &Kept, first: u64) {
     let refused = |ended: &Ended| {
         matches!(
             ended,
-            Err(SyncError::Store(StoreError::Moved | StoreError::Locked))
+            Err(SyncError::Store(
+                StoreError::Moved | StoreError::Database(DatabaseError::Locked)
+            ))
         )
     };
     assert!(first.is_ok() || second.is_ok());

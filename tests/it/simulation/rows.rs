@@ -52,7 +52,7 @@ async fn arm(kept: &Kept) {
             kept.edit(
                 "CREATE TABLE rows_written (last BIGINT); INSERT INTO rows_written VALUES (-1);
                  CREATE SEQUENCE rows_seen MINVALUE 0 START 0;
-                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$ BEGIN
                      IF nextval('rows_seen') = (SELECT last FROM rows_written) THEN
                          PERFORM pg_terminate_backend(pg_backend_pid());
                          PERFORM pg_sleep(10);

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
     ("clever-files", &[]),
     ("clever-raw", &[]),
+    ("clever-sql", &["clever-files"]),
     ("clever-auth", &["clever-model"]),
     (
         "clever-client",
@@ -28,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "clever-provision",
-        &["clever-auth", "clever-files", "clever-model"],
+        &["clever-auth", "clever-model", "clever-sql"],
     ),
     (
         "clever-sync",
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-files",
             "clever-model",
             "clever-raw",
+            "clever-sql",
         ],
     ),
     // Never on the code that it exists to test: the two can't share a mistake.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clever_model::{Clock, SystemClock};
-use clever_sync::{AnyStore, Change, ChangeFilter, Feed, StoreError, changes};
+use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
 
 use crate::args::ChangesArgs;
@@ -27,7 +27,8 @@ async fn acknowledge(
     let begun = Instant::now();
     loop {
         match feed.acknowledge(SystemClock.now()).await {
-            Err(StoreError::Locked) if longest.is_none_or(|longest| begun.elapsed() < longest) => {}
+            Err(StoreError::Database(DatabaseError::Locked))
+                if longest.is_none_or(|longest| begun.elapsed() < longest) => {}
             done => {
                 done?;
                 return Ok(true);
@@ -112,7 +113,7 @@ fn line(change: &Change) -> String {
 
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
-    let url = &args.store.store;
+    let url = args.store.url()?;
     let mut store = match args.consumer {
         // It keeps how far it came.
         Some(_) => url.open_existing().await?,

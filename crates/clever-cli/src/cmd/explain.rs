@@ -24,7 +24,7 @@ pub(crate) struct ExplainArgs {
 
 /// Prints where each field of a record comes from; no values, which may be personal data.
 pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
-    let mut store = args.store.store.look().await?;
+    let mut store = args.store.url()?.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     let all = explain(&mut store, &district, &args.id).await?;
     if all.is_empty() {

@@ -77,7 +77,7 @@ pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => return Err(NoParquet.into()),
     };
-    let mut store = args.store.store.look().await?;
+    let mut store = args.store.url()?.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     leave_nothing_half_written();
     let Exported {

@@ -12,7 +12,7 @@ use clever_auth::credential::Secret;
 use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
-use clever_sync::{Admit, Outcome, StoreError, SyncPolicies, SyncReport};
+use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -153,14 +153,16 @@ impl Fleet {
     /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
     /// it.
     async fn stored(&self) -> Result<BTreeMap<String, Option<String>>> {
-        let url = &self.args.store.store;
+        let url = self.args.store.url()?;
         let store = if self.args.dry_run {
             url.open_existing().await
         } else {
             url.open().await
         };
         let mut store = match store {
-            Err(StoreError::Missing { .. }) if self.args.dry_run => return Ok(BTreeMap::new()),
+            Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
+                return Ok(BTreeMap::new());
+            }
             store => store?,
         };
         let mut whole = store.last_whole().await?;
@@ -437,7 +439,7 @@ impl Fleet {
         if of(Exit::Held) > 0 {
             output::line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
-                output::word(&self.args.store.store.to_string())
+                output::word(&self.args.store.url()?.to_string())
             ))?;
         }
         Ok(())

@@ -174,7 +174,7 @@ const MAX_VALUE: usize = 60;
 async fn apply(args: &ApplyArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     let plan = Plan::read(&args.plan.file)?;
     let policies = policies(args.policy.as_deref())?;
-    let mut store = args.store.store.open().await?;
+    let mut store = args.store.url()?.open().await?;
     let watch = Watch::new(as_json || quiet);
     let report = apply_plan(
         &args.plan.file,

@@ -68,7 +68,7 @@ struct Standing {
 
 /// Prints a table a district, or one line a district where there are several.
 pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
-    let url = &args.store.store;
+    let url = args.store.url()?;
     let mut store = url.look().await?;
     let mut all = store.status().await.context("could not read the status")?;
     if all.is_empty() {

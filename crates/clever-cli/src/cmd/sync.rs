@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, RecordKind, SystemClock};
 use clever_sync::{
-    Admit, AnyStore, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies, SyncPolicy,
-    SyncReport, Way, Why, mark_edited,
+    Admit, AnyStore, DatabaseError, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies,
+    SyncPolicy, SyncReport, Way, Why, mark_edited,
 };
 
 use crate::access;
@@ -137,7 +137,7 @@ async fn once(
         output::json(&report)?;
     } else {
         print(&report)?;
-        next_step(&report, &args.store.store.to_string())?;
+        next_step(&report, &args.store.url()?.to_string())?;
         if let Some(plan) = &args.plan {
             let file = plan.display().to_string();
             output::line(format!(
@@ -179,10 +179,10 @@ fn admit(
 /// Opens the store; a look makes none.
 pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
     if !args.dry_run {
-        return Ok(args.store.store.open().await?);
+        return Ok(args.store.url()?.open().await?);
     }
-    match args.store.store.open_existing().await {
-        Err(StoreError::Missing { .. }) => Ok(AnyStore::nowhere()?),
+    match args.store.url()?.open_existing().await {
+        Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(AnyStore::nowhere()?),
         found => Ok(found?),
     }
 }

@@ -52,7 +52,7 @@ struct PartArgs {
 
 /// Takes back what a run changed, or says what that would be.
 pub(crate) async fn run(args: &UndoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
-    let mut store = args.store.store.open_existing().await?;
+    let mut store = args.store.url()?.open_existing().await?;
     let district_id = district(&mut store, args.district.as_deref()).await?;
     let policies = policies(args.policy.as_deref())?;
     let part = &args.part;

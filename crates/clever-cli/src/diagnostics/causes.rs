@@ -5,7 +5,10 @@ use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, KindError, TokenError};
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
-use clever_sync::{PlanError, PolicyError, StoreError, SyncError, UndoError};
+use clever_provision::store::StoreError as AccountError;
+use clever_sync::{
+    AddressError, DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError,
+};
 
 use super::{Diagnosis, Exit, NotThere, Usage};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};
@@ -47,6 +50,8 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
     of_ours(cause)
         .or_else(|| cause.downcast_ref().map(client))
         .or_else(|| cause.downcast_ref().and_then(store))
+        .or_else(|| cause.downcast_ref().and_then(accounts))
+        .or_else(|| cause.downcast_ref().map(address))
         .or_else(|| cause.downcast_ref().and_then(sync))
         .or_else(|| cause.downcast_ref().map(plan))
         .or_else(|| cause.downcast_ref().and_then(undo))
@@ -256,95 +261,85 @@ fn walk(error: &WalkError) -> Cause {
 
 fn store(error: &StoreError) -> Option<Cause> {
     Some(match error {
-        StoreError::Missing { .. } => failed(
-            "store_missing",
-            "make one with `cleverctl sync`, or name another with --store sqlite:PATH",
-        ),
-        StoreError::Unreadable { .. } => failed(
-            "store_unreadable",
-            "check the path's folder and permissions, or name another store with --store sqlite:PATH",
-        ),
-        StoreError::NotAStore { .. } => failed(
-            "not_a_store",
-            "the file was left as it is; name another with --store sqlite:PATH",
-        ),
-        StoreError::OtherVersion { found, .. } if *found > clever_sync::SCHEMA_VERSION => {
-            failed("store_version", "a newer cleverctl wrote it: use that one")
-        }
-        StoreError::OtherVersion { found, .. } if *found > 0 => failed(
-            "store_version",
-            "it can only be read: copy it to where you may write, and look at the copy, which is then brought up to date",
-        ),
-        StoreError::OtherVersion { .. } => failed(
-            "store_version",
-            "name another store with --store sqlite:PATH and sync into it",
-        ),
-        StoreError::Locked => failed(
-            "store_locked",
-            "another process is writing: run again when it is done",
-        ),
-        StoreError::Full => failed(
-            "disk_full",
-            "free some space and run again; nothing was written",
-        ),
-        StoreError::ReadOnly => failed(
-            "store_read_only",
-            "status, changes, explain and export need no more than that; whatever writes needs a store, its folder and \
-             a server that it may write to",
-        ),
-        StoreError::Pooled => failed(
-            "pooled",
-            "a sync keeps things in its connection: use the pooler's session mode (PgBouncer: pool_mode = session), or \
-             the server's own address",
-        ),
-        StoreError::Server(source) => failed(
-            "database",
-            server_hint(source.as_ref()).unwrap_or(
-                "check the address, the server and the rights of its user; nothing was written",
-            ),
-        ),
         StoreError::Moved => failed(
             "store_moved",
             "run again: the next run starts from what the other one wrote",
         ),
-        StoreError::Address => usage(
-            "store_address",
-            "write --store sqlite:PATH or --store postgres://USER@HOST/DATABASE",
-        ),
-        StoreError::OddRow { .. } => failed(
-            "store_edited",
-            "somebody edited it: `cleverctl sync --verify` mends what the sync wrote",
-        ),
-        StoreError::Sqlite(_) => ("store", Exit::Failed, None),
+        StoreError::Database(error) => database(error),
         _ => return None,
     })
 }
 
-/// The next step for what a PostgreSQL server says, by its code or its words.
-fn server_hint(error: &dyn std::error::Error) -> Option<&'static str> {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+/// What is wrong with a database, with a next step in words of this program if it has better ones.
+fn database(error: &DatabaseError) -> Cause {
+    let code = match error {
+        DatabaseError::Missing { .. } => {
+            return failed(
+                "store_missing",
+                "make one with `cleverctl sync`, or name another with --store sqlite:PATH",
+            );
+        }
+        DatabaseError::Unreadable { .. } => {
+            return failed(
+                "store_unreadable",
+                "check the path's folder and permissions, or name another store with --store sqlite:PATH",
+            );
+        }
+        DatabaseError::Broken { .. } | DatabaseError::Foreign { .. } => {
+            return failed(
+                "not_a_store",
+                "the file was left as it is; name another with --store sqlite:PATH",
+            );
+        }
+        DatabaseError::Version {
+            found, expected, ..
+        } if found > expected => {
+            return failed("store_version", "a newer cleverctl wrote it: use that one");
+        }
+        DatabaseError::Version { .. } => {
+            return failed(
+                "store_version",
+                "`cleverctl sync` brings it up to date; of one that can only be read, look at a copy",
+            );
+        }
+        DatabaseError::Taken { .. } => {
+            return failed(
+                "schema_taken",
+                "nothing was made; give the roster a schema of its own with --schema NAME, or leave --schema and \
+                 `?schema=` out",
+            );
+        }
+        DatabaseError::OddRow { .. } => {
+            return failed(
+                "store_edited",
+                "somebody edited it: `cleverctl sync --verify` mends what the sync wrote",
+            );
+        }
+        DatabaseError::Address(error) => return address(error),
+        DatabaseError::Locked => "store_locked",
+        DatabaseError::Full => "disk_full",
+        DatabaseError::ReadOnly => "store_read_only",
+        DatabaseError::Pooler { .. } => "pooled",
+        DatabaseError::Tls(_) => "tls",
+        _ => "database",
+    };
+    (code, Exit::Failed, error.hint())
+}
+
+fn address(error: &AddressError) -> Cause {
+    let write = "write --store sqlite:PATH or --store postgres://USER@HOST/DATABASE";
+    usage(
+        "store_address",
+        error.hint().unwrap_or_else(|| write.to_owned()),
+    )
+}
+
+fn accounts(error: &AccountError) -> Option<Cause> {
+    match error {
+        AccountError::Database(DatabaseError::Address(error)) => Some(address(error)),
+        AccountError::Database(error) => Some(("database", Exit::Failed, error.hint())),
+        _ => None,
     }
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    Some(if says(&["error 42P07", "error 42710"]) {
-        "another program has tables of that name there: make a schema for the roster (`CREATE SCHEMA roster`) and look for \
-         tables there alone, for this role (`ALTER ROLE … SET search_path = roster`) or in the address \
-         (`?options=-csearch_path%3Droster`); or use a database of its own"
-    } else if says(&["error 22P05", "error 22021"]) {
-        "the database can't hold every character: make one with `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
-    } else if says(&["error 57014"]) {
-        "the server stopped it: set statement_timeout to 0 for this role (`ALTER ROLE … SET statement_timeout = 0`)"
-    } else if says(&["error 42501"]) {
-        "the role may not do this: docs/sync.md says which rights it needs; nothing was written"
-    } else if says(&["no encryption", "TLS", "sslmode", "SSL"]) {
-        "the server, or the address, asks for TLS, which this version does not speak: connect over loopback, a socket or a \
-         tunnel (`ssh -L`), with sslmode=disable"
-    } else {
-        return None;
-    })
 }
 
 fn sync(error: &SyncError) -> Option<Cause> {

@@ -103,7 +103,9 @@ mod with {
     }
 
     async fn postgres(url: &str, sql: &str) -> Rows {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+        // With the store's tables in sight.
+        let url = format!("{url}?options=-csearch_path%3Dclever%2Cpublic");
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
         let mut rows = Rows::new();
         for message in client.simple_query(sql).await.unwrap() {

@@ -25,7 +25,9 @@ fn kills(usual: u32) -> u32 {
 }
 
 async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    // With the store's tables in sight.
+    let url = format!("{url}?options=-csearch_path%3Dclever%2Cpublic");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }

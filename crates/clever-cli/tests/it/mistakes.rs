@@ -122,7 +122,7 @@ fn a_store_of_another_version() {
     store.report(&emulator, 0);
     rusqlite::Connection::open(store.path())
         .unwrap()
-        .execute_batch("PRAGMA user_version = 9999")
+        .execute_batch("UPDATE _clever_versions SET version = 9999")
         .unwrap();
     refused(&store.sync(&emulator, &[]), 1, &["9999", "hint:"]);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use clever_model::{Timestamp, UserId};
+use clever_sql::Backend;
 
 use super::{AccountStore, Material, Needs, StoreError};
 use crate::decide::{Basis, Decided, Decision, decide};
@@ -117,9 +118,10 @@ impl AccountStore {
     ///
     /// [`StoreError::Impossible`] where one is there already, or two are opened by one identity.
     pub async fn import(&mut self, accounts: &[Account], now: Timestamp) -> Result<(), StoreError> {
-        self.db.begin().await?;
-        let result = self.write_imported(accounts, now).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_imported(accounts, now).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_imported(
@@ -209,9 +211,9 @@ impl AccountStore {
     }
 
     async fn write_used(&mut self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
-        let sql = "UPDATE provision_accounts SET last_used = ?2 WHERE id = ?1";
+        let sql = "UPDATE main.provision_accounts SET last_used = ?2 WHERE id = ?1";
         self.db
-            .run(sql, &[id.as_str().into(), at.to_string().into()])
+            .execute(sql, &[id.as_str().into(), at.to_string().into()])
             .await?;
         Ok(())
     }
@@ -231,11 +233,12 @@ impl AccountStore {
         material: Option<&Material>,
         now: Timestamp,
     ) -> Result<Applied, StoreError> {
-        self.db.begin().await?;
-        let result = self
+        let mut store = self.begin().await?;
+        let done = store
             .write_applied(subject, decided, proofs, new_id, material, now)
-            .await;
-        self.db.end(result).await
+            .await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     pub(super) async fn write_applied(
@@ -470,9 +473,9 @@ impl AccountStore {
         things.insert(format!("user {}", subject.id()));
         things.extend(subject.legacy_ids.iter().map(|id| format!("user {id}")));
         for thing in things {
-            let sql = "SELECT seq FROM provision_touched WHERE thing = ?1";
+            let sql = "SELECT seq FROM main.provision_touched WHERE thing = ?1";
             if let Some(mut row) = self.one(sql, thing.as_str().into()).await?
-                && row.remove(0).number()? > decided.why.directory_version
+                && row.count(0)? > decided.why.directory_version
             {
                 return Err(StoreError::Stale { thing });
             }

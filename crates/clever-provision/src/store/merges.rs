@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_auth::seal::SystemRandomness;
 use clever_model::{Timestamp, UserId};
+use clever_sql::{Backend, Database};
 use serde::Deserialize;
 
-use super::db::Db;
-use super::{AccountStore, Needs, StoreError, Value, json, parsed};
+use super::{AccountStore, Needs, StoreError, json, parsed};
 use crate::directory::{AccountId, Custody};
 use crate::ledger::{Draft, Event, Hash, MergeId, ProofClass};
 use crate::merge::{
@@ -99,7 +99,7 @@ impl OwnedTable {
 
 /// The app's tables, in the store's transaction.
 struct Tables<'a> {
-    db: &'a mut Db,
+    db: &'a mut Database,
     all: &'a [OwnedTable],
 }
 
@@ -126,23 +126,19 @@ impl OwnedRows for Tables<'_> {
                 "SELECT {key}, {owner}, {actor}, {written} FROM {table} WHERE {origin} = ?1 ORDER BY {key}"
             );
             for account in accounts {
-                for row in self.db.rows(&sql, &[account.as_str().into()]).await? {
-                    let [key, owner, actor, written] =
-                        <[Value; 4]>::try_from(row).map_err(|_| StoreError::Content {
-                            what: "four columns",
-                        })?;
-                    let actor = actor.maybe_text()?.map(UserId::new).transpose();
+                for mut row in self.db.query(&sql, &[account.as_str().into()]).await? {
+                    let actor = row.maybe_text(2)?.map(UserId::new).transpose();
                     found.push(OwnedRow {
                         row: RowKey {
                             table: table.clone(),
-                            key: key.text()?,
+                            key: row.text(0)?,
                         },
-                        owner: AccountId::new(owner.text()?),
+                        owner: AccountId::new(row.text(1)?),
                         origin: account.clone(),
                         actor: actor.map_err(|_| StoreError::Content {
                             what: "an identity",
                         })?,
-                        written: super::instant(written)?
+                        written: super::instant(row.maybe_text(3)?)?
                             .ok_or(StoreError::Content { what: "an instant" })?,
                     });
                 }
@@ -175,19 +171,19 @@ impl OwnedRows for Tables<'_> {
                  WHERE a.{owner} = ?1 AND b.{owner} = ?2 ORDER BY a.{key}, b.{key}",
                 equal.join(" AND ")
             );
-            for row in self
+            for mut row in self
                 .db
-                .rows(&sql, &[one.as_str().into(), other.as_str().into()])
+                .query(&sql, &[one.as_str().into(), other.as_str().into()])
                 .await?
             {
-                let [a, b] = super::two(row)?;
+                let (a, b) = (row.text(0)?, row.text(1)?);
                 let key = |key: String| RowKey {
                     table: table.clone(),
                     key,
                 };
                 found.push(Conflict {
-                    one: key(a.text()?),
-                    other: key(b.text()?),
+                    one: key(a),
+                    other: key(b),
                     unique: unique.join(", "),
                 });
             }
@@ -218,7 +214,7 @@ impl OwnedRows for Tables<'_> {
             owner.as_str().into(),
             origin.as_str().into(),
         ];
-        self.db.run(&sql, &values).await?;
+        self.db.execute(&sql, &values).await?;
         Ok(())
     }
 }
@@ -255,9 +251,10 @@ impl AccountStore {
         explanation: Option<Hash>,
         now: Timestamp,
     ) -> Result<MergeId, StoreError> {
-        self.db.begin().await?;
-        let result = self.write_merge(plan, tables, explanation, now).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_merge(plan, tables, explanation, now).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     pub(super) async fn write_merge(
@@ -316,10 +313,9 @@ impl AccountStore {
             let name = district
                 .as_ref()
                 .map_or("", clever_model::DistrictId::as_str);
-            let sql =
-                "INSERT INTO provision_fields (merge_id, district, sealed) VALUES (?1, ?2, ?3)";
+            let sql = "INSERT INTO main.provision_fields (merge_id, district, sealed) VALUES (?1, ?2, ?3)";
             self.db
-                .run(sql, &[merge.0.into(), name.into(), sealed.into()])
+                .execute(sql, &[merge.0.into(), name.into(), sealed.into()])
                 .await?;
         }
         Ok(merge)
@@ -334,12 +330,11 @@ impl AccountStore {
         &mut self,
         merge: MergeId,
     ) -> Result<Option<BTreeMap<String, Resolution>>, StoreError> {
-        let sql = "SELECT district, sealed FROM provision_fields WHERE merge_id = ?1";
-        let Some(row) = self.one(sql, merge.0.into()).await? else {
+        let sql = "SELECT district, sealed FROM main.provision_fields WHERE merge_id = ?1";
+        let Some(mut row) = self.one(sql, merge.0.into()).await? else {
             return Ok(None);
         };
-        let [district, sealed] = super::two(row)?;
-        let district = Some(district.text()?)
+        let district = Some(row.text(0)?)
             .filter(|name| !name.is_empty())
             .map(clever_model::DistrictId::new);
         let district = district
@@ -348,7 +343,7 @@ impl AccountStore {
         let Some(key) = self.existing_key(district.as_ref()).await? else {
             return Ok(None);
         };
-        let opened = key.open(&format!("merge {merge}"), &sealed.text()?)?;
+        let opened = key.open(&format!("merge {merge}"), &row.text(1)?)?;
         let text = String::from_utf8_lossy(&opened).into_owned();
         parsed(&text, "fields").map(Some)
     }
@@ -364,9 +359,10 @@ impl AccountStore {
         undo: &Undo,
         tables: &[OwnedTable],
     ) -> Result<UndoPlan, StoreError> {
-        self.db.begin().await?;
-        let result = self.write_undo(merge, undo, tables).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_undo(merge, undo, tables).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_undo(
@@ -383,12 +379,12 @@ impl AccountStore {
             .await?;
         let ground = match self
             .one(
-                "SELECT proof FROM provision_merges WHERE id = ?1",
+                "SELECT proof FROM main.provision_merges WHERE id = ?1",
                 merge.0.into(),
             )
             .await?
         {
-            Some(mut row) => parsed(&row.remove(0).text()?, "a class of proof")?,
+            Some(mut row) => parsed(&row.text(0)?, "a class of proof")?,
             None => ProofClass::Staff,
         };
         let record = state.merges().get(&merge);
@@ -423,9 +419,10 @@ impl AccountStore {
         undo: &Undo,
         tables: &[OwnedTable],
     ) -> Result<MergeId, StoreError> {
-        self.db.begin().await?;
-        let result = self.write_redo(merge, undo, tables).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_redo(merge, undo, tables).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_redo(

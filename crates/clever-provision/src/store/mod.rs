@@ -16,7 +16,7 @@
 //! // The app's own tables, with the columns id, owner, origin, actor and written_at.
 //! let tables = [OwnedTable::new("works").unique(&["title"])];
 //! let keys = SealingKeys::new(KeyId(1), &[7; 32]);
-//! let mut store = AccountStore::open("sqlite::memory:", keys).await?;
+//! let mut store = AccountStore::in_memory(keys).await?;
 //!
 //! let person = Person::new(UserId::new("u1")?, Some(DistrictId::new("d1")?), [Role::Student]);
 //! let subject = Subject::roster(&person)?;
@@ -38,7 +38,6 @@
 //! # }
 //! ```
 
-mod db;
 mod events;
 mod merges;
 mod reviews;
@@ -49,6 +48,10 @@ use std::fmt;
 
 use clever_auth::seal::{SealingKeys, SystemRandomness};
 use clever_model::{DistrictId, Timestamp, UserId};
+use clever_sql::{
+    Address, Backend, Connected, Database, DatabaseError, Kind, Open, Row, Sqlite, Tables,
+    Transaction, Value, Version,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -65,10 +68,15 @@ use crate::ledger::{
 use crate::merge::{MergeRefused, UndoRefused};
 use crate::proof::Proof;
 use crate::subject::Subject;
-use db::{Db, Value};
 
 /// The tables.
-const SCHEMA: &str = include_str!("schema.sql");
+const TABLES: Tables = Tables {
+    store: "accounts",
+    versions: &[Version::both(include_str!("schema.sql"))],
+};
+
+/// How long a write waits for another process over SQLite: a login is held up before it fails.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The store was not read or not written. Nothing was changed.
 #[derive(Debug, Error)]
@@ -121,25 +129,14 @@ pub enum StoreError {
     /// The app's table has a name or a column that can't be one.
     #[error("`{0}` is no plain name of a table or a column")]
     Name(String),
-    /// The store is of another version.
-    #[error(
-        "the address `{0}` is neither sqlite:PATH nor postgres://…, or this build has no PostgreSQL"
-    )]
-    Address(String),
-    /// Somebody else writes.
-    #[error("the store is locked by another process: try again")]
-    Locked,
-    /// The disk is full.
-    #[error("the disk is full; nothing was written")]
-    Full,
     /// The database failed.
-    #[error("the database failed")]
-    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
 }
 
 /// Accounts, links, ledger and reviews.
 pub struct AccountStore {
-    db: Db,
+    db: Database,
     keys: SealingKeys,
 }
 
@@ -151,8 +148,18 @@ impl fmt::Debug for AccountStore {
     }
 }
 
+impl Connected for AccountStore {
+    type Db = Database;
+
+    fn db(&mut self) -> &mut Database {
+        &mut self.db
+    }
+}
+
 fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Server(Box::new(error)))
+    serde_json::to_string(value).map_err(|_| StoreError::Content {
+        what: "what JSON can say",
+    })
 }
 
 fn parsed<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
@@ -169,34 +176,65 @@ struct Needs {
 }
 
 impl AccountStore {
-    /// Opens `sqlite:PATH` or `postgres://USER@HOST/DATABASE`, and makes the tables where there are none. `keys`
-    /// wrap the districts' keys.
+    /// Opens the store at an [`Address`], and makes the tables if there are none. `keys` wrap the districts' keys.
+    ///
+    /// In PostgreSQL, the tables are in the schema `clever` or the one that `?schema=NAME` at the address's end names. Tables
+    /// of the app are found as the connection's `search_path` says.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Address`], or where the database can't be reached.
+    /// [`StoreError::Database`] says what is wrong with the address or the database.
     pub async fn open(address: &str, keys: SealingKeys) -> Result<Self, StoreError> {
-        let mut db = match address.strip_prefix("sqlite:") {
-            Some(path) => Db::sqlite(path)?,
-            #[cfg(feature = "postgres")]
-            None if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
-                Db::postgres(address).await?
-            }
-            // An address may hold a password.
-            None => {
-                return Err(StoreError::Address(
-                    address.split(':').next().unwrap_or_default().to_owned(),
-                ));
-            }
-        };
-        db.batch(SCHEMA).await?;
+        let address = Address::parse(address).map_err(DatabaseError::from)?;
+        Self::new(Database::open(&address, Open::Create).await?, keys).await
+    }
+
+    /// Makes a store in memory, which ends with it: for tests and for a try.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`] if SQLite refuses.
+    pub async fn in_memory(keys: SealingKeys) -> Result<Self, StoreError> {
+        Self::new(Database::Sqlite(Sqlite::in_memory()?), keys).await
+    }
+
+    /// Takes a connection that the app made itself, as [`Postgres::over`](clever_sql::Postgres::over) does, with the tables in
+    /// this schema. They are made if there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Database`] if the server refuses.
+    #[cfg(feature = "postgres")]
+    pub async fn over(
+        client: impl std::borrow::Borrow<tokio_postgres::Client> + Send + Sync + 'static,
+        schema: &str,
+        keys: SealingKeys,
+    ) -> Result<Self, StoreError> {
+        let db = clever_sql::Postgres::over(client, schema).await?;
+        Self::new(Database::Postgres(db), keys).await
+    }
+
+    async fn new(mut db: Database, keys: SealingKeys) -> Result<Self, StoreError> {
+        if let Database::Sqlite(file) = &mut db {
+            file.wait_for_others(BUSY)?;
+            // What is erased is not left in free pages.
+            file.batch(
+                "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON",
+            )
+            .await?;
+        }
+        clever_sql::migrate(&mut db, &TABLES, Open::Create).await?;
         Ok(Self { db, keys })
     }
 
-    /// The database, for tests.
-    #[cfg(test)]
-    pub(crate) const fn db(&mut self) -> &mut Db {
-        &mut self.db
+    /// Begins a transaction that nobody writes beside: the chain of the ledger has one end.
+    async fn begin(&mut self) -> Result<Transaction<'_, Self>, StoreError> {
+        let mut transaction = Transaction::write(self).await?;
+        if transaction.db.kind() == Kind::Postgres {
+            let lock = "LOCK TABLE main.provision_ledger IN EXCLUSIVE MODE";
+            transaction.db.batch(lock).await?;
+        }
+        Ok(transaction)
     }
 
     /// The place of the last event: the version that a directory is read at.
@@ -209,22 +247,18 @@ impl AccountStore {
     }
 
     async fn head(&mut self) -> Result<(u64, Hash), StoreError> {
-        let sql = "SELECT seq, hash FROM provision_ledger ORDER BY seq DESC LIMIT 1";
-        let rows = self.db.rows(sql, &[]).await?;
-        let Some([seq, hash]) = rows
-            .into_iter()
-            .next()
-            .and_then(|row| <[Value; 2]>::try_from(row).ok())
-        else {
+        let sql = "SELECT seq, hash FROM main.provision_ledger ORDER BY seq DESC LIMIT 1";
+        let rows = self.db.query(sql, &[]).await?;
+        let Some(mut row) = rows.into_iter().next() else {
             return Ok((0, Hash::NONE));
         };
         let hash =
-            Hash::try_from(hash.text()?).map_err(|_| StoreError::Content { what: "a hash" })?;
-        Ok((seq.number()?, hash))
+            Hash::try_from(row.text(1)?).map_err(|_| StoreError::Content { what: "a hash" })?;
+        Ok((row.count(0)?, hash))
     }
 
-    async fn one(&mut self, sql: &str, key: Value) -> Result<Option<Vec<Value>>, StoreError> {
-        Ok(self.db.rows(sql, &[key]).await?.into_iter().next())
+    async fn one(&mut self, sql: &str, key: Value<'_>) -> Result<Option<Row>, StoreError> {
+        Ok(self.db.maybe(sql, &[key]).await?)
     }
 
     /// The part of the state that events about these need: whole groups of merged accounts.
@@ -232,26 +266,25 @@ impl AccountStore {
         let mut state = State::default();
         let mut open: Vec<AccountId> = needs.accounts.iter().cloned().collect();
         for id in &needs.merges {
-            let sql = "SELECT record FROM provision_merges WHERE id = ?1";
+            let sql = "SELECT record FROM main.provision_merges WHERE id = ?1";
             if let Some(mut row) = self.one(sql, id.0.into()).await? {
-                let record: MergeRecord = parsed(&row.remove(0).text()?, "a merge")?;
+                let record: MergeRecord = parsed(&row.text(0)?, "a merge")?;
                 open.extend([record.survivor.clone(), record.absorbed.clone()]);
                 state.merges.insert(*id, record);
             }
         }
         for id in &needs.reviews {
-            let sql = "SELECT record FROM provision_reviews WHERE id = ?1";
+            let sql = "SELECT record FROM main.provision_reviews WHERE id = ?1";
             if let Some(mut row) = self.one(sql, id.0.into()).await? {
-                let record: ReviewRecord = parsed(&row.remove(0).text()?, "a review")?;
+                let record: ReviewRecord = parsed(&row.text(0)?, "a review")?;
                 state.reviews.insert(*id, record);
             }
         }
         for id in &needs.ids {
-            let sql = "SELECT account, alias FROM provision_links WHERE user_id = ?1";
-            if let Some(row) = self.one(sql, id.as_str().into()).await? {
-                let [account, alias] = two(row)?;
-                let account = AccountId::new(account.text()?);
-                if alias.number()? == 0 {
+            let sql = "SELECT account, alias FROM main.provision_links WHERE user_id = ?1";
+            if let Some(mut row) = self.one(sql, id.as_str().into()).await? {
+                let account = AccountId::new(row.text(0)?);
+                if row.int(1)? == 0 {
                     state.by_id.insert(id.clone(), account.clone());
                 }
                 open.push(account);
@@ -261,11 +294,11 @@ impl AccountStore {
             if state.accounts.contains_key(&id) {
                 continue;
             }
-            let sql = "SELECT standing FROM provision_accounts WHERE id = ?1";
+            let sql = "SELECT standing FROM main.provision_accounts WHERE id = ?1";
             let Some(mut row) = self.one(sql, id.as_str().into()).await? else {
                 continue;
             };
-            let standing: Standing = parsed(&row.remove(0).text()?, "an account")?;
+            let standing: Standing = parsed(&row.text(0)?, "an account")?;
             open.extend(standing.neighbours().cloned());
             for user in standing.links.keys() {
                 state.by_id.insert(user.clone(), id.clone());
@@ -391,15 +424,14 @@ impl AccountStore {
         state: &State,
         id: &AccountId,
     ) -> Result<Option<Account>, StoreError> {
-        let sql = "SELECT version, last_used FROM provision_accounts WHERE id = ?1";
-        let Some(row) = self.one(sql, id.as_str().into()).await? else {
+        let sql = "SELECT version, last_used FROM main.provision_accounts WHERE id = ?1";
+        let Some(mut row) = self.one(sql, id.as_str().into()).await? else {
             return Ok(None);
         };
-        let [version, last_used] = two(row)?;
-        let Some(mut account) = state.account(id, version.number()?) else {
+        let Some(mut account) = state.account(id, row.count(0)?) else {
             return Ok(None);
         };
-        account.last_used = instant(last_used)?;
+        account.last_used = instant(row.maybe_text(1)?)?;
         Ok(Some(account))
     }
 
@@ -448,9 +480,9 @@ impl AccountStore {
     }
 
     async fn declined(&mut self, pair: Pair) -> Result<Option<Pair>, StoreError> {
-        let sql = "SELECT evidence FROM provision_declined WHERE pair = ?1";
+        let sql = "SELECT evidence FROM main.provision_declined WHERE pair = ?1";
         match self.one(sql, json(&pair)?.into()).await? {
-            Some(mut row) => parsed(&row.remove(0).text()?, "a digest").map(Some),
+            Some(mut row) => parsed(&row.text(0)?, "a digest").map(Some),
             None => Ok(None),
         }
     }
@@ -460,11 +492,11 @@ impl AccountStore {
         district: Option<&DistrictId>,
     ) -> Result<Option<DistrictKey>, StoreError> {
         let name = district.map_or("", DistrictId::as_str);
-        let sql = "SELECT wrapped FROM provision_keys WHERE district = ?1";
+        let sql = "SELECT wrapped FROM main.provision_keys WHERE district = ?1";
         let Some(mut row) = self.one(sql, name.into()).await? else {
             return Ok(None);
         };
-        let wrapped = row.remove(0).text()?;
+        let wrapped = row.text(0)?;
         Ok(Some(DistrictKey::from_wrapped(
             district.cloned(),
             &wrapped,
@@ -480,8 +512,8 @@ impl AccountStore {
         let key = DistrictKey::make(district.cloned(), &SystemRandomness)?;
         let wrapped = key.wrap(&self.keys, &SystemRandomness)?;
         let name = district.map_or("", DistrictId::as_str);
-        let sql = "INSERT INTO provision_keys (district, wrapped) VALUES (?1, ?2)";
-        self.db.run(sql, &[name.into(), wrapped.into()]).await?;
+        let sql = "INSERT INTO main.provision_keys (district, wrapped) VALUES (?1, ?2)";
+        self.db.execute(sql, &[name.into(), wrapped.into()]).await?;
         Ok(key)
     }
 
@@ -497,9 +529,9 @@ impl AccountStore {
             after.apply(seq, draft)?;
             let entry = Entry::new(seq, hash, draft.clone());
             hash = entry.hash;
-            let sql = "INSERT INTO provision_ledger (seq, entry, hash) VALUES (?1, ?2, ?3)";
+            let sql = "INSERT INTO main.provision_ledger (seq, entry, hash) VALUES (?1, ?2, ?3)";
             self.db
-                .run(
+                .execute(
                     sql,
                     &[seq.into(), entry.text.into(), hash.to_string().into()],
                 )
@@ -511,9 +543,9 @@ impl AccountStore {
                 .filter(|(id, now)| before.accounts.get(*id) != Some(now));
             let changed = changed.map(|(id, _)| format!("account {id}"));
             for thing in changed.chain(needs.ids.iter().map(|id| format!("user {id}"))) {
-                let sql = "INSERT INTO provision_touched (thing, seq) VALUES (?1, ?2)
+                let sql = "INSERT INTO main.provision_touched (thing, seq) VALUES (?1, ?2)
                            ON CONFLICT (thing) DO UPDATE SET seq = excluded.seq";
-                self.db.run(sql, &[thing.into(), seq.into()]).await?;
+                self.db.execute(sql, &[thing.into(), seq.into()]).await?;
             }
         }
         Ok(seq)
@@ -530,10 +562,10 @@ impl AccountStore {
             if before.accounts.get(id) == Some(standing) {
                 continue;
             }
-            let sql = "INSERT INTO provision_accounts (id, standing, version) VALUES (?1, ?2, ?3)
+            let sql = "INSERT INTO main.provision_accounts (id, standing, version) VALUES (?1, ?2, ?3)
                        ON CONFLICT (id) DO UPDATE SET standing = excluded.standing, version = excluded.version";
             self.db
-                .run(
+                .execute(
                     sql,
                     &[id.as_str().into(), json(standing)?.into(), seq.into()],
                 )
@@ -554,7 +586,7 @@ impl AccountStore {
                 .map(|(user, _)| (user, true, true));
             for (user, alias, in_roster) in aliases.chain(links) {
                 // What an id meant once does not push away what it opens today.
-                let sql = "INSERT INTO provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, ?4)
+                let sql = "INSERT INTO main.provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, ?4)
                            ON CONFLICT (user_id) DO UPDATE SET account = excluded.account, alias = excluded.alias,
                            in_roster = excluded.in_roster
                            WHERE excluded.alias = 0 OR provision_links.alias = 1
@@ -565,7 +597,7 @@ impl AccountStore {
                     alias.into(),
                     in_roster.into(),
                 ];
-                self.db.run(sql, &values).await?;
+                self.db.execute(sql, &values).await?;
             }
             let gone = before
                 .accounts
@@ -574,14 +606,14 @@ impl AccountStore {
                 .flat_map(|standing| standing.links.keys());
             for user in gone.filter(|user| !after.by_id.contains_key(*user)) {
                 if !standing.aliases.get(user).as_ref().is_some_and(same) {
-                    let sql = "DELETE FROM provision_links WHERE user_id = ?1";
-                    self.db.run(sql, &[user.as_str().into()]).await?;
+                    let sql = "DELETE FROM main.provision_links WHERE user_id = ?1";
+                    self.db.execute(sql, &[user.as_str().into()]).await?;
                 }
             }
         }
         for (id, record) in &after.merges {
             if before.merges.get(id) != Some(record) {
-                let sql = "INSERT INTO provision_merges (id, record, survivor, proof) VALUES (?1, ?2, ?3, ?4)
+                let sql = "INSERT INTO main.provision_merges (id, record, survivor, proof) VALUES (?1, ?2, ?3, ?4)
                            ON CONFLICT (id) DO UPDATE SET record = excluded.record";
                 let values = [
                     id.0.into(),
@@ -589,14 +621,14 @@ impl AccountStore {
                     record.survivor.as_str().into(),
                     json(&draft.proof)?.into(),
                 ];
-                self.db.run(sql, &values).await?;
+                self.db.execute(sql, &values).await?;
             }
         }
         for (id, record) in &after.reviews {
             if before.reviews.get(id).is_some_and(|old| old != record) {
-                let sql = "UPDATE provision_reviews SET record = ?2, is_open = ?3, sealed = NULL WHERE id = ?1";
+                let sql = "UPDATE main.provision_reviews SET record = ?2, is_open = ?3, sealed = NULL WHERE id = ?1";
                 self.db
-                    .run(
+                    .execute(
                         sql,
                         &[
                             id.0.into(),
@@ -608,17 +640,17 @@ impl AccountStore {
             }
         }
         for (pair, evidence) in &after.declined {
-            let sql = "INSERT INTO provision_declined (pair, evidence) VALUES (?1, ?2)
+            let sql = "INSERT INTO main.provision_declined (pair, evidence) VALUES (?1, ?2)
                        ON CONFLICT (pair) DO UPDATE SET evidence = excluded.evidence";
             self.db
-                .run(sql, &[json(pair)?.into(), json(evidence)?.into()])
+                .execute(sql, &[json(pair)?.into(), json(evidence)?.into()])
                 .await?;
         }
         for (id, sharing) in &after.sharing {
-            let sql = "INSERT INTO provision_sharing (user_id, shared_by) VALUES (?1, ?2)
+            let sql = "INSERT INTO main.provision_sharing (user_id, shared_by) VALUES (?1, ?2)
                        ON CONFLICT (user_id) DO UPDATE SET shared_by = excluded.shared_by";
             self.db
-                .run(sql, &[id.as_str().into(), json(sharing)?.into()])
+                .execute(sql, &[id.as_str().into(), json(sharing)?.into()])
                 .await?;
         }
         Ok(())
@@ -629,13 +661,14 @@ impl AccountStore {
         id: &AccountId,
         standing: &Standing,
     ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM provision_methods WHERE account = ?1";
-        self.db.run(sql, &[id.as_str().into()]).await?;
+        let sql = "DELETE FROM main.provision_methods WHERE account = ?1";
+        self.db.execute(sql, &[id.as_str().into()]).await?;
         for (method, proven_at) in &standing.methods {
-            let sql = "INSERT INTO provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
+            let sql =
+                "INSERT INTO main.provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
             let proven = proven_at.map(|at| at.to_string());
             let values = [id.as_str().into(), (**method).into(), proven.into()];
-            self.db.run(sql, &values).await?;
+            self.db.execute(sql, &values).await?;
         }
         Ok(())
     }
@@ -646,9 +679,10 @@ impl AccountStore {
     ///
     /// [`StoreError::Impossible`], or where the database fails.
     pub async fn record(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
-        self.db.begin().await?;
-        let result = self.append(drafts).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.append(drafts).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     /// Who shares a person, as far as it ever changed.
@@ -657,9 +691,9 @@ impl AccountStore {
     ///
     /// Where the database fails.
     pub async fn sharing(&mut self, id: &UserId) -> Result<Option<Sharing>, StoreError> {
-        let sql = "SELECT shared_by FROM provision_sharing WHERE user_id = ?1";
+        let sql = "SELECT shared_by FROM main.provision_sharing WHERE user_id = ?1";
         match self.one(sql, id.as_str().into()).await? {
-            Some(mut row) => parsed(&row.remove(0).text()?, "who shares a person").map(Some),
+            Some(mut row) => parsed(&row.text(0)?, "who shares a person").map(Some),
             None => Ok(None),
         }
     }
@@ -670,9 +704,10 @@ impl AccountStore {
     ///
     /// Where the database fails.
     pub async fn erase(&mut self, district: &DistrictId, draft: Draft) -> Result<(), StoreError> {
-        self.db.begin().await?;
-        let result = self.write_erased(district, draft).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_erased(district, draft).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_erased(
@@ -683,14 +718,20 @@ impl AccountStore {
         let name = || [Value::from(district.as_str())];
         self.append(&[draft]).await?;
         self.db
-            .run("DELETE FROM provision_keys WHERE district = ?1", &name())
+            .execute(
+                "DELETE FROM main.provision_keys WHERE district = ?1",
+                &name(),
+            )
             .await?;
         self.db
-            .run("DELETE FROM provision_fields WHERE district = ?1", &name())
+            .execute(
+                "DELETE FROM main.provision_fields WHERE district = ?1",
+                &name(),
+            )
             .await?;
         self.db
-            .run(
-                "UPDATE provision_reviews SET sealed = NULL WHERE district = ?1",
+            .execute(
+                "UPDATE main.provision_reviews SET sealed = NULL WHERE district = ?1",
                 &name(),
             )
             .await?;
@@ -698,14 +739,7 @@ impl AccountStore {
     }
 }
 
-fn two(row: Vec<Value>) -> Result<[Value; 2], StoreError> {
-    row.try_into().map_err(|_| StoreError::Content {
-        what: "two columns",
-    })
-}
-
-fn instant(value: Value) -> Result<Option<Timestamp>, StoreError> {
-    let text = value.maybe_text()?;
+fn instant(text: Option<String>) -> Result<Option<Timestamp>, StoreError> {
     text.map(|text| {
         text.parse()
             .map_err(|_| StoreError::Content { what: "an instant" })

@@ -5,9 +5,10 @@ use std::fmt;
 
 use clever_auth::seal::SystemRandomness;
 use clever_model::{DistrictId, Role, Timestamp, UserId};
+use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, OwnedTable, StoreError, Value, json, parsed};
+use super::{AccountStore, OwnedTable, StoreError, json, parsed};
 use crate::decide::{Decided, Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
@@ -136,12 +137,12 @@ impl AccountStore {
         now: Timestamp,
     ) -> Result<ReviewId, StoreError> {
         // The same question is asked once.
-        let sql = "SELECT id, record FROM provision_reviews WHERE user_id = ?1 AND is_open = 1";
-        for row in self.db.rows(sql, &[subject.id().as_str().into()]).await? {
-            let [id, record] = super::two(row)?;
-            let record: ReviewRecord = parsed(&record.text()?, "a review")?;
+        let sql =
+            "SELECT id, record FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
+        for mut row in self.db.query(sql, &[subject.id().as_str().into()]).await? {
+            let record: ReviewRecord = parsed(&row.text(1)?, "a review")?;
             if record.candidates == candidates {
-                return Ok(ReviewId(id.number()?));
+                return Ok(ReviewId(row.count(0)?));
             }
         }
         let expires = Timestamp::from_second(now.as_second() + REVIEW_TTL).map_err(|_| {
@@ -195,7 +196,7 @@ impl AccountStore {
             )?),
             None => None,
         };
-        let sql = "INSERT INTO provision_reviews (id, record, is_open, district, user_id, subject, expires, sealed)
+        let sql = "INSERT INTO main.provision_reviews (id, record, is_open, district, user_id, subject, expires, sealed)
                    VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7)";
         let name = district.as_ref().map_or("", DistrictId::as_str);
         let seconds = u64::try_from(expires.as_second()).unwrap_or_default();
@@ -208,7 +209,7 @@ impl AccountStore {
             seconds.into(),
             sealed.into(),
         ];
-        self.db.run(sql, &values).await?;
+        self.db.execute(sql, &values).await?;
         Ok(id)
     }
 
@@ -221,13 +222,13 @@ impl AccountStore {
         let mut all = Vec::new();
         for mut row in self
             .db
-            .rows(
-                "SELECT id FROM provision_reviews WHERE is_open = 1 ORDER BY id",
+            .query(
+                "SELECT id FROM main.provision_reviews WHERE is_open = 1 ORDER BY id",
                 &[],
             )
             .await?
         {
-            all.push(self.review(ReviewId(row.remove(0).number()?)).await?);
+            all.push(self.review(ReviewId(row.count(0)?)).await?);
         }
         Ok(all)
     }
@@ -270,18 +271,15 @@ impl AccountStore {
         &mut self,
         id: ReviewId,
     ) -> Result<(ReviewRecord, Kept, Option<String>), StoreError> {
-        let sql =
-            "SELECT record, subject, sealed FROM provision_reviews WHERE id = ?1 AND is_open = 1";
-        let row = self
+        let sql = "SELECT record, subject, sealed FROM main.provision_reviews WHERE id = ?1 AND is_open = 1";
+        let mut row = self
             .one(sql, id.0.into())
             .await?
             .ok_or(Impossible::NoReview(id))?;
-        let [record, kept, sealed] =
-            <[Value; 3]>::try_from(row).map_err(|_| StoreError::Content { what: "a review" })?;
         Ok((
-            parsed(&record.text()?, "a review")?,
-            parsed(&kept.text()?, "a review's subject")?,
-            sealed.maybe_text()?,
+            parsed(&row.text(0)?, "a review")?,
+            parsed(&row.text(1)?, "a review's subject")?,
+            row.maybe_text(2)?,
         ))
     }
 
@@ -299,9 +297,12 @@ impl AccountStore {
         tables: &[OwnedTable],
         now: Timestamp,
     ) -> Result<Answer, StoreError> {
-        self.db.begin().await?;
-        let result = self.write_approved(id, account, staff, tables, now).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store
+            .write_approved(id, account, staff, tables, now)
+            .await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_approved(
@@ -394,9 +395,10 @@ impl AccountStore {
         staff: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.db.begin().await?;
-        let result = self.write_declined(id, staff, now).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_declined(id, staff, now).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_declined(
@@ -435,18 +437,19 @@ impl AccountStore {
     ///
     /// Where the database fails.
     pub async fn expire(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        self.db.begin().await?;
-        let result = self.write_expired(now).await;
-        self.db.end(result).await
+        let mut store = self.begin().await?;
+        let done = store.write_expired(now).await?;
+        store.commit().await?;
+        Ok(done)
     }
 
     async fn write_expired(&mut self, now: Timestamp) -> Result<u64, StoreError> {
         let sql =
-            "SELECT id FROM provision_reviews WHERE is_open = 1 AND expires <= ?1 ORDER BY id";
+            "SELECT id FROM main.provision_reviews WHERE is_open = 1 AND expires <= ?1 ORDER BY id";
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let mut drafts = Vec::new();
-        for mut row in self.db.rows(sql, &[seconds.into()]).await? {
-            let review = ReviewId(row.remove(0).number()?);
+        for mut row in self.db.query(sql, &[seconds.into()]).await? {
+            let review = ReviewId(row.count(0)?);
             drafts.push(Draft {
                 at: now,
                 actor: Actor::Program,

@@ -1,41 +1,41 @@
 -- The tables of account decisions, version 1. Instants are text in RFC 3339.
-CREATE TABLE IF NOT EXISTS provision_ledger (
+CREATE TABLE provision_ledger (
     seq BIGINT PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL
 );
 -- Accounts as the ledger folds to; version is the last event about one.
-CREATE TABLE IF NOT EXISTS provision_accounts (
+CREATE TABLE provision_accounts (
     id TEXT PRIMARY KEY, standing TEXT NOT NULL, version BIGINT NOT NULL, last_used TEXT
 );
 -- Which account an identity opens; alias: by an older id of the same identity.
-CREATE TABLE IF NOT EXISTS provision_links (
+CREATE TABLE provision_links (
     user_id TEXT PRIMARY KEY, account TEXT NOT NULL, alias BIGINT NOT NULL, in_roster BIGINT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS provision_methods (
+CREATE TABLE provision_methods (
     account TEXT NOT NULL, id TEXT NOT NULL, proven_at TEXT, PRIMARY KEY (account, id)
 );
-CREATE TABLE IF NOT EXISTS provision_merges (
+CREATE TABLE provision_merges (
     id BIGINT PRIMARY KEY, record TEXT NOT NULL, survivor TEXT NOT NULL, proof TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS provision_reviews (
+CREATE TABLE provision_reviews (
     id BIGINT PRIMARY KEY, record TEXT NOT NULL, is_open BIGINT NOT NULL, district TEXT NOT NULL,
     user_id TEXT NOT NULL, subject TEXT NOT NULL, expires BIGINT NOT NULL, sealed TEXT
 );
-CREATE INDEX IF NOT EXISTS provision_reviews_of ON provision_reviews (user_id, is_open);
-CREATE TABLE IF NOT EXISTS provision_declined (
+CREATE INDEX provision_reviews_of ON provision_reviews (user_id, is_open);
+CREATE TABLE provision_declined (
     pair TEXT PRIMARY KEY, evidence TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS provision_sharing (
+CREATE TABLE provision_sharing (
     user_id TEXT PRIMARY KEY, shared_by TEXT NOT NULL
 );
 -- The key of each district's personal data, wrapped. Deleting one erases them.
-CREATE TABLE IF NOT EXISTS provision_keys (
+CREATE TABLE provision_keys (
     district TEXT PRIMARY KEY, wrapped TEXT NOT NULL
 );
 -- Both values of each field of merged accounts, sealed.
-CREATE TABLE IF NOT EXISTS provision_fields (
+CREATE TABLE provision_fields (
     merge_id BIGINT PRIMARY KEY, district TEXT NOT NULL, sealed TEXT NOT NULL
 );
 -- The last event about an account or an identity: a decision that saw less is stale.
-CREATE TABLE IF NOT EXISTS provision_touched (
+CREATE TABLE provision_touched (
     thing TEXT PRIMARY KEY, seq BIGINT NOT NULL
 );

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::db::Value;
+use clever_sql::{Backend, Value};
+
 use super::{AccountStore, StoreError, json};
 use crate::directory::AccountId;
 use crate::ledger::{Broken, Hash, Ledger, State, UnlinkReason};
@@ -22,13 +23,11 @@ impl AccountStore {
     /// [`StoreError::Broken`] or [`StoreError::Edited`] with the first difference.
     pub async fn verify(&mut self) -> Result<u64, StoreError> {
         let mut written = Vec::new();
-        let sql = "SELECT seq, entry, hash FROM provision_ledger ORDER BY seq";
-        for row in self.db.rows(sql, &[]).await? {
-            let [seq, text, hash] = <[Value; 3]>::try_from(row)
-                .map_err(|_| StoreError::Content { what: "an entry" })?;
-            let seq = seq.number()?;
-            let hash = Hash::try_from(hash.text()?).map_err(|_| Broken::Hash { seq })?;
-            written.push((seq, text.text()?, hash));
+        let sql = "SELECT seq, entry, hash FROM main.provision_ledger ORDER BY seq";
+        for mut row in self.db.query(sql, &[]).await? {
+            let seq = row.count(0)?;
+            let hash = Hash::try_from(row.text(2)?).map_err(|_| Broken::Hash { seq })?;
+            written.push((seq, row.text(1)?, hash));
         }
         let ledger = Ledger::read(written)?;
         let state = ledger.state();
@@ -43,11 +42,10 @@ impl AccountStore {
     /// A table's rows by their first column.
     async fn rows_by_key(&mut self, sql: &str) -> Result<Rows, StoreError> {
         let mut rows = Rows::new();
-        for row in self.db.rows(sql, &[]).await? {
-            let mut values = row.into_iter();
-            let key = shown(values.next())?;
-            let rest = values.map(|value| shown(Some(value)));
-            let rest: Vec<String> = rest.collect::<Result<_, _>>()?;
+        for row in self.db.query(sql, &[]).await? {
+            let mut values = row.0.into_iter().map(shown);
+            let key = values.next().transpose()?.unwrap_or_default();
+            let rest: Vec<String> = values.collect::<Result<_, _>>()?;
             rows.insert(key, rest.join("\u{1f}"));
         }
         Ok(rows)
@@ -70,7 +68,7 @@ impl AccountStore {
                 }
             }
         }
-        let sql = "SELECT user_id, account, alias, in_roster FROM provision_links";
+        let sql = "SELECT user_id, account, alias, in_roster FROM main.provision_links";
         let found = self.rows_by_key(sql).await?;
         for (user, row) in &found {
             if !wanted
@@ -123,32 +121,32 @@ fn wanted(state: &State) -> Result<Vec<(&'static str, &'static str, Rows)>, Stor
     Ok(vec![
         (
             "account",
-            "SELECT id, standing FROM provision_accounts",
+            "SELECT id, standing FROM main.provision_accounts",
             accounts,
         ),
         (
             "way in",
-            "SELECT account || ' by ' || id, proven_at FROM provision_methods",
+            "SELECT account || ' by ' || id, proven_at FROM main.provision_methods",
             methods,
         ),
         (
             "merge",
-            "SELECT id, record, survivor FROM provision_merges",
+            "SELECT id, record, survivor FROM main.provision_merges",
             merges,
         ),
         (
             "review",
-            "SELECT id, record, is_open, user_id FROM provision_reviews",
+            "SELECT id, record, is_open, user_id FROM main.provision_reviews",
             reviews,
         ),
         (
             "answer",
-            "SELECT pair, evidence FROM provision_declined",
+            "SELECT pair, evidence FROM main.provision_declined",
             declined,
         ),
         (
             "sharing of",
-            "SELECT user_id, shared_by FROM provision_sharing",
+            "SELECT user_id, shared_by FROM main.provision_sharing",
             sharing,
         ),
     ])
@@ -179,10 +177,11 @@ const fn flag(is: bool) -> &'static str {
 }
 
 /// A value as text; an absent one is empty.
-fn shown(value: Option<Value>) -> Result<String, StoreError> {
+fn shown(value: Value<'_>) -> Result<String, StoreError> {
     match value {
-        Some(Value::Number(number)) => Ok(number.to_string()),
-        Some(value) => Ok(value.maybe_text()?.unwrap_or_default()),
-        None => Ok(String::new()),
+        Value::Int(number) => Ok(number.to_string()),
+        Value::Text(text) => Ok(text.into_owned()),
+        Value::Null => Ok(String::new()),
+        _ => Err(StoreError::Content { what: "a text" }),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_model::{Role, Timestamp, UserId};
+use clever_sql::{Address, Backend, Connected, Database, Open, Value};
 use tempfile::TempDir;
 
 use super::world::{account, account_id, ago, district, login, now, user};
@@ -36,27 +37,36 @@ fn keys() -> SealingKeys {
     SealingKeys::new(KeyId(1), &[7; 32])
 }
 
+/// The address of an empty database in the server that the environment names; it may be one over TLS.
+async fn database(name: &str) -> Option<String> {
+    let server = std::env::var("CLEVER_TEST_POSTGRES").ok()?;
+    let mut admin = Database::open(&Address::parse(&server).unwrap(), Open::Existing)
+        .await
+        .unwrap();
+    let database = format!("provision_{name}_{}", std::process::id());
+    for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
+        admin.batch(&format!("{sql} {database}")).await.unwrap();
+    }
+    let (place, query) = server.split_once('?').unwrap_or((&server, ""));
+    let (host, _) = place.rsplit_once('/').unwrap();
+    Some(format!("{host}/{database}?{query}"))
+}
+
+/// A value of a row, which its `Debug` does not show.
+fn shown(value: &Value<'_>) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
 /// An empty store in each database, with the app's table of works.
 pub(super) async fn stores(name: &str) -> Vec<Kept> {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("accounts.db");
     let mut addresses = vec![(format!("sqlite:{}", file.display()), Some(file))];
-    if let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") {
-        let (client, connection) = tokio_postgres::connect(&server, tokio_postgres::NoTls)
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let database = format!("provision_{name}_{}", std::process::id());
-        client
-            .batch_execute(&format!("DROP DATABASE IF EXISTS {database}"))
-            .await
-            .unwrap();
-        client
-            .batch_execute(&format!("CREATE DATABASE {database}"))
-            .await
-            .unwrap();
-        let (address, _) = server.rsplit_once('/').unwrap();
-        addresses.push((format!("{address}/{database}"), None));
+    if let Some(address) = database(name).await {
+        addresses.push((address, None));
     }
     let mut all = Vec::new();
     for (address, file) in addresses {
@@ -171,23 +181,23 @@ impl Kept {
         let who = who.map(|who| user(who).to_string());
         let values = [
             key.into(),
-            account_id(owner).as_str().into(),
+            account_id(owner).as_str().to_owned().into(),
             who.into(),
             at.to_string().into(),
             title.into(),
         ];
-        self.store.db().run(sql, &values).await.unwrap();
+        self.store.db().execute(sql, &values).await.unwrap();
     }
 
     async fn owners(&mut self) -> Vec<(String, String)> {
         let rows = self
             .store
             .db()
-            .rows("SELECT id, owner FROM works ORDER BY id", &[])
+            .query("SELECT id, owner FROM works ORDER BY id", &[])
             .await
             .unwrap();
         rows.into_iter()
-            .map(|mut row| (row.remove(0).text().unwrap(), row.remove(0).text().unwrap()))
+            .map(|mut row| (row.text(0).unwrap(), row.text(1).unwrap()))
             .collect()
     }
 
@@ -211,13 +221,14 @@ impl Kept {
             ("provision_touched", "thing, seq"),
             ("works", "id, owner, origin, actor, written_at, title"),
         ] {
-            let rows = self
-                .store
-                .db()
-                .rows(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2"), &[])
-                .await
-                .unwrap();
-            all.extend(rows.into_iter().map(|row| format!("{table}: {row:?}")));
+            let place = if table == "works" { "" } else { "main." };
+            let sql = format!("SELECT {columns} FROM {place}{table} ORDER BY 1, 2");
+            let rows = self.store.db().query(&sql, &[]).await.unwrap();
+            let row = |row: &clever_sql::Row| row.0.iter().map(shown).collect::<Vec<_>>();
+            all.extend(
+                rows.iter()
+                    .map(|one| format!("{table}: {}", row(one).join(", "))),
+            );
         }
         all
     }
@@ -615,7 +626,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
                 .await
                 .iter()
                 .filter(|row| row.starts_with("provision_reviews"))
-                .all(|row| row.ends_with("Null]"))
+                .all(|row| row.ends_with("Null"))
         );
         let closed = ground.store.decline(id, "principal", now()).await.err();
         assert!(matches!(
@@ -656,7 +667,7 @@ async fn a30_p30_no_name_is_ever_in_the_file_and_after_erasure_none_can_be_read(
         assert!(ground.store.reviews().await.unwrap()[0].material.is_none());
         ground.store.verify().await.unwrap();
         let dump = ground.dump().await.join("\n");
-        assert!(!dump.contains("Ximena") && !dump.contains("provision_keys: [Text(\"d1\")"));
+        assert!(!dump.contains("Ximena") && !dump.contains("provision_keys: \"d1\""));
         if let Some(file) = &ground.file {
             for name in ["accounts.db", "accounts.db-wal"] {
                 let bytes = std::fs::read(file.with_file_name(name)).unwrap_or_default();
@@ -884,11 +895,60 @@ async fn names_of_tables_are_names_and_addresses_are_understood() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("`mysql`") && !error.contains("secret"),
+        error.contains("sqlite:PATH") && !error.contains("secret"),
         "{error}"
     );
     let _: &AccountId = &account_id(0);
     fn is_send<T: Send>(_: &T) {}
     let subject = employee(0, 1);
     is_send(&ground.store.directory(&subject, &[], Vec::new()));
+}
+
+#[tokio::test]
+async fn field_15_the_store_stands_beside_tables_of_the_app_and_on_its_connection() {
+    let Some(address) = database("beside").await else {
+        eprintln!("skipped: CLEVER_TEST_POSTGRES names no server");
+        return;
+    };
+    let mut app = Database::open(&Address::parse(&address).unwrap(), Open::Existing)
+        .await
+        .unwrap();
+    app.batch(&format!(
+        "CREATE TABLE provision_links (name TEXT); {WORKS}"
+    ))
+    .await
+    .unwrap();
+    let mut store = AccountStore::open(&address, keys()).await.unwrap();
+    store.import(&[used(0)], ago(10)).await.unwrap();
+    store.verify().await.unwrap();
+    // In the app's own schema it makes nothing.
+    let public = format!("{address}&schema=public");
+    let error = AccountStore::open(&public, keys()).await.unwrap_err();
+    let StoreError::Database(error) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.to_string().contains("provision_links"), "{error}");
+    assert!(error.hint().unwrap().contains("schema="), "{error}");
+    if address.contains("sslmode=verify") {
+        // This app's connections speak no TLS.
+        return;
+    }
+    let (client, connection) =
+        tokio_postgres::connect(address.trim_end_matches('?'), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let client = std::sync::Arc::new(client);
+    let mut over = AccountStore::over(std::sync::Arc::clone(&client), "clever", keys())
+        .await
+        .unwrap();
+    over.import(&[used(1)], ago(10)).await.unwrap();
+    assert_eq!(over.opened_by(&user(0)).await.unwrap(), Some(account_id(0)));
+    drop(over);
+    let row = client.query_one("SHOW lock_timeout", &[]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "0");
+    assert_eq!(
+        store.opened_by(&user(1)).await.unwrap(),
+        Some(account_id(1))
+    );
 }

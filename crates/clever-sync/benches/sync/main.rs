@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
-use clever_sync::{AnyStore, RunPath, SyncOptions, SyncPolicy, SyncReport, Way, sync};
+use clever_sync::{AnyStore, Open, RunPath, SyncOptions, SyncPolicy, SyncReport, Way, sync};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -87,7 +87,9 @@ fn peak() -> u64 {
 }
 
 async fn run(district: &District, url: &str, way: Way) -> SyncReport {
-    let mut store = AnyStore::open_url(url, true).await.unwrap();
+    let mut store = AnyStore::open(&url.parse().unwrap(), Open::Create)
+        .await
+        .unwrap();
     let policy = SyncPolicy {
         max_updated_percent: 100,
         ..SyncPolicy::default()
@@ -114,7 +116,9 @@ async fn split(district: &District) -> usize {
 }
 
 async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    // With the store's tables in sight.
+    let url = format!("{url}?options=-csearch_path%3Dclever%2Cpublic");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }

@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::beside::{self, Table};
 use crate::store::derived;
 use crate::store::persons::Persons;
-use crate::store::sql::{Backend, Sql, SqlStore, Type};
+use crate::store::sql::{RosterDb, Sql, SqlStore, Type};
 
 /// An active record: its id, its row's key, its JSON.
 struct Active {
@@ -24,7 +24,7 @@ struct Active {
 
 /// Mends the rows that hang on the records of a kind after the first of these ids, up to the second. Returns how
 /// many were wrong, those of `mended` records left out.
-pub(super) async fn mend<B: Backend>(
+pub(super) async fn mend<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     (after, to): (&str, &str),
@@ -34,7 +34,7 @@ pub(super) async fn mend<B: Backend>(
         return Ok(0);
     }
     let sql = format!(
-        "SELECT t.id, t.key, t.record FROM _state s JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+        "SELECT t.id, t.key, t.record FROM main._state s JOIN main.{kind} t ON t.district_id = ?3 AND t.id = s.id
          WHERE s.district = ?1 AND s.kind = ?2 AND s.archived = 0 AND s.id > ?4 AND s.id <= ?5 ORDER BY s.id"
     );
     let params = [
@@ -62,7 +62,7 @@ pub(super) async fn mend<B: Backend>(
     Ok(roles(store, &trees, mended).await? + contacts(store, &trees, mended).await?)
 }
 
-async fn roles<B: Backend>(
+async fn roles<B: RosterDb>(
     store: &mut SqlStore<B>,
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
@@ -88,7 +88,7 @@ async fn roles<B: Backend>(
     Ok(wrong + compare(store, &Table::schools(), users, &others, mended).await?)
 }
 
-async fn contacts<B: Backend>(
+async fn contacts<B: RosterDb>(
     store: &mut SqlStore<B>,
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
@@ -112,7 +112,7 @@ async fn contacts<B: Backend>(
 }
 
 /// Compares the rows of some users with what their records say, and writes those of whoever has a wrong one anew.
-async fn compare<B: Backend>(
+async fn compare<B: RosterDb>(
     store: &mut SqlStore<B>,
     table: &Table,
     users: &[(&Active, Tree<'_>)],
@@ -133,7 +133,7 @@ async fn compare<B: Backend>(
 
 /// Compares the places of some sections with what their records say, and writes those of a section with a wrong one
 /// anew.
-async fn places<B: Backend>(
+async fn places<B: RosterDb>(
     store: &mut SqlStore<B>,
     sections: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
@@ -147,7 +147,7 @@ async fn places<B: Backend>(
     now.sort_unstable();
     now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
     let sql = format!(
-        "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
+        "SELECT section, role, person, is_primary FROM main._enrollments WHERE district = ?1 AND section {}",
         store.among(2)
     );
     let number = store.number();
@@ -176,7 +176,7 @@ async fn places<B: Backend>(
         return Ok(0);
     }
     let sql = format!(
-        "DELETE FROM _enrollments WHERE district = ?1 AND section {}",
+        "DELETE FROM main._enrollments WHERE district = ?1 AND section {}",
         store.among(2)
     );
     let params = [number.into(), Sql::Ints(wrong.keys().copied().collect())];
@@ -191,7 +191,10 @@ async fn places<B: Backend>(
     }
     let names = ["district", "section", "role", "person", "is_primary"];
     let names = names.map(|name| (name, Type::Int));
-    store.db.insert("_enrollments", &names, &rows, "").await?;
+    store
+        .db
+        .insert("main._enrollments", &names, &rows, "")
+        .await?;
     let mended: BTreeSet<i64> = sections
         .iter()
         .filter(|(section, _)| mended.contains(&section.id))
@@ -205,22 +208,24 @@ async fn places<B: Backend>(
 
 /// Takes away the places of sections that have no row: nobody sees them, and a section that is written anew may get
 /// such a key.
-pub(super) async fn forget_sections<B: Backend>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
-    let sql = "DELETE FROM _enrollments WHERE district = ?1
-         AND NOT EXISTS (SELECT 1 FROM sections s WHERE s.district_id = ?2 AND s.key = section)";
+pub(super) async fn forget_sections<B: RosterDb>(
+    store: &mut SqlStore<B>,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM main._enrollments WHERE district = ?1
+         AND NOT EXISTS (SELECT 1 FROM main.sections s WHERE s.district_id = ?2 AND s.key = section)";
     let params = [store.number().into(), store.district_id().into()];
     store.db.execute(sql, &params).await?;
     Ok(())
 }
 
 /// Takes away roles, schools and relations of whoever is no active user. Says how many there were.
-pub(super) async fn forget_people<B: Backend>(store: &mut SqlStore<B>) -> Result<u64, StoreError> {
+pub(super) async fn forget_people<B: RosterDb>(store: &mut SqlStore<B>) -> Result<u64, StoreError> {
     let mut gone = 0;
     for table in [Table::roles(), Table::schools(), Table::contacts()] {
         let (owner, table) = (table.user(), table.name);
         let sql = format!(
-            "DELETE FROM {table} WHERE district_id = ?3 AND NOT EXISTS (
-                 SELECT 1 FROM _state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {table}.{owner} AND s.archived = 0)"
+            "DELETE FROM main.{table} WHERE district_id = ?3 AND NOT EXISTS (
+                 SELECT 1 FROM main._state s WHERE s.district = ?1 AND s.kind = ?2 AND s.id = {table}.{owner} AND s.archived = 0)"
         );
         let params = [
             store.number().into(),

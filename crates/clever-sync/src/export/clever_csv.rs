@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::columns;
 use crate::export::dates::Unreadable;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
-use crate::store::sql::Backend;
+use crate::store::sql::RosterDb;
 
 const SCHOOLS: [&str; 13] = [
     "School_id",
@@ -110,7 +110,7 @@ const MAX_CONTACTS: usize = 5;
 /// What a row has where it tells of no contact.
 const NO_CONTACT: [String; 7] = [const { String::new() }; 7];
 
-pub(super) async fn write<B: Backend>(
+pub(super) async fn write<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
     cells: Cells,
@@ -168,7 +168,7 @@ fn schools_of(role: &Value, own: &BTreeMap<String, String>) -> Vec<String> {
     }
 }
 
-async fn people<B: Backend>(
+async fn people<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
     cells: Cells,
@@ -320,7 +320,7 @@ fn american(unreadable: &mut Unreadable, field: &'static str, text: String) -> S
     }
 }
 
-async fn sections<B: Backend>(
+async fn sections<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
     cells: Cells,

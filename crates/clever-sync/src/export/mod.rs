@@ -22,12 +22,13 @@ use std::path::{Path, PathBuf};
 
 use clever_files::FileSet;
 use clever_model::RecordKind;
+use clever_sql::DatabaseError;
 use serde_json::Value;
 
 use crate::export::dates::Unreadable;
 use crate::reading;
-use crate::store::StoreError;
-use crate::store::sql::{Backend, Sql, SqlStore, texts};
+use crate::store::sql::{RosterDb, Sql, SqlStore, Transaction, texts};
+use crate::store::{StoreError, odd_row};
 
 /// Records read at once.
 const CHUNK: usize = 500;
@@ -84,16 +85,21 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
+impl From<DatabaseError> for ExportError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 /// Writes a district's roster into `folder`, which is made if it is not there.
 ///
 /// The files show the roster at one moment, also while another connection syncs it. They are written into a folder
 /// beside, and take their places when all of them are on the disk: [`clever_files::FileSet`] says what a reader sees meanwhile.
-/// Where the future is dropped before it ends, so should be the store.
 ///
 /// # Errors
 ///
 /// [`ExportError`] names the file.
-pub async fn export<B: Backend>(
+pub async fn export<B: RosterDb>(
     store: &mut SqlStore<B>,
     district_id: &str,
     format: ExportFormat,
@@ -104,9 +110,10 @@ pub async fn export<B: Backend>(
         source,
     };
     let mut set = FileSet::begin(folder).map_err(failed)?;
-    store.db.batch(store.db.dialect().look).await?;
+    // Nothing is changed in the store: the transaction ends when it is dropped.
+    let mut reading = Transaction::read(store).await?;
     let mut reader = Reader {
-        store,
+        store: &mut *reading,
         district_id,
         unreadable: Unreadable::default(),
     };
@@ -118,10 +125,8 @@ pub async fn export<B: Backend>(
         ExportFormat::Parquet => parquet_tables::write(&mut reader, &mut set).await,
     };
     let unreadable = reader.unreadable.0;
-    // Nothing was changed in the store.
-    let ended = store.db.batch("ROLLBACK").await;
+    drop(reading);
     let files = written?;
-    ended?;
     set.publish().map_err(failed)?;
     Ok(Exported { files, unreadable })
 }
@@ -247,7 +252,7 @@ struct Reader<'a, B> {
     unreadable: Unreadable,
 }
 
-impl<B: Backend> Reader<'_, B> {
+impl<B: RosterDb> Reader<'_, B> {
     /// Reads some active records of a kind after an id: id and content.
     async fn some(
         &mut self,
@@ -255,7 +260,7 @@ impl<B: Backend> Reader<'_, B> {
         after: &str,
     ) -> Result<Vec<(String, Value)>, StoreError> {
         let sql = format!(
-            "SELECT id, record FROM {kind} WHERE district_id = ?1 AND archived_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3"
+            "SELECT id, record FROM main.{kind} WHERE district_id = ?1 AND archived_at IS NULL AND id > ?2 ORDER BY id LIMIT ?3"
         );
         let params = [self.district_id.into(), after.into(), CHUNK.into()];
         let rows = self.store.db.query(&sql, &params).await?;
@@ -263,7 +268,7 @@ impl<B: Backend> Reader<'_, B> {
             .map(|mut row| {
                 let (id, record) = (row.text(0)?, row.text(1)?);
                 // One that somebody broke by hand is no one with nothing in it: readers would delete what is missing.
-                let record = reading::value(&record).ok_or(StoreError::OddRow { column: 1 })?;
+                let record = reading::value(&record).ok_or_else(|| odd_row(1))?;
                 Ok((id, record))
             })
             .collect()
@@ -285,7 +290,7 @@ impl<B: Backend> Reader<'_, B> {
 
     /// When the district's last run began; empty where there was none.
     async fn last_run(&mut self) -> Result<String, StoreError> {
-        let sql = "SELECT max(started_at) FROM runs WHERE district_id = ?1";
+        let sql = "SELECT max(started_at) FROM main.runs WHERE district_id = ?1";
         let rows = self.store.db.query(sql, &[self.district_id.into()]).await?;
         let begun = rows.into_iter().next().map(|mut row| row.maybe_text(0));
         Ok(begun.transpose()?.flatten().unwrap_or_default())
@@ -298,7 +303,7 @@ impl<B: Backend> Reader<'_, B> {
         ids: &[&str],
     ) -> Result<BTreeMap<String, String>, StoreError> {
         let sql = format!(
-            "SELECT user_id, sis_id FROM user_roles WHERE district_id = ?1 AND role = ?2 AND user_id {}",
+            "SELECT user_id, sis_id FROM main.user_roles WHERE district_id = ?1 AND role = ?2 AND user_id {}",
             self.store.among(3)
         );
         let params: [Sql; 3] = [
@@ -323,8 +328,8 @@ impl<B: Backend> Reader<'_, B> {
         students: &[&str],
     ) -> Result<BTreeMap<String, Vec<Contact>>, StoreError> {
         let sql = format!(
-            "SELECT c.student_id, c.relationship, c.type, u.record, c.contact_id FROM contacts c
-             JOIN users u ON u.district_id = c.district_id AND u.id = c.contact_id AND u.archived_at IS NULL
+            "SELECT c.student_id, c.relationship, c.type, u.record, c.contact_id FROM main.contacts c
+             JOIN main.users u ON u.district_id = c.district_id AND u.id = c.contact_id AND u.archived_at IS NULL
              WHERE c.district_id = ?1 AND c.student_id {} ORDER BY c.student_id, c.contact_id",
             self.store.among(2)
         );
@@ -334,7 +339,7 @@ impl<B: Backend> Reader<'_, B> {
             all.entry(row.text(0)?).or_default().push(Contact {
                 relationship: row.maybe_text(1)?.unwrap_or_default(),
                 sort: row.maybe_text(2)?.unwrap_or_default(),
-                record: reading::value(&row.text(3)?).ok_or(StoreError::OddRow { column: 3 })?,
+                record: reading::value(&row.text(3)?).ok_or_else(|| odd_row(3))?,
                 id: row.text(4)?,
             });
         }

@@ -31,7 +31,7 @@ use crate::export::dates;
 use crate::export::named::Named;
 use crate::export::school_year::SchoolYears;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
-use crate::store::sql::Backend;
+use crate::store::sql::RosterDb;
 
 /// A file of so many bytes needs the 64-bit form of a zip, which not every reader knows.
 const LARGE: u64 = u32::MAX as u64;
@@ -157,7 +157,7 @@ const FILES: [&str; 21] = [
     "users",
 ];
 
-pub(super) async fn write<B: Backend>(
+pub(super) async fn write<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
 ) -> Result<BTreeMap<String, u64>, ExportError> {
@@ -270,7 +270,7 @@ struct Organisation {
 
 impl Organisation {
     /// Writes what is in the roster.
-    async fn create<B: Backend>(
+    async fn create<B: RosterDb>(
         reader: &mut Reader<'_, B>,
         set: &mut FileSet,
         district: &str,
@@ -410,7 +410,7 @@ fn names(given: &str, family: &str) -> (String, String) {
     (or_none(given), or_none(family))
 }
 
-async fn people<B: Backend>(
+async fn people<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
     organisation: &mut Organisation,
@@ -512,7 +512,7 @@ async fn people<B: Backend>(
     roles.finish(files)
 }
 
-async fn classes<B: Backend>(
+async fn classes<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
     organisation: &mut Organisation,

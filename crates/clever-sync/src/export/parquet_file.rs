@@ -293,7 +293,9 @@ mod tests {
         assert!(
             matches!(
                 refused,
-                Err(ExportError::Store(StoreError::OddRow { column: 2 }))
+                Err(ExportError::Store(StoreError::Database(
+                    crate::DatabaseError::OddRow { column: 2 }
+                )))
             ),
             "a number is never absent"
         );

@@ -13,8 +13,7 @@ use clever_model::RecordKind;
 use crate::columns::{self, ROLE_COLUMNS};
 use crate::export::parquet_file::{Column, Kind, ParquetFile};
 use crate::export::{CHUNK, ExportError, Reader};
-use crate::store::StoreError;
-use crate::store::sql::{Backend, Row, Sql, texts};
+use crate::store::sql::{RosterDb, Row, Sql, texts};
 
 /// Rows of a row group.
 const GROUP: usize = 10_000;
@@ -116,7 +115,7 @@ impl Source {
             .map(|at| format!("?{at}"))
             .collect();
         format!(
-            "SELECT {names} FROM {} WHERE district_id = ?1 AND ({key}) > ({}) ORDER BY {key} LIMIT ?{}",
+            "SELECT {names} FROM main.{} WHERE district_id = ?1 AND ({key}) > ({}) ORDER BY {key} LIMIT ?{}",
             self.name,
             parts.join(", "),
             self.key.len() + 2
@@ -124,7 +123,7 @@ impl Source {
     }
 }
 
-pub(super) async fn write<B: Backend>(
+pub(super) async fn write<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
 ) -> Result<BTreeMap<String, u64>, ExportError> {
@@ -163,7 +162,7 @@ pub(super) async fn write<B: Backend>(
 }
 
 /// Copies the rows after a key; gives the last one's.
-async fn copy<B: Backend>(
+async fn copy<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     table: &Source,
     mut after: Vec<Sql<'static>>,
@@ -187,24 +186,24 @@ async fn copy<B: Backend>(
 }
 
 /// Copies the places in some sections after the other; their table's key is of small numbers that are the sync's own.
-async fn enrollments<B: Backend>(
+async fn enrollments<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     file: &mut ParquetFile,
 ) -> Result<(), ExportError> {
     let among = reader.store.among(2);
     let sql = format!(
         "SELECT s.district_id, s.id, p.id, CASE e.role WHEN 0 THEN 'student' ELSE 'teacher' END, e.is_primary
-         FROM _districts d
-         JOIN sections s ON s.district_id = d.district_id AND s.archived_at IS NULL
-         JOIN _enrollments e ON e.district = d.district AND e.section = s.key
-         JOIN _people p ON p.key = e.person
-         JOIN users u ON u.district_id = d.district_id AND u.id = p.id AND u.archived_at IS NULL
+         FROM main._districts d
+         JOIN main.sections s ON s.district_id = d.district_id AND s.archived_at IS NULL
+         JOIN main._enrollments e ON e.district = d.district AND e.section = s.key
+         JOIN main._people p ON p.key = e.person
+         JOIN main.users u ON u.district_id = d.district_id AND u.id = p.id AND u.archived_at IS NULL
          WHERE d.district_id = ?1 AND s.id {among} ORDER BY s.id, e.role, p.id"
     );
     let mut after = String::new();
     loop {
         let some =
-            "SELECT id FROM sections WHERE district_id = ?1 AND archived_at IS NULL AND id > ?2
+            "SELECT id FROM main.sections WHERE district_id = ?1 AND archived_at IS NULL AND id > ?2
                     ORDER BY id LIMIT ?3";
         let params = [
             reader.district_id.into(),
@@ -213,7 +212,7 @@ async fn enrollments<B: Backend>(
         ];
         let rows = reader.store.db.query(some, &params).await?;
         let ids = rows.into_iter().map(|mut row| row.text(0));
-        let ids = ids.collect::<Result<Vec<_>, StoreError>>()?;
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let Some(last) = ids.last() else {
             return Ok(());
         };
@@ -229,7 +228,7 @@ async fn enrollments<B: Backend>(
 }
 
 /// Writes the changes that no file in the folder has yet into one more, named by its first and last.
-async fn changes<B: Backend>(
+async fn changes<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     set: &mut FileSet,
 ) -> Result<Option<(String, u64)>, ExportError> {
@@ -246,7 +245,7 @@ async fn changes<B: Backend>(
         let name = entry.map_err(failed(folder.clone()))?.file_name();
         told = told.max(last_of(&name.to_string_lossy(), &district).unwrap_or(0));
     }
-    let sql = "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1";
+    let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1";
     let mut newest = reader.store.one(sql, &[reader.district_id.into()]).await?;
     let newest = newest.int(0)?;
     if told > newest {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::progress::Progress;
 use crate::report::{Enrollments, SyncReport};
 use crate::store::findings;
-use crate::store::sql::{Backend, Sql, SqlStore, pairs};
+use crate::store::sql::{RosterDb, Sql, SqlStore, pairs};
 use crate::store::stage::base;
 use crate::store::write::{Totals, Writer};
 use crate::store::{Commit, StoreError};
@@ -18,7 +18,7 @@ use crate::store::{Commit, StoreError};
 const MANY: u64 = 1000;
 
 /// Applies what is staged and not held, and keeps the run.
-pub(crate) async fn run<B: Backend>(
+pub(crate) async fn run<B: RosterDb>(
     store: &mut SqlStore<B>,
     commit: &Commit<'_>,
     report: &mut SyncReport,
@@ -28,7 +28,7 @@ pub(crate) async fn run<B: Backend>(
     store
         .db
         .execute(
-            "INSERT INTO _districts (district_id) VALUES (?1) ON CONFLICT (district_id) DO NOTHING",
+            "INSERT INTO main._districts (district_id) VALUES (?1) ON CONFLICT (district_id) DO NOTHING",
             &[id.into()],
         )
         .await?;
@@ -36,7 +36,7 @@ pub(crate) async fn run<B: Backend>(
     store
         .db
         .execute(
-            "UPDATE _districts SET district_id = district_id WHERE district_id = ?1",
+            "UPDATE main._districts SET district_id = district_id WHERE district_id = ?1",
             &[id.into()],
         )
         .await?;
@@ -62,7 +62,7 @@ pub(crate) async fn run<B: Backend>(
     store
         .db
         .execute(
-            "UPDATE _districts SET event_cursor = ?2, snapshot_at = ?3 WHERE district_id = ?1",
+            "UPDATE main._districts SET event_cursor = ?2, snapshot_at = ?3 WHERE district_id = ?1",
             &[id.into(), cursor, snapshot],
         )
         .await?;
@@ -91,7 +91,7 @@ pub(crate) async fn run<B: Backend>(
     store
         .db
         .execute(
-            "UPDATE _districts SET counted = ?2 WHERE district_id = ?1",
+            "UPDATE main._districts SET counted = ?2 WHERE district_id = ?1",
             &[id.into(), run.into()],
         )
         .await?;
@@ -108,7 +108,7 @@ pub(crate) async fn run<B: Backend>(
     store
         .db
         .execute(
-            "INSERT INTO runs (district_id, run, started_at, finished_at, outcome, path, report)
+            "INSERT INTO main.runs (district_id, run, started_at, finished_at, outcome, path, report)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             &params,
         )
@@ -117,8 +117,11 @@ pub(crate) async fn run<B: Backend>(
 }
 
 /// The run whose totals are right; none after somebody else changed rows.
-async fn counted<B: Backend>(store: &mut SqlStore<B>, id: &str) -> Result<Option<u64>, StoreError> {
-    let sql = "SELECT coalesce(counted, 0) FROM _districts WHERE district_id = ?1";
+async fn counted<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    id: &str,
+) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT coalesce(counted, 0) FROM main._districts WHERE district_id = ?1";
     Ok(Some(store.one(sql, &[id.into()]).await?.count(0)?).filter(|run| *run > 0))
 }
 
@@ -142,13 +145,13 @@ fn move_totals(by: &Totals, report: &mut SyncReport) {
 }
 
 /// Takes the totals of the last run; whether that run told them.
-async fn last_totals<B: Backend>(
+async fn last_totals<B: RosterDb>(
     store: &mut SqlStore<B>,
     run: u64,
     report: &mut SyncReport,
 ) -> Result<bool, StoreError> {
     let params = [report.district_id.as_str().into(), run.into()];
-    let sql = "SELECT report FROM runs WHERE district_id = ?1 AND run = ?2";
+    let sql = "SELECT report FROM main.runs WHERE district_id = ?1 AND run = ?2";
     let Some(mut row) = store.maybe(sql, &params).await? else {
         return Ok(false);
     };
@@ -183,7 +186,7 @@ async fn last_totals<B: Backend>(
 }
 
 /// Counts what is active in the store.
-async fn totals<B: Backend>(
+async fn totals<B: RosterDb>(
     store: &mut SqlStore<B>,
     report: &mut SyncReport,
 ) -> Result<(), StoreError> {
@@ -194,7 +197,7 @@ async fn totals<B: Backend>(
     let all = store
         .db
         .query(
-            "SELECT CASE role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM _enrollments WHERE district = ?1 GROUP BY role",
+            "SELECT CASE role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM main._enrollments WHERE district = ?1 GROUP BY role",
             &[number.into()],
         )
         .await?;
@@ -202,7 +205,7 @@ async fn totals<B: Backend>(
     let archived = store
         .db
         .query(
-            "SELECT CASE e.role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM sections s CROSS JOIN _enrollments e
+            "SELECT CASE e.role WHEN 0 THEN 's' ELSE 't' END, count(*) FROM main.sections s CROSS JOIN main._enrollments e
              WHERE s.district_id = ?2 AND s.archived_at IS NOT NULL AND e.district = ?1 AND e.section = s.key
              GROUP BY e.role",
             &[number.into(), report.district_id.as_str().into()],
@@ -220,7 +223,7 @@ async fn totals<B: Backend>(
     let roles = store
         .db
         .query(
-            "SELECT role, count(*) FROM user_roles WHERE district_id = ?1 GROUP BY role",
+            "SELECT role, count(*) FROM main.user_roles WHERE district_id = ?1 GROUP BY role",
             &[report.district_id.as_str().into()],
         )
         .await?;

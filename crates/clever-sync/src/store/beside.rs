@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::columns::ROLE_COLUMNS;
 use crate::store::StoreError;
 use crate::store::derived::RELATION_COLUMNS;
-use crate::store::sql::{Backend, Sql, SqlStore, Type, texts};
+use crate::store::odd_row;
+use crate::store::sql::{RosterDb, Sql, SqlStore, Type, texts};
 
 /// A table of rows beside a user's own. Its first columns are the district, the user, and what tells the user's rows
 /// apart.
@@ -77,7 +78,7 @@ pub(crate) struct Found {
 }
 
 /// Puts `rows` in the place of all that a table has of the users in `old`.
-pub(crate) async fn replace<B: Backend>(
+pub(crate) async fn replace<B: RosterDb>(
     store: &mut SqlStore<B>,
     table: &Table,
     old: &[&str],
@@ -85,6 +86,7 @@ pub(crate) async fn replace<B: Backend>(
 ) -> Result<Found, StoreError> {
     let mut found = Found::default();
     let Table { name, columns, .. } = table;
+    let name = &format!("main.{name}");
     if old.is_empty() {
         store.db.insert(name, columns, rows, "").await?;
         return Ok(found);
@@ -106,7 +108,7 @@ pub(crate) async fn replace<B: Backend>(
             (None, Some(Sql::Text(user))) => {
                 *found.wrong.entry(user.to_string()).or_default() += 1;
             }
-            _ => return Err(StoreError::OddRow { column: 1 }),
+            _ => return Err(odd_row(1)),
         }
     }
     let here = standing.keys().map(|(user, _)| user);

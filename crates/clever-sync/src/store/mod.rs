@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
-use std::path::PathBuf;
 
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
-use rusqlite::ErrorCode;
+use clever_sql::{AddressError, DatabaseError};
 
 use crate::guard;
 use crate::policy::SyncPolicy;
@@ -26,18 +24,15 @@ mod schools;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
 mod stage;
-mod staging;
+pub(crate) mod staging;
 pub(crate) mod status;
 mod write;
 
-pub use any::{AnyStore, sqlite_path};
+pub use any::AnyStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub use sql::SqlStore;
 pub use sqlite::SqliteStore;
-
-/// The version of the tables that this crate reads and writes.
-pub const SCHEMA_VERSION: u32 = 1;
 
 /// A hash of a record's bytes, or of its meaning.
 pub type Hash = [u8; 16];
@@ -49,84 +44,32 @@ pub const ABSENT: Hash = [0; 16];
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no file, and none is to be made.
-    #[error("there is no store at {}", .path.display())]
-    Missing {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// The file can't be opened or made.
-    #[error("could not open the store {}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The file is no SQLite database, or another program's.
-    #[error("{} is not a roster store", .path.display())]
-    NotAStore {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The tables are of another version.
-    #[error("the store {} has version {found}; this program reads version {SCHEMA_VERSION}", .path.display())]
-    OtherVersion {
-        /// The file.
-        path: PathBuf,
-        /// The version that it has.
-        found: u32,
-    },
-    /// Another process holds the store.
-    #[error("the store is locked by another process")]
-    Locked,
-    /// There is no room to write.
-    #[error("the disk is full")]
-    Full,
-    /// The store, or what it lies on, can only be read.
-    #[error("the store can only be read")]
-    ReadOnly,
-    /// The address leads to a pooler that gives each transaction another connection to the server.
-    #[error("the address leads to a connection pooler in transaction mode")]
-    Pooled,
     /// Another run changed the district between this run's reading and writing.
     #[error("another run changed this district meanwhile")]
     Moved,
-    /// The address is no store's.
-    #[error(
-        "a store is written `sqlite:PATH`, as `sqlite:clever.db`, or `postgres://USER@HOST/DATABASE`; PATH is a file's: not \
-         `:memory:`, which would keep nothing, `file:…` or `PATH?…`"
-    )]
-    Address,
-    /// A row does not hold what its column promises: someone else wrote it.
-    #[error("column {column} of a row holds something else than the store writes")]
-    OddRow {
-        /// The column's place in the answer, from 0.
-        column: usize,
-    },
-    /// SQLite refused something else.
-    #[error("the store failed")]
-    Sqlite(#[source] rusqlite::Error),
-    /// The database server refused something, or can't be reached.
-    #[error("the database failed")]
-    Server(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database failed, or can't be reached.
+    #[error(transparent)]
+    Database(DatabaseError),
 }
 
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        // A log's index for which there is no room is told as an error of reading and writing.
-        let no_index = error
-            .sqlite_error()
-            .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
-        match error.sqlite_error_code() {
-            _ if no_index => Self::Full,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
-            Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
-            _ => Self::Sqlite(error),
+impl From<DatabaseError> for StoreError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Conflict => Self::Moved,
+            error => Self::Database(error),
         }
     }
+}
+
+impl From<AddressError> for StoreError {
+    fn from(error: AddressError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// A row does not hold what its column, from 0, promises.
+pub(crate) const fn odd_row(column: usize) -> StoreError {
+    StoreError::Database(DatabaseError::OddRow { column })
 }
 
 /// What is staged for one record.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::StoreError;
-use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
+use crate::store::sql::{RosterDb, Sql, SqlStore, Type, pairs, texts};
 
 /// An id of 24 hex digits.
 type Short = [u8; 12];
@@ -38,7 +38,7 @@ fn short(id: &str) -> Option<Short> {
 
 impl Persons {
     /// Numbers people whom the store does not know, in the order of their ids.
-    pub(crate) async fn number<B: Backend>(
+    pub(crate) async fn number<B: RosterDb>(
         &mut self,
         store: &mut SqlStore<B>,
         ids: &[&str],
@@ -65,11 +65,11 @@ impl Persons {
                 self.ids.push(short);
             }
         }
-        store.db.insert("_people", &columns, &rows, "").await
+        Ok(store.db.insert("main._people", &columns, &rows, "").await?)
     }
 
     /// Puts numbers for the people of places; who has none gets one.
-    pub(crate) async fn places<B: Backend>(
+    pub(crate) async fn places<B: RosterDb>(
         &self,
         store: &mut SqlStore<B>,
         told: &[(i64, i64, &str, bool)],
@@ -129,7 +129,7 @@ impl Persons {
     }
 
     /// Asks the store for the numbers of these people, and numbers those whom it does not know.
-    async fn ask<B: Backend>(
+    async fn ask<B: RosterDb>(
         &self,
         store: &mut SqlStore<B>,
         people: &mut BTreeMap<&str, i64>,
@@ -144,7 +144,7 @@ impl Persons {
 }
 
 /// Finds the numbers of people whom a record names, and numbers those who have none.
-pub(crate) async fn name<B: Backend>(
+pub(crate) async fn name<B: RosterDb>(
     store: &mut SqlStore<B>,
     ids: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, i64>, StoreError> {
@@ -153,7 +153,7 @@ pub(crate) async fn name<B: Backend>(
     }
     let number = store.number();
     let sql = format!(
-        "SELECT id, key FROM _people WHERE district = ?1 AND id {}",
+        "SELECT id, key FROM main._people WHERE district = ?1 AND id {}",
         store.among(2)
     );
     let params = [number.into(), texts(ids.iter().copied())];
@@ -169,7 +169,7 @@ pub(crate) async fn name<B: Backend>(
             .flat_map(|id| [number.into(), (*id).into()])
             .collect();
         let columns = [("district", Type::Int), ("id", Type::Text)];
-        store.db.insert("_people", &columns, &rows, "").await?;
+        store.db.insert("main._people", &columns, &rows, "").await?;
         let params = [number.into(), texts(new.iter().copied())];
         known.extend(pairs(store.db.query(&sql, &params).await?)?);
         learn(store, &new).await?;
@@ -178,13 +178,13 @@ pub(crate) async fn name<B: Backend>(
 }
 
 /// Notes of numbered people that there is a record of them, where there is.
-pub(crate) async fn learn<B: Backend>(
+pub(crate) async fn learn<B: RosterDb>(
     store: &mut SqlStore<B>,
     ids: &BTreeSet<&str>,
 ) -> Result<(), StoreError> {
     let sql = format!(
-        "UPDATE _people SET known = 1 WHERE district = ?1 AND id {} AND known = 0 AND EXISTS (
-             SELECT 1 FROM users t WHERE t.district_id = ?3 AND t.id = _people.id)",
+        "UPDATE main._people SET known = 1 WHERE district = ?1 AND id {} AND known = 0 AND EXISTS (
+             SELECT 1 FROM main.users t WHERE t.district_id = ?3 AND t.id = _people.id)",
         store.among(2)
     );
     let district = store.district_id();
@@ -198,12 +198,12 @@ pub(crate) async fn learn<B: Backend>(
 }
 
 /// Numbers all whom contacts name and nobody knows: after a load, for which [`name`] would ask too often.
-pub(crate) async fn name_children<B: Backend>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
+pub(crate) async fn name_children<B: RosterDb>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
     let params = [store.number().into(), store.district_id().into()];
-    let sql = "INSERT INTO _people (district, id)
-         SELECT DISTINCT CAST(?1 AS BIGINT), c.student_id FROM _contacts c WHERE c.district_id = ?2
-         AND NOT EXISTS (SELECT 1 FROM users t WHERE t.district_id = ?2 AND t.id = c.student_id)
-         AND NOT EXISTS (SELECT 1 FROM _people p WHERE p.district = ?1 AND p.id = c.student_id)";
+    let sql = "INSERT INTO main._people (district, id)
+         SELECT DISTINCT CAST(?1 AS BIGINT), c.student_id FROM main._contacts c WHERE c.district_id = ?2
+         AND NOT EXISTS (SELECT 1 FROM main.users t WHERE t.district_id = ?2 AND t.id = c.student_id)
+         AND NOT EXISTS (SELECT 1 FROM main._people p WHERE p.district = ?1 AND p.id = c.student_id)";
     store.db.execute(sql, &params).await?;
     Ok(())
 }
@@ -235,12 +235,12 @@ mod tests {
         let mut persons = Persons::default();
         let first = ["odd".to_owned(), id(1), id(2), "odder".to_owned(), id(3)];
         // Somebody else took a number in between.
-        let other = "INSERT INTO _people (key, district, id) VALUES (90, -2, 'x')";
+        let other = "INSERT INTO main._people (key, district, id) VALUES (90, -2, 'x')";
         let second = [id(4), id(5)];
         for (ids, then) in [(&first[..], other), (&second[..], "SELECT 1")] {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             persons.number(&mut store, &ids).await.unwrap();
-            store.db.connection.execute_batch(then).unwrap();
+            store.db.connection().execute_batch(then).unwrap();
         }
         assert_eq!(persons.runs, [(0, 2), (2, 5), (3, 91)]);
         let told: Vec<String> = (1..=5).map(id).chain(["odd".to_owned()]).collect();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::store::StoreError;
-use crate::store::sql::{Backend, Row, Sql, SqlStore};
+use crate::store::sql::{RosterDb, Row, Sql, SqlStore};
 
 /// Which changes to read.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ impl fmt::Debug for Change {
     }
 }
 
-impl<B: Backend> SqlStore<B> {
+impl<B: RosterDb> SqlStore<B> {
     /// The ids of the districts that the store holds.
     ///
     /// # Errors
@@ -74,11 +74,12 @@ impl<B: Backend> SqlStore<B> {
         let rows = self
             .db
             .query(
-                "SELECT district_id FROM _districts ORDER BY district_id",
+                "SELECT district_id FROM main._districts ORDER BY district_id",
                 &[],
             )
             .await?;
-        rows.into_iter().map(|mut row| row.text(0)).collect()
+        let ids = rows.into_iter().map(|mut row| row.text(0));
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Reads a district's changes in order.
@@ -96,13 +97,13 @@ impl<B: Backend> SqlStore<B> {
         let limits = "(CAST(?4 AS TEXT) IS NULL OR c.kind = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR c.run = ?5)";
         let sql = match filter.id {
             Some(_) => format!(
-                "{} SELECT {columns} FROM chain JOIN changes c ON c.district_id = ?1 AND c.seq = chain.seq
+                "{} SELECT {columns} FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
                  WHERE {limits} ORDER BY c.seq LIMIT ?6",
                 chain(&RecordKind::ALL)
             ),
             // The record is named so that both statements have the same parameters.
             None => format!(
-                "SELECT {columns} FROM changes c WHERE c.district_id = ?1 AND c.seq > ?3
+                "SELECT {columns} FROM main.changes c WHERE c.district_id = ?1 AND c.seq > ?3
                  AND CAST(?2 AS TEXT) IS NULL AND {limits} ORDER BY c.seq LIMIT ?6"
             ),
         };
@@ -126,11 +127,11 @@ impl<B: Backend> SqlStore<B> {
     pub async fn last_report(&mut self, district_id: &str) -> Result<Option<String>, StoreError> {
         let row = self
             .maybe(
-                "SELECT report FROM runs WHERE district_id = ?1 ORDER BY run DESC LIMIT 1",
+                "SELECT report FROM main.runs WHERE district_id = ?1 ORDER BY run DESC LIMIT 1",
                 &[district_id.into()],
             )
             .await?;
-        row.map(|mut row| row.text(0)).transpose()
+        Ok(row.map(|mut row| row.text(0)).transpose()?)
     }
 
     /// How each run of a district learnt the roster, by its number: `snapshot`, `events`, `plan`, `undo`.
@@ -141,11 +142,11 @@ impl<B: Backend> SqlStore<B> {
     pub async fn run_path(&mut self, district_id: &str, run: u64) -> Result<String, StoreError> {
         let row = self
             .maybe(
-                "SELECT path FROM runs WHERE district_id = ?1 AND run = ?2",
+                "SELECT path FROM main.runs WHERE district_id = ?1 AND run = ?2",
                 &[district_id.into(), run.into()],
             )
             .await?;
-        row.map_or_else(|| Ok(String::new()), |mut row| row.text(0))
+        Ok(row.map_or_else(|| Ok(String::new()), |mut row| row.text(0))?)
     }
 
     /// Up to which change a consumer of a district's feed has read; 0 before its first acknowledgement.
@@ -156,11 +157,11 @@ impl<B: Backend> SqlStore<B> {
     pub async fn position(&mut self, district_id: &str, consumer: &str) -> Result<u64, StoreError> {
         let row = self
             .maybe(
-                "SELECT seq FROM consumers WHERE district_id = ?1 AND consumer = ?2",
+                "SELECT seq FROM main.consumers WHERE district_id = ?1 AND consumer = ?2",
                 &[district_id.into(), consumer.into()],
             )
             .await?;
-        row.map_or(Ok(0), |mut row| row.count(0))
+        Ok(row.map_or(Ok(0), |mut row| row.count(0))?)
     }
 
     /// Notes that a consumer has dealt with every change up to `seq`; a position never goes back.
@@ -186,7 +187,7 @@ impl<B: Backend> SqlStore<B> {
         ];
         self.db
             .execute(
-                "INSERT INTO consumers (district_id, consumer, seq, at) VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO main.consumers (district_id, consumer, seq, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (district_id, consumer) DO UPDATE SET seq = excluded.seq, at = excluded.at
                  WHERE consumers.seq < excluded.seq",
                 &params,
@@ -209,7 +210,7 @@ impl<B: Backend> SqlStore<B> {
         let row = self
             .maybe(
                 &format!(
-                    "SELECT record, first_seen_at, archived_at FROM {kind} WHERE district_id = ?1 AND id = ?2"
+                    "SELECT record, first_seen_at, archived_at FROM main.{kind} WHERE district_id = ?1 AND id = ?2"
                 ),
                 &[district_id.into(), id.into()],
             )
@@ -235,9 +236,9 @@ pub(crate) fn chain(kinds: &[RecordKind]) -> String {
         .collect();
     format!(
         "WITH RECURSIVE chain (seq) AS (
-             SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind IN ({}) AND s.id = ?2
+             SELECT s.seq FROM main._districts d JOIN main._state s ON s.district = d.district AND s.kind IN ({}) AND s.id = ?2
              WHERE d.district_id = ?1 AND s.seq > ?3
-             UNION ALL SELECT c.prev FROM chain JOIN changes c ON c.district_id = ?1 AND c.seq = chain.seq
+             UNION ALL SELECT c.prev FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
              WHERE c.prev > ?3 AND c.prev < c.seq)",
         kinds.join(", ")
     )

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
-use crate::store::sql::{Backend, SqlStore, texts};
+use crate::store::sql::{RosterDb, SqlStore, texts};
 use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
@@ -38,7 +38,7 @@ fn over(places: &[(&str, &str, &str)], of: impl Fn(&str, &str, &str) -> String) 
 
 /// Counts what is staged for schools that lose or change more than so many records. Sizes are counted of those
 /// alone, and so far as they matter: a night on which every school changes a little looks at no whole table.
-pub(crate) async fn touched<B: Backend>(
+pub(crate) async fn touched<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     limits: &SchoolLimits,
@@ -81,12 +81,12 @@ fn nothing(school: &str) -> SchoolTally {
 }
 
 /// The updates of each school: one was staged with the record that it replaces, so it says where that is.
-async fn updates<B: Backend>(
+async fn updates<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
 ) -> Result<BTreeMap<String, SchoolTally>, StoreError> {
     let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
-    let sql = "SELECT schools, count(*) FROM staged
+    let sql = "SELECT schools, count(*) FROM staging.staged
          WHERE kind = ?1 AND op = ?2 AND held = 0 AND schools IS NOT NULL GROUP BY schools";
     let params = [(kind as i64).into(), (Op::Update as i64).into()];
     for mut row in store.db.query(sql, &params).await? {
@@ -100,14 +100,14 @@ async fn updates<B: Backend>(
 }
 
 /// The archivings of each school that has more than so many.
-async fn archivings<B: Backend>(
+async fn archivings<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     more_than: u64,
 ) -> Result<Vec<(String, u64)>, StoreError> {
     let gone = over(places(kind), |table, id, _| {
         format!(
-            "SELECT t.school_id, s.id FROM staged s CROSS JOIN {table} t
+            "SELECT t.school_id, s.id FROM staging.staged s CROSS JOIN main.{table} t
              WHERE t.district_id = ?1 AND t.{id} = s.id
              AND s.kind = ?2 AND s.held = 0 AND s.op = ?3 AND t.school_id IS NOT NULL"
         )
@@ -129,7 +129,7 @@ async fn archivings<B: Backend>(
 
 /// Adds some of these schools' records after an id, so many rows, to their sizes. Returns the id up to which it came,
 /// if there are more.
-async fn count_from<B: Backend>(
+async fn count_from<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     (after, limit): (&str, u64),
@@ -138,7 +138,7 @@ async fn count_from<B: Backend>(
     let among = store.among(3);
     let here = over(places(kind), |table, id, active| {
         format!(
-            "SELECT t.{id} AS id, t.school_id AS school FROM {table} t
+            "SELECT t.{id} AS id, t.school_id AS school FROM main.{table} t
              WHERE t.district_id = ?1 AND t.{id} > ?2 AND t.school_id {among} {active}"
         )
     });
@@ -180,7 +180,7 @@ async fn count_from<B: Backend>(
 }
 
 /// Holds back what is of these schools.
-pub(crate) async fn hold<B: Backend>(
+pub(crate) async fn hold<B: RosterDb>(
     store: &mut SqlStore<B>,
     kind: RecordKind,
     op: Op,
@@ -188,13 +188,13 @@ pub(crate) async fn hold<B: Backend>(
 ) -> Result<u64, StoreError> {
     let these = store.among(4);
     let here = over(places(kind), |table, id, _| {
-        format!("SELECT {id} FROM {table} WHERE district_id = ?3 AND school_id {these}")
+        format!("SELECT {id} FROM main.{table} WHERE district_id = ?3 AND school_id {these}")
     });
     if here.is_empty() {
         return Ok(0);
     }
     let sql = format!(
-        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN ({here})"
+        "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN ({here})"
     );
     let params = [
         (kind as i64).into(),
@@ -209,9 +209,9 @@ pub(crate) async fn hold<B: Backend>(
     // Contacts stay with their students. They follow those who are held, not those who are at the school now: a
     // student who moves must not take a held contact along.
     let sql = format!(
-        "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN (
-            SELECT c.contact_id FROM staged s
-            JOIN _contacts c ON c.district_id = ?3 AND c.student_id = s.id
+        "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id IN (
+            SELECT c.contact_id FROM staging.staged s
+            JOIN main._contacts c ON c.district_id = ?3 AND c.student_id = s.id
             WHERE s.kind = ?1 AND s.op = ?2 AND s.held <> 0)"
     );
     Ok(held + store.db.execute(&sql, &params[..3]).await?)
@@ -248,8 +248,8 @@ mod tests {
                 ("large", &["student"])
             };
             for role in roles {
-                let sql = "INSERT INTO user_roles (district_id, user_id, role, school_id) VALUES ('d', ?1, ?2, ?3)";
-                let insert = store.db.connection.prepare_cached(sql);
+                let sql = "INSERT INTO main.user_roles (district_id, user_id, role, school_id) VALUES ('d', ?1, ?2, ?3)";
+                let insert = store.db.connection().prepare_cached(sql);
                 insert
                     .unwrap()
                     .execute([&id(number), *role, school])
@@ -283,10 +283,10 @@ mod tests {
             Some(large) >= enough && large < 2250,
             "{large}: counted as far as it matters"
         );
-        let sql = "UPDATE staged SET schools = '[\"large\"]' WHERE schools LIKE '%large%'";
-        store.db.connection.execute(sql, []).unwrap();
-        let sql = "UPDATE staged SET held = 1 WHERE schools NOT LIKE '%large%'";
-        store.db.connection.execute(sql, []).unwrap();
+        let sql = "UPDATE staging.staged SET schools = '[\"large\"]' WHERE schools LIKE '%large%'";
+        store.db.connection().execute(sql, []).unwrap();
+        let sql = "UPDATE staging.staged SET held = 1 WHERE schools NOT LIKE '%large%'";
+        store.db.connection().execute(sql, []).unwrap();
         let found = touched(&mut store, RecordKind::Users, &limits)
             .await
             .unwrap();

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
-use crate::store::sql::{Area, Backend, Sql, SqlStore, Type, texts};
+use crate::store::odd_row;
+use crate::store::sql::{Area, RosterDb, Sql, SqlStore, Transaction, Type, state, texts};
 use crate::store::{
     Base, Commit, Left, Op, SchoolLimits, SchoolTally, Staged, State, Store, StoreError, Stored,
     Tally, apply, schools, status,
@@ -57,28 +58,28 @@ fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
     RecordKind::ALL
         .into_iter()
         .find(|kind| *kind as i64 == number)
-        .ok_or(StoreError::OddRow { column })
+        .ok_or_else(|| odd_row(column))
 }
 
 fn op_of(number: i64, column: usize) -> Result<Op, StoreError> {
-    Op::of(number).ok_or(StoreError::OddRow { column })
+    Op::of(number).ok_or_else(|| odd_row(column))
 }
 
 /// Reads the base of a district and its small number.
-pub(crate) async fn base<B: Backend>(
+pub(crate) async fn base<B: RosterDb>(
     store: &mut SqlStore<B>,
     district: &DistrictId,
 ) -> Result<(Base, Option<i64>), StoreError> {
     let id = Sql::from(district.as_str());
     let known = store
         .maybe(
-            "SELECT district, event_cursor, snapshot_at FROM _districts WHERE district_id = ?1",
+            "SELECT district, event_cursor, snapshot_at FROM main._districts WHERE district_id = ?1",
             std::slice::from_ref(&id),
         )
         .await?;
     let run = store
         .one(
-            "SELECT coalesce(max(run), 0) FROM runs WHERE district_id = ?1",
+            "SELECT coalesce(max(run), 0) FROM main.runs WHERE district_id = ?1",
             &[id],
         )
         .await?
@@ -97,13 +98,13 @@ pub(crate) async fn base<B: Backend>(
         cursor: known.maybe_text(1)?,
         snapshot_at: known
             .maybe_text(2)?
-            .map(|at| at.parse().map_err(|_| StoreError::OddRow { column: 2 }))
+            .map(|at| at.parse().map_err(|_| odd_row(2)))
             .transpose()?,
     };
     Ok((base, Some(known.int(0)?)))
 }
 
-impl<B: Backend> Store for SqlStore<B> {
+impl<B: RosterDb> Store for SqlStore<B> {
     async fn base(&mut self, district: &DistrictId) -> Result<Base, StoreError> {
         Ok(base(self, district).await?.0)
     }
@@ -122,14 +123,16 @@ impl<B: Backend> Store for SqlStore<B> {
         if self.open_area(district).await? == Area::Broken {
             return Ok(Left::Broken);
         }
-        let note = self.maybe("SELECT note FROM staged_walk", &[]).await?;
+        let note = self
+            .maybe("SELECT note FROM staging.staged_walk", &[])
+            .await?;
         let note = note.map(|mut row| row.text(0)).transpose()?;
         let note = note.filter(|note| !note.is_empty());
         Ok(note.map_or(Left::Nothing, Left::Walk))
     }
 
     async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
-        let sql = "INSERT INTO staged_walk (walk, note) VALUES (1, ?1)
+        let sql = "INSERT INTO staging.staged_walk (walk, note) VALUES (1, ?1)
              ON CONFLICT (walk) DO UPDATE SET note = excluded.note";
         self.db.execute(sql, &[note.into()]).await?;
         Ok(())
@@ -137,21 +140,21 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
         if let Some((kind, id)) = after {
-            let sql = "DELETE FROM staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
+            let sql = "DELETE FROM staging.staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
             let params = [(kind as i64).into(), id.into()];
             self.db.execute(sql, &params).await?;
         }
-        let sql = format!("UPDATE staged SET held = 0 WHERE held = {CHECKED}");
+        let sql = format!("UPDATE staging.staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
         self.unplanned = true;
         self.staged_to = None;
-        let sql = "SELECT coalesce(max(body), 0) FROM staged_records";
+        let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
         self.bodies = self.one(sql, &[]).await?.int(0)?;
         Ok(())
     }
 
     async fn done(&mut self) -> Result<(), StoreError> {
-        self.db.close_staging().await
+        self.db.close_staging(&mut self.staging).await
     }
 
     async fn states(
@@ -166,9 +169,9 @@ impl<B: Backend> Store for SqlStore<B> {
             after.into(),
             limit.into(),
         ];
-        let sql = "SELECT id, hash, archived, refused FROM _state
+        let sql = "SELECT id, hash, archived, refused FROM main._state
              WHERE district = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
-        self.db.states(sql, &params).await
+        self.read_states(sql, &params).await
     }
 
     async fn find(
@@ -185,8 +188,8 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
         // What the last run told, where nobody changed rows since; else each run would read the state once more.
-        let sql = "SELECT r.report FROM _districts d JOIN runs r ON r.district_id = d.district_id AND r.run = d.counted
-             WHERE d.district_id = ?1 AND d.counted = (SELECT max(run) FROM runs WHERE district_id = ?1)";
+        let sql = "SELECT r.report FROM main._districts d JOIN main.runs r ON r.district_id = d.district_id AND r.run = d.counted
+             WHERE d.district_id = ?1 AND d.counted = (SELECT max(run) FROM main.runs WHERE district_id = ?1)";
         if let Some(mut row) = self.maybe(sql, &[self.district_id().into()]).await? {
             let report: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
             if let Some(total) = report["kinds"][kind.as_str()]["total"].as_u64() {
@@ -199,12 +202,9 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn enrolled(&mut self, enough: u64) -> Result<u64, StoreError> {
         let enough = i64::try_from(enough).unwrap_or(i64::MAX);
         let params = [self.number().into(), enough.into()];
-        self.one(
-            "SELECT count(*) FROM (SELECT 1 FROM _enrollments WHERE district = ?1 LIMIT ?2) x",
-            &params,
-        )
-        .await?
-        .count(0)
+        let sql =
+            "SELECT count(*) FROM (SELECT 1 FROM main._enrollments WHERE district = ?1 LIMIT ?2) x";
+        Ok(self.one(sql, &params).await?.count(0)?)
     }
 
     async fn lost_role(&mut self) -> Result<Option<Role>, StoreError> {
@@ -215,8 +215,8 @@ impl<B: Backend> Store for SqlStore<B> {
         ];
         let role = self
             .maybe(
-                "SELECT r.role FROM user_roles r
-                 LEFT JOIN staged s ON s.kind = ?2 AND s.id = r.user_id AND s.op = ?3
+                "SELECT r.role FROM main.user_roles r
+                 LEFT JOIN staging.staged s ON s.kind = ?2 AND s.id = r.user_id AND s.op = ?3
                  WHERE r.district_id = ?1 GROUP BY r.role HAVING count(*) = count(s.id)
                  ORDER BY count(*) DESC LIMIT 1",
                 &params,
@@ -238,7 +238,7 @@ impl<B: Backend> Store for SqlStore<B> {
             sizes: BTreeMap<RecordKind, Size>,
         }
         let sql =
-            "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
+            "SELECT report FROM main.runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
              ORDER BY run DESC LIMIT 1";
         Ok(match self.maybe(sql, &[district.as_str().into()]).await? {
             Some(mut row) => serde_json::from_str::<Report>(&row.text(0)?).unwrap_or_default(),
@@ -288,21 +288,20 @@ impl<B: Backend> Store for SqlStore<B> {
             ]);
         }
         self.unplanned = true;
-        self.db.batch("BEGIN").await?;
-        let done = match self
-            .db
-            .insert("staged_records", &RECORDS, &records, "")
-            .await
-        {
-            Ok(()) => self.db.insert("staged", &STAGED, &narrow, conflict).await,
-            Err(error) => Err(error),
-        };
-        self.end_transaction(done).await
+        // Nobody else writes here; the store itself stays unlocked.
+        let mut staging = Transaction::begin(&mut self.db).await?;
+        staging
+            .insert("staging.staged_records", &RECORDS, &records, "")
+            .await?;
+        staging
+            .insert("staging.staged", &STAGED, &narrow, conflict)
+            .await?;
+        Ok(staging.commit().await?)
     }
 
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
         let sql = format!(
-            "DELETE FROM staged WHERE kind = ?1 AND id {}",
+            "DELETE FROM staging.staged WHERE kind = ?1 AND id {}",
             self.among(2)
         );
         for ids in ids.chunks(1000) {
@@ -315,7 +314,10 @@ impl<B: Backend> Store for SqlStore<B> {
     async fn unstage_archived(&mut self, kind: RecordKind) -> Result<(), StoreError> {
         let params = [(kind as i64).into(), (Op::Archive as i64).into()];
         self.db
-            .execute("DELETE FROM staged WHERE kind = ?1 AND op = ?2", &params)
+            .execute(
+                "DELETE FROM staging.staged WHERE kind = ?1 AND op = ?2",
+                &params,
+            )
             .await?;
         Ok(())
     }
@@ -327,13 +329,16 @@ impl<B: Backend> Store for SqlStore<B> {
         records: bool,
     ) -> Result<Vec<Staged>, StoreError> {
         let (record, beside) = if records {
-            ("r.record", "LEFT JOIN staged_records r ON r.body = s.body")
+            (
+                "r.record",
+                "LEFT JOIN staging.staged_records r ON r.body = s.body",
+            )
         } else {
             ("CAST(NULL AS TEXT)", "")
         };
         let sql = format!(
             "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held, s.schools, s.meaning
-             FROM staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
+             FROM staging.staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
         );
         let kind = after.0.map_or(-1, |kind| kind as i64);
         let params = [kind.into(), after.1.into(), limit.into()];
@@ -344,16 +349,16 @@ impl<B: Backend> Store for SqlStore<B> {
                     kind: kind_of(row.int(0)?, 0)?,
                     id: row.text(1)?,
                     op: op_of(row.int(2)?, 2)?,
-                    old_hash: row.maybe_hash(3)?,
-                    hash: row.hash(4)?,
+                    old_hash: row.maybe_bytes(3)?,
+                    hash: row.bytes(4)?,
                     fields: row.maybe_text(5)?,
                     record: row.maybe_text(6)?,
                     event: row.maybe_text(7)?,
                     lost: row.count(8)?,
-                    refused: row.maybe_hash(9)?,
+                    refused: row.maybe_bytes(9)?,
                     held: row.int(10)? != 0,
                     schools: listed(row.maybe_text(11)?),
-                    meaning: row.maybe_hash(12)?,
+                    meaning: row.maybe_bytes(12)?,
                 })
             })
             .collect()
@@ -365,7 +370,7 @@ impl<B: Backend> Store for SqlStore<B> {
         ids: &[&str],
     ) -> Result<BTreeMap<String, Op>, StoreError> {
         let sql = format!(
-            "SELECT id, op FROM staged WHERE kind = ?1 AND id {}",
+            "SELECT id, op FROM staging.staged WHERE kind = ?1 AND id {}",
             self.among(2)
         );
         let mut found = BTreeMap::new();
@@ -386,7 +391,7 @@ impl<B: Backend> Store for SqlStore<B> {
             .db
             .query(
                 "SELECT kind, op, CASE held WHEN 0 THEN 0 ELSE 1 END, count(*), CAST(sum(lost) AS BIGINT)
-                 FROM staged GROUP BY 1, 2, 3",
+                 FROM staging.staged GROUP BY 1, 2, 3",
                 &[],
             )
             .await?;
@@ -407,7 +412,7 @@ impl<B: Backend> Store for SqlStore<B> {
         self.db
             .execute(
                 &format!(
-                    "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0"
+                    "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0"
                 ),
                 &params,
             )
@@ -420,7 +425,7 @@ impl<B: Backend> Store for SqlStore<B> {
         district: &DistrictId,
         kind: RecordKind,
     ) -> Result<bool, StoreError> {
-        let sql = "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events', 'plan')
+        let sql = "SELECT report FROM main.runs WHERE district_id = ?1 AND path IN ('snapshot', 'events', 'plan')
              ORDER BY run DESC LIMIT 1";
         let Some(mut row) = self.maybe(sql, &[district.as_str().into()]).await? else {
             return Ok(false);
@@ -431,7 +436,7 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
         let sql =
-            "SELECT report FROM runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
+            "SELECT report FROM main.runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
              ORDER BY run DESC LIMIT 1";
         Ok(match self.maybe(sql, &[district.as_str().into()]).await? {
             Some(mut row) => status::holds_of(&row.text(0)?),
@@ -454,7 +459,7 @@ impl<B: Backend> Store for SqlStore<B> {
         ids: &[&str],
     ) -> Result<u64, StoreError> {
         let sql = format!(
-            "UPDATE staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id {}",
+            "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0 AND id {}",
             self.among(3)
         );
         let mut held = 0;
@@ -480,7 +485,7 @@ impl<B: Backend> Store for SqlStore<B> {
 
     async fn release(&mut self) -> Result<(), StoreError> {
         self.db
-            .execute("UPDATE staged SET held = 0 WHERE held <> 0", &[])
+            .execute("UPDATE staging.staged SET held = 0 WHERE held <> 0", &[])
             .await?;
         Ok(())
     }
@@ -491,16 +496,16 @@ impl<B: Backend> Store for SqlStore<B> {
         report: &mut SyncReport,
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
-        self.db.batch(self.db.dialect().begin).await?;
-        let done = apply::run(self, commit, report, progress).await;
-        self.end_transaction(done).await?;
+        let mut writing = Transaction::write(self).await?;
+        apply::run(&mut *writing, commit, report, progress).await?;
+        writing.commit().await?;
         // The run is kept; what is left here fits no other, and is thrown away at the latest by the next.
-        drop(self.db.close_staging().await);
+        drop(self.db.close_staging(&mut self.staging).await);
         Ok(())
     }
 }
 
-impl<B: Backend> SqlStore<B> {
+impl<B: RosterDb> SqlStore<B> {
     /// Reads records of the run's district, each with the number of its last change.
     pub(crate) async fn stored(
         &mut self,
@@ -508,8 +513,8 @@ impl<B: Backend> SqlStore<B> {
         ids: &[&str],
     ) -> Result<BTreeMap<String, (Stored, u64)>, StoreError> {
         let sql = format!(
-            "SELECT s.id, s.hash, s.archived, s.refused, t.record, s.seq FROM _state s
-             JOIN {kind} t ON t.district_id = ?3 AND t.id = s.id
+            "SELECT s.id, s.hash, s.archived, s.refused, t.record, s.seq FROM main._state s
+             JOIN main.{kind} t ON t.district_id = ?3 AND t.id = s.id
              WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
             self.among(4)
         );
@@ -522,7 +527,7 @@ impl<B: Backend> SqlStore<B> {
                 texts(ids.iter().copied()),
             ];
             for mut row in self.db.query(&sql, &params).await? {
-                let state = row.state()?;
+                let state = state(&mut row)?;
                 let (record, seq) = (row.text(4)?, row.count(5)?);
                 found.insert(state.id.clone(), (Stored { state, record }, seq));
             }
@@ -533,33 +538,18 @@ impl<B: Backend> SqlStore<B> {
     /// Counts the active records of a kind.
     pub(crate) async fn count_active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
         let params = [self.number().into(), (kind as i64).into()];
-        self.one(
-            "SELECT count(*) FROM _state WHERE district = ?1 AND kind = ?2 AND archived = 0",
-            &params,
-        )
-        .await?
-        .count(0)
+        let sql =
+            "SELECT count(*) FROM main._state WHERE district = ?1 AND kind = ?2 AND archived = 0";
+        Ok(self.one(sql, &params).await?.count(0)?)
     }
 
     /// Opens the staging area, as it is.
     async fn open_area(&mut self, district: &DistrictId) -> Result<Area, StoreError> {
-        let area = self.db.open_staging(district.as_str()).await?;
+        let opening = self.db.open_staging(&mut self.staging, district.as_str());
+        let area = opening.await?;
         let (_, number) = base(self, district).await?;
         self.district = Some((district.clone(), number));
         Ok(area)
-    }
-
-    /// Ends a transaction.
-    async fn end_transaction(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
-        let done = match done {
-            Ok(()) => self.db.batch("COMMIT").await,
-            Err(error) => Err(error),
-        };
-        if done.is_err() {
-            // The first error says more than one of the way back.
-            drop(self.db.batch("ROLLBACK").await);
-        }
-        done
     }
 }
 

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clever_sql::{DatabaseError, Sqlite};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tracing::warn;
@@ -36,58 +37,70 @@ const SETTINGS: &str = "
     PRAGMA staging.wal_autocheckpoint = 2000;
     PRAGMA staging.cache_size = -16384;";
 
-/// Where what is staged lies.
+/// What of a staging area outlives the connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Kept {
+    /// A file beside the store's own.
+    File(PathBuf),
+    /// A schema, and the lock on it that this connection has.
+    #[cfg(feature = "postgres")]
+    Lock(i64),
+}
+
+/// The staging area that is open: of which district, and where it is kept. Else it ends with the connection.
 #[derive(Debug, Default)]
-pub(crate) struct Staging {
-    /// The store's own file; none for a store in memory.
-    store: Option<PathBuf>,
-    /// What is attached: the district, and its file where it has one.
-    open: Option<(String, Option<PathBuf>)>,
+pub struct Staging {
+    pub(crate) open: Option<(String, Option<Kept>)>,
 }
 
 impl Staging {
-    /// The staging area of a store at `path`.
-    pub(crate) fn beside(path: Option<&Path>) -> Self {
-        Self {
-            store: path.map(Path::to_owned),
-            open: None,
-        }
+    /// Says whether a district's is open.
+    pub(crate) fn is_of(&self, district: &str) -> bool {
+        self.open.as_ref().is_some_and(|(of, _)| of == district)
     }
 
     /// Opens a district's, as it was left.
-    pub(crate) fn open(
+    pub(crate) fn open_file(
         &mut self,
-        connection: &Connection,
+        db: &mut Sqlite,
         district: &str,
     ) -> Result<Area, StoreError> {
-        if self.open.as_ref().is_some_and(|(of, _)| of == district) {
+        if self.is_of(district) {
             return Ok(Area::Whole);
         }
+        // An id is letters, digits, hyphens and low lines.
+        let file = db
+            .path()
+            .map(|store| with(store, &format!("-staging-{district}")));
+        let connection = db.connection();
         self.leave(connection)?;
-        let file = self.file(district);
         let kept = match &file {
             Some(file) => attach(connection, file)?,
             None => None,
         };
         if kept.is_none() {
             // One of its own, which ends with the connection.
-            connection.execute("ATTACH '' AS staging", [])?;
-            connection.execute_batch(TABLES)?;
+            connection
+                .execute("ATTACH '' AS staging", [])
+                .map_err(failed)?;
+            connection.execute_batch(TABLES).map_err(failed)?;
         }
-        self.open = Some((district.to_owned(), file.filter(|_| kept.is_some())));
+        let file = file.filter(|_| kept.is_some()).map(Kept::File);
+        self.open = Some((district.to_owned(), file));
         Ok(kept.unwrap_or(Area::Whole))
     }
 
     /// Throws away what is open.
-    pub(crate) fn close(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        let file = self.open.as_ref().and_then(|(_, file)| file.clone());
+    pub(crate) fn close_file(&mut self, db: &mut Sqlite) -> Result<(), StoreError> {
+        let connection = db.connection();
+        let kept = self.open.as_ref().and_then(|(_, kept)| kept.clone());
         // Its log is not copied into a file that goes.
         let unlogged = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-        connection.set_db_config(unlogged, true)?;
+        connection.set_db_config(unlogged, true).map_err(failed)?;
         let left = self.leave(connection);
-        connection.set_db_config(unlogged, false)?;
+        connection.set_db_config(unlogged, false).map_err(failed)?;
         left?;
-        if let Some(file) = file {
+        if let Some(Kept::File(file)) = kept {
             remove(&file)?;
         }
         Ok(())
@@ -96,19 +109,18 @@ impl Staging {
     fn leave(&mut self, connection: &Connection) -> Result<(), StoreError> {
         if self.open.take().is_some() {
             connection.flush_prepared_statement_cache();
-            connection.execute("DETACH staging", [])?;
+            connection.execute("DETACH staging", []).map_err(failed)?;
         }
         Ok(())
     }
+}
 
-    fn file(&self, district: &str) -> Option<PathBuf> {
-        // An id is letters, digits, hyphens and low lines.
-        Some(with(self.store.as_ref()?, &format!("-staging-{district}")))
-    }
+fn failed(error: rusqlite::Error) -> StoreError {
+    DatabaseError::from(error).into()
 }
 
 /// A path with something after its name.
-pub(crate) fn with(path: &Path, end: &str) -> PathBuf {
+fn with(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
@@ -123,15 +135,17 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
         }
         let name = file.to_string_lossy();
         // Whoever has it keeps it to the end of a run: there is nothing to wait for.
-        let patience = connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0))?;
-        connection.busy_timeout(Duration::ZERO)?;
+        let patience = connection.query_row("PRAGMA busy_timeout", [], |row| row.get(0));
+        let patience = patience.map_err(failed)?;
+        connection.busy_timeout(Duration::ZERO).map_err(failed)?;
         let opened = connection
             .execute("ATTACH ?1 AS staging", [name.as_ref()])
             .and_then(|_| connection.execute_batch(SETTINGS))
             .and_then(|()| connection.execute_batch(TABLES))
             .and_then(|()| sound(connection))
             .and_then(|()| widen(connection));
-        connection.busy_timeout(Duration::from_millis(patience))?;
+        let patience = Duration::from_millis(patience);
+        connection.busy_timeout(patience).map_err(failed)?;
         let Err(error) = opened else {
             return Ok(Some(area));
         };
@@ -180,7 +194,8 @@ fn remove(file: &Path) -> Result<(), StoreError> {
         let path = with(file, end);
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(StoreError::Unreadable { path, source });
+                let place = path.display().to_string();
+                return Err(DatabaseError::Unreadable { place, source }.into());
             }
             _ => {}
         }
@@ -191,30 +206,31 @@ fn remove(file: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clever_sql::{Backend, Open};
 
-    fn note(connection: &Connection) -> Option<String> {
+    fn note(db: &mut Sqlite) -> Option<String> {
         let sql = "SELECT note FROM staging.staged_walk";
-        connection.query_row(sql, [], |row| row.get(0)).ok()
+        db.connection().query_row(sql, [], |row| row.get(0)).ok()
+    }
+
+    fn open(path: &Path) -> Sqlite {
+        Sqlite::open(path, Open::Create).unwrap()
     }
 
     #[test]
     fn what_was_staged_outlives_its_run_and_no_two_runs_share_it() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");
-        let mut first = Staging::beside(Some(&path));
-        let connection = Connection::open(&path).unwrap();
-        first.open(&connection, "d").unwrap();
-        let put = "INSERT INTO staging.staged_walk VALUES (1, 'here')";
-        connection.execute(put, []).unwrap();
-        let (other, mut second) = (
-            Connection::open(&path).unwrap(),
-            Staging::beside(Some(&path)),
-        );
-        second.open(&other, "d").unwrap();
-        assert_eq!(note(&other), None, "another's");
-        second.close(&other).unwrap();
+        let (mut db, mut first) = (open(&path), Staging::default());
+        first.open_file(&mut db, "d").unwrap();
+        db.run("INSERT INTO staging.staged_walk VALUES (1, 'here')")
+            .unwrap();
+        let (mut other, mut second) = (open(&path), Staging::default());
+        second.open_file(&mut other, "d").unwrap();
+        assert_eq!(note(&mut other), None, "another's");
+        second.close_file(&mut other).unwrap();
         // As if it were killed: nothing is thrown away.
-        drop(connection);
+        drop(db);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -224,14 +240,14 @@ mod tests {
                 0o600
             );
         }
-        second.open(&other, "d").unwrap();
-        assert_eq!(note(&other).as_deref(), Some("here"));
-        second.open(&other, "e").unwrap();
-        assert_eq!(note(&other), None, "another district's");
-        second.close(&other).unwrap();
-        second.open(&other, "d").unwrap();
-        assert_eq!(note(&other).as_deref(), Some("here"));
-        second.close(&other).unwrap();
+        second.open_file(&mut other, "d").unwrap();
+        assert_eq!(note(&mut other).as_deref(), Some("here"));
+        second.open_file(&mut other, "e").unwrap();
+        assert_eq!(note(&mut other), None, "another district's");
+        second.close_file(&mut other).unwrap();
+        second.open_file(&mut other, "d").unwrap();
+        assert_eq!(note(&mut other).as_deref(), Some("here"));
+        second.close_file(&mut other).unwrap();
         drop(other);
         let left: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
@@ -244,35 +260,29 @@ mod tests {
     fn a_file_of_an_earlier_version_takes_rows_of_this_one() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");
-        let connection = Connection::open(&path).unwrap();
         let earlier = Connection::open(with(&path, "-staging-d")).unwrap();
         let tables = TABLES
             .replace("staging.", "")
             .replace("schools TEXT, meaning BLOB, ", "");
         earlier.execute_batch(&tables).unwrap();
         drop(earlier);
-        let mut staging = Staging::beside(Some(&path));
-        assert_eq!(staging.open(&connection, "d").unwrap(), Area::Whole);
+        let (mut db, mut staging) = (open(&path), Staging::default());
+        assert_eq!(staging.open_file(&mut db, "d").unwrap(), Area::Whole);
         let sql = "INSERT INTO staging.staged (kind, id, op, hash, lost, held, schools, meaning) VALUES (4, 'u', 1, x'00', 0, 0, '[]', x'00')";
-        connection.execute(sql, []).unwrap();
-        staging.close(&connection).unwrap();
+        db.run(sql).unwrap();
+        staging.close_file(&mut db).unwrap();
     }
 
     #[test]
     fn a_file_that_is_no_database_is_made_anew() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");
-        let connection = Connection::open(&path).unwrap();
         fs::write(with(&path, "-staging-d"), vec![b'x'; 5000]).unwrap();
-        let mut staging = Staging::beside(Some(&path));
-        staging.open(&connection, "d").unwrap();
-        assert_eq!(note(&connection), None);
-        assert!(
-            staging
-                .open
-                .as_ref()
-                .is_some_and(|(_, file)| file.is_some())
-        );
-        staging.close(&connection).unwrap();
+        let (mut db, mut staging) = (open(&path), Staging::default());
+        staging.open_file(&mut db, "d").unwrap();
+        assert_eq!(note(&mut db), None);
+        assert!(matches!(staging.open, Some((_, Some(Kept::File(_))))));
+        staging.close_file(&mut db).unwrap();
+        assert_eq!(db.place(), path.display().to_string());
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::report::{Finding, Hold};
-use crate::store::sql::{Backend, SqlStore};
+use crate::store::sql::{RosterDb, SqlStore};
 use crate::store::{StoreError, findings};
 
 /// So many runs are read back to find since when something is held.
@@ -73,7 +73,7 @@ pub struct StandingHold {
     pub since: String,
 }
 
-impl<B: Backend> SqlStore<B> {
+impl<B: RosterDb> SqlStore<B> {
     /// How each district stands, by id.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl<B: Backend> SqlStore<B> {
         let sql = format!(
             "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
                     x.snapshot_at, x.event_cursor, d.last_sync,
-                    (SELECT max(finished_at) FROM runs done WHERE done.district_id = r.district_id AND {WHOLE})
-             FROM runs r LEFT JOIN districts d ON d.district_id = r.district_id AND d.id = r.district_id
-             LEFT JOIN _districts x ON x.district_id = r.district_id
-             WHERE r.run = (SELECT max(run) FROM runs x WHERE x.district_id = r.district_id)
+                    (SELECT max(finished_at) FROM main.runs done WHERE done.district_id = r.district_id AND {WHOLE})
+             FROM main.runs r LEFT JOIN main.districts d ON d.district_id = r.district_id AND d.id = r.district_id
+             LEFT JOIN main._districts x ON x.district_id = r.district_id
+             WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
              ORDER BY r.district_id"
         );
         let mut all = Vec::new();
@@ -121,7 +121,7 @@ impl<B: Backend> SqlStore<B> {
             status.holds = self.since(&status, holds).await?;
             status.changes = self
                 .one(
-                    "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
+                    "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
                     &[status.district_id.as_str().into()],
                 )
                 .await?
@@ -138,7 +138,7 @@ impl<B: Backend> SqlStore<B> {
     /// [`StoreError`] when the store can't be read.
     pub async fn last_whole(&mut self) -> Result<BTreeMap<String, String>, StoreError> {
         let sql = format!(
-            "SELECT district_id, max(finished_at) FROM runs WHERE {WHOLE} GROUP BY district_id"
+            "SELECT district_id, max(finished_at) FROM main.runs WHERE {WHOLE} GROUP BY district_id"
         );
         let rows = self.db.query(&sql, &[]).await?;
         rows.into_iter()
@@ -151,8 +151,8 @@ impl<B: Backend> SqlStore<B> {
         &mut self,
         district_id: &str,
     ) -> Result<Vec<(RecordKind, u64, u64)>, StoreError> {
-        let sql = "SELECT s.kind, count(*) - sum(s.archived), sum(s.archived) FROM _state s
-            WHERE s.district = (SELECT district FROM _districts WHERE district_id = ?1) GROUP BY s.kind";
+        let sql = "SELECT s.kind, count(*) - sum(s.archived), sum(s.archived) FROM main._state s
+            WHERE s.district = (SELECT district FROM main._districts WHERE district_id = ?1) GROUP BY s.kind";
         // PostgreSQL gives sums another type.
         let sql = sql.replace("sum(s.archived)", "CAST(sum(s.archived) AS BIGINT)");
         let mut counts = BTreeMap::new();
@@ -189,7 +189,7 @@ impl<B: Backend> SqlStore<B> {
             status.last_run.into(),
             MAX_RUNS.into(),
         ];
-        let sql = "SELECT finished_at, report FROM runs WHERE district_id = ?1 AND run < ?2
+        let sql = "SELECT finished_at, report FROM main.runs WHERE district_id = ?1 AND run < ?2
             ORDER BY run DESC LIMIT ?3";
         let mut open = vec![true; standing.len()];
         for mut row in self.db.query(sql, &params).await? {

@@ -15,7 +15,7 @@ use crate::store::beside::{self, Table};
 use crate::store::derived;
 use crate::store::findings::Changed;
 use crate::store::persons::{self, Persons};
-use crate::store::sql::{Backend, Sql, SqlStore, Type, pairs, texts};
+use crate::store::sql::{RosterDb, Sql, SqlStore, Type, pairs, texts};
 use crate::store::{Commit, Op, Staged, Store, StoreError};
 
 mod feed;
@@ -77,7 +77,7 @@ fn leaves_roles(staged: &Staged) -> bool {
             .all(|path| path != "roles" && !path.starts_with("roles."))
 }
 
-impl<'a, B: Backend> Writer<'a, B> {
+impl<'a, B: RosterDb> Writer<'a, B> {
     pub(crate) fn new(store: &'a mut SqlStore<B>, commit: &'a Commit<'a>, run: u64) -> Self {
         Self {
             store,
@@ -100,7 +100,7 @@ impl<'a, B: Backend> Writer<'a, B> {
         let last = self
             .store
             .one(
-                "SELECT coalesce(max(seq), 0) FROM changes WHERE district_id = ?1",
+                "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
                 &[self.district_id.into()],
             )
             .await?
@@ -152,7 +152,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             .chain(own);
         for (table, column) in tables {
             let sql = format!(
-                "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {column} = ?1 LIMIT 1) x"
+                "SELECT count(*) FROM (SELECT 1 FROM main.{table} WHERE {column} = ?1 LIMIT 1) x"
             );
             let district: Sql<'_> = match column {
                 "district" => number.into(),
@@ -172,7 +172,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             return Ok(late);
         }
         for (table, drop, create) in self.store.db.dialect().late {
-            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT 1) x");
+            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM main.{table} LIMIT 1) x");
             if self.store.one(&sql, &[]).await?.int(0)? == 0 {
                 self.store.db.batch(drop).await?;
                 late.push(*create);
@@ -327,10 +327,12 @@ impl<'a, B: Backend> Writer<'a, B> {
             sets.join(", ")
         );
         let conflict = self.conflict(kind.as_str(), &conflict);
-        self.store
+        let written = self
+            .store
             .db
-            .insert(kind.as_str(), &names, &rows, conflict)
-            .await
+            .insert(&format!("main.{kind}"), &names, &rows, conflict)
+            .await;
+        Ok(written?)
     }
 
     async fn archive(&mut self, kind: RecordKind, gone: &[&str]) -> Result<(), StoreError> {
@@ -338,7 +340,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             return Ok(());
         }
         let sql = format!(
-            "UPDATE {kind} SET archived_at = ?2, changed_at = ?2, source = ?3 WHERE district_id = ?1 AND id {}",
+            "UPDATE main.{kind} SET archived_at = ?2, changed_at = ?2, source = ?3 WHERE district_id = ?1 AND id {}",
             self.store.among(4)
         );
         let params = [
@@ -434,7 +436,7 @@ impl<'a, B: Backend> Writer<'a, B> {
             return Ok(());
         }
         let sql = format!(
-            "SELECT id, key FROM users WHERE district_id = ?1 AND id {}",
+            "SELECT id, key FROM main.users WHERE district_id = ?1 AND id {}",
             self.store.among(2)
         );
         let params = [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clever_model::RecordKind;
 
-use crate::store::sql::{Backend, Sql, Type, pairs, texts};
+use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
 use crate::store::write::Writer;
 use crate::store::{Op, Staged, StoreError, Stored};
 
@@ -16,7 +16,7 @@ pub(super) struct Link {
     prev: u64,
 }
 
-impl<B: Backend> Writer<'_, B> {
+impl<B: RosterDb> Writer<'_, B> {
     /// Numbers the changes of rows, and finds the change before of each record.
     pub(super) async fn link(
         &mut self,
@@ -30,7 +30,7 @@ impl<B: Backend> Writer<'_, B> {
         let mut earlier = BTreeMap::new();
         if !self.fresh.contains("_state") && !others.is_empty() {
             let sql = format!(
-                "SELECT id, seq FROM _state WHERE district = ?1 AND kind = ?2 AND id {}",
+                "SELECT id, seq FROM main._state WHERE district = ?1 AND kind = ?2 AND id {}",
                 self.store.among(3)
             );
             let params = [
@@ -90,10 +90,12 @@ impl<B: Backend> Writer<'_, B> {
             "ON CONFLICT (district, kind, id) DO UPDATE SET hash = excluded.hash,
              archived = excluded.archived, refused = excluded.refused, seq = excluded.seq",
         );
-        self.store
+        let written = self
+            .store
             .db
-            .insert("_state", &columns, &state, conflict)
-            .await
+            .insert("main._state", &columns, &state, conflict)
+            .await;
+        Ok(written?)
     }
 
     /// Writes the feed.
@@ -137,9 +139,11 @@ impl<B: Backend> Writer<'_, B> {
                 Some(link.prev).filter(|prev| *prev > 0).into(),
             ]);
         }
-        self.store
+        let written = self
+            .store
             .db
-            .insert("changes", &columns, &changes, "")
-            .await
+            .insert("main.changes", &columns, &changes, "")
+            .await;
+        Ok(written?)
     }
 }

@@ -8,7 +8,7 @@ use clever_raw::tree::Tree;
 use crate::columns;
 use crate::reading;
 use crate::store::derived;
-use crate::store::sql::{Backend, Sql, Type, pairs, texts};
+use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
 use crate::store::write::{Read, Writer};
 use crate::store::{Op, StoreError, Stored};
 
@@ -60,7 +60,7 @@ fn exchanged(
     fits.then_some(now)
 }
 
-impl<B: Backend> Writer<'_, B> {
+impl<B: RosterDb> Writer<'_, B> {
     /// Writes the places of sections: only those that came or went. Without `keys` the store is asked for them.
     pub(super) async fn places(
         &mut self,
@@ -147,10 +147,12 @@ impl<B: Backend> Writer<'_, B> {
             ("person", Type::Int),
             ("is_primary", Type::Int),
         ];
-        self.store
+        let written = self
+            .store
             .db
-            .insert("_enrollments", &columns, &rows, "")
-            .await
+            .insert("main._enrollments", &columns, &rows, "")
+            .await;
+        Ok(written?)
     }
 
     /// The places that sections are to have. Where the store has as many as the record before told, only those who
@@ -218,7 +220,7 @@ impl<B: Backend> Writer<'_, B> {
             return Ok(());
         }
         let sql = format!(
-            "DELETE FROM _enrollments WHERE district = ?1 AND section = ?2 AND person {}",
+            "DELETE FROM main._enrollments WHERE district = ?1 AND section = ?2 AND person {}",
             self.store.among(3)
         );
         let people = Sql::Ints(people.iter().copied().collect());
@@ -232,7 +234,7 @@ impl<B: Backend> Writer<'_, B> {
         ids: impl Iterator<Item = &str>,
     ) -> Result<BTreeMap<String, i64>, StoreError> {
         let sql = format!(
-            "SELECT id, key FROM sections WHERE district_id = ?1 AND id {}",
+            "SELECT id, key FROM main.sections WHERE district_id = ?1 AND id {}",
             self.store.among(2)
         );
         let params = [self.district_id.into(), texts(ids)];
@@ -259,7 +261,7 @@ impl<B: Backend> Writer<'_, B> {
             return Ok(places);
         }
         let sql = format!(
-            "SELECT section, role, person, is_primary FROM _enrollments WHERE district = ?1 AND section {}",
+            "SELECT section, role, person, is_primary FROM main._enrollments WHERE district = ?1 AND section {}",
             self.store.among(2)
         );
         let params = [self.store.number().into(), Sql::Ints(sections)];
