@@ -34,7 +34,7 @@ const SETTINGS: [(&str, &str); 5] = [
 ];
 
 /// How often to look whether a connection is shared: other clients may have been given it in between.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 12;
 
 /// How long to wait for a second connection, which a pooler may not have.
 const SECOND: Duration = Duration::from_secs(5);
