@@ -119,9 +119,9 @@ impl AccountStore {
     /// [`StoreError::Impossible`] where one is there already, or two are opened by one identity.
     pub async fn import(&mut self, accounts: &[Account], now: Timestamp) -> Result<(), StoreError> {
         let mut store = self.begin().await?;
-        let done = store.write_imported(accounts, now).await?;
+        store.write_imported(accounts, now).await?;
         store.commit().await?;
-        Ok(done)
+        Ok(())
     }
 
     async fn write_imported(

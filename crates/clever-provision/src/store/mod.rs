@@ -705,9 +705,9 @@ impl AccountStore {
     /// Where the database fails.
     pub async fn erase(&mut self, district: &DistrictId, draft: Draft) -> Result<(), StoreError> {
         let mut store = self.begin().await?;
-        let done = store.write_erased(district, draft).await?;
+        store.write_erased(district, draft).await?;
         store.commit().await?;
-        Ok(done)
+        Ok(())
     }
 
     async fn write_erased(

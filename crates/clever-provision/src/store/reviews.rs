@@ -396,9 +396,9 @@ impl AccountStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut store = self.begin().await?;
-        let done = store.write_declined(id, staff, now).await?;
+        store.write_declined(id, staff, now).await?;
         store.commit().await?;
-        Ok(done)
+        Ok(())
     }
 
     async fn write_declined(
