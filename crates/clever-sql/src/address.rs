@@ -38,7 +38,7 @@ pub const DEFAULT_SCHEMA: &str = "clever";
 pub enum Address {
     /// A file of SQLite's.
     Sqlite(PathBuf),
-    /// PostgreSQL.
+    /// A database of a PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgres(Box<PostgresAddress>),
 }

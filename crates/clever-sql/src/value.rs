@@ -12,7 +12,7 @@ pub enum Value<'a> {
     Int(i64),
     /// A text.
     Text(Cow<'a, str>),
-    /// Bytes.
+    /// Bytes as they are.
     Blob(Cow<'a, [u8]>),
     /// A list of texts, for [`Kind::among`](crate::Kind::among). No column holds one.
     Texts(Vec<&'a str>),

@@ -13,9 +13,9 @@ use crate::backend::postgres::Postgres;
 /// A connection to one of the databases.
 #[derive(Debug)]
 pub enum Database {
-    /// SQLite.
+    /// A file of SQLite's, or one in memory.
     Sqlite(Sqlite),
-    /// PostgreSQL.
+    /// A connection to a PostgreSQL server.
     #[cfg(feature = "postgres")]
     Postgres(Postgres),
 }

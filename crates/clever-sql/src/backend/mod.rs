@@ -12,9 +12,9 @@ pub(crate) mod sqlite;
 /// Which database it is, for the few things that the two spell differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// SQLite.
+    /// SQLite, in this process.
     Sqlite,
-    /// PostgreSQL.
+    /// PostgreSQL, over a connection.
     Postgres,
 }
 
