@@ -161,7 +161,11 @@ impl Call {
     }
 
     /// Fills the next placeholder with a Clever id.
-    pub(crate) fn id(mut self, id: &str) -> Result<Self, InvalidRequest> {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest::Id`] if the id could change the path.
+    pub fn id(mut self, id: &str) -> Result<Self, InvalidRequest> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
         // An empty id addresses the list, and `..` its parent.
         if id.is_empty() || id.len() > MAX_ID || !id.bytes().all(allowed) {
@@ -175,7 +179,11 @@ impl Call {
     }
 
     /// Fills the next placeholder with another system's id, which may be any text; it is sent encoded.
-    pub(crate) fn foreign_id(mut self, id: &str) -> Result<Self, InvalidRequest> {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest::ForeignId`] if it is empty, too long or a step in a path.
+    pub fn foreign_id(mut self, id: &str) -> Result<Self, InvalidRequest> {
         if id.is_empty() || id.len() > MAX_ID || matches!(id, "." | "..") {
             return Err(InvalidRequest::ForeignId {
                 path: self.place.path,
@@ -187,13 +195,17 @@ impl Call {
     }
 
     /// Adds a query parameter: nothing, one value, or one for each element of a list.
-    pub(crate) fn query(mut self, name: &'static str, value: impl Values) -> Self {
+    pub fn query(mut self, name: &'static str, value: impl Values) -> Self {
         value.each(&mut |value| self.query.push((name, value)));
         self
     }
 
     /// Sets the body.
-    pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, InvalidRequest> {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest::Body`] if it can't be written as JSON.
+    pub fn json(mut self, body: &impl Serialize) -> Result<Self, InvalidRequest> {
         let body = serde_json::to_vec(body).map_err(|_| InvalidRequest::Body {
             path: self.place.path,
         })?;
@@ -318,7 +330,7 @@ impl Hosts {
 }
 
 /// A value that a query can carry.
-pub(crate) trait Values {
+pub trait Values {
     /// Calls `add` with each text to send.
     fn each(self, add: &mut dyn FnMut(String));
 }
