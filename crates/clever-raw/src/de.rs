@@ -23,6 +23,8 @@ pub fn tolerant<'de, D: Deserializer<'de>, T: Tolerant>(
 
 /// Gives models the reading from any JSON value, and a `Debug` that shows the type alone: what is in a
 /// model may be personal.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! models {
     ($($model:ident),+ $(,)?) => {$(
         impl std::fmt::Debug for $model {
@@ -38,8 +40,6 @@ macro_rules! models {
         }
     )+};
 }
-pub(crate) use models;
-
 /// A type that reads from any JSON value, or finds nothing in it.
 pub trait Tolerant: Sized {
     /// Reads `json`; `None` where it is absent or of another type.

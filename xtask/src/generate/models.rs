@@ -30,7 +30,7 @@ pub(super) fn models(file: &File) -> Result<File> {
         names.push(model.ident.clone());
     }
     ensure!(count > 0, "no field was made tolerant");
-    items.push(parse_quote!(crate::de::models!(#(#names),*);));
+    items.push(parse_quote!(crate::models!(#(#names),*);));
     let mut file: File = parse_quote! {
         //! The models of this version.
 

@@ -759,7 +759,7 @@ pub struct UserInfo {
     pub user_type: Option<String>,
 }
 
-crate::de::models!(
+crate::models!(
     CodeExchange, Credentials, District, DistrictAdmin, DistrictStatus, DistrictToken,
     ExchangedToken, GradeLevelsResponse, Location, Me, Name, Principal, School,
     SchoolAdmin, Section, Student, StudentContact, Teacher, Term, TokenInfo, TokenOwner,

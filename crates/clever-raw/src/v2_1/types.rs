@@ -833,7 +833,7 @@ pub struct UserInfo {
     pub user_type: Option<String>,
 }
 
-crate::de::models!(
+crate::models!(
     AdminName, CodeExchange, Contact, Course, Credentials, District, DistrictAdmin,
     DistrictToken, ExchangedToken, Location, Me, Name, Principal, School, SchoolAdmin,
     SchoolEnrollment, Section, Student, Teacher, Term, TokenInfo, TokenOwner, UserInfo

@@ -905,7 +905,7 @@ pub struct UserInfo {
     pub user_type: Option<String>,
 }
 
-crate::de::models!(
+crate::models!(
     CodeExchange, Contact, Course, Credentials, District, DistrictAdmin, DistrictContact,
     DistrictToken, ExchangedToken, Location, Me, Name, Principal, Resource, Roles,
     School, SchoolEnrollment, Section, Staff, Student, StudentRelationship, Teacher,

@@ -1397,7 +1397,7 @@ pub struct UserInfo {
     pub user_type: Option<String>,
 }
 
-crate::de::models!(
+crate::models!(
     Assignment, AssignmentRequest, Attachment, AttachmentRequest, Attendance,
     CodeExchange, Contact, Course, Credentials, Disability, District, DistrictAdmin,
     DistrictContact, DistrictToken, ExchangedToken, GradingScale, GradingScaleEntry,
