@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(of(r#"const A: &str = "users";"#), 1);
         assert_eq!(of(r#"fn f() { g(format!("sections/{id}/users")); }"#), 1);
         assert_eq!(of(r#"fn f() { g("starting_after") }"#), 1);
-        assert_eq!(of(r#"/// Reads `users`."#.to_owned().as_str()), 0);
+        assert_eq!(of("/// Reads `users`.\nfn f() {}"), 0);
         assert_eq!(
             of(r#"#[cfg(test)] mod tests { const A: &str = "users"; }"#),
             0

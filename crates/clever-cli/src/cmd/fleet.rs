@@ -592,7 +592,11 @@ fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
 }
 
 fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64) -> Line {
-    let exit = diagnostics::exit(error);
+    // What can't be used is one district's trouble here: the others go on.
+    let exit = match diagnostics::exit(error) {
+        Exit::Usage => Exit::Failed,
+        exit => exit,
+    };
     let said = if exit == Exit::Refused {
         "refused"
     } else {

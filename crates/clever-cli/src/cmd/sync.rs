@@ -106,7 +106,20 @@ async fn once(
         ..args.service.options()
     };
     let meant = args.district.as_ref().or_else(|| way.district()).cloned();
+    let by_token = matches!(way, access::Way::Token(_));
     let district = way.open(options).await?;
+    if let (true, Some(wanted)) = (by_token, &args.district) {
+        // Before there is a store: a token that was mixed up leaves nothing behind.
+        let page = district.district().await?;
+        let opened: Option<DistrictId> = page.records().next().and_then(|one| one.id.parse().ok());
+        if let Some(opened) = opened {
+            let admitted = Admit::Only(wanted.clone()).check(&opened);
+            admitted.map_err(|error| {
+                Usage::new(error.to_string())
+                    .hint("leave --district out, or use that district's token")
+            })?;
+        }
+    }
     let mut store = open(args).await?;
     let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
     let admit = admit(args, meant, &known)?;

@@ -114,12 +114,12 @@ fn of_ours(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         ));
     }
     if let Some(table) = cause.downcast_ref::<TableError>() {
-        return Some(("table", Exit::Usage, table.hint()));
+        return Some(("table", Exit::Failed, table.hint()));
     }
     if let Some(csv) = cause.downcast_ref::<csv::Error>()
         && matches!(csv.kind(), csv::ErrorKind::Utf8 { .. })
     {
-        return Some(usage(
+        return Some(failed(
             "not_utf8",
             "save the file as UTF-8 (spreadsheets: `CSV UTF-8`)",
         ));
@@ -353,11 +353,11 @@ fn sync(error: &SyncError) -> Option<Cause> {
             "leave --events out: a snapshot is read where it is needed",
         ),
         SyncError::NotOneDistrict { found } => not_one_district(*found),
-        SyncError::OtherDistrict { .. } => usage(
+        SyncError::OtherDistrict { .. } => failed(
             "other_district",
             "use that district's token: --district chooses among the districts of an app, and a token opens its own",
         ),
-        SyncError::NewDistrict { opened, .. } => usage(
+        SyncError::NewDistrict { opened, .. } => failed(
             "new_district",
             format!(
                 "is the token the right one? If this district belongs into the same store, run again with \

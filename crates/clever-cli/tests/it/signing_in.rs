@@ -178,7 +178,11 @@ fn field_f18_an_error_with_the_logins_own_state_ends_it() {
     );
     assert!(line.starts_with("HTTP/1.1 400 "), "{line}");
     let (code, out, told) = login.end();
-    assert_eq!((code, out.as_str()), (Some(4), ""));
+    assert_eq!(code, Some(4));
+    assert!(
+        out.starts_with(r#"{"error":{"code":"sign_in_refused""#),
+        "{out}"
+    );
     assert!(
         told.contains("Clever refused the sign-in (access_denied)"),
         "{told}"
@@ -201,7 +205,8 @@ fn field_f3_a_login_checks_its_id_token_whatever_discovery_said_at_the_start() {
             assert_eq!((status, code), (200, Some(0)), "{told}");
             assert!(out.contains("\"id_token\":true"), "{out}");
         } else {
-            assert_eq!((status, code, out.as_str()), (502, Some(1), ""), "{told}");
+            assert_eq!((status, code), (502, Some(1)), "{told}");
+            assert!(out.starts_with(r#"{"error":{"code":"no_keys""#), "{out}");
             assert!(
                 told.contains("the issuer's keys could not be read"),
                 "{told}"
