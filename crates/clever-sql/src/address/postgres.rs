@@ -39,8 +39,6 @@ pub(crate) enum Roots {
 pub struct PostgresAddress {
     pub(crate) config: Config,
     pub(crate) mode: SslMode,
-    /// Whether the address says so itself.
-    pub(crate) aloud: bool,
     pub(crate) roots: Roots,
     /// The certificate and the key of this client.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
@@ -95,7 +93,6 @@ impl PostgresAddress {
             shown: shown(rest),
             config,
             mode: mode.unwrap_or(SslMode::Prefer),
-            aloud: mode.is_some(),
             roots: match roots.as_deref() {
                 None | Some("system") => Roots::System,
                 Some(path) => Roots::File(path.into()),
@@ -127,7 +124,6 @@ impl PostgresAddress {
         if sockets.clone().all(|host| !matches!(host, Host::Tcp(_))) {
             // PostgreSQL speaks no TLS over a socket, which does not leave the machine.
             self.mode = SslMode::Disable;
-            self.aloud = true;
         }
         config.ssl_mode(match self.mode {
             SslMode::Disable => Wire::Disable,
@@ -411,7 +407,7 @@ mod tests {
         let plain = read("postgresql://localhost/d?password=secret&schema=clever");
         assert_eq!(plain.to_string(), "postgres://localhost/d");
         assert_eq!(plain.schema(), "clever");
-        assert_eq!((plain.mode, plain.aloud), (SslMode::Prefer, false));
+        assert_eq!(plain.mode, SslMode::Prefer);
         assert_eq!(plain.config.get_connect_timeout(), Some(&PATIENCE));
         let many = read("postgres://a,b:6000,[::1]:6001/d");
         assert_eq!(many.config.get_ports(), [5432, 6000, 6001]);

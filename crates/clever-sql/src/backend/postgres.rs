@@ -33,8 +33,9 @@ const SETTINGS: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_custom_plan"),
 ];
 
-/// How often to look whether a connection is shared: other clients may have been given it in between.
-const LOOKS: u32 = 12;
+/// How often to look whether a connection is shared. Each time, other clients of the pooler may have left to both of ours just what
+/// they had before.
+const LOOKS: u32 = 8;
 
 /// How long to wait for a second connection, which a pooler may not have.
 const SECOND: Duration = Duration::from_secs(5);
@@ -82,7 +83,8 @@ impl Postgres {
         refuse_pooler(&client, address, &tls).await?;
         let mut db = Self::new(Box::new(client), &address.schema, address.place());
         db.is_encrypted = tls.is_used();
-        if !db.is_encrypted && !address.is_local() && !address.aloud && is_news(&address.hosts()) {
+        let aloud = address.mode == SslMode::Disable;
+        if !db.is_encrypted && !address.is_local() && !aloud && is_news(&address.hosts()) {
             tracing::warn!(
                 "the connection to PostgreSQL at {} is not encrypted: passwords and records pass in clear text; end the \
                  address with ?sslmode=verify-full, or with ?sslmode=disable if you know that the network is safe",
@@ -257,7 +259,7 @@ async fn ask(client: &Client, sql: &str) -> Result<String, DatabaseError> {
 }
 
 /// Refuses a pooler that gives each transaction or statement another connection to the server. Then that of a client which
-/// does nothing is given to a second one, or is not the same afterwards, or has statements that we did not prepare. A pooler
+/// does nothing is given to a second one, or does not stay the same, or has statements that we did not prepare. A pooler
 /// in session mode keeps it for its client, as a server does.
 async fn refuse_pooler(
     client: &Client,
@@ -271,14 +273,13 @@ async fn refuse_pooler(
     }
     let looks = tokio::time::timeout(SECOND, async {
         let other = connect(address, tls).await?;
+        let (first, second) = (ask(client, WHOSE).await?, ask(&other, WHOSE).await?);
         for _ in 0..LOOKS {
-            let first = ask(client, WHOSE).await?;
-            let second = ask(&other, WHOSE).await?;
-            if first == second || first != ask(client, WHOSE).await? {
+            if ask(client, WHOSE).await? != first || ask(&other, WHOSE).await? != second {
                 return Ok(true);
             }
         }
-        Ok::<_, DatabaseError>(false)
+        Ok::<_, DatabaseError>(first == second)
     });
     match looks.await {
         Ok(Ok(true)) => pooler("two connections share one of the server's"),

@@ -2,10 +2,13 @@
 
 use std::error::Error as _;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use clever_sql::{Address, Backend, Database, DatabaseError, Open, Postgres, TlsError};
 use tempfile::TempDir;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::server::{Authority, Server, self_signed};
 
@@ -302,4 +305,59 @@ async fn a_socket_and_an_address_where_nobody_is() {
         "{error:?}"
     );
     assert!(!format!("{error:?}").contains("hush"));
+}
+
+/// Log lines, kept.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn field_04_clear_text_to_another_machine_is_a_warning_unless_it_is_said_aloud() {
+    let Some(ground) = Ground::new() else {
+        return;
+    };
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .finish();
+    let guard = tracing::subscriber::set_default(log);
+    let told = || String::from_utf8(std::mem::take(&mut lines.0.lock().unwrap())).unwrap();
+    // Leads to this machine, and is no loopback address by its form.
+    let far = "0.0.0.0";
+    for quiet in [("localhost", ""), (far, "sslmode=disable")] {
+        assert!(!ground.encrypted(quiet.0, quiet.1).await);
+        assert_eq!(told(), "", "{quiet:?}");
+    }
+    assert!(!ground.encrypted(far, "sslmode=prefer").await);
+    let first = told();
+    assert!(
+        first.contains("WARN") && first.contains("PostgreSQL at 0.0.0.0 is not encrypted"),
+        "{first}"
+    );
+    assert!(
+        first.contains("?sslmode=verify-full") && !first.contains("hush"),
+        "{first}"
+    );
+    assert!(!ground.encrypted(far, "").await);
+    assert_eq!(told(), "", "once a host and process");
+    drop(guard);
 }
