@@ -223,6 +223,19 @@ mod tests {
         let address = server.url.split(['@', '/']).nth(3).unwrap().to_owned();
         let folder = server.folder.clone();
         std::net::TcpStream::connect(&address).unwrap();
+        let secure = server.secure().unwrap();
+        assert!(
+            secure.starts_with("postgres://secure@localhost:"),
+            "{secure}"
+        );
+        let (_, authority) = secure.split_once("sslrootcert=").unwrap();
+        assert!(
+            fs::read_to_string(authority)
+                .unwrap()
+                .contains("BEGIN CERTIFICATE")
+        );
+        // The server came back, and its own role is let in as before.
+        std::net::TcpStream::connect(&address).unwrap();
         drop(server);
         assert!(std::net::TcpStream::connect(&address).is_err());
         assert!(!folder.exists());

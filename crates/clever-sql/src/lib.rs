@@ -6,7 +6,7 @@
 //! the two spell differently, are [`Kind::among`], [`Backend::insert`] and [`Transaction`].
 //!
 //! ```
-//! use clever_sql::{Backend, Sqlite, Tables, Transaction, Value, Version, migrate};
+//! use clever_sql::{Backend, Open, Sqlite, Tables, Transaction, Value, Version, migrate};
 //!
 //! const TABLES: Tables = Tables {
 //!     store: "shelf",
@@ -16,7 +16,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut db = Sqlite::in_memory()?;
-//! migrate(&mut db, &TABLES, true).await?;
+//! migrate(&mut db, &TABLES, Open::Create).await?;
 //! let mut writing = Transaction::write(&mut db).await?;
 //! writing.execute("INSERT INTO main.works VALUES (?1, ?2)", &["Emma".into(), 474_i64.into()]).await?;
 //! writing.commit().await?;

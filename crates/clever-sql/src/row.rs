@@ -1,5 +1,7 @@
 //! Rows of an answer: [`RowRef`] as the database has it in its hands, [`Row`] as a copy.
 
+use rusqlite::types::ValueRef;
+
 use crate::error::DatabaseError;
 use crate::value::Value;
 
@@ -28,9 +30,9 @@ impl<'a> RowRef<'a> {
     /// [`DatabaseError::OddRow`] if there is no such column, or it holds neither text, bytes nor a whole number.
     pub fn value(&self, column: usize) -> Result<Value<'a>, DatabaseError> {
         match self.0 {
-            Lent::Sqlite(row) => crate::backend::sqlite::read(row, column),
+            Lent::Sqlite(row) => of_sqlite(row, column),
             #[cfg(feature = "postgres")]
-            Lent::Postgres(row) => crate::backend::postgres::read(row, column),
+            Lent::Postgres(row) => of_postgres(row, column),
         }
     }
 
@@ -188,7 +190,7 @@ impl Row {
     }
 }
 
-pub(crate) const fn odd(column: usize) -> DatabaseError {
+const fn odd(column: usize) -> DatabaseError {
     DatabaseError::OddRow { column }
 }
 
@@ -212,4 +214,40 @@ fn bytes<const N: usize>(
         Value::Blob(bytes) => (**bytes).try_into().map(Some).map_err(|_| odd(column)),
         _ => Err(odd(column)),
     }
+}
+
+/// Reads a column of SQLite's.
+fn of_sqlite<'a>(row: &'a rusqlite::Row<'a>, column: usize) -> Result<Value<'a>, DatabaseError> {
+    match row.get_ref(column).map_err(|_| odd(column))? {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(value) => Ok(Value::Int(value)),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Ok(Value::Text(text.into())),
+            Err(_) => Ok(Value::Text(
+                String::from_utf8_lossy(text).into_owned().into(),
+            )),
+        },
+        ValueRef::Blob(bytes) => Ok(Value::Blob(bytes.into())),
+        // No store writes floats; read as a text or a number, one is odd and says so.
+        ValueRef::Real(_) => Ok(Value::Blob(Vec::new().into())),
+    }
+}
+
+/// Reads a column of PostgreSQL's.
+#[cfg(feature = "postgres")]
+fn of_postgres(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>, DatabaseError> {
+    use tokio_postgres::types::Type as WireType;
+    let of = row.columns().get(column).ok_or_else(|| odd(column))?;
+    let value = match *of.type_() {
+        WireType::INT8 => row.try_get::<_, Option<i64>>(column).map(Value::from),
+        WireType::INT4 => row
+            .try_get::<_, Option<i32>>(column)
+            .map(|value| value.map(i64::from).into()),
+        WireType::BOOL => row.try_get::<_, Option<bool>>(column).map(Value::from),
+        WireType::BYTEA => row
+            .try_get::<_, Option<&[u8]>>(column)
+            .map(|value| value.map_or(Value::Null, |bytes| Value::Blob(bytes.into()))),
+        _ => row.try_get::<_, Option<&str>>(column).map(Value::from),
+    };
+    value.map_err(|_| odd(column))
 }

@@ -111,9 +111,4 @@ const KNOWN: &[(&str, &[&str])] = &[
         &["store/apply.rs", "store/schools.rs", "store/stage.rs"],
     ),
     ("clever-sync", &["store/findings.rs", "store/write.rs"]),
-    (
-        "clever-sql",
-        &["backend/mod.rs", "backend/postgres.rs", "backend/sqlite.rs", "migrate.rs", "row.rs", "transaction.rs"],
-    ),
-    ("clever-sync", &["store/sql.rs", "store/staging.rs"]),
 ];

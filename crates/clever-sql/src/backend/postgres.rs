@@ -19,7 +19,7 @@ use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 use crate::address::{PostgresAddress, SslMode};
 use crate::backend::{Backend, Kind};
 use crate::error::{DatabaseError, TlsError};
-use crate::row::{Lent, RowRef, odd};
+use crate::row::{Lent, RowRef};
 use crate::tls::{self, Tls};
 use crate::value::{Type, Value};
 
@@ -461,23 +461,6 @@ impl ToSql for Value<'_> {
     }
 
     to_sql_checked!();
-}
-
-/// Reads a column.
-pub(crate) fn read(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>, DatabaseError> {
-    let of = row.columns().get(column).ok_or_else(|| odd(column))?;
-    let value = match *of.type_() {
-        WireType::INT8 => row.try_get::<_, Option<i64>>(column).map(Value::from),
-        WireType::INT4 => row
-            .try_get::<_, Option<i32>>(column)
-            .map(|value| value.map(i64::from).into()),
-        WireType::BOOL => row.try_get::<_, Option<bool>>(column).map(Value::from),
-        WireType::BYTEA => row
-            .try_get::<_, Option<&[u8]>>(column)
-            .map(|value| value.map_or(Value::Null, |bytes| Value::Blob(bytes.into()))),
-        _ => row.try_get::<_, Option<&str>>(column).map(Value::from),
-    };
-    value.map_err(|_| odd(column))
 }
 
 fn params<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {

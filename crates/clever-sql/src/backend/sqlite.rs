@@ -17,7 +17,7 @@ use crate::address::AddressError;
 use crate::backend::{Backend, Kind, Open};
 use crate::error::DatabaseError;
 use crate::migrate::{Tables, migrate};
-use crate::row::{Lent, RowRef, odd};
+use crate::row::{Lent, RowRef};
 use crate::value::{Type, Value};
 
 /// How long to wait for another process that writes, unless a store says otherwise.
@@ -272,26 +272,6 @@ fn failed(error: rusqlite::Error) -> DatabaseError {
             },
             _ => DatabaseError::Driver(Box::new(error)),
         },
-    }
-}
-
-/// Reads a column.
-pub(crate) fn read<'a>(
-    row: &'a rusqlite::Row<'a>,
-    column: usize,
-) -> Result<Value<'a>, DatabaseError> {
-    match row.get_ref(column).map_err(|_| odd(column))? {
-        ValueRef::Null => Ok(Value::Null),
-        ValueRef::Integer(value) => Ok(Value::Int(value)),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(Value::Text(text.into())),
-            Err(_) => Ok(Value::Text(
-                String::from_utf8_lossy(text).into_owned().into(),
-            )),
-        },
-        ValueRef::Blob(bytes) => Ok(Value::Blob(bytes.into())),
-        // No store writes floats; read as a text or a number, one is odd and says so.
-        ValueRef::Real(_) => Ok(Value::Blob(Vec::new().into())),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 pub(crate) use clever_sql::{Backend, Connected, Row, Transaction, Type, Value as Sql};
 use clever_sql::{DatabaseError, RowRef, Tables, Version};
 
-use crate::store::staging::Staging;
+pub(crate) use crate::store::staging::{Area, Staging};
 use crate::store::{Hash, State, StoreError};
 
 /// The tables of rosters.
@@ -31,15 +31,6 @@ pub struct Dialect {
     pub(crate) keys: &'static str,
     /// Run after many rows were written into tables without any, so that questions about them are planned well.
     pub(crate) analyze: &'static str,
-}
-
-/// What a staging area was found to be when it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Area {
-    /// As it was left, or new.
-    Whole,
-    /// What was left can't be read: it was thrown away, and the area is new.
-    Broken,
 }
 
 /// A database that can hold rosters. Statements name the tables of the staging area `staging.TABLE`.

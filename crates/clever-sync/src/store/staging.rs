@@ -15,7 +15,6 @@ use rusqlite::{Connection, ErrorCode};
 use tracing::warn;
 
 use crate::store::StoreError;
-use crate::store::sql::Area;
 
 /// The tables. A staged row is narrow, and its record beside it.
 const TABLES: &str = "
@@ -36,6 +35,15 @@ const SETTINGS: &str = "
     PRAGMA staging.synchronous = NORMAL;
     PRAGMA staging.wal_autocheckpoint = 2000;
     PRAGMA staging.cache_size = -16384;";
+
+/// What a staging area was found to be when it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// As it was left, or new.
+    Whole,
+    /// What was left can't be read: it was thrown away, and the area is new.
+    Broken,
+}
 
 /// What of a staging area outlives the connection.
 #[derive(Debug, Clone)]
