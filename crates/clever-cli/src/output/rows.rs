@@ -9,7 +9,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 /// Narrowest terminal that tables are fitted to, in columns.
 const MIN_WIDTH: u16 = 60;
 
-/// A table whose cells are shown and never obeyed. It is printed by [`super::rows`] alone.
+/// A table whose cells are shown and never obeyed. It is printed by [`super::rows()`] alone.
 #[derive(Debug)]
 pub(crate) struct Rows(Table);
 
