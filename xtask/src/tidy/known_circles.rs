@@ -4,21 +4,6 @@
 const KNOWN: &[(&str, &[&str])] = &[
     ("clever-auth", &["app.rs", "redirect.rs"]),
     (
-        "clever-cli",
-        &[
-            "args.rs",
-            "cmd/changes.rs",
-            "cmd/drift.rs",
-            "cmd/explain.rs",
-            "cmd/export.rs",
-            "cmd/fleet.rs",
-            "cmd/plan.rs",
-            "cmd/status.rs",
-            "cmd/sync.rs",
-            "cmd/undo.rs",
-        ],
-    ),
-    (
         "clever-client",
         &[
             "district.rs",
