@@ -3,7 +3,7 @@
 //! imported facts → overlay → normalise → progenitor → rewrite → prettyplease. The result is committed;
 //! `--check` writes nothing and compares, so that documents and code can't part.
 
-pub(crate) mod documents;
+pub mod documents;
 mod emit;
 mod models;
 mod normalise;
