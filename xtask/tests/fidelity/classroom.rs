@@ -6,8 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::schema::{EXTRAS, Extra, Schemas};
-use super::{generated, published, root, shared};
-use crate::generate::documents;
+use super::{documents, generated, published, root, shared};
 
 /// What the district's record has that Clever's documentation names and no file.
 const LMS_EXTRAS: [Extra; 1] = [Extra {

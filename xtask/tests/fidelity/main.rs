@@ -1,9 +1,9 @@
 //! Proof that the emulator answers as Clever does, by documents and not by our own client: every GET path of
 //! every version is walked, and every answer validated against our OpenAPI documents and Clever's own files.
 //!
-//! It stands here because the document that counts, imported facts with the overlays upon them, is put together
-//! here in memory and nowhere else; committing it once more would be one more thing to keep in step. The arrow
-//! from xtask to the emulator is one of tests alone.
+//! It is a test of xtask because xtask alone puts together the document that counts: the imported facts with the
+//! overlays applied. A committed copy of that document would be one more thing to keep in step. No other code of
+//! xtask depends on the emulator.
 
 mod classroom;
 mod identity;
@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use serde_json::Value;
+use xtask::documents;
 
-use crate::generate::documents;
 use schema::{CORRECTED, EXTRAS, Extra, Schemas};
 use walk::{Answer, walk};
 

@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::access::{Way, no_redirect};
-use crate::cmd::sync::{self, SyncArgs};
-use crate::diagnostics::{self, Exit};
+use crate::cmd::sync::{self, SyncArgs, over_at};
+use crate::diagnostics::{self, Exit, Usage};
 use crate::progress::{Named, Watch};
 use crate::signals::Stop;
 use crate::ui::{self, Ui, count, counted};
@@ -340,6 +340,17 @@ impl Fleet {
             end.seconds,
             self.running.len()
         ));
+        if self.args.every.is_some()
+            && let Some(turn) = self.turns.get(&end.district)
+        {
+            let now = SystemClock.now();
+            let wait = turn.due.duration_since(now).unsigned_abs();
+            self.note(format!(
+                "{}: next run at {}",
+                end.district,
+                over_at(now, wait)
+            ));
+        }
         // A schedule has no end at which to print all: one line of JSON a run.
         if self.ui.json && self.args.every.is_some() {
             self.ui.document(&line.json)?;
@@ -385,6 +396,11 @@ impl Fleet {
             return self.ui.document(
                 &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
             );
+        }
+        let mut lines = self.lines.values();
+        let uneventful = lines.all(|line| line.exit == Exit::Done && line.counts == [0; 5]);
+        if self.ui.quiet && uneventful && self.unlisted.is_empty() {
+            return Ok(());
         }
         let headers = [
             "District",
@@ -461,7 +477,9 @@ fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
         ));
     }
     if all.is_empty() {
-        bail!("no credential is kept; `cleverctl credential add` keeps one");
+        return Err(Usage::new("--all needs a credential, and none is kept")
+            .hint("keep one with `cleverctl credential add NAME`")
+            .into());
     }
     Ok(all)
 }
