@@ -38,7 +38,7 @@ use tracing::error;
 use crate::sign_in::{IssuerKeys, LoginService};
 pub use current_user::CurrentUser;
 use deliveries::Deliveries;
-pub use notice::Notice;
+pub use notice::{Notice, Reason};
 pub use options::{Pages, WebOptions};
 pub use page::{Message, OpenSession, Page};
 use place::{LOGIN, LOGOUT, Place};
@@ -144,6 +144,32 @@ impl<S: Sessions> WebLogin<S> {
     /// The application's own, from [`Sessions::find`]; whether somebody is signed in is not known then.
     pub async fn user(&self, headers: &HeaderMap) -> Result<Option<S::User>, BoxError> {
         self.live(&cookies(headers)).await
+    }
+
+    /// The secret id of the session that a browser's cookie names, whether or not it is live: for the page where
+    /// a person answers what was asked ([`Admission::Ask`]).
+    #[must_use]
+    pub fn session(&self, headers: &HeaderMap) -> Option<String> {
+        cookies(headers).get(&self.0.session).map(ToOwned::to_owned)
+    }
+
+    /// Whether a browser's cookie opens a session, with a user or with somebody who is still asked.
+    async fn is_open(&self, cookies: &Cookies<'_>) -> Result<bool, BoxError> {
+        match cookies.get(&self.0.session) {
+            Some(session) => self.is_session(session).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether there is such a session, with a user or with somebody who is still asked.
+    async fn is_session(&self, session: &str) -> Result<bool, BoxError> {
+        let sessions = &self.0.sessions;
+        let found = async {
+            Ok(sessions.find(session).await?.is_some() || sessions.waiting(session).await?.is_some())
+        };
+        found.await.inspect_err(|error: &BoxError| {
+            self.ours(&**error);
+        })
     }
 
     /// Finds whose session a browser's cookie opens.
