@@ -197,6 +197,25 @@ impl<S: Sessions> WebLogin<S> {
         Notice::Ours
     }
 
+    /// The address that begins a sign-in, as browsers see it; it leads to the page `wanted` afterwards.
+    #[must_use]
+    pub fn sign_in(&self, wanted: Option<&SafePath>) -> String {
+        self.0.place.login(wanted.map(SafePath::as_str))
+    }
+
+    /// The page for an error of the application's own, with status 503; the error and its sources are logged. So they
+    /// must not name anybody.
+    #[must_use]
+    pub fn failed(&self, error: &(dyn Error + 'static)) -> Response {
+        self.trouble(error)
+    }
+
+    /// The page for somebody whom the application refuses, with status 403.
+    #[must_use]
+    pub fn refused(&self, reason: Reason) -> Response {
+        self.notice(Notice::Refused(reason))
+    }
+
     fn trouble(&self, error: &(dyn Error + 'static)) -> Response {
         let notice = self.ours(error);
         self.notice(notice)

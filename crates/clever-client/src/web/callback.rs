@@ -56,7 +56,7 @@ pub(super) async fn callback<S: Sessions>(
             reply::page(StatusCode::UNAUTHORIZED, page, &set)
         }
         Ok(Arrival::Repeat(repeat)) => login.again(&cookies, repeat, stripped).await,
-        Ok(Arrival::Rejected(reason)) => login.refused(&cookies, reason, stripped).await,
+        Ok(Arrival::Rejected(reason)) => login.ends_nothing(&cookies, reason, stripped).await,
         Err(error) => login.trouble(&error),
     }
 }
@@ -78,7 +78,7 @@ impl<S: Sessions> WebLogin<S> {
         let work = tokio::spawn(async move {
             let former = former.as_deref();
             let outcome = match back {
-                Back::Login(redeem) => login.sign_in(former, redeem, kept).await,
+                Back::Login(redeem) => login.end_login(former, redeem, kept).await,
                 Back::Link(redeem) => login.link_up(former, redeem, kept).await,
             };
             let outcome = outcome.unwrap_or_else(Outcome::Notice);
@@ -105,7 +105,7 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     /// Ends a login: the browser's former session ends, then Clever is asked, then a new one begins.
-    async fn sign_in(
+    async fn end_login(
         &self,
         former: Option<&str>,
         redeem: Redeem<Login>,
@@ -231,7 +231,7 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     /// Answers a callback that ends nothing.
-    async fn refused(&self, cookies: &Cookies<'_>, reason: Rejection, stripped: &str) -> Response {
+    async fn ends_nothing(&self, cookies: &Cookies<'_>, reason: Rejection, stripped: &str) -> Response {
         info!(%reason, "a sign-in was refused");
         let notice = match reason {
             Rejection::ByClever(code) => {

@@ -46,6 +46,10 @@ pub enum Reason {
     NotForRole,
     /// The application is for schools that have connected it, not for single teachers and their classes.
     NotForLibrary,
+    /// The student's teacher, who shares the class, has to sign in first.
+    TeacherFirst,
+    /// Nothing else opens the account, so it is not disconnected.
+    OnlyWayIn,
     /// An administrator has closed the account.
     Closed,
     /// A person must decide first which account it is.
@@ -73,6 +77,16 @@ impl Reason {
             Self::NotForLibrary => (
                 "This application is for schools that have connected it as a whole.",
                 "Ask the person who looks after Clever at your school to connect it.",
+            ),
+            Self::TeacherFirst => (
+                "Your teacher has to come first.",
+                "This application does not know your class yet. Ask your teacher to sign in here once; then \
+                 you can, too.",
+            ),
+            Self::OnlyWayIn => (
+                "Clever is the only way into this account.",
+                "Without it, nobody could open the account any more. Set a password first, then disconnect \
+                 Clever.",
             ),
             Self::Closed => (
                 "Your account in this application is closed.",
@@ -104,6 +118,8 @@ impl Reason {
             Self::NoPlace => "no_place",
             Self::NotForRole => "not_for_role",
             Self::NotForLibrary => "not_for_library",
+            Self::TeacherFirst => "teacher_first",
+            Self::OnlyWayIn => "only_way_in",
             Self::Closed => "closed",
             Self::Undecided => "undecided",
             Self::Unclear => "unclear",

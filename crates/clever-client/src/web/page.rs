@@ -149,7 +149,7 @@ mod tests {
     use super::super::Reason;
     use super::*;
 
-    const ALL: [Notice; 20] = [
+    const ALL: [Notice; 22] = [
         Notice::Cookies,
         Notice::Again,
         Notice::ByClever,
@@ -159,6 +159,8 @@ mod tests {
         Notice::Refused(Reason::NoPlace),
         Notice::Refused(Reason::NotForRole),
         Notice::Refused(Reason::NotForLibrary),
+        Notice::Refused(Reason::TeacherFirst),
+        Notice::Refused(Reason::OnlyWayIn),
         Notice::Refused(Reason::Closed),
         Notice::Refused(Reason::Undecided),
         Notice::Refused(Reason::Unclear),
