@@ -17,9 +17,7 @@ use crate::accounts::{Accounts, WAIT_S};
 use crate::app::{App, Came, Visit};
 use crate::error::WebError;
 use crate::library::{self, LibraryClass};
-use crate::session::{
-    FormToken, Profile, SessionKey, SessionStore, SignedIn, StoredSession,
-};
+use crate::session::{FormToken, Profile, SessionKey, SessionStore, SignedIn, StoredSession};
 use crate::settle::Settled;
 
 /// What Clever gave of a person at a sign-in.
@@ -91,7 +89,9 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
                 given.classes = Some(classes);
             }
             // The teacher gets in; the app keeps the classes that it has.
-            Err(error) => warn!(user = %own, %error, "a Library teacher's classes could not be read"),
+            Err(error) => {
+                warn!(user = %own, %error, "a Library teacher's classes could not be read")
+            }
         }
         Ok(given)
     }
@@ -114,13 +114,15 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
             Ok(subject) => subject,
             Err(RefusedSubject::NobodyShares) => {
                 let reason = Reason::TeacherFirst;
-                self.note_refusal(&person.id, login.district(), reason).await?;
+                self.note_refusal(&person.id, login.district(), reason)
+                    .await?;
                 return Ok(Admission::Refused(reason));
             }
             Err(error) => {
                 warn!(user = %person.id, %error, "the record is not the login's");
                 let reason = Reason::Unclear;
-                self.note_refusal(&person.id, login.district(), reason).await?;
+                self.note_refusal(&person.id, login.district(), reason)
+                    .await?;
                 return Ok(Admission::Refused(reason));
             }
         };
@@ -136,7 +138,14 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
                     ended.map_err(WebError::Sessions)?;
                 }
                 let session = self
-                    .enter(SessionKey::of(id), &subject, &given, account, came, &effects)
+                    .enter(
+                        SessionKey::of(id),
+                        &subject,
+                        &given,
+                        account,
+                        came,
+                        &effects,
+                    )
                     .await?;
                 let put = self.0.sessions.put(&session, self.now()).await;
                 put.map_err(WebError::Sessions)?;
@@ -190,12 +199,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
     }
 
     /// Keeps a sign-in until its person has answered.
-    async fn wait(
-        &self,
-        key: SessionKey,
-        subject: &Subject,
-        given: Given,
-    ) -> Result<(), WebError> {
+    async fn wait(&self, key: SessionKey, subject: &Subject, given: Given) -> Result<(), WebError> {
         let random = &*self.0.options.random;
         let waiting = Waiting {
             subject: subject.seal(&self.0.keys, key.as_str(), random)?,

@@ -7,9 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use clever_auth::SafePath;
 use clever_client::web::WebLogin;
 use clever_model::UserId;
-use clever_provision::{
-    Accepts, AccountId, Decision, Person, Prefill, Subject, prefill,
-};
+use clever_provision::{Accepts, AccountId, Decision, Person, Prefill, Subject, prefill};
 
 use crate::accounts::Accounts;
 use crate::app::App;

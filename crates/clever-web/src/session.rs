@@ -100,7 +100,11 @@ pub struct Profile {
 impl Profile {
     pub(crate) fn of(person: &Person, authority: &Authority) -> Self {
         let parts = [&person.name.first, &person.name.last];
-        let parts: Vec<&str> = parts.into_iter().flatten().map(|part| part.trim()).collect();
+        let parts: Vec<&str> = parts
+            .into_iter()
+            .flatten()
+            .map(|part| part.trim())
+            .collect();
         let name = parts.join(" ").trim().to_owned();
         Self {
             name: if name.is_empty() {

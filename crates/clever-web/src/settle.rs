@@ -62,14 +62,22 @@ impl<A: App, S> Accounts<A, S> {
     ) -> Result<Settled, WebError> {
         for _ in 0..TRIES {
             let now = self.now();
-            let proofs: Vec<Proof> = proven.map(|account| held(account, now)).into_iter().collect();
+            let proofs: Vec<Proof> = proven
+                .map(|account| held(account, now))
+                .into_iter()
+                .collect();
             let mut store = self.0.pool.get().await?;
-            let decided = self.decide(&mut store, subject, person, &proofs, now).await?;
+            let decided = self
+                .decide(&mut store, subject, person, &proofs, now)
+                .await?;
             let tried = match &decided.decision {
                 Decision::Merge { .. } => {
                     self.merge(&mut store, subject, person, &decided, now).await
                 }
-                _ => self.apply(&mut store, subject, &decided, &proofs, now).await,
+                _ => {
+                    self.apply(&mut store, subject, &decided, &proofs, now)
+                        .await
+                }
             };
             match tried {
                 Err(WebError::Store(StoreError::Stale { .. })) => {}

@@ -59,7 +59,10 @@ impl<T: TowerStore> TowerSessions<T> {
     async fn keys(&self, account: &AccountId) -> Result<Vec<SessionKey>, BoxError> {
         let record = self.0.load(&list_of(account)).await?;
         let value = record.and_then(|mut record| record.data.remove(KEYS));
-        Ok(value.map(serde_json::from_value).transpose()?.unwrap_or_default())
+        Ok(value
+            .map(serde_json::from_value)
+            .transpose()?
+            .unwrap_or_default())
     }
 
     async fn list(&self, session: &StoredSession) -> Result<(), BoxError> {

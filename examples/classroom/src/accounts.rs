@@ -51,8 +51,9 @@ async fn ask(State(site): State<Site>, Asking { asked, to, .. }: Asking) -> Resp
 /// "No, I am new."
 async fn new(State(site): State<Site>, asking: Asking) -> Answer {
     let Asking { asked, form, .. } = asking.checked()?;
-    let done = site.accounts.says_new(&site.login, asked, &form.hello());
-    Ok(done.await)
+    let hello = form.hello();
+    let made = site.accounts.says_new(&site.login, asked, &hello);
+    Ok(made.await)
 }
 
 /// "Yes, and this is its password."
@@ -97,9 +98,8 @@ async fn disconnect(State(site): State<Site>, Sent { me, .. }: Sent) -> Response
 }
 
 async fn end(State(site): State<Site>, Sent { me, form, .. }: Sent) -> Answer {
-    let ended = site
-        .accounts
-        .end_session(&me, &SessionKey::from(form.session));
+    let session = SessionKey::from(form.session);
+    let ended = site.accounts.end_session(&me, &session);
     site.or_failed(ended.await)?;
     Ok(Redirect::to("/account").into_response())
 }

@@ -25,6 +25,10 @@ pub(crate) struct School {
     pub(crate) students: i64,
 }
 
+fn values_of<'a>(district: &'a DistrictId, id: &'a str) -> [Value<'a>; 2] {
+    [district.as_str().into(), id.into()]
+}
+
 impl Roster {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self(path.into())
@@ -111,8 +115,8 @@ impl Roster {
             FROM enrollments e JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
             WHERE e.district_id = ?1 AND e.section_id = ?2 AND e.role = 'student'
             ORDER BY u.last_name, u.first_name, u.id";
-        let rows = self.rows(sql, &[district.as_str().into(), section.into()]);
-        let names = rows.await?.into_iter().map(|mut row| row.text(0));
+        let rows = self.rows(sql, &values_of(district, section)).await?;
+        let names = rows.into_iter().map(|mut row| row.text(0));
         Ok(Some((name, names.collect::<Result<_, _>>()?)))
     }
 
@@ -147,7 +151,7 @@ impl Roster {
     ) -> Result<Option<String>, DatabaseError> {
         let sql = "SELECT trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))
             FROM users WHERE district_id = ?1 AND id = ?2";
-        let values = [district.as_str().into(), user.as_str().into()];
+        let values = values_of(district, user.as_str());
         let row = self.rows(sql, &values).await?.into_iter().next();
         row.map(|mut row| row.text(0)).transpose()
     }

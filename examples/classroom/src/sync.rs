@@ -39,20 +39,18 @@ pub(crate) fn run(path: &Path, options: ClientOptions, tokens: Tokens) -> std::i
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let forever = async move {
-        loop {
-            if let Err(error) = once(&path, &options, &tokens).await {
-                warn!(
-                    error = format!("{error:#}"),
-                    "the roster could not be synced"
-                );
+    let name = thread::Builder::new().name("sync".to_owned());
+    name.spawn(move || {
+        runtime.block_on(async {
+            loop {
+                if let Err(error) = once(&path, &options, &tokens).await {
+                    let error = format!("{error:#}");
+                    warn!(error, "the roster could not be synced");
+                }
+                tokio::time::sleep(PAUSE).await;
             }
-            tokio::time::sleep(PAUSE).await;
-        }
-    };
-    thread::Builder::new()
-        .name("sync".to_owned())
-        .spawn(move || runtime.block_on(forever))?;
+        });
+    })?;
     Ok(())
 }
 

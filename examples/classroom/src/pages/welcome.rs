@@ -31,7 +31,7 @@ pub(crate) fn ask(asked: &Asked, offers: &[String], to: &SafePath, wrong: Option
                 label for="password" { "Its password" }
                 input id="password" name="password" type="password"
                     autocomplete="current-password" required;
-                button { "Use that account" }
+                button id="use" { "Use that account" }
             }
             p.hint { "Clever then asks once more who you are, and your work comes with you." }
         }
@@ -43,7 +43,7 @@ pub(crate) fn ask(asked: &Asked, offers: &[String], to: &SafePath, wrong: Option
             }
         }
         form method="post" action="/logout" {
-            button.plain { "That is not me: sign out" }
+            button.plain id="leave" { "That is not me: sign out" }
         }
     };
     page("Do you have an account here already?", None, &content)
