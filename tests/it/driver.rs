@@ -120,8 +120,9 @@ impl Driver {
         let answer = self.http.get(url).send().await.unwrap();
         let body: Value = answer.json().await.unwrap();
         let id = body["value"][ELEMENT].as_str().unwrap().to_owned();
-        let typed = self.post(&format!("element/{id}/value"), json!({ "text": text }));
-        typed.await.unwrap();
+        let command = format!("element/{id}/value");
+        let typed = self.post(&command, json!({ "text": text })).await;
+        typed.unwrap();
     }
 
     /// Opens a new tab and goes on in it.

@@ -156,6 +156,7 @@ async fn a_question_a_link_and_a_session_outlive_the_program() {
 
     let running = place.start().await;
     let page = browser.go(&place.at("/"), "").await;
+    assert_eq!(page.status, 200);
     assert!(page.text.contains("Fractions with pizza"), "{page:?}");
     kill(running).await;
     one_account(place.data.path(), &user).await;

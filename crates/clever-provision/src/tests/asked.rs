@@ -23,7 +23,9 @@ fn a_subject_opens_where_it_was_sealed_for_ten_minutes() {
     assert_eq!(open(1, "tab", 0), Ok(subject.clone()));
     assert_eq!(open(1, "tab", 600), Ok(subject.clone()));
     assert_eq!(open(1, "tab", 601), Err(KeptError::TooOld));
-    assert_eq!(open(1, "tab", -1), Err(KeptError::TooOld));
+    // Another machine's clock may be behind a little.
+    assert_eq!(open(1, "tab", -60), Ok(subject.clone()));
+    assert_eq!(open(1, "tab", -61), Err(KeptError::TooOld));
     assert_eq!(open(1, "other tab", 0), Err(NotOurs.into()));
     assert_eq!(open(2, "tab", 0), Err(NotOurs.into()));
     let new = subject.says_new();

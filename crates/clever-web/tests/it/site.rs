@@ -111,8 +111,10 @@ async fn join(
         accounts, login, ..
     } = &pages;
     let user = &me.0.user;
-    let sent = accounts.proven(login, &headers, user, &account, &SafePath::root());
-    sent.await
+    let wish = SafePath::root();
+    accounts
+        .proven(login, &headers, user, &account, &wish)
+        .await
 }
 
 /// Takes the newest merge back, on proof of the account that the form names.
@@ -150,6 +152,7 @@ pub(crate) struct Site {
 /// A Clever, and a place for databases.
 pub(crate) struct Scene {
     pub(crate) clever: Emulator,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) address: String,
     /// Where the first app listens, if Clever has to know.
     place: Mutex<Option<tokio::net::TcpListener>>,
@@ -186,8 +189,10 @@ impl Scene {
         let addresses = addresses(&folder, name).await;
         let mut folder = Some(folder);
         for address in addresses {
+            let clock = Arc::new(ManualClock::at(SystemClock.now()));
             scenes.push(Self {
-                clever: emulator(true, Vec::new()).await,
+                clever: emulator(true, Vec::new(), &clock).await,
+                clock,
                 address,
                 place: Mutex::default(),
                 _folder: folder.take().unwrap_or_else(|| TempDir::new().unwrap()),
@@ -213,8 +218,10 @@ impl Scene {
         place: Option<tokio::net::TcpListener>,
     ) -> Self {
         let folder = TempDir::new().unwrap();
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
         Self {
-            clever: emulator(connected, redirect).await,
+            clever: emulator(connected, redirect, &clock).await,
+            clock,
             place: Mutex::new(place),
             address: format!("sqlite:{}", folder.path().join("accounts.db").display()),
             _folder: folder,
@@ -245,9 +252,10 @@ impl Scene {
         let app = app.at(clever.clone(), clever.clone()).unwrap();
         let client = ClientOptions {
             api_url: clever,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ..ClientOptions::default()
         };
-        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let clock = Arc::clone(&self.clock);
         let keys = SealingKeys::new(KeyId(1), &[7; 32]);
         let pool = AccountPool::open(&self.address, keys.clone(), 4)
             .await
@@ -300,7 +308,11 @@ async fn listener() -> tokio::net::TcpListener {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-async fn emulator(connected: bool, redirect_uris: Vec<String>) -> Emulator {
+async fn emulator(
+    connected: bool,
+    redirect_uris: Vec<String>,
+    clock: &Arc<ManualClock>,
+) -> Emulator {
     let config = EmulatorConfig {
         world: WorldSource::Generated {
             seed: 3,
@@ -309,6 +321,7 @@ async fn emulator(connected: bool, redirect_uris: Vec<String>) -> Emulator {
         connected,
         openid: true,
         redirect_uris,
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
         ..EmulatorConfig::default()
     };
     clever_emulator::start(config).await.unwrap()
