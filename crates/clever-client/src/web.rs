@@ -165,7 +165,8 @@ impl<S: Sessions> WebLogin<S> {
     async fn is_session(&self, session: &str) -> Result<bool, BoxError> {
         let sessions = &self.0.sessions;
         let found = async {
-            Ok(sessions.find(session).await?.is_some() || sessions.waiting(session).await?.is_some())
+            Ok(sessions.find(session).await?.is_some()
+                || sessions.waiting(session).await?.is_some())
         };
         found.await.inspect_err(|error: &BoxError| {
             self.ours(&**error);

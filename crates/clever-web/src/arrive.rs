@@ -90,7 +90,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
             }
             // The teacher gets in; the app keeps the classes that it has.
             Err(error) => {
-                warn!(user = %own, %error, "a Library teacher's classes could not be read")
+                warn!(user = %own, %error, "a Library teacher's classes could not be read");
             }
         }
         Ok(given)

@@ -231,7 +231,12 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     /// Answers a callback that ends nothing.
-    async fn ends_nothing(&self, cookies: &Cookies<'_>, reason: Rejection, stripped: &str) -> Response {
+    async fn ends_nothing(
+        &self,
+        cookies: &Cookies<'_>,
+        reason: Rejection,
+        stripped: &str,
+    ) -> Response {
         info!(%reason, "a sign-in was refused");
         let notice = match reason {
             Rejection::ByClever(code) => {

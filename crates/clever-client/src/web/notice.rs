@@ -134,10 +134,9 @@ impl Notice {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Cookies | Self::Again | Self::LinkOtherSession => StatusCode::BAD_REQUEST,
-            Self::ByClever
-            | Self::Refused(_)
-            | Self::LinkOtherPerson
-            | Self::LinkRefused(_) => StatusCode::FORBIDDEN,
+            Self::ByClever | Self::Refused(_) | Self::LinkOtherPerson | Self::LinkRefused(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Failed => StatusCode::BAD_GATEWAY,
             Self::Later | Self::Ours => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignInFirst => StatusCode::UNAUTHORIZED,

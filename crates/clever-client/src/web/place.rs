@@ -18,7 +18,11 @@ pub(super) fn with_wish(page: &SafePath, wish: &str) -> String {
     let query: String = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("return_to", wish)
         .finish();
-    let joint = if page.as_str().contains('?') { '&' } else { '?' };
+    let joint = if page.as_str().contains('?') {
+        '&'
+    } else {
+        '?'
+    };
     format!("{page}{joint}{query}")
 }
 

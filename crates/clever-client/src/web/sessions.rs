@@ -58,10 +58,7 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// Finds the page where the person of a session must answer something first ([`Admission::Ask`]); `None` for
     /// every other session. It is asked for a session that has no user.
-    fn waiting(
-        &self,
-        id: &str,
-    ) -> impl Future<Output = Result<Option<SafePath>, BoxError>> + Send {
+    fn waiting(&self, id: &str) -> impl Future<Output = Result<Option<SafePath>, BoxError>> + Send {
         let _ = id;
         std::future::ready(Ok(None))
     }

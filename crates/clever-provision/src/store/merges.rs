@@ -248,7 +248,8 @@ impl AccountStore {
         &mut self,
         survivor: &AccountId,
     ) -> Result<Vec<(MergeId, MergeRecord)>, StoreError> {
-        let sql = "SELECT id, record FROM main.provision_merges WHERE survivor = ?1 ORDER BY id DESC";
+        let sql =
+            "SELECT id, record FROM main.provision_merges WHERE survivor = ?1 ORDER BY id DESC";
         let mut found = Vec::new();
         for mut row in self.db.query(sql, &[survivor.as_str().into()]).await? {
             let record: MergeRecord = parsed(&row.text(1)?, "a merge")?;
