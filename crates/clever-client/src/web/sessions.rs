@@ -6,7 +6,7 @@ use axum::BoxError;
 use clever_auth::login::Link;
 use clever_auth::{LoginToken, SafePath, VerifiedLogin};
 
-use super::Reason;
+use super::notice::Reason;
 
 /// What an application says to somebody whom Clever has signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
