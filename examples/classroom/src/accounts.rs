@@ -4,7 +4,6 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use clever_client::web::CurrentUser;
 use clever_provision::AccountProof;
 use clever_provision::ledger::MergeId;
 use clever_provision::store::OwnedTable;
@@ -15,8 +14,6 @@ use crate::members::Members;
 use crate::pages::{account, welcome};
 use crate::site::Site;
 
-pub(crate) type Accounts = clever_web::Accounts<Members>;
-pub(crate) type Me = CurrentUser<Accounts>;
 type Answer = Result<Response, Response>;
 
 /// What the app does with somebody who has come from Clever.
@@ -60,7 +57,7 @@ async fn new(State(site): State<Site>, asking: Asking) -> Answer {
 async fn mine(State(site): State<Site>, asking: Asking) -> Answer {
     let asking = asking.checked()?;
     let user = &asking.asked.user;
-    match site.proves(&asking.form, user).await? {
+    match asking.form.proves(&site, user).await? {
         Ok(account) => Ok(site
             .proven(&asking.headers, user, &account, &asking.to)
             .await),
@@ -74,7 +71,7 @@ async fn mine(State(site): State<Site>, asking: Asking) -> Answer {
 
 /// Merges another account of one's own with this one.
 async fn join(State(site): State<Site>, Sent { me, form, headers }: Sent) -> Answer {
-    match site.proves(&form, &me.user).await? {
+    match form.proves(&site, &me.user).await? {
         Ok(account) => Ok(site
             .proven(&headers, &me.user, &account, &form.account())
             .await),
@@ -84,7 +81,7 @@ async fn join(State(site): State<Site>, Sent { me, form, headers }: Sent) -> Ans
 
 /// Takes a merge back.
 async fn part(State(site): State<Site>, Sent { me, form, .. }: Sent) -> Answer {
-    let proof = match site.proves(&form, &me.user).await? {
+    let proof = match form.proves(&site, &me.user).await? {
         Ok(account) => AccountProof::after_reauthentication(account, site.now()),
         Err(wrong) => return Ok(account::wrong(wrong)),
     };

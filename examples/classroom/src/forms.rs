@@ -5,12 +5,13 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use clever_auth::SafePath;
 use clever_client::web::CurrentUser;
+use clever_model::UserId;
+use clever_provision::AccountId;
 use clever_web::{Asked, FormToken, SignedIn};
 use serde::Deserialize;
 
-use crate::accounts::Me;
 use crate::pages;
-use crate::site::Site;
+use crate::site::{Me, Site, Wrong};
 
 /// The fields of the app's forms; each form has some of them.
 #[derive(Deserialize, Default)]
@@ -37,6 +38,26 @@ impl Fields {
     /// The page of one's own account.
     pub(crate) fn account(&self) -> SafePath {
         SafePath::new("/account").unwrap_or_default()
+    }
+
+    /// The account whose address and password the form brings, counted against guessing.
+    pub(crate) async fn proves(
+        &self,
+        site: &Site,
+        user: &UserId,
+    ) -> Result<Result<AccountId, Wrong>, Response> {
+        let keys = [self.email.as_str(), user.as_str()];
+        let may = site.accounts.may_try(&keys).await;
+        if !may.map_err(|error| site.login.failed(&error))? {
+            return Ok(Err(Wrong::TooOften));
+        }
+        let found = site.members.check(&self.email, &self.password).await;
+        let Some(account) = found.map_err(|error| site.login.failed(&error))? else {
+            return Ok(Err(Wrong::Password));
+        };
+        let forgotten = site.accounts.forget_tries(&keys).await;
+        forgotten.map_err(|error| site.login.failed(&error))?;
+        Ok(Ok(account))
     }
 
     /// Refuses a form that another site, or a page of an older session, has sent.

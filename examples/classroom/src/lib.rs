@@ -24,11 +24,10 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 
-use crate::accounts::Accounts;
 use crate::clever::Clever;
 use crate::members::Members;
 use crate::roster::Roster;
-use crate::site::Site;
+use crate::site::{Accounts, Site};
 
 /// Connections to the database of accounts.
 const CONNECTIONS: usize = 8;

@@ -6,16 +6,17 @@ use axum::extract::FromRef;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use clever_auth::SafePath;
-use clever_client::web::{Reason, WebLogin};
+use clever_client::web::{CurrentUser, WebLogin};
 use clever_model::{Clock, SystemClock, Timestamp, UserId};
 use clever_provision::AccountId;
-use clever_web::WebError;
 
-use crate::accounts::Accounts;
-use crate::forms::Fields;
 use crate::members::Members;
-use crate::pages;
 use crate::roster::Roster;
+
+/// The accounts, as sign-ins find and make them.
+pub(crate) type Accounts = clever_web::Accounts<Members>;
+/// Who is signed in, for a page.
+pub(crate) type Me = CurrentUser<Accounts>;
 
 /// The app. Clones share everything.
 #[derive(Clone)]
@@ -62,26 +63,6 @@ impl Wrong {
 }
 
 impl Site {
-    /// The account whose address and password a form brings, counted against guessing.
-    pub(crate) async fn proves(
-        &self,
-        form: &Fields,
-        user: &UserId,
-    ) -> Result<Result<AccountId, Wrong>, Response> {
-        let keys = [form.email.as_str(), user.as_str()];
-        let may = self.accounts.may_try(&keys).await;
-        if !may.map_err(|error| self.login.failed(&error))? {
-            return Ok(Err(Wrong::TooOften));
-        }
-        let found = self.members.check(&form.email, &form.password).await;
-        let Some(account) = found.map_err(|error| self.login.failed(&error))? else {
-            return Ok(Err(Wrong::Password));
-        };
-        let forgotten = self.accounts.forget_tries(&keys).await;
-        forgotten.map_err(|error| self.login.failed(&error))?;
-        Ok(Ok(account))
-    }
-
     /// Sends somebody who has proven an account on to Clever, which ends in the link.
     pub(crate) async fn proven(
         &self,
@@ -94,15 +75,6 @@ impl Site {
             .accounts
             .proven(&self.login, headers, user, account, to);
         sent.await
-    }
-
-    /// The page after a change of one's own account that ends its sessions.
-    pub(crate) fn done(&self, done: Result<Result<(), Reason>, WebError>, text: &str) -> Response {
-        match done {
-            Ok(Ok(())) => pages::said(text, "/", "Go to the front page"),
-            Ok(Err(reason)) => self.login.refused(reason),
-            Err(error) => self.login.failed(&error),
-        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -7,8 +7,7 @@ use clever_web::SignedIn;
 use maud::{Markup, html};
 
 use super::{page, plan, said, token};
-use crate::accounts::Me;
-use crate::site::{Site, Wrong};
+use crate::site::{Me, Site, Wrong};
 
 /// An instant as people read it.
 fn time(at: Timestamp) -> Markup {

@@ -8,8 +8,7 @@ use clever_web::{SignedIn, Why};
 use maud::html;
 
 use super::page;
-use crate::accounts::Me;
-use crate::site::Site;
+use crate::site::{Me, Site};
 
 /// Whether somebody may see the admin's pages: of their own district only.
 pub(crate) fn may(me: &SignedIn) -> bool {

@@ -5,9 +5,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::{page, token};
-use crate::accounts::Me;
 use crate::forms::Sent;
-use crate::site::Site;
+use crate::site::{Me, Site};
 
 /// Shows what is known already, and asks the rest; nothing is a condition.
 pub(crate) async fn show(State(site): State<Site>, me: Me) -> Result<Markup, Response> {

@@ -8,11 +8,10 @@ use clever_web::SignedIn;
 use maud::{Markup, html};
 
 use super::{page, plan, token};
-use crate::accounts::Me;
 use crate::forms::Sent;
 use crate::members::Member;
 use crate::roster::Class;
-use crate::site::Site;
+use crate::site::{Me, Site};
 
 /// The front page, for everybody.
 pub(crate) async fn show(

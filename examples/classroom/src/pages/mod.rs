@@ -12,7 +12,8 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Response};
-use clever_web::{FormToken, SignedIn};
+use clever_client::web::Reason;
+use clever_web::{FormToken, SignedIn, WebError};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::site::Site;
@@ -111,5 +112,14 @@ impl Site {
         read: Result<T, E>,
     ) -> Result<T, Response> {
         read.map_err(|error| self.login.failed(&error))
+    }
+
+    /// The page after a change of one's own account that ends its sessions.
+    pub(crate) fn done(&self, done: Result<Result<(), Reason>, WebError>, text: &str) -> Response {
+        match done {
+            Ok(Ok(())) => said(text, "/", "Go to the front page"),
+            Ok(Err(reason)) => self.login.refused(reason),
+            Err(error) => self.login.failed(&error),
+        }
     }
 }

@@ -161,6 +161,9 @@ async fn pictures_of_each_page() {
     driver
         .chromium("Emulation.setDeviceMetricsOverride", window)
         .await;
+    driver
+        .chromium("Emulation.setScrollbarsHidden", json!({ "hidden": true }))
+        .await;
     each_page(&driver, &scene, 1, async |name| {
         for colours in ["light", "dark"] {
             let feature = json!([{ "name": "prefers-color-scheme", "value": colours }]);
