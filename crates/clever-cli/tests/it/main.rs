@@ -32,3 +32,4 @@ mod seen;
 mod server;
 mod signing_in;
 mod status;
+mod terminal;
