@@ -12,6 +12,7 @@ mod decide;
 mod directory;
 mod effects;
 mod evidence;
+mod kept;
 pub mod ledger;
 #[cfg(feature = "linkage")]
 pub mod linkage;
@@ -39,6 +40,7 @@ pub use directory::{
 };
 pub use effects::{Effects, Notice};
 pub use evidence::{Evidence, Field, KnownPerson, compare};
+pub use kept::KeptError;
 pub use memory::{ApplyError, MemoryAccounts};
 pub use policy::Policy;
 pub use prefill::{Prefill, Question, Source, prefill, questions};

@@ -42,9 +42,20 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-sql",
         ],
     ),
+    (
+        "clever-web",
+        &[
+            "clever-auth",
+            "clever-client",
+            "clever-model",
+            "clever-provision",
+            "clever-sql",
+        ],
+    ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
     ("clever-cli", &["*"]),
+    ("classroom", &["*"]),
     ("clever-tests", &["*"]),
     ("xtask", &[]),
 ];

@@ -1,5 +1,6 @@
 //! Properties and attacks of the identity model, over generated worlds. Each is named after its id.
 
+mod asked;
 mod attacks;
 mod ledger;
 #[cfg(feature = "linkage")]
