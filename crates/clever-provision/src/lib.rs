@@ -12,6 +12,8 @@ mod decide;
 mod directory;
 mod effects;
 mod evidence;
+#[cfg(feature = "store")]
+pub mod import;
 pub mod ledger;
 #[cfg(feature = "linkage")]
 pub mod linkage;
@@ -23,6 +25,8 @@ mod prefill;
 mod proof;
 mod reach;
 mod record;
+#[cfg(feature = "roster")]
+pub mod roster;
 mod rule;
 mod scoped;
 #[cfg(feature = "store")]

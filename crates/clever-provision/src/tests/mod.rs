@@ -1,6 +1,8 @@
 //! Properties and attacks of the identity model, over generated worlds. Each is named after its id.
 
 mod attacks;
+#[cfg(feature = "store")]
+mod import;
 mod ledger;
 #[cfg(feature = "linkage")]
 mod linkage;
@@ -8,6 +10,8 @@ mod linkage;
 mod proofs;
 mod properties;
 mod record;
+#[cfg(all(feature = "roster", feature = "postgres"))]
+mod roster;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
