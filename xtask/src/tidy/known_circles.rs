@@ -3,21 +3,7 @@
 /// Crates and the files of each circle, below `src`.
 const KNOWN: &[(&str, &[&str])] = &[
     ("clever-auth", &["app.rs", "redirect.rs"]),
-    (
-        "clever-cli",
-        &[
-            "args.rs",
-            "cmd/changes.rs",
-            "cmd/drift.rs",
-            "cmd/explain.rs",
-            "cmd/export.rs",
-            "cmd/fleet.rs",
-            "cmd/plan.rs",
-            "cmd/status.rs",
-            "cmd/sync.rs",
-            "cmd/undo.rs",
-        ],
-    ),
+    ("clever-cli", &["cmd/fleet.rs", "cmd/sync.rs"]),
     (
         "clever-client",
         &[
@@ -90,25 +76,4 @@ const KNOWN: &[(&str, &[&str])] = &[
         "clever-provision",
         &["linkage/compare.rs", "linkage/kin.rs"],
     ),
-    (
-        "clever-sync",
-        &[
-            "check.rs",
-            "diff.rs",
-            "events.rs",
-            "evidence.rs",
-            "guard.rs",
-            "plan.rs",
-            "report.rs",
-            "resume.rs",
-            "store/mod.rs",
-            "sync.rs",
-            "ties.rs",
-        ],
-    ),
-    (
-        "clever-sync",
-        &["store/apply.rs", "store/schools.rs", "store/stage.rs"],
-    ),
-    ("clever-sync", &["store/findings.rs", "store/write.rs"]),
 ];

@@ -26,10 +26,10 @@ use jiff::civil::Date;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::columns;
 use crate::export::named::Named;
 use crate::export::school_year::SchoolYears;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
+use crate::learn::columns;
 use crate::store::sql::RosterDb;
 
 /// A file of so many bytes needs the 64-bit form of a zip, which not every reader knows.
