@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Drift(cmd::drift::DriftArgs),
     /// Find which rows of two files of people, or of one, are the same person's.
     Match(cmd::matching::MatchArgs),
+    /// Keep the app's accounts in step with the roster, look at them, and take over those from before.
+    Accounts(cmd::accounts::AccountsArgs),
     /// Decide which accounts are whose, where the program may not.
     Review(cmd::review::ReviewArgs),
     /// Print a completion script for your shell.

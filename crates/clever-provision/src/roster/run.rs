@@ -149,8 +149,11 @@ impl<L: ChangeLog> Run<'_, L> {
         let pairs = subjects
             .iter()
             .map(|(one, directory)| (&one.subject, directory));
-        let decisions = decide_all(pairs, self.policy, self.now);
+        let decisions = decide_all(pairs, &lazily(self.policy), self.now);
         for ((newcomer, _), decision) in subjects.iter().zip(&decisions) {
+            if is_free(decision) {
+                continue;
+            }
             let mut store = self.accounts.begin().await?;
             let new_id = &mut *self.new_id;
             match write(&mut store, newcomer, decision, new_id, self.now, self.done).await {
@@ -236,7 +239,10 @@ impl<L: ChangeLog> Run<'_, L> {
                 store.candidates(&person).await?
             };
             let directory = directory(&mut store, &subject, &found).await?;
-            let decision = decide(&subject, &[], &directory, self.policy, self.now);
+            let mut decision = decide(&subject, &[], &directory, &lazily(self.policy), self.now);
+            if is_free(&decision) {
+                decision = decide(&subject, &[], &directory, self.policy, self.now);
+            }
             let newcomer = Newcomer {
                 person,
                 subject,
@@ -339,6 +345,20 @@ async fn directory(
         .await?;
     directory.truncated = found.truncated;
     Ok(directory)
+}
+
+/// The same policy, but no account is made before the person comes: while an account from before may be theirs, a second
+/// one is only in the way.
+fn lazily(policy: &Policy) -> Policy {
+    Policy {
+        create_at_sync: false,
+        ..policy.clone()
+    }
+}
+
+/// Whether a new account is decided, and no account from before may be the person's.
+fn is_free(decided: &Decided) -> bool {
+    matches!(&decided.decision, Decision::Create { parked, .. } if parked.is_empty())
 }
 
 /// Adds the scores of accounts that were found.

@@ -235,7 +235,8 @@ impl Facts {
     }
 
     /// The fields as a reviewer sees them.
-    pub(crate) fn fields(&self) -> BTreeMap<String, String> {
+    #[must_use]
+    pub fn fields(&self) -> BTreeMap<String, String> {
         let birth = self
             .birth
             .map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"));

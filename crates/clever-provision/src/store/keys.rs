@@ -27,9 +27,6 @@ impl AccountStore {
             return Ok(None);
         };
         let wrapped = row.text(0)?;
-        if wrapped.is_empty() {
-            return Ok(None);
-        }
         Ok(Some(DistrictKey::from_wrapped(
             district.cloned(),
             &wrapped,
@@ -63,8 +60,8 @@ impl AccountStore {
     }
 
     async fn is_erased(&mut self, district: &DistrictId) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM main.provision_keys WHERE district = ?1 AND wrapped = ''";
-        Ok(self.one(sql, district.as_str().into()).await?.is_some())
+        let sql = "SELECT seq FROM main.provision_touched WHERE thing = ?1";
+        Ok(self.one(sql, erased(district).into()).await?.is_some())
     }
 
     /// Destroys a district's personal data: its key, and what was sealed under it. The ledger stays, and holds.
@@ -84,11 +81,15 @@ impl AccountStore {
         district: &DistrictId,
         draft: Draft,
     ) -> Result<(), StoreError> {
-        self.append(&[draft]).await?;
+        let seq = self.append(&[draft]).await?;
+        // So that no other key is made for it.
+        let sql = "INSERT INTO main.provision_touched (thing, seq) VALUES (?1, ?2)
+                   ON CONFLICT (thing) DO UPDATE SET seq = excluded.seq";
+        self.db
+            .execute(sql, &[erased(district).into(), seq.into()])
+            .await?;
         for sql in [
-            // The empty row says that no other key is to be made.
-            "INSERT INTO main.provision_keys (district, wrapped) VALUES (?1, '')
-             ON CONFLICT (district) DO UPDATE SET wrapped = ''",
+            "DELETE FROM main.provision_keys WHERE district = ?1",
             "DELETE FROM main.provision_fields WHERE district = ?1",
             "DELETE FROM main.provision_known WHERE district = ?1",
             "DELETE FROM main.provision_clues WHERE district = ?1",
@@ -99,4 +100,9 @@ impl AccountStore {
         }
         Ok(())
     }
+}
+
+/// What the erasure of a district is noted under.
+fn erased(district: &DistrictId) -> String {
+    format!("erased {district}")
 }
