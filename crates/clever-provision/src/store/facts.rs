@@ -278,7 +278,9 @@ pub(super) fn counts(evidence: &BTreeSet<Evidence>, lives: bool, left: bool) -> 
         evidence.iter().any(|one| is_id(*one)),
     );
     let other_name = has(&Evidence::Contradiction(Field::Name));
-    if names && has(&Evidence::BirthAgrees) || id && !other_name {
+    // An id of the district's system may be a teacher's and somebody else's of the staff; a number is one student's.
+    let number = has(&Evidence::ScopedNumber) || has(&Evidence::StateId);
+    if names && has(&Evidence::BirthAgrees) || number || id && !other_name {
         return true;
     }
     let against = evidence.iter().any(|one| match one {
