@@ -33,3 +33,4 @@ mod seen;
 mod server;
 mod signing_in;
 mod status;
+mod terminal;

@@ -29,9 +29,8 @@ struct Silent;
 
 impl Served<'_> {
     fn page(&self, path: &str) -> Result<RawPage, Silent> {
-        let (status, body) = self
-            .0
-            .with_world(|world| world.answer(&format!("/v3.1/{path}"), "limit=10000&count=true"));
+        let path = format!("/v3.1/{path}");
+        let (status, body) = self.0.answer(&path, "limit=10000&count=true");
         if status != 200 {
             return Err(Silent);
         }
