@@ -12,6 +12,8 @@ mod decide;
 mod directory;
 mod effects;
 mod evidence;
+#[cfg(feature = "store")]
+pub mod import;
 mod kept;
 pub mod ledger;
 #[cfg(feature = "linkage")]
@@ -24,6 +26,8 @@ mod prefill;
 mod proof;
 mod reach;
 mod record;
+#[cfg(feature = "roster")]
+pub mod roster;
 mod rule;
 mod scoped;
 #[cfg(feature = "store")]

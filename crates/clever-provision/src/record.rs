@@ -329,8 +329,8 @@ impl Reader {
     }
 }
 
-/// A date of birth as Clever writes it: the month first, and four digits for the year.
-fn birth(text: &str) -> Option<(i16, u8, u8)> {
+/// A date of birth as Clever and most databases write it: the month before the day, four digits for the year.
+pub(crate) fn birth(text: &str) -> Option<(i16, u8, u8)> {
     let day = date::read(text)?;
     let small = |part: i8| u8::try_from(part).ok();
     Some((day.year(), small(day.month())?, small(day.day())?))

@@ -52,6 +52,14 @@ macro_rules! bare {
             }
         }
 
+        impl Scoped<$name> {
+            /// The bare text, for what is kept under the district's key.
+            #[cfg(feature = "store")]
+            pub(crate) fn text(&self) -> &str {
+                &self.value.0
+            }
+        }
+
         impl PartialEq for Scoped<$name> {
             fn eq(&self, other: &Self) -> bool {
                 self.district == other.district && self.value.0 == other.value.0

@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "clever-provision",
-        &["clever-auth", "clever-model", "clever-sql"],
+        &["clever-auth", "clever-model", "clever-sql", "clever-sync"],
     ),
     (
         "clever-sync",

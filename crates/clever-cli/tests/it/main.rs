@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod accounts;
 mod awkward;
 mod columnar;
 mod connect;

@@ -153,6 +153,14 @@ impl DistrictKey {
         self.digest(&[b"evidence", words.join("\n").as_bytes()])
     }
 
+    /// A digest to find a value by: 64 bits, so that others have it now and then.
+    #[cfg(feature = "store")]
+    pub(crate) fn clue(&self, sort: &str, text: &str) -> i64 {
+        let Pair(Hash(digest)) = self.digest(&[b"clue", sort.as_bytes(), text.as_bytes()]);
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     fn digest(&self, parts: &[&[u8]]) -> Pair {
         let mut hash = blake3::Hasher::new_keyed(&self.secret);
         for part in parts {

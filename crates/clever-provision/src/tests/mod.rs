@@ -2,6 +2,8 @@
 
 mod asked;
 mod attacks;
+#[cfg(feature = "store")]
+mod import;
 mod ledger;
 #[cfg(feature = "linkage")]
 mod linkage;
@@ -9,6 +11,8 @@ mod linkage;
 mod proofs;
 mod properties;
 mod record;
+#[cfg(all(feature = "roster", feature = "postgres"))]
+mod roster;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
