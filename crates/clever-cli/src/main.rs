@@ -140,7 +140,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Me(args) => cmd::me::run(&args, json).await,
         Command::Doctor(args) => cmd::doctor::run(&args, json).await,
         Command::Drift(args) => cmd::drift::run(&args, json),
-        Command::Match(args) => cmd::matching::run(&args, json, quiet),
+        Command::Match(args) => cmd::matching::run(&args, json, quiet).await,
         Command::Review(args) => cmd::review::run(&args, json, quiet).await,
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());

@@ -743,15 +743,7 @@ fn p30_without_the_districts_key_nothing_can_be_read_and_the_chain_holds() {
 #[test]
 fn a_nights_noise_in_a_score_is_no_new_evidence() {
     let key = DistrictKey::make(None, &SystemRandomness).unwrap();
-    let score = |millibits| {
-        key.evidence(&[
-            Evidence::NamesAgree,
-            Evidence::Score {
-                millibits,
-                lead: millibits / 2,
-            },
-        ])
-    };
+    let score = |millibits| key.evidence(&[Evidence::NamesAgree, Evidence::Score { millibits }]);
     assert_eq!(score(20_100), score(21_900));
     assert_ne!(score(20_100), score(28_000));
     assert_ne!(

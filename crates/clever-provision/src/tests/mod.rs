@@ -2,14 +2,10 @@
 
 mod attacks;
 mod ledger;
-#[cfg(feature = "linkage")]
-mod linkage;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
-#[cfg(feature = "linkage")]
-mod twins;
 mod world;
