@@ -19,54 +19,39 @@
 //! # }
 //! ```
 
-mod audit;
-mod canonical;
-mod certificate;
+mod act;
 mod check;
-mod columns;
-mod diff;
-mod events;
-mod evidence;
-mod explain;
+mod error;
 mod export;
-mod feed;
 pub mod fleet;
-mod guard;
-mod plan;
-mod policy;
+mod learn;
 mod progress;
-mod reading;
 mod report;
-mod resume;
-mod source;
+mod run;
 mod store;
-mod sync;
-mod ties;
-mod undo;
+mod tell;
 
-pub use audit::mark_edited;
-pub use certificate::{Certificate, Doubt};
+pub use act::audit::mark_edited;
+pub use act::plan::{FieldChange, Plan, PlanSample, apply_plan};
+pub use act::undo::{Only, UndoError, UndoRequest, undo};
+pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{Address, AddressError, DatabaseError, Open};
-pub use events::{EventCounts, Why};
-pub use explain::{Explanation, FieldOrigin, explain};
+pub use error::{PlanError, SyncError};
 pub use export::{ExportError, ExportFormat, Exported, export};
-pub use feed::{ChangeLog, Feed, Record, changes};
-pub use guard::Cause;
-pub use plan::{FieldChange, Plan, PlanError, PlanSample, apply_plan};
-pub use policy::{PolicyError, SyncPolicies, SyncPolicy};
+pub use learn::source::{End, RosterSource};
 pub use progress::Progress;
 pub use report::{
-    Enrollments, Finding, Hold, KindReport, Outcome, Part, Refused, Resumed, RunPath, Size,
-    SyncReport, UndoCounts, Unit,
+    Cause, Certificate, Doubt, Enrollments, EventCounts, Finding, Hold, KindReport, Outcome, Part,
+    Refused, Resumed, RunPath, Size, SyncReport, UndoCounts, Unit, Why,
 };
-pub use source::{End, RosterSource};
+pub use run::{Admit, SyncOptions, Way, sync};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
-pub use store::queries::{Change, ChangeFilter, RecordRow};
-pub use store::status::{DistrictStatus, StandingHold};
+pub use store::changes::{Change, ChangeFilter, RecordRow};
 pub use store::{
     ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SchoolLimits, SchoolTally, SqlStore,
     SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
 };
-pub use sync::{Admit, SyncError, SyncOptions, Way, sync};
-pub use undo::{Only, UndoError, UndoRequest, undo};
+pub use tell::explain::{Explanation, FieldOrigin, explain};
+pub use tell::feed::{ChangeLog, Feed, Record, changes};
+pub use tell::status::{DistrictStatus, StandingHold};

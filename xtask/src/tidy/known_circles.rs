@@ -90,25 +90,4 @@ const KNOWN: &[(&str, &[&str])] = &[
         "clever-provision",
         &["linkage/compare.rs", "linkage/kin.rs"],
     ),
-    (
-        "clever-sync",
-        &[
-            "check.rs",
-            "diff.rs",
-            "events.rs",
-            "evidence.rs",
-            "guard.rs",
-            "plan.rs",
-            "report.rs",
-            "resume.rs",
-            "store/mod.rs",
-            "sync.rs",
-            "ties.rs",
-        ],
-    ),
-    (
-        "clever-sync",
-        &["store/apply.rs", "store/schools.rs", "store/stage.rs"],
-    ),
-    ("clever-sync", &["store/findings.rs", "store/write.rs"]),
 ];

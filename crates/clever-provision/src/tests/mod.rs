@@ -5,6 +5,7 @@ mod ledger;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
+mod record;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;

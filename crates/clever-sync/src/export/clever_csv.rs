@@ -10,9 +10,9 @@ use clever_files::FileSet;
 use clever_model::RecordKind;
 use serde_json::Value;
 
-use crate::columns;
 use crate::export::dates::Unreadable;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
+use crate::learn::columns;
 use crate::store::sql::RosterDb;
 
 const SCHOOLS: [&str; 13] = [

@@ -26,7 +26,7 @@ use clever_sql::DatabaseError;
 use serde_json::Value;
 
 use crate::export::dates::Unreadable;
-use crate::reading;
+use crate::learn::reading;
 use crate::store::sql::{RosterDb, Sql, SqlStore, Transaction, texts};
 use crate::store::{StoreError, odd_row};
 
@@ -357,7 +357,7 @@ struct Contact {
 
 /// A record's text at a place, or nothing.
 fn text(record: &Value, place: &str) -> String {
-    let text = crate::columns::cell(record, place).unwrap_or_default();
+    let text = crate::learn::columns::cell(record, place).unwrap_or_default();
     one_line(&text).into_owned()
 }
 

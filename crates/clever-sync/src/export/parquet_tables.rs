@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use clever_files::FileSet;
 use clever_model::RecordKind;
 
-use crate::columns::{self, ROLE_COLUMNS};
 use crate::export::parquet_file::{Column, Kind, ParquetFile};
 use crate::export::{CHUNK, ExportError, Reader};
+use crate::learn::columns::{self, ROLE_COLUMNS};
 use crate::store::sql::{RosterDb, Row, Sql, texts};
 
 /// Rows of a row group.

@@ -6,27 +6,21 @@ use std::fmt;
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
 use clever_sql::{AddressError, DatabaseError};
 
-use crate::guard;
-use crate::policy::SyncPolicy;
+use crate::check::policy::SyncPolicy;
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
 
 mod any;
-mod apply;
-pub(crate) mod beside;
-pub(crate) mod derived;
-pub(crate) mod findings;
-pub(crate) mod persons;
+pub(crate) mod base;
+pub(crate) mod changes;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
-pub(crate) mod queries;
 mod schools;
+pub(crate) mod spell;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
-mod stage;
+pub(crate) mod stage;
 pub(crate) mod staging;
-pub(crate) mod status;
-mod write;
 
 pub use any::AnyStore;
 #[cfg(feature = "postgres")]
@@ -242,6 +236,14 @@ pub struct SchoolTally {
     pub updated: u64,
 }
 
+/// A size at which so many are nobody's alarm, whatever lies beyond it.
+pub(crate) fn enough(count: u64, percent: u64) -> u64 {
+    if percent == 0 {
+        return u64::MAX;
+    }
+    (count.saturating_mul(100) / percent + 1).max(count.saturating_mul(2))
+}
+
 /// From where on what a plan does to a school is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchoolLimits {
@@ -259,8 +261,8 @@ impl SchoolLimits {
     /// The size from which on what is done to a school is no alarm, and no size beyond it matters.
     #[must_use]
     pub fn enough(&self, school: &SchoolTally) -> u64 {
-        let archived = guard::enough(school.archived, self.archived_percent);
-        archived.max(guard::enough(school.updated, self.updated_percent))
+        let archived = enough(school.archived, self.archived_percent);
+        archived.max(enough(school.updated, self.updated_percent))
     }
 }
 
@@ -485,7 +487,7 @@ mod tests {
             record: Some(record.clone()),
             ..Staged::sample(RecordKind::Users, "u1", Op::Create)
         };
-        let row = queries::RecordRow {
+        let row = changes::RecordRow {
             record: record.clone(),
             first_seen_at: String::new(),
             archived_at: None,

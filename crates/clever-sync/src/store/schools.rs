@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
+use crate::store::spell::{CHECKED, listed};
 use crate::store::sql::{RosterDb, SqlStore, texts};
-use crate::store::stage::{CHECKED, listed};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
 /// The fewest rows read at once to count schools' sizes: more than one record has, as a rule.

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use clever_model::RecordKind;
 
-    use crate::columns::{ROLE_COLUMNS, columns};
+    use crate::learn::columns::{ROLE_COLUMNS, columns};
 
     #[test]
     fn every_column_is_in_its_table_and_every_key_starts_with_the_district() {
@@ -188,7 +188,7 @@ mod tests {
             now,
             cursor: Some("e"),
             whole_snapshot: true,
-            policy: &crate::policy::SyncPolicy::default(),
+            policy: &crate::check::policy::SyncPolicy::default(),
         };
         let mut report = SyncReport::new(&district, now, RunPath::Snapshot, &RecordKind::ROSTER);
         let room = |pages: i64| format!("PRAGMA main.max_page_count = {pages}");

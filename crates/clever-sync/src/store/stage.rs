@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
-use crate::store::odd_row;
+use crate::store::base::base;
+use crate::store::spell::{CHECKED, kind_of, listed, op_of, schools as spelled};
 use crate::store::sql::{Area, RosterDb, Sql, SqlStore, Transaction, Type, state, texts};
 use crate::store::{
     Base, Commit, Left, Op, SchoolLimits, SchoolTally, Staged, State, Store, StoreError, Stored,
-    Tally, apply, schools, status,
+    Tally, schools,
 };
 
 /// A staged row is narrow: it is read more often than its record, which lies beside it.
@@ -39,70 +40,6 @@ const REPLACE: &str =
     hash = excluded.hash, fields = excluded.fields, event = excluded.event, lost = excluded.lost,
     refused = excluded.refused, held = excluded.held, body = excluded.body,
     schools = excluded.schools, meaning = excluded.meaning";
-
-/// What a check held, and not an undo before it.
-pub(crate) const CHECKED: i64 = 2;
-
-/// Schools as they are staged: a JSON list, nothing for none.
-fn schools(all: &[String]) -> Option<String> {
-    (!all.is_empty()).then(|| serde_json::to_string(all).unwrap_or_default())
-}
-
-/// Reads schools as they are staged.
-pub(crate) fn listed(schools: Option<String>) -> Vec<String> {
-    let listed = schools.and_then(|all| serde_json::from_str(&all).ok());
-    listed.unwrap_or_default()
-}
-
-fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreError> {
-    RecordKind::ALL
-        .into_iter()
-        .find(|kind| *kind as i64 == number)
-        .ok_or_else(|| odd_row(column))
-}
-
-fn op_of(number: i64, column: usize) -> Result<Op, StoreError> {
-    Op::of(number).ok_or_else(|| odd_row(column))
-}
-
-/// Reads the base of a district and its small number.
-pub(crate) async fn base<B: RosterDb>(
-    store: &mut SqlStore<B>,
-    district: &DistrictId,
-) -> Result<(Base, Option<i64>), StoreError> {
-    let id = Sql::from(district.as_str());
-    let known = store
-        .maybe(
-            "SELECT district, event_cursor, snapshot_at FROM main._districts WHERE district_id = ?1",
-            std::slice::from_ref(&id),
-        )
-        .await?;
-    let run = store
-        .one(
-            "SELECT coalesce(max(run), 0) FROM main.runs WHERE district_id = ?1",
-            &[id],
-        )
-        .await?
-        .count(0)?;
-    let Some(mut known) = known else {
-        return Ok((
-            Base {
-                run,
-                ..Base::default()
-            },
-            None,
-        ));
-    };
-    let base = Base {
-        run,
-        cursor: known.maybe_text(1)?,
-        snapshot_at: known
-            .maybe_text(2)?
-            .map(|at| at.parse().map_err(|_| odd_row(2)))
-            .transpose()?,
-    };
-    Ok((base, Some(known.int(0)?)))
-}
 
 impl<B: RosterDb> Store for SqlStore<B> {
     async fn base(&mut self, district: &DistrictId) -> Result<Base, StoreError> {
@@ -283,7 +220,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
                 row.refused.as_ref().into(),
                 row.held.into(),
                 body.into(),
-                schools(&row.schools).into(),
+                spelled(&row.schools).into(),
                 row.meaning.as_ref().into(),
             ]);
         }
@@ -439,7 +376,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
             "SELECT report FROM main.runs WHERE district_id = ?1 AND path IN ('snapshot', 'events')
              ORDER BY run DESC LIMIT 1";
         Ok(match self.maybe(sql, &[district.as_str().into()]).await? {
-            Some(mut row) => status::holds_of(&row.text(0)?),
+            Some(mut row) => crate::tell::status::holds_of(&row.text(0)?),
             None => Vec::new(),
         })
     }
@@ -497,7 +434,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
         let mut writing = Transaction::write(self).await?;
-        apply::run(&mut *writing, commit, report, progress).await?;
+        crate::act::apply::run(&mut *writing, commit, report, progress).await?;
         writing.commit().await?;
         // The run is kept; what is left here fits no other, and is thrown away at the latest by the next.
         drop(self.db.close_staging(&mut self.staging).await);

@@ -1,0 +1,36 @@
+//! What a run changed, as far as what is counted and found of the roster depends on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clever_model::RecordKind;
+
+/// By how much a run changes what is counted of the roster.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// Active records.
+    pub(crate) kinds: BTreeMap<RecordKind, i64>,
+    /// Places of students in active sections.
+    pub(crate) students: i64,
+    /// Places of teachers in active sections.
+    pub(crate) teachers: i64,
+    /// Roles of active users.
+    pub(crate) roles: BTreeMap<String, i64>,
+}
+
+/// What a run changed, as far as references care.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// How many records said something new.
+    pub(crate) records: u64,
+    /// How many records went into tables where the district had none.
+    pub(crate) filled: u64,
+    /// Kinds of which a record may refer to others than before.
+    pub(crate) referring: BTreeSet<RecordKind>,
+    /// Kinds of which a record came or went.
+    pub(crate) moved: BTreeSet<RecordKind>,
+    /// Schools, courses and terms that records of a kind name, by that kind and theirs; nothing where the district had
+    /// no record of the kind that names.
+    pub(crate) named: BTreeMap<(RecordKind, RecordKind), BTreeSet<String>>,
+    /// What it changed of the totals.
+    pub(crate) totals: Totals,
+}

@@ -1,0 +1,224 @@
+//! Takes changes back, as a new run: nothing is erased, and the feed says so.
+//!
+//! What was taken back stays so until Clever says something else or a person approves it: the next sync
+//! holds it, and names it.
+
+use std::collections::BTreeMap;
+
+use clever_model::{Clock, DistrictId, IdError, RecordKind};
+use serde_json::Value;
+
+use crate::act::settle;
+use crate::check::policy::SyncPolicy;
+use crate::learn::canonical::{canonical, changed_paths};
+use crate::learn::columns;
+use crate::learn::diff::{gone, hash_of, meaning_of};
+use crate::learn::reading;
+use crate::progress::Progress;
+use crate::report::{RunPath, SyncReport, UndoCounts};
+use crate::store::changes::{Change, ChangeFilter};
+use crate::store::sql::{RosterDb, SqlStore};
+use crate::store::{ABSENT, Commit, Op, Staged, Store, StoreError, Stored};
+
+/// Changes read at once.
+const CHUNK: u32 = 500;
+
+/// The part of a run that is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// One record, of whatever kind.
+    Record(String),
+    /// One section, with its places.
+    Section(String),
+    /// A school, its sections and its people.
+    School(String),
+}
+
+/// What is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoRequest {
+    /// The district.
+    pub district_id: String,
+    /// The run whose changes are taken back.
+    pub run: u64,
+    /// The part of it; all, where there is none.
+    pub only: Option<Only>,
+    /// Say what would be done; do nothing.
+    pub dry_run: bool,
+}
+
+/// Why an undo did nothing. The store is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UndoError {
+    /// The district's id is none.
+    #[error("the district's id can't be used")]
+    District(#[source] IdError),
+    /// The run changed nothing of what was named.
+    #[error(
+        "run {run} of {district} changed nothing there that could be taken back (changed again later: {left})"
+    )]
+    Nothing {
+        /// The district.
+        district: String,
+        /// The run.
+        run: u64,
+        /// How many of its records were changed again later, and so are left as they are.
+        left: u64,
+    },
+    /// The store failed.
+    #[error("the store could not be used; the roster is unchanged")]
+    Store(#[from] StoreError),
+}
+
+/// Takes back what a run changed, or a part of it. Records that were changed again later are left alone, and
+/// counted.
+///
+/// # Errors
+///
+/// [`UndoError`]; the store is as it was.
+pub async fn undo<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    request: &UndoRequest,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, UndoError> {
+    let done = take_back(store, request, policy, clock, progress).await;
+    if done.is_err() {
+        // Records as they were are personal data, and nobody goes on with them; what failed is what is told.
+        drop(store.done().await);
+    }
+    done
+}
+
+async fn take_back<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    request: &UndoRequest,
+    policy: &SyncPolicy,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, UndoError> {
+    let (district_id, run) = (request.district_id.as_str(), request.run);
+    let district = DistrictId::new(district_id).map_err(UndoError::District)?;
+    let started_at = clock.now();
+    let base = store.base(&district).await?;
+    store.begin(&district).await?;
+    let mut counts = UndoCounts { run, left: 0 };
+    let mut filter = ChangeFilter {
+        run: Some(run),
+        limit: CHUNK,
+        ..ChangeFilter::default()
+    };
+    loop {
+        let changes = store.changes(district_id, &filter).await?;
+        let Some(last) = changes.last() else { break };
+        filter.after = last.seq;
+        let mut wanted_of: BTreeMap<RecordKind, Vec<&Change>> = BTreeMap::new();
+        for change in &changes {
+            if let (Ok(kind), true) = (change.kind.parse(), wanted(change, request.only.as_ref())) {
+                wanted_of.entry(kind).or_default().push(change);
+            }
+        }
+        for (kind, changes) in wanted_of {
+            let ids: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
+            let known = store.stored(kind, &ids).await?;
+            let mut rows = Vec::new();
+            for change in changes {
+                match known.get(&change.id) {
+                    Some((_, last)) if *last > change.seq => counts.left += 1,
+                    Some((known, _)) => rows.extend(reverse(kind, change, known)),
+                    None => {}
+                }
+            }
+            store.stage(rows).await?;
+        }
+    }
+    let mut report = SyncReport::new(&district, started_at, RunPath::Undo, policy.kinds());
+    report.undo = Some(counts);
+    settle::count(store, &mut report).await?;
+    if report.is_unchanged() {
+        return Err(UndoError::Nothing {
+            district: district_id.to_owned(),
+            run,
+            left: counts.left,
+        });
+    }
+    let known = store.find(RecordKind::Districts, &[district_id]).await?;
+    if let Some(known) = known.get(district_id) {
+        let record: Value = serde_json::from_str(&known.record).unwrap_or_default();
+        report.district_name = columns::text(&record, "/name").unwrap_or_default();
+    }
+    report.finished_at = clock.now();
+    if request.dry_run {
+        report.outcome = crate::report::Outcome::Planned;
+        // Records as they were are personal data, and a look keeps none.
+        store.done().await?;
+        return Ok(report);
+    }
+    let commit = Commit {
+        district: &district,
+        base: &base,
+        now: report.finished_at,
+        // The next sync reads a snapshot, and finds what Clever still tells.
+        cursor: None,
+        whole_snapshot: false,
+        policy,
+    };
+    store.commit(&commit, &mut report, progress).await?;
+    Ok(report)
+}
+
+/// Stages the way back from a change.
+fn reverse(kind: RecordKind, change: &Change, known: &Stored) -> Option<Staged> {
+    let read = |json: &str| canonical(kind, reading::value(json).unwrap_or_default());
+    let after = change.after.as_ref().map(|after| read(after.get()));
+    let put_aside = after.as_ref().map_or(ABSENT, meaning_of);
+    let mut staged = gone(kind, &known.state, None);
+    staged.refused = Some(put_aside);
+    staged.held = false;
+    let was_active = matches!(change.op.as_str(), "update" | "archive");
+    if !was_active {
+        return Some(staged);
+    }
+    let before = change.before.as_ref()?;
+    staged.op = if change.op == "archive" {
+        Op::Restore
+    } else {
+        Op::Update
+    };
+    staged.hash = hash_of(before.get());
+    staged.record = Some(before.get().to_owned());
+    let now = read(&known.record);
+    staged.fields = serde_json::to_string(&changed_paths(&now, &read(before.get()))).ok();
+    Some(staged)
+}
+
+/// Says whether a change belongs to the part that is taken back.
+fn wanted(change: &Change, only: Option<&Only>) -> bool {
+    match only {
+        None => true,
+        Some(Only::Record(id)) => change.id == *id,
+        Some(Only::Section(id)) => change.kind == "sections" && change.id == *id,
+        Some(Only::School(id)) => {
+            (change.kind == "schools" && change.id == *id)
+                || [&change.before, &change.after]
+                    .into_iter()
+                    .flatten()
+                    .any(|json| {
+                        let record = reading::value(json.get()).unwrap_or_default();
+                        at_school(&record, id)
+                    })
+        }
+    }
+}
+
+fn at_school(record: &Value, school: &str) -> bool {
+    let roles = record["roles"]
+        .as_object()
+        .into_iter()
+        .flat_map(|roles| roles.values());
+    std::iter::once(record).chain(roles).any(|part| {
+        part["school"].as_str() == Some(school) || columns::ids(part, "/schools").contains(&school)
+    })
+}

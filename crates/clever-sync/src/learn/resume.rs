@@ -1,0 +1,262 @@
+//! Going on where a run stopped that was killed, cut off or failed while it read the lists.
+//!
+//! With each page that is staged the store keeps a note: how far the walks came, and what they stood on. A later
+//! run goes on from there only where that is provably the same walk: the same district in the same version of
+//! the store, not synced by Clever since, and begun not long ago. The cursor of events is the one from before
+//! the first page, so what happened in between is told. Anything else is thrown away, and read anew.
+
+use std::collections::BTreeMap;
+
+use clever_model::{DistrictId, RecordKind, Timestamp};
+use clever_raw::drift::Drift;
+use serde::{Deserialize, Serialize};
+
+use crate::learn::certificate::Witness;
+use crate::report::{Certificate, Refused, Resumed, Why};
+use crate::store::{Base, Left, Store};
+
+/// The version of the note.
+const FORMAT: u32 = 5;
+
+/// A walk that began longer ago than this, in seconds, is begun anew.
+const MAX_AGE_SECONDS: i64 = 6 * 3600;
+
+/// Throws away what a run staged that failed, unless a later run can go on with it: it is personal data, and a run may
+/// go on only from a note, and from where the store was.
+pub(crate) async fn forsake<S: Store>(store: &mut S, district: &DistrictId, base: &Base) {
+    let has_note = matches!(store.left(district).await, Ok(Left::Walk(_)));
+    let stands = store.base(district).await.is_ok_and(|now| now == *base);
+    if !(has_note && stands) {
+        // What failed first is what is told; the next run throws it away at the latest.
+        drop(store.done().await);
+    }
+}
+
+/// What a walk stands on: where any of it is another, so is the walk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grounds {
+    /// What is read, by its own name.
+    pub(crate) source: String,
+    pub(crate) district_id: String,
+    /// The district's last sync at Clever when the walk began.
+    pub(crate) last_sync: Option<String>,
+    /// The kinds that are read.
+    pub(crate) kinds: Vec<RecordKind>,
+    run: u64,
+    cursor: Option<String>,
+    snapshot_at: Option<Timestamp>,
+}
+
+impl Grounds {
+    /// The grounds of a walk over the store as it is now.
+    pub(crate) fn of(
+        source: &str,
+        district_id: &str,
+        last_sync: Option<&str>,
+        kinds: &[RecordKind],
+        base: &Base,
+    ) -> Self {
+        Self {
+            source: source.to_owned(),
+            district_id: district_id.to_owned(),
+            last_sync: last_sync.map(ToOwned::to_owned),
+            kinds: kinds.to_vec(),
+            run: base.run,
+            cursor: base.cursor.clone(),
+            snapshot_at: base.snapshot_at,
+        }
+    }
+}
+
+/// How far the walks of a run came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Note {
+    format: u32,
+    grounds: Grounds,
+    /// Why the lists are read.
+    pub(crate) why: Option<Why>,
+    /// When the walk began.
+    began_at: Timestamp,
+    /// The newest event before the first page.
+    pub(crate) cursor: Option<String>,
+    /// Kinds that were walked to their ends.
+    pub(crate) done: BTreeMap<RecordKind, Done>,
+    /// The kind whose walk was under way.
+    pub(crate) current: Option<Current>,
+    pub(crate) drift: Drift,
+}
+
+/// A walk that came to its end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) certificate: Certificate,
+    pub(crate) seen: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// A walk that did not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Current {
+    pub(crate) kind: RecordKind,
+    pub(crate) witness: Witness,
+    pub(crate) seen: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) refused: Vec<Refused>,
+}
+
+impl Note {
+    /// The note of a walk that begins.
+    pub(crate) fn begin(
+        grounds: Grounds,
+        why: Option<Why>,
+        began_at: Timestamp,
+        cursor: Option<String>,
+    ) -> Self {
+        Self {
+            format: FORMAT,
+            grounds,
+            why,
+            began_at,
+            cursor,
+            done: BTreeMap::new(),
+            current: None,
+            drift: Drift::default(),
+        }
+    }
+
+    /// Reads a note that a run left, if the walk may go on from it: it is of the walk that would begin now.
+    pub(crate) fn read(text: &str, grounds: &Grounds, now: Timestamp) -> Option<Self> {
+        let note: Self = serde_json::from_str(text).ok()?;
+        let age = now.as_second().saturating_sub(note.began_at.as_second());
+        let same = note.format == FORMAT
+            && note.grounds == *grounds
+            // A district that does not say when it was synced can't prove that it was not.
+            && grounds.last_sync.is_some();
+        // Out of order, more than what comes later may be staged.
+        let ordered = note
+            .current
+            .as_ref()
+            .is_none_or(|current| current.witness.last_in_order().is_some());
+        (same && ordered && (0..=MAX_AGE_SECONDS).contains(&age)).then_some(note)
+    }
+
+    /// Up to which record everything is staged; `None` where all of it is, of every kind.
+    pub(crate) fn place(&self) -> Option<(RecordKind, String)> {
+        match &self.current {
+            Some(current) => Some((
+                current.kind,
+                current
+                    .witness
+                    .last_in_order()
+                    .unwrap_or_default()
+                    .to_owned(),
+            )),
+            None => {
+                let last = self.done.keys().next_back();
+                // Before all of the next kind: no id is empty, and as ids may be any text, none comes after all others.
+                let next = RecordKind::ALL
+                    .into_iter()
+                    .find(|kind| last.is_none_or(|last| kind > last))?;
+                Some((next, String::new()))
+            }
+        }
+    }
+
+    /// The note as it is kept.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What the report says of going on.
+    pub(crate) fn resumed(&self) -> Resumed {
+        let done: u64 = self.done.values().map(|done| done.seen).sum();
+        Resumed {
+            began_at: self.began_at,
+            records: done + self.current.as_ref().map_or(0, |current| current.seen),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clever_raw::page::Count;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_walk_goes_on_only_from_a_note_of_the_same_walk() {
+        let base = Base {
+            run: 3,
+            cursor: Some("e".to_owned()),
+            snapshot_at: None,
+        };
+        let began = at("2026-09-14T12:00:00Z");
+        let of = |source: &str, district: &str, last_sync: Option<&str>, base: &Base| {
+            Grounds::of(source, district, last_sync, &RecordKind::ROSTER, base)
+        };
+        let grounds = of("a", "d", Some("s"), &base);
+        let cursor = Some("f".to_owned());
+        let mut note = Note::begin(grounds.clone(), Some(Why::Unordered), began, cursor);
+        assert_eq!(note.place(), Some((RecordKind::Districts, String::new())));
+        let mut witness = Witness::default();
+        witness.page(Count::Said(3), 0);
+        witness.record("a");
+        let done = Done {
+            certificate: Certificate::default(),
+            seen: 2,
+            unreadable: 0,
+            refused: Vec::new(),
+        };
+        note.done.insert(RecordKind::Schools, done.clone());
+        note.current = Some(Current {
+            kind: RecordKind::Users,
+            witness,
+            seen: 1,
+            unreadable: 0,
+            refused: Vec::new(),
+        });
+        let read =
+            |note: &Note, grounds: &Grounds, now: &str| Note::read(&note.text(), grounds, at(now));
+        let soon = "2026-09-14T13:00:00Z";
+        let found = read(&note, &grounds, soon).unwrap();
+        assert_eq!(found.text(), note.text());
+        assert_eq!(found.place(), Some((RecordKind::Users, "a".to_owned())));
+        assert_eq!(found.resumed().records, 3);
+        assert_eq!(found.why, Some(Why::Unordered));
+        let moved = Base {
+            run: 4,
+            ..base.clone()
+        };
+        for (other, what) in [
+            (of("a", "x", Some("s"), &base), "another district"),
+            (of("b", "d", Some("s"), &base), "another version of the API"),
+            (of("a", "d", Some("t"), &base), "synced meanwhile"),
+            (of("a", "d", None, &base), "it does not say when"),
+            (of("a", "d", Some("s"), &moved), "another run"),
+            (
+                Grounds::of("a", "d", Some("s"), &RecordKind::ALL, &base),
+                "other kinds",
+            ),
+        ] {
+            assert!(read(&note, &other, soon).is_none(), "{what}");
+        }
+        assert!(read(&note, &grounds, "2026-09-14T18:00:01Z").is_none());
+        assert!(read(&note, &grounds, "2026-09-14T11:59:59Z").is_none());
+        let unknown = of("a", "d", None, &base);
+        let without = Note::begin(unknown.clone(), None, began, None);
+        assert!(read(&without, &unknown, soon).is_none());
+        if let Some(current) = &mut note.current {
+            current.witness.record("a");
+        }
+        assert!(read(&note, &grounds, soon).is_none(), "unordered");
+        note.current = None;
+        assert_eq!(note.place(), Some((RecordKind::Terms, String::new())));
+        note.done.insert(RecordKind::Resources, done);
+        assert_eq!(note.place(), None, "all of it");
+    }
+}

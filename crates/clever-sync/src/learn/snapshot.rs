@@ -1,0 +1,263 @@
+//! A snapshot: every list read to its end, page by page, each page compared with the store.
+
+use std::collections::BTreeMap;
+
+use clever_model::{RecordKind, Timestamp};
+use clever_raw::drift::Drift;
+use clever_raw::page::RawPage;
+use futures_core::Stream;
+use futures_util::{StreamExt, pin_mut};
+use tracing::{Span, info};
+
+use crate::error::SyncError;
+use crate::learn::diff::KindDiff;
+use crate::learn::district::{DistrictRecord, district_record, read_district};
+use crate::learn::resume::{Done, Grounds, Note};
+use crate::learn::source::RosterSource;
+use crate::progress::Progress;
+use crate::report::{Certificate, Doubt, EventCounts, KindReport, Resumed, RunPath, Why};
+use crate::store::{Base, Left, Store, StoreError};
+
+/// What was learnt and staged.
+pub(crate) struct Learnt {
+    pub(crate) path: RunPath,
+    pub(crate) why: Option<Why>,
+    pub(crate) kinds: BTreeMap<RecordKind, KindReport>,
+    pub(crate) events: Option<EventCounts>,
+    pub(crate) drift: Drift,
+    /// The cursor to keep if everything is applied.
+    pub(crate) cursor: Option<String>,
+    pub(crate) paused: bool,
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// What a walk over all lists stands on.
+pub(crate) struct Walk<'a> {
+    pub(crate) district: &'a DistrictRecord,
+    /// The page of the district's own record.
+    pub(crate) page: &'a RawPage,
+    pub(crate) base: &'a Base,
+    pub(crate) kinds: &'static [RecordKind],
+    pub(crate) now: Timestamp,
+    /// Whether a later run may go on with it.
+    pub(crate) keeps: bool,
+    pub(crate) span: Span,
+}
+
+impl Walk<'_> {
+    /// Reads every list and stages what differs; goes on with what is left of an earlier run.
+    pub(crate) async fn snapshot<S: Store>(
+        &self,
+        source: &impl RosterSource,
+        store: &mut S,
+        why: Option<Why>,
+        left: Option<Note>,
+        progress: &dyn Progress,
+    ) -> Result<Learnt, SyncError> {
+        let grounds = self.grounds(source);
+        let keeps = grounds.is_some();
+        let resumed = left.as_ref().map(Note::resumed);
+        let mut note = match left {
+            Some(note) => {
+                let place = note.place();
+                let place = place.as_ref().map(|(kind, id)| (*kind, id.as_str()));
+                store.resume(place).await?;
+                note
+            }
+            None => {
+                store.begin(&self.district.id).await?;
+                // Before the first page: what happens while the lists are read is told again, and lost by nobody.
+                let cursor = source
+                    .newest_event()
+                    .await
+                    .map_err(|source| SyncError::Events {
+                        source: Box::new(source),
+                    })?;
+                let grounds = grounds.unwrap_or_else(|| self.grounds_of(""));
+                Note::begin(grounds, why.clone(), self.now, cursor)
+            }
+        };
+        for &kind in self.kinds {
+            if note.done.contains_key(&kind) {
+                continue;
+            }
+            self.kind(kind, source, store, &mut note, keeps, progress)
+                .await?;
+        }
+        let kinds = note.done.into_iter().map(|(kind, done)| {
+            let report = KindReport {
+                certificate: done.certificate,
+                seen: done.seen,
+                unreadable: done.unreadable,
+                refused: done.refused,
+                ..KindReport::default()
+            };
+            (kind, report)
+        });
+        let mut learnt = Learnt {
+            path: RunPath::Snapshot,
+            why,
+            kinds: kinds.collect(),
+            events: None,
+            drift: note.drift,
+            cursor: note.cursor,
+            paused: false,
+            resumed,
+        };
+        let afterwards = district_record(&read_district(source).await?)?;
+        if afterwards.id != self.district.id || afterwards.last_sync != self.district.last_sync {
+            for report in learnt.kinds.values_mut() {
+                report.certificate.doubts.push(Doubt::Moved);
+            }
+        }
+        learnt.paused = self.district.paused || afterwards.paused;
+        // What has no proof is taken back from the staging area, and would be missing there.
+        let proven = learnt
+            .kinds
+            .values()
+            .all(|report| report.certificate.proves_absence());
+        if keeps && !proven {
+            store.keep("").await?;
+        }
+        Ok(learnt)
+    }
+
+    /// What a walk that others may go on with stands on; `None` where none may.
+    fn grounds(&self, source: &impl RosterSource) -> Option<Grounds> {
+        let name = source.resumes().filter(|_| self.keeps)?;
+        Some(self.grounds_of(&name))
+    }
+
+    fn grounds_of(&self, source: &str) -> Grounds {
+        let district = self.district;
+        let last_sync = district.last_sync.as_deref();
+        Grounds::of(
+            source,
+            district.id.as_str(),
+            last_sync,
+            self.kinds,
+            self.base,
+        )
+    }
+
+    /// Finds what an earlier run staged of this very walk; says also whether it left something that can't be read.
+    pub(crate) async fn left<S: Store>(
+        &self,
+        source: &impl RosterSource,
+        store: &mut S,
+    ) -> Result<(Option<Note>, bool), StoreError> {
+        let Some(grounds) = self.grounds(source) else {
+            return Ok((None, false));
+        };
+        Ok(match store.left(&self.district.id).await? {
+            Left::Walk(text) => (Note::read(&text, &grounds, self.now), false),
+            Left::Nothing => (None, false),
+            Left::Broken => (None, true),
+        })
+    }
+
+    /// Reads one list.
+    async fn kind<S: Store, R: RosterSource>(
+        &self,
+        kind: RecordKind,
+        source: &R,
+        store: &mut S,
+        note: &mut Note,
+        keeps: bool,
+        progress: &dyn Progress,
+    ) -> Result<(), SyncError> {
+        let current = note.current.take().filter(|current| current.kind == kind);
+        let after = current
+            .as_ref()
+            .and_then(|current| current.witness.last_in_order().map(ToOwned::to_owned));
+        let mut difference = match current {
+            Some(current) => KindDiff::resume(current),
+            None => KindDiff::new(kind),
+        };
+        let mut open = true;
+        if kind == RecordKind::Districts {
+            progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
+            difference.page(store, self.page).await?;
+            // The token opens one, and this is it.
+            difference.ended();
+        } else {
+            progress.reading(kind);
+            open = match after {
+                Some(after) => {
+                    let pages = source.pages_after(kind, &after);
+                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
+                }
+                None => {
+                    let pages = source.pages(kind);
+                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
+                }
+            };
+        }
+        if open && difference.wants_end() {
+            let end = source.end(kind).await.map_err(|error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            })?;
+            if !difference.end(&end) {
+                return Err(SyncError::EndedEarly { kind });
+            }
+        }
+        let done = Done {
+            certificate: if open {
+                difference.finish(store).await?
+            } else {
+                info!(%kind, "the app may not read them");
+                Certificate::closed()
+            },
+            seen: difference.seen,
+            unreadable: difference.unreadable,
+            refused: difference.refused,
+        };
+        note.done.insert(kind, done);
+        note.drift.merge(difference.drift);
+        note.current = None;
+        if keeps {
+            store.keep(&note.text()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares the pages of one list, and keeps a note of each. Says whether the app may read the list, of a kind that
+/// few apps may.
+async fn pages_of<S: Store, R: RosterSource>(
+    pages: impl Stream<Item = Result<RawPage, R::Error>>,
+    store: &mut S,
+    difference: &mut KindDiff,
+    note: &mut Note,
+    keeps: bool,
+    progress: &dyn Progress,
+) -> Result<bool, SyncError> {
+    let kind = difference.kind;
+    pin_mut!(pages);
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Err(error) if kind == RecordKind::Resources && R::is_closed(&error) => {
+                return Ok(false);
+            }
+            page => page.map_err(|error| SyncError::Fetch {
+                kind,
+                source: Box::new(error),
+            })?,
+        };
+        progress.page(
+            difference.kind,
+            page.len(),
+            page.bytes(),
+            page.count().said(),
+        );
+        difference.page(store, &page).await?;
+        // The last page's note is the list's own.
+        if keeps && !matches!(page.next(), Ok(None)) {
+            note.drift.merge(std::mem::take(&mut difference.drift));
+            note.current = Some(difference.current());
+            store.keep(&note.text()).await?;
+        }
+    }
+    Ok(true)
+}

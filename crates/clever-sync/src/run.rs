@@ -1,0 +1,261 @@
+//! One sync from beginning to end: learn, check, settle, apply.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
+use tracing::{info, info_span};
+
+use crate::act::{plan, settle};
+use crate::check::judge;
+use crate::check::policy::SyncPolicy;
+use crate::error::SyncError;
+use crate::learn::district::{DistrictRecord, district_record, read_district};
+use crate::learn::events;
+use crate::learn::resume;
+use crate::learn::snapshot::{Learnt, Walk};
+use crate::learn::source::RosterSource;
+use crate::progress::Progress;
+use crate::report::{KindReport, Outcome, RunPath, SHARED, SyncReport, Why};
+use crate::store::{Base, Commit, Store, StoreError};
+
+/// Which way to learn the roster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Events where they can be relied on, else a snapshot.
+    #[default]
+    Auto,
+    /// A snapshot.
+    Snapshot,
+    /// Events, or nothing.
+    Events,
+}
+
+/// Which district a run may bring into the store: a token opens its own, whatever somebody meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Admit {
+    /// Whichever the source opens.
+    #[default]
+    Any,
+    /// The one that was asked for.
+    Only(DistrictId),
+    /// One of these, which the store has.
+    Known(BTreeSet<String>),
+}
+
+impl Admit {
+    /// Says whether a district that the source opens may be brought into the store.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::OtherDistrict`] or [`SyncError::NewDistrict`] where it may not.
+    pub fn check(&self, opened: &DistrictId) -> Result<(), SyncError> {
+        match self {
+            Self::Only(wanted) if wanted != opened => Err(SyncError::OtherDistrict {
+                opened: opened.clone(),
+                wanted: wanted.clone(),
+            }),
+            Self::Known(known) if !known.contains(opened.as_str()) => Err(SyncError::NewDistrict {
+                opened: opened.clone(),
+                known: known.iter().cloned().collect(),
+            }),
+            Self::Any | Self::Only(_) | Self::Known(_) => Ok(()),
+        }
+    }
+}
+
+/// How to run once.
+#[derive(Debug, Clone, Default)]
+pub struct SyncOptions {
+    /// Which district may be brought into the store.
+    pub admit: Admit,
+    /// Say what would be done; do nothing.
+    pub dry_run: bool,
+    /// Let through what is held, if its hash is this one.
+    pub approve: Option<String>,
+    /// Which way to learn the roster.
+    pub way: Way,
+    /// With `dry_run`: write the plan to this file.
+    pub plan: Option<PathBuf>,
+}
+
+/// Brings the store in step with the district that `source` opens.
+///
+/// Reads everything first and writes once, at the end, in one transaction; a run that fails or is
+/// stopped before has changed nothing.
+///
+/// # Errors
+///
+/// [`SyncError`]; the store is as it was.
+pub async fn sync<S: Store>(
+    source: &impl RosterSource,
+    store: &mut S,
+    policy: &SyncPolicy,
+    options: &SyncOptions,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let started_at = clock.now();
+    progress.reading(RecordKind::Districts);
+    let district_page = read_district(source).await?;
+    let district = district_record(&district_page)?;
+    options.admit.check(&district.id)?;
+    let span = info_span!("sync", district = district.id.as_str());
+    info!(parent: &span, "reading");
+    let base = store.base(&district.id).await?;
+    let walk = Walk {
+        district: &district,
+        page: &district_page,
+        base: &base,
+        kinds: policy.kinds(),
+        now: started_at,
+        // What is let through now may not be what a later run is asked to let through.
+        keeps: options.approve.is_none(),
+        span,
+    };
+    let done = run(&walk, source, store, policy, options, clock, progress).await;
+    if done.is_err() {
+        resume::forsake(store, &district.id, &base).await;
+    }
+    done
+}
+
+/// Reads, compares, checks and applies or plans.
+async fn run<S: Store>(
+    walk: &Walk<'_>,
+    source: &impl RosterSource,
+    store: &mut S,
+    policy: &SyncPolicy,
+    options: &SyncOptions,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
+    let (district, base, started_at, span) = (walk.district, walk.base, walk.now, &walk.span);
+    let (mut left, mut discarded) = (None, false);
+    if options.way != Way::Events {
+        (left, discarded) = walk.left(source, store).await?;
+    }
+    let mut learnt = None;
+    let mut why = choose(options.way, base, policy, started_at);
+    if why.is_none() {
+        why = unfollowed(store, &district.id, policy).await?;
+    }
+    if why.is_none() {
+        // What made an earlier run read the lists holds until they are read: the feed is as it was, or further on.
+        let doubt = left.as_ref().and_then(|note| note.why.clone());
+        why = doubt.filter(Why::is_of_the_feed);
+    }
+    if let (None, Some(cursor)) = (&why, &base.cursor) {
+        left = None;
+        store.begin(&district.id).await?;
+        match events::read(source, store, &district.id, cursor, walk.kinds, clock).await? {
+            Ok(told) => learnt = Some(from_events(told, district, walk.kinds)),
+            Err(doubt) => {
+                info!(parent: span, %doubt, "reading a snapshot");
+                why = Some(doubt);
+            }
+        }
+    }
+    let learnt = match (learnt, why) {
+        (Some(learnt), _) => learnt,
+        (None, Some(why)) if options.way == Way::Events => {
+            return Err(SyncError::EventsAlone { why });
+        }
+        (None, why) => walk.snapshot(source, store, why, left, progress).await?,
+    };
+    let mut report = SyncReport::new(&district.id, started_at, learnt.path, walk.kinds);
+    report.district_name.clone_from(&district.name);
+    report.why = learnt.why;
+    report.kinds = learnt.kinds;
+    report.events = learnt.events;
+    report.resumed = learnt.resumed;
+    report.discarded = discarded;
+    report.drift = learnt.drift;
+    judge::check(store, &district.id, &mut report, learnt.paused, policy).await?;
+    settle::settle(store, &mut report, options.approve.as_deref()).await?;
+    // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
+    let hollow = learnt.path == RunPath::Snapshot
+        && SHARED.iter().any(|kind| {
+            report
+                .kinds
+                .get(kind)
+                .is_some_and(|of_kind| of_kind.seen == 0)
+        });
+    // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
+    let cursor = match (learnt.path, report.whole) {
+        (_, true) if hollow => None,
+        (_, true) => learnt.cursor,
+        (RunPath::Events, false) => base.cursor.clone(),
+        (_, false) => None,
+    };
+    report.finished_at = clock.now();
+    if options.dry_run {
+        report.outcome = Outcome::Planned;
+        foresee(store, &mut report).await?;
+        if let Some(path) = &options.plan {
+            let plan = plan::Plan::of(&report, base, cursor);
+            plan::write(path, &plan, store).await?;
+        }
+        store.done().await?;
+    } else {
+        let commit = Commit {
+            district: &district.id,
+            base,
+            now: report.finished_at,
+            cursor: cursor.as_deref(),
+            whole_snapshot: report.whole && learnt.path == RunPath::Snapshot,
+            policy,
+        };
+        store.commit(&commit, &mut report, progress).await?;
+    }
+    info!(parent: span, outcome = ?report.outcome, "finished");
+    Ok(report)
+}
+
+/// Says why a snapshot is needed; `None` where events may do.
+fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<Why> {
+    if way == Way::Snapshot {
+        return Some(Why::Asked);
+    }
+    let (Some(_), Some(at)) = (&base.cursor, base.snapshot_at) else {
+        return Some(Why::NoStart);
+    };
+    // A snapshot far in the future was taken by a clock that was wrong, and says nothing.
+    let due = now.as_second().abs_diff(at.as_second()) >= policy.snapshot_every.as_secs();
+    (due && way != Way::Events).then_some(Why::Due { at })
+}
+
+/// Says that events don't do where the policy asks for what the last run left out.
+async fn unfollowed<S: Store>(
+    store: &mut S,
+    district: &DistrictId,
+    policy: &SyncPolicy,
+) -> Result<Option<Why>, StoreError> {
+    let kind = RecordKind::Resources;
+    let unread = policy.resources && !store.followed(district, kind).await?;
+    Ok(unread.then_some(Why::Unread { kind }))
+}
+
+fn from_events(told: events::Told, district: &DistrictRecord, kinds: &[RecordKind]) -> Learnt {
+    let kinds = kinds.iter().map(|kind| (*kind, KindReport::default()));
+    Learnt {
+        path: RunPath::Events,
+        why: None,
+        kinds: kinds.collect(),
+        cursor: told.counts.last.clone(),
+        events: Some(told.counts),
+        drift: told.drift,
+        // Before the feed was read, or after: what it archives belongs to the pause.
+        paused: district.paused || told.paused,
+        resumed: None,
+    }
+}
+
+/// What the totals would be after a plan that is not applied.
+async fn foresee<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
+    for (kind, of_kind) in &mut report.kinds {
+        let before = store.active(*kind).await?;
+        of_kind.total = before + of_kind.created + of_kind.restored - of_kind.archived;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Why a record is as it is: which run, and which event or snapshot, gave each field its value.
+
+use std::collections::BTreeMap;
+
+use clever_model::RecordKind;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::learn::canonical::{canonical, changed_paths};
+use crate::learn::reading;
+use crate::store::StoreError;
+use crate::store::changes::{Change, ChangeFilter};
+use crate::store::sql::{RosterDb, SqlStore};
+
+/// Where a field's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldOrigin {
+    /// The change in the feed.
+    pub seq: u64,
+    /// Its run.
+    pub run: u64,
+    /// How the run learnt it: `snapshot`, `events`, `plan` or `undo`.
+    pub path: String,
+    /// The event that told it, where one did.
+    pub event: Option<String>,
+    /// When it was written.
+    pub at: String,
+}
+
+/// What a record is, and since when it says what it says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub id: String,
+    /// When it was first seen.
+    pub first_seen_at: String,
+    /// When it was archived; none while it is active.
+    pub archived_at: Option<String>,
+    /// The last change of each field, by its path; fields that went are named too.
+    pub fields: BTreeMap<String, FieldOrigin>,
+    /// Every change, oldest first, without its values.
+    pub history: Vec<(String, FieldOrigin)>,
+}
+
+/// Explains the records of a district that have this id: of several kinds, at most one each.
+///
+/// # Errors
+///
+/// [`StoreError`] when the store can't be read.
+pub async fn explain<B: RosterDb>(
+    store: &mut SqlStore<B>,
+    district_id: &str,
+    id: &str,
+) -> Result<Vec<Explanation>, StoreError> {
+    let mut all = Vec::new();
+    for kind in RecordKind::ALL {
+        let Some(row) = store.record(district_id, kind, id).await? else {
+            continue;
+        };
+        let mut explanation = Explanation {
+            kind,
+            id: id.to_owned(),
+            first_seen_at: row.first_seen_at,
+            archived_at: row.archived_at,
+            fields: BTreeMap::new(),
+            history: Vec::new(),
+        };
+        let mut filter = ChangeFilter {
+            kind: Some(kind),
+            id: Some(id.to_owned()),
+            limit: 200,
+            ..ChangeFilter::default()
+        };
+        loop {
+            let changes = store.changes(district_id, &filter).await?;
+            let Some(last) = changes.last() else { break };
+            filter.after = last.seq;
+            for change in &changes {
+                let path = store.run_path(district_id, change.run).await?;
+                explanation.take(change, path);
+            }
+        }
+        all.push(explanation);
+    }
+    Ok(all)
+}
+
+impl Explanation {
+    fn take(&mut self, change: &Change, path: String) {
+        let origin = FieldOrigin {
+            seq: change.seq,
+            run: change.run,
+            path,
+            event: change.event.clone(),
+            at: change.at.clone(),
+        };
+        for field in fields(change) {
+            self.fields.insert(field, origin.clone());
+        }
+        self.history.push((change.op.clone(), origin));
+    }
+}
+
+/// The fields that a change set: all of a new record, those that differ of another.
+fn fields(change: &Change) -> Vec<String> {
+    let Some(after) = &change.after else {
+        return Vec::new();
+    };
+    let Ok(kind) = change.kind.parse() else {
+        return Vec::new();
+    };
+    let read = |text: &str| canonical(kind, reading::value(text).unwrap_or_default());
+    let before = change
+        .before
+        .as_ref()
+        .map_or(Value::Null, |before| read(before.get()));
+    changed_paths(&before, &read(after.get()))
+}

@@ -1,0 +1,237 @@
+//! How each district stands: when the store was last in step with it, what is held and since when, what is odd.
+
+use std::collections::BTreeMap;
+
+use clever_model::RecordKind;
+use clever_raw::drift::Drift;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::act::findings;
+use crate::report::{Finding, Hold};
+use crate::store::StoreError;
+use crate::store::sql::{RosterDb, SqlStore};
+
+/// So many runs are read back to find since when something is held.
+const MAX_RUNS: u64 = 200;
+
+/// Runs that brought the store wholly in step, by what they reported. Earlier versions did not say so in one
+/// word; an undo never does.
+const WHOLE: &str =
+    "(report LIKE '%\"whole\":true%' OR (report NOT LIKE '%\"whole\":%' AND outcome = 'done'
+    AND path <> 'undo' AND report NOT LIKE '%\"doubts\":[{%'))";
+
+/// How a district of the store stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct DistrictStatus {
+    /// The district's id.
+    pub district_id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its state at Clever, when last read.
+    pub state: Option<String>,
+    /// When Clever last read the district's own data, as of the last run that saw it move.
+    pub last_sync: Option<String>,
+    /// The number of the last run.
+    pub last_run: u64,
+    /// When that run ended.
+    pub last_run_at: String,
+    /// How it ended: `done` or `held`.
+    pub outcome: String,
+    /// How the last run learnt the roster: `snapshot`, `events`, `plan` or `undo`.
+    pub path: String,
+    /// When a run last brought the store wholly in step: everything applied, every list provably complete.
+    pub last_done_at: Option<String>,
+    /// When a snapshot was last wholly applied.
+    pub snapshot_at: Option<String>,
+    /// The event that the feed was applied to; none where there are no events.
+    pub event_cursor: Option<String>,
+    /// The newest event that the last run read, where it read events; what is held keeps the one above behind it.
+    pub newest_event: Option<String>,
+    /// Active and archived records, by kind.
+    pub records: Vec<(RecordKind, u64, u64)>,
+    /// Changes in the feed.
+    pub changes: u64,
+    /// What the last run held.
+    pub holds: Vec<StandingHold>,
+    /// The hash that approves what is held; none where nothing is.
+    pub held_hash: Option<String>,
+    /// The lists of the last run that were not provably complete, with the doubts as it reported them.
+    pub doubts: BTreeMap<String, Value>,
+    /// References that lead nowhere.
+    pub findings: Vec<Finding>,
+    /// What the last run saw and the models do not know.
+    pub drift: Drift,
+}
+
+/// Something held, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StandingHold {
+    /// What is held.
+    #[serde(flatten)]
+    pub hold: Hold,
+    /// When the first of the runs ended that held it ever since.
+    pub since: String,
+}
+
+impl<B: RosterDb> SqlStore<B> {
+    /// How each district stands, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn status(&mut self) -> Result<Vec<DistrictStatus>, StoreError> {
+        let sql = format!(
+            "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
+                    x.snapshot_at, x.event_cursor, d.last_sync,
+                    (SELECT max(finished_at) FROM main.runs done WHERE done.district_id = r.district_id AND {WHOLE})
+             FROM main.runs r LEFT JOIN main.districts d ON d.district_id = r.district_id AND d.id = r.district_id
+             LEFT JOIN main._districts x ON x.district_id = r.district_id
+             WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
+             ORDER BY r.district_id"
+        );
+        let mut all = Vec::new();
+        for mut row in self.db.query(&sql, &[]).await? {
+            let report: Value = serde_json::from_str(&row.text(6)?).unwrap_or_default();
+            let district_id = row.text(0)?;
+            let mut status = DistrictStatus {
+                name: row.maybe_text(1)?,
+                state: row.maybe_text(2)?,
+                last_sync: row.maybe_text(10)?,
+                last_run: row.count(3)?,
+                last_run_at: row.text(4)?,
+                outcome: row.text(5)?,
+                path: row.text(7)?,
+                last_done_at: row.maybe_text(11)?,
+                snapshot_at: row.maybe_text(8)?,
+                event_cursor: row.maybe_text(9)?,
+                newest_event: report["events"]["last"].as_str().map(ToOwned::to_owned),
+                records: self.records(&district_id).await?,
+                changes: 0,
+                holds: Vec::new(),
+                held_hash: None,
+                doubts: doubts(&report),
+                drift: serde_json::from_value(report["drift"].clone()).unwrap_or_default(),
+                findings: findings::read(self, &district_id).await?,
+                district_id,
+            };
+            let holds = holds(&report);
+            if !holds.is_empty() {
+                status.held_hash = report["plan_hash"].as_str().map(ToOwned::to_owned);
+            }
+            status.holds = self.since(&status, holds).await?;
+            status.changes = self
+                .one(
+                    "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
+                    &[status.district_id.as_str().into()],
+                )
+                .await?
+                .count(0)?;
+            all.push(status);
+        }
+        Ok(all)
+    }
+
+    /// When each district that has one was last wholly in step, by id: when its last whole run ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn last_whole(&mut self) -> Result<BTreeMap<String, String>, StoreError> {
+        let sql = format!(
+            "SELECT district_id, max(finished_at) FROM main.runs WHERE {WHOLE} GROUP BY district_id"
+        );
+        let rows = self.db.query(&sql, &[]).await?;
+        rows.into_iter()
+            .map(|mut row| Ok((row.text(0)?, row.text(1)?)))
+            .collect()
+    }
+
+    /// Active and archived records of a district, by kind.
+    async fn records(
+        &mut self,
+        district_id: &str,
+    ) -> Result<Vec<(RecordKind, u64, u64)>, StoreError> {
+        let sql = "SELECT s.kind, count(*) - sum(s.archived), sum(s.archived) FROM main._state s
+            WHERE s.district = (SELECT district FROM main._districts WHERE district_id = ?1) GROUP BY s.kind";
+        // PostgreSQL gives sums another type.
+        let sql = sql.replace("sum(s.archived)", "CAST(sum(s.archived) AS BIGINT)");
+        let mut counts = BTreeMap::new();
+        for mut row in self.db.query(&sql, &[district_id.into()]).await? {
+            counts.insert(row.int(0)?, (row.count(1)?, row.count(2)?));
+        }
+        Ok(RecordKind::ALL
+            .into_iter()
+            .map(|kind| {
+                let (active, archived) = counts.get(&(kind as i64)).copied().unwrap_or_default();
+                (kind, active, archived)
+            })
+            .collect())
+    }
+
+    /// Finds since when the holds of a district's last run have stood without a break.
+    async fn since(
+        &mut self,
+        status: &DistrictStatus,
+        holds: Vec<Hold>,
+    ) -> Result<Vec<StandingHold>, StoreError> {
+        let mut standing: Vec<StandingHold> = holds
+            .into_iter()
+            .map(|hold| StandingHold {
+                hold,
+                since: status.last_run_at.clone(),
+            })
+            .collect();
+        if standing.is_empty() {
+            return Ok(standing);
+        }
+        let params = [
+            status.district_id.as_str().into(),
+            status.last_run.into(),
+            MAX_RUNS.into(),
+        ];
+        let sql = "SELECT finished_at, report FROM main.runs WHERE district_id = ?1 AND run < ?2
+            ORDER BY run DESC LIMIT ?3";
+        let mut open = vec![true; standing.len()];
+        for mut row in self.db.query(sql, &params).await? {
+            let at = row.text(0)?;
+            let before = holds_of(&row.text(1)?);
+            for (open, standing) in open.iter_mut().zip(&mut standing) {
+                let now = &standing.hold;
+                *open &= before.iter().any(|then| {
+                    (then.kind, then.part, &then.school) == (now.kind, now.part, &now.school)
+                });
+                if *open {
+                    standing.since.clone_from(&at);
+                }
+            }
+            if !open.contains(&true) {
+                break;
+            }
+        }
+        Ok(standing)
+    }
+}
+
+/// The holds of a run, from its report as it was written.
+pub(crate) fn holds_of(report: &str) -> Vec<Hold> {
+    holds(&serde_json::from_str(report).unwrap_or_default())
+}
+
+/// The holds of a report; one that this version can't read is left out.
+fn holds(report: &Value) -> Vec<Hold> {
+    let all = report["holds"].as_array().into_iter().flatten();
+    all.filter_map(|hold| serde_json::from_value(hold.clone()).ok())
+        .collect()
+}
+
+/// The doubts of a report, by kind.
+fn doubts(report: &Value) -> BTreeMap<String, Value> {
+    let kinds = report["kinds"].as_object().into_iter().flatten();
+    kinds
+        .filter_map(|(kind, of_kind)| {
+            let doubts = of_kind["certificate"]["doubts"].as_array()?;
+            (!doubts.is_empty()).then(|| (kind.clone(), doubts.clone().into()))
+        })
+        .collect()
+}
