@@ -49,7 +49,7 @@ pub struct Duplicates {
 /// every link. Two clusters are joined only if no record of the one is kept apart from one of the other, so that two
 /// twins don't become one because a third record could be either's.
 #[must_use]
-pub fn find_duplicates(
+pub fn find(
     comparison: &Comparison<'_>,
     holder: impl Fn(usize) -> Option<(Subject, Account)>,
     policy: &Policy,

@@ -10,7 +10,7 @@
 mod bulk;
 mod decide;
 mod directory;
-mod duplicates;
+pub mod duplicates;
 mod effects;
 mod evidence;
 pub mod ledger;
@@ -34,7 +34,6 @@ pub use decide::{Accepts, Basis, Decided, Decision, Explanation, Rejection, deci
 pub use directory::{
     Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, LoginMethod,
 };
-pub use duplicates::{Cluster, Duplicates, Unsure, find_duplicates};
 pub use effects::{Effects, Notice};
 pub use evidence::{Evidence, Field, KnownPerson, candidates, compare};
 pub use memory::{ApplyError, MemoryAccounts};

@@ -2,9 +2,10 @@
 
 use clever_linkage::{Comparison, Linkage, Run};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
+use clever_provision::duplicates::{self, Duplicates};
 use clever_provision::{
-    Account, AccountId, AccountState, Class, Custody, Decided, Decision, Directory, Duplicates,
-    Outcome, Person, Policy, Rejection, Subject, candidates, decide_all, find_duplicates,
+    Account, AccountId, AccountState, Class, Custody, Decided, Decision, Directory, Outcome,
+    Person, Policy, Rejection, Subject, candidates, decide_all,
 };
 
 use crate::ground::{Row, linkage, row, school, trained};
@@ -89,7 +90,7 @@ pub(crate) fn duplicates(comparison: &Comparison<'_>, least: i32) -> Duplicates 
         let id = format!("r{record}");
         Some((subject(&id), account(&id)))
     };
-    find_duplicates(comparison, holder, &policy(least), now())
+    duplicates::find(comparison, holder, &policy(least), now())
 }
 
 #[test]

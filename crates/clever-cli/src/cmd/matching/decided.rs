@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use clever_linkage::{Comparison, Matches, Pair, Side};
 use clever_model::Timestamp;
+use clever_provision::duplicates::Unsure;
 use clever_provision::{
-    AccountId, Decided, Decision, Directory, Outcome, Policy, Rejection, Subject, Unsure,
-    candidates, decide_all,
+    AccountId, Decided, Decision, Directory, Outcome, Policy, Rejection, Subject, candidates,
+    decide_all,
 };
 use serde::Serialize;
 

@@ -22,7 +22,7 @@ use clap::Args;
 use clever_linkage::{Linkage, Model, Nicknames, Pair, PeopleBuilder, Run, Side};
 use clever_model::Clock as _;
 use clever_model::clock::SystemClock;
-use clever_provision::find_duplicates;
+use clever_provision::duplicates;
 use clever_provision::store::AccountStore;
 use csv::StringRecord;
 use indicatif::ProgressBar;
@@ -318,7 +318,7 @@ fn dedupe(
         Some((subject, roll.account(Side::Left, record, &id)?))
     };
     let policy = file.policy(args.least);
-    let found = find_duplicates(&comparison, holder, &policy, SystemClock.now());
+    let found = duplicates::find(&comparison, holder, &policy, SystemClock.now());
     let unsure = found.unsure.iter();
     let shown: Result<Vec<Shown>> = unsure
         .map(|one| decided::shown_again(one, file.shown()))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clever_linkage::{Comparison, Pair, Side};
-use clever_provision::Cluster;
+use clever_provision::duplicates::Cluster;
 
 use super::config::MatchFile;
 use super::decided::{Shown, asked};
