@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::config::MatchFile;
 use super::table::{SeparatedFile, Table, TableError};
-use crate::output::grouped;
+use crate::ui::grouped;
 
 /// How a column was read, without its values.
 #[derive(Debug, Serialize)]

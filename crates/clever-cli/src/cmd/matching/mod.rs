@@ -29,9 +29,9 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
-use crate::output::{self, grouped};
 use crate::progress;
 use crate::signals::leave_nothing_half_written;
+use crate::ui::{self, Ui, grouped};
 use crate::vault::VaultArgs;
 use crate::writing::write_whole;
 use columns::ColumnSummary;
@@ -182,7 +182,7 @@ struct ClusterSummary {
 }
 
 /// Matches, decides, and writes what was decided.
-pub(crate) async fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
     leave_nothing_half_written();
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
@@ -194,22 +194,21 @@ pub(crate) async fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<
     };
     let mut people = PeopleBuilder::new(file.compared(args.least)).with_context(unusable)?;
     let mut roll = Roll::new(&file, store.is_some());
-    let bars = !quiet;
     let left = args.left_file();
-    load(&mut people, &mut roll, &file, Side::Left, left, bars)?;
+    load(&mut people, &mut roll, &file, Side::Left, left, ui)?;
     let right = args.right_file();
     if let Some(right) = right {
-        load(&mut people, &mut roll, &file, Side::Right, right, bars)?;
+        load(&mut people, &mut roll, &file, Side::Right, right, ui)?;
     }
     let files = [Some(left), right];
     let columns = columns::columns(files, &file, &people.readings(), args.allow_unread)?;
-    if !quiet {
+    if !ui.quiet {
         for column in &columns {
-            column.notes().into_iter().for_each(output::note);
+            column.notes().into_iter().for_each(|line| ui.note(line));
         }
     }
     let linkage = Linkage::with_nicknames(people.finish()?, nicknames(args.nicknames.as_deref())?);
-    let (model, trained) = model(args, &linkage, bars)?;
+    let (model, trained) = model(args, &linkage, ui)?;
     let mut summary = Summary {
         left: linkage.people().len(Side::Left),
         right: linkage.people().len(Side::Right),
@@ -220,7 +219,7 @@ pub(crate) async fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<
         landed: None,
     };
     match right {
-        None => dedupe(args, &file, &linkage, &model, &roll, bars, &mut summary)?,
+        None => dedupe(args, &file, &linkage, &model, &roll, ui, &mut summary)?,
         Some(right) => {
             let files = [left, right];
             let work = Work {
@@ -229,15 +228,15 @@ pub(crate) async fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<
                 linkage: &linkage,
                 model: &model,
                 roll: &roll,
-                bars,
+                ui,
             };
             work.link(files, store.as_mut(), &mut summary).await?;
         }
     }
-    if as_json {
-        output::json(&summary)?;
+    if ui.json {
+        ui.document(&summary)?;
     } else {
-        print(args, &summary)?;
+        print(ui, args, &summary)?;
     }
     Ok(Exit::Done)
 }
@@ -249,7 +248,7 @@ struct Work<'a> {
     linkage: &'a Linkage,
     model: &'a Model,
     roll: &'a Roll,
-    bars: bool,
+    ui: &'a Ui,
 }
 
 impl Work<'_> {
@@ -262,7 +261,7 @@ impl Work<'_> {
         let Self {
             args, file, roll, ..
         } = *self;
-        let comparison = working(args, self.bars, "comparing", summary.right, |run| {
+        let comparison = working(args, self.ui, "comparing", summary.right, |run| {
             self.linkage.compare(self.model, run)
         })
         .context("the model does not fit")?;
@@ -305,10 +304,10 @@ fn dedupe(
     linkage: &Linkage,
     model: &Model,
     roll: &Roll,
-    bars: bool,
+    ui: &Ui,
     summary: &mut Summary,
 ) -> Result<()> {
-    let comparison = working(args, bars, "comparing", summary.left, |run| {
+    let comparison = working(args, ui, "comparing", summary.left, |run| {
         linkage.compare_within(model, run)
     })
     .context("the model does not fit")?;
@@ -371,72 +370,72 @@ impl MatchArgs {
     }
 }
 
-fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
+fn print(ui: &Ui, args: &MatchArgs, summary: &Summary) -> Result<()> {
     if let Some(links) = &summary.links {
-        let mut table = output::table(&["Decision", "People"], 1);
+        let mut table = ui::table(&["Decision", "People"], 1);
         for (word, number) in &links.decisions {
             table.add_row([word.replace('_', " "), grouped(*number as u64)]);
         }
-        output::rows(&table)?;
-        print_doubts(&links.doubts, links.cut)?;
-        output::line(format!(
+        ui.rows(&table)?;
+        print_doubts(ui, &links.doubts, links.cut)?;
+        ui.line(format!(
             "false among the links, by their weights: {:.4}",
             links.expected_false
         ))?;
     }
     if let Some(clusters) = &summary.clusters {
-        output::line(format!(
+        ui.line(format!(
             "{} of {} are {}",
-            output::counted(clusters.records as u64, "row", "rows"),
+            ui::counted(clusters.records as u64, "row", "rows"),
             grouped(summary.left as u64),
-            output::counted(clusters.clusters as u64, "person", "people"),
+            ui::counted(clusters.clusters as u64, "person", "people"),
         ))?;
-        print_doubts(&clusters.doubts, clusters.cut)?;
+        print_doubts(ui, &clusters.doubts, clusters.cut)?;
         if clusters.review > 0 && args.review.is_none() {
-            output::line("  --review FILE lists them side by side")?;
+            ui.line("  --review FILE lists them side by side")?;
         }
     }
     if let Some(landed) = &summary.landed {
-        print_landed(landed)?;
+        print_landed(ui, landed)?;
     }
     if let Some(out) = &args.out {
-        output::line(format!("wrote {}", out.display()))?;
+        ui.line(format!("wrote {}", out.display()))?;
     }
     if let Some(review) = &args.review {
-        output::line(format!("wrote {} (personal data)", review.display()))?;
+        ui.line(format!("wrote {} (personal data)", review.display()))?;
     }
     Ok(())
 }
 
-fn print_landed(landed: &Landed) -> Result<()> {
-    output::line(format!(
+fn print_landed(ui: &Ui, landed: &Landed) -> Result<()> {
+    ui.line(format!(
         "in the store: {} linked, {} open",
-        output::counted(landed.linked as u64, "account", "accounts"),
-        output::counted(landed.reviews as u64, "question", "questions"),
+        ui::counted(landed.linked as u64, "account", "accounts"),
+        ui::counted(landed.reviews as u64, "question", "questions"),
     ))?;
     if landed.reviews > 0 {
-        output::line("  `cleverctl review` asks them one after another")?;
+        ui.line("  `cleverctl review` asks them one after another")?;
     }
     if landed.changed_meanwhile > 0 {
-        output::line(format!(
+        ui.line(format!(
             "  the accounts of {} changed meanwhile: run it again",
-            output::counted(landed.changed_meanwhile as u64, "person", "people"),
+            ui::counted(landed.changed_meanwhile as u64, "person", "people"),
         ))?;
     }
     Ok(())
 }
 
-fn print_doubts(doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
+fn print_doubts(ui: &Ui, doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
     for (doubt, number) in doubts {
-        output::line(format!(
+        ui.line(format!(
             "  for review because of {doubt}: {}",
             grouped(*number as u64)
         ))?;
     }
     if cut > 0 {
-        output::line(format!(
+        ui.line(format!(
             "  blocks were too large to be read for {}; raise block_limit to read them",
-            output::counted(cut as u64, "person", "people")
+            ui::counted(cut as u64, "person", "people")
         ))?;
     }
     Ok(())
@@ -445,12 +444,12 @@ fn print_doubts(doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
 /// Works with a bar that counts records.
 fn working<T>(
     args: &MatchArgs,
-    bars: bool,
+    ui: &Ui,
     what: &str,
     total: usize,
     work: impl FnOnce(&Run<'_>) -> T,
 ) -> T {
-    let bar = progress::counting(bars, what, total as u64);
+    let bar = progress::counting(ui, what, total as u64);
     let done = AtomicUsize::new(0);
     let tell = |records| {
         bar.set_position((done.fetch_add(records, Ordering::Relaxed) + records) as u64);
@@ -468,7 +467,7 @@ fn working<T>(
 }
 
 /// Reads the model that is named, or trains one; whether it was trained.
-fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool)> {
+fn model(args: &MatchArgs, linkage: &Linkage, ui: &Ui) -> Result<(Model, bool)> {
     match &args.model {
         Some(path) if !args.train => {
             let text = std::fs::read_to_string(path)
@@ -480,7 +479,7 @@ fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool
         path => {
             let people = linkage.people();
             let side = if args.dedupe { Side::Left } else { Side::Right };
-            let model = working(args, bars, "training", people.len(side), |run| {
+            let model = working(args, ui, "training", people.len(side), |run| {
                 if args.dedupe {
                     linkage.train_within(run)
                 } else {
@@ -524,11 +523,11 @@ fn load(
     config: &MatchFile,
     side: Side,
     file: SeparatedFile<'_>,
-    bars: bool,
+    ui: &Ui,
 ) -> Result<()> {
     let mut table = Table::open(file, config, side)?;
     let size = std::fs::metadata(file.0).map_or(0, |file| file.len());
-    let bar: ProgressBar = progress::reading(bars, &table.name, size);
+    let bar: ProgressBar = progress::reading(ui, &table.name, size);
     let mut record = StringRecord::new();
     let mut records = 0_u64;
     while table.next(&mut record)? {
