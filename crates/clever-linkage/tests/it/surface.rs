@@ -12,6 +12,7 @@ fn offered() -> usize {
     for (at, _) in code.match_indices("pub ") {
         let rest = &code[at + 4..];
         let item = &rest[..rest.find([';', '(']).unwrap_or(rest.len())];
+        let item = item.strip_prefix("const fn").map_or(item, |_| "fn");
         match item.split_whitespace().next() {
             Some("use") => {
                 names += item
@@ -30,5 +31,5 @@ fn offered() -> usize {
 #[test]
 fn the_crate_offers_few_names() {
     let names = offered();
-    assert!((20..=28).contains(&names), "{names} names");
+    assert!((20..=27).contains(&names), "{names} names");
 }
