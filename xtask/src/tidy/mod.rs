@@ -4,6 +4,7 @@
 
 mod circles;
 mod decider;
+mod hops;
 mod requests;
 mod words;
 
@@ -99,6 +100,7 @@ pub(crate) fn run() -> Result<()> {
         }
         breaches.extend(circles::breaches(package.name.as_str(), &sources));
     }
+    breaches.extend(hops::breaches(root)?);
     if breaches.is_empty() {
         return Ok(());
     }
