@@ -2,6 +2,7 @@
 
 mod attacks;
 mod ledger;
+mod merges;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
