@@ -5,8 +5,7 @@ mod attacks;
 #[cfg(feature = "store")]
 mod import;
 mod ledger;
-#[cfg(feature = "linkage")]
-mod linkage;
+mod merges;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
@@ -16,6 +15,4 @@ mod roster;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
-#[cfg(feature = "linkage")]
-mod twins;
 mod world;

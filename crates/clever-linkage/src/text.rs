@@ -54,7 +54,7 @@ const fn plain(c: char) -> Option<&'static str> {
 }
 
 /// Takes "Jr" and its like from a folded family name.
-pub(crate) fn without_suffix(folded: &mut String) {
+fn without_suffix(folded: &mut String) {
     while let Some((rest, last)) = folded.rsplit_once(' ') {
         if !SUFFIXES.contains(&last) {
             return;
@@ -64,15 +64,22 @@ pub(crate) fn without_suffix(folded: &mut String) {
     }
 }
 
+/// A family name: folded, without "Jr", both spellings of an umlaut in one form.
+pub(crate) fn family(text: &str, out: &mut String) {
+    fold(text, out);
+    without_suffix(out);
+    one_form(out);
+}
+
 /// An id or an address: without white space around it, in one case.
-#[cfg(feature = "linkage")]
+
 pub(crate) fn exact(text: &str, out: &mut String) {
     out.clear();
     out.extend(text.trim().chars().flat_map(char::to_lowercase));
 }
 
 /// Whether a name is written with a letter that others write as two: Jürgen and Juergen, Håkon and Haakon.
-#[cfg(feature = "linkage")]
+
 pub(crate) fn has_umlaut(text: &str) -> bool {
     !text.is_ascii()
         && text.nfc().any(|c| {
@@ -100,7 +107,7 @@ pub(crate) fn has_umlaut(text: &str) -> bool {
 ///
 /// It makes a few other names one as well, Joe and Jo: enough to bring two records together, too little to call
 /// two given names equal.
-#[cfg(feature = "linkage")]
+
 pub(crate) fn one_form(folded: &mut String) {
     let mut before = ' ';
     folded.retain(|c| {

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use super::block::Blocks;
-use super::compare::{Comparer, Pattern};
-use super::kind::{ABSENT, EQUAL, Kind, MAX_LEVELS};
-use super::model::{FieldModel, Frequencies, Model, Training};
-use super::nicknames::Nicknames;
-use super::people::People;
-use super::walk;
-use super::{Run, Shape};
+use crate::block::Blocks;
+use crate::compare::Comparer;
+use crate::kind::{ABSENT, EQUAL, Kind, MAX_LEVELS};
+use crate::model::{FieldModel, Frequencies, Model, Training};
+use crate::nicknames::Nicknames;
+use crate::pattern::Pattern;
+use crate::people::People;
+use crate::walk;
+use crate::{Run, Shape};
 
 /// Pairs picked without blocking, to learn how often unmatched people agree.
 const PICKED: u64 = 2_000_000;

@@ -3,9 +3,9 @@
 //! What can't be read is absent for the comparison, and counted: a column of dates in a form that nobody knows
 //! would else make every person new, without a word.
 
-use super::config::{FieldConfig, Side};
-use super::date::{self, DateColumn, DateForm};
-use super::kind::Kind;
+use crate::config::{FieldConfig, Side};
+use crate::date::{self, DateColumn, DateForm};
+use crate::kind::Kind;
 use crate::{placeholder, text};
 
 /// What a value is.
@@ -63,15 +63,7 @@ impl Reading {
             return Value::Nothing;
         }
         self.told += 1;
-        let nothing = match kind {
-            Kind::GivenName | Kind::FamilyName => placeholder::is_nobody(value),
-            Kind::SisId | Kind::StudentNumber | Kind::StateId | Kind::Id => {
-                placeholder::is_nobodys_id(value)
-            }
-            Kind::Email => placeholder::is_nobodys_address(value),
-            Kind::Date | Kind::Grade | Kind::Code | Kind::Text => placeholder::is_nothing(value),
-        };
-        if nothing {
+        if placeholder::is_placeholder(kind, value) {
             self.placeholders += 1;
             return Value::Nothing;
         }
@@ -83,9 +75,7 @@ impl Reading {
                 return Value::Text;
             }
             Kind::FamilyName => {
-                text::fold(value, folded);
-                text::without_suffix(folded);
-                text::one_form(folded);
+                text::family(value, folded);
                 return Value::Text;
             }
             Kind::SisId | Kind::StudentNumber | Kind::StateId | Kind::Id | Kind::Email => {

@@ -1,14 +1,15 @@
-//! Record linkage: which records of two files, or of one, are the same person's?
+//! Record linkage: which records of two files of people, or of one, may be the same person's?
 //!
 //! Values are normalised, records with an equal blocking key compared field by field, and the degrees of
 //! agreement weighed as Fellegi and Sunter do, with the values' frequencies; the weights are trained without
 //! labels and then frozen, in whole millibits. What comes out depends neither on the order of the records nor
 //! on the number of threads.
 //!
-//! A score is no proof: [`crate::decide`] takes it as one evidence among others, inside reach only.
+//! A [`Comparison`] has scores and evidence, and never a verdict: a high score is no proof, as whoever types a child's
+//! name into a sign-up form gets one. `clever-provision` decides, by what governs an account.
 //!
 //! ```
-//! use clever_provision::linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side, Verdict};
+//! use clever_linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side};
 //!
 //! let config: MatchConfig = toml::from_str(
 //!     r#"
@@ -28,38 +29,44 @@
 //! people.push(Side::Right, "u1", ["1511", "William", "Nunez", "1/31/2010"])?;
 //! let linkage = Linkage::new(people.finish()?);
 //! let model = linkage.train(&Run::default());
-//! let links = linkage.link(&model, &Run::default())?;
-//! let best = &links.all[0].candidates[0];
-//! assert_eq!(links.left_id(best), "a1");
+//! let comparison = linkage.compare(&model, &Run::default())?;
+//! let best = &comparison.all[0].pairs[0];
+//! assert_eq!(comparison.ids(best), ["a1", "u1"]);
+//! let said: Vec<&str> = comparison.agreements(best).map(|one| one.word()).collect();
+//! assert_eq!(said, ["equal", "nickname", "equal", "equal"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod block;
-mod cluster;
 mod compare;
+mod comparison;
 mod config;
 mod date;
-mod evidence;
 mod kin;
 mod kind;
-mod link;
 mod model;
+mod names;
 mod nicknames;
+mod pattern;
 mod people;
+mod placeholder;
+mod places;
 mod reading;
+mod text;
 mod train;
 mod walk;
 
 use std::num::NonZeroUsize;
 
-pub use cluster::{Cluster, Clusters, Pair};
-pub use config::{ColumnPair, ConfigError, FieldConfig, MatchConfig, Side, SideConfig, Thresholds};
+pub use comparison::{Agreement, Comparison, Matches, Pair};
+pub use config::{ColumnPair, ConfigError, FieldConfig, MatchConfig, Side, SideConfig};
 pub use date::DateForm;
-pub use kind::{ABSENT, EQUAL, Kind, Level};
-pub use link::{Candidate, Doubt, Link, Links, Verdict};
-pub use model::{FieldModel, Frequencies, Model, ModelError, Training};
+pub use kind::{Kind, Level};
+pub use model::{Model, ModelError};
+pub use names::{compare_names, is_surely_one, name_key, names_agree};
 pub use nicknames::Nicknames;
 pub use people::{FileError, People, PeopleBuilder};
+pub use placeholder::{is_no_birthday, is_placeholder};
 pub use reading::ColumnReading;
 
 use people::Table;
@@ -152,27 +159,25 @@ impl Linkage {
         train::train(&self.people, &self.nicknames, Shape::OneFile, run)
     }
 
-    /// Finds an account for each right record.
+    /// Compares each right record with the left ones that have a blocking key in common.
     ///
     /// # Errors
     ///
-    /// Returns an error where the model is not for these fields.
-    pub fn link(&self, model: &Model, run: &Run<'_>) -> Result<Links<'_>, ModelError> {
-        link::link(&self.people, &self.nicknames, model, run)
+    /// Returns an error if the model is not for these fields.
+    pub fn compare(&self, model: &Model, run: &Run<'_>) -> Result<Comparison<'_>, ModelError> {
+        comparison::compare(&self.people, &self.nicknames, model, Shape::TwoFiles, run)
     }
 
-    /// Finds who is in the left file more than once: joins pairs from `least` millibits on that nothing speaks
-    /// against, and lists the others for a person.
+    /// Compares the left file's records with each other.
     ///
     /// # Errors
     ///
-    /// Returns an error where the model is not for these fields.
-    pub fn clusters(
+    /// Returns an error if the model is not for these fields.
+    pub fn compare_within(
         &self,
         model: &Model,
-        least: i32,
         run: &Run<'_>,
-    ) -> Result<Clusters<'_>, ModelError> {
-        cluster::clusters(&self.people, &self.nicknames, model, least, run)
+    ) -> Result<Comparison<'_>, ModelError> {
+        comparison::compare(&self.people, &self.nicknames, model, Shape::OneFile, run)
     }
 }

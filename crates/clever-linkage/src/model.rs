@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::compare::Pattern;
-use super::config::MatchConfig;
-use super::kind::{EQUAL, Kind};
-use super::people::{Lexicon, People, Symbol};
+use crate::config::MatchConfig;
+use crate::kind::{EQUAL, Kind};
+use crate::pattern::Pattern;
+use crate::people::{Lexicon, People, Symbol};
 
 /// The only version of the file that there is.
 const VERSION: u32 = 1;

@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::placeholder::is_nobodys_birthday;
+use crate::placeholder::is_no_birthday;
 
 /// A date as the decimal number `yyyymmdd`, or one that its column must settle; 0 where none is told.
 pub(crate) type Cell = u32;
@@ -100,7 +100,7 @@ pub(crate) fn settled(cell: Cell, form: Option<DateForm>) -> Cell {
     } else {
         cell
     };
-    if is_nobodys_birthday(date) { 0 } else { date }
+    if is_no_birthday(date) { 0 } else { date }
 }
 
 /// `2010-01-31`, `20100131`, `1/31/2010` as Clever writes it, `1/31/10`, `31-Jan-2010`, `Jan 31, 2010`, each

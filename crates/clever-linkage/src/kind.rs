@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 pub type Level = u8;
 
 /// The level where a value is absent: it says nothing.
-pub const ABSENT: Level = 0;
+pub(crate) const ABSENT: Level = 0;
 /// The level of equal values.
-pub const EQUAL: Level = 1;
+pub(crate) const EQUAL: Level = 1;
 /// Most levels of a field.
 pub(crate) const MAX_LEVELS: usize = 8;
 

@@ -1,4 +1,4 @@
-//! What to compare, and how sure to be: the columns of both files, blocking keys, thresholds.
+//! What to compare: the columns of both files, and blocking keys.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,8 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::block::Key;
-use super::kind::Kind;
+use crate::kind::Kind;
 
 /// Most fields of a comparison.
 const MAX_FIELDS: usize = 16;
@@ -34,25 +33,22 @@ const MAX_FIELDS: usize = 16;
 pub struct MatchConfig {
     /// The first file: the app's accounts.
     pub left: SideConfig,
-    /// The second file: the people to find accounts for. Unused where one file is compared with itself.
+    /// The second file: the people to find accounts for. Unused if one file is compared with itself.
     pub right: SideConfig,
     /// The fields, at most 16.
     pub field: Vec<FieldConfig>,
     /// Blocking keys: lists of field names whose values must all be equal for two records to be compared at
-    /// all. Where none is given, every id and mailbox is one, and every two of the other fields; both names count
+    /// all. If none is given, every id and mailbox is one, and every two of the other fields; both names count
     /// by their letters, and with a date also by their first letters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<Vec<String>>,
     /// A block with more left records than this is not read.
     #[serde(default = "default_block_limit")]
     pub block_limit: u32,
-    /// Columns that must be equal, and told, for a link without a person's word: who governs the account and
-    /// who tells the roster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reach: Option<ColumnPair>,
-    /// How sure to be.
-    #[serde(default)]
-    pub decide: Thresholds,
+    /// The lowest score that is evidence, in millibits: two records with less are taken for strangers. Negative: odds
+    /// against.
+    #[serde(default = "default_least")]
+    pub least: i32,
 }
 
 /// One file.
@@ -92,33 +88,12 @@ pub struct FieldConfig {
     pub scope: Option<ColumnPair>,
 }
 
-/// How sure to be, in millibits: 1,000 for each doubling of the odds that two records are one person's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Thresholds {
-    /// From here on a link needs no person's word: 20,000 are odds of a million to one.
-    pub auto: i32,
-    /// How far the best must lead over the next, on both sides.
-    pub margin: i32,
-    /// From here on a person is asked. Negative: odds against.
-    pub review: i32,
-    /// How many candidates are kept for each person.
-    pub candidates: u8,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            auto: 24_000,
-            margin: 6_000,
-            review: -4_000,
-            candidates: 5,
-        }
-    }
-}
-
 const fn default_block_limit() -> u32 {
-    200
+    MatchConfig::BLOCK_LIMIT
+}
+
+const fn default_least() -> i32 {
+    MatchConfig::LEAST
 }
 
 /// A configuration that can't be used.
@@ -142,16 +117,9 @@ pub enum ConfigError {
     /// An empty blocking key, which would compare everybody with everybody.
     #[error("a block is empty: everybody would be compared with everybody")]
     EmptyBlock,
-    /// A value out of range.
-    #[error("`{name}` is {value}, and must be {range}")]
-    OutOfRange {
-        /// The setting.
-        name: &'static str,
-        /// Its value.
-        value: i64,
-        /// What it may be.
-        range: &'static str,
-    },
+    /// Blocks of which none could be read.
+    #[error("`block_limit` is 0, and must be at least 1")]
+    NoBlockLimit,
     /// No link at all could be proposed.
     #[error(
         "nothing to find pairs by: give an id, a mailbox, or two other fields, or name a [block]"
@@ -159,7 +127,27 @@ pub enum ConfigError {
     NothingToBlockBy,
 }
 
+/// What two records must have in common to be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// These fields.
+    Fields(Vec<usize>),
+    /// All letters of both names, in whatever order and words, and the date if one is named: given and family
+    /// name may have changed places, `von der Heide` may be one word.
+    Letters {
+        names: [usize; 2],
+        date: Option<usize>,
+    },
+    /// The first letters of both names, and the date: a name may be written quite otherwise.
+    Initials { names: [usize; 2], date: usize },
+}
+
 impl MatchConfig {
+    /// The largest block that is read, if no other limit is named.
+    pub const BLOCK_LIMIT: u32 = 200;
+    /// The lowest score that is evidence, if no other is named.
+    pub const LEAST: i32 = -4_000;
+
     /// Whether it can be used.
     ///
     /// # Errors
@@ -191,45 +179,16 @@ impl MatchConfig {
                 return Err(ConfigError::UnknownField(name.clone()));
             }
         }
-        let within = |name, value: i64, fine, range| {
-            if fine {
-                Ok(())
-            } else {
-                Err(ConfigError::OutOfRange { name, value, range })
-            }
-        };
-        let decide = &self.decide;
-        within(
-            "block_limit",
-            self.block_limit.into(),
-            self.block_limit > 0,
-            "at least 1",
-        )?;
-        within(
-            "decide.candidates",
-            decide.candidates.into(),
-            (1..=20).contains(&decide.candidates),
-            "from 1 to 20",
-        )?;
-        within(
-            "decide.margin",
-            decide.margin.into(),
-            decide.margin >= 0,
-            "at least 0",
-        )?;
-        within(
-            "decide.auto",
-            decide.auto.into(),
-            decide.auto > decide.review,
-            "above decide.review",
-        )?;
+        if self.block_limit == 0 {
+            return Err(ConfigError::NoBlockLimit);
+        }
         if self.blocks().is_empty() {
             return Err(ConfigError::NothingToBlockBy);
         }
         Ok(())
     }
 
-    /// The columns that are read of a file: each field's, each scope's and the reach's.
+    /// The columns that are read of a file: each field's, and after it its scope's.
     #[must_use]
     pub fn columns(&self, side: Side) -> Vec<&str> {
         let mut all = Vec::new();
@@ -237,7 +196,6 @@ impl MatchConfig {
             all.push(field.column(side));
             all.extend(field.scope.as_ref().map(|scope| scope.column(side)));
         }
-        all.extend(self.reach.as_ref().map(|reach| reach.column(side)));
         all
     }
 

@@ -4,6 +4,8 @@
 //! Taking a real value for a placeholder costs evidence and so a person's look; taking a placeholder for a
 //! real value joins strangers. In doubt a value is a placeholder.
 
+use crate::kind::Kind;
+
 /// Words that say of any field that it has no value, in lower case.
 const NOTHING: &[&str] = &[
     "null",
@@ -151,6 +153,18 @@ const NOBODYS_ADDRESS: &[&str] = &[
     "webmaster",
 ];
 
+/// Says whether a field's value stands for no value: `N/A` in any field, `Test Student` in a name, `0` in an id,
+/// `noreply@…` in an address. For a date see [`is_no_birthday`].
+#[must_use]
+pub fn is_placeholder(kind: Kind, text: &str) -> bool {
+    match kind {
+        Kind::GivenName | Kind::FamilyName => is_nobody(text),
+        Kind::SisId | Kind::StudentNumber | Kind::StateId | Kind::Id => is_nobodys_id(text),
+        Kind::Email => is_nobodys_address(text),
+        Kind::Date | Kind::Grade | Kind::Code | Kind::Text => is_nothing(text),
+    }
+}
+
 /// Whether a value of any sort says that there is none.
 pub(crate) fn is_nothing(text: &str) -> bool {
     let text = text.trim();
@@ -161,7 +175,7 @@ pub(crate) fn is_nothing(text: &str) -> bool {
 }
 
 /// Whether a part of a name names nobody. A single letter other than `X` is an initial.
-pub(crate) fn is_nobody(text: &str) -> bool {
+fn is_nobody(text: &str) -> bool {
     if is_nothing(text) || !text.chars().any(char::is_alphabetic) {
         return true;
     }
@@ -192,7 +206,7 @@ fn is_one_letter_again(word: &str) -> bool {
 }
 
 /// Whether an id is nobody's: `0`, `99999`, `xxxx`, `test`, `123456789`.
-pub(crate) fn is_nobodys_id(text: &str) -> bool {
+fn is_nobodys_id(text: &str) -> bool {
     let text = text.trim();
     let mut all = text.chars().filter(|c| c.is_alphanumeric());
     let Some(first) = all.next() else {
@@ -207,7 +221,7 @@ pub(crate) fn is_nobodys_id(text: &str) -> bool {
 }
 
 /// Whether an address is no person's: `test@…`, `noreply@…`, `office@…`, or nothing before or after its `@`.
-pub(crate) fn is_nobodys_address(text: &str) -> bool {
+fn is_nobodys_address(text: &str) -> bool {
     let text = text.trim();
     if is_nothing(text) {
         return true;
@@ -234,9 +248,10 @@ pub(crate) fn is_nobodys_address(text: &str) -> bool {
         )
 }
 
-/// Whether a date, `yyyymmdd`, is what systems write where no birthday is known: the zero of some calendar,
+/// Says whether a date, `yyyymmdd`, is what systems write where no birthday is known: the zero of some calendar,
 /// a year that nobody alive was born in, or a year alone.
-pub(crate) const fn is_nobodys_birthday(date: u32) -> bool {
+#[must_use]
+pub const fn is_no_birthday(date: u32) -> bool {
     let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
     year <= 1900
         || year >= 2100
@@ -396,10 +411,10 @@ mod tests {
             10_101, 19_000_101, 18_991_230, 19_700_101, 19_691_231, 99_991_231, 20_000_101,
             20_100_000, 20_100_100, 19_040_101,
         ] {
-            assert!(is_nobodys_birthday(date), "{date}");
+            assert!(is_no_birthday(date), "{date}");
         }
         for date in [20_100_131, 19_451_731, 19_850_101, 20_120_101] {
-            assert!(!is_nobodys_birthday(date), "{date}");
+            assert!(!is_no_birthday(date), "{date}");
         }
     }
 }

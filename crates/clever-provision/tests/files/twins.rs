@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::linkage::{Row, config, linkage, row, school, trained};
-use crate::evidence::Evidence;
-use crate::linkage::{Doubt, Linkage, Links, MatchConfig, PeopleBuilder, Run, Side, Verdict};
+use clever_linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side};
+use clever_provision::{Evidence, Outcome, Rejection, candidates};
+
+use crate::decisions::{AUTO, decided, duplicates, outcome};
+use crate::ground::{Row, config, linkage, row, school, trained};
 
 /// Two people, by given name, family name, birthday and address.
 type Two = [[&'static str; 4]; 2];
 
 const BORN: &str = "2012-03-04";
-/// From here on the tests' pairs are joined.
-const AUTO: i32 = 16_000;
 const FAMILY: &str = "mbeki.family@mail.example";
 
 fn rows(two: Two, ids: [&str; 2]) -> [Row; 2] {
@@ -22,24 +22,20 @@ fn rows(two: Two, ids: [&str; 2]) -> [Row; 2] {
     [of(0, "left"), of(1, "right")]
 }
 
-/// What becomes of `right` where `left` has an account, in a district of six hundred others.
-fn matched(two: Two, ids: [&str; 2]) -> (Verdict, Option<Doubt>) {
+/// What becomes of `right` if `left` has an account, beside forty others, by the model of six hundred.
+fn matched(two: Two, ids: [&str; 2]) -> (Outcome, Option<Rejection>) {
     let (mut accounts, mut roster) = school();
+    accounts.truncate(40);
+    roster.truncate(40);
     let [left, right] = rows(two, ids);
     accounts.push(left);
     roster.push(right);
     of_right(&accounts, &roster)
 }
 
-fn of_right(accounts: &[Row], roster: &[Row]) -> (Verdict, Option<Doubt>) {
-    let linkage = linkage(accounts, roster);
-    let links = linkage.link(trained(), &Run::default()).unwrap();
-    let link = links
-        .all
-        .iter()
-        .find(|link| links.right_id(link) == "right")
-        .unwrap();
-    (link.verdict, link.doubt)
+fn of_right(accounts: &[Row], roster: &[Row]) -> (Outcome, Option<Rejection>) {
+    let (found, why, _) = outcome(&linkage(accounts, roster), trained(), "right");
+    (found, why)
 }
 
 /// Given names of two children of one family.
@@ -96,16 +92,16 @@ fn field_f11_a_twin_is_never_linked_without_a_persons_word() {
                 let two = [[one, "Mbeki", BORN, email], [other, "Mbeki", BORN, email]];
                 // Nobody has an id, or only the new one.
                 for ids in [["", ""], ["", "90000"]] {
-                    let (verdict, doubt) = matched(two, ids);
-                    assert_ne!(verdict, Verdict::Auto, "{one} {other} {email} {ids:?}");
-                    if verdict == Verdict::Review
+                    let (found, why) = matched(two, ids);
+                    assert_ne!(found, Outcome::Link, "{one} {other} {email} {ids:?}");
+                    if found == Outcome::Review
                         && one.len() > 2
                         && other.len() > 2
                         && email.is_empty()
                     {
                         let placeholder = ["N/A", "null", "Unknown", "Test Student", "Student 1"];
                         if !placeholder.contains(&one) && !placeholder.contains(&other) {
-                            assert_eq!(doubt, Some(Doubt::Sibling), "{one} {other}");
+                            assert_eq!(why, Some(Rejection::Sibling), "{one} {other}");
                         }
                     }
                 }
@@ -120,7 +116,7 @@ fn field_f11_look_alike_twins_are_for_review_as_siblings() {
         let two = [[*a, "Mbeki", BORN, FAMILY], [*b, "Mbeki", BORN, FAMILY]];
         assert_eq!(
             matched(two, ["", "90000"]),
-            (Verdict::Review, Some(Doubt::Sibling)),
+            (Outcome::Review, Some(Rejection::Sibling)),
             "{a} {b}"
         );
     }
@@ -142,15 +138,15 @@ fn field_f11_neither_family_name_nor_birthday_hides_a_twin() {
             ["Jayden", left, BORN, FAMILY],
             ["Jaylen", right, born, FAMILY],
         ];
-        let (verdict, _) = matched(two, ["", "90000"]);
-        assert_ne!(verdict, Verdict::Auto, "{left} {right} {born}");
+        let (found, _) = matched(two, ["", "90000"]);
+        assert_ne!(found, Outcome::Link, "{left} {right} {born}");
     }
     // Given and family name in each other's place, and another given name.
     let two = [
         ["Mbeki", "Jayden", BORN, FAMILY],
         ["Jaylen", "Mbeki", BORN, FAMILY],
     ];
-    assert_ne!(matched(two, ["", ""]).0, Verdict::Auto);
+    assert_ne!(matched(two, ["", ""]).0, Outcome::Link);
 }
 
 #[test]
@@ -160,7 +156,7 @@ fn field_f11_an_id_that_several_have_proves_nobody() {
         ["Jaylen", "Mbeki", BORN, FAMILY],
     ];
     for id in ["0", "N/A", "99999", "null"] {
-        assert_ne!(matched(two, [id, id]).0, Verdict::Auto, "{id}");
+        assert_ne!(matched(two, [id, id]).0, Outcome::Link, "{id}");
     }
     // The household's.
     let (mut accounts, mut roster) = school();
@@ -176,7 +172,7 @@ fn field_f11_an_id_that_several_have_proves_nobody() {
     ]));
     accounts.push(left);
     roster.push(right);
-    assert_ne!(of_right(&accounts, &roster).0, Verdict::Auto);
+    assert_ne!(of_right(&accounts, &roster).0, Outcome::Link);
 }
 
 #[test]
@@ -197,10 +193,10 @@ fn field_f11_one_person_is_found_as_before() {
     ] {
         for email in [FAMILY, ""] {
             let two = [[a, "Mbeki", BORN, email], [b, "Mbeki", BORN, email]];
-            let (verdict, doubt) = matched(two, ["", "90000"]);
-            assert_ne!(doubt, Some(Doubt::Sibling), "{a} {b} {email}");
+            let (found, why) = matched(two, ["", "90000"]);
+            assert_ne!(why, Some(Rejection::Sibling), "{a} {b} {email}");
             if !email.is_empty() {
-                assert_eq!(verdict, Verdict::Auto, "{a} {b}");
+                assert_eq!(found, Outcome::Link, "{a} {b}");
             }
         }
     }
@@ -211,7 +207,7 @@ fn field_f11_one_person_is_found_as_before() {
         ("J", "Jaylen"),
     ] {
         let two = [[a, "Mbeki", BORN, ""], [b, "Mbeki", BORN, ""]];
-        assert_eq!(matched(two, ["777", "777"]).0, Verdict::Auto, "{a} {b}");
+        assert_eq!(matched(two, ["777", "777"]).0, Outcome::Link, "{a} {b}");
     }
     // An address with the whole name in it, which nobody else has.
     for (a, b, email) in [
@@ -220,7 +216,7 @@ fn field_f11_one_person_is_found_as_before() {
         ("Chris", "Christian", "christianmbeki@school.example"),
     ] {
         let two = [[a, "Mbeki", BORN, email], [b, "Mbeki", BORN, email]];
-        assert_eq!(matched(two, ["", ""]).0, Verdict::Auto, "{a} {b}");
+        assert_eq!(matched(two, ["", ""]).0, Outcome::Link, "{a} {b}");
     }
 }
 
@@ -236,17 +232,16 @@ fn field_f11_a_familys_address_weighs_nothing_where_given_names_differ() {
         accounts.push(left);
         roster.push(right);
         let linkage = linkage(&accounts, &roster);
-        let links = linkage.link(trained(), &Run::default()).unwrap();
-        let link = links
-            .all
-            .iter()
-            .find(|link| links.right_id(link) == "right")
+        let comparison = linkage.compare(trained(), &Run::default()).unwrap();
+        let mut all = comparison.all.iter();
+        let matches = all
+            .find(|matches| comparison.right_id(matches) == "right")
             .unwrap();
-        let (_, agreement, weight) = links
-            .fields(&link.candidates[0])
-            .find(|(name, ..)| *name == "email")
+        let said = comparison
+            .agreements(&matches.pairs[0])
+            .find(|one| one.field == "email")
             .unwrap();
-        (agreement, weight)
+        (said.word(), said.millibits)
     };
     assert_eq!(weight("Jaylen", ["", ""]), ("shared", 0));
     assert_eq!(weight("Emma", ["", ""]), ("shared", 0));
@@ -272,7 +267,7 @@ fn field_f11_a_short_form_that_fits_two_of_the_family_is_for_review() {
         } else {
             roster.push(twin);
         }
-        assert_eq!(of_right(&accounts, &roster).0, Verdict::Review, "{first}");
+        assert_eq!(of_right(&accounts, &roster).0, Outcome::Review, "{first}");
     }
 }
 
@@ -284,37 +279,32 @@ fn field_f11_triplets_are_all_for_review() {
         roster.push(row([id, "", "d9", first, "Mbeki", BORN, FAMILY]));
     }
     let linkage = linkage(&accounts, &roster);
-    let links = linkage.link(trained(), &Run::default()).unwrap();
-    for link in links
-        .all
-        .iter()
-        .filter(|link| links.right_id(link).starts_with('t'))
-    {
-        assert_ne!(link.verdict, Verdict::Auto, "{}", links.right_id(link));
+    for id in ["t1", "t2", "t3"] {
+        assert_ne!(outcome(&linkage, trained(), id).0, Outcome::Link, "{id}");
     }
 }
 
 /// The ids of each cluster.
 type Joined = BTreeSet<Vec<String>>;
 /// For whom a person must look, and why.
-type Asked = Vec<(String, Option<Doubt>)>;
+type Asked = Vec<(String, Option<Rejection>)>;
 
 /// The clusters of a file with these people in it, and for whom a person must look.
 fn deduped(people: &[Row], least: i32) -> (Joined, Asked) {
     let (mut left, _) = school();
     left.extend_from_slice(people);
     let linkage = linkage(&left, &[]);
-    let clusters = linkage.clusters(trained(), least, &Run::default()).unwrap();
-    let joined = clusters
-        .all
+    let comparison = linkage.compare_within(trained(), &Run::default()).unwrap();
+    let duplicates = duplicates(&comparison, least);
+    let joined = duplicates
+        .clusters
         .iter()
-        .map(|one| clusters.ids(one).map(str::to_owned).collect())
+        .map(|one| one.ids.iter().cloned().collect())
         .filter(|ids: &Vec<String>| ids.iter().any(|id| id.starts_with('t')));
-    let review = &clusters.review;
-    let asked = review
-        .all
-        .iter()
-        .map(|link| (review.right_id(link).to_owned(), link.doubt));
+    let asked = duplicates.unsure.iter().map(|one| {
+        let id = comparison.right_id(&comparison.all[one.place]);
+        (id.to_owned(), one.pairs.first().map(|(_, why)| *why))
+    });
     (joined.collect(), asked.collect())
 }
 
@@ -331,7 +321,7 @@ fn field_f11_dedupe_joins_no_twins_and_lists_them_for_review() {
             "{a} {b}"
         );
         assert!(
-            asked.contains(&("t2".to_owned(), Some(Doubt::Sibling))),
+            asked.contains(&("t2".to_owned(), Some(Rejection::Sibling))),
             "{a} {b}: {asked:?}"
         );
     }
@@ -366,7 +356,7 @@ fn field_f11_what_stands_between_two_twins_joins_them_not() {
     assert!(
         asked
             .iter()
-            .any(|(id, doubt)| id == "t2" && *doubt == Some(Doubt::Sibling))
+            .any(|(id, why)| id == "t2" && *why == Some(Rejection::Sibling))
     );
     // By an id on one side and a name on the other.
     let (joined, _) = deduped(
@@ -391,13 +381,12 @@ fn field_f11_the_evidence_for_a_decision_says_that_a_sibling_fits() {
     accounts.push(left);
     roster.push(right);
     let linkage = linkage(&accounts, &roster);
-    let links = linkage.link(trained(), &Run::default()).unwrap();
-    let link = links
-        .all
-        .iter()
-        .find(|link| links.right_id(link) == "right")
+    let comparison = linkage.compare(trained(), &Run::default()).unwrap();
+    let mut all = comparison.all.iter();
+    let matches = all
+        .find(|matches| comparison.right_id(matches) == "right")
         .unwrap();
-    let found = links.evidence(link, &link.candidates[0]);
+    let found = &candidates(&comparison, matches)[0].evidence;
     assert!(found.contains(&Evidence::SiblingFits), "{found:?}");
     assert!(!found.contains(&Evidence::NamesAgree), "{found:?}");
 }
@@ -409,13 +398,13 @@ fn is_found(left: [&str; 3], right: [&str; 3]) -> bool {
     let accounts = [accounts, vec![of("left", left)]].concat();
     let roster = [roster, vec![of("right", right)]].concat();
     let linkage = linkage(&accounts, &roster);
-    let links = linkage.link(trained(), &Run::default()).unwrap();
-    links.all.iter().any(|link| {
-        links.right_id(link) == "right"
-            && link
-                .candidates
+    let comparison = linkage.compare(trained(), &Run::default()).unwrap();
+    comparison.all.iter().any(|matches| {
+        comparison.right_id(matches) == "right"
+            && matches
+                .pairs
                 .iter()
-                .any(|one| links.left_id(one) == "left")
+                .any(|pair| comparison.ids(pair)[0] == "left")
     })
 }
 
@@ -449,7 +438,7 @@ fn field_f14_names_that_are_written_otherwise_are_brought_together() {
         ["Kovalenko", "Oleksandra", BORN, ""],
         ["Oleksandra", "Kovalenko", BORN, ""],
     ];
-    assert_ne!(matched(swapped, ["", ""]).0, Verdict::Create);
+    assert_ne!(matched(swapped, ["", ""]).0, Outcome::Create);
 }
 
 #[test]
@@ -471,14 +460,11 @@ fn field_f14_people_of_a_block_that_was_too_large_are_for_review() {
             .unwrap();
     }
     let linkage = Linkage::new(people.finish().unwrap());
-    let links: Links<'_> = linkage.link(trained(), &Run::default()).unwrap();
-    let found: Vec<(Verdict, Option<Doubt>)> = links
-        .all
+    let comparison = linkage.compare(trained(), &Run::default()).unwrap();
+    let found: Vec<(Outcome, bool)> = decided(&comparison)
         .iter()
-        .map(|link| (link.verdict, link.doubt))
+        .zip(&comparison.all)
+        .map(|(decided, matches)| (decided.outcome(), matches.cut))
         .collect();
-    assert_eq!(
-        found,
-        [(Verdict::Review, Some(Doubt::Cut)), (Verdict::Create, None)]
-    );
+    assert_eq!(found, [(Outcome::Review, true), (Outcome::Create, false)]);
 }

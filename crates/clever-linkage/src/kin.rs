@@ -6,62 +6,16 @@
 
 use std::collections::HashMap;
 
-use super::compare::{Comparer, Pattern};
-use super::config::Side;
-use super::kind::{EQUAL, Kind};
-use super::people::{People, Symbol, Table};
+use crate::compare::Comparer;
+use crate::config::Side;
+use crate::kind::{EQUAL, Kind};
+use crate::names;
+use crate::pattern::Pattern;
+use crate::people::{People, Symbol, Table};
+use crate::places::Places;
 
 /// Records of one family and birthday beyond which they are looked through no more: somebody else is among them.
 const MOST_KIN: usize = 64;
-
-/// Where the fields are that families share, and those that they don't.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Places {
-    pub(crate) given: Option<usize>,
-    pub(crate) family: Option<usize>,
-    birth: Option<usize>,
-    email: Option<usize>,
-    ids: Vec<usize>,
-}
-
-impl Places {
-    pub(crate) fn new(people: &People) -> Self {
-        let fields = &people.config.field;
-        let place = |kind| fields.iter().position(|field| field.kind == kind);
-        Self {
-            given: place(Kind::GivenName),
-            family: place(Kind::FamilyName),
-            birth: place(Kind::Date),
-            email: place(Kind::Email),
-            ids: (0..fields.len())
-                .filter(|at| fields[*at].kind.is_id())
-                .collect(),
-        }
-    }
-
-    /// Whether an id is equal that no other record of either file has.
-    pub(crate) fn id_is_equal(
-        &self,
-        people: &People,
-        one_holder: u32,
-        pattern: Pattern,
-        left: &[Symbol],
-        right: &[Symbol],
-    ) -> bool {
-        self.ids.iter().any(|at| {
-            let own = |value: Symbol, most: u32| {
-                let holders = people.lexicons[*at].holders(value);
-                holders.iter().all(|holders| *holders <= most)
-            };
-            match pattern.level(*at) {
-                EQUAL => own(left[*at], one_holder),
-                // Only leading zeros differ.
-                2 => own(left[*at], 1) && own(right[*at], 1),
-                _ => false,
-            }
-        })
-    }
-}
 
 /// Rows of one file by family name and birthday, where two and more share them.
 type Families = HashMap<(Symbol, Symbol), Vec<u32>>;
@@ -137,11 +91,10 @@ impl<'a> Kin<'a> {
             // Nothing tells twins apart.
             return false;
         };
-        match Kind::GivenName.levels()[pattern.level(given) as usize] {
-            "equal" | "nickname" | "swapped" => true,
-            "short" => self.has_own_address(given, pattern, left, right),
-            _ => false,
-        }
+        let level = pattern.level(given);
+        names::is_surely_one(level)
+            || Kind::GivenName.levels()[level as usize] == "short"
+                && self.has_own_address(given, pattern, left, right)
     }
 
     fn has_own_address(
@@ -178,19 +131,6 @@ impl<'a> Kin<'a> {
             && own
                 .split(|c: char| !c.is_alphabetic())
                 .any(|word| word == name || name.chars().count() > 4 && word.starts_with(name))
-    }
-
-    /// Whether both records are of one family and one birthday, as far as they tell.
-    pub(crate) fn is_of_one_day(&self, pattern: Pattern) -> bool {
-        let level = |place: Option<usize>, kind: Kind| {
-            place.map_or("absent", |at| kind.levels()[pattern.level(at) as usize])
-        };
-        let given = level(self.places.given, Kind::GivenName);
-        let family = level(self.places.family, Kind::FamilyName);
-        let birth = level(self.places.birth, Kind::Date);
-        given != "absent"
-            && matches!(family, "equal" | "part" | "spelling")
-            && matches!(birth, "equal" | "turned" | "digit")
     }
 
     /// Whether another person of the family and birthday of one of the two is known in its file.

@@ -2,23 +2,9 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::people::{People, Symbol, Table};
+use crate::config::Key;
+use crate::people::{People, Symbol, Table};
 use crate::text;
-
-/// What two records must have in common to be compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Key {
-    /// These fields.
-    Fields(Vec<usize>),
-    /// All letters of both names, in whatever order and words, and the date if one is named: given and family
-    /// name may have changed places, `von der Heide` may be one word.
-    Letters {
-        names: [usize; 2],
-        date: Option<usize>,
-    },
-    /// The first letters of both names, and the date: a name may be written quite otherwise.
-    Initials { names: [usize; 2], date: usize },
-}
 
 /// The left records of each right record's blocks.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Given names that one person may bear both of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// Common English and Spanish given names, each line a name and its short forms. Not complete, and of one
 /// culture more than of others: add a district's own with [`Nicknames::add`].
@@ -333,6 +334,12 @@ impl Default for Nicknames {
 }
 
 impl Nicknames {
+    /// The common names, read once.
+    pub(crate) fn common() -> &'static Self {
+        static COMMON_ONES: LazyLock<Nicknames> = LazyLock::new(Nicknames::default);
+        &COMMON_ONES
+    }
+
     /// No names at all.
     #[must_use]
     pub const fn none() -> Self {

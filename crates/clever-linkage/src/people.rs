@@ -4,10 +4,10 @@ use hashbrown::HashTable;
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::config::{ConfigError, MatchConfig, Side};
-use super::date::{self, DateForm};
-use super::kind::Kind;
-use super::reading::{ColumnReading, Reading, Value};
+use crate::config::{ConfigError, MatchConfig, Side};
+use crate::date::{self, DateForm};
+use crate::kind::Kind;
+use crate::reading::{ColumnReading, Reading, Value};
 use crate::{placeholder, text};
 
 /// A value's number; 0 where there is none.
@@ -149,8 +149,8 @@ pub(crate) struct Table {
     id_ends: Vec<usize>,
     /// Each record's numbers, one after the other.
     cells: Vec<Symbol>,
-    /// Each record's governor, where reach is asked for.
-    reach: Vec<Symbol>,
+    /// Which record of its file each one was, from 1.
+    records: Vec<u32>,
     width: usize,
 }
 
@@ -168,8 +168,9 @@ impl Table {
         &self.cells[row * self.width..][..self.width]
     }
 
-    pub(crate) fn reach(&self, row: usize) -> Symbol {
-        self.reach.get(row).copied().unwrap_or_default()
+    /// Which record of its file a row was, from 1.
+    pub(crate) fn record(&self, row: usize) -> usize {
+        self.records[row] as usize
     }
 
     /// Settles the dates of a field, now that all are known.
@@ -189,10 +190,11 @@ impl Table {
             .windows(2)
             .find(|pair| self.id(pair[0]) == self.id(pair[1]))
         {
+            let records = [pair[0], pair[1]].map(|row| self.record(row));
             return Err(FileError::DuplicateId {
                 side,
-                first: pair[0].min(pair[1]) + 1,
-                second: pair[0].max(pair[1]) + 1,
+                first: records[0].min(records[1]),
+                second: records[0].max(records[1]),
             });
         }
         if order.is_sorted() {
@@ -203,13 +205,13 @@ impl Table {
             ids: String::with_capacity(self.ids.len()),
             id_ends: Vec::with_capacity(self.len()),
             cells: Vec::with_capacity(self.cells.len()),
-            reach: Vec::with_capacity(self.reach.len()),
+            records: Vec::with_capacity(self.len()),
         };
         for row in order {
             sorted.ids.push_str(self.id(row));
             sorted.id_ends.push(sorted.ids.len());
             sorted.cells.extend_from_slice(self.row(row));
-            sorted.reach.extend(self.reach.get(row));
+            sorted.records.push(self.records[row]);
         }
         *self = sorted;
         Ok(())
@@ -221,7 +223,6 @@ impl Table {
 pub struct PeopleBuilder {
     config: MatchConfig,
     lexicons: Vec<Lexicon>,
-    reach: Lexicon,
     left: Table,
     right: Table,
     /// The columns of each file.
@@ -256,7 +257,6 @@ impl PeopleBuilder {
         };
         Ok(Self {
             lexicons: config.field.iter().map(|_| Lexicon::new()).collect(),
-            reach: Lexicon::new(),
             left: table(),
             right: table(),
             widths: [Side::Left, Side::Right].map(|side| config.columns(side).len()),
@@ -322,14 +322,6 @@ impl PeopleBuilder {
                 }
             };
         }
-        let mut governor = 0;
-        if complete && self.config.reach.is_some() {
-            match values.next() {
-                Some(value) if placeholder::is_nothing(value) => {}
-                Some(value) => governor = self.reach.number(value.trim(), side)?,
-                None => complete = false,
-            }
-        }
         let more = values.count();
         if !complete || more > 0 {
             return Err(FileError::Values {
@@ -342,9 +334,8 @@ impl PeopleBuilder {
         table.ids.push_str(id);
         table.id_ends.push(table.ids.len());
         table.cells.extend_from_slice(&cells[..table.width]);
-        if self.config.reach.is_some() {
-            table.reach.push(governor);
-        }
+        let record = u32::try_from(record).map_err(|_| FileError::TooMany)?;
+        table.records.push(record);
         Ok(())
     }
 
