@@ -142,7 +142,7 @@ async fn run(command: Command, ui: &Ui) -> Result<Exit> {
         Command::Accounts(args) => cmd::accounts::run(&args, ui).await,
         Command::Match(args) => cmd::matching::run(&args, ui).await,
         Command::Review(args) => cmd::review::run(&args, ui).await,
-        Command::Man(args) => cmd::man::run(&args, ui),
+        Command::Man(args) => cmd::man::run(&args, cli::command(), ui),
         Command::Completions { shell } => {
             let (mut command, mut script) = (cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);
