@@ -144,8 +144,13 @@ async fn report(emulator: &Emulator) -> String {
         for noun in NOUNS {
             let list = format!("/{version}/{noun}");
             let ids = reader.walk(format!("{list}?limit=1000"), "next");
-            let from_behind = format!("{list}?ending_before=last&limit=70&count=true");
-            reader.walk(from_behind, "prev");
+            // Counting an older version's events shapes them all, for each page.
+            let ask = if noun == "events" {
+                "limit=1000"
+            } else {
+                "limit=70&count=true"
+            };
+            reader.walk(format!("{list}?ending_before=last&{ask}"), "prev");
             let some = [0, ids.len() / 2].map(|at| ids.get(at));
             for id in some.into_iter().flatten() {
                 reader.get(&format!("{list}/{id}"));
@@ -235,20 +240,6 @@ async fn a_district_that_has_lived() {
         emulator.happen(happening);
     }
     emulator.advance_days(2);
-    insta::assert_snapshot!(report(&emulator).await);
-}
-
-#[tokio::test]
-async fn a_new_school_year() {
-    let emulator = clever_emulator::start(config(WorldSource::Generated {
-        seed: 2,
-        students: 60,
-    }))
-    .await
-    .unwrap();
-    emulator.advance_days(40);
-    emulator.happen(Happening::Rollover);
-    emulator.advance_days(5);
     insta::assert_snapshot!(report(&emulator).await);
 }
 
