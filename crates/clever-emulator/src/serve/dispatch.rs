@@ -1,4 +1,8 @@
 //! From a request to its answer: whose token it is, what that opens, and what trouble befalls it.
+//!
+//! Decision: a page is written whole, on a thread of its own, and sent when the world is free again, so that a slow reader
+//! holds up no day. Serving must not be the bottleneck of a client that decodes; what would only make it faster than that
+//! is not here.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

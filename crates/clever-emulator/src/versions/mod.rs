@@ -3,6 +3,10 @@
 //! The world keeps records as v3.1 writes them. What an older version makes of one is a pure function ([`shape`],
 //! [`v3_0`]); so is what it makes of an event ([`events`]). Before v3.0 employees had an id for each role, and those
 //! lists ascend by it ([`ids`]).
+//!
+//! Decision: older versions are functions of v3.1's records, so there is one world to keep. An event is taken apart into the
+//! record before and after: a role gained is a created teacher in v2. An event's id is the world's times 64, which leaves
+//! room for what one event becomes.
 
 use clever_model::{RecordKind, Role};
 

@@ -2,6 +2,11 @@
 //!
 //! A world may begin with a base, whose records are made when they are read. What is changed lies over it as text; a
 //! recorded world is all text. Readers see one ascending [`List`]. Nothing here knows how a world is served.
+//!
+//! Decision: a made-up world is a function of its seed and a position. The emulator keeps a few integers a person and writes
+//! each record when it is read; dice are looked up by (seed, stream, number) and not thrown in turn. A cohort (the students
+//! of one grade at one school) is dealt to a subject's sections by a step that has an inverse, so neither direction needs a
+//! table. Only whole numbers decide, so that the bytes are the same on any machine.
 
 mod base;
 mod contacts;
