@@ -143,10 +143,7 @@ async fn a_question_a_link_and_a_session_outlive_the_program() {
         token(&asked)
     );
     let at_clever = browser.send(&place.at("/welcome/mine"), &form, "").await;
-    assert!(
-        at_clever.text.contains("Are you"),
-        "{at_clever:?}"
-    );
+    assert!(at_clever.text.contains("Are you"), "{at_clever:?}");
     kill(running).await;
 
     let running = place.start().await;
