@@ -3,7 +3,6 @@
 /// Crates and the files of each circle, below `src`.
 const KNOWN: &[(&str, &[&str])] = &[
     ("clever-auth", &["app.rs", "redirect.rs"]),
-    ("clever-cli", &["cmd/fleet.rs", "cmd/sync.rs"]),
     (
         "clever-client",
         &[
@@ -19,18 +18,5 @@ const KNOWN: &[(&str, &[&str])] = &[
     (
         "clever-provision",
         &["ledger/chain.rs", "ledger/event.rs", "ledger/state.rs"],
-    ),
-    (
-        "clever-provision",
-        &[
-            "linkage/block.rs",
-            "linkage/config.rs",
-            "linkage/people.rs",
-            "linkage/reading.rs",
-        ],
-    ),
-    (
-        "clever-provision",
-        &["linkage/compare.rs", "linkage/kin.rs"],
     ),
 ];
