@@ -138,7 +138,6 @@ mod tests {
         assert_eq!(folded("--"), "");
     }
 
-    #[cfg(feature = "linkage")]
     #[test]
     fn field_f14_umlauts_have_one_form() {
         for (a, b) in [
