@@ -139,10 +139,10 @@ async fn run(command: Command, ui: &Ui) -> Result<Exit> {
         Command::Me(args) => cmd::me::run(&args, ui).await,
         Command::Doctor(args) => cmd::doctor::run(&args, ui).await,
         Command::Drift(args) => cmd::drift::run(&args, ui),
-        Command::Match(args) => cmd::matching::run(&args, ui),
         Command::Accounts(args) => cmd::accounts::run(&args, ui).await,
+        Command::Match(args) => cmd::matching::run(&args, ui).await,
         Command::Review(args) => cmd::review::run(&args, ui).await,
-        Command::Man(args) => cmd::man::run(&args, ui),
+        Command::Man(args) => cmd::man::run(&args, cli::command(), ui),
         Command::Completions { shell } => {
             let (mut command, mut script) = (cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);

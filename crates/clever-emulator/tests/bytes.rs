@@ -144,8 +144,13 @@ async fn report(emulator: &Emulator) -> String {
         for noun in NOUNS {
             let list = format!("/{version}/{noun}");
             let ids = reader.walk(format!("{list}?limit=1000"), "next");
-            let from_behind = format!("{list}?ending_before=last&limit=70&count=true");
-            reader.walk(from_behind, "prev");
+            // Counting an older version's events shapes them all, for each page.
+            let ask = if noun == "events" {
+                "limit=1000"
+            } else {
+                "limit=70&count=true"
+            };
+            reader.walk(format!("{list}?ending_before=last&{ask}"), "prev");
             let some = [0, ids.len() / 2].map(|at| ids.get(at));
             for id in some.into_iter().flatten() {
                 reader.get(&format!("{list}/{id}"));

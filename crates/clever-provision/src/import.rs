@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use clever_linkage::{Kind, is_placeholder};
 use clever_model::{DistrictId, Role, Timestamp, UserId, date};
 use serde::Serialize;
 
 use crate::directory::{Account, AccountId, AccountState, Custody, LiveLink};
-use crate::placeholder::{is_nobody, is_nobodys_id, is_nothing};
 use crate::record::birth;
 use crate::store::Facts;
 use crate::subject::Class;
@@ -159,7 +159,7 @@ pub fn read_row<'v>(
     let mut row = Row::default();
     for (column, text) in cells {
         let text = text.trim();
-        if !text.is_empty() && !is_nothing(text) {
+        if !text.is_empty() && !is_placeholder(Kind::Text, text) {
             row.take(column, text)?;
         }
     }
@@ -222,11 +222,15 @@ impl Row {
             Column::CleverId => {
                 self.clever_id = Some(UserId::new(text).map_err(|_| unreadable())?);
             }
-            Column::SisId if !is_nobodys_id(text) => self.facts.sis_ids = vec![text.to_owned()],
-            Column::StudentNumber if !is_nobodys_id(text) => self.facts.student_number = own(),
-            Column::StateId if !is_nobodys_id(text) => self.facts.state_id = own(),
-            Column::First if !is_nobody(text) => self.facts.first = own(),
-            Column::Last if !is_nobody(text) => self.facts.last = own(),
+            Column::SisId if !is_placeholder(Kind::SisId, text) => {
+                self.facts.sis_ids = vec![text.to_owned()]
+            }
+            Column::StudentNumber if !is_placeholder(Kind::StudentNumber, text) => {
+                self.facts.student_number = own()
+            }
+            Column::StateId if !is_placeholder(Kind::StateId, text) => self.facts.state_id = own(),
+            Column::First if !is_placeholder(Kind::GivenName, text) => self.facts.first = own(),
+            Column::Last if !is_placeholder(Kind::FamilyName, text) => self.facts.last = own(),
             Column::Birth => match birth(text) {
                 Some(birth) => self.facts.birth = Some(birth),
                 None => self.unread.push(column),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use clever_linkage::{Kind, is_placeholder};
 use clever_model::{DistrictId, Role, UserId, date};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -292,7 +293,7 @@ impl Reader {
             }
             if let Some(text) = self.text(details.get("dob"), RecordPart::Birth) {
                 person.birth = birth(&text);
-                if person.birth.is_none() && !crate::placeholder::is_nothing(&text) {
+                if person.birth.is_none() && !is_placeholder(Kind::Date, &text) {
                     self.unread.count(RecordPart::Birth);
                 }
             }

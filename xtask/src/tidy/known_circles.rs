@@ -20,17 +20,4 @@ const KNOWN: &[(&str, &[&str])] = &[
         "clever-provision",
         &["ledger/chain.rs", "ledger/event.rs", "ledger/state.rs"],
     ),
-    (
-        "clever-provision",
-        &[
-            "linkage/block.rs",
-            "linkage/config.rs",
-            "linkage/people.rs",
-            "linkage/reading.rs",
-        ],
-    ),
-    (
-        "clever-provision",
-        &["linkage/compare.rs", "linkage/kin.rs"],
-    ),
 ];

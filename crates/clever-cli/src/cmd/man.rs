@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
 
-use crate::cli;
 use crate::diagnostics::Exit;
 use crate::ui::{Ui, counted};
 
@@ -21,13 +20,13 @@ pub(crate) struct ManArgs {
     folder: PathBuf,
 }
 
-/// Writes a page for each command.
-pub(crate) fn run(args: &ManArgs, ui: &Ui) -> Result<Exit> {
+/// Writes a page for each command below `command`.
+pub(crate) fn run(args: &ManArgs, command: clap::Command, ui: &Ui) -> Result<Exit> {
     let folder = &args.folder;
     let failed = || format!("could not write the manual pages into {}", folder.display());
     std::fs::create_dir_all(folder).with_context(failed)?;
     // Subcommands are named after all that stands before them.
-    clap_mangen::generate_to(cli::command(), folder).with_context(failed)?;
+    clap_mangen::generate_to(command, folder).with_context(failed)?;
     let pages = std::fs::read_dir(folder).with_context(failed)?;
     let pages = pages
         .filter_map(Result::ok)

@@ -21,6 +21,7 @@ mod fleet;
 mod ground;
 mod killed;
 mod matching;
+mod matching_accounts;
 mod matching_field;
 mod mistakes;
 mod oneroster;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_model::{RecordKind, Role};
+use clever_model::RecordKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::versions::{all, get, link, world};
+use super::versions::{all, get, is_api, link, world};
 use crate::life::happenings::Happening;
 use crate::life::{days, resources};
 use crate::versions::{Collection, Version};

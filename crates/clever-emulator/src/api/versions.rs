@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{RecordKind, Role};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::roster::answer;
 use super::target::Target;
-use crate::life::happenings::Happening;
-use crate::life::{days, resources};
-use crate::versions::{Collection, Version};
+use crate::life::days;
+use crate::versions::Version;
 use crate::world::World;
 use crate::world::generate::generate;
 
@@ -28,7 +26,7 @@ pub(super) fn get(world: &World, target: &str) -> (u16, Value) {
     )
 }
 
-fn is_api(path: &str) -> bool {
+pub(super) fn is_api(path: &str) -> bool {
     Target::of(path, "").is_some()
 }
 

@@ -174,7 +174,7 @@ impl DistrictKey {
 /// Evidence in words. Scores count in steps of four bits, so that a roster's daily noise is no new evidence.
 pub(crate) fn evidence_words<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<String> {
     let words = evidence.into_iter().map(|one| match one {
-        Evidence::Score { millibits, .. } => format!("score {}", millibits.div_euclid(4_000)),
+        Evidence::Score { millibits } => format!("score {}", millibits.div_euclid(4_000)),
         other => format!("{other:?}"),
     });
     words.collect()

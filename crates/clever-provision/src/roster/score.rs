@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use clever_linkage::{
+    FieldConfig, Kind, Linkage, MatchConfig, PeopleBuilder, Run, Side, SideConfig,
+};
 use clever_model::UserId;
 
 use super::FollowError;
 use crate::directory::{AccountId, Candidate};
-use crate::linkage::{
-    FieldConfig, Kind, Linkage, MatchConfig, PeopleBuilder, Run, Side, SideConfig,
-};
+use crate::evidence::candidates;
 use crate::store::Facts;
 use crate::subject::Person;
 
@@ -62,8 +63,7 @@ pub(super) fn scores(
         field: FIELDS.into_iter().map(field).collect(),
         block: Vec::new(),
         block_limit: 200,
-        reach: None,
-        decide: crate::linkage::Thresholds::default(),
+        least: MatchConfig::LEAST,
     };
     let mut people = PeopleBuilder::new(config).map_err(|error| failed(error.to_string()))?;
     // An account may be known from several records; each is one row.
@@ -91,20 +91,21 @@ pub(super) fn scores(
     let linkage = Linkage::new(people);
     let run = Run::default();
     let model = linkage.train(&run);
-    let links = linkage
-        .link(&model, &run)
+    let comparison = linkage
+        .compare(&model, &run)
         .map_err(|error| failed(error.to_string()))?;
     let mut all = BTreeMap::new();
-    for link in &links.all {
-        let Ok(id) = UserId::new(links.right_id(link)) else {
+    for matches in &comparison.all {
+        let Ok(id) = UserId::new(comparison.right_id(matches)) else {
             continue;
         };
-        let candidates = links.candidates(link).into_iter().filter_map(|mut one| {
+        let found = candidates(&comparison, matches).into_iter();
+        let found = found.filter_map(|mut one| {
             let row: usize = one.account.as_str().parse().ok()?;
             one.account = accounts.get(row)?.0.clone();
             Some(one)
         });
-        all.insert(id, candidates.collect());
+        all.insert(id, found.collect());
     }
     Ok(all)
 }

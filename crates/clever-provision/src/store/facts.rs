@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use clever_linkage::{Kind, is_placeholder, name_key};
 use clever_model::{DistrictId, Role, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Field, KnownPerson, compare};
 use crate::ledger::DistrictKey;
-use crate::placeholder::{is_nobody, is_nobodys_id};
 use crate::scoped::{Scoped, SisId, StudentNumber};
 use crate::subject::{Person, PersonName};
-use crate::text;
 
 /// Most ids in districts' systems that are kept of one person; older ones are forgotten.
 const KEPT_IDS: usize = 8;
@@ -161,7 +160,12 @@ impl Facts {
     pub(super) fn evidence(&self, person: &Person) -> BTreeSet<Evidence> {
         let mut evidence = compare(person, &self.known());
         let has_id = evidence.iter().any(|one| is_id(*one));
-        let family = whole(person.name.last.as_deref()).zip(whole(self.last.as_deref()));
+        let family = person
+            .name
+            .last
+            .as_deref()
+            .and_then(name_key)
+            .zip(self.last.as_deref().and_then(name_key));
         let is_family = family.is_some_and(|(one, other)| one == other);
         if !has_id
             && is_family
@@ -201,14 +205,19 @@ impl Facts {
     }
 
     fn names(&self) -> Option<String> {
-        let (first, last) = (whole(self.first.as_deref())?, whole(self.last.as_deref())?);
+        let (first, last) = (
+            name_key(self.first.as_deref()?)?,
+            name_key(self.last.as_deref()?)?,
+        );
         Some(format!("{first} {last}"))
     }
 
     fn clues(&self, key: &DistrictKey) -> Vec<(Sort, i64)> {
         let mut all = Vec::new();
         let mut add = |sort, text: &str| all.push((sort, digest(key, sort, text)));
-        let id = |text: &str| Some(text.trim().to_owned()).filter(|text| !is_nobodys_id(text));
+        let id = |text: &str| {
+            Some(text.trim().to_owned()).filter(|text| !is_placeholder(Kind::SisId, text))
+        };
         for one in self.sis_ids.iter().filter_map(|text| id(text)) {
             add(Sort::SisId, &one);
         }
@@ -221,7 +230,7 @@ impl Facts {
         let birth = self
             .birth
             .map(|(year, month, day)| format!("{year}-{month}-{day}"));
-        if let (Some(birth), Some(family)) = (&birth, whole(self.last.as_deref())) {
+        if let (Some(birth), Some(family)) = (&birth, self.last.as_deref().and_then(name_key)) {
             add(Sort::FamilyAndBirth, &format!("{family} {birth}"));
         }
         if let Some(names) = self.names() {
@@ -288,15 +297,6 @@ pub(super) fn counts(evidence: &BTreeSet<Evidence>, lives: bool, left: bool) -> 
         _ => false,
     });
     !lives && (id || has(&Evidence::SiblingFits) || names && !against)
-}
-
-/// A whole name, folded and without blanks; `None` for an initial, a placeholder or none.
-fn whole(part: Option<&str>) -> Option<String> {
-    let part = part.filter(|part| !is_nobody(part))?;
-    let mut folded = String::new();
-    text::fold(part, &mut folded);
-    folded.retain(|c| c != ' ');
-    (folded.chars().count() > 1).then_some(folded)
 }
 
 fn digest(key: &DistrictKey, sort: Sort, text: &str) -> i64 {

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::args::SyncArgs;
+use super::once::{self, over_at};
 use crate::access::{Way, no_redirect};
-use crate::cmd::sync::{self, SyncArgs, over_at};
 use crate::diagnostics::{self, Exit, Usage};
 use crate::progress::{Named, Watch};
 use crate::signals::Stop;
@@ -78,7 +79,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     let args = Arc::new(args);
     let mut fleet = Fleet {
         // A typing error in the policy is told before anything starts.
-        policies: Arc::new(sync::policies(args.policy.as_deref())?),
+        policies: Arc::new(once::policies(args.policy.as_deref())?),
         ui: *ui,
         targets: BTreeMap::new(),
         turns: Turns::new(),
@@ -286,7 +287,7 @@ impl Fleet {
             self.running.len()
         ));
         // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
-        match sync::policies(self.args.policy.as_deref()) {
+        match once::policies(self.args.policy.as_deref()) {
             Ok(policies) => self.policies = Arc::new(policies),
             Err(error) => self.tell("the policy that held before still holds", &error),
         }
@@ -567,11 +568,11 @@ async fn one(
         ..args.service.options()
     };
     let district = target.way.open(options).await?;
-    let mut store = sync::open(args).await?;
+    let mut store = once::open(args).await?;
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
     let watch = Watch::silent(ui);
-    sync::reconcile(args, policies, admit, &district, &mut store, &watch).await
+    once::reconcile(args, policies, admit, &district, &mut store, &watch).await
 }
 
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
