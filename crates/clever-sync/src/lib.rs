@@ -47,10 +47,10 @@ pub use report::{
 pub use run::{Admit, SyncOptions, Way, sync};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
-pub use store::changes::{Change, ChangeFilter, RecordRow};
+pub use store::changes::{Change, ChangeFilter};
 pub use store::{
-    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SchoolLimits, SchoolTally, SqlStore,
-    SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
+    AnyStore, Base, Commit, Edit, Hash, Known, LastSync, Left, Op, Run, SchoolLimits, SchoolTally,
+    SqliteStore, Staged, Staging, State, Store, StoreError, Stored, Tally, Which,
 };
 pub use tell::explain::{Explanation, FieldOrigin, explain};
 pub use tell::feed::{ChangeLog, Feed, Record, changes};

@@ -116,7 +116,7 @@ async fn replayed(store: &mut SqliteStore) -> BTreeMap<String, Value> {
     for change in feed(store)
         .await
         .into_iter()
-        .filter(|change| change.kind == "users")
+        .filter(|change| change.kind == clever_model::RecordKind::Users)
     {
         match change.after {
             Some(after) => users.insert(change.id, serde_json::from_str(after.get()).unwrap()),

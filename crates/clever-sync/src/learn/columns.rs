@@ -1,6 +1,7 @@
 //! Which parts of a record become columns of its table. The whole record is kept beside them.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 use clever_raw::tree::Json;
@@ -62,6 +63,17 @@ pub(crate) const fn columns(kind: RecordKind) -> &'static [Column] {
         ],
         RecordKind::Resources => &[("resource_id", "/resource_id"), ("title", "/title")],
     }
+}
+
+/// The columns of a kind that a sync writes: all but those that the app owns.
+pub(crate) fn ours(
+    kind: RecordKind,
+    sticky: &BTreeMap<RecordKind, BTreeSet<String>>,
+) -> Vec<Column> {
+    let theirs = sticky.get(&kind);
+    let ours = columns(kind).iter().copied();
+    ours.filter(|(name, _)| theirs.is_none_or(|theirs| !theirs.contains(*name)))
+        .collect()
 }
 
 /// The columns of `user_roles`, filled from one role's object. A role has one of the places of each.

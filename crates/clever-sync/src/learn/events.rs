@@ -21,7 +21,7 @@ use crate::learn::district::read_district;
 use crate::learn::reading;
 use crate::learn::source::RosterSource;
 use crate::report::{EventCounts, Why};
-use crate::store::{Store, StoreError};
+use crate::store::{Run, StoreError};
 
 /// How long after a district's sync its events may be on their way, in seconds; about a minute was seen.
 const LAG_SECONDS: u64 = 3600;
@@ -44,15 +44,15 @@ pub(crate) struct Told {
 /// Reads the feed after `cursor` to its end and stages what it tells.
 ///
 /// Returns what was told, or why it can't be relied on; then what is staged must be thrown away.
-pub(crate) async fn read<S: Store, R: RosterSource>(
-    source: &R,
-    store: &mut S,
+pub(crate) async fn read<R: Run, T: RosterSource>(
+    source: &T,
+    run: &mut R,
     district: &DistrictId,
     cursor: &str,
     kinds: &[RecordKind],
     clock: &dyn Clock,
 ) -> Result<Result<Told, Why>, SyncError> {
-    let failed = |source: R::Error| SyncError::Events {
+    let failed = |source: T::Error| SyncError::Events {
         source: Box::new(source),
     };
     if let Some(why) = gap(source.oldest_event().await.map_err(failed)?, cursor) {
@@ -63,7 +63,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
     let pages = source.events(cursor);
     pin_mut!(pages);
     while let Some(page) = pages.next().await {
-        told.page(store, district, kinds, &page.map_err(failed)?)
+        told.page(run, district, kinds, &page.map_err(failed)?)
             .await?;
     }
     if told.unordered {
@@ -90,7 +90,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
         None => {
-            let found = store
+            let found = run
                 .find(RecordKind::Districts, &[district.as_str()])
                 .await?;
             found
@@ -131,9 +131,9 @@ struct Last {
 }
 
 impl Told {
-    async fn page<S: Store>(
+    async fn page<R: Run>(
         &mut self,
-        store: &mut S,
+        run: &mut R,
         district: &DistrictId,
         wanted: &[RecordKind],
         page: &RawPage,
@@ -200,7 +200,7 @@ impl Told {
                 .insert(id.to_owned(), Last { event, json });
         }
         for (kind, records) in kinds {
-            stage(store, kind, &records).await?;
+            stage(run, kind, &records).await?;
         }
         Ok(())
     }
@@ -231,13 +231,13 @@ fn synced<'e>(event: &'e Event, wanted: &[RecordKind]) -> Option<(RecordKind, &'
 }
 
 /// Stages what the last events of some records say; what says nothing new is taken back.
-async fn stage<S: Store>(
-    store: &mut S,
+async fn stage<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     records: &BTreeMap<String, Last>,
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = records.keys().map(String::as_str).collect();
-    let known = store.find(kind, &ids).await?;
+    let known = run.find(kind, &ids).await?;
     let mut rows = Vec::new();
     let mut nothing = Vec::new();
     for (id, last) in records {
@@ -254,6 +254,6 @@ async fn stage<S: Store>(
             None => nothing.push(id.as_str()),
         }
     }
-    store.unstage(kind, &nothing).await?;
-    store.stage(rows).await
+    run.unstage(kind, &nothing).await?;
+    run.stage(rows).await
 }
