@@ -4,6 +4,7 @@
 //! itself: [`clock::Clock`] is passed in, so that every decision above it can be replayed.
 
 pub mod clock;
+pub mod date;
 pub mod ids;
 pub mod kind;
 pub mod role;

@@ -22,6 +22,7 @@ mod policy;
 mod prefill;
 mod proof;
 mod reach;
+mod record;
 mod rule;
 mod scoped;
 #[cfg(feature = "store")]
@@ -43,6 +44,7 @@ pub use policy::Policy;
 pub use prefill::{Prefill, Question, Source, prefill, questions};
 pub use proof::{AccountProof, AdminProof, MAX_PROOF_AGE_SECONDS, Proof};
 pub use reach::in_reach;
+pub use record::{PersonRead, RecordError, RecordPart, RecordSource, Unread};
 pub use rule::{Outcome, Rule, decision_table};
 pub use scoped::{Scoped, SisId, StudentNumber};
 pub use subject::{

@@ -111,8 +111,13 @@ impl<'a> RowRef<'a> {
     ///
     /// [`DatabaseError::OddRow`] if a column holds neither text, bytes nor a whole number.
     pub fn to_owned(&self) -> Result<Row, DatabaseError> {
-        let values = (0..self.width()).map(|column| Ok(self.value(column)?.into_owned()));
-        values.collect::<Result<_, _>>().map(Row)
+        let width = self.width();
+        // A collected `Result` would not know how many there are.
+        let mut values = Vec::with_capacity(width);
+        for column in 0..width {
+            values.push(self.value(column)?.into_owned());
+        }
+        Ok(Row(values))
     }
 }
 

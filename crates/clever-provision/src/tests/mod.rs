@@ -7,6 +7,7 @@ mod linkage;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
+mod record;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;

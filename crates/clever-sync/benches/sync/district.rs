@@ -326,7 +326,12 @@ impl RosterSource for District {
         let Some(path) = self.files(kind.as_str()).pop() else {
             return Ok(End::Empty);
         };
-        let page = RawPage::split(fs::read(path)?.into()).unwrap();
+        // What Clever answers to this is a page of one record.
+        let bytes = fs::read(path)?;
+        let begin = br#"{"data":{"#;
+        let at = bytes.windows(begin.len()).rposition(|part| part == begin);
+        let page = [br#"{"data":["#, &bytes[at.unwrap()..]].concat();
+        let page = RawPage::split(page.into()).unwrap();
         let last = page.records().last().map(|record| record.id.to_owned());
         Ok(last.map_or(End::Empty, End::At))
     }

@@ -21,12 +21,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use clever_files::FileSet;
-use clever_model::RecordKind;
+use clever_model::{RecordKind, date};
 use jiff::civil::Date;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::export::dates;
 use crate::export::named::Named;
 use crate::export::school_year::SchoolYears;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
@@ -290,7 +289,7 @@ impl Organisation {
             terms.push((id, text(&term, "/name"), (start, end)));
         }
         let days: Vec<_> = terms.iter().map(|(.., days)| *days).collect();
-        let today = dates::read(&reader.last_run().await?);
+        let today = date::read(&reader.last_run().await?);
         let mut all = Self {
             district: district.to_owned(),
             orgs: table(set, "orgs.csv", &ORGS)?,

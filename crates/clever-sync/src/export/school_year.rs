@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn day(text: &str) -> Option<Date> {
-        super::super::dates::read(text)
+        clever_model::date::read(text)
     }
 
     fn years(terms: &[(&str, &str)], today: &str) -> SchoolYears {
