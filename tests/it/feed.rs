@@ -76,7 +76,7 @@ async fn consumers_go_each_its_own_way_and_one_far_behind_catches_up() {
         !only.is_empty()
             && only
                 .iter()
-                .all(|change| change.kind == clever_model::RecordKind::Sections)
+                .all(|change| change.kind == RecordKind::Sections)
     );
 }
 

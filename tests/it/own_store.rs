@@ -4,11 +4,14 @@
 #[path = "../../crates/clever-sync/examples/own_store/store.rs"]
 mod store;
 
+use std::collections::BTreeMap;
+
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
+use clever_sync::store::{Known, Run, Store};
 use clever_sync::{
-    ChangeFilter, ChangeLog, Outcome, RunPath, Store, StoreError, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, Way, changes, sync,
+    ChangeFilter, ChangeLog, Outcome, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,
+    SyncReport, Way, changes, sync,
 };
 use serde_json::{Value, json};
 
@@ -154,7 +157,7 @@ async fn refused(store: &mut (impl Store + ChangeLog), ground: &Ground) -> SyncE
     let run = store.begin(&district).await.unwrap();
     let mut base = run.base().clone();
     base.run -= 1;
-    let commit = clever_sync::Commit {
+    let commit = clever_sync::store::Commit {
         base: &base,
         now: "2026-09-15T12:00:00Z".parse().unwrap(),
         cursor: None,

@@ -5,10 +5,10 @@
 use clever_emulator::world::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
+use clever_sync::store::{Base, Known as _, Store as _};
 use clever_sync::{
-    AnyStore, Base, ChangeFilter, DatabaseError, Only, Open, Outcome, PostgresStore, Store as _,
-    StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync,
-    undo,
+    AnyStore, ChangeFilter, DatabaseError, Only, Open, Outcome, PostgresStore, StoreError,
+    SyncError, SyncOptions, SyncPolicy, SyncReport, UndoRequest, Way, explain, sync, undo,
 };
 use serde_json::{Value, json};
 

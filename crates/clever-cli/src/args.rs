@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::access::{AppArgs, ServiceArgs};
-use clever_sync::AddressError;
+use clever_sql::AddressError;
 
 use crate::settings::StoreUrl;
 

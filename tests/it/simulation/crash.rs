@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
-use clever_sync::{
-    Base, Commit, DatabaseError, Known, LastSync, Left, Op, Progress, Run, SchoolLimits,
-    SchoolTally, Staged, Staging, State, Store, StoreError, Stored, SyncReport, Tally, Which,
+use clever_sync::store::{
+    Base, Commit, Known, LastSync, Left, Op, Run, SchoolLimits, SchoolTally, Staged, Staging,
+    State, Store, Stored, Tally, Which,
 };
+use clever_sync::{DatabaseError, Progress, StoreError, SyncReport};
 
 /// The store, and how many calls it answers before it fails.
 pub(crate) struct Crashing<S> {
@@ -144,7 +145,7 @@ impl<R: Run> Run for CrashingRun<'_, R> {
     async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
         self.call()?.keep(note).await
     }
-    async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
+    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
         self.call()?.resume(after).await
     }
     async fn commit(

@@ -148,8 +148,8 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
         table.add_row([
             change.seq.to_string(),
             change.run.to_string(),
-            change.at.clone(),
-            change.op.clone(),
+            change.at.to_string(),
+            change.op.to_string(),
             format!("{} {}", change.kind, change.id),
             change.fields.join(", "),
         ]);

@@ -50,17 +50,19 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
             "{} {}: {state}, first seen {}",
             record.kind, record.id, record.first_seen_at
         ))?;
-        let told = |origin: &clever_sync::FieldOrigin| {
+        let told = |origin: &clever_sync::details::FieldOrigin| {
             origin
                 .event
                 .as_ref()
-                .map_or_else(|| origin.path.clone(), |event| format!("event {event}"))
+                .map(|event| format!("event {event}"))
+                .or_else(|| origin.path.map(|path| path.to_string()))
+                .unwrap_or_default()
         };
         let mut table = output::table(&["Field", "Since", "Run", "Told by"], 4);
         for (field, origin) in &record.fields {
             table.add_row([
                 field.clone(),
-                origin.at.clone(),
+                origin.at.to_string(),
                 origin.run.to_string(),
                 told(origin),
             ]);

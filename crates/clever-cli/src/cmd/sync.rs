@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, RecordKind, SystemClock};
+use clever_sync::report::Why;
 use clever_sync::{
     Admit, AnyStore, DatabaseError, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies,
-    SyncPolicy, SyncReport, Way, Why, mark_edited,
+    SyncPolicy, SyncReport, Way, mark_edited,
 };
 
 use crate::access;

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
-use clever_sync::{
-    Base, Change, ChangeFilter, ChangeLog, Commit, Known, LastSync, Op, Progress, Run, RunPath,
-    SchoolLimits, SchoolTally, Staged, Staging, State, Store, StoreError, Stored, SyncReport,
-    Tally, Which,
+use clever_sync::store::{
+    Base, Commit, Known, LastSync, Op, Run, SchoolLimits, SchoolTally, Staged, Staging, State,
+    Store, Stored, Tally, Which,
 };
+use clever_sync::{Change, ChangeFilter, ChangeLog, Progress, RunPath, StoreError, SyncReport};
 use serde_json::Value;
 
 /// A record: which bytes it had, and whether it is here.

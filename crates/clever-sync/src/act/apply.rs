@@ -45,10 +45,10 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         Ok(())
     }
 
-    async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
+    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
         if let Some((kind, id)) = after {
             let sql = "DELETE FROM staging.staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
-            let params = [(kind as i64).into(), id.into()];
+            let params = [(kind as i64).into(), id.as_str().into()];
             self.db.execute(sql, &params).await?;
         }
         let sql = format!("UPDATE staging.staged SET held = 0 WHERE held = {CHECKED}");

@@ -230,13 +230,13 @@ impl KindDiff {
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
         // Those of which the store may have a record; on a first load nobody is asked for.
         let mut held: BTreeSet<&str> = BTreeSet::new();
-        let mut refused = page
-            .refused()
-            .iter()
+        // Collected: an iterator that is held while the store is asked would keep the future from being `Send`.
+        let refused = page.refused().iter();
+        let mut refused: VecDeque<(&str, &RefusedRecord)> = refused
             .filter_map(|one| Some((one.id.as_deref()?, one)))
-            .peekable();
+            .collect();
         for record in page.records() {
-            while let Some((id, one)) = refused.next_if(|(id, _)| *id < record.id) {
+            while let Some((id, one)) = refused.pop_front_if(|(id, _)| *id < record.id) {
                 self.refused(run, id, one).await?;
             }
             self.seen += 1;

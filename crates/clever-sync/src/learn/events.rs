@@ -6,11 +6,13 @@
 //! doubt gives a [`Why`], and the caller reads a snapshot instead.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp, visible};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
+use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
 use serde_json::Value;
 
@@ -52,20 +54,13 @@ pub(crate) async fn read<R: Run, T: RosterSource>(
     kinds: &[RecordKind],
     clock: &dyn Clock,
 ) -> Result<Result<Told, Why>, SyncError> {
-    let failed = |source: T::Error| SyncError::Events {
-        source: Box::new(source),
-    };
     if let Some(why) = gap(source.oldest_event().await.map_err(failed)?, cursor) {
         return Ok(Err(why));
     }
     let mut told = Told::default();
     told.counts.last = Some(cursor.to_owned());
     let pages = source.events(cursor);
-    pin_mut!(pages);
-    while let Some(page) = pages.next().await {
-        told.page(run, district, kinds, &page.map_err(failed)?)
-            .await?;
-    }
+    told.follow::<R, T>(pages, run, district, kinds).await?;
     if told.unordered {
         return Ok(Err(Why::Unordered));
     }
@@ -89,15 +84,7 @@ pub(crate) async fn read<R: Run, T: RosterSource>(
         .and_then(|record| columns::said(record, "/last_sync"));
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
-        None => {
-            let found = run
-                .find(RecordKind::Districts, &[district.as_str()])
-                .await?;
-            found
-                .get(district.as_str())
-                .and_then(|known| reading::value(&known.record))
-                .and_then(|record| columns::said(&record, "/last_sync"))
-        }
+        None => stored_last_sync(run, district).await?,
     };
     if let Some(last_sync) = last_sync.filter(|last_sync| known.as_ref() != Some(last_sync)) {
         let at: Option<Timestamp> = last_sync.parse().ok();
@@ -108,6 +95,19 @@ pub(crate) async fn read<R: Run, T: RosterSource>(
         }
     }
     Ok(Ok(told))
+}
+
+/// The district's last sync as the store has it.
+async fn stored_last_sync<R: Run>(
+    run: &mut R,
+    district: &DistrictId,
+) -> Result<Option<String>, StoreError> {
+    let id = district.as_str();
+    let found = run.find(RecordKind::Districts, &[id]).await?;
+    let record = found
+        .get(id)
+        .and_then(|known| reading::value(&known.record));
+    Ok(record.and_then(|record| columns::said(&record, "/last_sync")))
 }
 
 /// Says why events after `cursor` may be missing: ids carry their time and ascend, so a feed that begins
@@ -130,7 +130,30 @@ struct Last {
     json: Option<String>,
 }
 
+/// What went wrong with the feed.
+fn failed<E: Error + Send + Sync + 'static>(source: E) -> SyncError {
+    SyncError::Events {
+        source: Box::new(source),
+    }
+}
+
 impl Told {
+    /// Reads the pages of the feed to their end.
+    async fn follow<R: Run, T: RosterSource>(
+        &mut self,
+        pages: impl Stream<Item = Result<RawPage, T::Error>>,
+        run: &mut R,
+        district: &DistrictId,
+        kinds: &[RecordKind],
+    ) -> Result<(), SyncError> {
+        pin_mut!(pages);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed)?;
+            self.page(run, district, kinds, &page).await?;
+        }
+        Ok(())
+    }
+
     async fn page<R: Run>(
         &mut self,
         run: &mut R,

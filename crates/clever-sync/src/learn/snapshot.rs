@@ -59,9 +59,7 @@ impl Walk<'_> {
         let resumed = left.as_ref().map(Note::resumed);
         let mut note = match left {
             Some(note) => {
-                let place = note.place();
-                let place = place.as_ref().map(|(kind, id)| (*kind, id.as_str()));
-                run.resume(place).await?;
+                run.resume(note.place()).await?;
                 note
             }
             None => {

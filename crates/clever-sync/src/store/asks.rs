@@ -255,7 +255,7 @@ pub trait Run: Known + Staging {
     /// ids, and lets go of what a check held. `None` takes nothing away.
     fn resume(
         &mut self,
-        after: Option<(RecordKind, &str)>,
+        after: Option<(RecordKind, String)>,
     ) -> impl Future<Output = Result<(), StoreError>> {
         let _ = after;
         std::future::ready(Ok(()))

@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::clock::ManualClock;
 use clever_model::{DistrictId, RecordKind};
+use clever_sync::report::Part;
+use clever_sync::store::{Known, Store};
 use clever_sync::{
-    ChangeFilter, ChangeLog, Outcome, Part, RunPath, Store, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, Way, sync,
+    ChangeFilter, ChangeLog, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way,
+    sync,
 };
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -366,8 +368,8 @@ fn compare(
                 json.map(|json| json.get().to_owned())
             };
             (
-                (one.kind.parse().unwrap(), one.id),
-                (one.op, text(one.before), text(one.after)),
+                (one.kind, one.id),
+                (one.op.to_string(), text(one.before), text(one.after)),
             )
         })
         .collect();
