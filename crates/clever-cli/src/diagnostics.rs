@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clever_client::ClientError;
 use serde::Serialize;
 
-use crate::output;
+use crate::ui::Ui;
 
 /// How a run ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,15 +144,15 @@ fn chain(error: &anyhow::Error) -> Vec<String> {
 }
 
 /// Tells a person of `error`, with its causes and, where one is known, the next step.
-pub(crate) fn tell(error: &anyhow::Error) {
-    render(error).iter().for_each(output::note);
+pub(crate) fn tell(ui: &Ui, error: &anyhow::Error) {
+    render(error).iter().for_each(|line| ui.note(line));
 }
 
 /// Tells a person of an error that ended `what` alone.
-pub(crate) fn tell_of(what: &str, error: &anyhow::Error) {
+pub(crate) fn tell_of(ui: &Ui, what: &str, error: &anyhow::Error) {
     let mut lines = render(error);
     lines[0] = format!("{what}: {}", lines[0]);
-    lines.iter().for_each(output::note);
+    lines.iter().for_each(|line| ui.note(line));
 }
 
 /// The lines that tell of an error; at least one.

@@ -3,13 +3,13 @@
 //! This crate reads arguments, calls the libraries and prints; it decides nothing about a roster.
 
 mod access;
-mod args;
+mod cli;
 mod cmd;
 mod diagnostics;
-mod output;
 mod progress;
 mod settings;
 mod signals;
+mod ui;
 mod vault;
 mod writing;
 
@@ -24,8 +24,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::args::{Cli, Command};
+use crate::cli::{Cli, Command};
 use crate::diagnostics::{Exit, Failure};
+use crate::ui::Ui;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -35,16 +36,16 @@ async fn main() -> ExitCode {
         Err(error) => return misused(error).into(),
     };
     log(&cli.log);
-    let json = cli.json;
-    match run(cli).await {
+    let ui = Ui::new(cli.json, cli.quiet, cli.color);
+    match run(cli.command, &ui).await {
         Ok(exit) => exit.into(),
         // Whoever read our output has read enough.
         Err(error) if diagnostics::is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
-            diagnostics::tell(&error);
-            if json {
+            diagnostics::tell(&ui, &error);
+            if ui.json {
                 // A script that reads nothing any more has the exit code.
-                drop(output::json(&diagnostics::failure(&error)));
+                drop(ui.document(&diagnostics::failure(&error)));
             }
             diagnostics::exit(&error).into()
         }
@@ -56,7 +57,7 @@ fn log(filter: &str) {
     let ours = filter_fn(|event| event.target().starts_with("clever"));
     let lines = fmt::layer()
         .with_ansi(false)
-        .with_writer(output::Log)
+        .with_writer(ui::Log)
         .with_filter(ours);
     tracing_subscriber::registry()
         .with(EnvFilter::new(filter))
@@ -66,18 +67,18 @@ fn log(filter: &str) {
 
 /// Says where a fault of ours is, and not what it met: that may be of a person.
 fn broke_off(info: &PanicHookInfo<'_>) {
+    let ui = Ui::default();
     let at = info.location().map(ToString::to_string);
-    output::note(format!(
+    ui.note(format!(
         "error: cleverctl broke off at {}: this is a fault of cleverctl",
         at.as_deref().unwrap_or("an unknown place")
     ));
-    output::note(
-        "hint: please report this place with the command that you ran, and none of the data",
-    );
+    ui.note("hint: please report this place with the command that you ran, and none of the data");
 }
 
 /// Prints what the reader of arguments says: help that was asked for, or why it does not understand.
 fn misused(mut error: clap::Error) -> Exit {
+    let ui = Ui::default();
     if !error.use_stderr() {
         return error.print().map_or(Exit::Failed, |()| Exit::Done);
     }
@@ -106,7 +107,7 @@ fn misused(mut error: clap::Error) -> Exit {
         error.insert(kind, value);
     }
     let text = error.render().to_string();
-    text.trim_end().lines().for_each(output::note);
+    text.trim_end().lines().for_each(|line| ui.note(line));
     // Arguments that can't be read may have asked for JSON all the same.
     if std::env::args_os().any(|argument| argument == "--json") {
         let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -117,35 +118,34 @@ fn misused(mut error: clap::Error) -> Exit {
             first.join(" ").trim_start_matches("error: ").to_owned()
         };
         // A script that reads nothing any more has the exit code.
-        drop(output::json(&Failure::usage(message)));
+        drop(ui.document(&Failure::usage(message)));
     }
     Exit::Usage
 }
 
-async fn run(cli: Cli) -> Result<Exit> {
-    let (json, quiet) = (cli.json, cli.quiet);
-    match cli.command {
-        Command::Demo(args) => cmd::demo::run(args, json, quiet).await,
-        Command::Sync(args) => cmd::sync::run(args, json, quiet).await,
-        Command::Plan(command) => cmd::plan::run(command, json, quiet).await,
-        Command::Explain(args) => cmd::explain::run(&args, json).await,
-        Command::Undo(args) => cmd::undo::run(&args, json, quiet).await,
-        Command::Export(args) => cmd::export::run(&args, json).await,
-        Command::Status(args) => cmd::status::run(&args, json).await,
-        Command::Changes(args) => cmd::changes::run(&args, json).await,
-        Command::Emulator(args) => cmd::emulator::run(args, json).await,
-        Command::Credential(command) => cmd::credential::run(command, json),
-        Command::Districts(args) => cmd::districts::run(&args, json).await,
-        Command::Login(args) => cmd::login::run(&args, json).await,
-        Command::Me(args) => cmd::me::run(&args, json).await,
-        Command::Doctor(args) => cmd::doctor::run(&args, json).await,
-        Command::Drift(args) => cmd::drift::run(&args, json),
-        Command::Match(args) => cmd::matching::run(&args, json, quiet),
-        Command::Review(args) => cmd::review::run(&args, json, quiet).await,
+async fn run(command: Command, ui: &Ui) -> Result<Exit> {
+    match command {
+        Command::Demo(args) => cmd::demo::run(args, ui).await,
+        Command::Sync(args) => cmd::sync::run(args, ui).await,
+        Command::Plan(command) => cmd::plan::run(command, ui).await,
+        Command::Explain(args) => cmd::explain::run(&args, ui).await,
+        Command::Undo(args) => cmd::undo::run(&args, ui).await,
+        Command::Export(args) => cmd::export::run(&args, ui).await,
+        Command::Status(args) => cmd::status::run(&args, ui).await,
+        Command::Changes(args) => cmd::changes::run(&args, ui).await,
+        Command::Emulator(args) => cmd::emulator::run(args, ui).await,
+        Command::Credential(command) => cmd::credential::run(command, ui),
+        Command::Districts(args) => cmd::districts::run(&args, ui).await,
+        Command::Login(args) => cmd::login::run(&args, ui).await,
+        Command::Me(args) => cmd::me::run(&args, ui).await,
+        Command::Doctor(args) => cmd::doctor::run(&args, ui).await,
+        Command::Drift(args) => cmd::drift::run(&args, ui),
+        Command::Match(args) => cmd::matching::run(&args, ui),
+        Command::Review(args) => cmd::review::run(&args, ui).await,
         Command::Completions { shell } => {
             let (mut command, mut script) = (Cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);
-            output::verbatim(&script)?;
+            ui.verbatim(&script)?;
             Ok(Exit::Done)
         }
     }

@@ -8,11 +8,12 @@ use clever_model::{RecordKind, visible};
 use clever_sync::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::output;
+use crate::ui::{self, Ui};
 
 /// Shows a sync's progress on standard error.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    ui: Ui,
     mode: Mode,
     current: Mutex<Current>,
 }
@@ -34,14 +35,24 @@ struct Current {
 
 impl Watch {
     /// Chooses bars or lines by whether standard error is a terminal.
-    pub(crate) fn new(silent: bool) -> Self {
-        let mode = match (silent, output::is_watched()) {
-            (true, _) => Mode::Silent,
-            (false, true) => Mode::Bars,
-            (false, false) => Mode::Lines,
+    pub(crate) fn new(ui: &Ui) -> Self {
+        let mode = match (ui.is_talkative(), ui.is_watched()) {
+            (false, _) => Mode::Silent,
+            (true, true) => Mode::Bars,
+            (true, false) => Mode::Lines,
         };
         Self {
+            ui: *ui,
             mode,
+            current: Mutex::default(),
+        }
+    }
+
+    /// Shows nothing: the run is one of many.
+    pub(crate) fn silent(ui: &Ui) -> Self {
+        Self {
+            ui: *ui,
+            mode: Mode::Silent,
             current: Mutex::default(),
         }
     }
@@ -64,6 +75,11 @@ impl Watch {
         change(&mut current);
     }
 
+    /// How the program speaks while it works.
+    pub(crate) fn ui(&self) -> &Ui {
+        &self.ui
+    }
+
     /// Ends the last line or bar, before anything else is said.
     pub(crate) fn end(&self) {
         self.with(|current| self.close(current));
@@ -77,7 +93,8 @@ impl Watch {
         // A list of which nothing was read failed; its error says so.
         let read = current.kind.take().filter(|_| current.bytes > 0);
         if let (Some(kind), Mode::Lines) = (read, self.mode) {
-            output::note(read_line(kind, current.records, current.bytes));
+            self.ui
+                .note(read_line(kind, current.records, current.bytes));
         }
         current.kind = None;
         (current.records, current.bytes) = (0, 0);
@@ -100,13 +117,8 @@ impl Progress for Watch {
             current.records += records as u64;
             current.bytes += bytes as u64;
             if let Some(bar) = &current.bar {
-                let of = total.map_or(String::new(), |total| {
-                    format!(" of {}", output::grouped(total))
-                });
-                let (read, size) = (
-                    output::grouped(current.records),
-                    output::bytes(current.bytes),
-                );
+                let of = total.map_or(String::new(), |total| format!(" of {}", ui::grouped(total)));
+                let (read, size) = (ui::grouped(current.records), ui::bytes(current.bytes));
                 bar.set_message(format!("reading {kind}: {read}{of} ({size})"));
             }
         });
@@ -119,7 +131,7 @@ impl Progress for Watch {
             }
             if self.mode == Mode::Bars {
                 let bar = current.bar.get_or_insert_with(|| Self::bar(""));
-                let (done, total) = (output::grouped(done), output::grouped(total));
+                let (done, total) = (ui::grouped(done), ui::grouped(total));
                 bar.set_message(format!("writing changes: {done} of {total}"));
             }
             if done == total {
@@ -127,10 +139,8 @@ impl Progress for Watch {
                     bar.finish_and_clear();
                 }
                 if self.mode == Mode::Lines {
-                    output::note(format!(
-                        "wrote {}",
-                        output::counted(total, "record", "records")
-                    ));
+                    self.ui
+                        .note(format!("wrote {}", ui::counted(total, "record", "records")));
                 }
             }
         });
@@ -142,26 +152,26 @@ impl clever_client::Watch for Watch {
     fn notice(&self, notice: &Notice) {
         self.with(|current| match (self.mode, &current.bar) {
             (Mode::Silent, _) => {}
-            (_, Some(bar)) => bar.suspend(|| output::note(notice.to_string())),
-            (_, None) => output::note(notice.to_string()),
+            (_, Some(bar)) => bar.suspend(|| self.ui.note(notice.to_string())),
+            (_, None) => self.ui.note(notice.to_string()),
         });
     }
 }
 
 /// Says for one of many districts what takes longer than it should.
 #[derive(Debug)]
-pub(crate) struct Named(pub(crate) String);
+pub(crate) struct Named(pub(crate) String, pub(crate) Ui);
 
 impl clever_client::Watch for Named {
     fn notice(&self, notice: &Notice) {
-        output::note(format!("{}: {notice}", self.0));
+        self.1.note(format!("{}: {notice}", self.0));
     }
 }
 
 /// A bar over a number of records, where a person watches.
-pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
+pub(crate) fn counting(ui: &Ui, what: &str, total: u64) -> ProgressBar {
     over(
-        shown,
+        ui,
         total,
         "{msg} {wide_bar} {human_pos} of {human_len} {eta}",
         what,
@@ -169,19 +179,19 @@ pub(crate) fn counting(shown: bool, what: &str, total: u64) -> ProgressBar {
 }
 
 /// A bar over a file's bytes, where a person watches.
-pub(crate) fn reading(shown: bool, name: &str, bytes: u64) -> ProgressBar {
+pub(crate) fn reading(ui: &Ui, name: &str, bytes: u64) -> ProgressBar {
     over(
-        shown,
+        ui,
         bytes,
         "{msg} {wide_bar} {bytes} of {total_bytes} {eta}",
         &format!("reading {name}"),
     )
 }
 
-fn over(shown: bool, total: u64, template: &str, message: &str) -> ProgressBar {
-    let terminal = output::is_watched();
+fn over(ui: &Ui, total: u64, template: &str, message: &str) -> ProgressBar {
+    let (shown, terminal) = (!ui.quiet, ui.is_watched());
     if shown && !terminal {
-        output::note(message);
+        ui.note(message);
     }
     if !shown || !terminal {
         return ProgressBar::hidden();
@@ -202,7 +212,7 @@ impl Drop for Watch {
 fn read_line(kind: RecordKind, records: u64, bytes: u64) -> String {
     format!(
         "read {kind}: {} ({})",
-        output::grouped(records),
-        output::bytes(bytes)
+        ui::grouped(records),
+        ui::bytes(bytes)
     )
 }

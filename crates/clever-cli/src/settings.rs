@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use clever_auth::DistrictAppToken;
 use clever_sql::{Address, AddressError};
 use clever_sync::{AnyStore, Open, StoreError};
@@ -67,6 +68,31 @@ impl FromStr for StoreUrl {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         text.parse().map(Self)
+    }
+}
+
+/// Where the rows live.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. Put an address that contains a
+    /// password in CLEVER_STORE.
+    #[arg(
+        long,
+        env = "CLEVER_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:clever.db",
+        value_name = "URL"
+    )]
+    store: StoreUrl,
+    /// The schema of the tables in PostgreSQL, `clever` if neither this nor the address names one. It is made if it is missing.
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+}
+
+impl StoreArgs {
+    /// The store's address.
+    pub(crate) fn url(&self) -> Result<StoreUrl, AddressError> {
+        self.store.clone().in_schema(self.schema.as_deref())
     }
 }
 

@@ -3,21 +3,7 @@
 /// Crates and the files of each circle, below `src`.
 const KNOWN: &[(&str, &[&str])] = &[
     ("clever-auth", &["app.rs", "redirect.rs"]),
-    (
-        "clever-cli",
-        &[
-            "args.rs",
-            "cmd/changes.rs",
-            "cmd/drift.rs",
-            "cmd/explain.rs",
-            "cmd/export.rs",
-            "cmd/fleet.rs",
-            "cmd/plan.rs",
-            "cmd/status.rs",
-            "cmd/sync.rs",
-            "cmd/undo.rs",
-        ],
-    ),
+    ("clever-cli", &["cmd/fleet.rs", "cmd/sync.rs"]),
     (
         "clever-client",
         &[

@@ -4,6 +4,7 @@
 //! readable, and every source file opens with its purpose.
 
 mod circles;
+mod hops;
 mod requests;
 mod road;
 mod words;
@@ -92,6 +93,7 @@ pub(crate) fn run() -> Result<()> {
         breaches.extend(circles::breaches(package.name.as_str(), &sources));
         breaches.extend(road::breaches(package.name.as_str(), &sources));
     }
+    breaches.extend(hops::breaches(root)?);
     if breaches.is_empty() {
         return Ok(());
     }

@@ -3,14 +3,52 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use clever_model::{Clock, SystemClock};
+use clap::Args;
+use clever_model::{Clock, RecordKind, SystemClock, span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
 
-use crate::args::ChangesArgs;
 use crate::diagnostics::{Exit, NotThere, Usage};
-use crate::output::{self, Records, word};
+use crate::settings::StoreArgs;
 use crate::signals::Stop;
+use crate::ui::{self, Records, Ui, word};
+
+/// Arguments of `changes`.
+#[derive(Debug, Args)]
+pub(crate) struct ChangesArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Only this district; needed when the store holds several.
+    #[arg(long, value_name = "ID")]
+    pub(crate) district: Option<String>,
+    /// Start after this sequence number, as a consumer's saved position.
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "SEQ",
+        conflicts_with = "consumer"
+    )]
+    pub(crate) after: u64,
+    /// Go on where the consumer NAME had come, to the feed's end: one line a change (with --json one document a
+    /// line), acknowledged after each batch that was written.
+    #[arg(long, value_name = "NAME", conflicts_with = "limit")]
+    pub(crate) consumer: Option<String>,
+    /// With --consumer: wait for what comes, until stopped.
+    #[arg(long, requires = "consumer")]
+    pub(crate) follow: bool,
+    /// With --follow: how long between two looks.
+    #[arg(long, value_name = "TIME", value_parser = span::read, default_value = "5s", requires = "follow")]
+    pub(crate) poll: Duration,
+    /// Only records of this kind.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<RecordKind>,
+    /// At most this many.
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: u32,
+    /// Show values, which may be personal data; without it, only the names of changed fields.
+    #[arg(long)]
+    pub(crate) values: bool,
+}
 
 /// Changes written and acknowledged together.
 const BATCH: u32 = 200;
@@ -48,7 +86,7 @@ async fn consume(
     district: &str,
     consumer: &str,
     args: &ChangesArgs,
-    as_json: bool,
+    ui: &Ui,
 ) -> Result<Exit> {
     let mut stop = Stop::listen();
     let mut feed = changes(store, district, consumer).await?.batch(BATCH);
@@ -64,15 +102,15 @@ async fn consume(
             if !args.values {
                 (change.before, change.after) = (None, None);
             }
-            if as_json {
-                lines.json(&change)?;
+            if ui.json {
+                lines.document(&change)?;
             } else {
                 lines.line(&line(&change));
             }
             written += 1;
         }
         if written > 0 {
-            lines.print()?;
+            lines.print(ui)?;
             let longest = (!args.follow).then_some(PATIENCE);
             if !acknowledge(&mut feed, &mut stop, longest).await? {
                 return Ok(Exit::Done);
@@ -112,7 +150,7 @@ fn line(change: &Change) -> String {
 }
 
 /// Prints changes as lines, or as one JSON list.
-pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
     let mut store = match args.consumer {
         // It keeps how far it came.
@@ -121,7 +159,7 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
     };
     let district = district(&mut store, args.district.as_deref()).await?;
     if let Some(consumer) = &args.consumer {
-        return consume(&mut store, &district, consumer, args, as_json).await;
+        return consume(&mut store, &district, consumer, args, ui).await;
     }
     let filter = ChangeFilter {
         kind: args.kind,
@@ -135,15 +173,15 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
             (change.before, change.after) = (None, None);
         }
     }
-    if as_json {
-        output::json(&changes)?;
+    if ui.json {
+        ui.document(&changes)?;
         return Ok(Exit::Done);
     }
     if changes.is_empty() {
-        output::line("No changes.")?;
+        ui.line("No changes.")?;
         return Ok(Exit::Done);
     }
-    let mut table = output::table(&["Seq", "Run", "When", "What", "Record", "Fields"], 6);
+    let mut table = ui::table(&["Seq", "Run", "When", "What", "Record", "Fields"], 6);
     for change in &changes {
         table.add_row([
             change.seq.to_string(),
@@ -154,17 +192,17 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
             change.fields.join(", "),
         ]);
     }
-    output::rows(&table)?;
+    ui.rows(&table)?;
     if args.values {
         for Change {
             seq, before, after, ..
         } in &changes
         {
-            output::line(format!(
+            ui.line(format!(
                 "{seq} before: {}",
                 before.as_ref().map_or("-", |raw| raw.get())
             ))?;
-            output::line(format!(
+            ui.line(format!(
                 "{seq} after:  {}",
                 after.as_ref().map_or("-", |raw| raw.get())
             ))?;
@@ -174,7 +212,7 @@ pub(crate) async fn run(args: &ChangesArgs, as_json: bool) -> Result<Exit> {
         .last()
         .filter(|_| changes.len() == args.limit as usize)
     {
-        output::line(format!("There may be more: --after {}", last.seq))?;
+        ui.line(format!("There may be more: --after {}", last.seq))?;
     }
     Ok(Exit::Done)
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::access::MissingApp;
 use crate::diagnostics::Exit;
-use crate::output;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
+use crate::ui::{self, Ui};
 use crate::vault::{NoCredential, VaultArgs};
 
 /// What to do with credentials.
@@ -70,28 +70,28 @@ pub(crate) struct ReplaceArgs {
 }
 
 /// Adds, replaces, lists or removes.
-pub(crate) fn run(command: CredentialCommand, as_json: bool) -> Result<Exit> {
+pub(crate) fn run(command: CredentialCommand, ui: &Ui) -> Result<Exit> {
     match command {
-        CredentialCommand::Add(args) => add(args, as_json)?,
-        CredentialCommand::Replace(args) => replace(&args, as_json)?,
-        CredentialCommand::List(vault) => list(&vault, as_json)?,
+        CredentialCommand::Add(args) => add(args, ui)?,
+        CredentialCommand::Replace(args) => replace(&args, ui)?,
+        CredentialCommand::List(vault) => list(&vault, ui)?,
         CredentialCommand::Remove { name, vault } => {
             vault.change(|all| {
                 all.remove(&name)
                     .map(drop)
                     .ok_or_else(|| NoCredential(name.clone()).into())
             })?;
-            if as_json {
-                output::json(&json!({ "removed": name }))?;
+            if ui.json {
+                ui.document(&json!({ "removed": name }))?;
             } else {
-                output::line(format!("removed `{name}`"))?;
+                ui.line(format!("removed `{name}`"))?;
             }
         }
     }
     Ok(Exit::Done)
 }
 
-fn add(args: AddArgs, as_json: bool) -> Result<()> {
+fn add(args: AddArgs, ui: &Ui) -> Result<()> {
     let file = args.secret_file.as_deref();
     let secret = match args.client_id {
         Some(client_id) => app(client_id, file)?,
@@ -104,10 +104,10 @@ fn add(args: AddArgs, as_json: bool) -> Result<()> {
     };
     args.vault
         .change(|all| Ok(all.add(&args.name, credential)?))?;
-    if as_json {
-        output::json(&json!({ "added": args.name, "kind": kind }))
+    if ui.json {
+        ui.document(&json!({ "added": args.name, "kind": kind }))
     } else {
-        output::line(format!("added `{}` ({kind})", args.name))
+        ui.line(format!("added `{}` ({kind})", args.name))
     }
 }
 
@@ -135,7 +135,7 @@ fn district(district: Option<DistrictId>, file: Option<&Path>) -> Result<Secret>
     Ok(Secret::DistrictApp { district, token })
 }
 
-fn replace(args: &ReplaceArgs, as_json: bool) -> Result<()> {
+fn replace(args: &ReplaceArgs, ui: &Ui) -> Result<()> {
     let file = args.secret_file.as_deref();
     // Which secret it is decides where the new one is read.
     let kept = crate::access::kept(&args.vault, &args.name)?;
@@ -161,10 +161,10 @@ fn replace(args: &ReplaceArgs, as_json: bool) -> Result<()> {
         };
         Ok(all.replace(&args.name, credential).map(drop)?)
     })?;
-    if as_json {
-        output::json(&json!({ "replaced": args.name, "kind": kind }))
+    if ui.json {
+        ui.document(&json!({ "replaced": args.name, "kind": kind }))
     } else {
-        output::line(format!("replaced the secret of `{}` ({kind})", args.name))
+        ui.line(format!("replaced the secret of `{}` ({kind})", args.name))
     }
 }
 
@@ -183,9 +183,9 @@ fn opens(secret: &Secret) -> Option<&str> {
     }
 }
 
-fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
+fn list(vault: &VaultArgs, ui: &Ui) -> Result<()> {
     let all = vault.read()?;
-    if as_json {
+    if ui.json {
         let shown: Vec<_> = all
             .iter()
             .map(|(name, one)| {
@@ -195,9 +195,9 @@ fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
                 })
             })
             .collect();
-        return output::json(&shown);
+        return ui.document(&shown);
     }
-    let mut table = output::table(&["Name", "Kind", "District or client id", "Description"], 4);
+    let mut table = ui::table(&["Name", "Kind", "District or client id", "Description"], 4);
     let mut rows = 0;
     for (name, one) in all.iter() {
         rows += 1;
@@ -209,7 +209,7 @@ fn list(vault: &VaultArgs, as_json: bool) -> Result<()> {
         ]);
     }
     if rows == 0 {
-        return output::line("No credential is kept; `cleverctl credential add` keeps one.");
+        return ui.line("No credential is kept; `cleverctl credential add` keeps one.");
     }
-    output::rows(&table)
+    ui.rows(&table)
 }

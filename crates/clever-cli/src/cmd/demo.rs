@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District};
 use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
@@ -11,11 +12,25 @@ use clever_model::SystemClock;
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
 use serde_json::json;
 
-use crate::args::DemoArgs;
 use crate::cmd::sync::print;
 use crate::diagnostics::{Exit, Usage};
-use crate::output::{self, counted, word};
 use crate::progress::Watch;
+use crate::settings::StoreUrl;
+use crate::ui::{Ui, counted, word};
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The SQLite file to write; it must not exist yet.
+    #[arg(long, default_value = "sqlite:clever-demo.db", value_name = "URL")]
+    pub(crate) store: StoreUrl,
+    /// How many students the district has.
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) students: u32,
+    /// The seed of the district and of its day.
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    pub(crate) seed: u64,
+}
 
 /// The store's file is there already.
 #[derive(Debug)]
@@ -34,7 +49,7 @@ impl std::fmt::Display for FileExists {
 impl std::error::Error for FileExists {}
 
 /// Runs the demo.
-pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: DemoArgs, ui: &Ui) -> Result<Exit> {
     let Some(path) = args.store.path() else {
         return Err(Usage::new("the demo writes a file, and this store is none")
             .hint("name one with --store sqlite:PATH")
@@ -44,8 +59,7 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
         return Err(FileExists(path.display().to_string()).into());
     }
     let started = Instant::now();
-    let silent = as_json || quiet;
-    let say = |text: String| if as_json { Ok(()) } else { output::line(text) };
+    let say = |text: String| if ui.json { Ok(()) } else { ui.line(text) };
     say(format!(
         "A made-up district of {}, served on loopback.",
         counted(u64::from(args.students), "student", "students")
@@ -69,27 +83,27 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
 
     say(String::new())?;
     say("First sync: everything is new.".to_owned())?;
-    let first = sync(&district, &mut store, silent).await?;
-    if !as_json {
-        print(&first)?;
+    let first = sync(&district, &mut store, ui).await?;
+    if !ui.json {
+        print(ui, &first)?;
     }
     let day = live_a_day(&emulator);
     say(String::new())?;
     say(format!("A school day passes: {}.", tell(&day)))?;
     say(String::new())?;
     say("Second sync: only what changed.".to_owned())?;
-    let second = sync(&district, &mut store, silent).await?;
+    let second = sync(&district, &mut store, ui).await?;
     let requests = emulator.requests();
     emulator.stop().await;
-    if as_json {
-        output::json(
+    if ui.json {
+        ui.document(
             &json!({ "store": args.store.to_string(), "first": first, "day": day, "second": second }),
         )?;
         return Ok(Exit::Done);
     }
-    print(&second)?;
-    output::line("")?;
-    output::line(format!(
+    print(ui, &second)?;
+    ui.line("")?;
+    ui.line(format!(
         "Done in {:.1} s, over {}. The roster is in {}. Try:",
         started.elapsed().as_secs_f64(),
         counted(requests, "HTTP request", "HTTP requests"),
@@ -97,7 +111,7 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
     ))?;
     let file = word(&path.display().to_string());
     for question in QUESTIONS {
-        output::command(&format!("sqlite3 {file} \"{question}\""))?;
+        ui.command(&format!("sqlite3 {file} \"{question}\""))?;
     }
     // As it was started, so that the line works where `cleverctl` is not installed.
     let program = std::env::args()
@@ -105,10 +119,10 @@ pub(crate) async fn run(args: DemoArgs, as_json: bool, quiet: bool) -> Result<Ex
         .unwrap_or_else(|| "cleverctl".to_owned());
     let before = changes_before(&mut store, &second).await?;
     let (program, store) = (word(&program), word(&args.store.to_string()));
-    output::command(&format!(
+    ui.command(&format!(
         "{program} changes --store {store} --after {before}"
     ))?;
-    output::command(&format!("{program} status --store {store}"))?;
+    ui.command(&format!("{program} status --store {store}"))?;
     Ok(Exit::Done)
 }
 
@@ -119,8 +133,8 @@ const QUESTIONS: [&str; 3] = [
     "SELECT role, count(*) FROM user_roles GROUP BY role",
 ];
 
-async fn sync(district: &District, store: &mut SqliteStore, silent: bool) -> Result<SyncReport> {
-    let watch = Watch::new(silent);
+async fn sync(district: &District, store: &mut SqliteStore, ui: &Ui) -> Result<SyncReport> {
+    let watch = Watch::new(ui);
     clever_sync::sync(
         district,
         store,

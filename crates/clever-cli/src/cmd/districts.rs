@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
 use crate::diagnostics::Exit;
-use crate::output;
+use crate::ui::{self, Ui};
 
 /// Arguments of `districts`.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(crate) async fn record(district: &District) -> Result<Shown, clever_client::
 }
 
 /// Prints a row a district.
-pub(crate) async fn run(args: &DistrictsArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &DistrictsArgs, ui: &Ui) -> Result<Exit> {
     let app = args.app.app(&args.service, &no_redirect()?)?;
     let grants = LoginService::new(args.service.options())?
         .district_grants(&app, args.district.as_ref())
@@ -79,15 +79,15 @@ pub(crate) async fn run(args: &DistrictsArgs, as_json: bool) -> Result<Exit> {
             error,
         });
     }
-    if as_json {
-        output::json(&rows)?;
+    if ui.json {
+        ui.document(&rows)?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        output::line("No district has connected the app.")?;
+        ui.line("No district has connected the app.")?;
         return Ok(Exit::Done);
     }
-    let mut table = output::table(&["District", "Name", "State", "Last sync", "Scopes"], 4);
+    let mut table = ui::table(&["District", "Name", "State", "Last sync", "Scopes"], 4);
     for row in &rows {
         table.add_row([
             row.district.clone(),
@@ -97,9 +97,9 @@ pub(crate) async fn run(args: &DistrictsArgs, as_json: bool) -> Result<Exit> {
             row.scopes.len().to_string(),
         ]);
     }
-    output::rows(&table)?;
+    ui.rows(&table)?;
     for row in rows.iter().filter(|row| row.error.is_some()) {
-        output::line(format!(
+        ui.line(format!(
             "{}: {}",
             row.district,
             row.error.as_deref().unwrap_or_default()

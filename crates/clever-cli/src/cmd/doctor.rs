@@ -14,8 +14,8 @@ use url::Url;
 use crate::access::{self, AppArgs, NoneConnected, ServiceArgs, SeveralDistricts};
 use crate::cmd::districts;
 use crate::diagnostics::{self, Exit};
-use crate::output;
 use crate::settings::MissingToken;
+use crate::ui::{self, Tone, Ui};
 
 /// How far two clocks may be apart, in seconds: beyond it, id tokens are refused.
 const SKEW_S: i64 = 60;
@@ -102,7 +102,7 @@ impl Checks {
 }
 
 /// Checks and prints.
-pub(crate) async fn run(args: &DoctorArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit> {
     let mut checks = Checks {
         steps: Vec::new(),
         exit: Exit::Done,
@@ -129,19 +129,19 @@ pub(crate) async fn run(args: &DoctorArgs, as_json: bool) -> Result<Exit> {
         }
         district(&mut checks, args, &service, app.as_ref()).await?;
     }
-    if as_json {
-        output::json(&checks.steps)?;
+    if ui.json {
+        ui.document(&checks.steps)?;
     } else {
         for step in &checks.steps {
-            let mark = match step.outcome {
-                Outcome::Ok => "ok     ",
-                Outcome::Warning => "warning",
-                Outcome::Failed => "FAILED ",
-                Outcome::Skipped => "skipped",
+            let (tone, mark) = match step.outcome {
+                Outcome::Ok => (Tone::Good, "ok     "),
+                Outcome::Warning => (Tone::Doubtful, "warning"),
+                Outcome::Failed => (Tone::Bad, "FAILED "),
+                Outcome::Skipped => (Tone::Hint, "skipped"),
             };
-            output::line(format!("{mark}  {}: {}", step.step, step.found))?;
+            ui.toned(tone, mark, &format!("  {}: {}", step.step, step.found))?;
             if let Some(hint) = &step.hint {
-                output::line(format!("         hint: {hint}"))?;
+                ui.line(format!("         hint: {hint}"))?;
             }
         }
     }
@@ -193,7 +193,7 @@ async fn app(checks: &mut Checks, service: &LoginService, app: &App) {
             "app",
             format!(
                 "the id and secret are right; {} connected",
-                output::counted(grants.len() as u64, "district", "districts")
+                ui::counted(grants.len() as u64, "district", "districts")
             ),
         ),
         Err(SignInError::Answer(AnswerError::Refused { status: status @ (400 | 401 | 403) })) => checks.failed(

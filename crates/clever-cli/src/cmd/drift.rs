@@ -1,19 +1,33 @@
 //! `cleverctl drift`: what the models make of saved answers of the API.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::Args;
 use clever_client::ApiVersion;
 use clever_raw::drift::Drift;
 use clever_raw::survey::{Survey, Version};
 
-use crate::args::DriftArgs;
 use crate::diagnostics::{Exit, Usage};
-use crate::output::{self, counted, grouped};
+use crate::ui::{self, Ui, counted, grouped};
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// The API version whose models to compare with.
+    #[arg(long, default_value = "v3.1", value_name = "VERSION")]
+    pub(crate) api: ApiVersion,
+    /// Show unknown values themselves, which may be personal data; without it, only their lengths.
+    #[arg(long)]
+    pub(crate) values: bool,
+    /// JSON as the API answers it; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
 
 /// Looks through the files. Fails if a record could not be read, or if there was none; drift alone is no failure.
-pub(crate) fn run(args: &DriftArgs, as_json: bool) -> Result<Exit> {
+pub(crate) fn run(args: &DriftArgs, ui: &Ui) -> Result<Exit> {
     let version = match args.api {
         ApiVersion::V3_0 => Version::V3_0,
         ApiVersion::V3_1 => Version::V3_1,
@@ -28,34 +42,34 @@ pub(crate) fn run(args: &DriftArgs, as_json: bool) -> Result<Exit> {
         survey.look(&name, &text, version);
     }
     let nothing = survey.read.values().sum::<u64>() == 0;
-    if as_json {
-        output::json(&survey)?;
+    if ui.json {
+        ui.document(&survey)?;
     } else {
         if !nothing {
-            let mut table = output::table(&["Kind", "Records read"], 1);
+            let mut table = ui::table(&["Kind", "Records read"], 1);
             for (kind, count) in &survey.read {
                 table.add_row([kind.clone(), grouped(*count)]);
             }
-            output::rows(&table)?;
+            ui.rows(&table)?;
         }
         for refused in &survey.refused {
-            output::line(format!("refused: {}: {}", refused.place, refused.reason))?;
+            ui.line(format!("refused: {}: {}", refused.place, refused.reason))?;
         }
         if nothing {
-            output::line("No record was read, so nothing is known of drift.")?;
+            ui.line("No record was read, so nothing is known of drift.")?;
         } else if !survey.drift.is_empty() {
-            output::line(format!("Drift: what {} does not know.", args.api))?;
-            print(&survey.drift)?;
+            ui.line(format!("Drift: what {} does not know.", args.api))?;
+            print(ui, &survey.drift)?;
         } else if survey.refused.is_empty() {
-            output::line(format!(
+            ui.line(format!(
                 "No drift: {} knows every field and value.",
                 args.api
             ))?;
         } else {
-            output::line("No drift in the records that were read; others were refused.")?;
+            ui.line("No drift in the records that were read; others were refused.")?;
         }
         if nothing {
-            output::line(
+            ui.line(
                 "hint: save an answer of the API whole, as `curl -H 'Authorization: Bearer TOKEN' \
                  https://api.clever.com/v3.1/users > users.json` does",
             )?;
@@ -69,14 +83,14 @@ pub(crate) fn run(args: &DriftArgs, as_json: bool) -> Result<Exit> {
 }
 
 /// Prints drift, a line a place.
-pub(crate) fn print(drift: &Drift) -> Result<()> {
+pub(crate) fn print(ui: &Ui, drift: &Drift) -> Result<()> {
     for (word, counts) in [
         ("undeclared field", &drift.undeclared_fields),
         ("unknown value", &drift.unknown_values),
         ("wrong type", &drift.wrong_types),
     ] {
         for (place, count) in counts {
-            output::line(format!(
+            ui.line(format!(
                 "  {word} {place}: {}",
                 counted(*count, "record", "records")
             ))?;

@@ -4,11 +4,11 @@ use anyhow::{Context, Result};
 use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting, left_out};
 
 use crate::diagnostics::Exit;
-use crate::output;
 use crate::settings::TOKEN_VARIABLE;
+use crate::ui::Ui;
 
 /// Serves until Ctrl-C or SIGTERM.
-pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: EmulatorArgs, ui: &Ui) -> Result<Exit> {
     let config = args.config(std::env::var(TOKEN_VARIABLE).ok());
     let emulator = clever_emulator::start(config)
         .await
@@ -16,8 +16,8 @@ pub(crate) async fn run(args: EmulatorArgs, as_json: bool) -> Result<Exit> {
     for rule in args.faults {
         emulator.faults().add(rule);
     }
-    left_out(&emulator).iter().for_each(output::note);
-    output::verbatim(greeting(&emulator, as_json).as_bytes())?;
+    left_out(&emulator).iter().for_each(|line| ui.note(line));
+    ui.verbatim(greeting(&emulator, ui.json).as_bytes())?;
     asked_to_end().await.context("could not wait for Ctrl-C")?;
     emulator.stop().await;
     Ok(Exit::Done)

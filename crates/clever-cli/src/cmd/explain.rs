@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use clever_sync::explain;
 
-use crate::args::StoreArgs;
 use crate::cmd::changes::district;
 use crate::diagnostics::{Exit, NotThere};
-use crate::output;
+use crate::settings::StoreArgs;
+use crate::ui::{self, Ui};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Prints where each field of a record comes from; no values, which may be personal data.
-pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit> {
     let mut store = args.store.url()?.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     let all = explain(&mut store, &district, &args.id).await?;
@@ -37,8 +37,8 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
         )
         .into());
     }
-    if as_json {
-        output::json(&all)?;
+    if ui.json {
+        ui.document(&all)?;
         return Ok(Exit::Done);
     }
     for record in all {
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
             .archived_at
             .as_ref()
             .map_or_else(|| "active".to_owned(), |at| format!("archived since {at}"));
-        output::line(format!(
+        ui.line(format!(
             "{} {}: {state}, first seen {}",
             record.kind, record.id, record.first_seen_at
         ))?;
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
                 .or_else(|| origin.path.map(|path| path.to_string()))
                 .unwrap_or_default()
         };
-        let mut table = output::table(&["Field", "Since", "Run", "Told by"], 4);
+        let mut table = ui::table(&["Field", "Since", "Run", "Told by"], 4);
         for (field, origin) in &record.fields {
             table.add_row([
                 field.clone(),
@@ -67,9 +67,9 @@ pub(crate) async fn run(args: &ExplainArgs, as_json: bool) -> Result<Exit> {
                 told(origin),
             ]);
         }
-        output::rows(&table)?;
+        ui.rows(&table)?;
         for (op, origin) in &record.history {
-            output::line(format!(
+            ui.line(format!(
                 "{}: {op} by run {} ({}), change {}",
                 origin.at,
                 origin.run,

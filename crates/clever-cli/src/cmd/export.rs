@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clever_sync::{ExportFormat, Exported, export};
 
-use crate::args::StoreArgs;
 use crate::cmd::changes::district;
 use crate::diagnostics::Exit;
-use crate::output::{self, grouped};
+use crate::settings::StoreArgs;
 use crate::signals::leave_nothing_half_written;
+use crate::ui::{self, Ui, grouped};
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -65,7 +65,7 @@ pub(crate) struct NotForSpreadsheets;
 pub(crate) struct NoParquet;
 
 /// Writes the files and says how many rows each has.
-pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
     let for_people = args.reader == Some(ReadBy::Spreadsheets);
     let format = match args.format {
         Format::Csv if for_people => ExportFormat::Spreadsheets,
@@ -90,20 +90,20 @@ pub(crate) async fn run(args: &ExportArgs, as_json: bool) -> Result<Exit> {
             Format::Csv => "written as they are",
             _ => "left out",
         };
-        output::note(format!(
+        ui.note(format!(
             "note: dates of {field} that can't be read and are {said}: {}",
             grouped(*count)
         ));
     }
-    if as_json {
-        output::json(&files)?;
+    if ui.json {
+        ui.document(&files)?;
         return Ok(Exit::Done);
     }
-    let mut table = output::table(&["File", "Rows"], 1);
+    let mut table = ui::table(&["File", "Rows"], 1);
     for (file, rows) in &files {
         table.add_row([file.clone(), grouped(*rows)]);
     }
-    output::rows(&table)?;
-    output::line(format!("in {}", args.folder.display()))?;
+    ui.rows(&table)?;
+    ui.line(format!("in {}", args.folder.display()))?;
     Ok(Exit::Done)
 }

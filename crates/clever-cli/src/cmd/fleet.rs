@@ -18,12 +18,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::access::{Way, no_redirect};
-use crate::args::SyncArgs;
-use crate::cmd::sync;
+use crate::cmd::sync::{self, SyncArgs};
 use crate::diagnostics::{self, Exit};
-use crate::output::{self, count, counted};
 use crate::progress::{Named, Watch};
 use crate::signals::Stop;
+use crate::ui::{self, Ui, count, counted};
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -56,8 +55,7 @@ struct Line {
 /// Everything that lives as long as the command.
 struct Fleet {
     args: Arc<SyncArgs>,
-    as_json: bool,
-    quiet: bool,
+    ui: Ui,
     targets: BTreeMap<String, Target>,
     /// As the policy's file last said.
     policies: Arc<SyncPolicies>,
@@ -73,7 +71,7 @@ struct Fleet {
 }
 
 /// Syncs all districts, once or again and again.
-pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     let mut stop = Stop::listen();
     let (stopping, stopped) = watch::channel(false);
     let (tell, mut ended) = mpsc::unbounded_channel();
@@ -81,8 +79,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
     let mut fleet = Fleet {
         // A typing error in the policy is told before anything starts.
         policies: Arc::new(sync::policies(args.policy.as_deref())?),
-        as_json,
-        quiet,
+        ui: *ui,
         targets: BTreeMap::new(),
         turns: Turns::new(),
         running: BTreeSet::new(),
@@ -295,17 +292,17 @@ impl Fleet {
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
-        let silent = self.quiet || self.as_json;
-        let watch: Arc<dyn clever_client::Watch> = if silent {
+        let ui = self.ui;
+        let watch: Arc<dyn clever_client::Watch> = if !self.ui.is_talkative() {
             Arc::new(())
         } else {
-            Arc::new(Named(district.to_owned()))
+            Arc::new(Named(district.to_owned(), self.ui))
         };
         let listed = district.to_owned();
         aside(district.to_owned(), tell, async move || {
             tokio::select! {
                 _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                result = one(&args, &policies, &listed, target, watch) => result,
+                result = one(&ui, &args, &policies, &listed, target, watch) => result,
             }
         });
         Ok(())
@@ -343,23 +340,23 @@ impl Fleet {
             self.running.len()
         ));
         // A schedule has no end at which to print all: one line of JSON a run.
-        if self.as_json && self.args.every.is_some() {
-            output::json(&line.json)?;
+        if self.ui.json && self.args.every.is_some() {
+            self.ui.document(&line.json)?;
         }
         self.lines.insert(end.district, line);
         Ok(())
     }
 
     fn note(&self, text: String) {
-        if !self.quiet && !self.as_json {
-            output::note(text);
+        if self.ui.is_talkative() {
+            self.ui.note(text);
         }
     }
 
     /// Tells of an error; `what` is what it ended, or what follows.
     fn tell(&self, what: &str, error: &anyhow::Error) {
-        if !self.quiet && !self.as_json {
-            diagnostics::tell_of(what, error);
+        if self.ui.is_talkative() {
+            diagnostics::tell_of(&self.ui, what, error);
         }
     }
 
@@ -374,7 +371,7 @@ impl Fleet {
     }
 
     fn summary(&self) -> Result<()> {
-        if self.as_json {
+        if self.ui.json {
             if self.args.every.is_some() {
                 return Ok(());
             }
@@ -384,7 +381,7 @@ impl Fleet {
                 json!({ "district": district, "last_success": at })
             });
             let unlisted: Vec<Value> = unlisted.collect();
-            return output::json(
+            return self.ui.document(
                 &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
             );
         }
@@ -400,7 +397,7 @@ impl Fleet {
             "Held",
             "Seconds",
         ];
-        let mut table = output::table(&headers, 4);
+        let mut table = ui::table(&headers, 4);
         let mut total = [0; 5];
         for (district, line) in &self.lines {
             let mut row = vec![
@@ -426,19 +423,19 @@ impl Fleet {
         row.extend(total.iter().map(|number| count(*number)));
         row.push(String::new());
         table.add_row(row);
-        output::rows(&table)?;
+        self.ui.rows(&table)?;
         for district in &self.unlisted {
-            output::line(self.unlisted_line(district))?;
+            self.ui.line(self.unlisted_line(district))?;
         }
         if !self.unlisted.is_empty() {
-            output::line(
+            self.ui.line(
                 "A district that disconnected is listed no more; what the store has of it stays as it was.",
             )?;
         }
         if of(Exit::Held) > 0 {
-            output::line(format!(
+            self.ui.line(format!(
                 "`cleverctl status --store {}` says what is held, and how to approve it.",
-                output::word(&self.args.store.url()?.to_string())
+                ui::word(&self.args.store.url()?.to_string())
             ))?;
         }
         Ok(())
@@ -538,6 +535,7 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
 
 /// Syncs one district once: the one that was listed, or none.
 async fn one(
+    ui: &Ui,
     args: &SyncArgs,
     policies: &SyncPolicies,
     listed: &str,
@@ -553,7 +551,7 @@ async fn one(
     let mut store = sync::open(args).await?;
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
-    let watch = Watch::new(true);
+    let watch = Watch::silent(ui);
     sync::reconcile(args, policies, admit, &district, &mut store, &watch).await
 }
 

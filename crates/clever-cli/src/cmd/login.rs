@@ -26,7 +26,7 @@ use self::callback::Waiting;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::diagnostics::Exit;
-use crate::output;
+use crate::ui::Ui;
 
 /// Arguments of `login`.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ pub(crate) struct LoginArgs {
 }
 
 /// Signs in and says who that was.
-pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &LoginArgs, ui: &Ui) -> Result<Exit> {
     if !args.listen.ip().is_loopback() {
         bail!("--listen must be an address of this machine only, such as 127.0.0.1:8788");
     }
@@ -80,21 +80,22 @@ pub(crate) async fn run(args: &LoginArgs, as_json: bool) -> Result<Exit> {
         &SystemRandomness,
     )?;
     if args.no_browser || !open(&departure.authorize) {
-        output::note("Open this address in a browser:");
-        output::note(&departure.authorize);
+        ui.note("Open this address in a browser:");
+        ui.note(&departure.authorize);
     } else {
-        output::note("Your browser shows Clever's sign-in; this waits for it.");
+        ui.note("Your browser shows Clever's sign-in; this waits for it.");
     }
     let waiting = Waiting {
         flow,
         service,
         openid: OpenId::Checked(IssuerKeys::new(verifier)),
+        ui: *ui,
     };
     let limit = Duration::from_secs(args.timeout);
     let signed_in = timeout(limit, waiting.run(listener, departure))
         .await
         .map_err(|_| anyhow!("nobody signed in within {} s", args.timeout))??;
-    print(&signed_in, as_json)?;
+    print(&signed_in, ui)?;
     Ok(Exit::Done)
 }
 
@@ -118,7 +119,7 @@ fn open(address: &Url) -> bool {
         .is_ok()
 }
 
-fn print(signed_in: &SignedIn<Login>, as_json: bool) -> Result<()> {
+fn print(signed_in: &SignedIn<Login>, ui: &Ui) -> Result<()> {
     let login = &signed_in.login;
     let authority = match login.authority() {
         Authority::District => "district",
@@ -132,30 +133,30 @@ fn print(signed_in: &SignedIn<Login>, as_json: bool) -> Result<()> {
         .join(" ");
     let email = login.email();
     let email = email.as_ref().map(clever_auth::UnverifiedEmail::as_str);
-    if as_json {
-        return output::json(&json!({
+    if ui.json {
+        return ui.document(&json!({
             "user": login.user_id(), "legacy_id": login.legacy_id(), "district": login.district(),
             "shared_by": authority, "role": login.role_hint(), "name": name, "email": email,
             "id_token": login.had_id_token(),
         }));
     }
-    output::line(format!("signed in: {} ({})", name, login.user_id()))?;
-    output::line(match login.district() {
+    ui.line(format!("signed in: {} ({})", name, login.user_id()))?;
+    ui.line(match login.district() {
         Some(district) => format!("district: {district}, shared by the {authority}"),
         None => format!("district: none, shared by the {authority}"),
     })?;
-    output::line(format!(
+    ui.line(format!(
         "role of this login: {}",
         login.role_hint().unwrap_or("unknown")
     ))?;
-    output::line(format!(
+    ui.line(format!(
         "email: {}",
         email.map_or("none".to_owned(), |email| format!("{email} (unverified)"))
     ))?;
     if let Some(legacy) = login.legacy_id() {
-        output::line(format!("id before API v3: {legacy}"))?;
+        ui.line(format!("id before API v3: {legacy}"))?;
     }
-    output::line(if login.had_id_token() {
+    ui.line(if login.had_id_token() {
         "id token: checked"
     } else {
         "id token: none (OpenID Connect is off for the app, or this is a Library login)"

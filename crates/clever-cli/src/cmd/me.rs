@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
 use crate::cmd::districts;
 use crate::diagnostics::Exit;
-use crate::output;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
+use crate::ui::Ui;
 
 /// Arguments of `me`.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct MeArgs {
 }
 
 /// Asks Clever and prints.
-pub(crate) async fn run(args: &MeArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &MeArgs, ui: &Ui) -> Result<Exit> {
     let app = args.app.app(&args.service, &no_redirect()?)?;
     let (text, source) =
         settings::secret(args.token_file.as_deref(), TOKEN_VARIABLE)?.ok_or(MissingToken)?;
@@ -44,20 +44,20 @@ pub(crate) async fn run(args: &MeArgs, as_json: bool) -> Result<Exit> {
                 Authority::District => "district",
                 Authority::Teacher => "teacher",
             };
-            if as_json {
-                output::json(&json!({
+            if ui.json {
+                ui.document(&json!({
                     "kind": "user token", "user": holder.user, "district": holder.district,
                     "shared_by": authority, "role": holder.role,
                 }))?;
             } else {
-                output::line(format!("user token of {}", holder.user))?;
-                output::line(match &holder.district {
+                ui.line(format!("user token of {}", holder.user))?;
+                ui.line(match &holder.district {
                     Some(district) => format!("district: {district}"),
                     None => "district: none (a Clever Library teacher)".to_owned(),
                 })?;
-                output::line(format!("shared by: the {authority}"))?;
+                ui.line(format!("shared by: the {authority}"))?;
                 if let Some(role) = holder.role {
-                    output::line(format!("role of this login: {role}"))?;
+                    ui.line(format!("role of this login: {role}"))?;
                 }
             }
         }
@@ -70,15 +70,15 @@ pub(crate) async fn run(args: &MeArgs, as_json: bool) -> Result<Exit> {
                 .await
                 .context("the token is neither a user's nor a district's")?;
             let id = shown.id.unwrap_or_else(|| "?".to_owned());
-            if as_json {
-                output::json(&json!({
+            if ui.json {
+                ui.document(&json!({
                     "kind": "district-app token", "district": id, "name": shown.name,
                     "state": shown.state,
                 }))?;
             } else {
-                output::line(format!("district-app token of {id}"))?;
-                output::line(format!("name: {}", shown.name.as_deref().unwrap_or("?")))?;
-                output::line(format!("state: {}", shown.state.as_deref().unwrap_or("?")))?;
+                ui.line(format!("district-app token of {id}"))?;
+                ui.line(format!("name: {}", shown.name.as_deref().unwrap_or("?")))?;
+                ui.line(format!("state: {}", shown.state.as_deref().unwrap_or("?")))?;
             }
         }
         Err(error) => return Err(error).context("could not ask whose the token is"),

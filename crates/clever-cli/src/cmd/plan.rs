@@ -9,12 +9,12 @@ use clever_sync::details::PlanSample;
 use clever_sync::{Outcome, Plan, apply_plan};
 use serde::Serialize;
 
-use crate::args::StoreArgs;
 use crate::cmd::sync::{policies, print};
 use crate::diagnostics::Exit;
-use crate::output::{self, counted, grouped, word};
 use crate::progress::Watch;
+use crate::settings::StoreArgs;
 use crate::signals::leave_nothing_half_written;
+use crate::ui::{self, Ui, counted, grouped, word};
 
 /// What to do with a plan.
 #[derive(Debug, Subcommand)]
@@ -61,7 +61,7 @@ pub(crate) struct ApplyArgs {
 }
 
 /// Runs one of the plan's commands.
-pub(crate) async fn run(command: PlanCommand, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(command: PlanCommand, ui: &Ui) -> Result<Exit> {
     match command {
         PlanCommand::Show(args) => {
             let file = &args.plan.file;
@@ -71,13 +71,13 @@ pub(crate) async fn run(command: PlanCommand, as_json: bool, quiet: bool) -> Res
                 let fields = samples.iter_mut().flat_map(|sample| &mut sample.fields);
                 fields.for_each(|field| (field.before, field.after) = (None, None));
             }
-            show(file, &plan, &samples, args.values, as_json)
+            show(file, &plan, &samples, args.values, ui)
         }
         PlanCommand::Approve(args) => {
             leave_nothing_half_written();
-            show(&args.file, &Plan::approve(&args.file)?, &[], false, as_json)
+            show(&args.file, &Plan::approve(&args.file)?, &[], false, ui)
         }
-        PlanCommand::Apply(args) => apply(&args, as_json, quiet).await,
+        PlanCommand::Apply(args) => apply(&args, ui).await,
     }
 }
 
@@ -89,18 +89,12 @@ struct Shown<'a> {
     samples: &'a [PlanSample],
 }
 
-fn show(
-    file: &Path,
-    plan: &Plan,
-    samples: &[PlanSample],
-    values: bool,
-    as_json: bool,
-) -> Result<Exit> {
-    if as_json {
-        output::json(&Shown { plan, samples })?;
+fn show(file: &Path, plan: &Plan, samples: &[PlanSample], values: bool, ui: &Ui) -> Result<Exit> {
+    if ui.json {
+        ui.document(&Shown { plan, samples })?;
         return Ok(Exit::Done);
     }
-    output::line(format!(
+    ui.line(format!(
         "Plan {} for {} ({}), made {} from run {}: {}",
         plan.hash,
         plan.district_name,
@@ -109,28 +103,28 @@ fn show(
         plan.base_run,
         counted(plan.rows, "record", "records")
     ))?;
-    let mut table = output::table(&["", "What", "Records"], 2);
+    let mut table = ui::table(&["", "What", "Records"], 2);
     for (kind, ops) in &plan.counts {
         for (op, count) in ops {
             table.add_row([kind.to_string(), op.clone(), grouped(*count)]);
         }
     }
     if !plan.counts.is_empty() {
-        output::rows(&table)?;
+        ui.rows(&table)?;
     }
     if !samples.is_empty() {
-        output::rows(&examples(samples, values))?;
+        ui.rows(&examples(samples, values))?;
     }
     for hold in &plan.holds {
-        output::line(format!("held: {hold}"))?;
+        ui.line(format!("held: {hold}"))?;
     }
     let file = word(&file.display().to_string());
     match (plan.holds.is_empty(), plan.approved) {
-        (true, _) => output::line(format!("Apply it with `cleverctl plan apply {file}`."))?,
-        (false, true) => output::line(format!(
+        (true, _) => ui.line(format!("Apply it with `cleverctl plan apply {file}`."))?,
+        (false, true) => ui.line(format!(
             "What is held was approved. Apply it with `cleverctl plan apply {file}`."
         ))?,
-        (false, false) => output::line(format!(
+        (false, false) => ui.line(format!(
             "hint: ask the district; if this is right, run `cleverctl plan approve {file}`"
         ))?,
     }
@@ -138,12 +132,12 @@ fn show(
 }
 
 /// Some records of a plan, a line a changed field.
-fn examples(samples: &[PlanSample], values: bool) -> output::Rows {
+fn examples(samples: &[PlanSample], values: bool) -> ui::Rows {
     let mut headers = vec!["For example", "What", "Field"];
     if values {
         headers.extend(["Before", "After"]);
     }
-    let mut table = output::table(&headers, headers.len());
+    let mut table = ui::table(&headers, headers.len());
     let value = |value: &Option<serde_json::Value>| match value {
         None => "-".to_owned(),
         Some(value) => value.to_string().chars().take(MAX_VALUE).collect(),
@@ -172,11 +166,11 @@ fn examples(samples: &[PlanSample], values: bool) -> output::Rows {
 /// Longest value shown, in characters; a section's students are many.
 const MAX_VALUE: usize = 60;
 
-async fn apply(args: &ApplyArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+async fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit> {
     let plan = Plan::read(&args.plan.file)?;
     let policies = policies(args.policy.as_deref())?;
     let mut store = args.store.url()?.open().await?;
-    let watch = Watch::new(as_json || quiet);
+    let watch = Watch::new(ui);
     let report = apply_plan(
         &args.plan.file,
         &mut store,
@@ -187,10 +181,10 @@ async fn apply(args: &ApplyArgs, as_json: bool, quiet: bool) -> Result<Exit> {
     .await
     .context("the plan was not applied")?;
     drop(watch);
-    if as_json {
-        output::json(&report)?;
+    if ui.json {
+        ui.document(&report)?;
     } else {
-        print(&report)?;
+        print(ui, &report)?;
     }
     Ok(if report.outcome == Outcome::Held {
         Exit::Held

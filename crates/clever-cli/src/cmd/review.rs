@@ -15,7 +15,7 @@ use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
 use serde::Deserialize;
 
 use crate::diagnostics::Exit;
-use crate::output;
+use crate::ui::{self, Ui};
 use crate::vault::VaultArgs;
 
 /// Arguments of `review`.
@@ -82,7 +82,7 @@ struct TablesFile {
 }
 
 /// Shows the queue, or answers.
-pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let address = args.accounts.as_deref();
     let address =
         address.context("name the database of accounts with --accounts or CLEVER_ACCOUNTS")?;
@@ -90,13 +90,13 @@ pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result
         .await
         .context("could not open the accounts")?;
     match &args.command {
-        None => list(&mut store, args, as_json, quiet).await?,
+        None => list(&mut store, args, ui).await?,
         Some(ReviewCommand::Show { id }) => {
             let review = store.review(ReviewId(*id)).await?;
-            if as_json {
-                output::json(&review)?;
+            if ui.json {
+                ui.document(&review)?;
             } else {
-                show(&review)?;
+                show(ui, &review)?;
             }
         }
         Some(ReviewCommand::Approve { id, account }) => {
@@ -107,39 +107,39 @@ pub(crate) async fn run(args: &ReviewArgs, as_json: bool, quiet: bool) -> Result
                 &AccountId::new(account.as_str()),
             )
             .await?;
-            if as_json {
-                output::json(&answer)?;
+            if ui.json {
+                ui.document(&answer)?;
             } else {
-                output::line(said(&answer))?;
+                ui.line(said(&answer))?;
             }
         }
         Some(ReviewCommand::Decline { id }) => {
             store
                 .decline(ReviewId(*id), staff(args)?, SystemClock.now())
                 .await?;
-            if !as_json {
-                output::line("declined: not asked again until something else speaks for it")?;
+            if !ui.json {
+                ui.line("declined: not asked again until something else speaks for it")?;
             }
         }
         Some(ReviewCommand::Expire) => {
             let ended = store.expire(SystemClock.now()).await?;
-            if as_json {
-                output::json(&serde_json::json!({ "expired": ended }))?;
+            if ui.json {
+                ui.document(&serde_json::json!({ "expired": ended }))?;
             } else {
-                output::line(format!(
+                ui.line(format!(
                     "{} expired",
-                    output::counted(ended, "review", "reviews")
+                    ui::counted(ended, "review", "reviews")
                 ))?;
             }
         }
         Some(ReviewCommand::Verify) => {
             let entries = store.verify().await?;
-            if as_json {
-                output::json(&serde_json::json!({ "entries": entries }))?;
+            if ui.json {
+                ui.document(&serde_json::json!({ "entries": entries }))?;
             } else {
-                output::line(format!(
+                ui.line(format!(
                     "{}: the chain holds, and the tables are what it folds to",
-                    output::counted(entries, "entry", "entries")
+                    ui::counted(entries, "entry", "entries")
                 ))?;
             }
         }
@@ -194,20 +194,15 @@ fn said(answer: &Answer) -> String {
 }
 
 /// The queue as a table; on a terminal, one after another then.
-async fn list(
-    store: &mut AccountStore,
-    args: &ReviewArgs,
-    as_json: bool,
-    quiet: bool,
-) -> Result<()> {
+async fn list(store: &mut AccountStore, args: &ReviewArgs, ui: &Ui) -> Result<()> {
     let open = store.reviews().await?;
-    if as_json {
-        return output::json(&open);
+    if ui.json {
+        return ui.document(&open);
     }
     if open.is_empty() {
-        return output::line("Nothing to review.");
+        return ui.line("Nothing to review.");
     }
-    let mut table = output::table(
+    let mut table = ui::table(
         &[
             "Review",
             "Person",
@@ -237,14 +232,14 @@ async fn list(
             review.expires.to_string().chars().take(10).collect(),
         ]);
     }
-    output::rows(&table)?;
-    if quiet || !std::io::stdin().is_terminal() || !output::is_read() {
+    ui.rows(&table)?;
+    if ui.quiet || !std::io::stdin().is_terminal() || !ui.is_read() {
         return Ok(());
     }
     for review in &open {
-        output::line("")?;
-        show(review)?;
-        if !ask(store, args, review).await? {
+        ui.line("")?;
+        show(ui, review)?;
+        if !ask(ui, store, args, review).await? {
             break;
         }
     }
@@ -252,10 +247,15 @@ async fn list(
 }
 
 /// Asks for an answer until there is one; whether to go on.
-async fn ask(store: &mut AccountStore, args: &ReviewArgs, review: &Review) -> Result<bool> {
+async fn ask(
+    ui: &Ui,
+    store: &mut AccountStore,
+    args: &ReviewArgs,
+    review: &Review,
+) -> Result<bool> {
     let accounts: Vec<&AccountId> = review.candidates.keys().collect();
     loop {
-        output::prompt(&format!(
+        ui.prompt(&format!(
             "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
             accounts.len()
         ))?;
@@ -285,23 +285,23 @@ async fn ask(store: &mut AccountStore, args: &ReviewArgs, review: &Review) -> Re
         };
         match result {
             Ok(said) => {
-                output::line(said)?;
+                ui.line(said)?;
                 return Ok(true);
             }
             // The question stays open; another answer may be possible.
-            Err(error) => crate::diagnostics::tell(&error),
+            Err(error) => crate::diagnostics::tell(ui, &error),
         }
     }
 }
 
 /// Both records side by side, and what each answer does.
-fn show(review: &Review) -> Result<()> {
-    output::line(format!(
+fn show(ui: &Ui, review: &Review) -> Result<()> {
+    ui.line(format!(
         "Review {} of person {}, until {}",
         review.id, review.user, review.expires
     ))?;
     let Some(material) = &review.material else {
-        return output::line("The records were erased, or the app gave none.");
+        return ui.line("The records were erased, or the app gave none.");
     };
     for (at, (account, effects)) in review.candidates.iter().enumerate() {
         let candidate = material
@@ -309,7 +309,7 @@ fn show(review: &Review) -> Result<()> {
             .get(account)
             .cloned()
             .unwrap_or_default();
-        let mut table = output::table(&["Field", "Person", "Account", "Agreement", "Millibits"], 4);
+        let mut table = ui::table(&["Field", "Person", "Account", "Agreement", "Millibits"], 4);
         let names: std::collections::BTreeSet<&String> = material
             .person
             .keys()
@@ -330,13 +330,13 @@ fn show(review: &Review) -> Result<()> {
                     .unwrap_or_default(),
             ]);
         }
-        output::line(format!("{}. account {account}", at + 1))?;
-        output::rows(&table)?;
+        ui.line(format!("{}. account {account}", at + 1))?;
+        ui.rows(&table)?;
         if let Some(millibits) = candidate.millibits {
-            output::line(format!("   together: {millibits} millibits"))?;
+            ui.line(format!("   together: {millibits} millibits"))?;
         }
         if candidate.sibling_known {
-            output::line("   careful: another person of that family and birthday is known")?;
+            ui.line("   careful: another person of that family and birthday is known")?;
         }
         let mut does = match &review.meanwhile {
             Some(meanwhile) if meanwhile != account => vec![format!(
@@ -350,14 +350,14 @@ fn show(review: &Review) -> Result<()> {
         if !effects.quarantine.is_empty() {
             does.push(format!(
                 "closes {}",
-                output::counted(
+                ui::counted(
                     effects.quarantine.len() as u64,
                     "way in that nobody proved",
                     "ways in that nobody proved"
                 )
             ));
         }
-        output::line(format!("   approving {}", does.join("; ")))?;
+        ui.line(format!("   approving {}", does.join("; ")))?;
     }
     Ok(())
 }

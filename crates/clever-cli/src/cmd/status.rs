@@ -11,11 +11,10 @@ use clever_sync::DistrictStatus;
 use clever_sync::report::Doubt;
 use serde::Serialize;
 
-use crate::args::StoreArgs;
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
 use crate::diagnostics::Exit;
-use crate::output::{self, count, counted, grouped, word};
-use crate::settings::TOKEN_VARIABLE;
+use crate::settings::{StoreArgs, TOKEN_VARIABLE};
+use crate::ui::{self, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
 
 /// Arguments of `status`.
@@ -68,7 +67,7 @@ struct Standing {
 }
 
 /// Prints a table a district, or one line a district where there are several.
-pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
     let mut store = url.look().await?;
     let mut all = store.status().await.context("could not read the status")?;
@@ -101,13 +100,13 @@ pub(crate) async fn run(args: &StatusArgs, as_json: bool) -> Result<Exit> {
         })
         .collect();
     let exit = if args.check { worst(&all) } else { Exit::Done };
-    if as_json {
-        output::json(&all)?;
+    if ui.json {
+        ui.document(&all)?;
         return Ok(exit);
     }
     match all.as_slice() {
-        [only] => detail(only, now)?,
-        many => fleet(many, now)?,
+        [only] => detail(ui, only, now)?,
+        many => fleet(ui, many, now)?,
     }
     Ok(exit)
 }
@@ -211,7 +210,7 @@ fn event_time(id: &str) -> Option<i64> {
 }
 
 /// One line a district, a total, and what to do.
-fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
+fn fleet(ui: &Ui, all: &[Standing], now: Timestamp) -> Result<()> {
     let headers = [
         "District",
         "Name",
@@ -222,7 +221,7 @@ fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
         "Findings",
         "Drift",
     ];
-    let mut table = output::table(&headers, 5);
+    let mut table = ui::table(&headers, 5);
     let (mut held, mut findings, mut drift) = (0, 0, 0);
     for Standing {
         status, verdict, ..
@@ -254,14 +253,14 @@ fn fleet(all: &[Standing], now: Timestamp) -> Result<()> {
         count(findings),
         count(drift),
     ]);
-    output::rows(&table)?;
+    ui.rows(&table)?;
     for standing in all {
-        holds(standing, now)?;
+        holds(ui, standing, now)?;
         if let Some(step) = &standing.next_step {
-            output::line(format!("{}: {step}", standing.status.district_id))?;
+            ui.line(format!("{}: {step}", standing.status.district_id))?;
         }
     }
-    output::line("`cleverctl status --district ID` says more of one.")
+    ui.line("`cleverctl status --district ID` says more of one.")
 }
 
 fn named(verdict: Verdict) -> &'static str {
@@ -279,10 +278,10 @@ fn unknown(status: &DistrictStatus) -> u64 {
     (drift.undeclared_fields.len() + drift.unknown_values.len() + drift.wrong_types.len()) as u64
 }
 
-fn holds(standing: &Standing, now: Timestamp) -> Result<()> {
+fn holds(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
     for held in &status.holds {
-        output::line(format!(
+        ui.line(format!(
             "{}: held since {}: {}",
             status.district_id,
             ago(held.since, now),
@@ -293,9 +292,9 @@ fn holds(standing: &Standing, now: Timestamp) -> Result<()> {
 }
 
 /// All that there is to say of one district.
-fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
+fn detail(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
-    output::line(format!(
+    ui.line(format!(
         "{} ({}): {}; {} at Clever, which last read the district's data {}",
         status.name.as_deref().unwrap_or("unnamed"),
         status.district_id,
@@ -303,7 +302,7 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
         status.state.as_deref().unwrap_or("of unknown state"),
         last_sync(status, now)
     ))?;
-    output::line(format!(
+    ui.line(format!(
         "last run: {} {} by {}, {}; {} changes in the feed",
         status.last_run,
         ago(status.last_run_at, now),
@@ -311,7 +310,7 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
         status.outcome,
         grouped(status.changes)
     ))?;
-    output::line(format!(
+    ui.line(format!(
         "last success: {}; last snapshot: {}; {}",
         said(status.last_done_at, now, "never"),
         said(status.snapshot_at, now, "none"),
@@ -321,21 +320,21 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
         )
     ))?;
     if let Some(behind) = standing.events_behind_seconds.filter(|behind| *behind > 0) {
-        output::line(format!(
+        ui.line(format!(
             "the newest event that was read is {} later than the last one applied",
             for_people(behind)
         ))?;
     }
-    let mut table = output::table(&["", "Active", "Archived"], 1);
+    let mut table = ui::table(&["", "Active", "Archived"], 1);
     for (kind, active, archived) in &status.records {
         table.add_row([kind.to_string(), count(*active), count(*archived)]);
     }
-    output::rows(&table)?;
+    ui.rows(&table)?;
     for finding in &status.findings {
-        output::line(format!("finding: {finding}"))?;
+        ui.line(format!("finding: {finding}"))?;
     }
     for (kind, doubts) in &status.doubts {
-        output::line(if doubts.contains(&Doubt::Closed) {
+        ui.line(if doubts.contains(&Doubt::Closed) {
             format!("{kind}: the app may not read them")
         } else {
             format!(
@@ -344,12 +343,12 @@ fn detail(standing: &Standing, now: Timestamp) -> Result<()> {
         })?;
     }
     if !status.drift.is_empty() {
-        output::line("drift: what Clever sent last and the models do not know")?;
-        super::drift::print(&status.drift)?;
+        ui.line("drift: what Clever sent last and the models do not know")?;
+        super::drift::print(ui, &status.drift)?;
     }
-    holds(standing, now)?;
+    holds(ui, standing, now)?;
     if let Some(step) = &standing.next_step {
-        output::line(format!("hint: {step}"))?;
+        ui.line(format!("hint: {step}"))?;
     }
     Ok(())
 }

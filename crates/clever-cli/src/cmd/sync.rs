@@ -1,37 +1,104 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use clever_client::{ClientOptions, District};
-use clever_model::{DistrictId, RecordKind, SystemClock};
+use clever_model::{DistrictId, RecordKind, SystemClock, span};
 use clever_sync::report::Why;
 use clever_sync::{
     Admit, AnyStore, DatabaseError, Outcome, StoreError, SyncError, SyncOptions, SyncPolicies,
     SyncPolicy, SyncReport, Way, mark_edited,
 };
 
-use crate::access;
-use crate::args::SyncArgs;
+use crate::access::{self, AppArgs, ServiceArgs};
 use crate::diagnostics::{self, Exit, Usage};
-use crate::output::{self, count, counted, grouped, word};
 use crate::progress::Watch;
+use crate::settings::StoreArgs;
 use crate::signals::{Stop, leave_nothing_half_written};
+use crate::ui::{self, Ui, count, counted, grouped, word};
+
+/// Arguments of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+    #[command(flatten)]
+    pub(crate) app: AppArgs,
+    /// The district, where the app of the credential has several.
+    #[arg(long, value_name = "ID")]
+    pub(crate) district: Option<DistrictId>,
+    /// Every district of every kept credential, or of those named with --credential; each on its own, the worst
+    /// end is the exit code (4, then 1, then 3).
+    #[arg(long, conflicts_with_all = ["district", "token_file", "plan", "approve", "client_id"])]
+    pub(crate) all: bool,
+    /// Let a district into a store that has others and not this one. Without it, a token of another district than
+    /// before is refused, as it would double everything; --all and --district say which districts are meant.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) new_district: bool,
+    /// With --all: so many districts at once.
+    #[arg(long, value_name = "N", default_value = "4", requires = "all", value_parser = slots)]
+    pub(crate) concurrency: usize,
+    /// Read the district-app token from FILE (`-` for standard input) instead of CLEVER_TOKEN.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Records a page, 1 to 10000.
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) page_size: u32,
+    /// Say what would change; change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: write the plan to FILE, for `cleverctl plan`. It holds personal data.
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Read every list, even where events would do.
+    #[arg(long, conflicts_with = "events")]
+    pub(crate) full: bool,
+    /// Look for rows that were edited by hand, and mend them from every list; the app's own columns stay.
+    #[arg(long, conflicts_with_all = ["events", "dry_run"])]
+    pub(crate) verify: bool,
+    /// Read events alone; fail where they can't be relied on.
+    #[arg(long)]
+    pub(crate) events: bool,
+    /// Read what is let through, what is the app's own and how often a snapshot is due from FILE (TOML).
+    #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Go on: sync again after this long (`30m`, `6h`), until stopped.
+    #[arg(long, value_name = "TIME", value_parser = span::read, conflicts_with_all = ["dry_run", "approve"])]
+    pub(crate) every: Option<Duration>,
+    /// With --every: wait up to this much longer, at random.
+    #[arg(long, value_name = "TIME", value_parser = span::read, requires = "every")]
+    pub(crate) jitter: Option<Duration>,
+    /// Apply what an earlier run held, if it is still exactly the plan with this hash.
+    #[arg(long, value_name = "HASH")]
+    pub(crate) approve: Option<String>,
+}
+
+/// Reads how many at once.
+fn slots(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|slots| (1..=256).contains(slots))
+        .ok_or_else(|| "so many at once are 1 to 256".to_owned())
+}
 
 /// Runs one sync, or one after another.
-pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     if args.all {
-        return crate::cmd::fleet::run(args, as_json, quiet).await;
+        return crate::cmd::fleet::run(args, ui).await;
     }
     let policies = policies(args.policy.as_deref())?;
     let Some(every) = args.every else {
         if args.plan.is_some() {
             leave_nothing_half_written();
         }
-        return once(&args, &policies, as_json, quiet).await;
+        return once(&args, &policies, ui).await;
     };
     let mut random = fastrand::Rng::new();
     let mut stop = Stop::listen();
@@ -40,7 +107,7 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
             () = stop.asked() => return Ok(Exit::Done),
-            ended = once(&args, &policies, as_json, quiet) => ended,
+            ended = once(&args, &policies, ui) => ended,
         };
         // The next one may do better: what failed is told, and the schedule goes on. What was given and never
         // worked is told to whoever has just started it.
@@ -56,9 +123,9 @@ pub(crate) async fn run(args: SyncArgs, as_json: bool, quiet: bool) -> Result<Ex
                 if never || diagnostics::ends_a_schedule(&error, refused) {
                     return Err(error);
                 }
-                diagnostics::tell(&error);
-                if as_json {
-                    output::json(&diagnostics::failure(&error))?;
+                diagnostics::tell(ui, &error);
+                if ui.json {
+                    ui.document(&diagnostics::failure(&error))?;
                 }
             }
             Ok(_) => (refused, ran) = (0, true),
@@ -86,13 +153,8 @@ pub(crate) fn policies(file: Option<&Path>) -> Result<SyncPolicies> {
     SyncPolicies::read(&text).with_context(|| format!("the policy {shown} can't be used"))
 }
 
-async fn once(
-    args: &SyncArgs,
-    policies: &SyncPolicies,
-    as_json: bool,
-    quiet: bool,
-) -> Result<Exit> {
-    let watch = Arc::new(Watch::new(as_json || quiet));
+async fn once(args: &SyncArgs, policies: &SyncPolicies, ui: &Ui) -> Result<Exit> {
+    let watch = Arc::new(Watch::new(ui));
     // The token first: a run that can't start makes no store.
     let way = access::way(
         &args.app,
@@ -127,21 +189,21 @@ async fn once(
     let report = reconcile(args, policies, admit, &district, &mut store, &watch).await?;
     watch.end();
     if !known.is_empty() && !known.contains(&report.district_id) {
-        output::note(format!(
+        ui.note(format!(
             "{} ({}) is new to the store, which has {}",
             report.district_name,
             report.district_id,
             counted(known.len() as u64, "other district", "other districts")
         ));
     }
-    if as_json {
-        output::json(&report)?;
+    if ui.json {
+        ui.document(&report)?;
     } else {
-        print(&report)?;
-        next_step(&report, &args.store.url()?.to_string())?;
+        print(ui, &report)?;
+        next_step(ui, &report, &args.store.url()?.to_string())?;
         if let Some(plan) = &args.plan {
             let file = plan.display().to_string();
-            output::line(format!(
+            ui.line(format!(
                 "The plan is in {file}: `cleverctl plan show {}`",
                 word(&file)
             ))?;
@@ -217,7 +279,7 @@ pub(crate) async fn reconcile(
             let id: DistrictId = id.parse()?;
             options.admit.check(&id)?;
             let edited = mark_edited(store, &id, &policy).await?;
-            output::note(format!(
+            watch.ui().note(format!(
                 "{} by hand",
                 counted(edited, "row was edited", "rows were edited")
             ));
@@ -229,7 +291,7 @@ pub(crate) async fn reconcile(
 }
 
 /// Prints a report as people read it.
-pub(crate) fn print(report: &SyncReport) -> Result<()> {
+pub(crate) fn print(ui: &Ui, report: &SyncReport) -> Result<()> {
     let name = if report.district_name.is_empty() {
         &report.district_id
     } else {
@@ -239,11 +301,11 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         || "plan, nothing written".to_owned(),
         |run| format!("run {run}"),
     );
-    output::line(format!("{name} ({}), {run}", report.district_id))?;
-    way(report)?;
+    ui.line(format!("{name} ({}), {run}", report.district_id))?;
+    way(ui, report)?;
     if report.is_unchanged() {
         let records: u64 = report.kinds.values().map(|kind| kind.seen).sum();
-        output::line(format!(
+        ui.line(format!(
             "Nothing changed: {}.",
             counted(records, "record is as it was", "records are as they were")
         ))?;
@@ -260,7 +322,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
     if held {
         headers.push("Held");
     }
-    let mut table = output::table(&headers, 1);
+    let mut table = ui::table(&headers, 1);
     for (kind, of_kind) in &report.kinds {
         let mut row = vec![
             kind.to_string(),
@@ -275,7 +337,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         }
         table.add_row(row);
     }
-    output::rows(&table)?;
+    ui.rows(&table)?;
     if !report.roles.is_empty() {
         let mut roles: Vec<_> = report.roles.iter().collect();
         roles.sort_by(|a, b| b.1.cmp(a.1));
@@ -283,23 +345,23 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
             .into_iter()
             .map(|(role, people)| format!("{} {}", grouped(*people), plural(role, *people)))
             .collect();
-        output::line(format!("Users: {}.", roles.join(", ")))?;
-        output::line(format!(
+        ui.line(format!("Users: {}.", roles.join(", ")))?;
+        ui.line(format!(
             "Places in sections: {} of students, {} of teachers.",
             grouped(report.enrollments.students),
             grouped(report.enrollments.teachers)
         ))?;
     }
-    fields(report)?;
-    findings(report)?;
-    drift(report)?;
+    fields(ui, report)?;
+    findings(ui, report)?;
+    drift(ui, report)?;
     for (kind, of_kind) in report.kinds.iter().filter(|(_, of)| of.unreadable > 0) {
-        output::line(format!(
+        ui.line(format!(
             "{kind}: {} can't be read: what the store has of that stays.",
             counted(of_kind.unreadable, "record", "records")
         ))?;
         for refused in &of_kind.refused {
-            output::line(format!("  {refused}"))?;
+            ui.line(format!("  {refused}"))?;
         }
     }
     for (kind, of_kind) in report
@@ -308,7 +370,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
         .filter(|(_, of_kind)| !of_kind.certificate.proves_absence())
     {
         if of_kind.certificate.is_closed() {
-            output::line(format!(
+            ui.line(format!(
                 "{kind}: the app may not read them, so what the store has of them stays."
             ))?;
             continue;
@@ -319,7 +381,7 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
             .iter()
             .map(ToString::to_string)
             .collect();
-        output::line(format!(
+        ui.line(format!(
             "{kind}: the list is not provably complete ({}); {} kept.",
             doubts.join("; "),
             counted(of_kind.kept, "missing record was", "missing records were")
@@ -329,24 +391,24 @@ pub(crate) fn print(report: &SyncReport) -> Result<()> {
 }
 
 /// How the roster was learnt.
-fn way(report: &SyncReport) -> Result<()> {
+fn way(ui: &Ui, report: &SyncReport) -> Result<()> {
     if let Some(events) = &report.events {
-        output::line(format!(
+        ui.line(format!(
             "By events: {} read, {} of the roster.",
             grouped(events.read),
             grouped(events.used)
         ))?;
         for (name, count) in &events.skipped {
-            output::line(format!("  skipped: {} of type {name}", grouped(*count)))?;
+            ui.line(format!("  skipped: {} of type {name}", grouped(*count)))?;
         }
     }
     if report.discarded {
-        output::line(
+        ui.line(
             "What an earlier run had staged could not be read: it was thrown away, and all is read anew.",
         )?;
     }
     if let Some(resumed) = &report.resumed {
-        output::line(format!(
+        ui.line(format!(
             "Went on with a run of {} that had stopped: {} records were read already.",
             resumed.began_at,
             grouped(resumed.records)
@@ -355,7 +417,7 @@ fn way(report: &SyncReport) -> Result<()> {
     match &report.why {
         // Nothing is odd about a first snapshot, or one that was asked for.
         None | Some(Why::Asked | Why::NoStart) => Ok(()),
-        Some(why) => output::line(format!("By a snapshot: {why}.")),
+        Some(why) => ui.line(format!("By a snapshot: {why}.")),
     }
 }
 
@@ -368,7 +430,7 @@ fn plural(role: &str, people: u64) -> String {
 }
 
 /// Which fields of updated records changed, most often changed first.
-fn fields(report: &SyncReport) -> Result<()> {
+fn fields(ui: &Ui, report: &SyncReport) -> Result<()> {
     let mut changed: Vec<(RecordKind, &String, u64)> = report
         .kinds
         .iter()
@@ -384,13 +446,13 @@ fn fields(report: &SyncReport) -> Result<()> {
     }
     changed
         .sort_by_key(|(kind, field, count)| (std::cmp::Reverse(*count), *kind, (*field).clone()));
-    let mut table = output::table(&["Updated field", "Of", "Records"], 2);
+    let mut table = ui::table(&["Updated field", "Of", "Records"], 2);
     for (kind, field, count) in changed.iter().take(MAX_FIELDS) {
         table.add_row([(*field).clone(), kind.to_string(), grouped(*count)]);
     }
-    output::rows(&table)?;
+    ui.rows(&table)?;
     if changed.len() > MAX_FIELDS {
-        output::line(format!(
+        ui.line(format!(
             "… and {} more",
             counted((changed.len() - MAX_FIELDS) as u64, "field", "fields")
         ))?;
@@ -401,39 +463,39 @@ fn fields(report: &SyncReport) -> Result<()> {
 /// Most changed fields shown.
 const MAX_FIELDS: usize = 15;
 
-fn findings(report: &SyncReport) -> Result<()> {
+fn findings(ui: &Ui, report: &SyncReport) -> Result<()> {
     if report.findings.is_empty() {
         return Ok(());
     }
-    output::line("Findings: odd, and kept as it is.")?;
+    ui.line("Findings: odd, and kept as it is.")?;
     for finding in &report.findings {
-        output::line(format!("  {finding}"))?;
+        ui.line(format!("  {finding}"))?;
     }
     Ok(())
 }
 
-fn drift(report: &SyncReport) -> Result<()> {
+fn drift(ui: &Ui, report: &SyncReport) -> Result<()> {
     if report.drift.is_empty() {
         return Ok(());
     }
-    output::line("Drift: what Clever sent and the models do not know; kept in the records.")?;
-    super::drift::print(&report.drift)
+    ui.line("Drift: what Clever sent and the models do not know; kept in the records.")?;
+    super::drift::print(ui, &report.drift)
 }
 
 /// Says what to do about what is held.
-fn next_step(report: &SyncReport, store: &str) -> Result<()> {
+fn next_step(ui: &Ui, report: &SyncReport, store: &str) -> Result<()> {
     if report.holds.is_empty() {
         return Ok(());
     }
-    output::line("")?;
+    ui.line("")?;
     for hold in &report.holds {
-        output::line(format!("held: {hold}"))?;
+        ui.line(format!("held: {hold}"))?;
     }
-    output::line(match report.outcome {
+    ui.line(match report.outcome {
         Outcome::Planned => "The rest would be applied.",
         _ => "The rest was applied; nothing of this was written.",
     })?;
-    output::line(format!(
+    ui.line(format!(
         "hint: ask the district; if this is right, run `cleverctl sync --store {} --approve {}`",
         word(store),
         report.plan_hash

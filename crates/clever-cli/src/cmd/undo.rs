@@ -7,12 +7,12 @@ use clap::Args;
 use clever_model::SystemClock;
 use clever_sync::{Only, UndoRequest, undo};
 
-use crate::args::StoreArgs;
 use crate::cmd::changes::district;
 use crate::cmd::sync::{policies, print};
 use crate::diagnostics::Exit;
-use crate::output::{self, counted};
 use crate::progress::Watch;
+use crate::settings::StoreArgs;
+use crate::ui::{Ui, counted};
 
 /// Arguments of `undo`.
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ struct PartArgs {
 }
 
 /// Takes back what a run changed, or says what that would be.
-pub(crate) async fn run(args: &UndoArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) async fn run(args: &UndoArgs, ui: &Ui) -> Result<Exit> {
     let mut store = args.store.url()?.open_existing().await?;
     let district_id = district(&mut store, args.district.as_deref()).await?;
     let policies = policies(args.policy.as_deref())?;
@@ -66,25 +66,25 @@ pub(crate) async fn run(args: &UndoArgs, as_json: bool, quiet: bool) -> Result<E
         only,
         dry_run: args.dry_run,
     };
-    let watch = Watch::new(as_json || quiet);
+    let watch = Watch::new(ui);
     let policy = policies.of(&request.district_id);
     let report = undo(&mut store, &request, policy, &SystemClock, &watch)
         .await
         .context("nothing was taken back")?;
     drop(watch);
-    if as_json {
-        output::json(&report)?;
+    if ui.json {
+        ui.document(&report)?;
         return Ok(Exit::Done);
     }
-    print(&report)?;
+    print(ui, &report)?;
     if let Some(left) = report.undo.map(|undo| undo.left).filter(|left| *left > 0) {
-        output::line(format!(
+        ui.line(format!(
             "{} left alone: changed again by later runs.",
             counted(left, "record was", "records were")
         ))?;
     }
     if report.run.is_some() {
-        output::line(
+        ui.line(
             "The next sync holds what Clever still tells, and names it; approve it there to have it again.",
         )?;
     }

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
-use crate::output;
+use crate::ui::Ui;
 
 /// Longest wait for the browser to read the last page.
 const LAST_PAGE: Duration = Duration::from_secs(2);
@@ -34,6 +34,7 @@ pub(super) struct Waiting {
     pub(super) flow: LoginFlow,
     pub(super) service: LoginService,
     pub(super) openid: OpenId<IssuerKeys>,
+    pub(super) ui: Ui,
 }
 
 struct Site {
@@ -179,7 +180,7 @@ async fn callback(
             page(StatusCode::BAD_REQUEST, "Clever refused the sign-in.")
         }
         Ok(Arrival::Rejected(reason)) => {
-            output::note(format!(
+            site.waiting.ui.note(format!(
                 "a callback that is not this sign-in's was refused: {reason}"
             ));
             page(

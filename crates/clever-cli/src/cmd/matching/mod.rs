@@ -23,9 +23,9 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
-use crate::output::{self, grouped};
 use crate::progress;
 use crate::signals::leave_nothing_half_written;
+use crate::ui::{self, Ui, grouped};
 use crate::writing::write_whole;
 use table::{Separator, Table};
 
@@ -170,7 +170,7 @@ struct ClusterSummary {
 }
 
 /// Matches, and writes what it found.
-pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> {
+pub(crate) fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
     leave_nothing_half_written();
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
@@ -178,21 +178,20 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
         .with_context(|| format!("{} can't be used", args.config.display()))?;
     let mut people = PeopleBuilder::new(config.clone())
         .with_context(|| format!("{} can't be used", args.config.display()))?;
-    let bars = !quiet;
     let left = args.left_file();
-    load(&mut people, &config, Side::Left, left, bars)?;
+    load(&mut people, &config, Side::Left, left, ui)?;
     let right = args.right_file();
     if let Some(right) = right {
-        load(&mut people, &config, Side::Right, right, bars)?;
+        load(&mut people, &config, Side::Right, right, ui)?;
     }
     let columns = columns(args, &config, &people.readings())?;
-    if !quiet {
+    if !ui.quiet {
         for column in &columns {
-            column.notes().into_iter().for_each(output::note);
+            column.notes().into_iter().for_each(|line| ui.note(line));
         }
     }
     let linkage = Linkage::with_nicknames(people.finish()?, nicknames(args.nicknames.as_deref())?);
-    let (model, trained) = model(args, &linkage, bars)?;
+    let (model, trained) = model(args, &linkage, ui)?;
     let mut summary = Summary {
         left: linkage.people().len(Side::Left),
         right: linkage.people().len(Side::Right),
@@ -203,7 +202,7 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
     };
     if args.dedupe {
         let least = args.least.unwrap_or(config.decide.auto);
-        let clusters = working(args, bars, "comparing", summary.left, |run| {
+        let clusters = working(args, ui, "comparing", summary.left, |run| {
             linkage.clusters(&model, least, run)
         })
         .context("the model does not fit")?;
@@ -224,7 +223,7 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
             cut: cut(&clusters.review),
         });
     } else {
-        let links = working(args, bars, "comparing", summary.right, |run| {
+        let links = working(args, ui, "comparing", summary.right, |run| {
             linkage.link(&model, run)
         })
         .context("the model does not fit")?;
@@ -241,10 +240,10 @@ pub(crate) fn run(args: &MatchArgs, as_json: bool, quiet: bool) -> Result<Exit> 
             cut: cut(&links),
         });
     }
-    if as_json {
-        output::json(&summary)?;
+    if ui.json {
+        ui.document(&summary)?;
     } else {
-        print(args, &summary)?;
+        print(ui, args, &summary)?;
     }
     Ok(Exit::Done)
 }
@@ -365,9 +364,9 @@ impl ColumnSummary {
     }
 }
 
-fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
+fn print(ui: &Ui, args: &MatchArgs, summary: &Summary) -> Result<()> {
     if let Some(links) = &summary.links {
-        let mut table = output::table(&["Decision", "People"], 1);
+        let mut table = ui::table(&["Decision", "People"], 1);
         for (word, number) in [
             ("auto", links.auto),
             ("review", links.review),
@@ -375,43 +374,43 @@ fn print(args: &MatchArgs, summary: &Summary) -> Result<()> {
         ] {
             table.add_row([word.to_owned(), grouped(number as u64)]);
         }
-        output::rows(&table)?;
-        print_doubts(&links.doubts, links.cut)?;
-        output::line(format!(
+        ui.rows(&table)?;
+        print_doubts(ui, &links.doubts, links.cut)?;
+        ui.line(format!(
             "false among the automatic ones, by their weights: {:.4}",
             links.expected_false
         ))?;
     }
     if let Some(clusters) = &summary.clusters {
-        output::line(format!(
+        ui.line(format!(
             "{} of {} are {}",
-            output::counted(clusters.records as u64, "row", "rows"),
+            ui::counted(clusters.records as u64, "row", "rows"),
             grouped(summary.left as u64),
-            output::counted(clusters.clusters as u64, "person", "people"),
+            ui::counted(clusters.clusters as u64, "person", "people"),
         ))?;
-        print_doubts(&clusters.doubts, clusters.cut)?;
+        print_doubts(ui, &clusters.doubts, clusters.cut)?;
         if clusters.review > 0 && args.review.is_none() {
-            output::line("  --review FILE lists them side by side")?;
+            ui.line("  --review FILE lists them side by side")?;
         }
     }
-    output::line(format!("wrote {}", args.out.display()))?;
+    ui.line(format!("wrote {}", args.out.display()))?;
     if let Some(review) = &args.review {
-        output::line(format!("wrote {} (personal data)", review.display()))?;
+        ui.line(format!("wrote {} (personal data)", review.display()))?;
     }
     Ok(())
 }
 
-fn print_doubts(doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
+fn print_doubts(ui: &Ui, doubts: &BTreeMap<String, usize>, cut: usize) -> Result<()> {
     for (doubt, number) in doubts {
-        output::line(format!(
+        ui.line(format!(
             "  for review because of {doubt}: {}",
             grouped(*number as u64)
         ))?;
     }
     if cut > 0 {
-        output::line(format!(
+        ui.line(format!(
             "  blocks were too large to be read for {}; raise block_limit to read them",
-            output::counted(cut as u64, "person", "people")
+            ui::counted(cut as u64, "person", "people")
         ))?;
     }
     Ok(())
@@ -428,12 +427,12 @@ fn word(value: impl Serialize) -> Result<String> {
 /// Works with a bar that counts records.
 fn working<T>(
     args: &MatchArgs,
-    bars: bool,
+    ui: &Ui,
     what: &str,
     total: usize,
     work: impl FnOnce(&Run<'_>) -> T,
 ) -> T {
-    let bar = progress::counting(bars, what, total as u64);
+    let bar = progress::counting(ui, what, total as u64);
     let done = AtomicUsize::new(0);
     let tell = |records| {
         bar.set_position((done.fetch_add(records, Ordering::Relaxed) + records) as u64);
@@ -451,7 +450,7 @@ fn working<T>(
 }
 
 /// Reads the model that is named, or trains one; whether it was trained.
-fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool)> {
+fn model(args: &MatchArgs, linkage: &Linkage, ui: &Ui) -> Result<(Model, bool)> {
     match &args.model {
         Some(path) if !args.train => {
             let text = std::fs::read_to_string(path)
@@ -463,7 +462,7 @@ fn model(args: &MatchArgs, linkage: &Linkage, bars: bool) -> Result<(Model, bool
         path => {
             let people = linkage.people();
             let side = if args.dedupe { Side::Left } else { Side::Right };
-            let model = working(args, bars, "training", people.len(side), |run| {
+            let model = working(args, ui, "training", people.len(side), |run| {
                 if args.dedupe {
                     linkage.train_within(run)
                 } else {
@@ -506,11 +505,11 @@ fn load(
     config: &MatchConfig,
     side: Side,
     file: SeparatedFile<'_>,
-    bars: bool,
+    ui: &Ui,
 ) -> Result<()> {
     let mut table = Table::open(file, config, side)?;
     let size = std::fs::metadata(file.0).map_or(0, |file| file.len());
-    let bar: ProgressBar = progress::reading(bars, &table.name, size);
+    let bar: ProgressBar = progress::reading(ui, &table.name, size);
     let mut record = StringRecord::new();
     let mut records = 0_u64;
     while table.next(&mut record)? {
