@@ -72,14 +72,12 @@ pub(crate) fn family(text: &str, out: &mut String) {
 }
 
 /// An id or an address: without white space around it, in one case.
-
 pub(crate) fn exact(text: &str, out: &mut String) {
     out.clear();
     out.extend(text.trim().chars().flat_map(char::to_lowercase));
 }
 
 /// Whether a name is written with a letter that others write as two: Jürgen and Juergen, Håkon and Haakon.
-
 pub(crate) fn has_umlaut(text: &str) -> bool {
     !text.is_ascii()
         && text.nfc().any(|c| {
@@ -107,7 +105,6 @@ pub(crate) fn has_umlaut(text: &str) -> bool {
 ///
 /// It makes a few other names one as well, Joe and Jo: enough to bring two records together, too little to call
 /// two given names equal.
-
 pub(crate) fn one_form(folded: &mut String) {
     let mut before = ' ';
     folded.retain(|c| {

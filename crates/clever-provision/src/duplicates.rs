@@ -97,8 +97,7 @@ pub fn find(
     };
     let mut groups = Groups::default();
     for (place, pair) in joined {
-        let ids = comparison.ids(&pair).map(str::to_owned);
-        if let Some(reason) = groups.join(ids, pair, &apart) {
+        if let Some(reason) = groups.join(comparison.ids(&pair), pair, &apart) {
             add(&mut unsure, place, pair, reason);
         }
     }
@@ -156,17 +155,17 @@ impl Groups {
     /// Joins the groups of two records, if nothing keeps two of their records apart; else what does.
     fn join(
         &mut self,
-        ids: [String; 2],
+        ids: [&str; 2],
         pair: Pair,
         apart: &impl Fn(End, End) -> Option<Rejection>,
     ) -> Option<Rejection> {
-        let [a, b] = [0, 1].map(|side| self.group(&ids[side], End(pair, side)));
+        let [a, b] = [0, 1].map(|side| self.group(ids[side], End(pair, side)));
         if a == b {
             return None;
         }
         for (one, end) in &self.all[a].0 {
             for (other, with) in &self.all[b].0 {
-                if (one, other) != (&ids[0], &ids[1])
+                if (one.as_str(), other.as_str()) != (ids[0], ids[1])
                     && let Some(reason) = apart(*end, *with)
                 {
                     return Some(reason);

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use clever_linkage::{
-    Comparison, Kind, Level, Matches, Pair, compare_names, is_no_birthday, is_placeholder,
-    is_surely_one, names_agree,
+    Comparison, Kind, Level, Pair, compare_names, is_no_birthday, is_placeholder, is_surely_one,
+    names_agree,
 };
 use clever_model::UserId;
 use serde::Serialize;
 
-use crate::directory::{AccountId, Candidate};
 use crate::scoped::{Scoped, SisId, StudentNumber};
 use crate::subject::{Person, PersonName};
 
@@ -111,7 +110,7 @@ impl fmt::Debug for KnownPerson {
 /// Compares a person's record with what the app knows of an account's holder.
 ///
 /// Symmetric in what it compares, and blind to what is absent: absence is no contradiction, and what stands for
-/// nothing (`Unknown`, `N/A`, 1900-01-01) is absent. Names are compared as [`candidates`] compares those of files, which
+/// nothing (`Unknown`, `N/A`, 1900-01-01) is absent. Names are compared as [`candidates`](crate::candidates) compares those of files, which
 /// add [`Evidence::Score`] and [`Evidence::SiblingFits`].
 #[must_use]
 pub fn compare(person: &Person, known: &KnownPerson) -> BTreeSet<Evidence> {
@@ -188,20 +187,6 @@ pub fn compare(person: &Person, known: &KnownPerson) -> BTreeSet<Evidence> {
         found.insert(Evidence::Mailbox { holders: *holders });
     }
     found
-}
-
-/// The candidates that a comparison of files found for a person, as [`Directory::candidates`] takes them. The left
-/// file's ids are the accounts'. Set [`Directory::truncated`] from [`Matches::cut`].
-///
-/// [`Directory::candidates`]: crate::Directory::candidates
-/// [`Directory::truncated`]: crate::Directory::truncated
-#[must_use]
-pub fn candidates(comparison: &Comparison<'_>, matches: &Matches) -> Vec<Candidate> {
-    let all = matches.pairs.iter().map(|pair| Candidate {
-        account: AccountId::new(comparison.ids(pair)[0]),
-        evidence: evidence_of(comparison, pair),
-    });
-    all.collect()
 }
 
 /// What speaks for a pair of records of files and against it.

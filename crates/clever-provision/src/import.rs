@@ -223,10 +223,10 @@ impl Row {
                 self.clever_id = Some(UserId::new(text).map_err(|_| unreadable())?);
             }
             Column::SisId if !is_placeholder(Kind::SisId, text) => {
-                self.facts.sis_ids = vec![text.to_owned()]
+                self.facts.sis_ids = vec![text.to_owned()];
             }
             Column::StudentNumber if !is_placeholder(Kind::StudentNumber, text) => {
-                self.facts.student_number = own()
+                self.facts.student_number = own();
             }
             Column::StateId if !is_placeholder(Kind::StateId, text) => self.facts.state_id = own(),
             Column::First if !is_placeholder(Kind::GivenName, text) => self.facts.first = own(),

@@ -38,9 +38,10 @@ pub use bulk::decide_all;
 pub use decide::{Accepts, Basis, Decided, Decision, Explanation, Rejection, decide};
 pub use directory::{
     Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, LoginMethod,
+    candidates,
 };
 pub use effects::{Effects, Notice};
-pub use evidence::{Evidence, Field, KnownPerson, candidates, compare};
+pub use evidence::{Evidence, Field, KnownPerson, compare};
 pub use kept::KeptError;
 pub use memory::{ApplyError, MemoryAccounts};
 pub use policy::Policy;

@@ -13,8 +13,9 @@ const THRESHOLDS: &[&str] = &[
     "crates/clever-cli/src/cmd/matching/config.rs",
 ];
 
-/// Enums that may have a link beside something else: the decision, and what it comes to.
+/// Enums that may have a link beside something else: the decision, what it comes to, and commands of such names.
 const VERDICTS: &[(&str, &str)] = &[
+    ("crates/clever-cli/src/cli.rs", "Command"),
     ("crates/clever-provision/src/decide/decision.rs", "Decision"),
     ("crates/clever-provision/src/rule.rs", "Outcome"),
 ];

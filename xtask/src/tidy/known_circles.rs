@@ -3,7 +3,6 @@
 /// Crates and the files of each circle, below `src`.
 const KNOWN: &[(&str, &[&str])] = &[
     ("clever-auth", &["app.rs", "redirect.rs"]),
-    ("clever-cli", &["cmd/fleet.rs", "cmd/sync.rs"]),
     (
         "clever-client",
         &[

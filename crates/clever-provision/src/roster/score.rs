@@ -8,8 +8,7 @@ use clever_linkage::{
 use clever_model::UserId;
 
 use super::FollowError;
-use crate::directory::{AccountId, Candidate};
-use crate::evidence::candidates;
+use crate::directory::{AccountId, Candidate, candidates};
 use crate::store::Facts;
 use crate::subject::Person;
 
