@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod changes;
+pub(crate) mod config;
 pub(crate) mod credential;
 pub(crate) mod demo;
 pub(crate) mod districts;

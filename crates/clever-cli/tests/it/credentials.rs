@@ -51,7 +51,8 @@ fn credential(folder: &TempDir, args: &[&str], secret: Option<(&str, &str)>) -> 
 
 fn list(folder: &TempDir) -> Value {
     let output = credential(folder, &["list", "--json"], None);
-    serde_json::from_slice(&output.stdout).unwrap()
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    said["credentials"].clone()
 }
 
 #[test]

@@ -118,7 +118,7 @@ async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
     let all = review(folder, &["--json"]);
     let all: Value = serde_json::from_slice(&all.stdout).unwrap();
     let id = |at: usize| all[at]["id"].to_string();
-    assert_eq!(all[0]["material"]["person"]["first"], "Ximena");
+    assert_eq!(all["reviews"][0]["material"]["person"]["first"], "Ximena");
     let shown = text(&review(folder, &["show", &id(0)]));
     for wanted in [
         "Ximena",
