@@ -91,6 +91,8 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Write pictures of the example app's pages, light and dark, into docs/images/.
+    Screenshots,
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -124,6 +126,7 @@ fn run() -> Result<()> {
         }
         Task::Bench { name, args } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
+        Task::Screenshots => test::screenshots(),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::diagnostics::Usage;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
-use crate::vault::{NoCredential, VaultArgs};
+use crate::vault::{APP, NoCredential, VaultArgs};
 
 const SECRET_VARIABLE: &str = "CLEVER_CLIENT_SECRET";
 /// Clever's own login service, for Clever's own API.
@@ -23,8 +23,6 @@ const CLEVER_AUTH: &str = "https://clever.com";
 
 /// Headings of the help.
 const CLEVER: &str = "Clever";
-pub(crate) const APP: &str = "App and credentials";
-
 /// Which Clever.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArgs {

@@ -117,6 +117,8 @@ pub(crate) enum Command {
     Drift(cmd::drift::DriftArgs),
     /// Match your accounts to people, from two files or within one.
     Match(cmd::matching::MatchArgs),
+    /// Keep the app's accounts in step with the roster.
+    Accounts(cmd::accounts::AccountsArgs),
     /// Review account matches that need a person's decision.
     Review(cmd::review::ReviewArgs),
     /// Write a file of settings, with comments.

@@ -13,9 +13,11 @@ use clever_auth::credential::Credentials;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
 use clever_files::Draft;
 
-use crate::access::APP;
 use crate::diagnostics::Usage;
 use crate::writing::write_whole;
+
+/// The heading of the help for options about an app and its credentials.
+pub(crate) const APP: &str = "App and credentials";
 
 /// The environment variable that may hold the key itself.
 const KEY_VARIABLE: &str = "CLEVER_KEY";

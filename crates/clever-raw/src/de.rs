@@ -2,6 +2,9 @@
 //!
 //! Absence comes as a missing key, `null` or `""`; numbers come where text is declared; an optional field
 //! of a wrong type costs that field, not its record. [`crate::drift`] counts what was dropped here.
+//!
+//! Decision: a tolerant field reads its own JSON text, so that a wrong type costs one field. The price is that models can be
+//! read from JSON text only, and not from a `serde_json::Value`.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -3,6 +3,10 @@
 //! The structs in each version's `operations` module are generated from `openapi/`. [`Operation::call`]
 //! turns one into a [`Call`], which any HTTP client can send: [`Call::request`] gives an `http::Request`
 //! without credentials. The crate's own client (`client`, with the feature `reqwest`) is one such sender.
+//!
+//! Decision: the identity endpoints (`/userinfo`, `/oauth/*`) are among every version's operations, though they have no
+//! version and live at other hosts. The overlay marks them with `servers`, and each operation names its host by
+//! [`Place::host`]. progenitor is a tool of `xtask` alone: its own run-time crate prints whole answers in its errors.
 
 use std::fmt;
 

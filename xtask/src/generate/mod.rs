@@ -2,6 +2,9 @@
 //!
 //! imported facts → overlay → normalise → progenitor → rewrite → prettyplease. The result is committed;
 //! `--check` writes nothing and compares, so that documents and code can't part.
+//!
+//! Decision: words come after facts. A field that nobody has described stops `generate --check` and not `upgrade-api`: a new
+//! version's client compiles first, and is described before it lands.
 
 pub mod documents;
 mod emit;

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod accounts;
 pub(crate) mod changes;
 pub(crate) mod config;
 pub(crate) mod credential;

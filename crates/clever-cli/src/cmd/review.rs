@@ -272,10 +272,11 @@ async fn ask(
 ) -> Result<bool> {
     let accounts: Vec<&AccountId> = review.candidates.keys().collect();
     loop {
-        ui.prompt(&format!(
-            "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
-            accounts.len()
-        ))?;
+        let choice = match accounts.len() {
+            0 => String::new(),
+            many => format!("[1-{many}] it is this one   "),
+        };
+        ui.prompt(&format!("{choice}[d]ecline   [s]kip   [q]uit: "))?;
         let mut line = String::new();
         if std::io::stdin().lock().read_line(&mut line)? == 0 {
             return Ok(false);
@@ -320,6 +321,16 @@ fn show(ui: &Ui, review: &Review) -> Result<()> {
     let Some(material) = &review.material else {
         return ui.line("The records were erased, or the app gave none.");
     };
+    if review.candidates.is_empty() {
+        let mut table = ui::table(&["Field", "Person"], 2);
+        for (name, value) in &material.person {
+            table.add_row([name, value]);
+        }
+        ui.rows(&table)?;
+        return ui.line(
+            "No account is named: too many records look alike. `match` with a higher block_limit compares them.",
+        );
+    }
     for (at, (account, effects)) in review.candidates.iter().enumerate() {
         let candidate = material
             .candidates

@@ -1,4 +1,9 @@
 //! Puts what is staged into numbers and a hash, and lets through what was approved.
+//!
+//! Decision: if something is held, the hash covers the held part alone. The rest is applied at once and moves the store, and
+//! the hash printed beside the hold must still be good for the approval that follows. The hash is of meanings if a record
+//! replaces another, so that members in another order don't change it; it is of bytes for new records, which nobody
+//! approves and a first load need not parse.
 
 use crate::error::SyncError;
 use crate::report::{Outcome, SyncReport};

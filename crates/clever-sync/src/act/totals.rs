@@ -1,4 +1,8 @@
 //! What a run changed, as far as what is counted and found of the roster depends on it.
+//!
+//! Decision: the cost of a run follows what it changed. Totals are those of the last run, moved by the changes; people who
+//! are missing are found through two partial indices; references to schools, courses and terms are checked again only if
+//! one of those came or went.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,6 +2,9 @@
 //!
 //! What was taken back stays so until Clever says something else or a person approves it: the next sync
 //! holds it, and names it.
+//!
+//! Decision: an undo puts a meaning aside, not a record. The store keeps the hash of what was taken back, and a sync that
+//! would apply exactly that holds it. Whatever else Clever says next is applied.
 
 use std::collections::BTreeMap;
 

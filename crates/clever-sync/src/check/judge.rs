@@ -3,6 +3,9 @@
 //! Only the suspicious part is held: one school's rows where the trouble is one school's, a kind's archiving
 //! or updates where it is wider. Shares are of the sizes when the hold began: what is applied beside it must
 //! not let it through.
+//!
+//! Decision: a hold is judged by the sizes of the first run that held it. What is applied beside a hold would dilute its
+//! share: after as many new records as missing ones, the second run would archive what the first one held.
 
 use std::collections::BTreeSet;
 

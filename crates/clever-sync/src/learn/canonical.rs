@@ -4,6 +4,11 @@
 //! `""`, `[]`, `{}` or no key), in the order of a list that is a set or in how often it names a member, in Clever's own
 //! bookkeeping (`last_modified` and its kin), or in a second copy of a student's address, which lists have and events
 //! have not.
+//!
+//! Decision: each list that a model has is a set: students, teachers, schools, relationships, enrolments at schools, roles,
+//! ways to log in. A list that no model has keeps its order, because nobody knows what it means. A record that is only
+//! written differently is not stored again: Clever may write it differently at each reading. The price is that it is read
+//! again each night.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,8 @@
 //! Which parts of a record become columns of its table. The whole record is kept beside them.
+//!
+//! Decision: columns are places in a JSON value, not fields of clever-raw's models. A sync must keep what no model
+//! declares, and it names each changed field by its path; models would lose the first and hide the second. Drift is
+//! counted against `v3_1::shapes`, which is generated from the same document as the models.
 
 use std::borrow::Cow;
 

@@ -1,6 +1,9 @@
 //! The rows of the tables beside a record's own, as the record says: a user's roles and relations, a section's places.
 //!
 //! Pure: the writer writes them, and an audit looks whether they are still so.
+//!
+//! Decision: both go by the functions of this file, so that they can't drift apart. A role's own school is in the role's
+//! row; the other schools, which few people have, are in `_user_schools`; the view `user_schools` shows both.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,9 @@
 //! A page is split without decoding its records, so what splits need not be a value: half of a pair of `\u`
 //! escapes (an emoji cut in two by another system), a number beyond all numbers, a thousand arrays in each other. The first
 //! is mended while reading; of the others the record is none that can be kept.
+//!
+//! Decision: a record that is no value is passed over. The store keeps what it has of it, no other record waits for it, and
+//! no later run of events builds on the run that met it.
 
 use clever_raw::tree::Tree;
 use serde_json::Value;

@@ -1,4 +1,7 @@
 //! The PostgreSQL store: opening it, its staging areas, and how it spells its statements.
+//!
+//! Decision: instants and records are text, and ids have the collation `C`. The merge join needs the order of bytes, and a
+//! record must come back as it was sent; `jsonb` would reorder it. Cast with `record::jsonb` in a query.
 
 use std::borrow::Borrow;
 

@@ -1,6 +1,10 @@
 //! Writes what a plan lets through: many records a statement, kinds parents first, ids ascending.
 //!
 //! What is new to the store is inserted without a look at what is there, and what was told of it is read once.
+//!
+//! Decision: a district's first load is another path of this writer, for 1,000 records and more, so that tests take it too.
+//! It looks for nothing that can't be there, numbers people as they come, and builds the indices of empty SQLite tables
+//! afterwards.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
