@@ -221,6 +221,7 @@ fn the_roster_goes_out_as_files_with_a_row_for_each() {
         0,
     );
     let files: Value = serde_json::from_str(&zip).unwrap();
+    let files = &files["files"];
     assert_eq!(
         files["users.csv"],
         store.number("SELECT count(*) FROM users")
