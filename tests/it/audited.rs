@@ -1,9 +1,9 @@
 //! What somebody edits by hand in the tables beside a record's own is found, counted and mended, over both stores.
 
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::Finding;
 use clever_sync::{
-    AnyStore, Finding, Open, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited,
-    sync,
+    AnyStore, Open, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -13,7 +13,7 @@ use crate::ground::Ground;
 use crate::stores::stores;
 
 /// Runs statements by hand; gives the rows of the last, as text.
-async fn by_hand(url: &str, sql: &str) -> Vec<String> {
+pub(crate) async fn by_hand(url: &str, sql: &str) -> Vec<String> {
     let Some(path) = url.strip_prefix("sqlite:") else {
         let client = crate::stores::client(url).await;
         let mut rows = Vec::new();

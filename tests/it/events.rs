@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use clever_emulator::Fault;
 use clever_model::RecordKind;
+use clever_sync::report::Why;
 use clever_sync::{
-    ChangeFilter, Outcome, RunPath, SqliteStore, SyncError, SyncOptions, SyncPolicy, Way, Why,
+    ChangeFilter, Outcome, RunPath, SqliteStore, SyncError, SyncOptions, SyncPolicy, Way,
 };
 use rusqlite::Connection;
 

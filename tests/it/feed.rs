@@ -72,7 +72,12 @@ async fn consumers_go_each_its_own_way_and_one_far_behind_catches_up() {
         .unwrap()
         .kind(RecordKind::Sections);
     let only: Vec<_> = sections.stream().try_collect().await.unwrap();
-    assert!(!only.is_empty() && only.iter().all(|change| change.kind == "sections"));
+    assert!(
+        !only.is_empty()
+            && only
+                .iter()
+                .all(|change| change.kind == RecordKind::Sections)
+    );
 }
 
 #[tokio::test]

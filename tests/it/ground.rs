@@ -8,7 +8,8 @@ use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District, RetryPolicy};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::{RecordKind, SystemClock};
-use clever_sync::{SqliteStore, Store, SyncError, SyncOptions, SyncPolicy, SyncReport, sync};
+use clever_sync::store::Store;
+use clever_sync::{SqliteStore, SyncError, SyncOptions, SyncPolicy, SyncReport, sync};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

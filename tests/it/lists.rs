@@ -4,9 +4,9 @@
 use clever_client::{ClientError, District, RawPage, WalkError};
 use clever_emulator::{EmulatorConfig, Fault, WorldSource};
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::{Doubt, Finding};
 use clever_sync::{
-    Doubt, End, Finding, Outcome, RosterSource, SqliteStore, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, sync,
+    End, Outcome, RosterSource, SqliteStore, SyncError, SyncOptions, SyncPolicy, SyncReport, sync,
 };
 use futures_core::Stream;
 

@@ -31,6 +31,7 @@ mod rights;
 mod sceptic;
 mod sets;
 mod simulation;
+mod spawned;
 mod stores;
 mod takeback;
 mod trouble;

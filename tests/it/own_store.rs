@@ -4,11 +4,14 @@
 #[path = "../../crates/clever-sync/examples/own_store/store.rs"]
 mod store;
 
+use std::collections::BTreeMap;
+
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
+use clever_sync::store::{Known, Run, Store};
 use clever_sync::{
-    ChangeFilter, ChangeLog, Outcome, RunPath, Store, StoreError, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, Way, changes, sync,
+    ChangeFilter, ChangeLog, Outcome, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,
+    SyncReport, Way, changes, sync,
 };
 use serde_json::{Value, json};
 
@@ -144,17 +147,6 @@ async fn refused(store: &mut (impl Store + ChangeLog), ground: &Ground) -> SyncE
             .with_world(|world| world.district_id().to_owned()),
     )
     .unwrap();
-    let mut base = store.base(&district).await.unwrap();
-    base.run -= 1;
-    store.begin(&district).await.unwrap();
-    let commit = clever_sync::Commit {
-        district: &district,
-        base: &base,
-        now: "2026-09-15T12:00:00Z".parse().unwrap(),
-        cursor: None,
-        whole_snapshot: false,
-        policy: &SyncPolicy::default(),
-    };
     let (mut report, _) = {
         let options = SyncOptions {
             dry_run: true,
@@ -162,8 +154,17 @@ async fn refused(store: &mut (impl Store + ChangeLog), ground: &Ground) -> SyncE
         };
         step(store, ground, &options, 20).await
     };
-    store
-        .commit(&commit, &mut report, &())
+    let run = store.begin(&district).await.unwrap();
+    let mut base = run.base().clone();
+    base.run -= 1;
+    let commit = clever_sync::store::Commit {
+        base: &base,
+        now: "2026-09-15T12:00:00Z".parse().unwrap(),
+        cursor: None,
+        whole_snapshot: false,
+        sticky: &BTreeMap::new(),
+    };
+    run.commit(&commit, &mut report, &())
         .await
         .unwrap_err()
         .into()

@@ -6,9 +6,10 @@ use std::convert::Infallible;
 use clever_model::clock::ManualClock;
 use clever_model::{DistrictId, RecordKind};
 use clever_raw::page::RawPage;
+use clever_sync::report::{Cause, Hold, Part, Unit};
 use clever_sync::{
-    Admit, AnyStore, Cause, Hold, Only, Outcome, Part, RosterSource, SyncOptions, SyncPolicy,
-    SyncReport, UndoRequest, Unit, mark_edited, sync, undo,
+    Admit, AnyStore, Only, Outcome, RosterSource, SyncOptions, SyncPolicy, SyncReport, UndoRequest,
+    mark_edited, sync, undo,
 };
 use futures_core::Stream;
 use serde_json::{Value, json};

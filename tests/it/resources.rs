@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use clever_emulator::{EmulatorConfig, Fault, WorldSource};
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::{Cause, Why};
 use clever_sync::{
-    AnyStore, Cause, ChangeFilter, Open, Outcome, Record, RunPath, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, Way, Why, changes, explain, sync,
+    AnyStore, ChangeFilter, Open, Outcome, Record, RunPath, SyncError, SyncOptions, SyncPolicy,
+    SyncReport, Way, changes, explain, sync,
 };
 
+use crate::audited::by_hand;
 use crate::ground::Ground;
 use crate::stores::stores;
 
@@ -84,8 +86,8 @@ async fn stored(url: &str) -> BTreeMap<String, String> {
     let (_, active, _) = store.status().await.unwrap()[0].records[KIND as usize];
     assert_eq!(active, all.len() as u64, "the feed replays to the table");
     for (id, json) in &all {
-        let row = store.record(&district, KIND, id).await.unwrap().unwrap();
-        assert_eq!((&row.record, row.archived_at), (json, None));
+        let sql = format!("SELECT record FROM {KIND} WHERE id = '{id}' AND archived_at IS NULL");
+        assert_eq!(by_hand(url, &sql).await, [json.as_str()]);
     }
     all
 }

@@ -3,8 +3,9 @@
 
 use clever_emulator::Fault;
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::Why;
 use clever_sync::{
-    AnyStore, Open, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way, Why,
+    AnyStore, Open, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way,
     apply_plan, sync,
 };
 
@@ -231,7 +232,7 @@ async fn what_may_be_another_walk_is_begun_anew() {
 /// Runs something once, when the first page of sections is read.
 struct Meanwhile<F>(std::sync::Mutex<Option<F>>);
 
-impl<F: FnOnce()> clever_sync::Progress for Meanwhile<F> {
+impl<F: FnOnce() + Send> clever_sync::Progress for Meanwhile<F> {
     fn page(&self, kind: RecordKind, _: usize, _: usize, _: Option<u64>) {
         if kind == RecordKind::Sections
             && let Some(run) = self.0.lock().unwrap().take()

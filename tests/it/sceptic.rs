@@ -6,9 +6,10 @@ use clever_emulator::Fault;
 use clever_emulator::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
+use clever_sync::report::{Cause, Doubt, Part};
 use clever_sync::{
-    Cause, DatabaseError, Doubt, Outcome, Part, RunPath, SqliteStore, StoreError, SyncError,
-    SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited, sync,
+    DatabaseError, Outcome, RunPath, SqliteStore, StoreError, SyncError, SyncOptions, SyncPolicies,
+    SyncPolicy, SyncReport, Way, mark_edited, sync,
 };
 use rusqlite::Connection;
 
@@ -27,7 +28,7 @@ fn nobody_left(ground: &Ground, kind: RecordKind) {
     ground.check_feed();
 }
 
-fn hold_of(report: &SyncReport, kind: RecordKind) -> &clever_sync::Hold {
+fn hold_of(report: &SyncReport, kind: RecordKind) -> &clever_sync::report::Hold {
     report.holds.iter().find(|hold| hold.kind == kind).unwrap()
 }
 

@@ -3,9 +3,10 @@
 
 use clever_emulator::Fault;
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::Part;
 use clever_sync::{
-    AnyStore, Open, Outcome, Part, Plan, SqliteStore, SyncOptions, SyncPolicy, SyncReport,
-    UndoRequest, Way, sync, undo,
+    AnyStore, Open, Outcome, Plan, SqliteStore, SyncOptions, SyncPolicy, SyncReport, UndoRequest,
+    Way, sync, undo,
 };
 use serde_json::{Value, json};
 

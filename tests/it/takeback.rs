@@ -3,9 +3,10 @@
 use std::fs;
 
 use clever_model::{RecordKind, SystemClock};
+use clever_sync::report::Part;
 use clever_sync::{
-    ChangeFilter, Only, Outcome, Part, Plan, PlanError, RunPath, SqliteStore, SyncError,
-    SyncOptions, SyncPolicies, SyncPolicy, SyncReport, UndoRequest, apply_plan, explain, undo,
+    ChangeFilter, Only, Outcome, Plan, PlanError, RunPath, SqliteStore, SyncError, SyncOptions,
+    SyncPolicies, SyncPolicy, SyncReport, UndoRequest, apply_plan, explain, undo,
 };
 use rusqlite::Connection;
 
@@ -235,9 +236,9 @@ async fn a_field_names_the_change_that_set_it() {
         panic!("{all:?}")
     };
     let (name, school) = (&section.fields["name"], &section.fields["school"]);
-    assert_eq!((name.run, name.path.as_str()), (2, "events"));
+    assert_eq!((name.run, name.path), (2, Some(RunPath::Events)));
     assert!(name.event.is_some());
-    assert_eq!((school.run, school.path.as_str()), (1, "snapshot"));
+    assert_eq!((school.run, school.path), (1, Some(RunPath::Snapshot)));
     assert_eq!(school.event, None);
     assert_eq!(section.history.len(), 2);
 }

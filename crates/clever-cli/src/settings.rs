@@ -11,7 +11,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::DistrictAppToken;
-use clever_sync::{Address, AddressError, AnyStore, Open, StoreError};
+use clever_sql::{Address, AddressError};
+use clever_sync::{AnyStore, Open, StoreError};
 
 use crate::diagnostics::Usage;
 

@@ -244,20 +244,6 @@ async fn a_district_that_has_lived() {
 }
 
 #[tokio::test]
-async fn a_new_school_year() {
-    let emulator = clever_emulator::start(config(WorldSource::Generated {
-        seed: 2,
-        students: 60,
-    }))
-    .await
-    .unwrap();
-    emulator.advance_days(40);
-    emulator.happen(Happening::Rollover);
-    emulator.advance_days(5);
-    insta::assert_snapshot!(report(&emulator).await);
-}
-
-#[tokio::test]
 async fn a_district_from_csv() {
     // The district is called after its folder.
     let parent = tempfile::TempDir::new().unwrap();

@@ -1,8 +1,8 @@
 //! A district's roster reconciled into a database: nothing lost, nothing wrecked.
 //!
-//! A snapshot is one way to learn the *desired* roster; [`sync`] compares it with the store, plans the
-//! difference, checks the plan and applies what is safe in one transaction. Nothing is ever deleted:
-//! what left the roster is archived, and only when the walk that missed it was provably complete.
+//! [`sync`] learns the roster that the district should have, checks how the store would change, settles what may be
+//! applied, and applies it in one transaction. Nothing is ever deleted: what left the roster is archived, and only if
+//! the walk that missed it was provably complete.
 //!
 //! ```no_run
 //! # async fn example(district: clever_client::District) -> Result<(), Box<dyn std::error::Error>> {
@@ -18,6 +18,20 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # The road
+//!
+//! The folders are the stages of a run, in this order. A file uses those of its own stage and of stages before it, never
+//! of a later one; `cargo xtask tidy` holds this.
+//!
+//! 1. [`report`]: the words of what a run says. They stand before the road, because every stage fills its part.
+//! 2. [`store`]: persistence alone. A [`store::Store`] begins a [`store::Run`], which owns the district and the staging
+//!    area.
+//! 3. `learn`: the source is read, by a snapshot of all lists or by events, and how the store differs is staged.
+//! 4. `check`: what is suspicious is held for a person.
+//! 5. `act`: what is let through is settled, in numbers and a hash, and applied; plans, undo and audit.
+//! 6. `tell`: how districts stand, what changed, why a record is as it is.
+//! 7. `export`, and `run.rs`, which is [`sync`].
 
 mod act;
 mod check;
@@ -26,32 +40,33 @@ mod export;
 pub mod fleet;
 mod learn;
 mod progress;
-mod report;
+pub mod report;
 mod run;
-mod store;
+pub mod store;
 mod tell;
 
+/// Parts of what is told of plans, of records and of districts.
+pub mod details {
+    pub use crate::act::plan::{FieldChange, PlanSample};
+    pub use crate::tell::explain::{Explanation, FieldOrigin};
+    pub use crate::tell::status::StandingHold;
+}
+
 pub use act::audit::mark_edited;
-pub use act::plan::{FieldChange, Plan, PlanSample, apply_plan};
+pub use act::plan::{Plan, apply_plan};
 pub use act::undo::{Only, UndoError, UndoRequest, undo};
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
-pub use clever_sql::{Address, AddressError, DatabaseError, Open};
+pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};
 pub use export::{ExportError, ExportFormat, Exported, export};
 pub use learn::source::{End, RosterSource};
 pub use progress::Progress;
-pub use report::{
-    Cause, Certificate, Doubt, Enrollments, EventCounts, Finding, Hold, KindReport, Outcome, Part,
-    Refused, Resumed, RunPath, Size, SyncReport, UndoCounts, Unit, Why,
-};
+pub use report::{Outcome, RunPath, SyncReport};
 pub use run::{Admit, SyncOptions, Way, sync};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
-pub use store::changes::{Change, ChangeFilter, RecordRow};
-pub use store::{
-    ABSENT, AnyStore, Base, Commit, Hash, Left, Op, SchoolLimits, SchoolTally, SqlStore,
-    SqliteStore, Staged, State, Store, StoreError, Stored, Tally,
-};
-pub use tell::explain::{Explanation, FieldOrigin, explain};
+pub use store::changes::{Change, ChangeFilter};
+pub use store::{AnyStore, SqliteStore, StoreError};
+pub use tell::explain::explain;
 pub use tell::feed::{ChangeLog, Feed, Record, changes};
-pub use tell::status::{DistrictStatus, StandingHold};
+pub use tell::status::DistrictStatus;

@@ -3,7 +3,7 @@
 use clever_model::RecordKind;
 
 /// Hears of a sync's steps. `()` hears nothing.
-pub trait Progress {
+pub trait Progress: Sync {
     /// The list of a kind is about to be read.
     fn reading(&self, kind: RecordKind) {
         let _ = kind;

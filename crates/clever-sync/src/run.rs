@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use tracing::{info, info_span};
 
-use crate::act::{plan, settle};
-use crate::check::judge;
+use crate::act::plan::{self, Plan};
+use crate::act::settle::settle;
+use crate::check::judge::check;
 use crate::check::policy::SyncPolicy;
 use crate::error::SyncError;
 use crate::learn::district::{DistrictRecord, district_record, read_district};
 use crate::learn::events;
-use crate::learn::resume;
 use crate::learn::snapshot::{Learnt, Walk};
 use crate::learn::source::RosterSource;
 use crate::progress::Progress;
 use crate::report::{KindReport, Outcome, RunPath, SHARED, SyncReport, Why};
-use crate::store::{Base, Commit, Store, StoreError};
+use crate::store::{Base, Commit, Known, Run, Store, StoreError};
 
 /// Which way to learn the roster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub struct SyncOptions {
 /// Brings the store in step with the district that `source` opens.
 ///
 /// Reads everything first and writes once, at the end, in one transaction; a run that fails or is
-/// stopped before has changed nothing.
+/// stopped before has changed nothing. The future is `Send` if those of the source and the store are.
 ///
 /// # Errors
 ///
@@ -97,48 +97,112 @@ pub async fn sync<S: Store>(
 ) -> Result<SyncReport, SyncError> {
     let started_at = clock.now();
     progress.reading(RecordKind::Districts);
-    let district_page = read_district(source).await?;
-    let district = district_record(&district_page)?;
+    let page = read_district(source).await?;
+    let district = district_record(&page)?;
     options.admit.check(&district.id)?;
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
-    let base = store.base(&district.id).await?;
+    let mut run = store.begin(&district.id).await?;
+    let base = run.base().clone();
     let walk = Walk {
         district: &district,
-        page: &district_page,
+        page: &page,
         base: &base,
         kinds: policy.kinds(),
         now: started_at,
         // What is let through now may not be what a later run is asked to let through.
         keeps: options.approve.is_none(),
-        span,
+        span: span.clone(),
     };
-    let done = run(&walk, source, store, policy, options, clock, progress).await;
-    if done.is_err() {
-        resume::forsake(store, &district.id, &base).await;
+    let settled = learn_check_settle(&walk, source, &mut run, policy, options, clock, progress);
+    let (mut report, cursor) = match settled.await {
+        Ok(settled) => settled,
+        Err(error) => {
+            run.leave().await;
+            return Err(error);
+        }
+    };
+    report.finished_at = clock.now();
+    if options.dry_run {
+        report.outcome = Outcome::Planned;
+        match foresee(&mut run, &mut report, &base, cursor, options).await {
+            Ok(()) => run.discard().await?,
+            Err(error) => {
+                run.leave().await;
+                return Err(error);
+            }
+        }
+    } else {
+        let commit = Commit {
+            base: &base,
+            now: report.finished_at,
+            cursor: cursor.as_deref(),
+            whole_snapshot: report.whole && report.path == RunPath::Snapshot,
+            sticky: &policy.sticky,
+        };
+        run.commit(&commit, &mut report, progress).await?;
     }
-    done
+    info!(parent: &span, outcome = ?report.outcome, "finished");
+    Ok(report)
 }
 
-/// Reads, compares, checks and applies or plans.
-async fn run<S: Store>(
+/// All that comes before anything is applied. Returns what is to be applied, in numbers, and the cursor to keep with it.
+async fn learn_check_settle<R: Run>(
     walk: &Walk<'_>,
     source: &impl RosterSource,
-    store: &mut S,
+    run: &mut R,
     policy: &SyncPolicy,
     options: &SyncOptions,
     clock: &dyn Clock,
     progress: &dyn Progress,
-) -> Result<SyncReport, SyncError> {
-    let (district, base, started_at, span) = (walk.district, walk.base, walk.now, &walk.span);
+) -> Result<(SyncReport, Option<String>), SyncError> {
+    let (learnt, discarded) = learn(walk, source, run, policy, options, clock, progress).await?;
+    let district = &walk.district;
+    let mut report = SyncReport::new(&district.id, walk.now, learnt.path, walk.kinds);
+    report.district_name.clone_from(&district.name);
+    report.why = learnt.why;
+    report.kinds = learnt.kinds;
+    report.events = learnt.events;
+    report.resumed = learnt.resumed;
+    report.discarded = discarded;
+    report.drift = learnt.drift;
+    check(run, &mut report, learnt.paused, policy).await?;
+    settle(run, &mut report, options.approve.as_deref()).await?;
+    // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
+    let hollow = learnt.path == RunPath::Snapshot
+        && SHARED.iter().any(|kind| {
+            let of_kind = report.kinds.get(kind);
+            of_kind.is_some_and(|of_kind| of_kind.seen == 0)
+        });
+    // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
+    let cursor = match (learnt.path, report.whole) {
+        (_, true) if hollow => None,
+        (_, true) => learnt.cursor,
+        (RunPath::Events, false) => walk.base.cursor.clone(),
+        (_, false) => None,
+    };
+    Ok((report, cursor))
+}
+
+/// Learns what the roster should be, and stages how the store differs from it. Says also whether an earlier run left
+/// something that can't be read.
+async fn learn<R: Run>(
+    walk: &Walk<'_>,
+    source: &impl RosterSource,
+    run: &mut R,
+    policy: &SyncPolicy,
+    options: &SyncOptions,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+) -> Result<(Learnt, bool), SyncError> {
+    let (district, base) = (walk.district, walk.base);
     let (mut left, mut discarded) = (None, false);
     if options.way != Way::Events {
-        (left, discarded) = walk.left(source, store).await?;
+        (left, discarded) = walk.left(source, run).await?;
     }
-    let mut learnt = None;
-    let mut why = choose(options.way, base, policy, started_at);
+    let mut why = choose(options.way, base, policy, walk.now);
     if why.is_none() {
-        why = unfollowed(store, &district.id, policy).await?;
+        why = unfollowed(run, policy).await?;
     }
     if why.is_none() {
         // What made an earlier run read the lists holds until they are read: the feed is as it was, or further on.
@@ -147,69 +211,22 @@ async fn run<S: Store>(
     }
     if let (None, Some(cursor)) = (&why, &base.cursor) {
         left = None;
-        store.begin(&district.id).await?;
-        match events::read(source, store, &district.id, cursor, walk.kinds, clock).await? {
-            Ok(told) => learnt = Some(from_events(told, district, walk.kinds)),
+        run.clear().await?;
+        match events::read(source, run, &district.id, cursor, walk.kinds, clock).await? {
+            Ok(told) => return Ok((from_events(told, district, walk.kinds), discarded)),
             Err(doubt) => {
-                info!(parent: span, %doubt, "reading a snapshot");
+                info!(parent: &walk.span, %doubt, "reading a snapshot");
                 why = Some(doubt);
             }
         }
     }
-    let learnt = match (learnt, why) {
-        (Some(learnt), _) => learnt,
-        (None, Some(why)) if options.way == Way::Events => {
-            return Err(SyncError::EventsAlone { why });
+    match why {
+        Some(why) if options.way == Way::Events => Err(SyncError::EventsAlone { why }),
+        why => {
+            let learnt = walk.snapshot(source, run, why, left, progress).await?;
+            Ok((learnt, discarded))
         }
-        (None, why) => walk.snapshot(source, store, why, left, progress).await?,
-    };
-    let mut report = SyncReport::new(&district.id, started_at, learnt.path, walk.kinds);
-    report.district_name.clone_from(&district.name);
-    report.why = learnt.why;
-    report.kinds = learnt.kinds;
-    report.events = learnt.events;
-    report.resumed = learnt.resumed;
-    report.discarded = discarded;
-    report.drift = learnt.drift;
-    judge::check(store, &district.id, &mut report, learnt.paused, policy).await?;
-    settle::settle(store, &mut report, options.approve.as_deref()).await?;
-    // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
-    let hollow = learnt.path == RunPath::Snapshot
-        && SHARED.iter().any(|kind| {
-            report
-                .kinds
-                .get(kind)
-                .is_some_and(|of_kind| of_kind.seen == 0)
-        });
-    // What is not wholly applied is read again: events from the same place, a snapshot as a snapshot.
-    let cursor = match (learnt.path, report.whole) {
-        (_, true) if hollow => None,
-        (_, true) => learnt.cursor,
-        (RunPath::Events, false) => base.cursor.clone(),
-        (_, false) => None,
-    };
-    report.finished_at = clock.now();
-    if options.dry_run {
-        report.outcome = Outcome::Planned;
-        foresee(store, &mut report).await?;
-        if let Some(path) = &options.plan {
-            let plan = plan::Plan::of(&report, base, cursor);
-            plan::write(path, &plan, store).await?;
-        }
-        store.done().await?;
-    } else {
-        let commit = Commit {
-            district: &district.id,
-            base,
-            now: report.finished_at,
-            cursor: cursor.as_deref(),
-            whole_snapshot: report.whole && learnt.path == RunPath::Snapshot,
-            policy,
-        };
-        store.commit(&commit, &mut report, progress).await?;
     }
-    info!(parent: span, outcome = ?report.outcome, "finished");
-    Ok(report)
 }
 
 /// Says why a snapshot is needed; `None` where events may do.
@@ -226,13 +243,9 @@ fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<
 }
 
 /// Says that events don't do where the policy asks for what the last run left out.
-async fn unfollowed<S: Store>(
-    store: &mut S,
-    district: &DistrictId,
-    policy: &SyncPolicy,
-) -> Result<Option<Why>, StoreError> {
+async fn unfollowed<R: Run>(run: &mut R, policy: &SyncPolicy) -> Result<Option<Why>, StoreError> {
     let kind = RecordKind::Resources;
-    let unread = policy.resources && !store.followed(district, kind).await?;
+    let unread = policy.resources && !run.followed(kind).await?;
     Ok(unread.then_some(Why::Unread { kind }))
 }
 
@@ -251,11 +264,20 @@ fn from_events(told: events::Told, district: &DistrictRecord, kinds: &[RecordKin
     }
 }
 
-/// What the totals would be after a plan that is not applied.
-async fn foresee<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
+/// Says what the totals would be after a plan that is not applied, and writes the plan where it was asked for.
+async fn foresee<R: Run>(
+    run: &mut R,
+    report: &mut SyncReport,
+    base: &Base,
+    cursor: Option<String>,
+    options: &SyncOptions,
+) -> Result<(), SyncError> {
     for (kind, of_kind) in &mut report.kinds {
-        let before = store.active(*kind).await?;
+        let before = run.active(*kind).await?;
         of_kind.total = before + of_kind.created + of_kind.restored - of_kind.archived;
+    }
+    if let Some(path) = &options.plan {
+        plan::write(path, &Plan::of(report, base, cursor), run).await?;
     }
     Ok(())
 }

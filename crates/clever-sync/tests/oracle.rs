@@ -116,7 +116,7 @@ async fn replayed(store: &mut SqliteStore) -> BTreeMap<String, Value> {
     for change in feed(store)
         .await
         .into_iter()
-        .filter(|change| change.kind == "users")
+        .filter(|change| change.kind == RecordKind::Users)
     {
         match change.after {
             Some(after) => users.insert(change.id, serde_json::from_str(after.get()).unwrap()),
@@ -189,7 +189,7 @@ async fn check(history: Vec<(Users, usize, bool)>) {
 
         // The same again says nothing new.
         let again = run(&mut store, &source).await;
-        let of = |kind: &clever_sync::KindReport| {
+        let of = |kind: &clever_sync::report::KindReport| {
             kind.created + kind.updated + kind.archived + kind.restored
         };
         assert_eq!(again.kinds.values().map(of).sum::<u64>(), 0);

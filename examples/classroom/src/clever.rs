@@ -78,7 +78,7 @@ impl Clever {
     pub(crate) fn tokens(&self, service: LoginService, app: App) -> anyhow::Result<Tokens> {
         Ok(match &self.own {
             Some(own) => Tokens::Own(DistrictAppToken::new(own.district_token())?),
-            None => Tokens::App(service, app),
+            None => Tokens::App(Box::new(service), Box::new(app)),
         })
     }
 

@@ -61,6 +61,7 @@ impl Fields {
     }
 
     /// Refuses a form that another site, or a page of an older session, has sent.
+    #[expect(clippy::result_large_err, reason = "the error is the answer to send")]
     fn check(&self, token: &FormToken) -> Result<(), Response> {
         if token.matches(&self.form) {
             return Ok(());
@@ -104,6 +105,7 @@ pub(crate) struct Asking {
 
 impl Asking {
     /// Lets a form pass that one of our pages has sent.
+    #[expect(clippy::result_large_err, reason = "the error is the answer to send")]
     pub(crate) fn checked(self) -> Result<Self, Response> {
         self.form.check(&self.asked.form)?;
         Ok(self)

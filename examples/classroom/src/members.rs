@@ -94,7 +94,7 @@ impl Members {
             Some(member) => member.profile,
             None => Profile::default(),
         };
-        profile.fields = visit.prefill().into_iter().map(field).collect();
+        profile.fields = visit.prefill().iter().map(field).collect();
         profile.questions = visit.questions().into_iter().map(question).collect();
         if let Some(classes) = visit.classes {
             profile.classes = classes.to_vec();
@@ -265,7 +265,7 @@ impl Members {
     }
 }
 
-fn field(prefill: Prefill) -> Field {
+fn field(prefill: &Prefill) -> Field {
     Field {
         name: prefill.field.replace('_', " "),
         value: prefill.value.replace('_', " "),

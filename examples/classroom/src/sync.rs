@@ -18,7 +18,7 @@ pub(crate) enum Tokens {
     /// The emulator's own district.
     Own(DistrictAppToken),
     /// The districts that have connected the app.
-    App(LoginService, App),
+    App(Box<LoginService>, Box<App>),
 }
 
 impl Tokens {

@@ -1,7 +1,5 @@
 //! What the documents show is what the app runs, and the part about accounts stays small.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails stops")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

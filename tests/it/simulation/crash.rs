@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
-use clever_sync::{
-    Base, Commit, DatabaseError, Hold, Left, Op, Progress, SchoolLimits, SchoolTally, Size, Staged,
-    State, Store, StoreError, Stored, SyncReport, Tally,
+use clever_sync::store::{
+    Base, Commit, Known, LastSync, Left, Op, Run, SchoolLimits, SchoolTally, Staged, Staging,
+    State, Store, Stored, Tally, Which,
 };
+use clever_sync::{DatabaseError, Progress, StoreError, SyncReport};
 
 /// The store, and how many calls it answers before it fails.
 pub(crate) struct Crashing<S> {
@@ -14,34 +15,45 @@ pub(crate) struct Crashing<S> {
     pub(crate) left: u32,
 }
 
-impl<S> Crashing<S> {
-    fn call(&mut self) -> Result<&mut S, StoreError> {
-        self.left = self
-            .left
-            .checked_sub(1)
-            .ok_or(StoreError::Database(DatabaseError::Full))?;
-        Ok(&mut self.store)
+/// A run of it.
+pub(crate) struct CrashingRun<'a, R> {
+    run: R,
+    left: &'a mut u32,
+}
+
+/// Counts a call, or refuses it.
+fn call(left: &mut u32) -> Result<(), StoreError> {
+    *left = left
+        .checked_sub(1)
+        .ok_or(StoreError::Database(DatabaseError::Full))?;
+    Ok(())
+}
+
+impl<R> CrashingRun<'_, R> {
+    fn call(&mut self) -> Result<&mut R, StoreError> {
+        call(self.left)?;
+        Ok(&mut self.run)
     }
 }
 
 impl<S: Store> Store for Crashing<S> {
-    async fn base(&mut self, district: &DistrictId) -> Result<Base, StoreError> {
-        self.call()?.base(district).await
+    type Run<'a>
+        = CrashingRun<'a, S::Run<'a>>
+    where
+        S: 'a;
+
+    async fn begin<'a>(&'a mut self, district: &DistrictId) -> Result<Self::Run<'a>, StoreError> {
+        call(&mut self.left)?;
+        Ok(CrashingRun {
+            run: self.store.begin(district).await?,
+            left: &mut self.left,
+        })
     }
-    async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
-        self.call()?.begin(district).await
-    }
-    async fn left(&mut self, district: &DistrictId) -> Result<Left, StoreError> {
-        self.call()?.left(district).await
-    }
-    async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
-        self.call()?.keep(note).await
-    }
-    async fn resume(&mut self, after: Option<(RecordKind, &str)>) -> Result<(), StoreError> {
-        self.call()?.resume(after).await
-    }
-    async fn done(&mut self) -> Result<(), StoreError> {
-        self.call()?.done().await
+}
+
+impl<R: Run> Known for CrashingRun<'_, R> {
+    fn base(&self) -> &Base {
+        self.run.base()
     }
     async fn states(
         &mut self,
@@ -67,12 +79,22 @@ impl<S: Store> Store for Crashing<S> {
     async fn lost_role(&mut self) -> Result<Option<Role>, StoreError> {
         self.call()?.lost_role().await
     }
-    async fn sizes(
+    async fn touched_schools(
         &mut self,
-        district: &DistrictId,
-    ) -> Result<BTreeMap<RecordKind, Size>, StoreError> {
-        self.call()?.sizes(district).await
+        kind: RecordKind,
+        limits: &SchoolLimits,
+    ) -> Result<Vec<SchoolTally>, StoreError> {
+        self.call()?.touched_schools(kind, limits).await
     }
+    async fn last_sync(&mut self) -> Result<LastSync, StoreError> {
+        self.call()?.last_sync().await
+    }
+    async fn followed(&mut self, kind: RecordKind) -> Result<bool, StoreError> {
+        self.call()?.followed(kind).await
+    }
+}
+
+impl<R: Run> Staging for CrashingRun<'_, R> {
     async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {
         self.call()?.stage(rows).await
     }
@@ -100,51 +122,49 @@ impl<S: Store> Store for Crashing<S> {
     async fn tally(&mut self) -> Result<Tally, StoreError> {
         self.call()?.tally().await
     }
-    async fn hold(&mut self, kind: RecordKind, op: Op) -> Result<(), StoreError> {
-        self.call()?.hold(kind, op).await
-    }
-    async fn followed(
-        &mut self,
-        district: &DistrictId,
-        kind: RecordKind,
-    ) -> Result<bool, StoreError> {
-        self.call()?.followed(district, kind).await
-    }
-    async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
-        self.call()?.standing(district).await
-    }
-    async fn touched_schools(
-        &mut self,
-        kind: RecordKind,
-        limits: &SchoolLimits,
-    ) -> Result<Vec<SchoolTally>, StoreError> {
-        self.call()?.touched_schools(kind, limits).await
-    }
-    async fn hold_records(
+    async fn hold(
         &mut self,
         kind: RecordKind,
         op: Op,
-        ids: &[&str],
+        which: Which<'_>,
     ) -> Result<u64, StoreError> {
-        self.call()?.hold_records(kind, op, ids).await
-    }
-    async fn hold_schools(
-        &mut self,
-        kind: RecordKind,
-        op: Op,
-        schools: &[&str],
-    ) -> Result<u64, StoreError> {
-        self.call()?.hold_schools(kind, op, schools).await
+        self.call()?.hold(kind, op, which).await
     }
     async fn release(&mut self) -> Result<(), StoreError> {
         self.call()?.release().await
     }
+}
+
+impl<R: Run> Run for CrashingRun<'_, R> {
+    async fn left(&mut self) -> Result<Left, StoreError> {
+        self.call()?.left().await
+    }
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        self.call()?.clear().await
+    }
+    async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
+        self.call()?.keep(note).await
+    }
+    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
+        self.call()?.resume(after).await
+    }
     async fn commit(
-        &mut self,
+        mut self,
         commit: &Commit<'_>,
         report: &mut SyncReport,
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
-        self.call()?.commit(commit, report, progress).await
+        self.call()?;
+        self.run.commit(commit, report, progress).await
+    }
+    async fn discard(mut self) -> Result<(), StoreError> {
+        self.call()?;
+        self.run.discard().await
+    }
+    async fn leave(mut self) {
+        // Without power, nothing is put in order.
+        if self.call().is_ok() {
+            self.run.leave().await;
+        }
     }
 }

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use clever_emulator::Fault;
 use clever_model::clock::ManualClock;
+use clever_sync::store::Store;
 use clever_sync::{
-    AnyStore, DatabaseError, Open, RunPath, Store, StoreError, SyncError, SyncOptions, SyncPolicy,
+    AnyStore, DatabaseError, Open, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,
     SyncReport, Way, apply_plan, sync,
 };
 

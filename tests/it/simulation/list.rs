@@ -6,9 +6,10 @@ use std::path::Path;
 use clever_emulator::Happening;
 use clever_model::clock::ManualClock;
 use clever_model::{Clock as _, DistrictId, RecordKind};
+use clever_sync::report::{Cause, Doubt, Part, Why};
 use clever_sync::{
-    Cause, DatabaseError, Doubt, Outcome, Part, RunPath, StoreError, SyncError, SyncOptions,
-    SyncPolicy, SyncReport, UndoError, UndoRequest, Way, Why, apply_plan, mark_edited, sync, undo,
+    DatabaseError, Outcome, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy, SyncReport,
+    UndoError, UndoRequest, Way, apply_plan, mark_edited, sync, undo,
 };
 use tempfile::TempDir;
 

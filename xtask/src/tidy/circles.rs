@@ -44,24 +44,7 @@ pub(super) fn breaches(package: &str, sources: &[(PathBuf, syn::File)]) -> Vec<S
 
 /// The circles of a crate's files, as sets of paths below `src`.
 fn circles(sources: &[(PathBuf, syn::File)]) -> Vec<BTreeSet<String>> {
-    let modules: BTreeMap<Module, usize> = sources
-        .iter()
-        .enumerate()
-        .map(|(index, (path, _))| (module_of(path), index))
-        .collect();
-    let arrows: Vec<BTreeSet<usize>> = sources
-        .iter()
-        .enumerate()
-        .map(|(index, (path, file))| {
-            let mut uses = Uses {
-                here: module_of(path),
-                found: BTreeSet::new(),
-            };
-            uses.visit_file(file);
-            let targets = uses.found.iter().filter_map(|path| deepest(&modules, path));
-            targets.filter(|target| *target != index).collect()
-        })
-        .collect();
+    let arrows = arrows(sources);
     let reach: Vec<BTreeSet<usize>> = (0..arrows.len())
         .map(|from| reached(&arrows, from))
         .collect();
@@ -79,6 +62,28 @@ fn circles(sources: &[(PathBuf, syn::File)]) -> Vec<BTreeSet<String>> {
         circles.insert(circle);
     }
     circles.into_iter().collect()
+}
+
+/// Which files each file uses, by their places in `sources`.
+pub(super) fn arrows(sources: &[(PathBuf, syn::File)]) -> Vec<BTreeSet<usize>> {
+    let modules: BTreeMap<Module, usize> = sources
+        .iter()
+        .enumerate()
+        .map(|(index, (path, _))| (module_of(path), index))
+        .collect();
+    sources
+        .iter()
+        .enumerate()
+        .map(|(index, (path, file))| {
+            let mut uses = Uses {
+                here: module_of(path),
+                found: BTreeSet::new(),
+            };
+            uses.visit_file(file);
+            let targets = uses.found.iter().filter_map(|path| deepest(&modules, path));
+            targets.filter(|target| *target != index).collect()
+        })
+        .collect()
 }
 
 /// Every file that can be reached from `from`, over one arrow or more.

@@ -222,7 +222,7 @@ async fn wanted(store: &mut AnyStore, district: &str, args: &ChangesArgs) -> Res
         found.extend(
             changes
                 .into_iter()
-                .filter(|change| change.op == op.as_str()),
+                .filter(|change| change.op.to_string() == op.as_str()),
         );
     }
     found.truncate(args.limit as usize);
@@ -250,9 +250,7 @@ async fn last_before(
             ..ChangeFilter::default()
         };
         let change = store.changes(district, &filter).await?;
-        let at = change
-            .first()
-            .and_then(|change| change.at.parse::<Timestamp>().ok());
+        let at = change.first().map(|change| change.at);
         match at {
             Some(at) if at.as_second() < begin => low = middle + 1,
             _ => high = middle,
@@ -297,9 +295,9 @@ pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
         table.add_row([
             change.seq.to_string(),
             change.run.to_string(),
-            change.at.clone(),
-            change.op.clone(),
-            change.kind.clone(),
+            change.at.to_string(),
+            change.op.to_string(),
+            change.kind.to_string(),
             change.id.clone(),
             change.fields.join(", "),
         ]);

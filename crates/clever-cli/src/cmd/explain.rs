@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::Args;
-use clever_sync::{AnyStore, Explanation, FieldOrigin, explain};
+use clever_sync::details::{Explanation, FieldOrigin};
+use clever_sync::{AnyStore, explain};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -106,7 +107,7 @@ async fn values(
 ) -> Result<BTreeMap<String, Value>> {
     let row = store.record(district, of.kind, &of.id).await?;
     let record: Value = row
-        .and_then(|row| serde_json::from_str(&row.record).ok())
+        .and_then(|json| serde_json::from_str(&json).ok())
         .unwrap_or_default();
     let fields = of.fields.keys();
     Ok(fields
@@ -132,7 +133,7 @@ fn print(told: &Told, whole: bool, ui: &Ui) -> Result<()> {
     ))?;
     let by = |origin: &FieldOrigin| match &origin.event {
         Some(event) => format!("event {event}"),
-        None => origin.path.clone(),
+        None => origin.path.map(|path| path.to_string()).unwrap_or_default(),
     };
     let mut headers = vec!["Field", "Since", "Run", "Set by"];
     if told.values.is_some() {
@@ -142,7 +143,7 @@ fn print(told: &Told, whole: bool, ui: &Ui) -> Result<()> {
     for (field, origin) in &record.fields {
         let mut row = vec![
             field.clone(),
-            origin.at.clone(),
+            origin.at.to_string(),
             origin.run.to_string(),
             by(origin),
         ];

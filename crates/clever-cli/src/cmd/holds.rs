@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clever_model::RecordKind;
-use clever_sync::{AnyStore, Cause, Hold, Part, Unit};
+use clever_sync::AnyStore;
+use clever_sync::report::{Cause, Hold, Part, Unit};
 use serde::Deserialize;
 
 use crate::ui::{Tone, Ui, grouped};
@@ -28,7 +29,7 @@ impl Schools {
         let mut names = BTreeMap::new();
         for id in ids {
             let row = store.record(district, RecordKind::Schools, &id).await?;
-            let school = row.and_then(|row| serde_json::from_str::<School>(&row.record).ok());
+            let school = row.and_then(|json| serde_json::from_str::<School>(&json).ok());
             if let Some(name) = school.and_then(|school| school.name) {
                 names.insert(id, name);
             }

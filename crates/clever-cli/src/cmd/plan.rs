@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_model::{SchoolId, SystemClock};
-use clever_sync::{Outcome, Plan, PlanSample, apply_plan};
+use clever_sync::details::PlanSample;
+use clever_sync::{Outcome, Plan, apply_plan};
 use serde::Serialize;
 
 use crate::cmd::holds::Schools;

@@ -7,9 +7,8 @@ use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInErro
 use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
 use clever_provision::store::StoreError as AccountError;
-use clever_sync::{
-    AddressError, DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError,
-};
+use clever_sql::AddressError;
+use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
 use super::{Diagnosis, Exit, NotThere, Usage};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{DistrictId, RecordKind, Timestamp, UserId};
+use clever_sync::store::Op;
 use clever_sync::{Change, ChangeFilter, ChangeLog};
 
 use super::{BATCH, FollowError, Followed, score};
@@ -88,7 +89,7 @@ impl<L: ChangeLog> Run<'_, L> {
                 return Ok(all);
             };
             after = last.seq;
-            let gone = page.iter().filter(|change| change.op == "archive");
+            let gone = page.iter().filter(|change| change.op == Op::Archive);
             let gone: Vec<UserId> = gone
                 .filter_map(|one| UserId::new(one.id.as_str()).ok())
                 .collect();
@@ -214,7 +215,7 @@ impl<L: ChangeLog> Run<'_, L> {
         let mut store = self.accounts.begin().await?;
         for change in page {
             self.done.changes += 1;
-            if change.op == "archive" {
+            if change.op == Op::Archive {
                 continue;
             }
             let Some(person) = read(change, self.district, Some(&mut *self.done)) else {
@@ -314,7 +315,7 @@ impl<L: ChangeLog> Run<'_, L> {
 
 /// The person of a change, if it gives one of this district.
 fn read(change: &Change, district: &DistrictId, done: Option<&mut Followed>) -> Option<Person> {
-    if change.op == "archive" {
+    if change.op == Op::Archive {
         return None;
     }
     let json = change

@@ -22,11 +22,11 @@ fn rows(two: Two, ids: [&str; 2]) -> [Row; 2] {
     [of(0, "left"), of(1, "right")]
 }
 
-/// What becomes of `right` if `left` has an account, beside forty others, by the model of six hundred.
+/// What becomes of `right` if `left` has an account, beside a dozen others, by the model of six hundred.
 fn matched(two: Two, ids: [&str; 2]) -> (Outcome, Option<Rejection>) {
     let (mut accounts, mut roster) = school();
-    accounts.truncate(40);
-    roster.truncate(40);
+    accounts.truncate(12);
+    roster.truncate(12);
     let [left, right] = rows(two, ids);
     accounts.push(left);
     roster.push(right);

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{DistrictId, RecordKind, Role, Timestamp};
-use clever_sync::{
-    Base, Change, ChangeFilter, ChangeLog, Commit, Hash, Hold, Op, Progress, RunPath, SchoolLimits,
-    SchoolTally, Size, Staged, State, Store, StoreError, Stored, SyncReport, Tally,
+use clever_sync::store::{
+    Base, Commit, Known, LastSync, Op, Run, SchoolLimits, SchoolTally, Staged, Staging, State,
+    Store, Stored, Tally, Which,
 };
+use clever_sync::{Change, ChangeFilter, ChangeLog, Progress, RunPath, StoreError, SyncReport};
 use serde_json::Value;
 
 /// A record: which bytes it had, and whether it is here.
@@ -25,27 +26,37 @@ struct District {
     records: BTreeMap<(RecordKind, String), Held>,
     changes: Vec<Change>,
     consumers: BTreeMap<String, u64>,
-    /// What the last sync held, and the sizes it judged by.
-    holds: Vec<Hold>,
-    sizes: BTreeMap<RecordKind, Size>,
+    last_sync: LastSync,
 }
 
-/// Rosters in memory, and the staging area of one run.
+/// Rosters in memory.
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     districts: BTreeMap<String, District>,
-    run: String,
+}
+
+/// A run of one district, with its staging area.
+pub(crate) struct MemoryRun<'a> {
+    district: &'a mut District,
     staged: BTreeMap<(RecordKind, String), Staged>,
 }
 
-impl MemoryStore {
-    fn district(&mut self) -> &mut District {
-        self.districts.entry(self.run.clone()).or_default()
-    }
+impl Store for MemoryStore {
+    type Run<'a> = MemoryRun<'a>;
 
+    async fn begin<'a>(&'a mut self, district: &DistrictId) -> Result<MemoryRun<'a>, StoreError> {
+        let id = district.as_str();
+        Ok(MemoryRun {
+            district: self.districts.entry(id.to_owned()).or_default(),
+            staged: BTreeMap::new(),
+        })
+    }
+}
+
+impl MemoryRun<'_> {
     /// The active records of a kind.
-    fn here(&mut self, kind: RecordKind) -> impl Iterator<Item = (&String, Value)> {
-        let all = self.district().records.iter();
+    fn here(&self, kind: RecordKind) -> impl Iterator<Item = (&String, Value)> {
+        let all = self.district.records.iter();
         all.filter(move |((of, _), held)| *of == kind && !held.state.archived)
             .map(|((_, id), held)| (id, value(&held.record)))
     }
@@ -53,7 +64,7 @@ impl MemoryStore {
     /// Those of a kind that are staged for this and not held.
     fn staged_for(&self, kind: RecordKind, op: Op) -> BTreeSet<String> {
         let all = self.staged.values();
-        all.filter(|row| row.kind == kind && row.op == op && !row.held)
+        all.filter(|row| row.kind == kind && row.op() == op && !row.held)
             .map(|row| row.id.clone())
             .collect()
     }
@@ -97,16 +108,9 @@ fn people(section: &Value, list: &str) -> BTreeSet<String> {
         .collect()
 }
 
-impl Store for MemoryStore {
-    async fn base(&mut self, district: &DistrictId) -> Result<Base, StoreError> {
-        let known = self.districts.get(district.as_str());
-        Ok(known.map(|known| known.base.clone()).unwrap_or_default())
-    }
-
-    async fn begin(&mut self, district: &DistrictId) -> Result<(), StoreError> {
-        self.run = district.to_string();
-        self.staged.clear();
-        Ok(())
+impl Known for MemoryRun<'_> {
+    fn base(&self) -> &Base {
+        &self.district.base
     }
 
     async fn states(
@@ -115,7 +119,7 @@ impl Store for MemoryStore {
         after: &str,
         limit: usize,
     ) -> Result<Vec<State>, StoreError> {
-        let all = self.district().records.range((kind, after.to_owned())..);
+        let all = self.district.records.range((kind, after.to_owned())..);
         Ok(all
             .filter(|((of, id), _)| *of == kind && id.as_str() > after)
             .take(limit)
@@ -128,7 +132,7 @@ impl Store for MemoryStore {
         kind: RecordKind,
         ids: &[&str],
     ) -> Result<BTreeMap<String, Stored>, StoreError> {
-        let records = &self.district().records;
+        let records = &self.district.records;
         let found = ids.iter().filter_map(|id| {
             let held = records.get(&(kind, (*id).to_owned()))?;
             let stored = Stored {
@@ -146,7 +150,7 @@ impl Store for MemoryStore {
 
     async fn enrolled(&mut self, _: u64) -> Result<u64, StoreError> {
         // Archived sections keep their places.
-        let all = self.district().records.iter();
+        let all = self.district.records.iter();
         let sections = all.filter(|((kind, _), _)| *kind == RecordKind::Sections);
         Ok(sections
             .map(|(_, held)| value(&held.record))
@@ -169,17 +173,8 @@ impl Store for MemoryStore {
         Ok(most.and_then(|(role, _)| role.parse().ok()))
     }
 
-    async fn sizes(
-        &mut self,
-        district: &DistrictId,
-    ) -> Result<BTreeMap<RecordKind, Size>, StoreError> {
-        let known = self.districts.get(district.as_str());
-        Ok(known.map(|known| known.sizes.clone()).unwrap_or_default())
-    }
-
-    async fn standing(&mut self, district: &DistrictId) -> Result<Vec<Hold>, StoreError> {
-        let known = self.districts.get(district.as_str());
-        Ok(known.map(|known| known.holds.clone()).unwrap_or_default())
+    async fn last_sync(&mut self) -> Result<LastSync, StoreError> {
+        Ok(self.district.last_sync.clone())
     }
 
     async fn touched_schools(
@@ -214,55 +209,9 @@ impl Store for MemoryStore {
         all.retain(|_, tally| tally.archived + tally.updated > 0);
         Ok(all.into_values().collect())
     }
+}
 
-    async fn hold_records(
-        &mut self,
-        kind: RecordKind,
-        op: Op,
-        these: &[&str],
-    ) -> Result<u64, StoreError> {
-        let mut ids = self.staged_for(kind, op);
-        ids.retain(|id| these.contains(&id.as_str()));
-        Ok(self.hold_these(kind, &ids))
-    }
-
-    async fn hold_schools(
-        &mut self,
-        kind: RecordKind,
-        op: Op,
-        these: &[&str],
-    ) -> Result<u64, StoreError> {
-        let mut ids = self.staged_for(kind, op);
-        let of_these = self.here(kind).filter(|(_, record)| {
-            let own = schools(record);
-            these.iter().any(|school| own.contains(*school))
-        });
-        let of_these: BTreeSet<String> = of_these.map(|(id, _)| id.clone()).collect();
-        ids.retain(|id| of_these.contains(id));
-        let mut held = self.hold_these(kind, &ids);
-        if kind == RecordKind::Users && op == Op::Archive {
-            let all = self.staged.values();
-            let students: BTreeSet<String> = all
-                .filter(|row| row.kind == kind && row.op == op && row.held)
-                .map(|row| row.id.clone())
-                .collect();
-            let contacts = self.here(kind).filter(|(_, user)| {
-                let all = &user["roles"]["contact"]["student_relationships"];
-                let mut all = all.as_array().into_iter().flatten();
-                all.any(|one| {
-                    one["student"]
-                        .as_str()
-                        .is_some_and(|id| students.contains(id))
-                })
-            });
-            let contacts: BTreeSet<String> = contacts.map(|(id, _)| id.clone()).collect();
-            let mut ids = self.staged_for(kind, op);
-            ids.retain(|id| contacts.contains(id));
-            held += self.hold_these(kind, &ids);
-        }
-        Ok(held)
-    }
-
+impl Staging for MemoryRun<'_> {
     async fn stage(&mut self, rows: Vec<Staged>) -> Result<(), StoreError> {
         let rows = rows
             .into_iter()
@@ -280,7 +229,7 @@ impl Store for MemoryStore {
 
     async fn unstage_archived(&mut self, kind: RecordKind) -> Result<(), StoreError> {
         self.staged
-            .retain(|_, row| row.kind != kind || row.op != Op::Archive);
+            .retain(|_, row| row.kind != kind || row.op() != Op::Archive);
         Ok(())
     }
 
@@ -305,7 +254,7 @@ impl Store for MemoryStore {
     ) -> Result<BTreeMap<String, Op>, StoreError> {
         let found = ids.iter().filter_map(|id| {
             let row = self.staged.get(&(kind, (*id).to_owned()))?;
-            Some((row.id.clone(), row.op))
+            Some((row.id.clone(), row.op()))
         });
         Ok(found.collect())
     }
@@ -313,17 +262,26 @@ impl Store for MemoryStore {
     async fn tally(&mut self) -> Result<Tally, StoreError> {
         let mut tally = Tally::new();
         for row in self.staged.values() {
-            let (count, lost) = tally.entry((row.kind, row.op, row.held)).or_default();
+            let (count, lost) = tally.entry((row.kind, row.op(), row.held)).or_default();
             *count += 1;
-            *lost += row.lost;
+            *lost += row.edit.lost();
         }
         Ok(tally)
     }
 
-    async fn hold(&mut self, kind: RecordKind, op: Op) -> Result<(), StoreError> {
-        let ids = self.staged_for(kind, op);
-        self.hold_these(kind, &ids);
-        Ok(())
+    async fn hold(
+        &mut self,
+        kind: RecordKind,
+        op: Op,
+        which: Which<'_>,
+    ) -> Result<u64, StoreError> {
+        let mut ids = self.staged_for(kind, op);
+        match which {
+            Which::All => {}
+            Which::Records(these) => ids.retain(|id| these.contains(&id.as_str())),
+            Which::Schools(these) => return Ok(self.hold_schools(kind, op, these)),
+        }
+        Ok(self.hold_these(kind, &ids))
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {
@@ -332,16 +290,22 @@ impl Store for MemoryStore {
         }
         Ok(())
     }
+}
+
+impl Run for MemoryRun<'_> {
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        self.staged.clear();
+        Ok(())
+    }
 
     async fn commit(
-        &mut self,
+        mut self,
         commit: &Commit<'_>,
         report: &mut SyncReport,
         progress: &dyn Progress,
     ) -> Result<(), StoreError> {
-        commit.district.as_str().clone_into(&mut self.run);
         let staged = std::mem::take(&mut self.staged);
-        let district = self.district();
+        let district = &mut *self.district;
         if district.base != *commit.base {
             return Err(StoreError::Moved);
         }
@@ -364,17 +328,56 @@ impl Store for MemoryStore {
         report.run = Some(run);
         report.finished_at = commit.now;
         if matches!(report.path, RunPath::Snapshot | RunPath::Events) {
-            district.holds.clone_from(&report.holds);
-            district.sizes.clone_from(&report.sizes);
+            district.last_sync = LastSync {
+                holds: report.holds.clone(),
+                sizes: report.sizes.clone(),
+            };
         }
         self.totals(report);
         Ok(())
     }
+
+    async fn discard(self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
-impl MemoryStore {
+impl MemoryRun<'_> {
+    /// Holds the people of some schools, or their sections.
+    fn hold_schools(&mut self, kind: RecordKind, op: Op, these: &[&str]) -> u64 {
+        let mut ids = self.staged_for(kind, op);
+        let of_these = self.here(kind).filter(|(_, record)| {
+            let own = schools(record);
+            these.iter().any(|school| own.contains(*school))
+        });
+        let of_these: BTreeSet<String> = of_these.map(|(id, _)| id.clone()).collect();
+        ids.retain(|id| of_these.contains(id));
+        let mut held = self.hold_these(kind, &ids);
+        if kind == RecordKind::Users && op == Op::Archive {
+            let all = self.staged.values();
+            let students: BTreeSet<String> = all
+                .filter(|row| row.kind == kind && row.op() == op && row.held)
+                .map(|row| row.id.clone())
+                .collect();
+            let contacts = self.here(kind).filter(|(_, user)| {
+                let all = &user["roles"]["contact"]["student_relationships"];
+                let mut all = all.as_array().into_iter().flatten();
+                all.any(|one| {
+                    one["student"]
+                        .as_str()
+                        .is_some_and(|id| students.contains(id))
+                })
+            });
+            let contacts: BTreeSet<String> = contacts.map(|(id, _)| id.clone()).collect();
+            let mut ids = self.staged_for(kind, op);
+            ids.retain(|id| contacts.contains(id));
+            held += self.hold_these(kind, &ids);
+        }
+        held
+    }
+
     /// Fills in what a report says of the store.
-    fn totals(&mut self, report: &mut SyncReport) {
+    fn totals(&self, report: &mut SyncReport) {
         for (kind, of_kind) in &mut report.kinds {
             of_kind.total = self.here(*kind).count() as u64;
         }
@@ -405,31 +408,32 @@ impl MemoryStore {
 fn apply(district: &mut District, row: Staged, run: u64, now: Timestamp) {
     let key = (row.kind, row.id.clone());
     let before = district.records.get(&key).map(|held| held.record.clone());
-    let state = |hash: Hash| State {
-        id: row.id.clone(),
-        hash,
-        archived: row.op == Op::Archive,
-        refused: row.refused,
-    };
     let record = row.record.clone().or_else(|| before.clone());
     let held = Held {
-        state: state(row.hash),
+        state: State {
+            id: row.id.clone(),
+            hash: *row.edit.hash(),
+            archived: row.op() == Op::Archive,
+            refused: row.refused,
+        },
         record: record.unwrap_or_default(),
     };
     district.records.insert(key, held);
-    let Some(op) = row.op.as_str() else { return };
+    if !row.op().is_told() {
+        return;
+    }
     let raw = |json: Option<String>| json.and_then(|json| serde_json::from_str(&json).ok());
-    let fields = row.fields.as_deref().unwrap_or("[]");
+    let fields = row.edit.fields().unwrap_or("[]");
     district.changes.push(Change {
         seq: district.changes.len() as u64 + 1,
         run,
-        kind: row.kind.to_string(),
+        kind: row.kind,
+        op: row.op(),
         id: row.id,
-        op: op.to_owned(),
         fields: serde_json::from_str(fields).unwrap_or_default(),
         before: raw(before),
         after: raw(row.record),
-        at: now.to_string(),
+        at: now,
         event: row.event,
     });
 }
@@ -444,7 +448,7 @@ impl ChangeLog for MemoryStore {
         let all = known.into_iter().flat_map(|known| &known.changes);
         Ok(all
             .filter(|one| one.seq > filter.after)
-            .filter(|one| filter.kind.is_none_or(|kind| one.kind == kind.as_str()))
+            .filter(|one| filter.kind.is_none_or(|kind| one.kind == kind))
             .filter(|one| filter.id.as_ref().is_none_or(|id| one.id == *id))
             .filter(|one| filter.run.is_none_or(|run| one.run == run))
             .take(filter.limit as usize)

@@ -3,29 +3,108 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::RecordKind;
-use serde_json::Value;
-
 use crate::act::findings;
 use crate::act::totals::Totals;
 use crate::act::write::Writer;
 use crate::progress::Progress;
 use crate::report::{Enrollments, SyncReport};
-use crate::store::base::base;
-use crate::store::sql::{RosterDb, Sql, SqlStore, pairs};
-use crate::store::{Commit, StoreError};
+use crate::store::base::{base, last_report};
+use crate::store::run::SqlRun;
+use crate::store::spell::CHECKED;
+use crate::store::sql::{Backend, RosterDb, Sql, Transaction, pairs};
+use crate::store::{Commit, Left, Run, StoreError};
+use clever_model::{DistrictId, RecordKind};
 
 /// So many records in tables that were empty make what a database knows of them wrong.
 const MANY: u64 = 1000;
 
-/// Applies what is staged and not held, and keeps the run.
-pub(crate) async fn run<B: RosterDb>(
-    store: &mut SqlStore<B>,
+impl<B: RosterDb> Run for SqlRun<'_, B> {
+    async fn left(&mut self) -> Result<Left, StoreError> {
+        if self.area.as_ref().is_some_and(|area| area.broken) {
+            return Ok(Left::Broken);
+        }
+        Ok(self.note().await?.map_or(Left::Nothing, Left::Walk))
+    }
+
+    async fn clear(&mut self) -> Result<(), StoreError> {
+        self.bodies = 0;
+        self.staged_to = None;
+        self.noted = None;
+        self.db.batch(self.db.dialect().empty).await?;
+        self.noted = Some(false);
+        // Before everything.
+        self.staged_to = Some((RecordKind::Districts, String::new()));
+        Ok(())
+    }
+
+    async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO staging.staged_walk (walk, note) VALUES (1, ?1)
+             ON CONFLICT (walk) DO UPDATE SET note = excluded.note";
+        self.db.execute(sql, &[note.into()]).await?;
+        self.noted = Some(!note.is_empty());
+        Ok(())
+    }
+
+    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
+        if let Some((kind, id)) = after {
+            let sql = "DELETE FROM staging.staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
+            let params = [(kind as i64).into(), id.as_str().into()];
+            self.db.execute(sql, &params).await?;
+        }
+        let sql = format!("UPDATE staging.staged SET held = 0 WHERE held = {CHECKED}");
+        self.db.execute(&sql, &[]).await?;
+        self.unplanned = true;
+        self.staged_to = None;
+        let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
+        self.bodies = self.one(sql, &[]).await?.int(0)?;
+        Ok(())
+    }
+
+    async fn commit(
+        mut self,
+        commit: &Commit<'_>,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> Result<(), StoreError> {
+        let written = write(&mut self, commit, report, progress).await;
+        match &written {
+            // The run is kept; what is left here fits no other, and is thrown away at the latest by the next.
+            Ok(()) => drop(self.end(false).await),
+            Err(_) => self.give_up().await,
+        }
+        written
+    }
+
+    async fn discard(mut self) -> Result<(), StoreError> {
+        self.end(false).await
+    }
+
+    async fn leave(mut self) {
+        self.give_up().await;
+    }
+}
+
+/// Applies what is let through in one transaction.
+async fn write<B: RosterDb>(
+    run: &mut SqlRun<'_, B>,
     commit: &Commit<'_>,
     report: &mut SyncReport,
     progress: &dyn Progress,
 ) -> Result<(), StoreError> {
-    let id = commit.district.as_str();
+    let mut writing = Transaction::write(run).await?;
+    apply(&mut writing, commit, report, progress).await?;
+    Ok(writing.commit().await?)
+}
+
+/// Applies what is staged and not held, and keeps the run; within a transaction that the caller holds.
+async fn apply<B: RosterDb>(
+    store: &mut SqlRun<'_, B>,
+    commit: &Commit<'_>,
+    report: &mut SyncReport,
+    progress: &dyn Progress,
+) -> Result<(), StoreError> {
+    let district = store.district.clone();
+    let id = district.as_str();
     store
         .db
         .execute(
@@ -41,20 +120,20 @@ pub(crate) async fn run<B: RosterDb>(
             &[id.into()],
         )
         .await?;
-    let (now, number) = base(store, commit.district).await?;
+    let (now, number) = base(store.db, &district).await?;
     if now != *commit.base {
         return Err(StoreError::Moved);
     }
-    store.district = Some((commit.district.clone(), number));
+    store.number = number;
     let run = now.run + 1;
-    let changed = Writer::new(store, commit, run).apply(progress).await?;
+    let changed = Writer::new(store, id, commit, run).apply(progress).await?;
     if changed.filled > MANY {
         store.db.batch(store.db.dialect().analyze).await?;
     }
     if changed.records > 0 {
-        findings::renew(store, id, &changed).await?;
+        findings::renew(store.db, id, &changed).await?;
     }
-    findings::closed(store, id, report).await?;
+    findings::closed(store.db, id, report).await?;
     let cursor: Sql<'_> = commit.cursor.into();
     let snapshot: Sql<'_> = match (commit.whole_snapshot, now.snapshot_at) {
         (true, _) => commit.now.to_string().into(),
@@ -69,26 +148,21 @@ pub(crate) async fn run<B: RosterDb>(
         .await?;
     report.run = Some(run);
     let known = now.run == 0
-        || (counted(store, id).await? == Some(now.run)
-            && last_totals(store, now.run, report).await?);
+        || (counted(store.db, id).await? == Some(now.run)
+            && last_totals(store.db, &district, report).await?);
     if known {
         move_totals(&changed.totals, report);
     } else {
         totals(store, report).await?;
     }
-    findings::shared(store, id, report).await?;
-    report.findings = findings::read(store, id).await?;
+    findings::shared(store.db, id, report).await?;
+    report.findings = findings::read(store.db, id).await?;
     // A section's place for somebody who is not here is a finding, and nobody's place.
+    let of_nobody = |role: &str| report.places_of_nobody(role);
+    let (students, teachers) = (of_nobody("students"), of_nobody("teachers"));
     let places = &mut report.enrollments;
-    for (count, field) in [
-        (&mut places.students, "students"),
-        (&mut places.teachers, "teachers"),
-    ] {
-        let all = report.findings.iter();
-        let of_nobody =
-            all.filter(|found| (found.kind, &*found.field) == (RecordKind::Sections, field));
-        *count = count.saturating_sub(of_nobody.map(|found| found.count).sum());
-    }
+    places.students = places.students.saturating_sub(students);
+    places.teachers = places.teachers.saturating_sub(teachers);
     store
         .db
         .execute(
@@ -97,33 +171,38 @@ pub(crate) async fn run<B: RosterDb>(
         )
         .await?;
     report.finished_at = commit.now;
+    keep(store.db, run, report).await
+}
+
+/// Keeps the run: its report, and beside it in columns what is asked of many runs.
+async fn keep<B: Backend>(db: &mut B, run: u64, report: &SyncReport) -> Result<(), StoreError> {
+    let newest = report.events.as_ref().and_then(|of| of.last.as_deref());
+    let held = Some(report.plan_hash.as_str()).filter(|_| !report.holds.is_empty());
     let params = [
-        id.into(),
+        report.district_id.as_str().into(),
         run.into(),
         report.started_at.to_string().into(),
-        commit.now.to_string().into(),
+        report.finished_at.to_string().into(),
         report.outcome.as_str().into(),
         report.path.as_str().into(),
-        serde_json::to_string(&report).unwrap_or_default().into(),
+        report.whole.into(),
+        newest.into(),
+        held.into(),
+        serde_json::to_string(report).unwrap_or_default().into(),
     ];
-    store
-        .db
-        .execute(
-            "INSERT INTO main.runs (district_id, run, started_at, finished_at, outcome, path, report)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            &params,
-        )
-        .await?;
+    db.execute(
+        "INSERT INTO main.runs (district_id, run, started_at, finished_at, outcome, path, whole, newest_event, held_hash, report)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        &params,
+    )
+    .await?;
     Ok(())
 }
 
 /// The run whose totals are right; none after somebody else changed rows.
-async fn counted<B: RosterDb>(
-    store: &mut SqlStore<B>,
-    id: &str,
-) -> Result<Option<u64>, StoreError> {
+async fn counted<B: Backend>(db: &mut B, id: &str) -> Result<Option<u64>, StoreError> {
     let sql = "SELECT coalesce(counted, 0) FROM main._districts WHERE district_id = ?1";
-    Ok(Some(store.one(sql, &[id.into()]).await?.count(0)?).filter(|run| *run > 0))
+    Ok(Some(db.one(sql, &[id.into()]).await?.count(0)?).filter(|run| *run > 0))
 }
 
 /// Adds what this run changed to the totals of the last one.
@@ -145,50 +224,38 @@ fn move_totals(by: &Totals, report: &mut SyncReport) {
     report.roles.retain(|_, count| *count > 0);
 }
 
-/// Takes the totals of the last run; whether that run told them.
-async fn last_totals<B: RosterDb>(
-    store: &mut SqlStore<B>,
-    run: u64,
+/// Takes the totals of the last run; says whether that run told them.
+async fn last_totals<B: Backend>(
+    db: &mut B,
+    district: &DistrictId,
     report: &mut SyncReport,
 ) -> Result<bool, StoreError> {
-    let params = [report.district_id.as_str().into(), run.into()];
-    let sql = "SELECT report FROM main.runs WHERE district_id = ?1 AND run = ?2";
-    let Some(mut row) = store.maybe(sql, &params).await? else {
+    let Some(last) = last_report(db, district, &[]).await? else {
         return Ok(false);
     };
-    let last: Value = serde_json::from_str(&row.text(0)?).unwrap_or_default();
-    let total = |kind: &RecordKind| last["kinds"][kind.as_str()]["total"].as_u64();
-    // With those of nobody, which the report leaves out.
-    let places = |role: &str| {
-        let found = last["findings"].as_array()?.iter();
-        let of_nobody = found
-            .filter(|found| found["kind"] == "sections" && found["field"] == role)
-            .map(|found| found["count"].as_u64());
-        Some(last["enrollments"][role].as_u64()? + of_nobody.sum::<Option<u64>>()?)
-    };
-    let totals: Option<Vec<u64>> = report.kinds.keys().map(total).collect();
-    let roles: Option<BTreeMap<String, u64>> = last["roles"].as_object().and_then(|roles| {
-        roles
-            .iter()
-            .map(|(role, count)| Some((role.clone(), count.as_u64()?)))
-            .collect()
-    });
-    let (Some(totals), Some(students), Some(teachers), Some(roles)) =
-        (totals, places("students"), places("teachers"), roles)
+    let totals = report.kinds.keys().map(|kind| last.kinds.get(kind));
+    let Some(totals) = totals
+        .map(|of_kind| of_kind.map(|of_kind| of_kind.total))
+        .collect::<Option<Vec<u64>>>()
     else {
         return Ok(false);
     };
     for (of_kind, total) in report.kinds.values_mut().zip(totals) {
         of_kind.total = total;
     }
-    report.enrollments = Enrollments { students, teachers };
-    report.roles = roles;
+    // With those of nobody, which the report leaves out.
+    let of_nobody = |role: &str| last.places_of_nobody(role);
+    report.enrollments = Enrollments {
+        students: last.enrollments.students + of_nobody("students"),
+        teachers: last.enrollments.teachers + of_nobody("teachers"),
+    };
+    report.roles = last.roles;
     Ok(true)
 }
 
 /// Counts what is active in the store.
 async fn totals<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     report: &mut SyncReport,
 ) -> Result<(), StoreError> {
     for (kind, of_kind) in &mut report.kinds {

@@ -7,7 +7,7 @@ use crate::act::totals::Changed;
 use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
 use crate::store::StoreError;
 use crate::store::odd_row;
-use crate::store::sql::{RosterDb, SqlStore, texts};
+use crate::store::sql::{Backend, texts};
 
 /// A field that refers to another kind, with the SQL that lists its references as `ref`. References to people are
 /// many and missing people few: `{missing}` is where those are listed as `m.id`.
@@ -83,8 +83,8 @@ const REFERENCES: &[Reference] = &[
 
 /// Looks for references that lead to no active record, where a run may have changed that, and stores what it
 /// finds.
-pub(crate) async fn renew<B: RosterDb>(
-    store: &mut SqlStore<B>,
+pub(crate) async fn renew<B: Backend>(
+    db: &mut B,
     district_id: &str,
     changed: &Changed,
 ) -> Result<(), StoreError> {
@@ -94,27 +94,25 @@ pub(crate) async fn renew<B: RosterDb>(
         {
             continue;
         }
-        if nothing_missing(store, district_id, changed, reference).await? {
+        if nothing_missing(db, district_id, changed, reference).await? {
             continue;
         }
-        store
-            .db
-            .execute(
-                "DELETE FROM main.findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3",
-                &[
-                    district_id.into(),
-                    reference.kind.as_str().into(),
-                    reference.field.into(),
-                ],
-            )
-            .await?;
+        db.execute(
+            "DELETE FROM main.findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3",
+            &[
+                district_id.into(),
+                reference.kind.as_str().into(),
+                reference.field.into(),
+            ],
+        )
+        .await?;
         let dangling = format!(
             "SELECT ref FROM ({}) r WHERE ref IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM main.{} t WHERE t.district_id = ?1 AND t.id = r.ref AND t.archived_at IS NULL)",
             reference.sql.replace("{missing}", MISSING),
             reference.target
         );
-        let count = store
+        let count = db
             .one(
                 &format!("SELECT count(*) FROM ({dangling}) d"),
                 &[district_id.into()],
@@ -124,8 +122,7 @@ pub(crate) async fn renew<B: RosterDb>(
         if count == 0 {
             continue;
         }
-        let samples = store
-            .db
+        let samples = db
             .query(
                 &format!("SELECT DISTINCT ref FROM ({dangling}) d ORDER BY ref LIMIT 3"),
                 &[district_id.into()],
@@ -145,22 +142,20 @@ pub(crate) async fn renew<B: RosterDb>(
             count.into(),
             samples.join(" ").into(),
         ];
-        store
-            .db
-            .execute(
-                "INSERT INTO main.findings (district_id, kind, field, target, count, samples)
+        db.execute(
+            "INSERT INTO main.findings (district_id, kind, field, target, count, samples)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                &params,
-            )
-            .await?;
+            &params,
+        )
+        .await?;
     }
     Ok(())
 }
 
 /// Says whether a reference to schools, courses or terms led nowhere from no record, and does so now: all that the
 /// new records name are there, and none came or went. So not every record need be looked at.
-async fn nothing_missing<B: RosterDb>(
-    store: &mut SqlStore<B>,
+async fn nothing_missing<B: Backend>(
+    db: &mut B,
     district_id: &str,
     changed: &Changed,
     reference: &Reference,
@@ -179,20 +174,20 @@ async fn nothing_missing<B: RosterDb>(
     ];
     let sql =
         "SELECT count(*) FROM main.findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3";
-    if store.one(sql, &params).await?.int(0)? > 0 {
+    if db.one(sql, &params).await?.int(0)? > 0 {
         return Ok(false);
     }
     let sql = format!(
         "SELECT count(*) FROM main.{target} WHERE district_id = ?1 AND archived_at IS NULL AND id {}",
-        store.among(2)
+        db.kind().among(2)
     );
     let params = [district_id.into(), texts(named.iter().map(String::as_str))];
-    Ok(store.one(&sql, &params).await?.count(0)? == named.len() as u64)
+    Ok(db.one(&sql, &params).await?.count(0)? == named.len() as u64)
 }
 
 /// Notes that resources are stored that the app may not read any more, or that it may. Only a snapshot knows.
-pub(crate) async fn closed<B: RosterDb>(
-    store: &mut SqlStore<B>,
+pub(crate) async fn closed<B: Backend>(
+    db: &mut B,
     district_id: &str,
     report: &SyncReport,
 ) -> Result<(), StoreError> {
@@ -206,7 +201,7 @@ pub(crate) async fn closed<B: RosterDb>(
         RESOURCES_SCOPE.into(),
     ];
     let sql = "DELETE FROM main.findings WHERE district_id = ?1 AND kind = ?2 AND field = ?3";
-    store.db.execute(sql, &params).await?;
+    db.execute(sql, &params).await?;
     let of_kind = report.kinds.get(&kind);
     if !of_kind.is_some_and(|of_kind| of_kind.certificate.is_closed()) {
         return Ok(());
@@ -214,14 +209,14 @@ pub(crate) async fn closed<B: RosterDb>(
     let sql = "INSERT INTO main.findings (district_id, kind, field, target, count, samples)
          SELECT ?1, ?2, ?3, ?2, count(*), '' FROM main.resources WHERE district_id = ?1 AND archived_at IS NULL
          HAVING count(*) > 0";
-    store.db.execute(sql, &params).await?;
+    db.execute(sql, &params).await?;
     Ok(())
 }
 
 /// Notes that the district shares nothing of the kinds without which there is no roster, or that it does: a walk over
 /// nothing is whole, and still no more than a district that has not begun.
-pub(crate) async fn shared<B: RosterDb>(
-    store: &mut SqlStore<B>,
+pub(crate) async fn shared<B: Backend>(
+    db: &mut B,
     district_id: &str,
     report: &SyncReport,
 ) -> Result<(), StoreError> {
@@ -240,17 +235,16 @@ pub(crate) async fn shared<B: RosterDb>(
         SHARES.into(),
         RecordKind::Users.as_str().into(),
     ];
-    store.db.execute(sql, &params).await?;
+    db.execute(sql, &params).await?;
     Ok(())
 }
 
 /// Reads the findings of a district.
-pub(crate) async fn read<B: RosterDb>(
-    store: &mut SqlStore<B>,
+pub(crate) async fn read<B: Backend>(
+    db: &mut B,
     district_id: &str,
 ) -> Result<Vec<Finding>, StoreError> {
-    let rows = store
-        .db
+    let rows = db
         .query(
             "SELECT kind, field, target, count, samples FROM main.findings WHERE district_id = ?1 ORDER BY kind, field",
             &[district_id.into()],

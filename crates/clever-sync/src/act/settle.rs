@@ -5,21 +5,20 @@
 //! replaces another, so that members in another order don't change it; it is of bytes for new records, which nobody
 //! approves and a first load need not parse.
 
+use std::ops::ControlFlow;
+
 use crate::error::SyncError;
 use crate::report::{Outcome, SyncReport};
-use crate::store::{Op, Staged, Store, StoreError};
-
-/// Rows read at once.
-const CHUNK: usize = 1000;
+use crate::store::{Edit, Op, Rows, Run, Staged, StoreError, each};
 
 /// Puts the plan into numbers and a hash; lets through what was approved.
-pub(crate) async fn settle<S: Store>(
-    store: &mut S,
+pub(crate) async fn settle<R: Run>(
+    run: &mut R,
     report: &mut SyncReport,
     approve: Option<&str>,
 ) -> Result<(), SyncError> {
     let any_held = !report.holds.is_empty();
-    report.plan_hash = plan_hash(store, &report.district_id, any_held).await?;
+    report.plan_hash = plan_hash(run, &report.district_id, any_held).await?;
     if let Some(approved) = approve {
         if !any_held || approved != report.plan_hash {
             let held = if any_held {
@@ -32,7 +31,7 @@ pub(crate) async fn settle<S: Store>(
                 held,
             });
         }
-        store.release().await?;
+        run.release().await?;
         report.holds.clear();
         report.sizes.clear();
     }
@@ -40,16 +39,13 @@ pub(crate) async fn settle<S: Store>(
         report.outcome = Outcome::Held;
     }
     report.whole = report.holds.is_empty() && report.is_proven();
-    count(store, report).await?;
+    count(run, report).await?;
     Ok(())
 }
 
 /// Fills in how many records are created, updated, and so on, and which fields change.
-pub(crate) async fn count<S: Store>(
-    store: &mut S,
-    report: &mut SyncReport,
-) -> Result<(), StoreError> {
-    let tally = store.tally().await?;
+pub(crate) async fn count<R: Run>(run: &mut R, report: &mut SyncReport) -> Result<(), StoreError> {
+    let tally = run.tally().await?;
     let updates = tally.keys().any(|(_, op, held)| *op == Op::Update && !held);
     for ((kind, op, held), (count, _)) in tally {
         let of_kind = report.kinds.entry(kind).or_default();
@@ -68,41 +64,34 @@ pub(crate) async fn count<S: Store>(
     }
     // A first load has none.
     if updates {
-        count_fields(store, report).await?;
+        count_fields(run, report).await?;
     }
     Ok(())
 }
 
 /// Counts which fields the updates change that are not held.
-async fn count_fields<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
-    let mut after = (None, String::new());
-    loop {
-        let rows = store.staged((after.0, &after.1), CHUNK, false).await?;
-        let Some(last) = rows.last() else { break };
-        after = (Some(last.kind), last.id.clone());
-        for row in rows.iter().filter(|row| row.op == Op::Update && !row.held) {
-            let fields: Vec<String> = row
-                .fields
-                .as_deref()
-                .and_then(|fields| serde_json::from_str(fields).ok())
-                .unwrap_or_default();
+async fn count_fields<R: Run>(run: &mut R, report: &mut SyncReport) -> Result<(), StoreError> {
+    each(run, Rows::all(false), |row| {
+        if let (Edit::Update { fields, .. }, false) = (&row.edit, row.held) {
+            let fields: Vec<String> = serde_json::from_str(fields).unwrap_or_default();
             let of_kind = report.kinds.entry(row.kind).or_default();
             for field in fields {
                 *of_kind.fields.entry(field).or_default() += 1;
             }
         }
-    }
-    Ok(())
+        ControlFlow::Continue(())
+    })
+    .await
 }
 
 /// What a hash of rows is made of. Where the new record takes the place of another, what it means counts and not how
 /// it is written: else nobody could approve what comes in another order at each reading.
 fn add(hasher: &mut blake3::Hasher, row: &Staged) {
-    hasher.update(&[row.kind as u8, row.op as u8]);
+    hasher.update(&[row.kind as u8, row.op() as u8]);
     hasher.update(&(row.id.len() as u64).to_le_bytes());
     hasher.update(row.id.as_bytes());
-    hasher.update(&row.old_hash.unwrap_or_default());
-    hasher.update(row.meaning.as_ref().unwrap_or(&row.hash));
+    hasher.update(&row.edit.old().copied().unwrap_or_default());
+    hasher.update(row.edit.meaning().unwrap_or(row.edit.hash()));
 }
 
 pub(crate) fn finish(hasher: &blake3::Hasher) -> String {
@@ -111,23 +100,19 @@ pub(crate) fn finish(hasher: &blake3::Hasher) -> String {
 
 /// The hash of the held part of the plan, or of all of it: which records, what is done to them, from
 /// which bytes to what. Sixteen hex digits.
-async fn plan_hash<S: Store>(
-    store: &mut S,
+async fn plan_hash<R: Run>(
+    run: &mut R,
     district_id: &str,
     held: bool,
 ) -> Result<String, StoreError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(district_id.as_bytes());
-    let mut after = (None, String::new());
-    loop {
-        let rows = store.staged((after.0, &after.1), CHUNK, false).await?;
-        let Some(last) = rows.last() else { break };
-        after = (Some(last.kind), last.id.clone());
-        for row in &rows {
-            if row.held == held && row.op != Op::Touch {
-                add(&mut hasher, row);
-            }
+    each(run, Rows::all(false), |row| {
+        if row.held == held && row.op().is_told() {
+            add(&mut hasher, &row);
         }
-    }
+        ControlFlow::Continue(())
+    })
+    .await?;
     Ok(finish(&hasher))
 }

@@ -18,10 +18,13 @@ use crate::learn::columns;
 use crate::learn::diff::{gone, hash_of, meaning_of};
 use crate::learn::reading;
 use crate::progress::Progress;
-use crate::report::{RunPath, SyncReport, UndoCounts};
-use crate::store::changes::{Change, ChangeFilter};
+use crate::report::{Outcome, RunPath, SyncReport, UndoCounts};
+use crate::store::changes::{self, Change, ChangeFilter};
+use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, SqlStore};
-use crate::store::{ABSENT, Commit, Op, Staged, Store, StoreError, Stored};
+use crate::store::{
+    ABSENT, Commit, Edit, Known, Op, Run, Staged, Staging, Store, StoreError, Stored,
+};
 
 /// Changes read at once.
 const CHUNK: u32 = 500;
@@ -87,113 +90,126 @@ pub async fn undo<B: RosterDb>(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<SyncReport, UndoError> {
-    let done = take_back(store, request, policy, clock, progress).await;
-    if done.is_err() {
-        // Records as they were are personal data, and nobody goes on with them; what failed is what is told.
-        drop(store.done().await);
-    }
-    done
-}
-
-async fn take_back<B: RosterDb>(
-    store: &mut SqlStore<B>,
-    request: &UndoRequest,
-    policy: &SyncPolicy,
-    clock: &dyn Clock,
-    progress: &dyn Progress,
-) -> Result<SyncReport, UndoError> {
     let (district_id, run) = (request.district_id.as_str(), request.run);
     let district = DistrictId::new(district_id).map_err(UndoError::District)?;
     let started_at = clock.now();
-    let base = store.base(&district).await?;
-    store.begin(&district).await?;
-    let mut counts = UndoCounts { run, left: 0 };
-    let mut filter = ChangeFilter {
-        run: Some(run),
-        limit: CHUNK,
-        ..ChangeFilter::default()
-    };
-    loop {
-        let changes = store.changes(district_id, &filter).await?;
-        let Some(last) = changes.last() else { break };
-        filter.after = last.seq;
-        let mut wanted_of: BTreeMap<RecordKind, Vec<&Change>> = BTreeMap::new();
-        for change in &changes {
-            if let (Ok(kind), true) = (change.kind.parse(), wanted(change, request.only.as_ref())) {
-                wanted_of.entry(kind).or_default().push(change);
-            }
-        }
-        for (kind, changes) in wanted_of {
-            let ids: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
-            let known = store.stored(kind, &ids).await?;
-            let mut rows = Vec::new();
-            for change in changes {
-                match known.get(&change.id) {
-                    Some((_, last)) if *last > change.seq => counts.left += 1,
-                    Some((known, _)) => rows.extend(reverse(kind, change, known)),
-                    None => {}
-                }
-            }
-            store.stage(rows).await?;
-        }
-    }
     let mut report = SyncReport::new(&district, started_at, RunPath::Undo, policy.kinds());
-    report.undo = Some(counts);
-    settle::count(store, &mut report).await?;
-    if report.is_unchanged() {
-        return Err(UndoError::Nothing {
-            district: district_id.to_owned(),
-            run,
-            left: counts.left,
-        });
-    }
-    let known = store.find(RecordKind::Districts, &[district_id]).await?;
-    if let Some(known) = known.get(district_id) {
-        let record: Value = serde_json::from_str(&known.record).unwrap_or_default();
-        report.district_name = columns::text(&record, "/name").unwrap_or_default();
-    }
+    let mut undoing = store.begin(&district).await?;
+    let base = undoing.base().clone();
+    let staged = stage(&mut undoing, request, &mut report).await;
+    let left = match staged {
+        Ok(left) if !report.is_unchanged() => left,
+        nothing => {
+            // Records as they were are personal data, and nobody goes on with them; what failed is what is told.
+            drop(undoing.discard().await);
+            let district = district_id.to_owned();
+            let left = nothing?;
+            return Err(UndoError::Nothing {
+                district,
+                run,
+                left,
+            });
+        }
+    };
+    report.undo = Some(UndoCounts { run, left });
     report.finished_at = clock.now();
     if request.dry_run {
-        report.outcome = crate::report::Outcome::Planned;
-        // Records as they were are personal data, and a look keeps none.
-        store.done().await?;
+        report.outcome = Outcome::Planned;
+        undoing.discard().await?;
         return Ok(report);
     }
     let commit = Commit {
-        district: &district,
         base: &base,
         now: report.finished_at,
         // The next sync reads a snapshot, and finds what Clever still tells.
         cursor: None,
         whole_snapshot: false,
-        policy,
+        sticky: &policy.sticky,
     };
-    store.commit(&commit, &mut report, progress).await?;
+    undoing.commit(&commit, &mut report, progress).await?;
     Ok(report)
 }
 
-/// Stages the way back from a change.
-fn reverse(kind: RecordKind, change: &Change, known: &Stored) -> Option<Staged> {
+/// Stages the way back, and puts it into numbers. Returns how many records were changed again later.
+async fn stage<B: RosterDb>(
+    undoing: &mut SqlRun<'_, B>,
+    request: &UndoRequest,
+    report: &mut SyncReport,
+) -> Result<u64, StoreError> {
+    undoing.clear().await?;
+    let district_id = request.district_id.as_str();
+    let mut left = 0;
+    let mut filter = ChangeFilter {
+        run: Some(request.run),
+        limit: CHUNK,
+        ..ChangeFilter::default()
+    };
+    loop {
+        let changes = changes::read(undoing.db, district_id, &filter).await?;
+        let Some(last) = changes.last() else { break };
+        filter.after = last.seq;
+        let mut wanted_of: BTreeMap<RecordKind, Vec<&Change>> = BTreeMap::new();
+        for change in &changes {
+            if wanted(change, request.only.as_ref()) {
+                wanted_of.entry(change.kind).or_default().push(change);
+            }
+        }
+        for (kind, changes) in wanted_of {
+            let ids: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
+            let known = undoing.stored(kind, &ids).await?;
+            let mut rows = Vec::new();
+            for change in changes {
+                match known.get(&change.id) {
+                    Some((_, last)) if *last > change.seq => left += 1,
+                    Some((known, _)) => rows.extend(reverse(change, known)),
+                    None => {}
+                }
+            }
+            undoing.stage(rows).await?;
+        }
+    }
+    settle::count(undoing, report).await?;
+    let known = undoing.find(RecordKind::Districts, &[district_id]).await?;
+    if let Some(known) = known.get(district_id) {
+        let record: Value = serde_json::from_str(&known.record).unwrap_or_default();
+        report.district_name = columns::text(&record, "/name").unwrap_or_default();
+    }
+    Ok(left)
+}
+
+/// The way back from a change.
+fn reverse(change: &Change, known: &Stored) -> Option<Staged> {
+    let kind = change.kind;
     let read = |json: &str| canonical(kind, reading::value(json).unwrap_or_default());
     let after = change.after.as_ref().map(|after| read(after.get()));
-    let put_aside = after.as_ref().map_or(ABSENT, meaning_of);
     let mut staged = gone(kind, &known.state, None);
-    staged.refused = Some(put_aside);
+    staged.refused = Some(after.as_ref().map_or(ABSENT, meaning_of));
     staged.held = false;
-    let was_active = matches!(change.op.as_str(), "update" | "archive");
-    if !was_active {
+    if matches!(change.op, Op::Create | Op::Restore) {
         return Some(staged);
     }
-    let before = change.before.as_ref()?;
-    staged.op = if change.op == "archive" {
-        Op::Restore
+    let before = change.before.as_ref()?.get();
+    let fields = changed_paths(&read(&known.record), &read(before));
+    let fields = serde_json::to_string(&fields).unwrap_or_default();
+    let (old, hash, meaning) = (known.state.hash, hash_of(before), None);
+    staged.edit = if change.op == Op::Archive {
+        Edit::Restore {
+            old,
+            hash,
+            meaning,
+            fields,
+        }
     } else {
-        Op::Update
+        Edit::Update {
+            old,
+            hash,
+            meaning,
+            fields,
+            lost: 0,
+            schools: Vec::new(),
+        }
     };
-    staged.hash = hash_of(before.get());
-    staged.record = Some(before.get().to_owned());
-    let now = read(&known.record);
-    staged.fields = serde_json::to_string(&changed_paths(&now, &read(before.get()))).ok();
+    staged.record = Some(before.to_owned());
     Some(staged)
 }
 
@@ -202,9 +218,9 @@ fn wanted(change: &Change, only: Option<&Only>) -> bool {
     match only {
         None => true,
         Some(Only::Record(id)) => change.id == *id,
-        Some(Only::Section(id)) => change.kind == "sections" && change.id == *id,
+        Some(Only::Section(id)) => change.kind == RecordKind::Sections && change.id == *id,
         Some(Only::School(id)) => {
-            (change.kind == "schools" && change.id == *id)
+            (change.kind == RecordKind::Schools && change.id == *id)
                 || [&change.before, &change.after]
                     .into_iter()
                     .flatten()

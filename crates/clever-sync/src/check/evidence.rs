@@ -2,6 +2,7 @@
 //! gone and here again under another id. Read only when something is held.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use clever_model::RecordKind;
 use serde_json::Value;
@@ -10,17 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::check::guard::{Evidence, Losses};
 use crate::learn::columns::{self, text};
 use crate::learn::reading;
-use crate::store::{Op, Staged, Store, StoreError};
-
-/// Rows read at once.
-const CHUNK: usize = 1000;
+use crate::store::{Op, Rows, Run, Staged, StoreError, each};
 
 /// So many gone records of a kind are looked for among the new ones.
 const MAX_GONE: usize = 1000;
 
 /// Reads the staged rows once, and those of suspicious kinds again with their records.
-pub(crate) async fn gather<S: Store>(
-    store: &mut S,
+pub(crate) async fn gather<R: Run>(
+    run: &mut R,
     paused: bool,
     kinds: &BTreeSet<RecordKind>,
 ) -> Result<Evidence, StoreError> {
@@ -29,55 +27,51 @@ pub(crate) async fn gather<S: Store>(
         ..Evidence::default()
     };
     let mut advanced: u64 = 0;
-    let mut after = (None, String::new());
-    loop {
-        let rows = store.staged((after.0, &after.1), CHUNK, false).await?;
-        let Some(last) = rows.last() else { break };
-        after = (Some(last.kind), last.id.clone());
-        for row in rows {
-            match (row.kind, row.op) {
-                (RecordKind::Schools, Op::Archive) => {
-                    evidence.schools_gone.insert(row.id);
-                }
-                (RecordKind::Terms, Op::Create | Op::Archive | Op::Restore) => {
-                    evidence.terms_moved = true;
-                }
-                (RecordKind::Terms, Op::Update) => {
-                    evidence.terms_moved |= says(&row, &["start_date", "end_date"]);
-                }
-                (RecordKind::Users, Op::Update) if says(&row, &["roles.student.grade"]) => {
-                    advanced += 1;
-                }
-                _ => {}
+    each(run, Rows::all(false), |row| {
+        match (row.kind, row.op()) {
+            (RecordKind::Schools, Op::Archive) => {
+                evidence.schools_gone.insert(row.id);
             }
+            (RecordKind::Terms, Op::Create | Op::Archive | Op::Restore) => {
+                evidence.terms_moved = true;
+            }
+            (RecordKind::Terms, Op::Update) => {
+                evidence.terms_moved |= says(&row, &["start_date", "end_date"]);
+            }
+            (RecordKind::Users, Op::Update) if says(&row, &["roles.student.grade"]) => {
+                advanced += 1;
+            }
+            _ => {}
         }
-    }
+        ControlFlow::Continue(())
+    })
+    .await?;
     if advanced > 0 {
         // A roster has up to two contacts for each student, so a tenth of all users is many students.
-        let users = store.active(RecordKind::Users).await?;
+        let users = run.active(RecordKind::Users).await?;
         evidence.grades_advanced = advanced * 10 > users;
     }
     if kinds.contains(&RecordKind::Users) {
-        evidence.lost_role = store.lost_role().await?;
+        evidence.lost_role = run.lost_role().await?;
     }
     if kinds.contains(&RecordKind::Sections) {
-        evidence.losses = losses(store).await?;
+        evidence.losses = losses(run).await?;
     }
     for kind in kinds {
-        let found = look_alikes(store, *kind).await?;
+        let found = look_alikes(run, *kind).await?;
         evidence.look_alikes.insert(*kind, found);
     }
     Ok(evidence)
 }
 
 /// The records of a kind that are staged to be archived and not held.
-pub(crate) async fn gone<S: Store>(
-    store: &mut S,
+pub(crate) async fn gone<R: Run>(
+    run: &mut R,
     kind: RecordKind,
 ) -> Result<BTreeSet<String>, StoreError> {
     let mut gone = BTreeSet::new();
-    each(store, kind, false, |row| {
-        if row.op == Op::Archive && !row.held {
+    of_kind(run, kind, false, |row| {
+        if row.op() == Op::Archive && !row.held {
             gone.insert(row.id);
         }
         true
@@ -90,20 +84,21 @@ pub(crate) async fn gone<S: Store>(
 const MAX_NAMED: usize = 3;
 
 /// Finds who loses places: sections that lose all of their students, and the few that lose most.
-async fn losses<S: Store>(store: &mut S) -> Result<Losses, StoreError> {
+async fn losses<R: Run>(run: &mut R) -> Result<Losses, StoreError> {
     let mut losses = Losses::default();
-    each(store, RecordKind::Sections, true, |row| {
-        if row.op != Op::Update || row.lost == 0 {
+    of_kind(run, RecordKind::Sections, true, |row| {
+        let lost = row.edit.lost();
+        if lost == 0 {
             return true;
         }
-        losses.places += row.lost;
+        losses.places += lost;
         let record = row.record.as_deref().and_then(reading::tree);
         let none = record.is_some_and(|section| columns::ids(&section, "/students").is_empty());
         if none && says(&row, &["students"]) {
             losses.emptied += 1;
-            losses.emptied_places += row.lost;
+            losses.emptied_places += lost;
         }
-        losses.most.push((row.lost, row.id));
+        losses.most.push((lost, row.id));
         losses.most.sort_by(|a, b| b.cmp(a));
         losses.most.truncate(MAX_NAMED);
         true
@@ -114,38 +109,33 @@ async fn losses<S: Store>(store: &mut S) -> Result<Losses, StoreError> {
 
 /// Says whether an update changes one of these fields.
 fn says(row: &Staged, wanted: &[&str]) -> bool {
-    let fields = row.fields.as_deref().unwrap_or("[]");
+    let fields = row.edit.fields().unwrap_or("[]");
     let fields: Vec<String> = serde_json::from_str(fields).unwrap_or_default();
     fields.iter().any(|field| wanted.contains(&field.as_str()))
 }
 
-/// Shows each staged row of a kind, until `show` has seen enough.
-async fn each<S: Store>(
-    store: &mut S,
+/// Shows each staged row of a kind, as long as `show` wants more.
+async fn of_kind<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     records: bool,
     mut show: impl FnMut(Staged) -> bool,
 ) -> Result<(), StoreError> {
-    let mut after = String::new();
-    loop {
-        let rows = store.staged((Some(kind), &after), CHUNK, records).await?;
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        after.clone_from(&last.id);
-        for row in rows {
-            if row.kind != kind || !show(row) {
-                return Ok(());
-            }
+    each(run, Rows::from(kind, records), |row| {
+        if row.kind == kind && show(row) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
         }
-    }
+    })
+    .await
 }
 
 /// Of some gone records of a kind: how many there are, and how many of them are here again under another id.
-async fn look_alikes<S: Store>(store: &mut S, kind: RecordKind) -> Result<(u64, u64), StoreError> {
+async fn look_alikes<R: Run>(run: &mut R, kind: RecordKind) -> Result<(u64, u64), StoreError> {
     let mut gone = Vec::new();
-    each(store, kind, false, |row| {
-        if row.op == Op::Archive {
+    of_kind(run, kind, false, |row| {
+        if row.op() == Op::Archive {
             gone.push(row.id);
         }
         gone.len() < MAX_GONE
@@ -153,15 +143,15 @@ async fn look_alikes<S: Store>(store: &mut S, kind: RecordKind) -> Result<(u64, 
     .await?;
     let ids: Vec<&str> = gone.iter().map(String::as_str).collect();
     let mut looks: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (at, known) in store.find(kind, &ids).await?.into_values().enumerate() {
+    for (at, known) in run.find(kind, &ids).await?.into_values().enumerate() {
         for look in looks_of(kind, &known.record) {
             looks.entry(look).or_default().push(at);
         }
     }
     let mut again = BTreeSet::new();
     if !looks.is_empty() {
-        each(store, kind, true, |row| {
-            if let (Op::Create, Some(record)) = (row.op, &row.record) {
+        of_kind(run, kind, true, |row| {
+            if let (Op::Create, Some(record)) = (row.op(), &row.record) {
                 for look in looks_of(kind, record) {
                     again.extend(looks.get(&look).into_iter().flatten().copied());
                 }

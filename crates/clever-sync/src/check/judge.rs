@@ -9,14 +9,14 @@
 
 use std::collections::BTreeSet;
 
-use clever_model::{DistrictId, RecordKind};
+use clever_model::RecordKind;
 
 use crate::check::evidence;
 use crate::check::guard::{self, KindCounts, Suspicion};
 use crate::check::policy::SyncPolicy;
 use crate::check::ties;
 use crate::report::{Cause, Hold, Part, RunPath, Size, SyncReport, Unit};
-use crate::store::{Op, Store, StoreError, Tally};
+use crate::store::{LastSync, Op, Run, StoreError, Tally, Which};
 
 /// Where a kind as a whole is suspicious, so many schools are still told one by one.
 const MAX_SCHOOLS: usize = 20;
@@ -30,17 +30,18 @@ struct Found {
 }
 
 /// Judges what is staged, and holds what is suspicious.
-pub(crate) async fn check<S: Store>(
-    store: &mut S,
-    district: &DistrictId,
+pub(crate) async fn check<R: Run>(
+    run: &mut R,
     report: &mut SyncReport,
     paused: bool,
     policy: &SyncPolicy,
 ) -> Result<(), StoreError> {
-    drop_unproven(store, report).await?;
-    let tally = store.tally().await?;
-    let sizes = store.sizes(district).await?;
-    let standing = store.standing(district).await?;
+    drop_unproven(run, report).await?;
+    let tally = run.tally().await?;
+    let LastSync {
+        holds: standing,
+        sizes,
+    } = run.last_sync().await?;
     let mut found = Vec::new();
     for (kind, of_kind) in &report.kinds {
         // Nothing to judge, so nothing to count.
@@ -52,12 +53,12 @@ pub(crate) async fn check<S: Store>(
             // A feed of events is silent on what did not change.
             _ => None,
         };
-        let counts = count(store, *kind, seen, &tally, sizes.get(kind), policy).await?;
+        let counts = count(run, *kind, seen, &tally, sizes.get(kind), policy).await?;
         report.holds.extend(undone(*kind, counts.active, &tally));
         let standing: Vec<&Hold> = standing.iter().filter(|hold| hold.kind == *kind).collect();
-        let held = hold(store, *kind, &counts, &standing, paused, policy).await?;
+        let held = hold(run, *kind, &counts, &standing, paused, policy).await?;
         if !held.is_empty() {
-            let enrolled = store.enrolled(u64::MAX).await?;
+            let enrolled = run.enrolled(u64::MAX).await?;
             let size = Size {
                 active: counts.active,
                 enrolled: sizes
@@ -69,14 +70,14 @@ pub(crate) async fn check<S: Store>(
         }
         found.extend(held);
     }
-    hold_schools(store, &mut found).await?;
-    report.holds.extend(ties::hold(store).await?);
+    hold_schools(run, &mut found).await?;
+    report.holds.extend(ties::hold(run).await?);
     report.holds.sort_by_key(|hold| hold.kind);
     if found.is_empty() {
         return Ok(());
     }
     let kinds = found.iter().map(|found| found.kind).collect();
-    let evidence = evidence::gather(store, paused, &kinds).await?;
+    let evidence = evidence::gather(run, paused, &kinds).await?;
     for found in found {
         let Suspicion {
             part,
@@ -116,11 +117,11 @@ pub(crate) async fn check<S: Store>(
 }
 
 /// Takes back the archivings of kinds whose lists prove nothing.
-async fn drop_unproven<S: Store>(store: &mut S, report: &mut SyncReport) -> Result<(), StoreError> {
+async fn drop_unproven<R: Run>(run: &mut R, report: &mut SyncReport) -> Result<(), StoreError> {
     if report.is_proven() {
         return Ok(());
     }
-    let tally = store.tally().await?;
+    let tally = run.tally().await?;
     for (kind, of_kind) in &mut report.kinds {
         if of_kind.certificate.proves_absence() {
             continue;
@@ -130,14 +131,14 @@ async fn drop_unproven<S: Store>(store: &mut S, report: &mut SyncReport) -> Resu
             .filter_map(|held| tally.get(&(*kind, Op::Archive, *held)))
             .map(|(count, _)| count)
             .sum();
-        store.unstage_archived(*kind).await?;
+        run.unstage_archived(*kind).await?;
     }
     Ok(())
 }
 
 /// What the plan does to a kind. What an undo put aside is held already, and suspicious of nothing.
-async fn count<S: Store>(
-    store: &mut S,
+async fn count<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     seen: Option<u64>,
     tally: &Tally,
@@ -145,7 +146,7 @@ async fn count<S: Store>(
     policy: &SyncPolicy,
 ) -> Result<KindCounts, StoreError> {
     let of = |op| tally.get(&(kind, op, false)).copied().unwrap_or_default();
-    let mut active = store.active(kind).await?;
+    let mut active = run.active(kind).await?;
     if let Some(size) = size {
         active = active.min(size.active);
     }
@@ -161,7 +162,7 @@ async fn count<S: Store>(
         counts.unenrolled = of(Op::Update).1;
         if counts.unenrolled > 0 {
             let enough = crate::store::enough(counts.unenrolled, policy.max_unenrolled_percent);
-            counts.enrolled = store.enrolled(enough).await?;
+            counts.enrolled = run.enrolled(enough).await?;
             if let Some(size) = size {
                 counts.enrolled = counts.enrolled.min(size.enrolled);
             }
@@ -190,8 +191,8 @@ fn undone(kind: RecordKind, active: u64, tally: &Tally) -> Option<Hold> {
 }
 
 /// Holds what is suspicious of one kind: by schools where these few explain it, else a whole part.
-async fn hold<S: Store>(
-    store: &mut S,
+async fn hold<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     counts: &KindCounts,
     standing: &[&Hold],
@@ -200,11 +201,11 @@ async fn hold<S: Store>(
 ) -> Result<Vec<Found>, StoreError> {
     let wide = guard::judge(counts, paused, policy);
     let narrow = if counts.seen > 0 && !paused {
-        suspicious_schools(store, kind, counts, standing, policy).await?
+        suspicious_schools(run, kind, counts, standing, policy).await?
     } else {
         Vec::new()
     };
-    let schools = store.active(RecordKind::Schools).await?;
+    let schools = run.active(RecordKind::Schools).await?;
     let mut found = Vec::new();
     for (part, op) in [(Part::Archive, Op::Archive), (Part::Update, Op::Update)] {
         let wide = wide.iter().find(|wide| wide.part == part).copied();
@@ -220,7 +221,7 @@ async fn hold<S: Store>(
         let mut rest = counts.clone();
         if !narrow.is_empty() && (wide.is_none() || few) {
             let these: Vec<&str> = narrow.iter().map(|(school, _)| school.as_str()).collect();
-            let held = store.hold_schools(kind, op, &these).await?;
+            let held = run.hold(kind, op, Which::Schools(&these)).await?;
             match op {
                 Op::Archive => rest.archived = rest.archived.saturating_sub(held),
                 _ => rest.updated = rest.updated.saturating_sub(held),
@@ -236,7 +237,7 @@ async fn hold<S: Store>(
         let still = rest.iter().any(|rest| rest.part == part);
         if let Some(suspicion) = wide.filter(|_| still) {
             // Wider than these schools: one hold says it all.
-            store.hold(kind, op).await?;
+            run.hold(kind, op, Which::All).await?;
             found.retain(|found| found.suspicion.part != part);
             found.push(Found {
                 kind,
@@ -250,8 +251,8 @@ async fn hold<S: Store>(
 }
 
 /// The schools of which a suspicious part is staged; one of which something is held has the size of then.
-async fn suspicious_schools<S: Store>(
-    store: &mut S,
+async fn suspicious_schools<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     counts: &KindCounts,
     standing: &[&Hold],
@@ -263,7 +264,7 @@ async fn suspicious_schools<S: Store>(
         return Ok(Vec::new());
     }
     let mut all = Vec::new();
-    for mut school in store.touched_schools(kind, &limits).await? {
+    for mut school in run.touched_schools(kind, &limits).await? {
         let then = standing
             .iter()
             .filter(|hold| hold.school.as_ref() == Some(&school.school))
@@ -280,7 +281,7 @@ async fn suspicious_schools<S: Store>(
 }
 
 /// Holds the archiving of schools whose people or sections are held: a school goes with what is in it.
-async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result<(), StoreError> {
+async fn hold_schools<R: Run>(run: &mut R, found: &mut Vec<Found>) -> Result<(), StoreError> {
     let inside: Vec<&Found> = found
         .iter()
         .filter(|found| matches!(found.kind, RecordKind::Users | RecordKind::Sections))
@@ -294,7 +295,7 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
     if !all && inside.is_empty() {
         return Ok(());
     }
-    let gone: Vec<String> = evidence::gone(store, RecordKind::Schools)
+    let gone: Vec<String> = evidence::gone(run, RecordKind::Schools)
         .await?
         .into_iter()
         .filter(|school| all || inside.contains(school))
@@ -304,8 +305,8 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
     }
     let these: Vec<&str> = gone.iter().map(String::as_str).collect();
     let kind = RecordKind::Schools;
-    store.hold_records(kind, Op::Archive, &these).await?;
-    let active = store.active(kind).await?;
+    run.hold(kind, Op::Archive, Which::Records(&these)).await?;
+    let active = run.active(kind).await?;
     for school in gone {
         found.push(Found {
             kind,
@@ -330,17 +331,17 @@ async fn hold_schools<S: Store>(store: &mut S, found: &mut Vec<Found>) -> Result
 
 #[cfg(test)]
 mod tests {
-    use clever_model::Timestamp;
+    use clever_model::{DistrictId, Timestamp};
 
     use super::*;
     use crate::learn::diff::{gone, hash_of};
     use clever_sql::{Backend, Kind, RowRef, Sqlite};
 
     use crate::DatabaseError;
-    use crate::store::sql::{Area, Dialect, RosterDb, Sql, SqlStore, Type};
+    use crate::store::sql::{Dialect, RosterDb, Sql, SqlStore, Type};
     use crate::store::sqlite::SqliteStore;
     use crate::store::staging::Staging;
-    use crate::store::{Base, Commit, Staged};
+    use crate::store::{Base, Commit, Edit, Known, Staged, Staging as _, Store};
 
     /// A database that counts the statements that write.
     struct Counting {
@@ -388,21 +389,22 @@ mod tests {
         fn dialect(&self) -> Dialect {
             self.db.dialect()
         }
-        async fn open_staging(
-            &mut self,
-            staging: &mut Staging,
-            district: &str,
-        ) -> Result<Area, StoreError> {
-            self.db.open_staging(staging, district).await
+        async fn open_staging(&mut self, district: &str) -> Result<Staging, StoreError> {
+            self.db.open_staging(district).await
         }
-        async fn close_staging(&mut self, staging: &mut Staging) -> Result<(), StoreError> {
-            self.db.close_staging(staging).await
+        async fn close_staging(&mut self, staging: Staging, keep: bool) -> Result<(), StoreError> {
+            self.db.close_staging(staging, keep).await
+        }
+        fn drop_staging(&mut self, staging: Staging, keep: bool) {
+            self.db.drop_staging(staging, keep);
         }
     }
 
     fn row(kind: RecordKind, id: String, record: String) -> Staged {
         Staged {
-            hash: hash_of(&record),
+            edit: Edit::Create {
+                hash: hash_of(&record),
+            },
             record: Some(record),
             ..Staged::sample(kind, id, Op::Create)
         }
@@ -420,7 +422,8 @@ mod tests {
             max_archived_percent: 100,
             ..SyncPolicy::default()
         };
-        store.begin(&district).await.unwrap();
+        let mut run = store.begin(&district).await.unwrap();
+        run.clear().await.unwrap();
         let mut rows = Vec::new();
         for school in 0..60 {
             rows.push(row(
@@ -437,41 +440,39 @@ mod tests {
                 ));
             }
         }
-        store.stage(rows).await.unwrap();
+        run.stage(rows).await.unwrap();
         let commit = Commit {
-            district: &district,
             base: &Base::default(),
             now,
             cursor: None,
             whole_snapshot: true,
-            policy: &policy,
+            sticky: &policy.sticky,
         };
-        store.commit(&commit, &mut report(), &()).await.unwrap();
-        store.begin(&district).await.unwrap();
+        run.commit(&commit, &mut report(), &()).await.unwrap();
+        let mut run = store.begin(&district).await.unwrap();
+        run.clear().await.unwrap();
         let mut rows = Vec::new();
-        for state in store.states(RecordKind::Users, "", 1000).await.unwrap() {
+        for state in run.states(RecordKind::Users, "", 1000).await.unwrap() {
             if !state.id.ends_with('3') {
                 rows.push(gone(RecordKind::Users, &state, None));
             }
         }
-        for state in store.states(RecordKind::Schools, "", 1000).await.unwrap() {
+        for state in run.states(RecordKind::Schools, "", 1000).await.unwrap() {
             if state.id.ends_with(['0', '2', '4', '6', '8']) {
                 rows.push(gone(RecordKind::Schools, &state, None));
             }
         }
-        store.stage(rows).await.unwrap();
+        run.stage(rows).await.unwrap();
         let mut report = report();
         for of_kind in report.kinds.values_mut() {
             of_kind.seen = 60;
         }
-        let before = store.db.writes;
-        check(&mut store, &district, &mut report, false, &policy)
-            .await
-            .unwrap();
-        let writes = store.db.writes - before;
+        let before = run.db.writes;
+        check(&mut run, &mut report, false, &policy).await.unwrap();
+        let writes = run.db.writes - before;
         let of = |kind| report.holds.iter().filter(|hold| hold.kind == kind).count();
         assert_eq!((of(RecordKind::Users), of(RecordKind::Schools)), (60, 30));
-        let tally = store.tally().await.unwrap();
+        let tally = run.tally().await.unwrap();
         let held = |kind| tally.get(&(kind, Op::Archive, true)).unwrap().0;
         assert_eq!(
             (held(RecordKind::Users), held(RecordKind::Schools)),

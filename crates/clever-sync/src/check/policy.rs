@@ -56,14 +56,6 @@ impl SyncPolicy {
             &RecordKind::ROSTER
         }
     }
-
-    /// Says whether the app owns a column.
-    #[must_use]
-    pub fn is_sticky(&self, kind: RecordKind, column: &str) -> bool {
-        self.sticky
-            .get(&kind)
-            .is_some_and(|columns| columns.contains(column))
-    }
 }
 
 /// The policies of all districts: a file in TOML.
@@ -234,7 +226,7 @@ mod tests {
         assert_eq!(district.snapshot_every, Duration::from_secs(7200));
         assert_eq!(district.floor, 3);
         assert!(district.resources && !policies.of("e").resources);
-        assert!(district.is_sticky(RecordKind::Users, "email"));
+        assert!(district.sticky[&RecordKind::Users].contains("email"));
         assert_eq!(
             policies.of("e").snapshot_every,
             SyncPolicy::default().snapshot_every

@@ -13,10 +13,7 @@ use crate::learn::columns;
 use crate::learn::derived;
 use crate::learn::reading;
 use crate::report::{Cause, Hold, Part, Unit};
-use crate::store::{Op, Store, StoreError, Tally};
-
-/// Held rows read at once.
-const CHUNK: usize = 1000;
+use crate::store::{Op, Rows, Run, StoreError, Tally, Which};
 
 /// Kinds that others name.
 const TARGETS: [RecordKind; 3] = [RecordKind::Schools, RecordKind::Terms, RecordKind::Courses];
@@ -25,8 +22,8 @@ const TARGETS: [RecordKind; 3] = [RecordKind::Schools, RecordKind::Terms, Record
 type Named = BTreeMap<RecordKind, BTreeMap<String, RecordKind>>;
 
 /// Holds the archivings of what held records name, and says what is held so.
-pub(crate) async fn hold<S: Store>(store: &mut S) -> Result<Vec<Hold>, StoreError> {
-    let tally = store.tally().await?;
+pub(crate) async fn hold<R: Run>(run: &mut R) -> Result<Vec<Hold>, StoreError> {
+    let tally = run.tally().await?;
     let waits = |kind, op| tally.contains_key(&(kind, op, true));
     // A record that is held back from returning is not there, and names nothing.
     let holders = [RecordKind::Users, RecordKind::Sections]
@@ -36,17 +33,17 @@ pub(crate) async fn hold<S: Store>(store: &mut S) -> Result<Vec<Hold>, StoreErro
     let mut gone = if holders.is_empty() {
         BTreeMap::new()
     } else {
-        archivings(store, &tally).await?
+        archivings(run, &tally).await?
     };
     let mut named = Named::new();
     for kind in holders {
-        find(store, kind, &mut gone, &mut named).await?;
+        find(run, kind, &mut gone, &mut named).await?;
     }
     let mut holds = Vec::new();
     for (kind, records) in named {
         let ids: Vec<&str> = records.keys().map(String::as_str).collect();
-        let count = store.hold_records(kind, Op::Archive, &ids).await?;
-        let of = store.active(kind).await?;
+        let count = run.hold(kind, Op::Archive, Which::Records(&ids)).await?;
+        let of = run.active(kind).await?;
         holds.extend(records.into_values().next().map(|by| Hold {
             kind,
             part: Part::Archive,
@@ -62,22 +59,22 @@ pub(crate) async fn hold<S: Store>(store: &mut S) -> Result<Vec<Hold>, StoreErro
 }
 
 /// The schools, terms and courses that are staged to be archived and not held.
-async fn archivings<S: Store>(
-    store: &mut S,
+async fn archivings<R: Run>(
+    run: &mut R,
     tally: &Tally,
 ) -> Result<BTreeMap<RecordKind, BTreeSet<String>>, StoreError> {
     let mut gone = BTreeMap::new();
     for kind in TARGETS {
         if tally.contains_key(&(kind, Op::Archive, false)) {
-            gone.insert(kind, evidence::gone(store, kind).await?);
+            gone.insert(kind, evidence::gone(run, kind).await?);
         }
     }
     Ok(gone)
 }
 
 /// Moves what held records of a kind name from `gone` to `named`; reads no further than it must.
-async fn find<S: Store>(
-    store: &mut S,
+async fn find<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     gone: &mut BTreeMap<RecordKind, BTreeSet<String>>,
     named: &mut Named,
@@ -88,18 +85,18 @@ async fn find<S: Store>(
         gone.iter()
             .any(|(target, ids)| of_kind(target) && !ids.is_empty())
     };
-    let mut after = String::new();
+    let mut staged = Rows::from(kind, false);
     while wanted(gone) {
-        let rows = store.staged((Some(kind), &after), CHUNK, false).await?;
-        let Some(last) = rows.last() else { break };
-        after.clone_from(&last.id);
-        let more = last.kind == kind;
+        let Some(rows) = staged.next(run).await? else {
+            break;
+        };
+        let more = rows.last().is_some_and(|last| last.kind == kind);
         let held = rows
             .iter()
             .filter(|row| row.kind == kind && row.held)
-            .filter(|row| matches!(row.op, Op::Update | Op::Archive));
+            .filter(|row| matches!(row.op(), Op::Update | Op::Archive));
         let ids: Vec<&str> = held.map(|row| row.id.as_str()).collect();
-        for record in store.find(kind, &ids).await?.into_values() {
+        for record in run.find(kind, &ids).await?.into_values() {
             for (target, id) in references(kind, &record.record) {
                 if gone.get_mut(&target).is_some_and(|ids| ids.remove(&id)) {
                     named.entry(target).or_default().insert(id, kind);

@@ -5,6 +5,7 @@
 //! counted against `v3_1::shapes`, which is generated from the same document as the models.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 use clever_raw::tree::Json;
@@ -66,6 +67,17 @@ pub(crate) const fn columns(kind: RecordKind) -> &'static [Column] {
         ],
         RecordKind::Resources => &[("resource_id", "/resource_id"), ("title", "/title")],
     }
+}
+
+/// The columns of a kind that a sync writes: all but those that the app owns.
+pub(crate) fn ours(
+    kind: RecordKind,
+    sticky: &BTreeMap<RecordKind, BTreeSet<String>>,
+) -> Vec<Column> {
+    let theirs = sticky.get(&kind);
+    let ours = columns(kind).iter().copied();
+    ours.filter(|(name, _)| theirs.is_none_or(|theirs| !theirs.contains(*name)))
+        .collect()
 }
 
 /// The columns of `user_roles`, filled from one role's object. A role has one of the places of each.

@@ -21,7 +21,7 @@ use crate::learn::reading;
 use crate::learn::resume::Current;
 use crate::learn::source::End;
 use crate::report::{Certificate, Refused};
-use crate::store::{ABSENT, Hash, Op, Staged, State, Store, StoreError, Stored};
+use crate::store::{ABSENT, Edit, Hash, Op, Run, Staged, State, StoreError, Stored};
 
 /// Rows of the state read at once.
 const BATCH: usize = 4096;
@@ -54,54 +54,60 @@ pub(crate) fn decide(
     event: Option<&str>,
 ) -> Option<Staged> {
     let hash = hash_of(json);
-    let mut staged = Staged {
+    let staged = |edit, refused, held| Staged {
         kind,
         id: id.to_owned(),
-        op: Op::Create,
-        old_hash: None,
-        hash,
-        meaning: None,
-        fields: None,
+        edit,
         record: Some(json.to_owned()),
         event: event.map(ToOwned::to_owned),
-        lost: 0,
-        schools: Vec::new(),
-        refused: None,
-        held: false,
+        refused,
+        held,
     };
     let Some(known) = known else {
-        return Some(staged);
+        return Some(staged(Edit::Create { hash }, None, false));
     };
-    if known.state.hash == hash && !known.state.archived {
+    let State {
+        hash: old,
+        archived,
+        refused,
+        ..
+    } = known.state;
+    if old == hash && !archived {
         return None;
     }
     let read = |json| content(kind, reading::value(json).unwrap_or_default());
     let (before, after) = (read(&known.record), read(json));
     // A state of other bytes than the record's was mended by hand, and is put right.
-    if before == after && !known.state.archived && known.state.hash == hash_of(&known.record) {
+    if before == after && !archived && old == hash_of(&known.record) {
         return None;
     }
     let (before, after) = (canonical(kind, before), canonical(kind, after));
     let fields = changed_paths(&before, &after);
-    staged.op = match (known.state.archived, fields.is_empty()) {
-        (true, _) => Op::Restore,
-        (false, true) => Op::Touch,
-        (false, false) => Op::Update,
-    };
-    staged.old_hash = Some(known.state.hash);
-    if staged.op == Op::Touch {
-        staged.refused = known.state.refused;
+    if !archived && fields.is_empty() {
+        return Some(staged(Edit::Touch { old, hash }, refused, false));
+    }
+    let fields = serde_json::to_string(&fields).unwrap_or_default();
+    let meaning = Some(meaning_of(&after));
+    let held = refused.is_some() && refused == meaning;
+    let edit = if archived {
+        Edit::Restore {
+            old,
+            hash,
+            meaning,
+            fields,
+        }
     } else {
-        staged.meaning = Some(meaning_of(&after));
-        staged.held = known.state.refused.is_some() && known.state.refused == staged.meaning;
-    }
-    if staged.op == Op::Update {
-        staged.lost = lost_places(&before, &after);
         let schools = derived::schools(kind, &before).into_iter();
-        staged.schools = schools.map(Cow::into_owned).collect();
-    }
-    staged.fields = serde_json::to_string(&fields).ok();
-    Some(staged)
+        Edit::Update {
+            old,
+            hash,
+            meaning,
+            fields,
+            lost: lost_places(&before, &after),
+            schools: schools.map(Cow::into_owned).collect(),
+        }
+    };
+    Some(staged(edit, None, held))
 }
 
 /// What is staged for a record that is gone.
@@ -109,15 +115,9 @@ pub(crate) fn gone(kind: RecordKind, state: &State, event: Option<&str>) -> Stag
     Staged {
         kind,
         id: state.id.clone(),
-        op: Op::Archive,
-        old_hash: Some(state.hash),
-        hash: state.hash,
-        meaning: None,
-        fields: None,
+        edit: Edit::Archive { hash: state.hash },
         record: None,
         event: event.map(ToOwned::to_owned),
-        lost: 0,
-        schools: Vec::new(),
         refused: None,
         held: state.refused == Some(ABSENT),
     }
@@ -219,9 +219,9 @@ impl KindDiff {
     }
 
     /// Compares one page. Afterwards all that it showed is staged.
-    pub(crate) async fn page<S: Store>(
+    pub(crate) async fn page<R: Run>(
         &mut self,
-        store: &mut S,
+        run: &mut R,
         page: &RawPage,
     ) -> Result<(), StoreError> {
         let nameless = page.refused().iter().filter(|one| one.id.is_none());
@@ -230,14 +230,14 @@ impl KindDiff {
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
         // Those of which the store may have a record; on a first load nobody is asked for.
         let mut held: BTreeSet<&str> = BTreeSet::new();
-        let mut refused = page
-            .refused()
-            .iter()
+        // Collected: an iterator that is held while the store is asked would keep the future from being `Send`.
+        let refused = page.refused().iter();
+        let mut refused: VecDeque<(&str, &RefusedRecord)> = refused
             .filter_map(|one| Some((one.id.as_deref()?, one)))
-            .peekable();
+            .collect();
         for record in page.records() {
-            while let Some((id, one)) = refused.next_if(|(id, _)| *id < record.id) {
-                self.refused(store, id, one).await?;
+            while let Some((id, one)) = refused.pop_front_if(|(id, _)| *id < record.id) {
+                self.refused(run, id, one).await?;
             }
             self.seen += 1;
             if !columns::is_key(record.id) {
@@ -248,7 +248,7 @@ impl KindDiff {
                 strays.insert(record.id, record.json);
                 continue;
             }
-            let known = self.pass_to(store, record.id).await?;
+            let known = self.pass_to(run, record.id).await?;
             let Some(known) = known else {
                 differing.insert(record.id, record.json);
                 continue;
@@ -259,21 +259,21 @@ impl KindDiff {
             }
         }
         for (id, one) in refused {
-            self.refused(store, id, one).await?;
+            self.refused(run, id, one).await?;
         }
         if !strays.is_empty() {
-            self.flush(store).await?;
-            self.readable_strays(store, &mut strays, &differing).await?;
+            self.flush(run).await?;
+            self.readable_strays(run, &mut strays, &differing).await?;
             // Passed by as gone, and here after all; or told before, and now otherwise. What comes last counts, also
             // where it is what the store has: else each run would undo the one before.
-            store.unstage(self.kind, &ids_of(&strays)).await?;
+            run.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
                 held.insert(id);
                 differing.insert(id, json);
             }
         }
         let held: Vec<&str> = held.into_iter().collect();
-        let known = store.find(self.kind, &held).await?;
+        let known = run.find(self.kind, &held).await?;
         let mut rows = Vec::new();
         for (id, json) in differing {
             let known = known.get(id);
@@ -298,13 +298,13 @@ impl KindDiff {
         if rows.is_empty() {
             return Ok(());
         }
-        store.stage(rows).await
+        run.stage(rows).await
     }
 
     /// Passes by a record that is there, and that can't be read: what the store has of it stays.
-    async fn refused<S: Store>(
+    async fn refused<R: Run>(
         &mut self,
-        store: &mut S,
+        run: &mut R,
         id: &str,
         refused: &RefusedRecord,
     ) -> Result<(), StoreError> {
@@ -321,22 +321,22 @@ impl KindDiff {
             return Ok(());
         }
         if self.witness.record(id) {
-            self.pass_to(store, id).await?;
+            self.pass_to(run, id).await?;
         } else {
             // Passed by as gone, and here after all.
-            self.flush(store).await?;
-            let staged = store.staged_ops(self.kind, &[id]).await?;
+            self.flush(run).await?;
+            let staged = run.staged_ops(self.kind, &[id]).await?;
             if staged.get(id) == Some(&Op::Archive) {
-                store.unstage(self.kind, &[id]).await?;
+                run.unstage(self.kind, &[id]).await?;
             }
         }
         Ok(())
     }
 
     /// Leaves out records out of order that can't be read, where the same record came before and can.
-    async fn readable_strays<S: Store>(
+    async fn readable_strays<R: Run>(
         &mut self,
-        store: &mut S,
+        run: &mut R,
         strays: &mut BTreeMap<&str, &str>,
         differing: &BTreeMap<&str, &str>,
     ) -> Result<(), StoreError> {
@@ -349,7 +349,7 @@ impl KindDiff {
             return Ok(());
         }
         let ids: Vec<&str> = unreadable.iter().copied().collect();
-        let staged = store.staged_ops(self.kind, &ids).await?;
+        let staged = run.staged_ops(self.kind, &ids).await?;
         unreadable.retain(|id| {
             differing.contains_key(id) || staged.get(*id).is_some_and(|op| *op != Op::Archive)
         });
@@ -359,26 +359,23 @@ impl KindDiff {
     }
 
     /// Ends the comparison: what the store has beyond the last record is gone.
-    pub(crate) async fn finish<S: Store>(
-        &mut self,
-        store: &mut S,
-    ) -> Result<Certificate, StoreError> {
-        while let Some(state) = self.next(store).await? {
-            self.missing(store, &state).await?;
+    pub(crate) async fn finish<R: Run>(&mut self, run: &mut R) -> Result<Certificate, StoreError> {
+        while let Some(state) = self.next(run).await? {
+            self.missing(run, &state).await?;
         }
-        self.flush(store).await?;
+        self.flush(run).await?;
         Ok(self.witness.judge())
     }
 
     /// Passes the state up to `id`; rows that are passed by are gone. Returns the row of `id`, if any.
-    async fn pass_to<S: Store>(
+    async fn pass_to<R: Run>(
         &mut self,
-        store: &mut S,
+        run: &mut R,
         id: &str,
     ) -> Result<Option<State>, StoreError> {
-        while let Some(state) = self.next(store).await? {
+        while let Some(state) = self.next(run).await? {
             match state.id.as_str().cmp(id) {
-                std::cmp::Ordering::Less => self.missing(store, &state).await?,
+                std::cmp::Ordering::Less => self.missing(run, &state).await?,
                 std::cmp::Ordering::Equal => return Ok(Some(state)),
                 std::cmp::Ordering::Greater => {
                     self.ahead.push_front(state);
@@ -389,9 +386,9 @@ impl KindDiff {
         Ok(None)
     }
 
-    async fn next<S: Store>(&mut self, store: &mut S) -> Result<Option<State>, StoreError> {
+    async fn next<R: Run>(&mut self, run: &mut R) -> Result<Option<State>, StoreError> {
         if self.ahead.is_empty() && !self.exhausted {
-            self.ahead = store.states(self.kind, &self.read_to, BATCH).await?.into();
+            self.ahead = run.states(self.kind, &self.read_to, BATCH).await?.into();
             self.exhausted = self.ahead.len() < BATCH;
             if let Some(last) = self.ahead.back() {
                 self.read_to.clone_from(&last.id);
@@ -400,19 +397,19 @@ impl KindDiff {
         Ok(self.ahead.pop_front())
     }
 
-    async fn missing<S: Store>(&mut self, store: &mut S, state: &State) -> Result<(), StoreError> {
+    async fn missing<R: Run>(&mut self, run: &mut R, state: &State) -> Result<(), StoreError> {
         if state.archived {
             return Ok(());
         }
         self.gone.push(gone(self.kind, state, None));
         if self.gone.len() >= GONE {
-            self.flush(store).await?;
+            self.flush(run).await?;
         }
         Ok(())
     }
 
-    async fn flush<S: Store>(&mut self, store: &mut S) -> Result<(), StoreError> {
-        store.stage(std::mem::take(&mut self.gone)).await
+    async fn flush<R: Run>(&mut self, run: &mut R) -> Result<(), StoreError> {
+        run.stage(std::mem::take(&mut self.gone)).await
     }
 }
 

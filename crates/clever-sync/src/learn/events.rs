@@ -6,11 +6,13 @@
 //! doubt gives a [`Why`], and the caller reads a snapshot instead.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp, visible};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
+use futures_core::Stream;
 use futures_util::{StreamExt, pin_mut};
 use serde_json::Value;
 
@@ -21,7 +23,7 @@ use crate::learn::district::read_district;
 use crate::learn::reading;
 use crate::learn::source::RosterSource;
 use crate::report::{EventCounts, Why};
-use crate::store::{Store, StoreError};
+use crate::store::{Run, StoreError};
 
 /// How long after a district's sync its events may be on their way, in seconds; about a minute was seen.
 const LAG_SECONDS: u64 = 3600;
@@ -44,28 +46,21 @@ pub(crate) struct Told {
 /// Reads the feed after `cursor` to its end and stages what it tells.
 ///
 /// Returns what was told, or why it can't be relied on; then what is staged must be thrown away.
-pub(crate) async fn read<S: Store, R: RosterSource>(
-    source: &R,
-    store: &mut S,
+pub(crate) async fn read<R: Run, T: RosterSource>(
+    source: &T,
+    run: &mut R,
     district: &DistrictId,
     cursor: &str,
     kinds: &[RecordKind],
     clock: &dyn Clock,
 ) -> Result<Result<Told, Why>, SyncError> {
-    let failed = |source: R::Error| SyncError::Events {
-        source: Box::new(source),
-    };
     if let Some(why) = gap(source.oldest_event().await.map_err(failed)?, cursor) {
         return Ok(Err(why));
     }
     let mut told = Told::default();
     told.counts.last = Some(cursor.to_owned());
     let pages = source.events(cursor);
-    pin_mut!(pages);
-    while let Some(page) = pages.next().await {
-        told.page(store, district, kinds, &page.map_err(failed)?)
-            .await?;
-    }
+    told.follow::<R, T>(pages, run, district, kinds).await?;
     if told.unordered {
         return Ok(Err(Why::Unordered));
     }
@@ -89,15 +84,7 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
         .and_then(|record| columns::said(record, "/last_sync"));
     let known = match told.last_sync.take() {
         Some(told) => Some(told),
-        None => {
-            let found = store
-                .find(RecordKind::Districts, &[district.as_str()])
-                .await?;
-            found
-                .get(district.as_str())
-                .and_then(|known| reading::value(&known.record))
-                .and_then(|record| columns::said(&record, "/last_sync"))
-        }
+        None => stored_last_sync(run, district).await?,
     };
     if let Some(last_sync) = last_sync.filter(|last_sync| known.as_ref() != Some(last_sync)) {
         let at: Option<Timestamp> = last_sync.parse().ok();
@@ -108,6 +95,19 @@ pub(crate) async fn read<S: Store, R: RosterSource>(
         }
     }
     Ok(Ok(told))
+}
+
+/// The district's last sync as the store has it.
+async fn stored_last_sync<R: Run>(
+    run: &mut R,
+    district: &DistrictId,
+) -> Result<Option<String>, StoreError> {
+    let id = district.as_str();
+    let found = run.find(RecordKind::Districts, &[id]).await?;
+    let record = found
+        .get(id)
+        .and_then(|known| reading::value(&known.record));
+    Ok(record.and_then(|record| columns::said(&record, "/last_sync")))
 }
 
 /// Says why events after `cursor` may be missing: ids carry their time and ascend, so a feed that begins
@@ -130,10 +130,33 @@ struct Last {
     json: Option<String>,
 }
 
+/// What went wrong with the feed.
+fn failed<E: Error + Send + Sync + 'static>(source: E) -> SyncError {
+    SyncError::Events {
+        source: Box::new(source),
+    }
+}
+
 impl Told {
-    async fn page<S: Store>(
+    /// Reads the pages of the feed to their end.
+    async fn follow<R: Run, T: RosterSource>(
         &mut self,
-        store: &mut S,
+        pages: impl Stream<Item = Result<RawPage, T::Error>>,
+        run: &mut R,
+        district: &DistrictId,
+        kinds: &[RecordKind],
+    ) -> Result<(), SyncError> {
+        pin_mut!(pages);
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed)?;
+            self.page(run, district, kinds, &page).await?;
+        }
+        Ok(())
+    }
+
+    async fn page<R: Run>(
+        &mut self,
+        run: &mut R,
         district: &DistrictId,
         wanted: &[RecordKind],
         page: &RawPage,
@@ -200,7 +223,7 @@ impl Told {
                 .insert(id.to_owned(), Last { event, json });
         }
         for (kind, records) in kinds {
-            stage(store, kind, &records).await?;
+            stage(run, kind, &records).await?;
         }
         Ok(())
     }
@@ -231,13 +254,13 @@ fn synced<'e>(event: &'e Event, wanted: &[RecordKind]) -> Option<(RecordKind, &'
 }
 
 /// Stages what the last events of some records say; what says nothing new is taken back.
-async fn stage<S: Store>(
-    store: &mut S,
+async fn stage<R: Run>(
+    run: &mut R,
     kind: RecordKind,
     records: &BTreeMap<String, Last>,
 ) -> Result<(), StoreError> {
     let ids: Vec<&str> = records.keys().map(String::as_str).collect();
-    let known = store.find(kind, &ids).await?;
+    let known = run.find(kind, &ids).await?;
     let mut rows = Vec::new();
     let mut nothing = Vec::new();
     for (id, last) in records {
@@ -254,6 +277,6 @@ async fn stage<S: Store>(
             None => nothing.push(id.as_str()),
         }
     }
-    store.unstage(kind, &nothing).await?;
-    store.stage(rows).await
+    run.unstage(kind, &nothing).await?;
+    run.stage(rows).await
 }

@@ -7,30 +7,19 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::{DistrictId, RecordKind, Timestamp};
+use clever_model::{RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use serde::{Deserialize, Serialize};
 
 use crate::learn::certificate::Witness;
 use crate::report::{Certificate, Refused, Resumed, Why};
-use crate::store::{Base, Left, Store};
+use crate::store::Base;
 
 /// The version of the note.
 const FORMAT: u32 = 5;
 
 /// A walk that began longer ago than this, in seconds, is begun anew.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
-
-/// Throws away what a run staged that failed, unless a later run can go on with it: it is personal data, and a run may
-/// go on only from a note, and from where the store was.
-pub(crate) async fn forsake<S: Store>(store: &mut S, district: &DistrictId, base: &Base) {
-    let has_note = matches!(store.left(district).await, Ok(Left::Walk(_)));
-    let stands = store.base(district).await.is_ok_and(|now| now == *base);
-    if !(has_note && stands) {
-        // What failed first is what is told; the next run throws it away at the latest.
-        drop(store.done().await);
-    }
-}
 
 /// What a walk stands on: where any of it is another, so is the walk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use crate::learn::resume::{Done, Grounds, Note};
 use crate::learn::source::RosterSource;
 use crate::progress::Progress;
 use crate::report::{Certificate, Doubt, EventCounts, KindReport, Resumed, RunPath, Why};
-use crate::store::{Base, Left, Store, StoreError};
+use crate::store::{Base, Left, Run, StoreError};
 
 /// What was learnt and staged.
 pub(crate) struct Learnt {
@@ -46,10 +46,10 @@ pub(crate) struct Walk<'a> {
 
 impl Walk<'_> {
     /// Reads every list and stages what differs; goes on with what is left of an earlier run.
-    pub(crate) async fn snapshot<S: Store>(
+    pub(crate) async fn snapshot<R: Run>(
         &self,
         source: &impl RosterSource,
-        store: &mut S,
+        run: &mut R,
         why: Option<Why>,
         left: Option<Note>,
         progress: &dyn Progress,
@@ -59,13 +59,11 @@ impl Walk<'_> {
         let resumed = left.as_ref().map(Note::resumed);
         let mut note = match left {
             Some(note) => {
-                let place = note.place();
-                let place = place.as_ref().map(|(kind, id)| (*kind, id.as_str()));
-                store.resume(place).await?;
+                run.resume(note.place()).await?;
                 note
             }
             None => {
-                store.begin(&self.district.id).await?;
+                run.clear().await?;
                 // Before the first page: what happens while the lists are read is told again, and lost by nobody.
                 let cursor = source
                     .newest_event()
@@ -81,7 +79,7 @@ impl Walk<'_> {
             if note.done.contains_key(&kind) {
                 continue;
             }
-            self.kind(kind, source, store, &mut note, keeps, progress)
+            self.kind(kind, source, run, &mut note, keeps, progress)
                 .await?;
         }
         let kinds = note.done.into_iter().map(|(kind, done)| {
@@ -117,7 +115,7 @@ impl Walk<'_> {
             .values()
             .all(|report| report.certificate.proves_absence());
         if keeps && !proven {
-            store.keep("").await?;
+            run.keep("").await?;
         }
         Ok(learnt)
     }
@@ -141,15 +139,15 @@ impl Walk<'_> {
     }
 
     /// Finds what an earlier run staged of this very walk; says also whether it left something that can't be read.
-    pub(crate) async fn left<S: Store>(
+    pub(crate) async fn left<R: Run>(
         &self,
         source: &impl RosterSource,
-        store: &mut S,
+        run: &mut R,
     ) -> Result<(Option<Note>, bool), StoreError> {
         let Some(grounds) = self.grounds(source) else {
             return Ok((None, false));
         };
-        Ok(match store.left(&self.district.id).await? {
+        Ok(match run.left().await? {
             Left::Walk(text) => (Note::read(&text, &grounds, self.now), false),
             Left::Nothing => (None, false),
             Left::Broken => (None, true),
@@ -157,11 +155,11 @@ impl Walk<'_> {
     }
 
     /// Reads one list.
-    async fn kind<S: Store, R: RosterSource>(
+    async fn kind<R: Run, T: RosterSource>(
         &self,
         kind: RecordKind,
-        source: &R,
-        store: &mut S,
+        source: &T,
+        run: &mut R,
         note: &mut Note,
         keeps: bool,
         progress: &dyn Progress,
@@ -177,7 +175,7 @@ impl Walk<'_> {
         let mut open = true;
         if kind == RecordKind::Districts {
             progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
-            difference.page(store, self.page).await?;
+            difference.page(run, self.page).await?;
             // The token opens one, and this is it.
             difference.ended();
         } else {
@@ -185,11 +183,11 @@ impl Walk<'_> {
             open = match after {
                 Some(after) => {
                     let pages = source.pages_after(kind, &after);
-                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
+                    pages_of::<R, T>(pages, run, &mut difference, note, keeps, progress).await?
                 }
                 None => {
                     let pages = source.pages(kind);
-                    pages_of::<S, R>(pages, store, &mut difference, note, keeps, progress).await?
+                    pages_of::<R, T>(pages, run, &mut difference, note, keeps, progress).await?
                 }
             };
         }
@@ -204,7 +202,7 @@ impl Walk<'_> {
         }
         let done = Done {
             certificate: if open {
-                difference.finish(store).await?
+                difference.finish(run).await?
             } else {
                 info!(%kind, "the app may not read them");
                 Certificate::closed()
@@ -217,7 +215,7 @@ impl Walk<'_> {
         note.drift.merge(difference.drift);
         note.current = None;
         if keeps {
-            store.keep(&note.text()).await?;
+            run.keep(&note.text()).await?;
         }
         Ok(())
     }
@@ -225,9 +223,9 @@ impl Walk<'_> {
 
 /// Compares the pages of one list, and keeps a note of each. Says whether the app may read the list, of a kind that
 /// few apps may.
-async fn pages_of<S: Store, R: RosterSource>(
-    pages: impl Stream<Item = Result<RawPage, R::Error>>,
-    store: &mut S,
+async fn pages_of<R: Run, T: RosterSource>(
+    pages: impl Stream<Item = Result<RawPage, T::Error>>,
+    run: &mut R,
     difference: &mut KindDiff,
     note: &mut Note,
     keeps: bool,
@@ -237,7 +235,7 @@ async fn pages_of<S: Store, R: RosterSource>(
     pin_mut!(pages);
     while let Some(page) = pages.next().await {
         let page = match page {
-            Err(error) if kind == RecordKind::Resources && R::is_closed(&error) => {
+            Err(error) if kind == RecordKind::Resources && T::is_closed(&error) => {
                 return Ok(false);
             }
             page => page.map_err(|error| SyncError::Fetch {
@@ -251,12 +249,12 @@ async fn pages_of<S: Store, R: RosterSource>(
             page.bytes(),
             page.count().said(),
         );
-        difference.page(store, &page).await?;
+        difference.page(run, &page).await?;
         // The last page's note is the list's own.
         if keeps && !matches!(page.next(), Ok(None)) {
             note.drift.merge(std::mem::take(&mut difference.drift));
             note.current = Some(difference.current());
-            store.keep(&note.text()).await?;
+            run.keep(&note.text()).await?;
         }
     }
     Ok(true)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clever_model::RecordKind;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The scope for resources, and the field of the finding that an app lost it.
 pub(crate) const RESOURCES_SCOPE: &str = "read:resources";
@@ -17,7 +17,7 @@ pub(crate) const SHARED: [RecordKind; 3] =
 
 /// Something odd in the roster that stops nothing: a reference that leads nowhere, or a list that was read once and is
 /// closed to the app now (its field is the scope, and the count that of the records which stay).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The kind of the records that refer.
     pub kind: RecordKind,

@@ -141,7 +141,7 @@ impl Why {
 }
 
 /// What came over the feed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCounts {
     /// Events that were read.
     pub read: u64,
@@ -175,7 +175,7 @@ impl fmt::Display for Refused {
 }
 
 /// What a run did not read again, as an earlier one had staged it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resumed {
     /// When the earlier run began to read.
     pub began_at: Timestamp,

@@ -1,10 +1,11 @@
 //! What a sync did, in values that a person or a script can read. Counts and ids; nothing of a person.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use clever_model::{DistrictId, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 mod finding;
 mod hold;
@@ -15,8 +16,20 @@ pub(crate) use finding::{RESOURCES_SCOPE, SHARED, SHARES};
 pub use hold::{Cause, Hold, Part, Size, Unit};
 pub use list::{Certificate, Doubt, EventCounts, Refused, Resumed, Why};
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for RunPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Everything was applied.
@@ -28,7 +41,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The word in the store.
+    /// Every outcome.
+    pub(crate) const ALL: [Self; 3] = [Self::Done, Self::Held, Self::Planned];
+
+    /// The outcome in one word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,7 +56,7 @@ impl Outcome {
 }
 
 /// How a run learnt what the roster should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunPath {
     /// Every list was read.
@@ -54,7 +70,10 @@ pub enum RunPath {
 }
 
 impl RunPath {
-    /// The word in the store.
+    /// Every way.
+    pub(crate) const ALL: [Self; 4] = [Self::Snapshot, Self::Events, Self::Plan, Self::Undo];
+
+    /// The way in one word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -67,7 +86,7 @@ impl RunPath {
 }
 
 /// What a run did to one kind, in records.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindReport {
     /// Records that came.
     pub seen: u64,
@@ -88,7 +107,7 @@ pub struct KindReport {
     /// Records that came and can't be read as values: what the store has of them stays.
     pub unreadable: u64,
     /// The first of those that are no text, and where it is wrong.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
     /// Active records in the store afterwards.
     pub total: u64,
@@ -99,7 +118,7 @@ pub struct KindReport {
 }
 
 /// Places of active users in active sections.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrollments {
     /// Students' places.
     pub students: u64,
@@ -108,7 +127,7 @@ pub struct Enrollments {
 }
 
 /// What one sync did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[must_use = "a report may hold something for approval"]
 pub struct SyncReport {
     /// The run's number, from 1; none for a plan that was not applied.
@@ -130,10 +149,10 @@ pub struct SyncReport {
     /// Why it read a snapshot, where it did.
     pub why: Option<Why>,
     /// From where it went on, where an earlier run had stopped on the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
     /// Whether what an earlier run had left could not be read, and was thrown away.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub discarded: bool,
     /// What came over the events feed, where it was read.
     pub events: Option<EventCounts>,
@@ -159,7 +178,7 @@ pub struct SyncReport {
 }
 
 /// What an undo found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoCounts {
     /// The run that was taken back.
     pub run: u64,
@@ -199,6 +218,20 @@ impl SyncReport {
             findings: Vec::new(),
             drift: Drift::default(),
         }
+    }
+
+    /// Reads a report as a store keeps it; `None` where somebody made something else of it.
+    pub(crate) fn read(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok()
+    }
+
+    /// Places of sections that are for somebody who is not here: findings, which no count of places includes. `field` is
+    /// `students` or `teachers`.
+    pub(crate) fn places_of_nobody(&self, field: &str) -> u64 {
+        let all = self.findings.iter();
+        let of_nobody =
+            all.filter(|found| found.kind == RecordKind::Sections && found.field == field);
+        of_nobody.map(|found| found.count).sum()
     }
 
     /// Says whether every list was provably complete, and every record of it could be read. A list that the app may

@@ -3,7 +3,7 @@
 use clever_sql::{Address, Database, Open, Sqlite};
 
 use crate::store::StoreError;
-use crate::store::sql::{Area, Dialect, RosterDb, SqlStore};
+use crate::store::sql::{Dialect, RosterDb, SqlStore};
 use crate::store::sqlite;
 use crate::store::staging::Staging;
 
@@ -70,15 +70,15 @@ impl RosterDb for Database {
         either!(self, db => db.dialect())
     }
 
-    async fn open_staging(
-        &mut self,
-        staging: &mut Staging,
-        district: &str,
-    ) -> Result<Area, StoreError> {
-        either!(self, db => db.open_staging(staging, district).await)
+    async fn open_staging(&mut self, district: &str) -> Result<Staging, StoreError> {
+        either!(self, db => db.open_staging(district).await)
     }
 
-    async fn close_staging(&mut self, staging: &mut Staging) -> Result<(), StoreError> {
-        either!(self, db => db.close_staging(staging).await)
+    async fn close_staging(&mut self, staging: Staging, keep: bool) -> Result<(), StoreError> {
+        either!(self, db => db.close_staging(staging, keep).await)
+    }
+
+    fn drop_staging(&mut self, staging: Staging, keep: bool) {
+        either!(self, db => db.drop_staging(staging, keep));
     }
 }

@@ -1,13 +1,14 @@
-//! Questions that people and programs ask of a store: what changed, what a record is, who has read how far.
+//! The feed of changes, who has read it how far, and records as they are.
 
 use std::fmt;
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::store::StoreError;
-use crate::store::sql::{RosterDb, Row, Sql, SqlStore};
+use crate::report::RunPath;
+use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore};
+use crate::store::{Op, StoreError, odd_row};
 
 /// Which changes to read.
 #[derive(Debug, Clone, Default)]
@@ -32,19 +33,19 @@ pub struct Change {
     /// The run that made it.
     pub run: u64,
     /// The kind of record.
-    pub kind: String,
+    pub kind: RecordKind,
     /// The record.
     pub id: String,
-    /// `create`, `update`, `archive` or `restore`.
-    pub op: String,
+    /// What was done to it: anything but a touch, which changes nothing.
+    pub op: Op,
     /// The fields that an update or a restore changed.
     pub fields: Vec<String>,
     /// The record before.
     pub before: Option<Box<RawValue>>,
     /// The record after.
     pub after: Option<Box<RawValue>>,
-    /// When it was applied (RFC 3339).
-    pub at: String,
+    /// When it was applied.
+    pub at: Timestamp,
     /// The event that told it; none where a snapshot or an undo did.
     pub event: Option<String>,
 }
@@ -92,61 +93,18 @@ impl<B: RosterDb> SqlStore<B> {
         district_id: &str,
         filter: &ChangeFilter,
     ) -> Result<Vec<Change>, StoreError> {
-        let columns =
-            "c.seq, c.run, c.kind, c.id, c.op, c.fields, c.before, c.after, c.at, c.event";
-        let limits = "(CAST(?4 AS TEXT) IS NULL OR c.kind = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR c.run = ?5)";
-        let sql = match filter.id {
-            Some(_) => format!(
-                "{} SELECT {columns} FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
-                 WHERE {limits} ORDER BY c.seq LIMIT ?6",
-                chain(&RecordKind::ALL)
-            ),
-            // The record is named so that both statements have the same parameters.
-            None => format!(
-                "SELECT {columns} FROM main.changes c WHERE c.district_id = ?1 AND c.seq > ?3
-                 AND CAST(?2 AS TEXT) IS NULL AND {limits} ORDER BY c.seq LIMIT ?6"
-            ),
-        };
-        let params = [
-            district_id.into(),
-            filter.id.as_deref().into(),
-            filter.after.into(),
-            filter.kind.map(RecordKind::as_str).into(),
-            filter.run.into(),
-            i64::from(filter.limit).into(),
-        ];
-        let rows = self.db.query(&sql, &params).await?;
-        rows.into_iter().map(|mut row| change(&mut row)).collect()
+        read(&mut self.db, district_id, filter).await
     }
 
-    /// The report of a district's last run, as it was written.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store can't be read.
-    pub async fn last_report(&mut self, district_id: &str) -> Result<Option<String>, StoreError> {
-        let row = self
-            .maybe(
-                "SELECT report FROM main.runs WHERE district_id = ?1 ORDER BY run DESC LIMIT 1",
-                &[district_id.into()],
-            )
-            .await?;
-        Ok(row.map(|mut row| row.text(0)).transpose()?)
-    }
-
-    /// How each run of a district learnt the roster, by its number: `snapshot`, `events`, `plan`, `undo`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store can't be read.
-    pub async fn run_path(&mut self, district_id: &str, run: u64) -> Result<String, StoreError> {
-        let row = self
-            .maybe(
-                "SELECT path FROM main.runs WHERE district_id = ?1 AND run = ?2",
-                &[district_id.into(), run.into()],
-            )
-            .await?;
-        Ok(row.map_or_else(|| Ok(String::new()), |mut row| row.text(0))?)
+    /// How a run of a district learnt the roster; none where there is no such run.
+    pub(crate) async fn run_path(
+        &mut self,
+        district_id: &str,
+        run: u64,
+    ) -> Result<Option<RunPath>, StoreError> {
+        let sql = "SELECT path FROM main.runs WHERE district_id = ?1 AND run = ?2";
+        let row = self.maybe(sql, &[district_id.into(), run.into()]).await?;
+        row.map(|mut row| path(&row.text(0)?, 0)).transpose()
     }
 
     /// Up to which change a consumer of a district's feed has read; 0 before its first acknowledgement.
@@ -177,7 +135,7 @@ impl<B: RosterDb> SqlStore<B> {
         district_id: &str,
         consumer: &str,
         seq: u64,
-        at: clever_model::Timestamp,
+        at: Timestamp,
     ) -> Result<(), StoreError> {
         let params: [Sql; 4] = [
             district_id.into(),
@@ -196,7 +154,27 @@ impl<B: RosterDb> SqlStore<B> {
         Ok(())
     }
 
-    /// Reads one active or archived record: its JSON, when it was first seen, and when it was archived.
+    /// Reads when a record was first seen, and when it was archived; none where there is no such record.
+    pub(crate) async fn seen(
+        &mut self,
+        district_id: &str,
+        kind: RecordKind,
+        id: &str,
+    ) -> Result<Option<(Timestamp, Option<Timestamp>)>, StoreError> {
+        let sql = format!(
+            "SELECT first_seen_at, archived_at FROM main.{kind} WHERE district_id = ?1 AND id = ?2"
+        );
+        let row = self.maybe(&sql, &[district_id.into(), id.into()]).await?;
+        row.map(|mut row| {
+            let archived = row.maybe_text(1)?;
+            let archived = archived.map(|at| at.parse().map_err(|_| odd_row(1)));
+            let first = row.text(0)?.parse().map_err(|_| odd_row(0))?;
+            Ok((first, archived.transpose()?))
+        })
+        .transpose()
+    }
+
+    /// Reads the JSON of one active or archived record; `None` if the store has none.
     ///
     /// # Errors
     ///
@@ -206,24 +184,57 @@ impl<B: RosterDb> SqlStore<B> {
         district_id: &str,
         kind: RecordKind,
         id: &str,
-    ) -> Result<Option<RecordRow>, StoreError> {
+    ) -> Result<Option<String>, StoreError> {
+        let sql = format!("SELECT record FROM main.{kind} WHERE district_id = ?1 AND id = ?2");
         let row = self
-            .maybe(
-                &format!(
-                    "SELECT record, first_seen_at, archived_at FROM main.{kind} WHERE district_id = ?1 AND id = ?2"
-                ),
-                &[district_id.into(), id.into()],
-            )
-            .await?;
-        row.map(|mut row| {
-            Ok(RecordRow {
-                record: row.text(0)?,
-                first_seen_at: row.text(1)?,
-                archived_at: row.maybe_text(2)?,
-            })
-        })
-        .transpose()
+            .db
+            .query(&sql, &[district_id.into(), id.into()])
+            .await?
+            .into_iter()
+            .next();
+        row.map(|mut row| Ok(row.text(0)?)).transpose()
     }
+}
+
+/// Reads how a run learnt the roster from the column at this place.
+pub(crate) fn path(word: &str, column: usize) -> Result<RunPath, StoreError> {
+    RunPath::ALL
+        .into_iter()
+        .find(|path| path.as_str() == word)
+        .ok_or_else(|| odd_row(column))
+}
+
+/// Reads a district's changes in order.
+pub(crate) async fn read<B: Backend>(
+    db: &mut B,
+    district_id: &str,
+    filter: &ChangeFilter,
+) -> Result<Vec<Change>, StoreError> {
+    let columns = "c.seq, c.run, c.kind, c.id, c.op, c.fields, c.before, c.after, c.at, c.event";
+    let limits =
+        "(CAST(?4 AS TEXT) IS NULL OR c.kind = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR c.run = ?5)";
+    let sql = match filter.id {
+            Some(_) => format!(
+                "{} SELECT {columns} FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
+                 WHERE {limits} ORDER BY c.seq LIMIT ?6",
+                chain(&RecordKind::ALL)
+            ),
+            // The record is named so that both statements have the same parameters.
+            None => format!(
+                "SELECT {columns} FROM main.changes c WHERE c.district_id = ?1 AND c.seq > ?3
+                 AND CAST(?2 AS TEXT) IS NULL AND {limits} ORDER BY c.seq LIMIT ?6"
+            ),
+        };
+    let params = [
+        district_id.into(),
+        filter.id.as_deref().into(),
+        filter.after.into(),
+        filter.kind.map(RecordKind::as_str).into(),
+        filter.run.into(),
+        i64::from(filter.limit).into(),
+    ];
+    let rows = db.query(&sql, &params).await?;
+    rows.into_iter().map(|mut row| change(&mut row)).collect()
 }
 
 /// The numbers of the changes after `?3` of the record `?2` of the district `?1`, as a table that a statement may
@@ -244,26 +255,6 @@ pub(crate) fn chain(kinds: &[RecordKind]) -> String {
     )
 }
 
-/// A record's row. `Debug` shows no JSON, which may be of a child.
-#[derive(Clone)]
-pub struct RecordRow {
-    /// Its JSON.
-    pub record: String,
-    /// When it was first seen.
-    pub first_seen_at: String,
-    /// When it was archived; none while it is active.
-    pub archived_at: Option<String>,
-}
-
-impl fmt::Debug for RecordRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordRow")
-            .field("first_seen_at", &self.first_seen_at)
-            .field("archived_at", &self.archived_at)
-            .finish_non_exhaustive()
-    }
-}
-
 fn change(row: &mut Row) -> Result<Change, StoreError> {
     let mut json = |column| -> Result<Option<Box<RawValue>>, StoreError> {
         Ok(row
@@ -276,14 +267,14 @@ fn change(row: &mut Row) -> Result<Change, StoreError> {
         after,
         seq: row.count(0)?,
         run: row.count(1)?,
-        kind: row.text(2)?,
+        kind: row.text(2)?.parse().map_err(|_| odd_row(2))?,
         id: row.text(3)?,
-        op: row.text(4)?,
+        op: Op::told(&row.text(4)?).ok_or_else(|| odd_row(4))?,
         fields: row
             .maybe_text(5)?
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default(),
-        at: row.text(8)?,
+        at: row.text(8)?.parse().map_err(|_| odd_row(8))?,
         event: row.maybe_text(9)?,
     })
 }

@@ -9,7 +9,7 @@ use clever_sql::{Address, Open, Postgres};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::StoreError;
-use crate::store::sql::{Area, Backend, Dialect, RosterDb, SqlStore, TABLES};
+use crate::store::sql::{Backend, Dialect, RosterDb, SqlStore, TABLES};
 use crate::store::staging::{Kept, Staging};
 
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(?1)";
@@ -111,17 +111,7 @@ impl RosterDb for Postgres {
         DIALECT
     }
 
-    async fn open_staging(
-        &mut self,
-        staging: &mut Staging,
-        district: &str,
-    ) -> Result<Area, StoreError> {
-        if staging.is_of(district) {
-            return Ok(Area::Whole);
-        }
-        if let Some((_, Some(Kept::Lock(other)))) = staging.open.take() {
-            lock(self, UNLOCK, other).await?;
-        }
+    async fn open_staging(&mut self, district: &str) -> Result<Staging, StoreError> {
         // Of an earlier area of this connection.
         self.batch(DROP_TEMPORARY).await?;
         // Two stores in one database have different schemas.
@@ -141,22 +131,41 @@ impl RosterDb for Postgres {
             self.batch(&STAGING.replace("{}", "")).await?;
             self.leave_with(DROP_TEMPORARY);
         }
-        staging.open = Some((district.to_owned(), kept.then_some(Kept::Lock(key))));
-        Ok(Area::Whole)
+        Ok(Staging {
+            kept: kept.then_some(Kept::Lock(key)),
+            broken: false,
+        })
     }
 
-    async fn close_staging(&mut self, staging: &mut Staging) -> Result<(), StoreError> {
-        match staging.open.take() {
-            Some((_, Some(Kept::Lock(key)))) => {
-                let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", schema(key));
-                self.batch(&drop).await?;
-                // Statements that were prepared for its tables.
-                self.name("staging", "pg_temp");
-                lock(self, UNLOCK, key).await?;
-            }
-            _ => self.batch(DROP_TEMPORARY).await?,
+    async fn close_staging(&mut self, staging: Staging, keep: bool) -> Result<(), StoreError> {
+        // Statements that were prepared for its tables.
+        self.name("staging", "pg_temp");
+        for sql in end(&staging, keep) {
+            self.batch(&sql).await?;
         }
         self.leave_with("");
         Ok(())
+    }
+
+    fn drop_staging(&mut self, staging: Staging, keep: bool) {
+        self.name("staging", "pg_temp");
+        for sql in end(&staging, keep) {
+            self.send(&sql);
+        }
+        self.leave_with("");
+    }
+}
+
+/// What ends a staging area that this connection has. The lock is given back once the rest is done: whoever gets it next
+/// must not find a schema that is about to go.
+fn end(staging: &Staging, keep: bool) -> Vec<String> {
+    match staging.kept {
+        Some(Kept::Lock(key)) => {
+            let gone = format!("DROP SCHEMA IF EXISTS {} CASCADE", schema(key));
+            let unlock = format!("SELECT pg_advisory_unlock({key})");
+            let gone = (!keep).then_some(gone);
+            gone.into_iter().chain([unlock]).collect()
+        }
+        _ => vec![DROP_TEMPORARY.to_owned()],
     }
 }

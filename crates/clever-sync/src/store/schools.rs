@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::RecordKind;
 
+use crate::store::run::SqlRun;
 use crate::store::spell::{CHECKED, listed};
-use crate::store::sql::{RosterDb, SqlStore, texts};
+use crate::store::sql::{RosterDb, texts};
 use crate::store::{Op, SchoolLimits, SchoolTally, StoreError};
 
 /// The fewest rows read at once to count schools' sizes: more than one record has, as a rule.
@@ -39,16 +40,16 @@ fn over(places: &[(&str, &str, &str)], of: impl Fn(&str, &str, &str) -> String) 
 /// Counts what is staged for schools that lose or change more than so many records. Sizes are counted of those
 /// alone, and so far as they matter: a night on which every school changes a little looks at no whole table.
 pub(crate) async fn touched<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    run: &mut SqlRun<'_, B>,
     kind: RecordKind,
     limits: &SchoolLimits,
 ) -> Result<Vec<SchoolTally>, StoreError> {
     if places(kind).is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = updates(store, kind).await?;
+    let mut found = updates(run, kind).await?;
     found.retain(|_, of| of.updated > limits.updated);
-    for (school, count) in archivings(store, kind, limits.archived).await? {
+    for (school, count) in archivings(run, kind, limits.archived).await? {
         let of = found.entry(school);
         of.or_insert_with_key(|school| nothing(school)).archived = count;
     }
@@ -66,7 +67,7 @@ pub(crate) async fn touched<B: RosterDb>(
             break;
         }
         let rows = missing.clamp(LEAST, MOST);
-        after = count_from(store, kind, (&from, rows), &mut sizes).await?;
+        after = count_from(run, kind, (&from, rows), &mut sizes).await?;
     }
     Ok(found.into_values().collect())
 }
@@ -82,14 +83,14 @@ fn nothing(school: &str) -> SchoolTally {
 
 /// The updates of each school: one was staged with the record that it replaces, so it says where that is.
 async fn updates<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    run: &mut SqlRun<'_, B>,
     kind: RecordKind,
 ) -> Result<BTreeMap<String, SchoolTally>, StoreError> {
     let mut found: BTreeMap<String, SchoolTally> = BTreeMap::new();
     let sql = "SELECT schools, count(*) FROM staging.staged
          WHERE kind = ?1 AND op = ?2 AND held = 0 AND schools IS NOT NULL GROUP BY schools";
     let params = [(kind as i64).into(), (Op::Update as i64).into()];
-    for mut row in store.db.query(sql, &params).await? {
+    for mut row in run.db.query(sql, &params).await? {
         let (schools, count) = (listed(row.maybe_text(0)?), row.count(1)?);
         for school in schools {
             let of = found.entry(school);
@@ -101,7 +102,7 @@ async fn updates<B: RosterDb>(
 
 /// The archivings of each school that has more than so many.
 async fn archivings<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    run: &mut SqlRun<'_, B>,
     kind: RecordKind,
     more_than: u64,
 ) -> Result<Vec<(String, u64)>, StoreError> {
@@ -117,12 +118,12 @@ async fn archivings<B: RosterDb>(
          GROUP BY school_id HAVING count(DISTINCT id) > CAST(?4 AS BIGINT)"
     );
     let params = [
-        store.district_id().into(),
+        run.district_id().into(),
         (kind as i64).into(),
         (Op::Archive as i64).into(),
         more_than.into(),
     ];
-    let rows = store.db.query(&sql, &params).await?.into_iter();
+    let rows = run.db.query(&sql, &params).await?.into_iter();
     rows.map(|mut row| Ok((row.text(0)?, row.count(1)?)))
         .collect()
 }
@@ -130,12 +131,12 @@ async fn archivings<B: RosterDb>(
 /// Adds some of these schools' records after an id, so many rows, to their sizes. Returns the id up to which it came,
 /// if there are more.
 async fn count_from<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    run: &mut SqlRun<'_, B>,
     kind: RecordKind,
     (after, limit): (&str, u64),
     sizes: &mut BTreeMap<&str, &mut u64>,
 ) -> Result<Option<String>, StoreError> {
-    let among = store.among(3);
+    let among = run.among(3);
     let here = over(places(kind), |table, id, active| {
         format!(
             "SELECT t.{id} AS id, t.school_id AS school FROM main.{table} t
@@ -146,12 +147,12 @@ async fn count_from<B: RosterDb>(
     let mut limit = limit;
     let (mut records, more) = loop {
         let params = [
-            store.district_id().into(),
+            run.district_id().into(),
             after.into(),
             texts(sizes.keys().copied()),
             limit.into(),
         ];
-        let rows = store.db.query(&sql, &params).await?;
+        let rows = run.db.query(&sql, &params).await?;
         let more = rows.len() as u64 == limit;
         let mut records = BTreeMap::<String, BTreeSet<String>>::new();
         for mut row in rows {
@@ -181,12 +182,12 @@ async fn count_from<B: RosterDb>(
 
 /// Holds back what is of these schools.
 pub(crate) async fn hold<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    run: &mut SqlRun<'_, B>,
     kind: RecordKind,
     op: Op,
     schools: &[&str],
 ) -> Result<u64, StoreError> {
-    let these = store.among(4);
+    let these = run.among(4);
     let here = over(places(kind), |table, id, _| {
         format!("SELECT {id} FROM main.{table} WHERE district_id = ?3 AND school_id {these}")
     });
@@ -199,10 +200,10 @@ pub(crate) async fn hold<B: RosterDb>(
     let params = [
         (kind as i64).into(),
         (op as i64).into(),
-        store.district_id().into(),
+        run.district_id().into(),
         texts(schools.iter().copied()),
     ];
-    let held = store.db.execute(&sql, &params).await?;
+    let held = run.db.execute(&sql, &params).await?;
     if kind != RecordKind::Users || op != Op::Archive {
         return Ok(held);
     }
@@ -214,20 +215,21 @@ pub(crate) async fn hold<B: RosterDb>(
             JOIN main._contacts c ON c.district_id = ?3 AND c.student_id = s.id
             WHERE s.kind = ?1 AND s.op = ?2 AND s.held <> 0)"
     );
-    Ok(held + store.db.execute(&sql, &params[..3]).await?)
+    Ok(held + run.db.execute(&sql, &params[..3]).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Staged, Store};
+    use crate::store::{Edit, Run, Staged, Staging, Store};
 
     fn update(number: usize, school: &str) -> Staged {
-        Staged {
-            schools: vec![school.to_owned(), "everybody".to_owned()],
-            ..Staged::sample(RecordKind::Users, id(number), Op::Update)
+        let mut row = Staged::sample(RecordKind::Users, id(number), Op::Update);
+        if let Edit::Update { schools, .. } = &mut row.edit {
+            *schools = vec![school.to_owned(), "everybody".to_owned()];
         }
+        row
     }
 
     fn id(number: usize) -> String {
@@ -238,7 +240,8 @@ mod tests {
     async fn schools_are_counted_as_far_as_it_matters_and_people_once() {
         let mut store = SqliteStore::in_memory().unwrap();
         let district = clever_model::DistrictId::new("d").unwrap();
-        store.begin(&district).await.unwrap();
+        let mut run = store.begin(&district).await.unwrap();
+        run.clear().await.unwrap();
         // Whoever is at `small` has three roles there, and the end of a batch falls between those of one.
         let small = |number: usize| number % 10 == 1;
         for number in 0..2500 {
@@ -249,7 +252,7 @@ mod tests {
             };
             for role in roles {
                 let sql = "INSERT INTO main.user_roles (district_id, user_id, role, school_id) VALUES ('d', ?1, ?2, ?3)";
-                let insert = store.db.connection().prepare_cached(sql);
+                let insert = run.db.connection().prepare_cached(sql);
                 insert
                     .unwrap()
                     .execute([&id(number), *role, school])
@@ -258,16 +261,14 @@ mod tests {
         }
         let mut rows: Vec<Staged> = (0..30).map(|number| update(number * 10, "large")).collect();
         rows.extend((0..131).map(|number| update(number * 10 + 1, "small")));
-        store.stage(rows).await.unwrap();
+        run.stage(rows).await.unwrap();
         let limits = SchoolLimits {
             archived: 2,
             updated: 15,
             archived_percent: 50,
             updated_percent: 50,
         };
-        let found = touched(&mut store, RecordKind::Users, &limits)
-            .await
-            .unwrap();
+        let found = touched(&mut run, RecordKind::Users, &limits).await.unwrap();
         let sizes: Vec<(&str, u64)> = found
             .iter()
             .map(|of| (of.school.as_str(), of.updated))
@@ -284,12 +285,10 @@ mod tests {
             "{large}: counted as far as it matters"
         );
         let sql = "UPDATE staging.staged SET schools = '[\"large\"]' WHERE schools LIKE '%large%'";
-        store.db.connection().execute(sql, []).unwrap();
+        run.db.connection().execute(sql, []).unwrap();
         let sql = "UPDATE staging.staged SET held = 1 WHERE schools NOT LIKE '%large%'";
-        store.db.connection().execute(sql, []).unwrap();
-        let found = touched(&mut store, RecordKind::Users, &limits)
-            .await
-            .unwrap();
+        run.db.connection().execute(sql, []).unwrap();
+        let found = touched(&mut run, RecordKind::Users, &limits).await.unwrap();
         let [large] = found.as_slice() else {
             panic!("{found:?}")
         };

@@ -2,7 +2,8 @@
 
 use clever_model::RecordKind;
 
-use crate::store::{Op, StoreError, odd_row};
+use crate::store::sql::Row;
+use crate::store::{Edit, Op, StoreError, odd_row};
 
 /// What a check held, and not an undo before it.
 pub(crate) const CHECKED: i64 = 2;
@@ -29,4 +30,34 @@ pub(crate) fn kind_of(number: i64, column: usize) -> Result<RecordKind, StoreErr
 /// Reads an operation by its number.
 pub(crate) fn op_of(number: i64, column: usize) -> Result<Op, StoreError> {
     Op::of(number).ok_or_else(|| odd_row(column))
+}
+
+/// Reads what a staged row does: its operation in column 2, its hashes in 3, 4 and 12, its fields in 5, the places that it
+/// takes away in 8, its schools in 11.
+pub(crate) fn edit(row: &mut Row) -> Result<Edit, StoreError> {
+    let hash = row.bytes(4)?;
+    let old = |row: &mut Row| row.maybe_bytes(3)?.ok_or_else(|| odd_row(3));
+    let fields = |row: &mut Row| row.maybe_text(5)?.ok_or_else(|| odd_row(5));
+    Ok(match op_of(row.int(2)?, 2)? {
+        Op::Create => Edit::Create { hash },
+        Op::Archive => Edit::Archive { hash },
+        Op::Touch => Edit::Touch {
+            old: old(row)?,
+            hash,
+        },
+        Op::Restore => Edit::Restore {
+            old: old(row)?,
+            hash,
+            meaning: row.maybe_bytes(12)?,
+            fields: fields(row)?,
+        },
+        Op::Update => Edit::Update {
+            old: old(row)?,
+            hash,
+            meaning: row.maybe_bytes(12)?,
+            fields: fields(row)?,
+            lost: row.count(8)?,
+            schools: listed(row.maybe_text(11)?),
+        },
+    })
 }

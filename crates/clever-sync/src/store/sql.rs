@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 pub(crate) use clever_sql::{Backend, Connected, Row, Transaction, Type, Value as Sql};
-use clever_sql::{DatabaseError, RowRef, Tables, Version};
+use clever_sql::{DatabaseError, Tables, Version};
 
-pub(crate) use crate::store::staging::{Area, Staging};
+pub(crate) use crate::store::staging::Staging;
 use crate::store::{Hash, State, StoreError};
 
 /// The tables of rosters.
@@ -42,31 +42,24 @@ pub trait RosterDb: Backend {
     /// can be kept, it is one that ends with the connection.
     fn open_staging(
         &mut self,
-        staging: &mut Staging,
         district: &str,
-    ) -> impl Future<Output = Result<Area, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Staging, StoreError>> + Send;
 
-    /// Throws the staging area away.
+    /// Closes a staging area: keeps it for a later run, or throws it away.
     fn close_staging(
         &mut self,
-        staging: &mut Staging,
+        staging: Staging,
+        keep: bool,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// As [`RosterDb::close_staging`], without waiting for the end: for `Drop`.
+    fn drop_staging(&mut self, staging: Staging, keep: bool);
 }
 
 /// A roster store in an SQL database.
 #[derive(Debug)]
 pub struct SqlStore<B> {
     pub(crate) db: B,
-    /// The staging area that is open.
-    pub(crate) staging: Staging,
-    /// The district of the run, and its small number where it has one.
-    pub(crate) district: Option<(clever_model::DistrictId, Option<i64>)>,
-    /// Records that were staged.
-    pub(crate) bodies: i64,
-    /// The last in order of what was staged since the area was empty; none where that is not known.
-    pub(crate) staged_to: Option<(clever_model::RecordKind, String)>,
-    /// Whether something was staged that the database knows nothing of when it plans.
-    pub(crate) unplanned: bool,
 }
 
 impl<B: RosterDb> Connected for SqlStore<B> {
@@ -79,14 +72,7 @@ impl<B: RosterDb> Connected for SqlStore<B> {
 
 impl<B: RosterDb> SqlStore<B> {
     pub(crate) fn on(db: B) -> Self {
-        Self {
-            db,
-            staging: Staging::default(),
-            district: None,
-            bodies: 0,
-            staged_to: None,
-            unplanned: false,
-        }
+        Self { db }
     }
 
     /// `IN` the list that is parameter `at`.
@@ -106,56 +92,6 @@ impl<B: RosterDb> SqlStore<B> {
         params: &[Sql<'_>],
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.db.maybe(sql, params).await?)
-    }
-
-    /// Reads rows of state: id, hash, archived, refused. Every record of a district passes here in every snapshot.
-    pub(crate) async fn read_states(
-        &mut self,
-        sql: &str,
-        params: &[Sql<'_>],
-    ) -> Result<Vec<State>, StoreError> {
-        let mut all = Vec::new();
-        let read = &mut |row: RowRef<'_>| {
-            all.push(State {
-                id: row.text(0)?.to_owned(),
-                hash: row.bytes(1)?,
-                archived: row.int(2)? != 0,
-                refused: row.maybe_bytes(3)?,
-            });
-            Ok(())
-        };
-        self.db.each(sql, params, read).await?;
-        Ok(all)
-    }
-
-    /// Reserves keys for that many rows of a table; nobody else gets them.
-    pub(crate) async fn keys(&mut self, table: &str, count: usize) -> Result<Vec<i64>, StoreError> {
-        let sql = self.db.dialect().keys.replace("{}", table);
-        let rows = self.db.query(&sql, &[count.into()]).await?;
-        let mut keys: Vec<i64> = rows
-            .into_iter()
-            .map(|mut row| row.int(0))
-            .collect::<Result<_, _>>()?;
-        if let &[first] = keys.as_slice() {
-            keys.extend((first..).skip(1).take(count.saturating_sub(1)));
-        }
-        Ok(keys)
-    }
-
-    /// The small number of the run's district; one that nothing has, before its first commit.
-    pub(crate) fn number(&self) -> i64 {
-        self.district
-            .as_ref()
-            .and_then(|(_, number)| *number)
-            .unwrap_or(-1)
-    }
-
-    /// The id of the run's district; empty before a run began.
-    pub(crate) fn district_id(&self) -> String {
-        self.district
-            .as_ref()
-            .map(|(id, _)| id.to_string())
-            .unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use clever_sql::{DatabaseError, Open, Sqlite};
 
 use crate::store::StoreError;
-use crate::store::sql::{Area, Dialect, RosterDb, SqlStore, TABLES};
+use crate::store::sql::{Dialect, RosterDb, SqlStore, TABLES};
 use crate::store::staging::Staging;
 
 /// How a connection is set.
@@ -103,21 +103,23 @@ impl RosterDb for Sqlite {
         DIALECT
     }
 
-    async fn open_staging(
-        &mut self,
-        staging: &mut Staging,
-        district: &str,
-    ) -> Result<Area, StoreError> {
-        staging.open_file(self, district)
+    async fn open_staging(&mut self, district: &str) -> Result<Staging, StoreError> {
+        Staging::open_file(self, district)
     }
 
-    async fn close_staging(&mut self, staging: &mut Staging) -> Result<(), StoreError> {
-        staging.close_file(self)
+    async fn close_staging(&mut self, staging: Staging, keep: bool) -> Result<(), StoreError> {
+        staging.close_file(self, keep)
+    }
+
+    fn drop_staging(&mut self, staging: Staging, keep: bool) {
+        // Nobody hears of what fails; the next run throws away what is left.
+        drop(staging.close_file(self, keep));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;
@@ -171,37 +173,43 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_leaves_the_store_as_it_was() {
         use crate::report::{RunPath, SyncReport};
-        use crate::store::{Base, Commit, Op, Staged, Store};
+        use crate::store::{Base, Commit, Known, Op, Run, Staged, Staging, Store};
         let folder = tempfile::TempDir::new().unwrap();
         let mut store = SqliteStore::open(&folder.path().join("a.db")).unwrap();
         let district = clever_model::DistrictId::new("d").unwrap();
         let now = "2026-09-14T12:00:00Z".parse().unwrap();
-        store.begin(&district).await.unwrap();
         let rows = (0..2000).map(|number| Staged {
             record: Some("{\"name\":{\"last\":\"N\"}}".to_owned()),
             ..Staged::sample(RecordKind::Users, format!("u{number:05}"), Op::Create)
         });
-        store.stage(rows.collect()).await.unwrap();
+        let rows: Vec<Staged> = rows.collect();
         let commit = Commit {
-            district: &district,
             base: &Base::default(),
             now,
             cursor: Some("e"),
             whole_snapshot: true,
-            policy: &crate::check::policy::SyncPolicy::default(),
+            sticky: &BTreeMap::new(),
         };
         let mut report = SyncReport::new(&district, now, RunPath::Snapshot, &RecordKind::ROSTER);
         let room = |pages: i64| format!("PRAGMA main.max_page_count = {pages}");
         store.db.run(&room(90)).unwrap();
-        let full = store.commit(&commit, &mut report, &()).await;
+        let mut run = store.begin(&district).await.unwrap();
+        run.clear().await.unwrap();
+        run.stage(rows.clone()).await.unwrap();
+        let full = run.commit(&commit, &mut report, &()).await;
         assert!(
             matches!(full, Err(StoreError::Database(DatabaseError::Full))),
             "{full:?}"
         );
-        assert_eq!(store.base(&district).await.unwrap(), Base::default());
+        let run = store.begin(&district).await.unwrap();
+        assert_eq!(*run.base(), Base::default());
+        run.discard().await.unwrap();
         assert_eq!(store.districts().await.unwrap(), Vec::<String>::new());
         store.db.run(&room(1_000_000)).unwrap();
-        store.commit(&commit, &mut report, &()).await.unwrap();
+        let mut run = store.begin(&district).await.unwrap();
+        run.clear().await.unwrap();
+        run.stage(rows).await.unwrap();
+        run.commit(&commit, &mut report, &()).await.unwrap();
         assert_eq!(report.run, Some(1));
         assert_eq!(store.status().await.unwrap()[0].changes, 2000);
     }

@@ -36,17 +36,8 @@ const SETTINGS: &str = "
     PRAGMA staging.wal_autocheckpoint = 2000;
     PRAGMA staging.cache_size = -16384;";
 
-/// What a staging area was found to be when it was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Area {
-    /// As it was left, or new.
-    Whole,
-    /// What was left can't be read: it was thrown away, and the area is new.
-    Broken,
-}
-
 /// What of a staging area outlives the connection.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Kept {
     /// A file beside the store's own.
     File(PathBuf),
@@ -55,72 +46,63 @@ pub(crate) enum Kept {
     Lock(i64),
 }
 
-/// The staging area that is open: of which district, and where it is kept. Else it ends with the connection.
-#[derive(Debug, Default)]
+/// A staging area that is open.
+#[derive(Debug)]
 pub struct Staging {
-    pub(crate) open: Option<(String, Option<Kept>)>,
+    /// Where it is kept; else it ends with the connection.
+    pub(crate) kept: Option<Kept>,
+    /// Whether what was left in it could not be read: it was thrown away, and the area is new.
+    pub(crate) broken: bool,
 }
 
 impl Staging {
-    /// Says whether a district's is open.
-    pub(crate) fn is_of(&self, district: &str) -> bool {
-        self.open.as_ref().is_some_and(|(of, _)| of == district)
-    }
-
     /// Opens a district's, as it was left.
-    pub(crate) fn open_file(
-        &mut self,
-        db: &mut Sqlite,
-        district: &str,
-    ) -> Result<Area, StoreError> {
-        if self.is_of(district) {
-            return Ok(Area::Whole);
-        }
+    pub(crate) fn open_file(db: &mut Sqlite, district: &str) -> Result<Self, StoreError> {
         // An id is letters, digits, hyphens and low lines.
         let file = db
             .path()
             .map(|store| with(store, &format!("-staging-{district}")));
         let connection = db.connection();
-        self.leave(connection)?;
-        let kept = match &file {
-            Some(file) => attach(connection, file)?,
-            None => None,
-        };
-        if kept.is_none() {
-            // One of its own, which ends with the connection.
-            connection
-                .execute("ATTACH '' AS staging", [])
-                .map_err(failed)?;
-            connection.execute_batch(TABLES).map_err(failed)?;
+        if let Some(file) = file
+            && let Some(broken) = attach(connection, &file)?
+        {
+            let kept = Some(Kept::File(file));
+            return Ok(Self { kept, broken });
         }
-        let file = file.filter(|_| kept.is_some()).map(Kept::File);
-        self.open = Some((district.to_owned(), file));
-        Ok(kept.unwrap_or(Area::Whole))
+        // One of its own, which ends with the connection.
+        connection
+            .execute("ATTACH '' AS staging", [])
+            .map_err(failed)?;
+        connection.execute_batch(TABLES).map_err(failed)?;
+        Ok(Self {
+            kept: None,
+            broken: false,
+        })
     }
 
-    /// Throws away what is open.
-    pub(crate) fn close_file(&mut self, db: &mut Sqlite) -> Result<(), StoreError> {
+    /// Closes it: keeps the file for a later run, or removes it.
+    pub(crate) fn close_file(self, db: &mut Sqlite, keep: bool) -> Result<(), StoreError> {
         let connection = db.connection();
-        let kept = self.open.as_ref().and_then(|(_, kept)| kept.clone());
+        if keep {
+            return detach(connection);
+        }
         // Its log is not copied into a file that goes.
         let unlogged = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(unlogged, true).map_err(failed)?;
-        let left = self.leave(connection);
+        let detached = detach(connection);
         connection.set_db_config(unlogged, false).map_err(failed)?;
-        left?;
-        if let Some(Kept::File(file)) = kept {
-            remove(&file)?;
+        detached?;
+        match self.kept {
+            Some(Kept::File(file)) => remove(&file),
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
 
-    fn leave(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        if self.open.take().is_some() {
-            connection.flush_prepared_statement_cache();
-            connection.execute("DETACH staging", []).map_err(failed)?;
-        }
-        Ok(())
-    }
+fn detach(connection: &Connection) -> Result<(), StoreError> {
+    connection.flush_prepared_statement_cache();
+    connection.execute("DETACH staging", []).map_err(failed)?;
+    Ok(())
 }
 
 fn failed(error: rusqlite::Error) -> StoreError {
@@ -134,9 +116,9 @@ fn with(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens a file for this run alone; `None` where that can't be. One that can't be read is made anew.
-fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreError> {
-    let mut area = Area::Whole;
+/// Opens a file for this run alone; `None` where that can't be. One that can't be read is made anew; says whether it was.
+fn attach(connection: &Connection, file: &Path) -> Result<Option<bool>, StoreError> {
+    let mut anew = false;
     loop {
         if clever_files::make_private(file).is_err() {
             return Ok(None);
@@ -150,12 +132,11 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
             .execute("ATTACH ?1 AS staging", [name.as_ref()])
             .and_then(|_| connection.execute_batch(SETTINGS))
             .and_then(|()| connection.execute_batch(TABLES))
-            .and_then(|()| sound(connection))
-            .and_then(|()| widen(connection));
+            .and_then(|()| sound(connection));
         let patience = Duration::from_millis(patience);
         connection.busy_timeout(patience).map_err(failed)?;
         let Err(error) = opened else {
-            return Ok(Some(area));
+            return Ok(Some(anew));
         };
         // Where it was not even attached, there is nothing to take back.
         drop(connection.execute("DETACH staging", []));
@@ -163,26 +144,13 @@ fn attach(connection: &Connection, file: &Path) -> Result<Option<Area>, StoreErr
             error.sqlite_error_code(),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
         );
-        if !broken || area == Area::Broken {
+        if !broken || anew {
             return Ok(None);
         }
         warn!("what an earlier run had staged can't be read, and is thrown away");
         remove(file)?;
-        area = Area::Broken;
+        anew = true;
     }
-}
-
-/// Adds the columns that a file of an earlier version lacks; what is in it is not gone on with.
-fn widen(connection: &Connection) -> rusqlite::Result<()> {
-    for (column, of) in [("schools", "TEXT"), ("meaning", "BLOB")] {
-        let sql = "SELECT count(*) FROM pragma_table_info('staged', 'staging') WHERE name = ?1";
-        if connection.query_row(sql, [column], |row| row.get::<_, i64>(0))? == 0 {
-            connection.execute_batch(&format!(
-                "ALTER TABLE staging.staged ADD COLUMN {column} {of}"
-            ))?;
-        }
-    }
-    Ok(())
 }
 
 /// Looks at every page of the file that is attached: one that is broken would fail the run where it comes to it. Only
@@ -229,16 +197,16 @@ mod tests {
     fn what_was_staged_outlives_its_run_and_no_two_runs_share_it() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");
-        let (mut db, mut first) = (open(&path), Staging::default());
-        first.open_file(&mut db, "d").unwrap();
+        let mut db = open(&path);
+        let first = Staging::open_file(&mut db, "d").unwrap();
         db.run("INSERT INTO staging.staged_walk VALUES (1, 'here')")
             .unwrap();
-        let (mut other, mut second) = (open(&path), Staging::default());
-        second.open_file(&mut other, "d").unwrap();
+        let mut other = open(&path);
+        let second = Staging::open_file(&mut other, "d").unwrap();
         assert_eq!(note(&mut other), None, "another's");
-        second.close_file(&mut other).unwrap();
+        second.close_file(&mut other, false).unwrap();
         // As if it were killed: nothing is thrown away.
-        drop(db);
+        drop((first, db));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -248,14 +216,15 @@ mod tests {
                 0o600
             );
         }
-        second.open_file(&mut other, "d").unwrap();
+        let second = Staging::open_file(&mut other, "d").unwrap();
         assert_eq!(note(&mut other).as_deref(), Some("here"));
-        second.open_file(&mut other, "e").unwrap();
+        second.close_file(&mut other, true).unwrap();
+        let third = Staging::open_file(&mut other, "e").unwrap();
         assert_eq!(note(&mut other), None, "another district's");
-        second.close_file(&mut other).unwrap();
-        second.open_file(&mut other, "d").unwrap();
+        third.close_file(&mut other, false).unwrap();
+        let second = Staging::open_file(&mut other, "d").unwrap();
         assert_eq!(note(&mut other).as_deref(), Some("here"));
-        second.close_file(&mut other).unwrap();
+        second.close_file(&mut other, false).unwrap();
         drop(other);
         let left: Vec<_> = fs::read_dir(folder.path())
             .unwrap()
@@ -265,32 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_an_earlier_version_takes_rows_of_this_one() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("a.db");
-        let earlier = Connection::open(with(&path, "-staging-d")).unwrap();
-        let tables = TABLES
-            .replace("staging.", "")
-            .replace("schools TEXT, meaning BLOB, ", "");
-        earlier.execute_batch(&tables).unwrap();
-        drop(earlier);
-        let (mut db, mut staging) = (open(&path), Staging::default());
-        assert_eq!(staging.open_file(&mut db, "d").unwrap(), Area::Whole);
-        let sql = "INSERT INTO staging.staged (kind, id, op, hash, lost, held, schools, meaning) VALUES (4, 'u', 1, x'00', 0, 0, '[]', x'00')";
-        db.run(sql).unwrap();
-        staging.close_file(&mut db).unwrap();
-    }
-
-    #[test]
     fn a_file_that_is_no_database_is_made_anew() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("a.db");
         fs::write(with(&path, "-staging-d"), vec![b'x'; 5000]).unwrap();
-        let (mut db, mut staging) = (open(&path), Staging::default());
-        staging.open_file(&mut db, "d").unwrap();
+        let mut db = open(&path);
+        let staging = Staging::open_file(&mut db, "d").unwrap();
         assert_eq!(note(&mut db), None);
-        assert!(matches!(staging.open, Some((_, Some(Kept::File(_))))));
-        staging.close_file(&mut db).unwrap();
+        assert!(staging.broken && matches!(staging.kept, Some(Kept::File(_))));
+        staging.close_file(&mut db, false).unwrap();
         assert_eq!(db.place(), path.display().to_string());
     }
 }

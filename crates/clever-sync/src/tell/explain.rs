@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::learn::canonical::{canonical, changed_paths};
 use crate::learn::reading;
-use crate::store::StoreError;
+use crate::report::RunPath;
 use crate::store::changes::{Change, ChangeFilter};
 use crate::store::sql::{RosterDb, SqlStore};
+use crate::store::{Op, StoreError};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,12 +20,12 @@ pub struct FieldOrigin {
     pub seq: u64,
     /// Its run.
     pub run: u64,
-    /// How the run learnt it: `snapshot`, `events`, `plan` or `undo`.
-    pub path: String,
+    /// How the run learnt it; none where the run itself is gone.
+    pub path: Option<RunPath>,
     /// The event that told it, where one did.
     pub event: Option<String>,
     /// When it was written.
-    pub at: String,
+    pub at: Timestamp,
 }
 
 /// What a record is, and since when it says what it says.
@@ -35,13 +36,13 @@ pub struct Explanation {
     /// The record.
     pub id: String,
     /// When it was first seen.
-    pub first_seen_at: String,
+    pub first_seen_at: Timestamp,
     /// When it was archived; none while it is active.
-    pub archived_at: Option<String>,
+    pub archived_at: Option<Timestamp>,
     /// The last change of each field, by its path; fields that went are named too.
     pub fields: BTreeMap<String, FieldOrigin>,
     /// Every change, oldest first, without its values.
-    pub history: Vec<(String, FieldOrigin)>,
+    pub history: Vec<(Op, FieldOrigin)>,
 }
 
 /// Explains the records of a district that have this id: of several kinds, at most one each.
@@ -55,15 +56,17 @@ pub async fn explain<B: RosterDb>(
     id: &str,
 ) -> Result<Vec<Explanation>, StoreError> {
     let mut all = Vec::new();
+    // Most changes of a record are of few runs.
+    let mut paths = BTreeMap::new();
     for kind in RecordKind::ALL {
-        let Some(row) = store.record(district_id, kind, id).await? else {
+        let Some((first_seen_at, archived_at)) = store.seen(district_id, kind, id).await? else {
             continue;
         };
         let mut explanation = Explanation {
             kind,
             id: id.to_owned(),
-            first_seen_at: row.first_seen_at,
-            archived_at: row.archived_at,
+            first_seen_at,
+            archived_at,
             fields: BTreeMap::new(),
             history: Vec::new(),
         };
@@ -78,7 +81,11 @@ pub async fn explain<B: RosterDb>(
             let Some(last) = changes.last() else { break };
             filter.after = last.seq;
             for change in &changes {
-                let path = store.run_path(district_id, change.run).await?;
+                let path = match paths.get(&change.run) {
+                    Some(path) => *path,
+                    None => store.run_path(district_id, change.run).await?,
+                };
+                paths.insert(change.run, path);
                 explanation.take(change, path);
             }
         }
@@ -88,18 +95,18 @@ pub async fn explain<B: RosterDb>(
 }
 
 impl Explanation {
-    fn take(&mut self, change: &Change, path: String) {
+    fn take(&mut self, change: &Change, path: Option<RunPath>) {
         let origin = FieldOrigin {
             seq: change.seq,
             run: change.run,
             path,
             event: change.event.clone(),
-            at: change.at.clone(),
+            at: change.at,
         };
         for field in fields(change) {
             self.fields.insert(field, origin.clone());
         }
-        self.history.push((change.op.clone(), origin));
+        self.history.push((change.op, origin));
     }
 }
 
@@ -108,10 +115,7 @@ fn fields(change: &Change) -> Vec<String> {
     let Some(after) = &change.after else {
         return Vec::new();
     };
-    let Ok(kind) = change.kind.parse() else {
-        return Vec::new();
-    };
-    let read = |text: &str| canonical(kind, reading::value(text).unwrap_or_default());
+    let read = |text: &str| canonical(change.kind, reading::value(text).unwrap_or_default());
     let before = change
         .before
         .as_ref()

@@ -225,33 +225,33 @@ pub enum Record {
 }
 
 impl Change {
-    /// The record before, read; none where there was none, or its kind has no model.
+    /// The record before, read; none where there was none.
     ///
     /// # Errors
     ///
     /// The JSON's error, where the record does not read as its kind's model.
     pub fn before_record(&self) -> Result<Option<Record>, serde_json::Error> {
-        read(&self.kind, self.before.as_deref())
+        read(self.kind, self.before.as_deref())
     }
 
-    /// The record after, read; none where it was archived, or its kind has no model.
+    /// The record after, read; none where it was archived.
     ///
     /// # Errors
     ///
     /// The JSON's error, where the record does not read as its kind's model.
     pub fn after_record(&self) -> Result<Option<Record>, serde_json::Error> {
-        read(&self.kind, self.after.as_deref())
+        read(self.kind, self.after.as_deref())
     }
 }
 
-fn read(kind: &str, json: Option<&RawValue>) -> Result<Option<Record>, serde_json::Error> {
+fn read(kind: RecordKind, json: Option<&RawValue>) -> Result<Option<Record>, serde_json::Error> {
     fn model<T: DeserializeOwned>(
         json: &RawValue,
         make: fn(Box<T>) -> Record,
     ) -> Result<Option<Record>, serde_json::Error> {
         serde_json::from_str(json.get()).map(|model| Some(make(Box::new(model))))
     }
-    let (Some(json), Ok(kind)) = (json, kind.parse::<RecordKind>()) else {
+    let Some(json) = json else {
         return Ok(None);
     };
     match kind {

@@ -2,24 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::RecordKind;
+use clever_model::{RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::act::findings;
-use crate::report::{Finding, Hold};
-use crate::store::StoreError;
-use crate::store::sql::{RosterDb, SqlStore};
+use crate::report::{Doubt, Finding, Hold, KindReport, Outcome, RunPath, SyncReport};
+use crate::store::changes;
+use crate::store::sql::{RosterDb, Row, SqlStore};
+use crate::store::{StoreError, odd_row};
 
 /// So many runs are read back to find since when something is held.
 const MAX_RUNS: u64 = 200;
-
-/// Runs that brought the store wholly in step, by what they reported. Earlier versions did not say so in one
-/// word; an undo never does.
-const WHOLE: &str =
-    "(report LIKE '%\"whole\":true%' OR (report NOT LIKE '%\"whole\":%' AND outcome = 'done'
-    AND path <> 'undo' AND report NOT LIKE '%\"doubts\":[{%'))";
 
 /// How a district of the store stands.
 #[derive(Debug, Clone, Serialize)]
@@ -35,15 +29,15 @@ pub struct DistrictStatus {
     /// The number of the last run.
     pub last_run: u64,
     /// When that run ended.
-    pub last_run_at: String,
-    /// How it ended: `done` or `held`.
-    pub outcome: String,
-    /// How the last run learnt the roster: `snapshot`, `events`, `plan` or `undo`.
-    pub path: String,
+    pub last_run_at: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How the last run learnt the roster.
+    pub path: RunPath,
     /// When a run last brought the store wholly in step: everything applied, every list provably complete.
-    pub last_done_at: Option<String>,
+    pub last_done_at: Option<Timestamp>,
     /// When a snapshot was last wholly applied.
-    pub snapshot_at: Option<String>,
+    pub snapshot_at: Option<Timestamp>,
     /// The event that the feed was applied to; none where there are no events.
     pub event_cursor: Option<String>,
     /// The newest event that the last run read, where it read events; what is held keeps the one above behind it.
@@ -56,8 +50,8 @@ pub struct DistrictStatus {
     pub holds: Vec<StandingHold>,
     /// The hash that approves what is held; none where nothing is.
     pub held_hash: Option<String>,
-    /// The lists of the last run that were not provably complete, with the doubts as it reported them.
-    pub doubts: BTreeMap<String, Value>,
+    /// The lists of the last run that were not provably complete, with the doubts about them.
+    pub doubts: BTreeMap<RecordKind, Vec<Doubt>>,
     /// References that lead nowhere.
     pub findings: Vec<Finding>,
     /// What the last run saw and the models do not know.
@@ -71,7 +65,7 @@ pub struct StandingHold {
     #[serde(flatten)]
     pub hold: Hold,
     /// When the first of the runs ended that held it ever since.
-    pub since: String,
+    pub since: Timestamp,
 }
 
 impl<B: RosterDb> SqlStore<B> {
@@ -81,44 +75,41 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// [`StoreError`] when the store can't be read.
     pub async fn status(&mut self) -> Result<Vec<DistrictStatus>, StoreError> {
-        let sql = format!(
-            "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
-                    x.snapshot_at, x.event_cursor, d.last_sync,
-                    (SELECT max(finished_at) FROM main.runs done WHERE done.district_id = r.district_id AND {WHOLE})
+        let sql = "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
+                    x.snapshot_at, x.event_cursor, d.last_sync, r.newest_event, r.held_hash,
+                    (SELECT max(finished_at) FROM main.runs w WHERE w.district_id = r.district_id AND w.whole = 1)
              FROM main.runs r LEFT JOIN main.districts d ON d.district_id = r.district_id AND d.id = r.district_id
              LEFT JOIN main._districts x ON x.district_id = r.district_id
              WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
-             ORDER BY r.district_id"
-        );
+             ORDER BY r.district_id";
         let mut all = Vec::new();
-        for mut row in self.db.query(&sql, &[]).await? {
-            let report: Value = serde_json::from_str(&row.text(6)?).unwrap_or_default();
+        for mut row in self.db.query(sql, &[]).await? {
+            let report = SyncReport::read(&row.text(6)?);
+            let (kinds, holds, drift) = report.map_or_else(Default::default, |report| {
+                (report.kinds, report.holds, report.drift)
+            });
             let district_id = row.text(0)?;
             let mut status = DistrictStatus {
                 name: row.maybe_text(1)?,
                 state: row.maybe_text(2)?,
                 last_sync: row.maybe_text(10)?,
                 last_run: row.count(3)?,
-                last_run_at: row.text(4)?,
-                outcome: row.text(5)?,
-                path: row.text(7)?,
-                last_done_at: row.maybe_text(11)?,
-                snapshot_at: row.maybe_text(8)?,
+                last_run_at: instant(&row.text(4)?, 4)?,
+                outcome: outcome(&row.text(5)?, 5)?,
+                path: changes::path(&row.text(7)?, 7)?,
+                last_done_at: maybe_instant(&mut row, 13)?,
+                snapshot_at: maybe_instant(&mut row, 8)?,
                 event_cursor: row.maybe_text(9)?,
-                newest_event: report["events"]["last"].as_str().map(ToOwned::to_owned),
+                newest_event: row.maybe_text(11)?,
+                held_hash: row.maybe_text(12)?,
                 records: self.records(&district_id).await?,
                 changes: 0,
                 holds: Vec::new(),
-                held_hash: None,
-                doubts: doubts(&report),
-                drift: serde_json::from_value(report["drift"].clone()).unwrap_or_default(),
-                findings: findings::read(self, &district_id).await?,
+                doubts: doubts(kinds),
+                drift,
+                findings: findings::read(&mut self.db, &district_id).await?,
                 district_id,
             };
-            let holds = holds(&report);
-            if !holds.is_empty() {
-                status.held_hash = report["plan_hash"].as_str().map(ToOwned::to_owned);
-            }
             status.holds = self.since(&status, holds).await?;
             status.changes = self
                 .one(
@@ -137,13 +128,11 @@ impl<B: RosterDb> SqlStore<B> {
     /// # Errors
     ///
     /// [`StoreError`] when the store can't be read.
-    pub async fn last_whole(&mut self) -> Result<BTreeMap<String, String>, StoreError> {
-        let sql = format!(
-            "SELECT district_id, max(finished_at) FROM main.runs WHERE {WHOLE} GROUP BY district_id"
-        );
-        let rows = self.db.query(&sql, &[]).await?;
+    pub async fn last_whole(&mut self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+        let sql = "SELECT district_id, max(finished_at) FROM main.runs WHERE whole = 1 GROUP BY district_id";
+        let rows = self.db.query(sql, &[]).await?;
         rows.into_iter()
-            .map(|mut row| Ok((row.text(0)?, row.text(1)?)))
+            .map(|mut row| Ok((row.text(0)?, instant(&row.text(1)?, 1)?)))
             .collect()
     }
 
@@ -179,7 +168,7 @@ impl<B: RosterDb> SqlStore<B> {
             .into_iter()
             .map(|hold| StandingHold {
                 hold,
-                since: status.last_run_at.clone(),
+                since: status.last_run_at,
             })
             .collect();
         if standing.is_empty() {
@@ -194,15 +183,15 @@ impl<B: RosterDb> SqlStore<B> {
             ORDER BY run DESC LIMIT ?3";
         let mut open = vec![true; standing.len()];
         for mut row in self.db.query(sql, &params).await? {
-            let at = row.text(0)?;
-            let before = holds_of(&row.text(1)?);
+            let at = instant(&row.text(0)?, 0)?;
+            let before = SyncReport::read(&row.text(1)?).map_or_else(Vec::new, |then| then.holds);
             for (open, standing) in open.iter_mut().zip(&mut standing) {
                 let now = &standing.hold;
                 *open &= before.iter().any(|then| {
                     (then.kind, then.part, &then.school) == (now.kind, now.part, &now.school)
                 });
                 if *open {
-                    standing.since.clone_from(&at);
+                    standing.since = at;
                 }
             }
             if !open.contains(&true) {
@@ -213,25 +202,26 @@ impl<B: RosterDb> SqlStore<B> {
     }
 }
 
-/// The holds of a run, from its report as it was written.
-pub(crate) fn holds_of(report: &str) -> Vec<Hold> {
-    holds(&serde_json::from_str(report).unwrap_or_default())
-}
-
-/// The holds of a report; one that this version can't read is left out.
-fn holds(report: &Value) -> Vec<Hold> {
-    let all = report["holds"].as_array().into_iter().flatten();
-    all.filter_map(|hold| serde_json::from_value(hold.clone()).ok())
-        .collect()
-}
-
 /// The doubts of a report, by kind.
-fn doubts(report: &Value) -> BTreeMap<String, Value> {
-    let kinds = report["kinds"].as_object().into_iter().flatten();
-    kinds
-        .filter_map(|(kind, of_kind)| {
-            let doubts = of_kind["certificate"]["doubts"].as_array()?;
-            (!doubts.is_empty()).then(|| (kind.clone(), doubts.clone().into()))
-        })
+fn doubts(kinds: BTreeMap<RecordKind, KindReport>) -> BTreeMap<RecordKind, Vec<Doubt>> {
+    let all = kinds.into_iter();
+    all.map(|(kind, of_kind)| (kind, of_kind.certificate.doubts))
+        .filter(|(_, doubts)| !doubts.is_empty())
         .collect()
+}
+
+fn instant(text: &str, column: usize) -> Result<Timestamp, StoreError> {
+    text.parse().map_err(|_| odd_row(column))
+}
+
+fn maybe_instant(row: &mut Row, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    let text = row.maybe_text(column)?;
+    text.map(|text| instant(&text, column)).transpose()
+}
+
+fn outcome(word: &str, column: usize) -> Result<Outcome, StoreError> {
+    Outcome::ALL
+        .into_iter()
+        .find(|outcome| outcome.as_str() == word)
+        .ok_or_else(|| odd_row(column))
 }

@@ -13,14 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::clock::ManualClock;
 use clever_model::{DistrictId, RecordKind};
+use clever_sync::report::Part;
+use clever_sync::store::{Known, Store};
 use clever_sync::{
-    ChangeFilter, ChangeLog, Outcome, Part, RunPath, Store, SyncError, SyncOptions, SyncPolicy,
-    SyncReport, Way, sync,
+    ChangeFilter, ChangeLog, Outcome, RunPath, SyncError, SyncOptions, SyncPolicy, SyncReport, Way,
+    sync,
 };
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use self::store::MemoryStore;
+use self::store::{MemoryRun, MemoryStore};
 use self::world::{DISTRICT, KINDS, Key, Record, Source, Step, Trouble, World};
 
 /// Histories that are lived.
@@ -327,6 +329,12 @@ fn run(
         .unwrap()
 }
 
+/// A run of the district, to look at what the store has.
+fn begin(store: &mut MemoryStore) -> MemoryRun<'_> {
+    let district = DistrictId::new(DISTRICT).unwrap();
+    store.begin(&district).now_or_never().unwrap().unwrap()
+}
+
 /// What the store and its report say, beside what they should.
 fn compare(
     store: &mut MemoryStore,
@@ -360,8 +368,8 @@ fn compare(
                 json.map(|json| json.get().to_owned())
             };
             (
-                (one.kind.parse().unwrap(), one.id),
-                (one.op, text(one.before), text(one.after)),
+                (one.kind, one.id),
+                (one.op.to_string(), text(one.before), text(one.after)),
             )
         })
         .collect();
@@ -418,7 +426,11 @@ fn compare(
             .filter(|(of, _)| *of == kind)
             .map(|(_, id)| id.as_str())
             .collect();
-        let stored = store.find(kind, &ids).now_or_never().unwrap().unwrap();
+        let stored = begin(store)
+            .find(kind, &ids)
+            .now_or_never()
+            .unwrap()
+            .unwrap();
         prop_assert_eq!(stored.len(), ids.len());
         for (key, (record, here)) in model.records.iter().filter(|((of, _), _)| *of == kind) {
             let held = &stored[&key.1];
@@ -428,8 +440,7 @@ fn compare(
             );
         }
     }
-    let district = DistrictId::new(DISTRICT).unwrap();
-    let base = store.base(&district).now_or_never().unwrap().unwrap();
+    let base = begin(store).base().clone();
     prop_assert_eq!(&base.cursor, &model.cursor);
     prop_assert_eq!(
         (base.run, base.snapshot_at.is_some()),

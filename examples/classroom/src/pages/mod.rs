@@ -107,6 +107,7 @@ pub(crate) fn plan(me: &SignedIn) -> Markup {
 
 impl Site {
     /// A failed reading of the app's own data, as a page.
+    #[expect(clippy::result_large_err, reason = "the error is the answer to send")]
     pub(crate) fn or_failed<T, E: std::error::Error + 'static>(
         &self,
         read: Result<T, E>,

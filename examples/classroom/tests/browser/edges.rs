@@ -15,14 +15,14 @@ async fn the_next_one_at_the_same_browser_is_never_the_one_before() {
     let ana = scene.person(Role::Student, |user| {
         user["email"].as_str().is_none_or(str::is_empty)
     });
-    driver.open(scene.from_clever("portal/launch", &ana)).await;
+    driver.open(scene.door("portal/launch", &ana)).await;
     driver.wait_for(&format!("Hello, {}", ana.name)).await;
     driver.wait_for("My classes").await;
     // The next one comes from the portal, and nobody has signed out.
     let ben = scene.nth(Role::Student, 3, |user| {
         user["id"].as_str() != Some(&ana.id)
     });
-    driver.open(scene.from_clever("portal/launch", &ben)).await;
+    driver.open(scene.door("portal/launch", &ben)).await;
     driver.wait_for(&format!("Hello, {}", ben.name)).await;
     driver.back().await;
     driver.open(scene.url.clone()).await;

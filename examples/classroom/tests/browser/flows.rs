@@ -69,9 +69,7 @@ async fn a_teacher_of_the_library_is_new_and_two_accounts_are_joined_and_parted(
     };
     let scene = Scene::start(false).await;
     let teacher = scene.person(Role::Teacher, |_| true);
-    driver
-        .open(scene.from_clever("library/install", &teacher))
-        .await;
+    driver.open(scene.door("library/install", &teacher)).await;
     driver.wait_for(ASKED).await;
     driver.click("#create").await;
     // The first visit: what Clever gave stands there, the rest is asked and may be left out.

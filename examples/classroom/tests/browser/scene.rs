@@ -86,7 +86,7 @@ impl Scene {
     }
 
     /// Where Clever starts the app, with the person picked.
-    pub(crate) fn from_clever(&self, path: &str, person: &Person) -> Url {
+    pub(crate) fn door(&self, path: &str, person: &Person) -> Url {
         let mut url = self.clever.base_url().join(path).unwrap();
         url.query_pairs_mut()
             .append_pair("client_id", self.clever.client_id())

@@ -24,15 +24,21 @@ const SHOWN: usize = 20;
 #[derive(Debug, Args)]
 #[group(id = "source", required = true, args = ["csv", "query"])]
 pub(super) struct ImportArgs {
-    /// A CSV file whose header names the columns: account, class, custody, state, last_used, clever_id, sis_id,
-    /// student_number, state_id, first_name, last_name, birth, email. Others are left out.
+    /// A CSV file whose header names the columns.
+    ///
+    /// The columns are account, class, custody, state, last_used, clever_id, sis_id, student_number, state_id,
+    /// first_name, last_name, birth, email. Others are left out.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// A query on the app's database whose values are texts or whole numbers; --columns names them.
+    /// A query on the app's database; --columns names what it yields.
+    ///
+    /// Its values must be texts or whole numbers: cast dates and the like to text.
     #[arg(long, value_name = "SQL", requires_all = ["from", "columns"])]
     query: Option<String>,
-    /// With --query: the app's database, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Put an address that contains a
-    /// password in CLEVER_IMPORT_FROM.
+    /// The app's database, for --query.
+    ///
+    /// It is `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Put an address that contains a password in
+    /// CLEVER_IMPORT_FROM.
     #[arg(
         long,
         env = "CLEVER_IMPORT_FROM",
@@ -40,14 +46,18 @@ pub(super) struct ImportArgs {
         value_name = "URL"
     )]
     from: Option<String>,
-    /// The columns of the query, or other names for those of the file, in their order: `account,class,first_name`; `-`
-    /// leaves one out.
+    /// The columns in their order, as in `account,class,first_name`.
+    ///
+    /// Needed for a query; for a file it stands in place of the header. `-` leaves a column out.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Option<Vec<String>>,
     /// Whose accounts they are, for rows that do not say it.
     #[arg(long, value_name = "CLASS", value_parser = class)]
     class: Option<Class>,
-    /// Who governs them, for rows that do not say it: `personal` (the default), `managed` or `unclaimed`.
+    /// Who governs them, for rows that do not say it.
+    ///
+    /// `personal` (somebody signed up; this is the default), `managed` (the district does, and they were entered) or
+    /// `unclaimed` (the district does, and nobody ever entered them).
     #[arg(long, value_name = "WORD")]
     custody: Option<CustodyWord>,
     /// The district that their holders are of.

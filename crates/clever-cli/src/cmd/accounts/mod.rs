@@ -24,8 +24,9 @@ pub(crate) struct AccountsArgs {
 /// Where the accounts are.
 #[derive(Debug, Args)]
 struct Place {
-    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`. Put an address that contains a
-    /// password in CLEVER_ACCOUNTS.
+    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// Put an address that contains a password in CLEVER_ACCOUNTS.
     #[arg(
         long,
         env = "CLEVER_ACCOUNTS",
@@ -41,16 +42,19 @@ struct Place {
 /// What to do with the accounts.
 #[derive(Debug, Subcommand)]
 enum AccountsCommand {
-    /// Bring the accounts in step with the roster in the store: who comes gets one or waits for a review, who left is
-    /// archived, who is back is restored.
+    /// Bring the accounts in step with the roster in the store.
+    ///
+    /// Who comes gets an account or waits for a review, who left is archived, who is back is restored.
     Sync(sync::SyncArgs),
     /// List the accounts.
     List(show::ListArgs),
-    /// Show one account: who opens it, what is known of its holder, and what happened to it.
+    /// Show one account.
+    ///
+    /// It tells who opens the account, what is known of its holder, and what happened to it.
     Show(show::ShowArgs),
-    /// Say why a person has the account that they have, or which would be theirs, and why not another.
+    /// Say why a person has the account that they have, or none.
     Explain(show::ExplainArgs),
-    /// Take over the accounts that the app has from before, out of a CSV file or a query on its database.
+    /// Take over the app's accounts from a CSV file or a query.
     Import(import::ImportArgs),
 }
 

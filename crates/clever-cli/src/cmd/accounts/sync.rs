@@ -24,20 +24,25 @@ pub(super) struct SyncArgs {
     /// Only this district; else every one of the store.
     #[arg(long, value_name = "ID")]
     district: Option<DistrictId>,
-    /// Make accounts now; else each is made when its person first signs in.
+    /// Make accounts now, and not when their people first sign in.
     #[arg(long)]
     create: bool,
-    /// Follow a student whose Clever id changed to the old account, where ids or name and birth agree and nobody else
-    /// fits nearly as well; else a person is asked.
+    /// Give students whose Clever id changed their old accounts.
+    ///
+    /// Only if ids, or names and birth, agree and nobody else fits nearly as well. Without this, a person is asked.
     #[arg(long)]
     follow_changed_ids: bool,
-    /// Link to accounts that were used, where the district governs them and its id and both names agree.
+    /// Link accounts that were used, if the district governs them.
+    ///
+    /// The district's id and both names must agree. Without this, a person is asked.
     #[arg(long)]
     managed_auto: bool,
     /// Serve contacts as well.
     #[arg(long)]
     contacts: bool,
-    /// Follow the roster from its beginning, for another store of the same roster. Nothing is done twice.
+    /// Follow the roster from its beginning; nothing is done twice.
+    ///
+    /// This is for a new store of the same roster.
     #[arg(long)]
     from_start: bool,
 }

@@ -63,7 +63,7 @@ struct Fleet {
     turns: Turns,
     running: BTreeSet<String>,
     /// The districts of the store, with when each was last wholly in step.
-    known: BTreeMap<String, Option<String>>,
+    known: BTreeMap<String, Option<Timestamp>>,
     /// Those of them that no credential lists.
     unlisted: BTreeSet<String>,
     /// The last word on each district, and on each credential whose districts can't be listed.
@@ -150,7 +150,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
 impl Fleet {
     /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
     /// it.
-    async fn stored(&self) -> Result<BTreeMap<String, Option<String>>> {
+    async fn stored(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
         let url = self.args.store.url()?;
         let store = if self.args.dry_run {
             url.open_existing().await
@@ -214,8 +214,7 @@ impl Fleet {
         for district in targets.keys() {
             let jitter = self.args.jitter.unwrap_or_default();
             let wait = jitter.mul_f64(self.random.f64());
-            let last_success = self.known.get(district).cloned().flatten();
-            let last_success = last_success.and_then(|at| at.parse().ok());
+            let last_success = self.known.get(district).copied().flatten();
             self.turns.entry(district.clone()).or_insert(Turn {
                 last_success,
                 ..Turn::due(later(now, wait))
@@ -254,10 +253,10 @@ impl Fleet {
     }
 
     fn unlisted_line(&self, district: &str) -> String {
-        let at = self.known.get(district).and_then(Option::as_deref);
+        let at = self.known.get(district).copied().flatten();
         format!(
             "{district}: no kept credential lists it, so it was not synced (last in step: {})",
-            at.unwrap_or("never")
+            at.map_or_else(|| "never".to_owned(), |at| at.to_string())
         )
     }
 
@@ -323,7 +322,7 @@ impl Fleet {
                     turn.last_success = Some(report.finished_at);
                 }
                 if !self.args.dry_run {
-                    let whole = report.whole.then(|| report.finished_at.to_string());
+                    let whole = report.whole.then_some(report.finished_at);
                     let known = self.known.entry(report.district_id.clone()).or_default();
                     *known = whole.or_else(|| known.take());
                 }
@@ -390,7 +389,7 @@ impl Fleet {
             }
             let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
             let unlisted = self.unlisted.iter().map(|district| {
-                let at = self.known.get(district).and_then(Option::as_deref);
+                let at = self.known.get(district).copied().flatten();
                 json!({ "district": district, "last_success": at })
             });
             let unlisted: Vec<Value> = unlisted.collect();
@@ -576,7 +575,7 @@ async fn one(
 }
 
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
-    let sum = |of: fn(&clever_sync::KindReport) -> u64| report.kinds.values().map(of).sum();
+    let sum = |of: fn(&clever_sync::report::KindReport) -> u64| report.kinds.values().map(of).sum();
     let exit = if report.outcome == Outcome::Held {
         Exit::Held
     } else {

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clever_model::RecordKind;
-use clever_sync::{Outcome, RunPath, SyncReport, Why};
+use clever_sync::report::Why;
+use clever_sync::{Outcome, RunPath, SyncReport};
 
 use crate::cmd::drift;
 use crate::cmd::holds::{Holds, Schools};

@@ -4,9 +4,10 @@ use clever_auth::seal::{KeyId, SealingKeys};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::{DistrictId, RecordKind, Timestamp, UserId};
 use clever_raw::page::RawPage;
+use clever_sql::Address;
 use clever_sync::{
-    Address, AnyStore, Change, ChangeFilter, ChangeLog, End, Open, RosterSource, SyncOptions,
-    SyncPolicy, SyncReport, sync,
+    AnyStore, Change, ChangeFilter, ChangeLog, End, Open, RosterSource, SyncOptions, SyncPolicy,
+    SyncReport, sync,
 };
 use futures_core::Stream;
 use serde_json::{Value, json};

@@ -13,7 +13,8 @@ use crate::act::write::persons::Persons;
 use crate::learn::derived;
 use crate::learn::reading;
 use crate::store::StoreError;
-use crate::store::sql::{RosterDb, Sql, SqlStore, Type};
+use crate::store::run::SqlRun;
+use crate::store::sql::{RosterDb, Sql, Type};
 
 /// An active record: its id, its row's key, its JSON.
 struct Active {
@@ -25,7 +26,7 @@ struct Active {
 /// Mends the rows that hang on the records of a kind after the first of these ids, up to the second. Returns how
 /// many were wrong, those of `mended` records left out.
 pub(super) async fn mend<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     kind: RecordKind,
     (after, to): (&str, &str),
     mended: &BTreeSet<String>,
@@ -63,7 +64,7 @@ pub(super) async fn mend<B: RosterDb>(
 }
 
 async fn roles<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
@@ -89,7 +90,7 @@ async fn roles<B: RosterDb>(
 }
 
 async fn contacts<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     users: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
@@ -113,7 +114,7 @@ async fn contacts<B: RosterDb>(
 
 /// Compares the rows of some users with what their records say, and writes those of whoever has a wrong one anew.
 async fn compare<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     table: &Table,
     users: &[(&Active, Tree<'_>)],
     rows: &[Sql<'_>],
@@ -134,7 +135,7 @@ async fn compare<B: RosterDb>(
 /// Compares the places of some sections with what their records say, and writes those of a section with a wrong one
 /// anew.
 async fn places<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     sections: &[(&Active, Tree<'_>)],
     mended: &BTreeSet<String>,
 ) -> Result<u64, StoreError> {
@@ -209,7 +210,7 @@ async fn places<B: RosterDb>(
 /// Takes away the places of sections that have no row: nobody sees them, and a section that is written anew may get
 /// such a key.
 pub(super) async fn forget_sections<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
 ) -> Result<(), StoreError> {
     let sql = "DELETE FROM main._enrollments WHERE district = ?1
          AND NOT EXISTS (SELECT 1 FROM main.sections s WHERE s.district_id = ?2 AND s.key = section)";
@@ -219,7 +220,9 @@ pub(super) async fn forget_sections<B: RosterDb>(
 }
 
 /// Takes away roles, schools and relations of whoever is no active user. Says how many there were.
-pub(super) async fn forget_people<B: RosterDb>(store: &mut SqlStore<B>) -> Result<u64, StoreError> {
+pub(super) async fn forget_people<B: RosterDb>(
+    store: &mut SqlRun<'_, B>,
+) -> Result<u64, StoreError> {
     let mut gone = 0;
     for table in [Table::roles(), Table::schools(), Table::contacts()] {
         let (owner, table) = (table.user(), table.name);

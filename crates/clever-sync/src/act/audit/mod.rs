@@ -14,12 +14,13 @@ use serde_json::Value;
 use crate::act::findings;
 use crate::act::totals::Changed;
 use crate::check::policy::SyncPolicy;
-use crate::learn::columns::{self, Column, columns};
+use crate::learn::columns::{self, Column};
 use crate::learn::diff::hash_of;
 use crate::learn::reading;
 use crate::store::changes;
-use crate::store::sql::{RosterDb, Row, Sql, SqlStore, Transaction, Type};
-use crate::store::{ABSENT, Hash, Store, StoreError};
+use crate::store::run::SqlRun;
+use crate::store::sql::{RosterDb, Row, Sql, Transaction, Type};
+use crate::store::{ABSENT, Hash, Run, SqlStore, Store, StoreError};
 
 /// Rows read at once.
 const CHUNK: usize = 1000;
@@ -44,30 +45,27 @@ pub async fn mark_edited<B: RosterDb>(
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
-    // Opened before the transaction: SQLite attaches no file within one.
-    store.begin(district).await?;
-    let done = mend_whole(store, district, policy).await;
-    if done.is_err() {
-        // The first error says more than one of the way back.
-        drop(store.done().await);
-    }
+    let mut run = store.begin(district).await?;
+    let done = mend_whole(&mut run, district, policy).await;
+    // Nothing was staged, and what an earlier run left stands on rows that may be others now.
+    drop(run.discard().await);
     done
 }
 
 async fn mend_whole<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
     let mut writing = Transaction::write(store).await?;
-    let edited = mend(&mut *writing, district, policy).await?;
+    let edited = mend(&mut writing, district, policy).await?;
     writing.commit().await?;
     Ok(edited)
 }
 
 /// Finds and mends within a transaction that the caller holds, so that a stop on the way leaves nothing half mended.
 async fn mend<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     district: &DistrictId,
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
@@ -86,16 +84,12 @@ async fn mend<B: RosterDb>(
         // No sync wrote anything, so there is nothing to compare with.
         return Ok(0);
     };
-    store.district = Some((district.clone(), Some(known.int(0)?)));
+    store.number = Some(known.int(0)?);
     let mut edited = 0;
     // Before rows are written anew, which may get the keys of those that are gone.
     children::forget_sections(store).await?;
     for kind in RecordKind::ALL {
-        let ours: Vec<Column> = columns(kind)
-            .iter()
-            .filter(|(name, _)| !policy.is_sticky(kind, name))
-            .copied()
-            .collect();
+        let ours = columns::ours(kind, &policy.sticky);
         edited += strangers(store, district, kind).await?;
         let mut after = String::new();
         loop {
@@ -124,14 +118,14 @@ async fn mend<B: RosterDb>(
             moved: all,
             ..Changed::default()
         };
-        findings::renew(store, district.as_str(), &changed).await?;
+        findings::renew(store.db, district.as_str(), &changed).await?;
     }
     Ok(edited)
 }
 
 /// Reads rows of the state with those of the table.
 async fn read<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     kind: RecordKind,
     ours: &[Column],
     after: &str,
@@ -185,7 +179,7 @@ fn is_right(found: Found, ours: &[Column]) -> bool {
 
 /// Writes a row again as the feed last had it.
 async fn restore<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     district: &DistrictId,
     (kind, id): (RecordKind, &str),
     (archived, gone): (bool, bool),
@@ -260,7 +254,7 @@ async fn restore<B: RosterDb>(
 
 /// Archives rows that no sync wrote: they are nobody's at Clever. Says how many there were.
 async fn strangers<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     district: &DistrictId,
     kind: RecordKind,
 ) -> Result<u64, StoreError> {

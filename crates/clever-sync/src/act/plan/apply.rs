@@ -10,7 +10,7 @@ use crate::check::policy::SyncPolicy;
 use crate::error::{PlanError, SyncError};
 use crate::progress::Progress;
 use crate::report::{Outcome, RunPath, SyncReport};
-use crate::store::{Base, Commit, Store};
+use crate::store::{Base, Commit, Known, Run, Store};
 
 /// Rows staged at once.
 const CHUNK: usize = 1000;
@@ -32,72 +32,66 @@ pub async fn apply_plan<S: Store>(
     // Once for its hash, once for its rows: nothing is staged from a file that was changed.
     let plan = Plan::read(path)?;
     let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
-    let base = store.base(&district).await?;
-    let made_from = Base {
+    let started_at = clock.now();
+    let mut run = store.begin(&district).await?;
+    let base = Base {
         run: plan.base_run,
         cursor: plan.base_cursor.clone(),
         snapshot_at: plan.base_snapshot_at,
     };
-    if base != made_from {
-        return Err(PlanError::Stale {
-            made_from: plan.base_run,
-            now: base.run,
-        }
-        .into());
+    if *run.base() != base {
+        let now = run.base().run;
+        run.leave().await;
+        let made_from = plan.base_run;
+        return Err(PlanError::Stale { made_from, now }.into());
     }
-    let done = apply_rows(path, &plan, &base, store, policy, clock, progress).await;
-    if done.is_err() {
-        // Nobody goes on with it; what failed is what is told.
-        drop(store.done().await);
-    }
-    done
-}
-
-/// Stages the rows of a plan that fits the store, and applies them.
-async fn apply_rows<S: Store>(
-    path: &Path,
-    plan: &Plan,
-    base: &Base,
-    store: &mut S,
-    policy: &SyncPolicy,
-    clock: &dyn Clock,
-    progress: &dyn Progress,
-) -> Result<SyncReport, SyncError> {
-    let started_at = clock.now();
-    let district = DistrictId::new(plan.district_id.as_str()).map_err(SyncError::District)?;
-    store.begin(&district).await?;
-    let mut reader = Reader::open(path)?;
-    let mut batch = Vec::new();
-    while let Some(mut row) = reader.row()? {
-        row.held &= !plan.approved;
-        batch.push(row);
-        if batch.len() >= CHUNK {
-            store.stage(std::mem::take(&mut batch)).await?;
-        }
-    }
-    store.stage(batch).await?;
     let kinds: &[RecordKind] = if plan.resources {
         &RecordKind::ALL
     } else {
         &RecordKind::ROSTER
     };
     let mut report = SyncReport::new(&district, started_at, RunPath::Plan, kinds);
+    if let Err(error) = stage(path, &plan, &mut run, &mut report).await {
+        // What failed is what is told; nobody goes on with what was staged.
+        drop(run.discard().await);
+        return Err(error);
+    }
+    report.finished_at = clock.now();
+    let commit = Commit {
+        base: &base,
+        now: report.finished_at,
+        cursor: plan.cursor.as_deref(),
+        whole_snapshot: plan.whole && plan.snapshot,
+        sticky: &policy.sticky,
+    };
+    run.commit(&commit, &mut report, progress).await?;
+    Ok(report)
+}
+
+/// Stages the rows of a plan, and puts them into numbers.
+async fn stage<R: Run>(
+    path: &Path,
+    plan: &Plan,
+    run: &mut R,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
+    run.clear().await?;
+    let mut reader = Reader::open(path)?;
+    let mut batch = Vec::new();
+    while let Some(mut row) = reader.row()? {
+        row.held &= !plan.approved;
+        batch.push(row);
+        if batch.len() >= CHUNK {
+            run.stage(std::mem::take(&mut batch)).await?;
+        }
+    }
+    run.stage(batch).await?;
     report.district_name.clone_from(&plan.district_name);
     report.plan_hash.clone_from(&plan.hash);
-    count(store, &mut report).await?;
+    count(run, report).await?;
     if report.kinds.values().any(|kind| kind.held > 0) {
         report.outcome = Outcome::Held;
     }
     report.whole = report.outcome == Outcome::Done && plan.proven;
-    report.finished_at = clock.now();
-    let commit = Commit {
-        district: &district,
-        base,
-        now: report.finished_at,
-        cursor: plan.cursor.as_deref(),
-        whole_snapshot: plan.whole && plan.snapshot,
-        policy,
-    };
-    store.commit(&commit, &mut report, progress).await?;
-    Ok(report)
+    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::learn::canonical::{is_set, members_beyond};
 use crate::learn::diff::hash_of;
 use crate::learn::reading;
 use crate::report::{RunPath, SyncReport};
-use crate::store::{Base, Hash, Op, Staged};
+use crate::store::{Base, Edit, Hash, Op, Staged};
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
@@ -60,21 +60,67 @@ pub struct Plan {
 /// One line of the file.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Line {
-    pub(crate) kind: RecordKind,
-    pub(crate) id: String,
-    pub(crate) op: u8,
-    pub(crate) old_hash: Option<String>,
-    pub(crate) hash: String,
-    pub(crate) fields: Option<String>,
-    pub(crate) record: Option<String>,
-    pub(crate) event: Option<String>,
-    pub(crate) lost: u64,
+    kind: RecordKind,
+    id: String,
+    op: u8,
+    old_hash: Option<String>,
+    hash: String,
+    fields: Option<String>,
+    record: Option<String>,
+    event: Option<String>,
+    lost: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) refused: Option<String>,
-    pub(crate) held: bool,
+    refused: Option<String>,
+    held: bool,
     /// The record that an update changes, for whoever looks at the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) before: Option<String>,
+    before: Option<String>,
+}
+
+impl Line {
+    /// The line of a staged row, and of the record that it changes.
+    pub(crate) fn of(row: Staged, before: Option<String>) -> Self {
+        Self {
+            kind: row.kind,
+            op: row.op() as u8,
+            old_hash: row.edit.old().map(hex),
+            hash: hex(row.edit.hash()),
+            fields: row.edit.fields().map(ToOwned::to_owned),
+            lost: row.edit.lost(),
+            before,
+            id: row.id,
+            record: row.record,
+            event: row.event,
+            refused: row.refused.as_ref().map(hex),
+            held: row.held,
+        }
+    }
+
+    /// What it does; none where a hash or the list of fields is missing. A plan was judged when it was made, and its hash is
+    /// that of its lines: neither meaning nor schools are asked for again.
+    fn edit(&self, op: Op, hash: Hash) -> Option<Edit> {
+        let old = || unhex(self.old_hash.as_deref()?);
+        let meaning = None;
+        Some(match op {
+            Op::Create => Edit::Create { hash },
+            Op::Archive => Edit::Archive { hash },
+            Op::Touch => Edit::Touch { old: old()?, hash },
+            Op::Restore => Edit::Restore {
+                old: old()?,
+                hash,
+                meaning,
+                fields: self.fields.clone()?,
+            },
+            Op::Update => Edit::Update {
+                old: old()?,
+                hash,
+                meaning,
+                fields: self.fields.clone()?,
+                lost: self.lost,
+                schools: Vec::new(),
+            },
+        })
+    }
 }
 
 /// One record of a plan, to look at.
@@ -84,8 +130,8 @@ pub struct PlanSample {
     pub kind: RecordKind,
     /// The record.
     pub id: String,
-    /// `create`, `update`, `archive` or `restore`.
-    pub op: String,
+    /// What is to be done to it.
+    pub op: Op,
     /// Whether it waits for approval.
     pub held: bool,
     /// The fields that an update changes.
@@ -109,7 +155,7 @@ impl fmt::Debug for FieldChange {
     }
 }
 
-pub(crate) fn hex(hash: &Hash) -> String {
+fn hex(hash: &Hash) -> String {
     use std::fmt::Write as _;
     hash.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String can't fail.
@@ -149,11 +195,12 @@ impl Plan {
     /// Counts a row.
     pub(crate) fn note(&mut self, row: &Staged) {
         self.rows += 1;
-        if let Some(op) = row.op.as_str() {
+        let op = row.op();
+        if op.is_told() {
             let op = if row.held {
                 format!("{op} (held)")
             } else {
-                op.to_owned()
+                op.to_string()
             };
             let of_kind = self.counts.entry(row.kind).or_default();
             *of_kind.entry(op).or_default() += 1;
@@ -182,14 +229,15 @@ impl Plan {
         let mut taken: BTreeMap<(RecordKind, Op, bool), usize> = BTreeMap::new();
         let mut samples = Vec::new();
         while let Some(row) = reader.row()? {
-            let taken = taken.entry((row.kind, row.op, row.held)).or_default();
-            let Some(op) = row.op.as_str().filter(|_| *taken < per) else {
+            let op = row.op();
+            let taken = taken.entry((row.kind, op, row.held)).or_default();
+            if !op.is_told() || *taken >= per {
                 continue;
-            };
+            }
             *taken += 1;
             samples.push(PlanSample {
                 kind: row.kind,
-                op: op.to_owned(),
+                op,
                 held: row.held,
                 fields: field_changes(&row, reader.before.as_deref()),
                 id: row.id,
@@ -229,7 +277,7 @@ fn field_changes(row: &Staged, before: Option<&str>) -> Vec<FieldChange> {
     };
     let read = |json: &str| serde_json::from_str::<Value>(json).unwrap_or_default();
     let (before, after) = (read(before), read(after));
-    let fields = row.fields.as_deref().unwrap_or("[]");
+    let fields = row.edit.fields().unwrap_or("[]");
     let fields: Vec<String> = serde_json::from_str(fields).unwrap_or_default();
     let changes = fields.into_iter().map(|field| {
         let place = format!("/{}", field.replace('.', "/"));
@@ -337,20 +385,10 @@ fn staged(line: &str) -> Option<(Staged, Option<String>)> {
     clever_model::ids::check(&line.id).ok()?;
     let staged = Staged {
         kind: line.kind,
+        edit: line.edit(op, hash)?,
         id: line.id,
-        op,
-        old_hash: match &line.old_hash {
-            Some(hash) => Some(unhex(hash)?),
-            None => None,
-        },
-        hash,
-        meaning: None,
-        fields: line.fields,
         record: line.record,
         event: line.event,
-        lost: line.lost,
-        // A plan was judged when it was made, and its hash is that of its lines.
-        schools: Vec::new(),
         refused: match &line.refused {
             Some(hash) => Some(unhex(hash)?),
             None => None,

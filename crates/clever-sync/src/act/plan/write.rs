@@ -6,20 +6,13 @@ use std::path::Path;
 
 use clever_files::Draft;
 
-use crate::act::plan::file::{Line, Plan, hex};
+use crate::act::plan::file::{Line, Plan};
 use crate::act::settle::finish;
 use crate::error::{PlanError, SyncError};
-use crate::store::{Op, Store};
-
-/// Rows read at once.
-const CHUNK: usize = 1000;
+use crate::store::{Op, Rows, Run};
 
 /// Writes what is staged to a file: the rows to a file without a name first, for their hash stands before them.
-pub(crate) async fn write<S: Store>(
-    path: &Path,
-    plan: &Plan,
-    store: &mut S,
-) -> Result<(), SyncError> {
+pub(crate) async fn write<R: Run>(path: &Path, plan: &Plan, run: &mut R) -> Result<(), SyncError> {
     let failed = |source| PlanError::File {
         path: path.to_owned(),
         source,
@@ -28,17 +21,14 @@ pub(crate) async fn write<S: Store>(
     let mut hasher = blake3::Hasher::new();
     let mut draft = Draft::begin(path).map_err(failed)?;
     let mut out = BufWriter::new(draft.spare().map_err(failed)?);
-    let mut after = (None, String::new());
-    loop {
-        let rows = store.staged((after.0, &after.1), CHUNK, true).await?;
-        let Some(last) = rows.last() else { break };
-        after = (Some(last.kind), last.id.clone());
+    let mut staged = Rows::all(true);
+    while let Some(rows) = staged.next(run).await? {
         let mut before = BTreeMap::new();
         for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
-            let updated = of_kind.iter().filter(|row| row.op == Op::Update);
+            let updated = of_kind.iter().filter(|row| row.op() == Op::Update);
             let ids: Vec<&str> = updated.map(|row| row.id.as_str()).collect();
             if let Some(first) = of_kind.first() {
-                let known = store.find(first.kind, &ids).await?;
+                let known = run.find(first.kind, &ids).await?;
                 let known = known
                     .into_iter()
                     .map(|(id, known)| ((first.kind, id), known.record));
@@ -47,20 +37,8 @@ pub(crate) async fn write<S: Store>(
         }
         for row in rows {
             plan.note(&row);
-            let line = Line {
-                kind: row.kind,
-                op: row.op as u8,
-                old_hash: row.old_hash.as_ref().map(hex),
-                hash: hex(&row.hash),
-                before: before.remove(&(row.kind, row.id.clone())),
-                id: row.id,
-                fields: row.fields,
-                record: row.record,
-                event: row.event,
-                lost: row.lost,
-                refused: row.refused.as_ref().map(hex),
-                held: row.held,
-            };
+            let before = before.remove(&(row.kind, row.id.clone()));
+            let line = Line::of(row, before);
             let line = serde_json::to_string(&line).unwrap_or_default();
             hasher.update(line.as_bytes());
             writeln!(out, "{line}").map_err(failed)?;

@@ -7,7 +7,8 @@ use crate::learn::columns::ROLE_COLUMNS;
 use crate::learn::derived::RELATION_COLUMNS;
 use crate::store::StoreError;
 use crate::store::odd_row;
-use crate::store::sql::{RosterDb, Sql, SqlStore, Type, texts};
+use crate::store::run::SqlRun;
+use crate::store::sql::{RosterDb, Sql, Type, texts};
 
 /// A table of rows beside a user's own. Its first columns are the district, the user, and what tells the user's rows
 /// apart.
@@ -79,7 +80,7 @@ pub(crate) struct Found {
 
 /// Puts `rows` in the place of all that a table has of the users in `old`.
 pub(crate) async fn replace<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     table: &Table,
     old: &[&str],
     rows: &[Sql<'_>],

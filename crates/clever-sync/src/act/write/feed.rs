@@ -16,7 +16,7 @@ pub(super) struct Link {
     prev: u64,
 }
 
-impl<B: RosterDb> Writer<'_, B> {
+impl<B: RosterDb> Writer<'_, '_, B> {
     /// Numbers the changes of rows, and finds the change before of each record.
     pub(super) async fn link(
         &mut self,
@@ -45,7 +45,7 @@ impl<B: RosterDb> Writer<'_, B> {
                 Some((_, seq)) => *seq,
                 None => u64::try_from(earlier.get(&row.id).copied().unwrap_or(0)).unwrap_or(0),
             };
-            if row.op == Op::Touch {
+            if row.op() == Op::Touch {
                 return Link { seq: prev, prev };
             }
             self.seq += 1;
@@ -79,8 +79,8 @@ impl<B: RosterDb> Writer<'_, B> {
                 number.into(),
                 (kind as i64).into(),
                 Sql::from(&row.id),
-                (&row.hash).into(),
-                (row.op == Op::Archive).into(),
+                row.edit.hash().into(),
+                (row.op() == Op::Archive).into(),
                 row.refused.as_ref().into(),
                 link.seq.into(),
             ]);
@@ -122,7 +122,9 @@ impl<B: RosterDb> Writer<'_, B> {
         ];
         let mut changes = Vec::with_capacity(rows.len() * columns.len());
         for (row, link) in rows.iter().zip(links) {
-            let Some(op) = row.op.as_str() else { continue };
+            if !row.op().is_told() {
+                continue;
+            }
             let before = before.get(&row.id).map(|(before, _)| &before.record);
             changes.extend([
                 self.district_id.into(),
@@ -130,8 +132,8 @@ impl<B: RosterDb> Writer<'_, B> {
                 self.run.into(),
                 kind.as_str().into(),
                 Sql::from(&row.id),
-                op.into(),
-                row.fields.as_ref().into(),
+                row.op().as_str().into(),
+                row.edit.fields().into(),
                 before.into(),
                 row.record.as_ref().into(),
                 self.at.as_str().into(),

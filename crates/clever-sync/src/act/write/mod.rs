@@ -13,12 +13,13 @@ use clever_model::RecordKind;
 use clever_raw::tree::Tree;
 
 use crate::act::totals::Changed;
-use crate::learn::columns::{self, columns};
+use crate::learn::columns;
 use crate::learn::derived;
 use crate::learn::reading;
 use crate::progress::Progress;
-use crate::store::sql::{RosterDb, Sql, SqlStore, Type, pairs, texts};
-use crate::store::{Commit, Op, Staged, Store, StoreError};
+use crate::store::run::SqlRun;
+use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
+use crate::store::{Commit, Edit, Op, Rows, Staged, Staging, StoreError};
 
 pub(crate) mod beside;
 mod feed;
@@ -28,9 +29,6 @@ mod places;
 use self::beside::Table;
 use self::persons::Persons;
 
-/// Records written together.
-const CHUNK: usize = 1000;
-
 /// After so many chunks the database lets go of what was written.
 const RELIEF: u64 = 4;
 
@@ -38,8 +36,8 @@ const RELIEF: u64 = 4;
 const BULK: u64 = 1000;
 
 /// Where and when the writes belong.
-pub(crate) struct Writer<'a, B> {
-    pub(crate) store: &'a mut SqlStore<B>,
+pub(crate) struct Writer<'a, 's, B: RosterDb> {
+    pub(crate) store: &'a mut SqlRun<'s, B>,
     commit: &'a Commit<'a>,
     district_id: &'a str,
     run: u64,
@@ -61,22 +59,29 @@ struct Read<'a> {
 /// Says whether an update leaves a user's roles and relations as they were: then nothing beside the user's row need be
 /// looked at.
 fn leaves_roles(staged: &Staged) -> bool {
-    let paths = staged.fields.as_deref().map(serde_json::from_str);
-    let Some(Ok::<Vec<String>, _>(paths)) = paths else {
+    let Edit::Update { fields, .. } = &staged.edit else {
         return false;
     };
-    staged.op == Op::Update
-        && paths
+    let paths = serde_json::from_str::<Vec<String>>(fields);
+    paths.is_ok_and(|paths| {
+        paths
             .iter()
             .all(|path| path != "roles" && !path.starts_with("roles."))
+    })
 }
 
-impl<'a, B: RosterDb> Writer<'a, B> {
-    pub(crate) fn new(store: &'a mut SqlStore<B>, commit: &'a Commit<'a>, run: u64) -> Self {
+impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
+    /// Begins to write a run of this number for a district of this id.
+    pub(crate) fn new(
+        store: &'a mut SqlRun<'s, B>,
+        district_id: &'a str,
+        commit: &'a Commit<'a>,
+        run: u64,
+    ) -> Self {
         Self {
             store,
             commit,
-            district_id: commit.district.as_str(),
+            district_id,
             run,
             at: commit.now.to_string(),
             seq: 0,
@@ -104,12 +109,9 @@ impl<'a, B: RosterDb> Writer<'a, B> {
             self.look().await?;
         }
         let late = self.drop_indices(total).await?;
-        let mut after = (None, String::new());
         let (mut done, mut chunks) = (0, 0_u64);
-        loop {
-            let rows = self.store.staged((after.0, &after.1), CHUNK, true).await?;
-            let Some(end) = rows.last() else { break };
-            after = (Some(end.kind), end.id.clone());
+        let mut staged = Rows::all(true);
+        while let Some(rows) = staged.next(self.store).await? {
             let rows: Vec<Staged> = rows.into_iter().filter(|row| !row.held).collect();
             for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
                 if let Some(first) = of_kind.first() {
@@ -188,13 +190,13 @@ impl<'a, B: RosterDb> Writer<'a, B> {
     async fn write(&mut self, kind: RecordKind, rows: &[Staged]) -> Result<(), StoreError> {
         let known: Vec<&str> = rows
             .iter()
-            .filter(|row| row.op != Op::Create)
+            .filter(|row| row.op() != Op::Create)
             .map(|row| row.id.as_str())
             .collect();
         let before = self.store.stored(kind, &known).await?;
         let read: Vec<Read<'_>> = rows
             .iter()
-            .filter(|row| row.op != Op::Archive)
+            .filter(|row| row.op() != Op::Archive)
             .filter_map(|staged| {
                 let json = staged.record.as_deref()?;
                 Some(Read {
@@ -210,11 +212,11 @@ impl<'a, B: RosterDb> Writer<'a, B> {
         }
         let gone: Vec<&str> = rows
             .iter()
-            .filter(|row| row.op == Op::Archive)
+            .filter(|row| row.op() == Op::Archive)
             .map(|row| row.id.as_str())
             .collect();
         let (touched, said): (Vec<_>, Vec<_>) =
-            read.iter().partition(|read| read.staged.op == Op::Touch);
+            read.iter().partition(|read| read.staged.op() == Op::Touch);
         let keys = self.keys(kind, &read).await?;
         self.put(kind, &said, false, &keys).await?;
         self.put(kind, &touched, true, &keys).await?;
@@ -237,7 +239,7 @@ impl<'a, B: RosterDb> Writer<'a, B> {
     fn note(&mut self, kind: RecordKind, rows: &[Staged]) {
         let changed = &mut self.changed;
         for row in rows {
-            let count = match row.op {
+            let count = match row.op() {
                 Op::Touch => continue,
                 Op::Update => 0,
                 Op::Create | Op::Restore => 1,
@@ -273,10 +275,7 @@ impl<'a, B: RosterDb> Writer<'a, B> {
         touch: bool,
         keys: &BTreeMap<String, i64>,
     ) -> Result<(), StoreError> {
-        let ours: Vec<_> = columns(kind)
-            .iter()
-            .filter(|(name, _)| !self.commit.policy.is_sticky(kind, name))
-            .collect();
+        let ours = columns::ours(kind, self.commit.sticky);
         let mut names: Vec<(&str, Type)> = vec![
             ("district_id", Type::Text),
             ("id", Type::Text),
@@ -356,7 +355,7 @@ impl<'a, B: RosterDb> Writer<'a, B> {
             .all(|table| self.fresh.contains(table));
         let old = read
             .iter()
-            .filter(|read| !bare || read.staged.op != Op::Create);
+            .filter(|read| !bare || read.staged.op() != Op::Create);
         let old: Vec<&str> = old
             .map(|read| read.staged.id.as_str())
             .chain(gone.iter().copied())
@@ -408,7 +407,7 @@ impl<'a, B: RosterDb> Writer<'a, B> {
             self.persons.number(self.store, &named).await?;
         } else {
             let of = |op: Op| {
-                let rows = read.iter().filter(move |read| read.staged.op == op);
+                let rows = read.iter().filter(move |read| read.staged.op() == op);
                 rows.map(|read| read.staged.id.as_str())
             };
             persons::learn(self.store, &of(Op::Create).collect()).await?;

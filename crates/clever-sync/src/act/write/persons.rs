@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::StoreError;
-use crate::store::sql::{RosterDb, Sql, SqlStore, Type, pairs, texts};
+use crate::store::run::SqlRun;
+use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
 
 /// An id of 24 hex digits.
 type Short = [u8; 12];
@@ -40,7 +41,7 @@ impl Persons {
     /// Numbers people whom the store does not know, in the order of their ids.
     pub(crate) async fn number<B: RosterDb>(
         &mut self,
-        store: &mut SqlStore<B>,
+        store: &mut SqlRun<'_, B>,
         ids: &[&str],
     ) -> Result<(), StoreError> {
         if ids.is_empty() {
@@ -71,7 +72,7 @@ impl Persons {
     /// Puts numbers for the people of places; who has none gets one.
     pub(crate) async fn places<B: RosterDb>(
         &self,
-        store: &mut SqlStore<B>,
+        store: &mut SqlRun<'_, B>,
         told: &[(i64, i64, &str, bool)],
     ) -> Result<Vec<(i64, i64, i64, bool)>, StoreError> {
         let mut places = Vec::with_capacity(told.len());
@@ -131,7 +132,7 @@ impl Persons {
     /// Asks the store for the numbers of these people, and numbers those whom it does not know.
     async fn ask<B: RosterDb>(
         &self,
-        store: &mut SqlStore<B>,
+        store: &mut SqlRun<'_, B>,
         people: &mut BTreeMap<&str, i64>,
     ) -> Result<(), StoreError> {
         let ids: BTreeSet<&str> = people.keys().copied().collect();
@@ -145,7 +146,7 @@ impl Persons {
 
 /// Finds the numbers of people whom a record names, and numbers those who have none.
 pub(crate) async fn name<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     ids: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, i64>, StoreError> {
     if ids.is_empty() {
@@ -179,7 +180,7 @@ pub(crate) async fn name<B: RosterDb>(
 
 /// Notes of numbered people that there is a record of them, where there is.
 pub(crate) async fn learn<B: RosterDb>(
-    store: &mut SqlStore<B>,
+    store: &mut SqlRun<'_, B>,
     ids: &BTreeSet<&str>,
 ) -> Result<(), StoreError> {
     let sql = format!(
@@ -198,7 +199,9 @@ pub(crate) async fn learn<B: RosterDb>(
 }
 
 /// Numbers all whom contacts name and nobody knows: after a load, for which [`name`] would ask too often.
-pub(crate) async fn name_children<B: RosterDb>(store: &mut SqlStore<B>) -> Result<(), StoreError> {
+pub(crate) async fn name_children<B: RosterDb>(
+    store: &mut SqlRun<'_, B>,
+) -> Result<(), StoreError> {
     let params = [store.number().into(), store.district_id().into()];
     let sql = "INSERT INTO main._people (district, id)
          SELECT DISTINCT CAST(?1 AS BIGINT), c.student_id FROM main._contacts c WHERE c.district_id = ?2
@@ -211,6 +214,7 @@ pub(crate) async fn name_children<B: RosterDb>(store: &mut SqlStore<B>) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     #[test]
     fn short_ids_are_read_and_odd_ones_are_not() {
@@ -231,6 +235,8 @@ mod tests {
     #[tokio::test]
     async fn numbers_are_found_also_where_they_do_not_follow_each_other() {
         let mut store = crate::store::sqlite::SqliteStore::in_memory().unwrap();
+        let district = clever_model::DistrictId::new("d").unwrap();
+        let mut run = store.begin(&district).await.unwrap();
         let id = |number: u32| format!("{number:024x}");
         let mut persons = Persons::default();
         let first = ["odd".to_owned(), id(1), id(2), "odder".to_owned(), id(3)];
@@ -239,14 +245,14 @@ mod tests {
         let second = [id(4), id(5)];
         for (ids, then) in [(&first[..], other), (&second[..], "SELECT 1")] {
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            persons.number(&mut store, &ids).await.unwrap();
-            store.db.connection().execute_batch(then).unwrap();
+            persons.number(&mut run, &ids).await.unwrap();
+            run.db.connection().execute_batch(then).unwrap();
         }
         assert_eq!(persons.runs, [(0, 2), (2, 5), (3, 91)]);
         let told: Vec<String> = (1..=5).map(id).chain(["odd".to_owned()]).collect();
         let told: Vec<(i64, i64, &str, bool)> =
             told.iter().map(|id| (7, 0, id.as_str(), false)).collect();
-        let places = persons.places(&mut store, &told).await.unwrap();
+        let places = persons.places(&mut run, &told).await.unwrap();
         let keys: Vec<i64> = places.iter().map(|(_, _, key, _)| *key).collect();
         assert_eq!(keys, [2, 3, 5, 91, 92, 1]);
     }

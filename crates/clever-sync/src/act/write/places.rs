@@ -60,7 +60,7 @@ fn exchanged(
     fits.then_some(now)
 }
 
-impl<B: RosterDb> Writer<'_, B> {
+impl<B: RosterDb> Writer<'_, '_, B> {
     /// Writes the places of sections: only those that came or went. Without `keys` the store is asked for them.
     pub(super) async fn places(
         &mut self,
@@ -92,7 +92,7 @@ impl<B: RosterDb> Writer<'_, B> {
             .zip(&earlier)
             .filter_map(|(read, earlier)| {
                 let section = Section {
-                    restored: read.staged.op == Op::Restore,
+                    restored: read.staged.op() == Op::Restore,
                     told: told(&read.tree),
                     said: earlier.as_ref().map(told),
                 };
@@ -103,7 +103,7 @@ impl<B: RosterDb> Writer<'_, B> {
         let fresh = self.fresh.contains("_enrollments");
         let old = read
             .iter()
-            .filter(|read| !fresh || read.staged.op != Op::Create);
+            .filter(|read| !fresh || read.staged.op() != Op::Create);
         let old = old.filter_map(|read| keys.get(&read.staged.id));
         let archived = gone.iter().filter_map(|id| keys.get(*id));
         let stood = self.standing(old.chain(archived).copied()).await?;

@@ -90,11 +90,13 @@ CREATE TABLE changes (
     PRIMARY KEY (district_id, seq)
 );
 
--- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`.
+-- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`. `whole` says
+-- whether the store was in step with Clever afterwards; `newest_event` is the last event that was read, where events were;
+-- `held_hash` approves what is held. The rest is in the report.
 CREATE TABLE runs (
     district_id TEXT COLLATE "C" NOT NULL, run BIGINT NOT NULL,
     started_at TEXT NOT NULL, finished_at TEXT NOT NULL, outcome TEXT NOT NULL, report TEXT NOT NULL,
-    path TEXT NOT NULL,
+    path TEXT NOT NULL, whole BIGINT NOT NULL, newest_event TEXT, held_hash TEXT,
     PRIMARY KEY (district_id, run)
 );
 
