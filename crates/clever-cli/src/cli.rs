@@ -3,13 +3,14 @@
 //! A secret is never an argument: it would stay in the shell's history and in the process list.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cmd;
+use crate::{cmd, config};
 
 const GLOBAL: &str = "Options of all commands";
 
@@ -54,6 +55,12 @@ pub(crate) struct Cli {
         hide_default_value = true
     )]
     pub(crate) color: ColorChoice,
+    /// Read settings from FILE [default: clever.toml, if there is one].
+    ///
+    /// `cleverctl init` writes a file with every setting; `cleverctl config show` says where each value comes from. An
+    /// option stands over a variable of the environment, and that over the file.
+    #[arg(long, global = true, help_heading = GLOBAL, env = config::VARIABLE, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Log what the libraries do, on standard error.
     ///
     /// A level is error, warn, info, debug or trace; `clever_client=debug` is for one part alone. No token and nothing
@@ -114,6 +121,11 @@ pub(crate) enum Command {
     Accounts(cmd::accounts::AccountsArgs),
     /// Review account matches that need a person's decision.
     Review(cmd::review::ReviewArgs),
+    /// Write a file of settings, with comments.
+    Init(cmd::config::InitArgs),
+    /// Show the settings in force, and where each comes from.
+    #[command(subcommand)]
+    Config(cmd::config::ConfigCommand),
     /// Print a completion script for your shell.
     #[command(after_help = "\
 Examples:
@@ -184,9 +196,9 @@ fn without_values(command: clap::Command) -> clap::Command {
         .mut_subcommands(without_values)
 }
 
-/// Reads the arguments of the process.
-pub(crate) fn read() -> Result<Cli, clap::Error> {
-    let mut command = command().color(colour_of_help());
+/// Reads the arguments of the process, as `command` understands them.
+pub(crate) fn read(command: clap::Command) -> Result<Cli, clap::Error> {
+    let mut command = command.color(colour_of_help());
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

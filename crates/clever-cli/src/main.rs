@@ -5,6 +5,7 @@
 mod access;
 mod cli;
 mod cmd;
+mod config;
 mod diagnostics;
 mod progress;
 mod settings;
@@ -14,6 +15,7 @@ mod vault;
 mod writing;
 
 use std::panic::{self, PanicHookInfo};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -24,31 +26,50 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::cli::Command;
+use crate::config::Config;
 use crate::diagnostics::{Exit, Failure};
 use crate::ui::Ui;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     panic::set_hook(Box::new(broke_off));
-    let cli = match cli::read() {
+    let cli = match cli::read(cli::command()) {
         Ok(cli) => cli,
         Err(error) => return misused(error).into(),
     };
+    let ui = Ui::new(cli.json, cli.quiet, cli.color);
+    let config = match Config::read(cli.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => return failed(&ui, &error).into(),
+    };
+    // What is right without the file's values is wrong by one of them.
+    let cli = match cli::read(config.over(cli::command())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = misused(error);
+            let file = config.file.as_deref().unwrap_or(Path::new(config::NAME));
+            ui.note(format!("note: this value is in {}", file.display()));
+            return exit.into();
+        }
+    };
     log(&cli.log);
     let ui = Ui::new(cli.json, cli.quiet, cli.color);
-    match run(cli.command, &ui).await {
+    match run(cli.command, &config, &ui).await {
         Ok(exit) => exit.into(),
         // Whoever read our output has read enough.
         Err(error) if diagnostics::is_broken_pipe(&error) => Exit::Done.into(),
-        Err(error) => {
-            diagnostics::tell(&ui, &error);
-            if ui.json {
-                // A script that reads nothing any more has the exit code.
-                drop(ui.document(&diagnostics::failure(&error)));
-            }
-            diagnostics::exit(&error).into()
-        }
+        Err(error) => failed(&ui, &error).into(),
     }
+}
+
+/// Tells of an error, to a person and if asked to a script.
+fn failed(ui: &Ui, error: &anyhow::Error) -> Exit {
+    diagnostics::tell(ui, error);
+    if ui.json {
+        // A script that reads nothing any more has the exit code.
+        drop(ui.document(&diagnostics::failure(error)));
+    }
+    diagnostics::exit(error)
 }
 
 /// Sends the log lines of our own crates to standard error. Those of others may hold what they send and receive.
@@ -122,7 +143,7 @@ fn misused(mut error: clap::Error) -> Exit {
     Exit::Usage
 }
 
-async fn run(command: Command, ui: &Ui) -> Result<Exit> {
+async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
     match command {
         Command::Demo(args) => cmd::demo::run(args, ui).await,
         Command::Sync(args) => cmd::sync::run(args, ui).await,
@@ -142,6 +163,8 @@ async fn run(command: Command, ui: &Ui) -> Result<Exit> {
         Command::Accounts(args) => cmd::accounts::run(&args, ui).await,
         Command::Match(args) => cmd::matching::run(&args, ui).await,
         Command::Review(args) => cmd::review::run(&args, ui).await,
+        Command::Init(args) => cmd::config::init(&args, ui),
+        Command::Config(args) => cmd::config::run(&args, config, &cli::command(), ui),
         Command::Man(args) => cmd::man::run(&args, cli::command(), ui),
         Command::Completions { shell } => {
             let (mut command, mut script) = (cli::command(), Vec::new());

@@ -10,6 +10,7 @@ mod number;
 mod rows;
 mod wrap;
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, StderrLock, StdoutLock, Write};
 
 use anstream::{AutoStream, ColorChoice};
@@ -139,12 +140,17 @@ impl Ui {
         Ok(())
     }
 
-    /// Prints one JSON document, on one line.
+    /// Prints one JSON document, on one line: an object with the version of its shape.
     pub(crate) fn document(&self, value: &impl Serialize) -> Result<()> {
         let mut out = out();
-        json::write(&mut out, value)?;
+        json::write(&mut out, &Versioned::new(value))?;
         out.flush()?;
         Ok(())
+    }
+
+    /// Prints a list as a JSON document, under its name.
+    pub(crate) fn list(&self, name: &'static str, values: &impl Serialize) -> Result<()> {
+        self.document(&BTreeMap::from([(name, values)]))
     }
 
     /// Prints a text of our own as it is: a script, a greeting.
@@ -195,6 +201,27 @@ fn coloured(line: &str, word: &str, tone: Tone, wanted: bool) -> String {
     }
 }
 
+/// The version of the documents' shapes. It grows when a name goes or gets another meaning; new names may come at any
+/// time.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A document with the version of its shape.
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    document: &'a T,
+}
+
+impl<'a, T> Versioned<'a, T> {
+    fn new(document: &'a T) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            document,
+        }
+    }
+}
+
 /// Lines that are written together, each a record for a program.
 #[derive(Debug, Default)]
 pub(crate) struct Records(Vec<u8>);
@@ -208,7 +235,7 @@ impl Records {
 
     /// Adds a JSON document.
     pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<()> {
-        json::write(&mut self.0, value)
+        json::write(&mut self.0, &Versioned::new(value))
     }
 
     /// Prints them, and sees that they are out.

@@ -278,7 +278,7 @@ pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
         }
     }
     if ui.json {
-        ui.document(&changes)?;
+        ui.list("changes", &changes)?;
         return Ok(Exit::Done);
     }
     if changes.is_empty() {

@@ -205,7 +205,7 @@ fn list(vault: &VaultArgs, ui: &Ui) -> Result<()> {
                 })
             })
             .collect();
-        return ui.document(&shown);
+        return ui.list("credentials", &shown);
     }
     let mut table = ui::table(&["Name", "Kind", "District or client id", "Description"], 4);
     let mut rows = 0;

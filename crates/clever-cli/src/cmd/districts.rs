@@ -80,7 +80,7 @@ pub(crate) async fn run(args: &DistrictsArgs, ui: &Ui) -> Result<Exit> {
         });
     }
     if ui.json {
-        ui.document(&rows)?;
+        ui.list("districts", &rows)?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

@@ -136,7 +136,7 @@ pub(crate) async fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit> {
         district(&mut checks, args, &service, app.as_ref()).await?;
     }
     if ui.json {
-        ui.document(&checks.steps)?;
+        ui.list("steps", &checks.steps)?;
     } else {
         for step in &checks.steps {
             let (tone, mark) = match step.outcome {

@@ -90,7 +90,7 @@ pub(crate) async fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit> {
         });
     }
     if ui.json {
-        ui.document(&told)?;
+        ui.list("records", &told)?;
         return Ok(Exit::Done);
     }
     for record in &told {

@@ -103,7 +103,7 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
         ));
     }
     if ui.json {
-        ui.document(&files)?;
+        ui.list("files", &files)?;
         return Ok(Exit::Done);
     }
     let mut table = ui::table(&["File", "Rows"], 1);

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod changes;
+pub(crate) mod config;
 pub(crate) mod credential;
 pub(crate) mod demo;
 pub(crate) mod districts;

@@ -210,7 +210,7 @@ fn said(answer: &Answer) -> String {
 async fn list(store: &mut AccountStore, args: &ReviewArgs, ui: &Ui) -> Result<()> {
     let open = store.reviews().await?;
     if ui.json {
-        return ui.document(&open);
+        return ui.list("reviews", &open);
     }
     if open.is_empty() {
         return if ui.quiet {

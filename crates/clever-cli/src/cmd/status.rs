@@ -119,7 +119,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         })
         .collect();
     let mut exit = if args.check { worst(&all) } else { Exit::Done };
-    for id in &args.expect {
+    for id in args.expect.iter().filter(|_| args.check) {
         if !all.iter().any(|one| one.status.district_id == *id) {
             exit = Exit::Failed;
             ui.note(format!(
@@ -131,7 +131,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         return letters(&mut store, &all, now, ui).await;
     }
     if ui.json {
-        ui.document(&all)?;
+        ui.list("districts", &all)?;
         return Ok(exit);
     }
     match all.as_slice() {
@@ -356,7 +356,7 @@ async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui
         let texts = letters.iter().map(|(district, lines)| {
             serde_json::json!({ "district_id": district, "text": lines.join("\n") })
         });
-        ui.document(&texts.collect::<Vec<_>>())?;
+        ui.list("letters", &texts.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if letters.is_empty() {

@@ -176,7 +176,8 @@ mod with {
                 }
             }
         }
-        serde_json::from_str(&told).unwrap()
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        serde_json::from_value(told["files"].clone()).unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

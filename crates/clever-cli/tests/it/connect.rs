@@ -114,6 +114,7 @@ fn credentials_are_kept_sealed_and_used_by_name() {
         0,
         &emulator,
     ));
+    let listed = &listed["credentials"];
     let names: Vec<_> = listed
         .as_array()
         .unwrap()
@@ -207,6 +208,7 @@ fn districts_of_an_app_and_of_nobody() {
         0,
         &emulator,
     ));
+    let rows = &rows["districts"];
     assert_eq!(rows.as_array().unwrap().len(), 1);
     assert!(
         rows[0]["name"].is_string() && rows[0]["error"].is_null(),
@@ -250,7 +252,7 @@ fn a_token_says_what_it_is() {
 fn the_doctor_names_what_is_well_and_what_is_not() {
     let emulator = small();
     let steps = |output: &Output| -> Vec<(String, String)> {
-        json(output)
+        json(output)["steps"]
             .as_array()
             .unwrap()
             .iter()

@@ -51,7 +51,8 @@ fn credential(folder: &TempDir, args: &[&str], secret: Option<(&str, &str)>) -> 
 
 fn list(folder: &TempDir) -> Value {
     let output = credential(folder, &["list", "--json"], None);
-    serde_json::from_slice(&output.stdout).unwrap()
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    said["credentials"].clone()
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn field_a_rotated_secret_is_replaced_and_the_rest_stays() {
     let said: Value = serde_json::from_slice(&north.stdout).unwrap();
     assert_eq!(
         said,
-        serde_json::json!({"replaced": "north", "kind": "district token"})
+        serde_json::json!({"schema_version": 1, "replaced": "north", "kind": "district token"})
     );
     assert_eq!(
         list(&folder),

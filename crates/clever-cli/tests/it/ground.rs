@@ -24,6 +24,7 @@ pub(crate) fn cleverctl() -> Command {
         "CLEVER_KEY",
         "CLEVER_KEY_FILE",
         "CLEVER_POLICY",
+        "CLEVER_CONFIG",
     ] {
         command.env_remove(variable);
     }

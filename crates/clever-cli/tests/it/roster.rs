@@ -64,7 +64,7 @@ fn a_record_is_explained_and_its_run_taken_back() {
         0,
     );
     let changes: Value = serde_json::from_str(&changes).unwrap();
-    let id = changes[0]["id"].as_str().unwrap();
+    let id = changes["changes"][0]["id"].as_str().unwrap();
     let why = told(&store, &["explain", id], 0);
     assert!(
         why.contains("snapshot") && why.contains("students"),
@@ -221,6 +221,7 @@ fn the_roster_goes_out_as_files_with_a_row_for_each() {
         0,
     );
     let files: Value = serde_json::from_str(&zip).unwrap();
+    let files = &files["files"];
     assert_eq!(
         files["users.csv"],
         store.number("SELECT count(*) FROM users")
@@ -393,7 +394,7 @@ fn an_undo_of_what_was_changed_since_writes_nothing_and_says_why() {
         0,
     );
     let changes: Value = serde_json::from_str(&changes).unwrap();
-    let id = changes[0]["id"].as_str().unwrap();
+    let id = changes["changes"][0]["id"].as_str().unwrap();
     let undone = told(&store, &["undo", "1", "--record", id], 0);
     assert!(
         undone.contains("Springfield"),

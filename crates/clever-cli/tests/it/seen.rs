@@ -341,7 +341,7 @@ fn field_24_a_district_that_shares_nobody_is_not_ok() {
     );
     let (_, json) = status(&["--json"]);
     let all: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(all[0]["verdict"], "empty");
+    assert_eq!(all["districts"][0]["verdict"], "empty");
     served.edit(|served| {
         *served = lists(0);
         served["schools"] = small(0)["schools"].clone();

@@ -19,7 +19,8 @@ fn status(store: &Store, args: &[&str], exit: i32) -> String {
 }
 
 fn json(store: &Store, exit: i32) -> Value {
-    serde_json::from_str(&status(store, &["--check", "--json"], exit)).unwrap()
+    let said: Value = serde_json::from_str(&status(store, &["--check", "--json"], exit)).unwrap();
+    said["districts"].clone()
 }
 
 #[test]

@@ -149,8 +149,8 @@ fn changes_are_found_by_time_run_and_sort() {
         let all = [&["changes", "--json", "--limit", "1000"], args].concat();
         let text = said(&store, &all, 0);
         let found: Value = serde_json::from_str(&text).unwrap();
-        let list = found.get("changes").unwrap_or(&found);
-        list.as_array().unwrap().clone()
+        assert_eq!(found["schema_version"], 1);
+        found["changes"].as_array().unwrap().clone()
     };
     let all = json(&[]);
     assert!(all.len() > 50);
@@ -334,4 +334,123 @@ fn each_command_has_a_manual_page_and_each_shell_its_completions() {
             "{shell}"
         );
     }
+}
+
+/// Runs a command in `folder`, with what it says.
+fn within(folder: &TempDir, args: &[&str], exit: i32) -> String {
+    let output = cleverctl()
+        .args(args)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = printed(&output) + &errors(&output);
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+    said
+}
+
+#[test]
+fn settings_stand_in_a_file_below_the_environment_and_options() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("clever.toml");
+    within(&folder, &["init"], 0);
+    let again = within(&folder, &["init"], 2);
+    assert!(again.contains("is there already"), "{again}");
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains("# every = \"6h\""), "{written}");
+
+    fs::write(
+        &file,
+        "store = \"postgres://app:s3cret@db/x\"\n[clever]\napi_url = \"http://127.0.0.1:1\"\n",
+    )
+    .unwrap();
+    let shown = within(&folder, &["config", "show"], 0);
+    assert!(
+        shown.contains("file (clever.toml)") && shown.contains("http://127.0.0.1:1"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("s3cret") && shown.contains("postgres://"),
+        "{shown}"
+    );
+    let help = within(&folder, &["sync", "--help"], 0);
+    assert!(!help.contains("s3cret"), "{help}");
+    let rows = |variable: &str, value: &str| -> Value {
+        let output = cleverctl()
+            .args(["config", "show", "--json"])
+            .current_dir(folder.path())
+            .env(variable, value)
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let all = rows("CLEVER_API_URL", "http://127.0.0.1:2");
+    let of = |key: &str| {
+        let rows = all["settings"].as_array().unwrap();
+        rows.iter().find(|row| row["key"] == key).unwrap().clone()
+    };
+    assert_eq!(of("clever.api_url")["from"], "environment");
+    assert_eq!(of("clever.api_url")["place"], "CLEVER_API_URL");
+    assert_eq!(of("clever.api_url")["value"], "http://127.0.0.1:2");
+    assert_eq!(of("store")["from"], "file");
+    assert_eq!(of("clever.api")["from"], "default");
+
+    // What is in force: the file's store, and an option over it.
+    fs::write(&file, "store = \"here.db\"\n").unwrap();
+    assert!(within(&folder, &["status"], 1).contains("here.db"));
+    assert!(within(&folder, &["status", "--store", "there.db"], 1).contains("there.db"));
+    let named = folder.path().join("other.toml");
+    fs::write(&named, "store = \"named.db\"\n").unwrap();
+    let named = named.to_str().unwrap();
+    assert!(within(&folder, &["status", "--config", named], 1).contains("named.db"));
+    within(&folder, &["status", "--config", "none.toml"], 2);
+
+    // What can't be used is said once, with its line, whatever the command.
+    fs::write(&file, "store = \"here.db\"\n[sync]\nevry = \"6h\"\n").unwrap();
+    let wrong = within(&folder, &["status"], 2);
+    for part in [
+        "clever.toml, line 3",
+        "no setting `evry`",
+        "did you mean `every`?",
+    ] {
+        assert!(wrong.contains(part), "{part} in {wrong}");
+    }
+    assert_eq!(wrong.matches("evry").count(), 1, "{wrong}");
+    fs::write(&file, "[sync]\nevery = \"soon\"\n").unwrap();
+    let wrong = within(&folder, &["sync"], 2);
+    assert!(
+        wrong.contains("--every") && wrong.contains("this value is in clever.toml"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn every_document_is_an_object_with_the_version_of_its_shape() {
+    let (emulator, store) = (small(), Store::new());
+    let report = store.report(&emulator, 0);
+    assert_eq!(report["schema_version"], 1);
+    for (args, name) in [
+        (&["status"][..], "districts"),
+        (&["status", "--letter"], "letters"),
+        (&["changes"], "changes"),
+    ] {
+        let text = said(&store, &[args, &["--json"]].concat(), 0);
+        let found: Value = serde_json::from_str(&text).unwrap();
+        assert!(
+            found[name].is_array() && found["schema_version"] == 1,
+            "{text}"
+        );
+    }
+    let lines = said(&store, &["changes", "--consumer", "c", "--json"], 0);
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(
+            line["seq"].is_u64() && line["schema_version"] == 1,
+            "{line}"
+        );
+    }
+    let error = said(&store, &["undo", "7", "--json"], 1);
+    let error = error.lines().next().unwrap();
+    let error: Value = serde_json::from_str(error).unwrap();
+    assert_eq!(error["schema_version"], 1);
+    assert_eq!(error["error"]["code"], "not_found");
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_provision::store::AccountStore;
 
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, Usage};
 use crate::ui::Ui;
 use crate::vault::VaultArgs;
 
@@ -72,9 +72,11 @@ pub(crate) async fn run(args: &AccountsArgs, ui: &Ui) -> Result<Exit> {
 
 impl Place {
     async fn open(&self) -> Result<AccountStore> {
-        let address = self.accounts.as_deref();
-        let address =
-            address.context("name the database of accounts with --accounts or CLEVER_ACCOUNTS")?;
+        let Some(address) = self.accounts.as_deref() else {
+            return Err(Usage::new("no database of accounts is named")
+                .hint("name it with --accounts or CLEVER_ACCOUNTS")
+                .into());
+        };
         AccountStore::open(address, self.vault.key(true)?)
             .await
             .context("could not open the accounts")

@@ -101,7 +101,7 @@ pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) 
     }
     found.truncate(args.limit as usize);
     if ui.json {
-        ui.document(&found.iter().map(document).collect::<Vec<_>>())?;
+        ui.list("accounts", &found.iter().map(document).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {

@@ -93,7 +93,7 @@ pub(super) async fn run(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -
         all.insert(id, done);
     }
     if ui.json {
-        ui.document(&all)?;
+        ui.list("districts", &all)?;
         return Ok(Exit::Done);
     }
     if all.is_empty() {

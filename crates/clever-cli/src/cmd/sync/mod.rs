@@ -24,7 +24,11 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
         return fleet::run(args, ui).await;
     }
     let policies = policies(args.policy.as_deref())?;
-    let Some(every) = args.every else {
+    // A schedule in the file of settings is not meant for a look or an approval.
+    let every = args
+        .every
+        .filter(|_| !args.dry_run && args.approve.is_none());
+    let Some(every) = every else {
         if args.plan.is_some() {
             leave_nothing_half_written();
         }

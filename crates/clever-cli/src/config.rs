@@ -1,0 +1,312 @@
+//! `clever.toml`: the settings of a place in one file. An option of the command line stands over a variable of the
+//! environment, and that over the file.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::diagnostics::Usage;
+use crate::settings::{StoreUrl, toml_file};
+
+/// The file that is read if no other is named.
+pub(crate) const NAME: &str = "clever.toml";
+/// The variable that names another file.
+pub(crate) const VARIABLE: &str = "CLEVER_CONFIG";
+
+/// A new file: every setting, with what it is for.
+pub(crate) const TEMPLATE: &str = r#"# Settings of cleverctl. An option on the command line stands over a variable of
+# the environment, and that over this file. Tokens and client secrets do not
+# belong here: `cleverctl credential add` keeps them sealed, under a name.
+
+# The database: a file, or postgres://USER@HOST/DATABASE?sslmode=verify-full.
+# Put an address that contains a password in CLEVER_STORE.
+store = "clever.db"
+
+# The schema of the tables in PostgreSQL.
+# schema = "clever"
+
+# How much may change without approval, and which columns are the app's own.
+# policy = "policy.toml"
+
+# What is logged on standard error: error, warn, info, debug or trace.
+# log = "warn"
+
+# Colour: auto, always or never.
+# color = "auto"
+
+[credentials]
+# The sealed file of credentials, and the key to it.
+# file = "/etc/clever/credentials"
+# key_file = "/etc/clever/credentials.key"
+
+[clever]
+# api_url = "https://api.clever.com"
+# auth_url = "https://clever.com"
+# api = "v3.1"
+
+[sync]
+# The credentials to use, by name; not used if CLEVER_TOKEN is set.
+# credential = ["our-app"]
+# Sync again after this time, and wait up to so much longer.
+# every = "6h"
+# jitter = "10m"
+# With --all: districts at once.
+# concurrency = 4
+# Records a page.
+# page_size = 2000
+
+[status]
+# When a district is stale, and which districts `--check` misses.
+# max_age = "26h"
+# expect = ["5a25ffb0c1bc2a0036000001"]
+
+[accounts]
+# The database of accounts, for `cleverctl review`.
+# store = "accounts.db"
+"#;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    store: Option<String>,
+    schema: Option<String>,
+    policy: Option<String>,
+    log: Option<String>,
+    color: Option<String>,
+    #[serde(default)]
+    credentials: Credentials,
+    #[serde(default)]
+    clever: Clever,
+    #[serde(default)]
+    sync: Sync,
+    #[serde(default)]
+    status: Status,
+    #[serde(default)]
+    accounts: Accounts,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    file: Option<String>,
+    key_file: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clever {
+    api_url: Option<String>,
+    auth_url: Option<String>,
+    api: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sync {
+    #[serde(default)]
+    credential: Vec<String>,
+    every: Option<String>,
+    jitter: Option<String>,
+    concurrency: Option<u32>,
+    page_size: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Status {
+    max_age: Option<String>,
+    #[serde(default)]
+    expect: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accounts {
+    store: Option<String>,
+}
+
+/// A setting: its name in the file, the argument that it stands for, and what the file says.
+#[derive(Debug, Clone)]
+pub(crate) struct Setting {
+    /// As in `sync.every`.
+    pub(crate) key: &'static str,
+    /// The id of the argument.
+    pub(crate) argument: &'static str,
+    /// A command that has the argument.
+    pub(crate) command: &'static str,
+    /// The values in the file; none if it does not say any.
+    pub(crate) values: Vec<String>,
+}
+
+/// The settings of a file.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file; none if there is none.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) settings: Vec<Setting>,
+}
+
+impl Config {
+    /// Reads the file that is named, or the one of this folder if there is one.
+    pub(crate) fn read(named: Option<&Path>) -> Result<Self> {
+        let path = named.unwrap_or(Path::new(NAME));
+        let shown = path.display();
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound && named.is_none() => {
+                return Ok(Self {
+                    file: None,
+                    settings: settings(File::default()),
+                });
+            }
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    Usage::new(format!("could not read the settings in {shown}"))
+                        .hint("`cleverctl init` writes a file of settings")
+                });
+            }
+        };
+        let file = toml::from_str(&text)
+            .map_err(|error| toml_file::unreadable(&shown.to_string(), &text, &error))?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            settings: settings(file),
+        })
+    }
+
+    /// Lets what the file says stand for what was given neither on the command line nor in the environment.
+    pub(crate) fn over(&self, command: clap::Command) -> clap::Command {
+        let mut command = command;
+        // A token in the environment stands over a credential in the file.
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let by_token = is_set("CLEVER_TOKEN") || is_set("CLEVER_CLIENT_ID");
+        for setting in &self.settings {
+            let known = |arg: &clap::Arg| arg.get_id() == setting.argument;
+            let meant = !setting.values.is_empty()
+                && !(by_token && setting.argument == "credential")
+                && command.get_arguments().any(known);
+            if meant {
+                let values = setting.values.iter();
+                // As long as the process lives: there is one file.
+                let values: Vec<&'static str> =
+                    values.map(|value| &*value.clone().leak()).collect();
+                // An address may hold a password.
+                command = command.mut_arg(setting.argument, |arg| {
+                    arg.default_values(values).hide_default_value(true)
+                });
+            }
+        }
+        command.mut_subcommands(|below| self.over(below))
+    }
+}
+
+fn settings(file: File) -> Vec<Setting> {
+    let one = |key, argument, command, value: Option<String>| Setting {
+        key,
+        argument,
+        command,
+        values: value.into_iter().collect(),
+    };
+    let number = |value: Option<u32>| value.map(|value| value.to_string());
+    vec![
+        one("store", "store", "sync", file.store),
+        one("schema", "schema", "sync", file.schema),
+        one("policy", "policy", "sync", file.policy),
+        one("log", "log", "", file.log),
+        one("color", "color", "", file.color),
+        one(
+            "credentials.file",
+            "credentials",
+            "sync",
+            file.credentials.file,
+        ),
+        one(
+            "credentials.key_file",
+            "key_file",
+            "sync",
+            file.credentials.key_file,
+        ),
+        one("clever.api_url", "api_url", "sync", file.clever.api_url),
+        one("clever.auth_url", "auth_url", "sync", file.clever.auth_url),
+        one("clever.api", "api", "sync", file.clever.api),
+        Setting {
+            key: "sync.credential",
+            argument: "credential",
+            command: "sync",
+            values: file.sync.credential,
+        },
+        one("sync.every", "every", "sync", file.sync.every),
+        one("sync.jitter", "jitter", "sync", file.sync.jitter),
+        one(
+            "sync.concurrency",
+            "concurrency",
+            "sync",
+            number(file.sync.concurrency),
+        ),
+        one(
+            "sync.page_size",
+            "page_size",
+            "sync",
+            number(file.sync.page_size),
+        ),
+        one("status.max_age", "max_age", "status", file.status.max_age),
+        Setting {
+            key: "status.expect",
+            argument: "expect",
+            command: "status",
+            values: file.status.expect,
+        },
+        one("accounts.store", "accounts", "review", file.accounts.store),
+    ]
+}
+
+/// A value as it may be shown: an address without its password.
+pub(crate) fn shown(value: &str) -> String {
+    if !value.contains("://") || !value.contains('@') {
+        return value.to_owned();
+    }
+    match value.parse::<StoreUrl>() {
+        Ok(address) => address.to_string(),
+        Err(_) => "an address that can't be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_names_every_setting_and_no_other() {
+        let lines = TEMPLATE.lines().map(|line| {
+            let plain = line.trim_start_matches("# ");
+            let setting = plain.split_once(" = ").is_some_and(|(key, _)| {
+                key.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            });
+            if setting { plain } else { line }
+        });
+        let text = lines.collect::<Vec<_>>().join("\n");
+        let all = settings(toml::from_str(&text).unwrap());
+        for setting in all {
+            assert!(!setting.values.is_empty(), "{} is missing", setting.key);
+        }
+        // As it is written, it changes nothing but the store.
+        let as_written = settings(toml::from_str(TEMPLATE).unwrap());
+        let set: Vec<_> = as_written
+            .iter()
+            .filter(|setting| !setting.values.is_empty())
+            .map(|setting| setting.key)
+            .collect();
+        assert_eq!(set, ["store"]);
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        assert!(!shown("postgres://app:secret@db/roster").contains("secret"));
+        assert!(!shown("mysql://app:secret@db/roster").contains("secret"));
+        assert_eq!(shown("https://api.clever.com"), "https://api.clever.com");
+    }
+}
