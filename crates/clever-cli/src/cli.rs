@@ -60,7 +60,7 @@ pub(crate) struct Cli {
     /// `cleverctl init` writes a file with every setting; `cleverctl config show` says where each value comes from. An
     /// option stands over a variable of the environment, and that over the file.
     #[arg(long, global = true, help_heading = GLOBAL, env = config::VARIABLE, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) settings: Option<PathBuf>,
     /// Log what the libraries do, on standard error.
     ///
     /// A level is error, warn, info, debug or trace; `clever_client=debug` is for one part alone. No token and nothing

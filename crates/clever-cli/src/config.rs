@@ -14,7 +14,7 @@ use crate::settings::{StoreUrl, toml_file};
 /// The file that is read if no other is named.
 pub(crate) const NAME: &str = "clever.toml";
 /// The variable that names another file.
-pub(crate) const VARIABLE: &str = "CLEVER_CONFIG";
+pub(crate) const VARIABLE: &str = "CLEVER_SETTINGS";
 
 /// A new file: every setting, with what it is for.
 pub(crate) const TEMPLATE: &str = r#"# Settings of cleverctl. An option on the command line stands over a variable of

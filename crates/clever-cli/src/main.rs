@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
         Err(error) => return misused(error).into(),
     };
     let ui = Ui::new(cli.json, cli.quiet, cli.color);
-    let config = match Config::read(cli.config.as_deref()) {
+    let config = match Config::read(cli.settings.as_deref()) {
         Ok(config) => config,
         Err(error) => return failed(&ui, &error).into(),
     };

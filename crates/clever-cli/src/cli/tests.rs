@@ -108,3 +108,24 @@ fn the_reference_of_commands_is_what_help_says() {
         "docs/commands.md is stale: run `CLEVER_BLESS=1 cargo nextest run -p clever-cli reference`"
     );
 }
+
+#[test]
+fn an_option_of_all_commands_is_no_other_option_of_one() {
+    let root = command();
+    let global: Vec<String> = root
+        .get_arguments()
+        .filter(|arg| arg.is_global_set())
+        .map(|arg| arg.get_id().to_string())
+        .collect();
+    assert!(global.len() > 4);
+    // Not built yet: a command has only its own arguments.
+    for (name, command) in all(&root, "").into_iter().skip(1) {
+        for arg in command.get_arguments() {
+            let id = arg.get_id().to_string();
+            assert!(
+                !global.contains(&id),
+                "{name} has an option {id} of its own"
+            );
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) fn cleverctl() -> Command {
         "CLEVER_KEY",
         "CLEVER_KEY_FILE",
         "CLEVER_POLICY",
-        "CLEVER_CONFIG",
+        "CLEVER_SETTINGS",
     ] {
         command.env_remove(variable);
     }

@@ -401,8 +401,8 @@ fn settings_stand_in_a_file_below_the_environment_and_options() {
     let named = folder.path().join("other.toml");
     fs::write(&named, "store = \"named.db\"\n").unwrap();
     let named = named.to_str().unwrap();
-    assert!(within(&folder, &["status", "--config", named], 1).contains("named.db"));
-    within(&folder, &["status", "--config", "none.toml"], 2);
+    assert!(within(&folder, &["status", "--settings", named], 1).contains("named.db"));
+    within(&folder, &["status", "--settings", "none.toml"], 2);
 
     // What can't be used is said once, with its line, whatever the command.
     fs::write(&file, "store = \"here.db\"\n[sync]\nevry = \"6h\"\n").unwrap();
