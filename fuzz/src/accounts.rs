@@ -73,7 +73,6 @@ impl Bytes<'_> {
             },
             6 => Evidence::Score {
                 millibits: i32::from(self.below(60)) * 1000,
-                lead: i32::from(self.below(20)) * 1000,
             },
             7 => Evidence::SiblingFits,
             _ => Evidence::Contradiction(
@@ -167,6 +166,7 @@ pub fn decision(data: &[u8]) -> bool {
     };
     let policy = Policy {
         managed_auto: bytes.yes(),
+        score_auto: bytes.yes(),
         id_change_auto: bytes.yes(),
         create_at_sync: bytes.yes(),
         auto_millibits: i32::from(bytes.below(60)) * 1000,

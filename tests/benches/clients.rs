@@ -216,11 +216,8 @@ async fn main() {
     let token = emulator.district_token().to_owned();
     let kinds = [RecordKind::Users, RecordKind::Sections];
     let pages = kinds.map(|kind| {
-        let query = format!("limit={PAGE}");
-        let answer = |world: &mut clever_emulator::world::World| {
-            world.answer(&format!("/v3.1/{kind}"), &query).1
-        };
-        (kind, Bytes::from(emulator.with_world(answer)))
+        let (_, page) = emulator.answer(&format!("/v3.1/{kind}"), &format!("limit={PAGE}"));
+        (kind, Bytes::from(page))
     });
     let ready = serve(&pages, true).await;
     let ready_plain = serve(&pages, false).await;

@@ -1,33 +1,14 @@
 //! The web login in a real browser: a headless Chromium (Debian's `chromium`), where one is installed.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use url::Url;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, chromium};
 use crate::login::{Entry, Person, Scene};
-
-/// The browser's program, if there is one.
-#[expect(clippy::print_stderr, reason = "a test says what it skips")]
-pub(crate) fn chromium() -> Option<&'static str> {
-    let found = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|program| {
-            let mut version = Command::new(program);
-            version
-                .arg("--version")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            version.status().is_ok_and(|status| status.success())
-        });
-    if found.is_none() {
-        eprintln!("skipped: no Chromium is installed (Debian: apt-get install chromium)");
-    }
-    found
-}
 
 /// Loads an address with a fresh profile, follows wherever it leads, and gives the page at the end.
 pub(crate) async fn load(program: &'static str, profile: &Path, url: Url) -> String {

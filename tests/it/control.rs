@@ -5,7 +5,8 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::browser::{chromium, load};
+use crate::browser::load;
+use crate::driver::chromium;
 
 async fn emulator() -> Emulator {
     let config = EmulatorConfig {

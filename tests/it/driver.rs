@@ -1,9 +1,13 @@
 //! A browser that is driven: clicks and forms in a headless Chromium, by the WebDriver protocol of Debian's
 //! `chromium-driver`, where both are installed.
 
+#![expect(dead_code, reason = "each program of tests drives a part of it")]
+
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,7 +15,24 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use url::Url;
 
-use crate::browser::chromium;
+/// The browser's program, if there is one.
+#[expect(clippy::print_stderr, reason = "a test says what it skips")]
+pub(crate) fn chromium() -> Option<&'static str> {
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|program| {
+            let mut version = std::process::Command::new(program);
+            version
+                .arg("--version")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            version.status().is_ok_and(|status| status.success())
+        });
+    if found.is_none() {
+        eprintln!("skipped: no Chromium is installed (Debian: apt-get install chromium)");
+    }
+    found
+}
 
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -85,6 +106,51 @@ impl Driver {
     /// Loads an address.
     pub(crate) async fn open(&self, url: Url) {
         self.post("url", json!({ "url": url })).await.unwrap();
+    }
+
+    /// Runs a script in the page, and gives what it returns.
+    pub(crate) async fn script(&self, script: &str) -> Value {
+        let body = json!({ "script": script, "args": [] });
+        self.post("execute/sync", body).await.unwrap()
+    }
+
+    /// Presses keys where the focus is; `\u{e004}` is Tab, `\u{e007}` is Enter.
+    pub(crate) async fn keys(&self, text: &str) {
+        let url = self.session.join("element/active").unwrap();
+        let answer = self.http.get(url).send().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
+        let id = body["value"][ELEMENT].as_str().unwrap().to_owned();
+        let command = format!("element/{id}/value");
+        let typed = self.post(&command, json!({ "text": text })).await;
+        typed.unwrap();
+    }
+
+    /// Opens a new tab and goes on in it.
+    pub(crate) async fn new_tab(&self) -> String {
+        let made = self.post("window/new", json!({ "type": "tab" })).await;
+        let handle = made.unwrap()["handle"].as_str().unwrap().to_owned();
+        self.to_tab(&handle).await;
+        handle
+    }
+
+    /// Goes on in a tab.
+    pub(crate) async fn to_tab(&self, handle: &str) {
+        let body = json!({ "handle": handle });
+        self.post("window", body).await.unwrap();
+    }
+
+    /// Asks Chromium itself for something, by its own protocol.
+    pub(crate) async fn chromium(&self, command: &str, parameters: Value) {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.post("goog/cdp/execute", body).await.unwrap();
+    }
+
+    /// A picture of what the window shows, as a PNG.
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        let url = self.session.join("screenshot").unwrap();
+        let answer = self.http.get(url).send().await.unwrap();
+        let body: Value = answer.json().await.unwrap();
+        STANDARD.decode(body["value"].as_str().unwrap()).unwrap()
     }
 
     /// Goes back in the history.

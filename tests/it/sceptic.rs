@@ -3,7 +3,7 @@
 //! events off) and `stores.rs` (two syncs at once).
 
 use clever_emulator::Fault;
-use clever_emulator::world::World;
+use clever_emulator::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::report::{Cause, Doubt, Part};

@@ -18,7 +18,7 @@ use crate::stores::stores;
 async fn joined(seed: u64) -> Ground {
     let ground = Ground::with_events(seed, 80).await;
     ground.emulator.with_world(|world| {
-        let ids = |kind, world: &clever_emulator::world::World| -> Vec<String> {
+        let ids = |kind, world: &clever_emulator::World| -> Vec<String> {
             world.list(kind).keys().map(|id| id.to_string()).collect()
         };
         let schools = ids(RecordKind::Schools, world);

@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL takes part where `CLEVER_TEST_POSTGRES` names a server, as `cargo xtask test` does.
 
-use clever_emulator::world::World;
+use clever_emulator::World;
 use clever_model::RecordKind;
 use clever_model::clock::ManualClock;
 use clever_sync::store::{Base, Known as _, Store as _};

@@ -96,6 +96,27 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// Has the browser test of the example app write pictures of its pages into `docs/images/`.
+pub(crate) fn screenshots() -> Result<()> {
+    packages::ensure_browser();
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let folder = crate::root()?.join("docs/images");
+    let folder = folder.to_string_lossy();
+    let env = [("CLEVER_SCREENSHOTS", &*folder)];
+    let args = [
+        "test",
+        "--quiet",
+        "-p",
+        "classroom",
+        "--test",
+        "browser",
+        "--",
+        "--ignored",
+        "pictures",
+    ];
+    step_env("screenshots", &cargo, &args, &env)
+}
+
 /// From so many lives on, building them optimized takes less time than it saves.
 const MANY_LIVES: u64 = 2000;
 

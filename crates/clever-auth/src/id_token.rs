@@ -368,5 +368,4 @@ impl fmt::Debug for IdTokenVerifier {
 }
 
 #[cfg(test)]
-#[path = "id_token_tests.rs"]
 mod tests;

@@ -14,29 +14,34 @@ use url::Url;
 
 use crate::diagnostics::Usage;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
-use crate::vault::{NoCredential, VaultArgs};
+use crate::vault::{APP, NoCredential, VaultArgs};
 
 const SECRET_VARIABLE: &str = "CLEVER_CLIENT_SECRET";
 /// Clever's own login service, for Clever's own API.
 const CLEVER_API: &str = "api.clever.com";
 const CLEVER_AUTH: &str = "https://clever.com";
 
+/// Headings of the help.
+const CLEVER: &str = "Clever";
 /// Which Clever.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArgs {
     /// Clever's API, or an emulator of it.
     #[arg(
         long,
+        help_heading = CLEVER,
         env = "CLEVER_API_URL",
         default_value = "https://api.clever.com",
         value_name = "URL"
     )]
     pub(crate) api_url: Url,
-    /// Clever's login service (by default clever.com, or for another API its own address).
-    #[arg(long, env = "CLEVER_AUTH_URL", value_name = "URL")]
+    /// Clever's login service.
+    ///
+    /// Without this option, it is clever.com for Clever's own API, and the address of the API for every other one.
+    #[arg(long, help_heading = CLEVER, env = "CLEVER_AUTH_URL", value_name = "URL")]
     pub(crate) auth_url: Option<Url>,
-    /// The API version to speak.
-    #[arg(long, default_value = "v3.1", value_name = "VERSION")]
+    /// The version of the API.
+    #[arg(long, help_heading = CLEVER, default_value = "v3.1", value_name = "VERSION")]
     pub(crate) api: ApiVersion,
 }
 
@@ -61,14 +66,18 @@ impl ServiceArgs {
 /// Which app.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AppArgs {
-    /// Use the kept credential NAME (see `cleverctl credential`); `sync --all` takes several.
-    #[arg(long, value_name = "NAME")]
+    /// Use the credential that is kept under NAME.
+    ///
+    /// `cleverctl credential` keeps credentials. `sync --all` takes several.
+    #[arg(long, help_heading = APP, value_name = "NAME")]
     credential: Vec<String>,
     /// The app's client id, from your Clever dashboard.
-    #[arg(long, env = "CLEVER_CLIENT_ID", value_name = "ID")]
+    #[arg(long, help_heading = APP, env = "CLEVER_CLIENT_ID", value_name = "ID")]
     pub(crate) client_id: Option<String>,
-    /// Read the client secret from FILE (`-` for standard input) instead of CLEVER_CLIENT_SECRET.
-    #[arg(long, value_name = "FILE")]
+    /// Read the client secret from FILE (`-` for standard input).
+    ///
+    /// Without this option, it is read from CLEVER_CLIENT_SECRET.
+    #[arg(long, help_heading = APP, value_name = "FILE")]
     pub(crate) client_secret_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) vault: VaultArgs,

@@ -2,68 +2,92 @@
 //!
 //! A secret is never an argument: it would stay in the shell's history and in the process list.
 
-use clap::{ColorChoice, Parser, Subcommand};
+use std::fmt::Write as _;
+
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cmd;
 
+const GLOBAL: &str = "Options of all commands";
+
 /// A district's Clever roster in your database: synced, explained, never lost.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cleverctl",
-    version,
-    propagate_version = true,
-    max_term_width = 100
-)]
-#[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 held for approval, 4 refused by Clever.\n\
-    Start with `cleverctl demo`: it needs no Clever account."
-)]
+#[command(name = "cleverctl", version, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  cleverctl demo                       A made-up district; needs no Clever account
+  cleverctl doctor                     Check the connection to Clever
+  cleverctl sync --store roster.db     Bring a district into a database
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or a setting that can't work,
+3 held for approval, 4 refused by Clever.
+`cleverctl COMMAND -h` is short, `cleverctl COMMAND --help` says everything.")]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Print results, and what failed, as JSON for scripts.
-    #[arg(long, global = true)]
+    /// Print one JSON document for scripts.
+    ///
+    /// Results and errors are documents on standard output; nothing else is printed there.
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
-    /// Log what the libraries do, on standard error: error, warn, info, debug or trace; also for one part alone, as in
-    /// `clever_client=debug`. No token and nothing of a person is logged at any level.
-    #[arg(long, global = true, env = "CLEVER_LOG", default_value = "error,clever_sql=warn", value_name = "LEVEL", value_parser = log_filter)]
-    pub(crate) log: String,
-    /// Print no progress, only results and errors.
-    #[arg(long, short, global = true)]
+    /// Print no progress, and nothing if nothing happened.
+    ///
+    /// Errors, and results that somebody should see, are printed all the same: a command in a crontab sends a mail only
+    /// then.
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
-    /// Colour what is printed: `auto` does on a terminal, unless NO_COLOR is set.
+    /// Colour the output: auto, always or never.
+    ///
+    /// `auto` colours on a terminal, unless NO_COLOR is set.
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         value_name = "WHEN",
         value_enum,
         default_value_t = ColorChoice::Auto,
-        hide_possible_values = true
+        hide_possible_values = true,
+        hide_default_value = true
     )]
     pub(crate) color: ColorChoice,
+    /// Log what the libraries do, on standard error.
+    ///
+    /// A level is error, warn, info, debug or trace; `clever_client=debug` is for one part alone. No token and nothing
+    /// of a person is logged at any level.
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        env = "CLEVER_LOG",
+        default_value = "error,clever_sql=warn",
+        hide_default_value = true,
+        value_name = "LEVEL",
+        value_parser = log_filter
+    )]
+    pub(crate) log: String,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Sync a made-up district twice and show what a day of school life changed.
+    /// Sync a made-up district twice, with a school day between.
     Demo(cmd::demo::DemoArgs),
-    /// Bring the store in step with the district that the token belongs to.
+    /// Bring districts from Clever into the store.
     Sync(cmd::sync::SyncArgs),
-    /// Look at a plan that a dry run wrote; approve it; apply it.
+    /// Show, approve or apply the plan of a dry run.
     #[command(subcommand)]
     Plan(cmd::plan::PlanCommand),
-    /// Say of a record what set each of its fields: which run, and which event or snapshot.
+    /// Show which run and which event last set each field of a record.
     Explain(cmd::explain::ExplainArgs),
-    /// Take back what a run changed, or a part of it, as a new run.
+    /// Take back what a run changed, or a part of it.
     Undo(cmd::undo::UndoArgs),
-    /// Write the active roster as files: Clever's CSV set or OneRoster.
+    /// Write the active roster as files: CSV, OneRoster or Parquet.
     Export(cmd::export::ExportArgs),
-    /// Show how each district of the store stands: last success, what is held, what is odd, what to do.
+    /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
     /// List what changed, oldest first.
     Changes(cmd::changes::ChangesArgs),
@@ -74,23 +98,111 @@ pub(crate) enum Command {
     Credential(cmd::credential::CredentialCommand),
     /// List the districts that have connected the app.
     Districts(cmd::districts::DistrictsArgs),
-    /// Sign in with Clever in the browser, and say who that was.
+    /// Sign in with Clever in the browser, and show who that was.
     Login(cmd::login::LoginArgs),
-    /// Say what a token is and whose.
+    /// Show what a token is and whose.
     Me(cmd::me::MeArgs),
     /// Check a connection step by step, and explain what fails.
     Doctor(cmd::doctor::DoctorArgs),
-    /// Say what the models make of saved answers: records read and refused, unknown fields and values.
+    /// Compare saved answers of the API with the models.
+    ///
+    /// It counts the records that were read and refused, and the fields and values that the models do not know.
     Drift(cmd::drift::DriftArgs),
-    /// Find which rows of two files of people, or of one, are the same person's.
+    /// Match your accounts to people, from two files or within one.
     Match(cmd::matching::MatchArgs),
-    /// Decide which accounts are whose, where the program may not.
+    /// Keep the app's accounts in step with the roster.
+    Accounts(cmd::accounts::AccountsArgs),
+    /// Review account matches that need a person's decision.
     Review(cmd::review::ReviewArgs),
     /// Print a completion script for your shell.
+    #[command(after_help = "\
+Examples:
+  cleverctl completions bash > /etc/bash_completion.d/cleverctl
+  cleverctl completions fish > ~/.config/fish/completions/cleverctl.fish")]
     Completions {
         /// The shell.
         shell: Shell,
     },
+    /// Write the manual pages of all commands into a folder.
+    Man(cmd::man::ManArgs),
+}
+
+/// The commands in the order in which somebody needs them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Try it out", &["demo", "emulator"]),
+    (
+        "Connect to Clever",
+        &["doctor", "credential", "districts", "login", "me"],
+    ),
+    ("Sync", &["sync", "status", "plan", "undo"]),
+    ("Look", &["changes", "explain", "export", "drift"]),
+    ("Accounts", &["accounts", "match", "review"]),
+    ("Set up", &["init", "config", "completions", "man"]),
+];
+
+/// What is understood, with help that lists the commands in groups.
+pub(crate) fn command() -> clap::Command {
+    let command = without_values(Cli::command());
+    let list = grouped(&command);
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Options:\n{{options}}{{after-help}}"
+    ))
+}
+
+/// The commands with what each is for, group by group.
+fn grouped(command: &clap::Command) -> String {
+    let mut text = String::new();
+    let mut group = |heading: &str, commands: &[&clap::Command]| {
+        if commands.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "{heading}:");
+        for one in commands {
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(text, "  {:<12} {about}", one.get_name());
+        }
+        text.push('\n');
+    };
+    for (heading, names) in GROUPS {
+        let found = names
+            .iter()
+            .filter_map(|name| command.find_subcommand(name));
+        group(heading, &found.collect::<Vec<_>>());
+    }
+    // One that nobody has put into a group yet is listed all the same.
+    let is_grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let others = command.get_subcommands();
+    let others = others.filter(|one| !is_grouped(one.get_name()) && !one.is_hide_set());
+    group("More", &others.collect::<Vec<_>>());
+    text
+}
+
+/// Hides the values of the environment's variables: help is shown to others, and goes into the manual pages.
+fn without_values(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| arg.hide_env_values(true))
+        .mut_subcommands(without_values)
+}
+
+/// Reads the arguments of the process.
+pub(crate) fn read() -> Result<Cli, clap::Error> {
+    let mut command = command().color(colour_of_help());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The choice of colour for help, which is printed before the arguments are read.
+fn colour_of_help() -> ColorChoice {
+    let mut args = std::env::args().skip_while(|arg| !arg.starts_with("--color"));
+    let word = args.next().and_then(|arg| match arg.split_once('=') {
+        Some((_, word)) => Some(word.to_owned()),
+        None => args.next(),
+    });
+    match word.as_deref() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
 }
 
 /// Checks which log lines are asked for: a level, or a level for one of our parts.
@@ -112,3 +224,6 @@ fn log_filter(text: &str) -> Result<String, String> {
             .to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

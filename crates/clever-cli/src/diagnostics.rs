@@ -48,6 +48,12 @@ impl Usage {
         }
     }
 
+    /// The next step, if there is one.
+    #[cfg(test)]
+    pub(crate) fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Adds the next step.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -18,20 +18,19 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
 use clever_model::visible;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::cli::{Cli, Command};
+use crate::cli::Command;
 use crate::diagnostics::{Exit, Failure};
 use crate::ui::Ui;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     panic::set_hook(Box::new(broke_off));
-    let cli = match Cli::try_parse() {
+    let cli = match cli::read() {
         Ok(cli) => cli,
         Err(error) => return misused(error).into(),
     };
@@ -140,10 +139,12 @@ async fn run(command: Command, ui: &Ui) -> Result<Exit> {
         Command::Me(args) => cmd::me::run(&args, ui).await,
         Command::Doctor(args) => cmd::doctor::run(&args, ui).await,
         Command::Drift(args) => cmd::drift::run(&args, ui),
-        Command::Match(args) => cmd::matching::run(&args, ui),
+        Command::Accounts(args) => cmd::accounts::run(&args, ui).await,
+        Command::Match(args) => cmd::matching::run(&args, ui).await,
         Command::Review(args) => cmd::review::run(&args, ui).await,
+        Command::Man(args) => cmd::man::run(&args, cli::command(), ui),
         Command::Completions { shell } => {
-            let (mut command, mut script) = (Cli::command(), Vec::new());
+            let (mut command, mut script) = (cli::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "cleverctl", &mut script);
             ui.verbatim(&script)?;
             Ok(Exit::Done)

@@ -1,5 +1,7 @@
 //! Where things are and how a secret reaches the program.
 
+pub(crate) mod toml_file;
+
 use std::env::VarError;
 use std::fmt;
 use std::io::Read;
@@ -66,7 +68,14 @@ impl fmt::Display for StoreUrl {
 impl FromStr for StoreUrl {
     type Err = AddressError;
 
+    /// Reads an address. The name of a database file alone is SQLite's.
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        let is_file = [".db", ".sqlite", ".sqlite3"]
+            .iter()
+            .any(|end| text.len() > end.len() && text.ends_with(end));
+        if is_file && !text.contains(':') {
+            return format!("sqlite:{text}").parse().map(Self);
+        }
         text.parse().map(Self)
     }
 }
@@ -74,18 +83,23 @@ impl FromStr for StoreUrl {
 /// Where the rows live.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// The database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. Put an address that contains a
-    /// password in CLEVER_STORE.
+    /// The database: `FILE.db` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// SQLite is `sqlite:PATH`, or a file's name that ends in `.db`, `.sqlite` or `.sqlite3`. For PostgreSQL over TLS,
+    /// add `?sslmode=verify-full`. Put an address that contains a password in CLEVER_STORE.
     #[arg(
         long,
+        help_heading = "Store",
         env = "CLEVER_STORE",
         hide_env_values = true,
         default_value = "sqlite:clever.db",
         value_name = "URL"
     )]
     store: StoreUrl,
-    /// The schema of the tables in PostgreSQL, `clever` if neither this nor the address names one. It is made if it is missing.
-    #[arg(long, value_name = "NAME")]
+    /// The schema of the tables in PostgreSQL [default: clever].
+    ///
+    /// The address may name one too, with `?schema=NAME`. The schema is made if it is missing.
+    #[arg(long, value_name = "NAME", help_heading = "Store")]
     schema: Option<String>,
 }
 
@@ -155,6 +169,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_database_file_alone_is_an_address() {
+        for (text, path) in [
+            ("x.db", "x.db"),
+            ("/var/lib/x.sqlite", "/var/lib/x.sqlite"),
+            ("../a b.sqlite3", "../a b.sqlite3"),
+        ] {
+            let store = text.parse::<StoreUrl>().unwrap();
+            assert_eq!(store.path(), Some(Path::new(path)), "{text}");
+        }
+    }
+
+    #[test]
     fn store_addresses_read() {
         assert_eq!(
             "sqlite:a.db".parse::<StoreUrl>().unwrap().path(),
@@ -167,7 +193,8 @@ mod tests {
         // Two that keep nothing or make a file of that name (case 20 of the field), among others.
         for wrong in [
             "",
-            "a.db",
+            ".db",
+            "a.txt",
             "sqlite:",
             "sqlite::memory:",
             "sqlite://:memory:",

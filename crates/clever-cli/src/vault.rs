@@ -7,13 +7,17 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::credential::Credentials;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
 use clever_files::Draft;
 
+use crate::diagnostics::Usage;
 use crate::writing::write_whole;
+
+/// The heading of the help for options about an app and its credentials.
+pub(crate) const APP: &str = "App and credentials";
 
 /// The environment variable that may hold the key itself.
 const KEY_VARIABLE: &str = "CLEVER_KEY";
@@ -21,11 +25,15 @@ const KEY_VARIABLE: &str = "CLEVER_KEY";
 /// Where credentials are kept.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct VaultArgs {
-    /// The sealed file of credentials [default: clever/credentials in your configuration folder].
-    #[arg(long, env = "CLEVER_CREDENTIALS", value_name = "FILE")]
+    /// The sealed file of credentials.
+    ///
+    /// Without this option, it is `clever/credentials` in your configuration folder.
+    #[arg(long, help_heading = APP, env = "CLEVER_CREDENTIALS", value_name = "FILE")]
     pub(crate) credentials: Option<PathBuf>,
-    /// The key to it [default: the same name with `.key`]; made when the first credential is added.
-    #[arg(long, env = "CLEVER_KEY_FILE", value_name = "FILE")]
+    /// The key to the file of credentials.
+    ///
+    /// Without this option, it has the same name with `.key` at its end. It is made when the first credential is added.
+    #[arg(long, help_heading = APP, env = "CLEVER_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }
 
@@ -135,9 +143,11 @@ fn refuse_shared(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path)?.permissions().mode();
     if mode & 0o077 != 0 {
-        bail!(
-            "the key in {} can be read by others: `chmod 600` it",
-            path.display()
+        let shown = path.display();
+        return Err(
+            Usage::new(format!("the key in {shown} can be read by others"))
+                .hint(format!("make it yours alone: `chmod 600 {shown}`"))
+                .into(),
         );
     }
     Ok(())

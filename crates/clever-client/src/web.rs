@@ -38,7 +38,7 @@ use tracing::error;
 use crate::sign_in::{IssuerKeys, LoginService};
 pub use current_user::CurrentUser;
 use deliveries::Deliveries;
-pub use notice::Notice;
+pub use notice::{Notice, Reason};
 pub use options::{Pages, WebOptions};
 pub use page::{Message, OpenSession, Page};
 use place::{LOGIN, LOGOUT, Place};
@@ -146,6 +146,33 @@ impl<S: Sessions> WebLogin<S> {
         self.live(&cookies(headers)).await
     }
 
+    /// The secret id of the session that a browser's cookie names, whether or not it is live: for the page where
+    /// a person answers what was asked ([`Admission::Ask`]).
+    #[must_use]
+    pub fn session(&self, headers: &HeaderMap) -> Option<String> {
+        cookies(headers).get(&self.0.session).map(ToOwned::to_owned)
+    }
+
+    /// Whether a browser's cookie opens a session, with a user or with somebody who is still asked.
+    async fn is_open(&self, cookies: &Cookies<'_>) -> Result<bool, BoxError> {
+        match cookies.get(&self.0.session) {
+            Some(session) => self.is_session(session).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether there is such a session, with a user or with somebody who is still asked.
+    async fn is_session(&self, session: &str) -> Result<bool, BoxError> {
+        let sessions = &self.0.sessions;
+        let found = async {
+            Ok(sessions.find(session).await?.is_some()
+                || sessions.waiting(session).await?.is_some())
+        };
+        found.await.inspect_err(|error: &BoxError| {
+            self.ours(&**error);
+        })
+    }
+
     /// Finds whose session a browser's cookie opens.
     async fn live(&self, cookies: &Cookies<'_>) -> Result<Option<S::User>, BoxError> {
         let Some(session) = cookies.get(&self.0.session) else {
@@ -169,6 +196,25 @@ impl<S: Sessions> WebLogin<S> {
     fn ours(&self, error: &(dyn Error + 'static)) -> Notice {
         error!(error = %cause::chain(error), "the application could not look after a session");
         Notice::Ours
+    }
+
+    /// The address that begins a sign-in, as browsers see it; it leads to the page `wanted` afterwards.
+    #[must_use]
+    pub fn sign_in(&self, wanted: Option<&SafePath>) -> String {
+        self.0.place.login(wanted.map(SafePath::as_str))
+    }
+
+    /// The page for an error of the application's own, with status 503; the error and its sources are logged. So they
+    /// must not name anybody.
+    #[must_use]
+    pub fn failed(&self, error: &(dyn Error + 'static)) -> Response {
+        self.trouble(error)
+    }
+
+    /// The page for somebody whom the application refuses, with status 403.
+    #[must_use]
+    pub fn refused(&self, reason: Reason) -> Response {
+        self.notice(Notice::Refused(reason))
     }
 
     fn trouble(&self, error: &(dyn Error + 'static)) -> Response {

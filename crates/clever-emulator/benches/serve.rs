@@ -19,9 +19,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::routing::get;
 use binary::{Binary, walk};
-use clever_emulator::world::World;
-use clever_emulator::world::generate::generate;
-use clever_emulator::{EmulatorConfig, Happening, WorldSource};
+use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::RecordKind;
 use reader::{Reader, next};
 
@@ -82,10 +80,10 @@ fn measure(mut page: impl FnMut(usize) -> usize) -> (f64, f64) {
 }
 
 /// Every page of a list, by path and query.
-fn pages(world: &World, list: &str) -> Vec<(String, String)> {
+fn pages(emulator: &Emulator, list: &str) -> Vec<(String, String)> {
     let mut pages = vec![(list.to_owned(), format!("limit={PAGE}"))];
     while let Some((path, query)) = pages.last() {
-        let (_, page) = world.answer(path, query);
+        let (_, page) = emulator.answer(path, query);
         let Some(next) = next(page.as_bytes()) else {
             break;
         };
@@ -108,21 +106,26 @@ async fn main() {
         "metro" => 1_000_000,
         other => panic!("no such size: {other}"),
     };
-    let start = EmulatorConfig::default().start;
+    let config = EmulatorConfig {
+        world: WorldSource::Generated { seed: 1, students },
+        rate_limit: u64::MAX,
+        ..EmulatorConfig::default()
+    };
     let begin = Instant::now();
-    let world = generate(1, students, start);
+    let emulator = clever_emulator::start(config).await.unwrap();
     println!("world of {students} students made in {:?}", begin.elapsed());
     for kind in RecordKind::ROSTER {
-        println!("  {:>9} {kind}", world.list(kind).len());
+        let count = emulator.with_world(|world| world.list(kind).len());
+        println!("  {count:>9} {kind}");
     }
 
     println!("MB of JSON for a second of one processor, written in this process:");
     let mut targets = Vec::new();
     for list in LISTS {
-        let pages = pages(&world, list);
+        let pages = pages(&emulator, list);
         let (written, _) = measure(|number| {
             let (path, query) = &pages[number % pages.len()];
-            world.answer(path, query).1.len()
+            emulator.answer(path, query).1.len()
         });
         println!("  {written:>7.0} {list}");
         if list.starts_with("/v3.1") {
@@ -130,7 +133,7 @@ async fn main() {
         }
     }
     let (counted, _) = measure(|_| {
-        world
+        emulator
             .answer("/v3.1/users", "role=student&count=true&limit=1")
             .1
             .len()
@@ -140,7 +143,7 @@ async fn main() {
         counted * 1e6 / 1_200.0
     );
 
-    let (_, page) = world.answer("/v3.1/users", &format!("limit={PAGE}"));
+    let (_, page) = emulator.answer("/v3.1/users", &format!("limit={PAGE}"));
     let page = Bytes::from(page);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ready = listener.local_addr().unwrap().to_string();
@@ -152,12 +155,6 @@ async fn main() {
         }),
     );
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let config = EmulatorConfig {
-        world: WorldSource::Generated { seed: 1, students },
-        rate_limit: u64::MAX,
-        ..EmulatorConfig::default()
-    };
-    let emulator = clever_emulator::start(config).await.unwrap();
     let address = emulator.base_url().authority().to_owned();
     let token = emulator.district_token().to_owned();
     let over = |address: String, targets: Vec<String>, readers: usize| {

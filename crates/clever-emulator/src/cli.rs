@@ -9,8 +9,7 @@ use clap::Args;
 use clever_model::{Role, span};
 use serde_json::json;
 
-use crate::world::sftp::CsvFault;
-use crate::{Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
+use crate::{CsvFault, Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
 
 /// Students of each further district.
 const SMALL: u32 = 60;

@@ -1,13 +1,13 @@
 //! The districts of an emulator: each is a world of its own, connected to the app by a token of its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use clever_model::{RecordKind, Timestamp};
 
-use crate::happenings::Happening;
-use crate::lms::Lms;
-use crate::world::{World, object_id};
+use crate::api::lms::Lms;
+use crate::life::happenings::Happening;
+use crate::world::World;
+use crate::world::stamp::object_id;
 
 /// Tells the ids of tokens from those of records made in the same second.
 const TOKEN_IDS: u64 = 0x0070_0CE4;
@@ -18,8 +18,6 @@ pub(crate) struct District {
     /// Its Clever id, which nothing changes.
     pub(crate) id: String,
     world: RwLock<World>,
-    /// How often the world may have changed.
-    revision: AtomicU64,
     connection: Mutex<Connection>,
     /// Its learning management system, if it has connected one.
     pub(crate) lms: Option<Lms>,
@@ -54,7 +52,6 @@ impl District {
         Self {
             id: world.district_id().to_owned(),
             world: RwLock::new(world),
-            revision: AtomicU64::new(0),
             connection: Mutex::new(connection),
             lms: None,
         }
@@ -73,13 +70,7 @@ impl District {
         let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut world);
         drop(world.publish());
-        self.revision.fetch_add(1, Ordering::SeqCst);
         result
-    }
-
-    /// A number that is another whenever the world may be another.
-    pub(crate) fn revision(&self) -> u64 {
-        self.revision.load(Ordering::SeqCst)
     }
 
     fn locked(&self) -> MutexGuard<'_, Connection> {

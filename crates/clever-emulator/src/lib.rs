@@ -20,43 +20,22 @@
 //! # }
 //! ```
 
-mod ahead;
-mod attendance;
+mod api;
 #[cfg(feature = "cli")]
 pub mod cli;
-mod clock;
 mod control;
-mod dispatch;
 mod districts;
-mod faults;
-mod feed;
-mod happenings;
-mod identity;
-mod library;
 mod life;
-mod limiter;
-mod listing;
-mod lms;
-mod lot;
-mod me;
-mod openid;
-mod outlet;
-mod page;
-mod pages;
-mod related;
 mod reply;
-mod resources;
-mod roster;
-mod routes;
-mod server;
-mod tokens;
-mod upheaval;
+mod serve;
+mod sign_in;
 mod versions;
-pub mod world;
+mod world;
 
-pub use faults::{Fault, FaultRule, Faults, NumberedRule};
-pub use happenings::Happening;
-pub use life::DaySummary;
-pub use lms::LmsType;
-pub use server::{ConnectedDistrict, Emulator, EmulatorConfig, StartError, WorldSource, start};
-pub use world::events::Touched;
+pub use api::lms::LmsType;
+pub use control::faults::{Fault, FaultRule, Faults, NumberedRule};
+pub use life::days::DaySummary;
+pub use life::happenings::Happening;
+pub use serve::config::{EmulatorConfig, StartError, WorldSource};
+pub use serve::emulator::{ConnectedDistrict, Emulator, start};
+pub use world::{CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World};

@@ -5,14 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_emulator::world::World;
-use clever_emulator::world::generate::generate;
+use clever_emulator::{EmulatorConfig, World, WorldSource};
 use clever_model::{RecordKind, Role};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-fn world(students: u32) -> World {
-    generate(1, students, "2026-09-14T12:00:00Z".parse().unwrap())
+async fn world(students: u32) -> World {
+    let config = EmulatorConfig {
+        world: WorldSource::Generated { seed: 1, students },
+        start: "2026-09-14T12:00:00Z".parse().unwrap(),
+        ..EmulatorConfig::default()
+    };
+    let emulator = clever_emulator::start(config).await.unwrap();
+    emulator.with_world(|world| world.clone())
 }
 
 fn values(world: &World, kind: RecordKind) -> Vec<Value> {
@@ -63,9 +68,9 @@ fn share<'a>(
     }
 }
 
-#[test]
-fn what_makes_rosters_hard_is_there_in_its_share() {
-    let world = world(5_000);
+#[tokio::test]
+async fn what_makes_rosters_hard_is_there_in_its_share() {
+    let world = world(5_000).await;
     let users = values(&world, RecordKind::Users);
     let role = |role: &str| -> Vec<&Value> {
         let at = format!("/roles/{role}");
@@ -425,9 +430,9 @@ fn what_makes_rosters_hard_is_there_in_its_share() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
-fn ids_of_before_v3_and_sis_ids_are_each_somebodys_own() {
-    let world = world(5_000);
+#[tokio::test]
+async fn ids_of_before_v3_and_sis_ids_are_each_somebodys_own() {
+    let world = world(5_000).await;
     let (mut legacy, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for user in values(&world, RecordKind::Users) {
         for (name, role) in user["roles"].as_object().unwrap() {
@@ -443,9 +448,9 @@ fn ids_of_before_v3_and_sis_ids_are_each_somebodys_own() {
     }
 }
 
-#[test]
-fn sizes_are_what_their_names_say() {
-    let large = world(60_000);
+#[tokio::test]
+async fn sizes_are_what_their_names_say() {
+    let large = world(60_000).await;
     assert_eq!(large.list(RecordKind::Schools).len(), 239);
     assert_eq!(large.with_role(Role::Student).len(), 60_000);
     assert!(large.with_role(Role::Teacher).len() >= 8_412);
@@ -460,7 +465,7 @@ fn sizes_are_what_their_names_say() {
         .map(|section| many(&section.value(), "/students"))
         .sum();
     assert!((460_000..500_000).contains(&places), "{places}");
-    let metro = world(1_000_000);
+    let metro = world(1_000_000).await;
     let sections = metro.list(RecordKind::Sections).len();
     assert!((300_000..310_000).contains(&sections), "{sections}");
     for (role, least, most) in [
@@ -472,7 +477,7 @@ fn sizes_are_what_their_names_say() {
         assert!((least..=most).contains(&count), "{role}: {count}");
     }
     // Between the named sizes, each has something of both.
-    let between = world(20_000);
+    let between = world(20_000).await;
     assert!((12..239).contains(&between.list(RecordKind::Schools).len()));
 }
 
@@ -492,10 +497,10 @@ fn digest(world: &World) -> String {
 }
 
 /// These bytes are a promise to whoever keeps expectations of a seed: they change with a line in CHANGELOG.md only.
-#[test]
-fn the_bytes_of_a_seed_are_the_same_on_any_machine() {
+#[tokio::test]
+async fn the_bytes_of_a_seed_are_the_same_on_any_machine() {
     assert_eq!(
-        [300, 5_000].map(|students| digest(&world(students))),
+        [digest(&world(300).await), digest(&world(5_000).await)],
         [
             "c017e766c279600717fcd0aacce9db797302fca53a6d7ca741a0689a639e0a83",
             "08d91f88f8060c5f36a29ae666245ac530414b223278940814ebec30e8ca2d74"

@@ -24,8 +24,12 @@ async fn emulator(rate_limit: u64) -> Emulator {
 }
 
 async fn ask(emulator: &Emulator, path: &str) -> reqwest::Result<Response> {
+    within(emulator, path, 2).await
+}
+
+async fn within(emulator: &Emulator, path: &str, seconds: u64) -> reqwest::Result<Response> {
     let client = Client::builder()
-        .timeout(Duration::from_secs(2))
+        .timeout(Duration::from_secs(seconds))
         .build()
         .unwrap();
     client
@@ -440,7 +444,7 @@ async fn a_recording_is_read_back_byte_for_byte() {
         let file = std::fs::read_to_string(folder.join(format!("{kind}.json"))).unwrap();
         for version in ["v3.0", "v3.1"] {
             let path = format!("/{version}/{kind}?limit=10000");
-            let answer = ask(&emulator, &path).await.unwrap();
+            let answer = within(&emulator, &path, 60).await.unwrap();
             let served = answer.text().await.unwrap();
             assert_eq!(records(&served).len(), count, "{kind}");
             assert!(records(&served) == records(&file), "{kind} differ");

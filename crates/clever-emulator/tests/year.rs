@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_emulator::world::World;
+use clever_emulator::World;
 use clever_emulator::{DaySummary, Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::{RecordKind, Role};
 use serde_json::Value;

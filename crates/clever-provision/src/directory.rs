@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use clever_linkage::{Comparison, Matches};
 use clever_model::{DistrictId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, evidence_of};
 use crate::subject::Class;
 
 /// An account's id, as the app has it.
@@ -160,4 +161,15 @@ impl Directory {
         }
         None
     }
+}
+
+/// The candidates that a comparison of files found for a person, as [`Directory::candidates`] takes them. The left
+/// file's ids are the accounts'. Set [`Directory::truncated`] from [`Matches::cut`].
+#[must_use]
+pub fn candidates(comparison: &Comparison<'_>, matches: &Matches) -> Vec<Candidate> {
+    let all = matches.pairs.iter().map(|pair| Candidate {
+        account: AccountId::new(comparison.ids(pair)[0]),
+        evidence: evidence_of(comparison, pair),
+    });
+    all.collect()
 }

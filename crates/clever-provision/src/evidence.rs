@@ -1,15 +1,18 @@
 //! What speaks for an account being somebody's, and what against it. Names and addresses end here: a
 //! decision sees only what they came to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use clever_linkage::{
+    Comparison, Kind, Level, Pair, compare_names, is_no_birthday, is_placeholder, is_surely_one,
+    names_agree,
+};
 use clever_model::UserId;
 use serde::Serialize;
 
-use crate::placeholder::{is_nobody, is_nobodys_address, is_nobodys_birthday, is_nobodys_id};
 use crate::scoped::{Scoped, SisId, StudentNumber};
 use crate::subject::{Person, PersonName};
-use crate::text;
 
 /// Something that two records can contradict each other in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -20,10 +23,14 @@ pub enum Field {
     Birth,
     /// The state's id.
     StateId,
-    /// The district's id, where both have one.
+    /// The district's id, if both have one.
     SisId,
+    /// The number that the district gave a student, if both have one.
+    StudentNumber,
     /// The grade: a student can't be in it.
     Grade,
+    /// Another id, if both have one.
+    OtherId,
 }
 
 /// One finding about a candidate.
@@ -35,7 +42,8 @@ pub enum Evidence {
     ScopedNumber,
     /// The state's id is equal.
     StateId,
-    /// Both names are whole and equal.
+    /// Both names are whole and agree, at most one of them by a nickname, a part or a slip of the pen; and no sibling has
+    /// such a name, or an id says that it is none.
     NamesAgree,
     /// The dates of birth are equal.
     BirthAgrees,
@@ -44,12 +52,10 @@ pub enum Evidence {
         /// How many people have the address.
         holders: u32,
     },
-    /// A linkage's score, and its lead over the next candidate, in millibits.
+    /// A comparison's score.
     Score {
-        /// The score.
+        /// The log-odds that both are one person's, in millibits: 1,000 for each doubling of the odds.
         millibits: i32,
-        /// The lead.
-        lead: i32,
     },
     /// A sibling would fit as well, whether one is known or not: no id is equal and the given names are not
     /// surely one, or a sibling is known and they are not equal.
@@ -104,10 +110,11 @@ impl fmt::Debug for KnownPerson {
 /// Compares a person's record with what the app knows of an account's holder.
 ///
 /// Symmetric in what it compares, and blind to what is absent: absence is no contradiction, and what stands for
-/// nothing (`Unknown`, `N/A`, 1900-01-01) is absent. A bulk linkage adds [`Evidence::Score`] and [`Evidence::SiblingFits`].
+/// nothing (`Unknown`, `N/A`, 1900-01-01) is absent. Names are compared as [`candidates`](crate::candidates) compares those of files, which
+/// add [`Evidence::Score`] and [`Evidence::SiblingFits`].
 #[must_use]
-pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeSet<Evidence> {
-    let mut found = std::collections::BTreeSet::new();
+pub fn compare(person: &Person, known: &KnownPerson) -> BTreeSet<Evidence> {
+    let mut found = BTreeSet::new();
     let sis_equal = person.sis_ids.iter().any(|id| known.sis_ids.contains(id));
     if sis_equal {
         found.insert(Evidence::ScopedSis);
@@ -122,10 +129,17 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
             found.insert(Evidence::Contradiction(Field::SisId));
         }
     }
-    if person.student_number.is_some() && person.student_number == known.student_number {
-        found.insert(Evidence::ScopedNumber);
+    if let (Some(a), Some(b)) = (&person.student_number, &known.student_number)
+        && a.district() == b.district()
+    {
+        found.insert(if a == b {
+            Evidence::ScopedNumber
+        } else {
+            Evidence::Contradiction(Field::StudentNumber)
+        });
     }
-    let state_id = |id: &'_ Option<String>| id.clone().filter(|id| !is_nobodys_id(id));
+    let state_id =
+        |id: &'_ Option<String>| id.clone().filter(|id| !is_placeholder(Kind::StateId, id));
     if let (Some(a), Some(b)) = (state_id(&person.state_id), state_id(&known.state_id)) {
         found.insert(if a.trim() == b.trim() {
             Evidence::StateId
@@ -133,21 +147,30 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
             Evidence::Contradiction(Field::StateId)
         });
     }
-    match names(&person.name, &known.name) {
-        Some(true) => {
-            found.insert(Evidence::NamesAgree);
-        }
-        Some(false) => {
-            found.insert(Evidence::Contradiction(Field::Name));
-        }
-        None => {}
+    let id_equal = [
+        Evidence::ScopedSis,
+        Evidence::ScopedNumber,
+        Evidence::StateId,
+    ]
+    .iter()
+    .any(|id| found.contains(id));
+    let parts = |name: &'_ PersonName| {
+        [name.first.clone(), name.last.clone()].map(Option::unwrap_or_default)
+    };
+    let (ours, theirs) = (parts(&person.name), parts(&known.name));
+    let [given, family] = compare_names([&ours[0], &ours[1]], [&theirs[0], &theirs[1]]);
+    if names_agree(given, family) && (id_equal || is_surely_one(given)) {
+        found.insert(Evidence::NamesAgree);
+    }
+    if Kind::GivenName.contradicts(given) || Kind::FamilyName.contradicts(family) {
+        found.insert(Evidence::Contradiction(Field::Name));
     }
     let told = |birth: Option<(i16, u8, u8)>| {
         birth.filter(|(year, month, day)| {
             let date = u32::try_from(*year).unwrap_or_default() * 10_000
                 + u32::from(*month) * 100
                 + u32::from(*day);
-            !is_nobodys_birthday(date)
+            !is_no_birthday(date)
         })
     };
     if let (Some(a), Some(b)) = (told(person.birth), told(known.birth)) {
@@ -158,7 +181,7 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
         });
     }
     if let (Some(a), Some((b, holders))) = (&person.email, &known.email)
-        && !is_nobodys_address(a)
+        && !is_placeholder(Kind::Email, a)
         && a.trim().eq_ignore_ascii_case(b.trim())
     {
         found.insert(Evidence::Mailbox { holders: *holders });
@@ -166,19 +189,58 @@ pub fn compare(person: &Person, known: &KnownPerson) -> std::collections::BTreeS
     found
 }
 
-/// Whether two names are one: both whole and equal, whatever case and marks they are written with.
-/// `None` where a part is absent, a placeholder or an initial: that says nothing.
-fn names(a: &PersonName, b: &PersonName) -> Option<bool> {
-    let whole = |part: &Option<String>| {
-        let part = part.as_deref().filter(|part| !is_nobody(part))?;
-        let mut folded = String::new();
-        text::fold(part, &mut folded);
-        folded.retain(|c| c != ' ');
-        (folded.chars().count() > 1).then_some(folded)
-    };
-    let (first, last) = (
-        (whole(&a.first)?, whole(&b.first)?),
-        (whole(&a.last)?, whole(&b.last)?),
-    );
-    Some(first.0 == first.1 && last.0 == last.1)
+/// What speaks for a pair of records of files and against it.
+pub(crate) fn evidence_of(comparison: &Comparison<'_>, pair: &Pair) -> BTreeSet<Evidence> {
+    let mut found = BTreeSet::from([Evidence::Score {
+        millibits: pair.millibits,
+    }]);
+    let (mut given, mut family): (Option<Level>, Option<Level>) = (None, None);
+    let mut given_is_equal = true;
+    for one in comparison.agreements(pair) {
+        match one.kind {
+            Kind::SisId if one.is_equal() => drop(found.insert(Evidence::ScopedSis)),
+            Kind::StudentNumber if one.is_equal() => drop(found.insert(Evidence::ScopedNumber)),
+            Kind::StateId if one.is_equal() => drop(found.insert(Evidence::StateId)),
+            Kind::Date if one.is_equal() => drop(found.insert(Evidence::BirthAgrees)),
+            Kind::Email if matches!(one.word(), "equal" | "shared") => {
+                let holders = one.holders;
+                found.insert(Evidence::Mailbox { holders });
+            }
+            Kind::GivenName => {
+                given = Some(one.level);
+                given_is_equal = one.is_equal();
+            }
+            Kind::FamilyName => family = Some(one.level),
+            _ => {}
+        }
+        if one.contradicts()
+            && let Some(field) = contradiction(one.kind)
+        {
+            found.insert(Evidence::Contradiction(field));
+        }
+    }
+    if let (Some(given), Some(family)) = (given, family)
+        && names_agree(given, family)
+        && !pair.may_be_sibling
+    {
+        found.insert(Evidence::NamesAgree);
+    }
+    if pair.may_be_sibling || pair.sibling_known && !given_is_equal {
+        found.insert(Evidence::SiblingFits);
+    }
+    found
+}
+
+/// What an unequal value of a kind contradicts.
+const fn contradiction(kind: Kind) -> Option<Field> {
+    match kind {
+        Kind::GivenName | Kind::FamilyName => Some(Field::Name),
+        Kind::Date => Some(Field::Birth),
+        Kind::StateId => Some(Field::StateId),
+        Kind::SisId => Some(Field::SisId),
+        Kind::StudentNumber => Some(Field::StudentNumber),
+        Kind::Grade => Some(Field::Grade),
+        Kind::Id => Some(Field::OtherId),
+        Kind::Email | Kind::Code | Kind::Text => None,
+    }
 }

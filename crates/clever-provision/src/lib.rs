@@ -5,24 +5,27 @@
 //! deterministic function over values; it explains itself, and what must happen with it is data too.
 //! `docs/provisioning.md` has the flow as a picture and the decision table.
 //!
-//! The module `linkage` (feature `linkage`) compares two files of people, or one with itself.
+//! `clever-linkage` compares two files of people, or one with itself; [`candidates`] makes its scores evidence.
 
 mod bulk;
 mod decide;
 mod directory;
+pub mod duplicates;
 mod effects;
 mod evidence;
+#[cfg(feature = "store")]
+pub mod import;
+mod kept;
 pub mod ledger;
-#[cfg(feature = "linkage")]
-pub mod linkage;
 mod memory;
 pub mod merge;
-mod placeholder;
 mod policy;
 mod prefill;
 mod proof;
 mod reach;
 mod record;
+#[cfg(feature = "roster")]
+pub mod roster;
 mod rule;
 mod scoped;
 #[cfg(feature = "store")]
@@ -30,15 +33,16 @@ pub mod store;
 mod subject;
 #[cfg(test)]
 mod tests;
-mod text;
 
 pub use bulk::decide_all;
 pub use decide::{Accepts, Basis, Decided, Decision, Explanation, Rejection, decide};
 pub use directory::{
     Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, LoginMethod,
+    candidates,
 };
 pub use effects::{Effects, Notice};
 pub use evidence::{Evidence, Field, KnownPerson, compare};
+pub use kept::KeptError;
 pub use memory::{ApplyError, MemoryAccounts};
 pub use policy::Policy;
 pub use prefill::{Prefill, Question, Source, prefill, questions};

@@ -12,11 +12,13 @@ use crate::subject::Class;
 pub struct Policy {
     /// Link to an account that somebody has entered, when the district governs it and all agrees (R5).
     pub managed_auto: bool,
+    /// Link to an account that the district governs by the score alone, with no id of the district's equal (R5a).
+    pub score_auto: bool,
     /// Follow a student whose Clever id changed to the old account, when the score allows it (R6).
     pub id_change_auto: bool,
-    /// The least score for a link by score, in millibits.
+    /// The least score for a link by score, in millibits: 1,000 for each doubling of the odds that it is one person.
     pub auto_millibits: i32,
-    /// How far the best candidate must lead, in millibits.
+    /// How far the best candidate must lead, and nobody else of the batch may come near it, in millibits.
     pub margin_millibits: i32,
     /// An account unused for longer says nothing for today's holder of its ids, in days.
     pub idle_limit_days: u32,
@@ -34,6 +36,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             managed_auto: false,
+            score_auto: false,
             id_change_auto: false,
             auto_millibits: 26_000,
             margin_millibits: 6_000,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use clever_linkage::{Kind, is_placeholder};
 use clever_model::{DistrictId, Role, UserId, date};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -292,7 +293,7 @@ impl Reader {
             }
             if let Some(text) = self.text(details.get("dob"), RecordPart::Birth) {
                 person.birth = birth(&text);
-                if person.birth.is_none() && !crate::placeholder::is_nothing(&text) {
+                if person.birth.is_none() && !is_placeholder(Kind::Date, &text) {
                     self.unread.count(RecordPart::Birth);
                 }
             }
@@ -329,8 +330,8 @@ impl Reader {
     }
 }
 
-/// A date of birth as Clever writes it: the month first, and four digits for the year.
-fn birth(text: &str) -> Option<(i16, u8, u8)> {
+/// A date of birth as Clever and most databases write it: the month before the day, four digits for the year.
+pub(crate) fn birth(text: &str) -> Option<(i16, u8, u8)> {
     let day = date::read(text)?;
     let small = |part: i8| u8::try_from(part).ok();
     Some((day.year(), small(day.month())?, small(day.day())?))

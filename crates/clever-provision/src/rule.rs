@@ -31,6 +31,8 @@ pub enum Rule {
     R4,
     /// One account that the district manages.
     R5,
+    /// One account that the district governs, by the score alone.
+    R5a,
     /// One account whose Clever id is gone.
     R6,
     /// Accounts within reach, but not surely the subject's.
@@ -43,12 +45,13 @@ pub enum Rule {
     R10,
     /// No candidate, in a roster.
     R11,
-    /// Several subjects of one batch claim one account.
+    /// Several subjects of one batch claim one account, or fit it nearly alike.
     Tie,
 }
 
 /// What a decision comes to, without its particulars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Into the account that the identity opens.
     LogIn,
@@ -72,7 +75,7 @@ use Outcome::{Ask, Create, CreateAndPark, Link, LogIn, Merge, Refuse, Review};
 
 impl Rule {
     /// Every row, in the order in which they are tried.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::R0,
         Self::R1d,
         Self::R1c,
@@ -84,6 +87,7 @@ impl Rule {
         Self::R3,
         Self::R4,
         Self::R5,
+        Self::R5a,
         Self::R6,
         Self::R7,
         Self::R8,
@@ -114,6 +118,9 @@ impl Rule {
                 "one rival, never entered, in reach; id of the same district equal, names agree, nothing contradicts"
             }
             Self::R5 => "the same, but entered; policy `managed_auto`",
+            Self::R5a => {
+                "one rival, in reach as in R4 or R5; its score is `auto_millibits` or more, nothing contradicts, no sibling fits; policy `score_auto`"
+            }
             Self::R6 => {
                 "one rival in reach whose Clever id has left the roster; state's id, or names and birth with a lead, agree"
             }
@@ -126,7 +133,9 @@ impl Rule {
             }
             Self::R10 => "no candidate, at a login",
             Self::R11 => "no candidate, in a roster",
-            Self::Tie => "two subjects of one batch would be linked to one account",
+            Self::Tie => {
+                "another subject of the batch would be linked to the account, or fits it within the margin"
+            }
         }
     }
 
@@ -142,9 +151,9 @@ impl Rule {
             (Self::R2, _, true) => &[Link, CreateAndPark],
             (Self::R2, _, false) => &[Link, Review],
             (Self::R3, ..) => &[Link],
-            (Self::R4 | Self::R5, Class::Contact, true) => &[CreateAndPark],
-            (Self::R4 | Self::R5, Class::Contact, false) => &[Review],
-            (Self::R4 | Self::R5, ..) => &[Link],
+            (Self::R4 | Self::R5 | Self::R5a, Class::Contact, true) => &[CreateAndPark],
+            (Self::R4 | Self::R5 | Self::R5a, Class::Contact, false) => &[Review],
+            (Self::R4 | Self::R5 | Self::R5a, ..) => &[Link],
             (Self::R6, Class::Employee, true) => &[Ask, CreateAndPark],
             (Self::R6, Class::Employee | Class::Contact, false) => &[Review],
             (Self::R6, Class::Student, _) => &[Link, CreateAndPark],

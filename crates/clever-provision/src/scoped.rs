@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use clever_linkage::{Kind, is_placeholder};
 use clever_model::DistrictId;
 use serde::Serialize;
-
-use crate::placeholder::is_nobodys_id;
 
 /// A value and the district within which it is unique. Equal only where both are.
 #[derive(Clone, Serialize)]
@@ -48,7 +47,15 @@ macro_rules! bare {
             #[must_use]
             pub fn new(text: &str) -> Option<Self> {
                 let text = text.trim();
-                (!is_nobodys_id(text)).then(|| Self(text.into()))
+                (!is_placeholder(Kind::Id, text)).then(|| Self(text.into()))
+            }
+        }
+
+        impl Scoped<$name> {
+            /// The bare text, for what is kept under the district's key.
+            #[cfg(feature = "store")]
+            pub(crate) fn text(&self) -> &str {
+                &self.value.0
             }
         }
 

@@ -291,6 +291,12 @@ impl Subject {
         &self.id
     }
 
+    /// What classes the person's roles come to.
+    #[must_use]
+    pub fn classes(&self) -> Classes {
+        self.classes
+    }
+
     /// Who vouches for the person.
     #[must_use]
     pub fn authority(&self) -> &Authority {

@@ -80,8 +80,7 @@ impl Scene {
         );
         scene.ground.emulator.advance_days(1);
         if how == How::FallBack {
-            let events =
-                |on| move |world: &mut _| clever_emulator::world::World::set_events(world, on);
+            let events = |on| move |world: &mut _| clever_emulator::World::set_events(world, on);
             scene.ground.emulator.with_world(events(false));
             scene.ground.emulator.advance_days(1);
             scene.ground.emulator.with_world(events(true));

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use clever_emulator::world::World;
+use clever_emulator::World;
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::{RecordKind, Timestamp};
 use serde_json::{Map, Value};

@@ -45,7 +45,7 @@ pub(crate) fn module_of(version: &str) -> String {
 ///
 /// An action that matches nothing is an error: for the common overlay in all versions together, for a
 /// version's own in that version.
-pub(crate) fn read(root: &Path) -> Result<BTreeMap<String, Value>> {
+pub fn read(root: &Path) -> Result<BTreeMap<String, Value>> {
     let folder = root.join("openapi");
     let text = |path: &Path| {
         fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))

@@ -6,7 +6,7 @@
 //! Decision: words come after facts. A field that nobody has described stops `generate --check` and not `upgrade-api`: a new
 //! version's client compiles first, and is described before it lands.
 
-pub(crate) mod documents;
+pub mod documents;
 mod emit;
 mod models;
 mod normalise;

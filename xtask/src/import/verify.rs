@@ -1,5 +1,7 @@
 //! The import's double entry: what a file says, read once more without the converter, must be what was
 //! written, and no file's fact may be lost in the union.
+//!
+//! Decision: an import is double entry, because a converter that drops a fact would drop it from its own check too.
 
 use std::collections::{BTreeMap, BTreeSet};
 

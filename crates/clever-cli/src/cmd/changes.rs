@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
-use clever_model::{Clock, RecordKind, SystemClock, span};
+use clap::{Args, ValueEnum};
+use clever_model::{Clock, RecordKind, SystemClock, Timestamp, span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
 
@@ -15,39 +15,86 @@ use crate::ui::{self, Records, Ui, word};
 
 /// Arguments of `changes`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl changes --since 1d                  What changed since yesterday
+  cleverctl changes --run 41 --op archive --kind users
+  cleverctl changes --consumer app --follow --json
+                                                Feed another program for ever")]
 pub(crate) struct ChangesArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Only this district; needed when the store holds several.
+    /// The district; needed if the store holds several.
     #[arg(long, value_name = "ID")]
     pub(crate) district: Option<String>,
-    /// Start after this sequence number, as a consumer's saved position.
+    /// Start after the change with this number.
     #[arg(
         long,
+        help_heading = PART,
         default_value_t = 0,
         value_name = "SEQ",
         conflicts_with = "consumer"
     )]
     pub(crate) after: u64,
-    /// Go on where the consumer NAME had come, to the feed's end: one line a change (with --json one document a
-    /// line), acknowledged after each batch that was written.
-    #[arg(long, value_name = "NAME", conflicts_with = "limit")]
-    pub(crate) consumer: Option<String>,
-    /// With --consumer: wait for what comes, until stopped.
-    #[arg(long, requires = "consumer")]
-    pub(crate) follow: bool,
-    /// With --follow: how long between two looks.
-    #[arg(long, value_name = "TIME", value_parser = span::read, default_value = "5s", requires = "follow")]
-    pub(crate) poll: Duration,
+    /// Only changes of this last while (`90m`, `1d`).
+    #[arg(long, help_heading = PART, value_name = "TIME", value_parser = span::read, conflicts_with = "consumer")]
+    pub(crate) since: Option<Duration>,
+    /// Only changes of the run with this number.
+    #[arg(long, help_heading = PART, value_name = "N", conflicts_with = "consumer")]
+    pub(crate) run: Option<u64>,
+    /// Only changes of this sort.
+    #[arg(long, help_heading = PART, value_name = "OP", value_enum, conflicts_with = "consumer")]
+    pub(crate) op: Option<Operation>,
     /// Only records of this kind.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, help_heading = PART, value_name = "KIND")]
     pub(crate) kind: Option<RecordKind>,
-    /// At most this many.
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    /// Show at most this many.
+    #[arg(long, help_heading = PART, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
-    /// Show values, which may be personal data; without it, only the names of changed fields.
+    /// Show values, which may be personal data.
+    ///
+    /// Without this option, only the names of changed fields are shown.
     #[arg(long)]
     pub(crate) values: bool,
+    /// Go on from where the consumer NAME stopped, to the end of the feed.
+    ///
+    /// Each change is one line (with --json one document a line). It is acknowledged after each batch that was written.
+    #[arg(long, help_heading = CONSUMER, value_name = "NAME", conflicts_with = "limit")]
+    pub(crate) consumer: Option<String>,
+    /// Wait for new changes, until stopped; requires --consumer.
+    #[arg(long, help_heading = CONSUMER, requires = "consumer")]
+    pub(crate) follow: bool,
+    /// Look for new changes this often; requires --follow.
+    #[arg(long, help_heading = CONSUMER, value_name = "TIME", value_parser = span::read, default_value = "5s", requires = "follow")]
+    pub(crate) poll: Duration,
+}
+
+const PART: &str = "Which changes";
+const CONSUMER: &str = "For another program";
+
+/// What a change did to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Operation {
+    /// A record that is new.
+    Create,
+    /// A record that says something else.
+    Update,
+    /// A record that left the roster.
+    Archive,
+    /// A record that came back.
+    Restore,
+}
+
+impl Operation {
+    /// The word in the feed.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Archive => "archive",
+            Self::Restore => "restore",
+        }
+    }
 }
 
 /// Changes written and acknowledged together.
@@ -149,6 +196,68 @@ fn line(change: &Change) -> String {
     )
 }
 
+/// The changes that the arguments ask for.
+async fn wanted(store: &mut AnyStore, district: &str, args: &ChangesArgs) -> Result<Vec<Change>> {
+    let mut filter = ChangeFilter {
+        kind: args.kind,
+        run: args.run,
+        after: args.after,
+        limit: args.limit,
+        ..ChangeFilter::default()
+    };
+    if let Some(since) = args.since {
+        let from = last_before(store, district, SystemClock.now(), since).await?;
+        filter.after = filter.after.max(from);
+    }
+    let Some(op) = args.op else {
+        return Ok(store.changes(district, &filter).await?);
+    };
+    // The feed is read on until enough of this sort were found.
+    filter.limit = filter.limit.max(BATCH);
+    let mut found = Vec::new();
+    while found.len() < args.limit as usize {
+        let changes = store.changes(district, &filter).await?;
+        let Some(last) = changes.last() else { break };
+        filter.after = last.seq;
+        found.extend(
+            changes
+                .into_iter()
+                .filter(|change| change.op.as_str() == op.as_str()),
+        );
+    }
+    found.truncate(args.limit as usize);
+    Ok(found)
+}
+
+/// The number of the last change before the time `since` that ends `now`; 0 if all came later.
+///
+/// Numbers have no gap and times do not fall, so that a few looks find it in a feed of any length.
+async fn last_before(
+    store: &mut AnyStore,
+    district: &str,
+    now: Timestamp,
+    since: Duration,
+) -> Result<u64> {
+    let begin = now.as_second().saturating_sub_unsigned(since.as_secs());
+    let all = store.status().await?;
+    let of = all.iter().find(|one| one.district_id == district);
+    let (mut low, mut high) = (0, of.map_or(0, |status| status.changes));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let filter = ChangeFilter {
+            after: middle,
+            limit: 1,
+            ..ChangeFilter::default()
+        };
+        let change = store.changes(district, &filter).await?;
+        match change.first() {
+            Some(change) if change.at.as_second() < begin => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
@@ -161,13 +270,7 @@ pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     if let Some(consumer) = &args.consumer {
         return consume(&mut store, &district, consumer, args, ui).await;
     }
-    let filter = ChangeFilter {
-        kind: args.kind,
-        after: args.after,
-        limit: args.limit,
-        ..ChangeFilter::default()
-    };
-    let mut changes = store.changes(&district, &filter).await?;
+    let mut changes = wanted(&mut store, &district, args).await?;
     if !args.values {
         for change in &mut changes {
             (change.before, change.after) = (None, None);
@@ -178,17 +281,23 @@ pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if changes.is_empty() {
-        ui.line("No changes.")?;
+        if !ui.quiet {
+            ui.line("No changes.")?;
+        }
         return Ok(Exit::Done);
     }
-    let mut table = ui::table(&["Seq", "Run", "When", "What", "Record", "Fields"], 6);
+    let mut table = ui::table(
+        &["Seq", "Run", "When", "What", "Kind", "Record", "Fields"],
+        7,
+    );
     for change in &changes {
         table.add_row([
             change.seq.to_string(),
             change.run.to_string(),
             change.at.to_string(),
             change.op.to_string(),
-            format!("{} {}", change.kind, change.id),
+            change.kind.to_string(),
+            change.id.clone(),
             change.fields.join(", "),
         ]);
     }

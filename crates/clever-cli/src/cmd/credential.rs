@@ -20,7 +20,7 @@ use crate::vault::{NoCredential, VaultArgs};
 pub(crate) enum CredentialCommand {
     /// Keep a district-app token, or with --client-id an app's id and secret.
     Add(AddArgs),
-    /// Put a new token, or a new client secret, in the place of a kept one that was rotated.
+    /// Replace a token or client secret that was rotated.
     Replace(ReplaceArgs),
     /// List names and descriptions, no secrets.
     List(VaultArgs),
@@ -35,19 +35,27 @@ pub(crate) enum CredentialCommand {
 
 /// Arguments of `credential add`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl credential add north --secret-file token.txt
+  cleverctl credential add our-app --client-id ID --secret-file -")]
 pub(crate) struct AddArgs {
     /// Its name: letters, digits, `-`, `_`, `.`.
     name: String,
     /// What it is for, in your words.
     #[arg(long, default_value = "", value_name = "TEXT")]
     description: String,
-    /// Keep an app: this client id, and the secret from --secret-file or CLEVER_CLIENT_SECRET.
+    /// Keep an app: its client id, with the secret from --secret-file.
+    ///
+    /// Without --secret-file, the secret is read from CLEVER_CLIENT_SECRET.
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     /// The district that the token opens.
     #[arg(long, value_name = "ID", conflicts_with = "client_id")]
     district: Option<DistrictId>,
-    /// Read the token or client secret from FILE (`-` for standard input) instead of the environment.
+    /// Read the token or client secret from FILE (`-` for standard input).
+    ///
+    /// Without this option, it is read from CLEVER_TOKEN or CLEVER_CLIENT_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     #[command(flatten)]
@@ -59,10 +67,12 @@ pub(crate) struct AddArgs {
 pub(crate) struct ReplaceArgs {
     /// Its name; what it opens stays as it is.
     name: String,
-    /// What it is for, in other words than now.
+    /// A new description.
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// Read the new token or client secret from FILE (`-` for standard input) instead of the environment.
+    /// Read the new token or client secret from FILE (`-` for standard input).
+    ///
+    /// Without this option, it is read from CLEVER_TOKEN or CLEVER_CLIENT_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     #[command(flatten)]

@@ -12,7 +12,8 @@ use clever_model::SystemClock;
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
 use serde_json::json;
 
-use crate::cmd::sync::print;
+use crate::cmd::holds::Schools;
+use crate::cmd::sync::report::print;
 use crate::diagnostics::{Exit, Usage};
 use crate::progress::Watch;
 use crate::settings::StoreUrl;
@@ -20,6 +21,9 @@ use crate::ui::{Ui, counted, word};
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  cleverctl demo --students 500 --store try.db")]
 pub(crate) struct DemoArgs {
     /// The SQLite file to write; it must not exist yet.
     #[arg(long, default_value = "sqlite:clever-demo.db", value_name = "URL")]
@@ -85,7 +89,7 @@ pub(crate) async fn run(args: DemoArgs, ui: &Ui) -> Result<Exit> {
     say("First sync: everything is new.".to_owned())?;
     let first = sync(&district, &mut store, ui).await?;
     if !ui.json {
-        print(ui, &first)?;
+        print(ui, &first, &Schools::default())?;
     }
     let day = live_a_day(&emulator);
     say(String::new())?;
@@ -101,7 +105,7 @@ pub(crate) async fn run(args: DemoArgs, ui: &Ui) -> Result<Exit> {
         )?;
         return Ok(Exit::Done);
     }
-    print(ui, &second)?;
+    print(ui, &second, &Schools::default())?;
     ui.line("")?;
     ui.line(format!(
         "Done in {:.1} s, over {}. The roster is in {}. Try:",

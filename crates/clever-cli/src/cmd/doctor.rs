@@ -22,15 +22,21 @@ const SKEW_S: i64 = 60;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl doctor                          The token in CLEVER_TOKEN
+  cleverctl doctor --credential our-app --district ID")]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
     #[command(flatten)]
     pub(crate) app: AppArgs,
-    /// Read the district-app token from FILE (`-` for standard input) instead of CLEVER_TOKEN.
+    /// Read the district-app token from FILE (`-` for standard input).
+    ///
+    /// Without this option, it is read from CLEVER_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// The district to check, where the app has several.
+    /// The district to check, if the app has several.
     #[arg(long, value_name = "ID")]
     pub(crate) district: Option<DistrictId>,
 }
@@ -348,7 +354,7 @@ async fn roster(checks: &mut Checks, client: &District) {
         Ok(_) => checks.ok("roster", "the token opens it, and users are shared"),
         Err(error) if matches!(error.kind(), ErrorKind::NotShared | ErrorKind::WrongTokenKind) => checks.failed(
             "roster",
-            Exit::Refused,
+            exit_of(&error),
             error.to_string(),
             "the token opens its district but no roster: Secure Sync is not switched on for the app",
         ),
@@ -372,33 +378,32 @@ async fn roster(checks: &mut Checks, client: &District) {
     }
 }
 
+/// The exit code of an error. What a proxy refuses in passing is no word of Clever's: only a refusal that a second call
+/// confirmed is.
+fn exit_of(error: &ClientError) -> Exit {
+    if error.is_refusal() {
+        Exit::Refused
+    } else {
+        Exit::Failed
+    }
+}
+
 /// Says what an error of the API means for the connection.
 fn refusal(checks: &mut Checks, step: &'static str, error: ClientError) {
-    let (exit, hint) = match error.kind() {
-        ErrorKind::Unauthorized => (
-            Exit::Refused,
-            "the token is wrong, revoked or rotated, or the district has disconnected the app",
-        ),
-        ErrorKind::NotShared => (
-            Exit::Refused,
-            "the token does not open this, or the record is gone",
-        ),
-        ErrorKind::WrongTokenKind => (
-            Exit::Refused,
-            "a web page came: this is not Clever's API (check --api-url), or the token is a user's",
-        ),
-        ErrorKind::RateLimited => (
-            Exit::Failed,
-            "the token's 1,200 requests a minute are used up: who else uses it?",
-        ),
-        ErrorKind::Server => (
-            Exit::Failed,
-            "Clever is failing: see https://status.clever.com",
-        ),
-        ErrorKind::Network => (
-            Exit::Failed,
-            "the connection breaks: check proxies and time-outs between",
-        ),
+    let exit = exit_of(&error);
+    let hint = match error.kind() {
+        ErrorKind::Unauthorized => {
+            "the token is wrong, revoked or rotated, or the district has disconnected the app"
+        }
+        ErrorKind::NotShared => "the token does not open this, or the record is gone",
+        ErrorKind::WrongTokenKind => {
+            "a web page came: this is not Clever's API (check --api-url), or the token is a user's"
+        }
+        ErrorKind::RateLimited => {
+            "the token's 1,200 requests a minute are used up: who else uses it?"
+        }
+        ErrorKind::Server => "Clever is failing: see https://status.clever.com",
+        ErrorKind::Network => "the connection breaks: check proxies and time-outs between",
         _ => return checks.broke(step, "not as it should be", &error.into()),
     };
     checks.failed(step, exit, error.to_string(), hint);

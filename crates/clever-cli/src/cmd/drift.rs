@@ -14,11 +14,17 @@ use crate::ui::{self, Ui, counted, grouped};
 
 /// Arguments of `drift`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  curl -H 'Authorization: Bearer TOKEN' https://api.clever.com/v3.1/users \\
+    | cleverctl drift -")]
 pub(crate) struct DriftArgs {
     /// The API version whose models to compare with.
     #[arg(long, default_value = "v3.1", value_name = "VERSION")]
     pub(crate) api: ApiVersion,
-    /// Show unknown values themselves, which may be personal data; without it, only their lengths.
+    /// Show unknown values, which may be personal data.
+    ///
+    /// Without this option, only their lengths are shown.
     #[arg(long)]
     pub(crate) values: bool,
     /// JSON as the API answers it; `-` is standard input.

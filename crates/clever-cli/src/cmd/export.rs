@@ -14,21 +14,28 @@ use crate::ui::{self, Ui, grouped};
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl export --format oneroster out
+  cleverctl export --format csv --for spreadsheets out")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// What to write.
+    /// The form of the files.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Format,
-    /// With --format csv: who opens the files. For spreadsheets, a value that would be a formula there gets an apostrophe
-    /// before it; programs that read the set, and Clever, want it as it is.
+    /// With --format csv: who opens the files.
+    ///
+    /// For spreadsheets, a value that would be a formula there gets an apostrophe before it. Programs that read the set,
+    /// and Clever, want it as it is.
     #[arg(long = "for", value_enum, value_name = "READER")]
     reader: Option<ReadBy>,
-    /// The folder to write into; made if there is none. The files hold personal data. They take the places of those
-    /// before when all of them are written.
+    /// The folder to write into. The files hold personal data.
+    ///
+    /// The folder is made if it is missing. The files replace earlier ones only when all of them are written.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Only this district; needed when the store holds several.
+    /// The district; needed if the store holds several.
     #[arg(long, value_name = "ID")]
     district: Option<String>,
 }
@@ -104,6 +111,6 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
         table.add_row([file.clone(), grouped(*rows)]);
     }
     ui.rows(&table)?;
-    ui.line(format!("in {}", args.folder.display()))?;
+    ui.line(format!("written to {}", args.folder.display()))?;
     Ok(Exit::Done)
 }

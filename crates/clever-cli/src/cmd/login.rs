@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use clever_auth::cookies::Cookies;
 use clever_auth::login::{Login, LoginFlow, SignedIn};
@@ -25,7 +25,7 @@ use url::Url;
 use self::callback::Waiting;
 
 use crate::access::{AppArgs, ServiceArgs};
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, Usage};
 use crate::ui::Ui;
 
 /// Arguments of `login`.
@@ -35,7 +35,9 @@ pub(crate) struct LoginArgs {
     pub(crate) service: ServiceArgs,
     #[command(flatten)]
     pub(crate) app: AppArgs,
-    /// Where to wait for the callback; `http://ADDR/callback` must be one of the app's redirect addresses.
+    /// Wait for the callback on this address of this machine.
+    ///
+    /// `http://ADDR/callback` must be one of the redirect addresses of the app in your Clever dashboard.
     #[arg(long, default_value = "127.0.0.1:8788", value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
     /// Go to this district's sign-in.
@@ -52,7 +54,11 @@ pub(crate) struct LoginArgs {
 /// Signs in and says who that was.
 pub(crate) async fn run(args: &LoginArgs, ui: &Ui) -> Result<Exit> {
     if !args.listen.ip().is_loopback() {
-        bail!("--listen must be an address of this machine only, such as 127.0.0.1:8788");
+        return Err(
+            Usage::new("--listen must be an address of this machine only")
+                .hint("use one such as 127.0.0.1:8788")
+                .into(),
+        );
     }
     let listener = TcpListener::bind(args.listen)
         .await

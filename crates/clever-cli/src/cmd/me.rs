@@ -21,7 +21,9 @@ pub(crate) struct MeArgs {
     pub(crate) service: ServiceArgs,
     #[command(flatten)]
     pub(crate) app: AppArgs,
-    /// Read the token, a user's or a district's, from FILE (`-` for standard input) instead of CLEVER_TOKEN.
+    /// Read the token, a user's or a district's, from FILE (`-` for standard input).
+    ///
+    /// Without this option, it is read from CLEVER_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }

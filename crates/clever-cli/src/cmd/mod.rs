@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod accounts;
 pub(crate) mod changes;
 pub(crate) mod credential;
 pub(crate) mod demo;
@@ -9,8 +10,9 @@ pub(crate) mod drift;
 pub(crate) mod emulator;
 pub(crate) mod explain;
 pub(crate) mod export;
-pub(crate) mod fleet;
+pub(crate) mod holds;
 pub(crate) mod login;
+pub(crate) mod man;
 pub(crate) mod matching;
 pub(crate) mod me;
 pub(crate) mod plan;

@@ -4,22 +4,23 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use clever_model::SystemClock;
+use clever_model::{SchoolId, SystemClock};
 use clever_sync::details::PlanSample;
 use clever_sync::{Outcome, Plan, apply_plan};
 use serde::Serialize;
 
-use crate::cmd::sync::{policies, print};
+use crate::cmd::holds::Schools;
+use crate::cmd::sync::{policies, report};
 use crate::diagnostics::Exit;
 use crate::progress::Watch;
 use crate::settings::StoreArgs;
 use crate::signals::leave_nothing_half_written;
-use crate::ui::{self, Ui, counted, grouped, word};
+use crate::ui::{self, Tone, Ui, counted, grouped, word};
 
 /// What to do with a plan.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
-    /// Say what the plan would do, with some records of each sort.
+    /// Show what the plan would do, with some records of each sort.
     Show(ShowArgs),
     /// Approve what the plan holds.
     Approve(FileArgs),
@@ -40,10 +41,15 @@ pub(crate) struct FileArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     plan: FileArgs,
-    /// Show values before and after, which may be personal data; without it, only the names of changed fields.
+    // The names of schools stand in the store, not in the plan.
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Show values before and after, which may be personal data.
+    ///
+    /// Without this option, only the names of changed fields are shown.
     #[arg(long)]
     values: bool,
-    /// So many records of each kind and operation.
+    /// Show so many records of each kind and operation.
     #[arg(long, default_value_t = 3, value_name = "N")]
     samples: usize,
 }
@@ -71,11 +77,26 @@ pub(crate) async fn run(command: PlanCommand, ui: &Ui) -> Result<Exit> {
                 let fields = samples.iter_mut().flat_map(|sample| &mut sample.fields);
                 fields.for_each(|field| (field.before, field.after) = (None, None));
             }
-            show(file, &plan, &samples, args.values, ui)
+            let names = plan.holds.iter().filter_map(|hold| school_of(hold));
+            // Names are a help; a plan can be read without its store.
+            let schools = match args.store.url()?.look().await {
+                Ok(mut store) => Schools::read(&mut store, &plan.district_id, names)
+                    .await
+                    .unwrap_or_default(),
+                Err(_) => Schools::default(),
+            };
+            show(file, &plan, &samples, args.values, &schools, ui)
         }
         PlanCommand::Approve(args) => {
             leave_nothing_half_written();
-            show(&args.file, &Plan::approve(&args.file)?, &[], false, ui)
+            show(
+                &args.file,
+                &Plan::approve(&args.file)?,
+                &[],
+                false,
+                &Schools::default(),
+                ui,
+            )
         }
         PlanCommand::Apply(args) => apply(&args, ui).await,
     }
@@ -89,7 +110,21 @@ struct Shown<'a> {
     samples: &'a [PlanSample],
 }
 
-fn show(file: &Path, plan: &Plan, samples: &[PlanSample], values: bool, ui: &Ui) -> Result<Exit> {
+/// The id of the school that a hold speaks of.
+fn school_of(hold: &str) -> Option<String> {
+    let (_, rest) = hold.split_once("school ")?;
+    let id = rest.split([' ', ',', ';']).next()?;
+    id.parse::<SchoolId>().ok().map(|id| id.to_string())
+}
+
+fn show(
+    file: &Path,
+    plan: &Plan,
+    samples: &[PlanSample],
+    values: bool,
+    schools: &Schools,
+    ui: &Ui,
+) -> Result<Exit> {
     if ui.json {
         ui.document(&Shown { plan, samples })?;
         return Ok(Exit::Done);
@@ -116,7 +151,11 @@ fn show(file: &Path, plan: &Plan, samples: &[PlanSample], values: bool, ui: &Ui)
         ui.rows(&examples(samples, values))?;
     }
     for hold in &plan.holds {
-        ui.line(format!("held: {hold}"))?;
+        ui.toned(
+            Tone::Doubtful,
+            "held:",
+            &format!(" {}", schools.named(hold)),
+        )?;
     }
     let file = word(&file.display().to_string());
     match (plan.holds.is_empty(), plan.approved) {
@@ -124,9 +163,11 @@ fn show(file: &Path, plan: &Plan, samples: &[PlanSample], values: bool, ui: &Ui)
         (false, true) => ui.line(format!(
             "What is held was approved. Apply it with `cleverctl plan apply {file}`."
         ))?,
-        (false, false) => ui.line(format!(
-            "hint: ask the district; if this is right, run `cleverctl plan approve {file}`"
-        ))?,
+        (false, false) => ui.toned(
+            Tone::Hint,
+            "hint:",
+            &format!(" ask the district; if this is right, run `cleverctl plan approve {file}`"),
+        )?,
     }
     Ok(Exit::Done)
 }
@@ -184,7 +225,9 @@ async fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit> {
     if ui.json {
         ui.document(&report)?;
     } else {
-        print(ui, &report)?;
+        let names = report::schools(&report);
+        let schools = Schools::read(&mut store, &report.district_id, names).await?;
+        report::print(ui, &report, &schools)?;
     }
     Ok(if report.outcome == Outcome::Held {
         Exit::Held

@@ -14,15 +14,21 @@ use clever_provision::ledger::ReviewId;
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
 use serde::Deserialize;
 
-use crate::diagnostics::Exit;
+use crate::diagnostics::{Exit, Usage};
 use crate::ui::{self, Ui};
 use crate::vault::VaultArgs;
 
 /// Arguments of `review`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl review --as staff-7            One after another, on a terminal
+  cleverctl review approve 12 --account a9 --as staff-7
+  cleverctl review decline 12 --as staff-7")]
 pub(crate) struct ReviewArgs {
-    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`; one with a password belongs
-    /// into CLEVER_ACCOUNTS.
+    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// Put an address that contains a password in CLEVER_ACCOUNTS.
     #[arg(
         long,
         env = "CLEVER_ACCOUNTS",
@@ -36,8 +42,9 @@ pub(crate) struct ReviewArgs {
     /// Who decides, as the ledger keeps it: your id in the app, not your name.
     #[arg(long = "as", value_name = "ID", global = true)]
     staff: Option<String>,
-    /// The app's tables whose rows belong to accounts, as TOML: a list `table`, each with
-    /// its `table` and its `unique` columns.
+    /// The app's tables whose rows belong to accounts (TOML).
+    ///
+    /// The file is a list `table`; each entry has the name of a `table` and its `unique` columns.
     #[arg(long, value_name = "FILE", global = true)]
     tables: Option<PathBuf>,
     /// The app has no rows that belong to accounts, so that a merge moves none.
@@ -83,9 +90,11 @@ struct TablesFile {
 
 /// Shows the queue, or answers.
 pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
-    let address = args.accounts.as_deref();
-    let address =
-        address.context("name the database of accounts with --accounts or CLEVER_ACCOUNTS")?;
+    let Some(address) = args.accounts.as_deref() else {
+        return Err(Usage::new("no database of accounts is named")
+            .hint("name it with --accounts or CLEVER_ACCOUNTS")
+            .into());
+    };
     let mut store = AccountStore::open(address, args.vault.key(false)?)
         .await
         .context("could not open the accounts")?;
@@ -117,7 +126,9 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
             store
                 .decline(ReviewId(*id), staff(args)?, SystemClock.now())
                 .await?;
-            if !ui.json {
+            if ui.json {
+                ui.document(&serde_json::json!({ "declined": id }))?;
+            } else {
                 ui.line("declined: not asked again until something else speaks for it")?;
             }
         }
@@ -148,9 +159,11 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
 }
 
 fn staff(args: &ReviewArgs) -> Result<&str> {
-    args.staff
-        .as_deref()
-        .context("say who decides with --as ID: the ledger keeps it")
+    args.staff.as_deref().ok_or_else(|| {
+        Usage::new("nobody is named who decides")
+            .hint("say who decides with --as ID: the ledger keeps it")
+            .into()
+    })
 }
 
 async fn approve(
@@ -200,7 +213,11 @@ async fn list(store: &mut AccountStore, args: &ReviewArgs, ui: &Ui) -> Result<()
         return ui.document(&open);
     }
     if open.is_empty() {
-        return ui.line("Nothing to review.");
+        return if ui.quiet {
+            Ok(())
+        } else {
+            ui.line("Nothing to review.")
+        };
     }
     let mut table = ui::table(
         &[
@@ -255,10 +272,11 @@ async fn ask(
 ) -> Result<bool> {
     let accounts: Vec<&AccountId> = review.candidates.keys().collect();
     loop {
-        ui.prompt(&format!(
-            "[1-{}] it is this one   [d]ecline   [s]kip   [q]uit: ",
-            accounts.len()
-        ))?;
+        let choice = match accounts.len() {
+            0 => String::new(),
+            many => format!("[1-{many}] it is this one   "),
+        };
+        ui.prompt(&format!("{choice}[d]ecline   [s]kip   [q]uit: "))?;
         let mut line = String::new();
         if std::io::stdin().lock().read_line(&mut line)? == 0 {
             return Ok(false);
@@ -303,6 +321,16 @@ fn show(ui: &Ui, review: &Review) -> Result<()> {
     let Some(material) = &review.material else {
         return ui.line("The records were erased, or the app gave none.");
     };
+    if review.candidates.is_empty() {
+        let mut table = ui::table(&["Field", "Person"], 2);
+        for (name, value) in &material.person {
+            table.add_row([name, value]);
+        }
+        ui.rows(&table)?;
+        return ui.line(
+            "No account is named: too many records look alike. `match` with a higher block_limit compares them.",
+        );
+    }
     for (at, (account, effects)) in review.candidates.iter().enumerate() {
         let candidate = material
             .candidates

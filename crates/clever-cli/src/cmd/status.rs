@@ -7,36 +7,55 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp, span};
-use clever_sync::DistrictStatus;
 use clever_sync::report::Doubt;
+use clever_sync::{AnyStore, DistrictStatus};
 use serde::Serialize;
 
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
+use crate::cmd::holds::{Holds, Schools};
 use crate::diagnostics::Exit;
 use crate::settings::{StoreArgs, TOKEN_VARIABLE};
-use crate::ui::{self, Ui, count, counted, grouped, word};
+use crate::ui::{self, Tone, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl status                             Every district of clever.db
+  cleverctl status --check --max-age 26h       For an alarm: say it by exit code
+  cleverctl status --letter                    What to send to a district whose
+                                               changes are held
+
+With --check: 0 all is well, 1 stale, empty or missing, 3 something is held.")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     store: StoreArgs,
-    /// Only this district, in detail.
+    /// Show this district only, in detail.
     #[arg(long, value_name = "ID")]
     district: Option<String>,
-    /// For alarms: exit with 1 if a district is stale or shares nobody, with 3 if something is held.
-    #[arg(long)]
+    /// Print a text to send to the district about what is held.
+    #[arg(long, conflicts_with = "check")]
+    letter: bool,
+    /// Exit with 1 or 3 if a district needs somebody.
+    ///
+    /// 1 if a district is stale, shares nobody, or is expected and missing; 3 if something is held.
+    #[arg(long, help_heading = ALARM)]
     check: bool,
-    /// After how long without a success a district is stale (`90m`, `26h`).
-    #[arg(long, value_name = "TIME", value_parser = span::read, default_value = "26h")]
+    /// With --check: fail if the store does not hold this district.
+    #[arg(long, help_heading = ALARM, value_name = "ID", requires = "check")]
+    expect: Vec<String>,
+    /// Call a district stale after this time without a success (`90m`, `26h`).
+    #[arg(long, help_heading = ALARM, value_name = "TIME", value_parser = span::read, default_value = "26h")]
     max_age: Duration,
-    /// The policy's file of the syncs, to be named in what is to be done next.
+    /// Name this policy in the commands of the next steps.
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
     #[command(flatten)]
     vault: VaultArgs,
 }
+
+const ALARM: &str = "For alarms";
 
 /// What is to be said of a district in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -99,14 +118,25 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
             standing
         })
         .collect();
-    let exit = if args.check { worst(&all) } else { Exit::Done };
+    let mut exit = if args.check { worst(&all) } else { Exit::Done };
+    for id in &args.expect {
+        if !all.iter().any(|one| one.status.district_id == *id) {
+            exit = Exit::Failed;
+            ui.note(format!(
+                "error: {id} is expected, and no sync of it ever ended in this store"
+            ));
+        }
+    }
+    if args.letter {
+        return letters(&mut store, &all, now, ui).await;
+    }
     if ui.json {
         ui.document(&all)?;
         return Ok(exit);
     }
     match all.as_slice() {
-        [only] => detail(ui, only, now)?,
-        many => fleet(ui, many, now)?,
+        [only] => detail(ui, &mut store, only, now).await?,
+        many => fleet(ui, &mut store, many, now).await?,
     }
     Ok(exit)
 }
@@ -167,11 +197,11 @@ fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &st
             "no run came to its end lately: run `{sync}` and see what it says"
         )),
         (Verdict::Stale, _) => {
-            Some("runs end, and none brings the store wholly in step: see the doubts".to_owned())
+            Some("syncs finish, but none has been complete: see the doubts".to_owned())
         }
         (Verdict::Held, Some(hash)) => Some(format!(
-            "look with `{sync} --dry-run --plan held.plan` and `cleverctl plan show held.plan`; ask the district; if it \
-             is right, `{sync} --approve {hash}`"
+            "look with `{sync} --dry-run --plan held.plan` and `cleverctl plan show held.plan`; ask the district \
+             (`cleverctl status --letter` writes the text); if it is right, `{sync} --approve {hash}`"
         )),
         (Verdict::Empty, _) => Some(format!(
             "the district shares {} with the app: its admin chooses in Clever which schools and people are shared; \
@@ -210,7 +240,7 @@ fn event_time(id: &str) -> Option<i64> {
 }
 
 /// One line a district, a total, and what to do.
-fn fleet(ui: &Ui, all: &[Standing], now: Timestamp) -> Result<()> {
+async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) -> Result<()> {
     let headers = [
         "District",
         "Name",
@@ -255,9 +285,12 @@ fn fleet(ui: &Ui, all: &[Standing], now: Timestamp) -> Result<()> {
     ]);
     ui.rows(&table)?;
     for standing in all {
-        holds(ui, standing, now)?;
+        if standing.verdict != Verdict::Ok {
+            headline(ui, standing)?;
+        }
+        holds(ui, store, standing, now).await?;
         if let Some(step) = &standing.next_step {
-            ui.line(format!("{}: {step}", standing.status.district_id))?;
+            ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
         }
     }
     ui.line("`cleverctl status --district ID` says more of one.")
@@ -278,46 +311,112 @@ fn unknown(status: &DistrictStatus) -> u64 {
     (drift.undeclared_fields.len() + drift.unknown_values.len() + drift.wrong_types.len()) as u64
 }
 
-fn holds(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
-    let status = &standing.status;
-    for held in &status.holds {
-        ui.line(format!(
-            "{}: held since {}: {}",
-            status.district_id,
-            ago(held.since, now),
-            held.hold
-        ))?;
+async fn holds(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
+    let held = &standing.status.holds;
+    let schools = schools(store, &standing.status).await?;
+    Holds::new(held.iter().map(|one| &one.hold), &schools).print(ui, |at| {
+        let one = held.get(at)?;
+        Some(since(Some(one.since), now))
+    })
+}
+
+/// The names of the schools that a status names.
+async fn schools(store: &mut AnyStore, status: &DistrictStatus) -> Result<Schools> {
+    let held = status
+        .holds
+        .iter()
+        .filter_map(|one| one.hold.school.clone());
+    let odd = status.findings.iter();
+    let odd = odd.filter(|finding| finding.target == RecordKind::Schools);
+    let ids: Vec<String> = held
+        .chain(odd.flat_map(|finding| finding.samples.clone()))
+        .collect();
+    Schools::read(store, &status.district_id, ids).await
+}
+
+/// For each district of which something is held, a text to send to it.
+async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui) -> Result<Exit> {
+    let mut letters = Vec::new();
+    for standing in all {
+        let status = &standing.status;
+        let Some(first) = status.holds.iter().map(|one| one.since).min() else {
+            continue;
+        };
+        let schools = schools(store, status).await?;
+        let name = status.name.as_deref().unwrap_or(&status.district_id);
+        let text = first.to_string();
+        let since = text.get(..10).unwrap_or(&text);
+        let lines = Holds::new(status.holds.iter().map(|one| &one.hold), &schools).letter(
+            name,
+            &format!("{since} ({})", self::since(Some(first), now)),
+        );
+        letters.push((status.district_id.clone(), lines));
     }
-    Ok(())
+    if ui.json {
+        let texts = letters.iter().map(|(district, lines)| {
+            serde_json::json!({ "district_id": district, "text": lines.join("\n") })
+        });
+        ui.document(&texts.collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    if letters.is_empty() {
+        ui.note("nothing is held, so there is nothing to ask a district");
+    }
+    for (at, (_, lines)) in letters.iter().enumerate() {
+        if at > 0 {
+            ui.line("")?;
+        }
+        for line in lines {
+            ui.line(line)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Begins with one word, in colour, and says of which district it is.
+fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
+    let status = &standing.status;
+    let tone = match standing.verdict {
+        Verdict::Ok => Tone::Good,
+        Verdict::Held | Verdict::Empty => Tone::Doubtful,
+        Verdict::Stale => Tone::Bad,
+    };
+    ui.toned(
+        tone,
+        &named(standing.verdict).to_uppercase(),
+        &format!(
+            "  {} ({})",
+            status.name.as_deref().unwrap_or("unnamed"),
+            status.district_id
+        ),
+    )
 }
 
 /// All that there is to say of one district.
-fn detail(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
+async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
+    headline(ui, standing)?;
     ui.line(format!(
-        "{} ({}): {}; {} at Clever, which last read the district's data {}",
-        status.name.as_deref().unwrap_or("unnamed"),
-        status.district_id,
-        named(standing.verdict),
+        "last success: {}; last run: {} {} by {}, {}",
+        since(status.last_done_at, now),
+        status.last_run,
+        since(Some(status.last_run_at), now),
+        status.path,
+        status.outcome,
+    ))?;
+    ui.line(format!(
+        "at Clever: {}, which read the district's own data {}",
         status.state.as_deref().unwrap_or("of unknown state"),
         last_sync(status, now)
     ))?;
     ui.line(format!(
-        "last run: {} {} by {}, {}; {} changes in the feed",
-        status.last_run,
-        ago(status.last_run_at, now),
-        status.path,
-        status.outcome,
-        grouped(status.changes)
-    ))?;
-    ui.line(format!(
-        "last success: {}; last snapshot: {}; {}",
-        said(status.last_done_at, now, "never"),
-        said(status.snapshot_at, now, "none"),
+        "last snapshot: {}; {}; {} changes in the feed",
+        since(status.snapshot_at, now),
         status.event_cursor.as_deref().map_or_else(
             || "no events followed".to_owned(),
             |cursor| format!("events followed to {cursor}")
-        )
+        ),
+        grouped(status.changes)
     ))?;
     if let Some(behind) = standing.events_behind_seconds.filter(|behind| *behind > 0) {
         ui.line(format!(
@@ -330,8 +429,9 @@ fn detail(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
         table.add_row([kind.to_string(), count(*active), count(*archived)]);
     }
     ui.rows(&table)?;
+    let schools = schools(store, status).await?;
     for finding in &status.findings {
-        ui.line(format!("finding: {finding}"))?;
+        ui.line(format!("finding: {}", schools.named(&finding.to_string())))?;
     }
     for (kind, doubts) in &status.doubts {
         ui.line(if doubts.contains(&Doubt::Closed) {
@@ -346,9 +446,9 @@ fn detail(ui: &Ui, standing: &Standing, now: Timestamp) -> Result<()> {
         ui.line("drift: what Clever sent last and the models do not know")?;
         super::drift::print(ui, &status.drift)?;
     }
-    holds(ui, standing, now)?;
+    holds(ui, store, standing, now).await?;
     if let Some(step) = &standing.next_step {
-        ui.line(format!("hint: {step}"))?;
+        ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
     }
     Ok(())
 }
@@ -385,15 +485,6 @@ fn for_people(seconds: i64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-/// An instant and how long ago it was.
-fn ago(at: Timestamp, now: Timestamp) -> String {
-    format!("{at} ({})", since(Some(at), now))
-}
-
-fn said(at: Option<Timestamp>, now: Timestamp, never: &str) -> String {
-    at.map_or_else(|| never.to_owned(), |at| ago(at, now))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, KindError, TokenError};
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
+use clever_provision::roster::FollowError;
 use clever_provision::store::StoreError as AccountError;
 use clever_sql::AddressError;
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
@@ -50,6 +51,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().map(client))
         .or_else(|| cause.downcast_ref().and_then(store))
         .or_else(|| cause.downcast_ref().and_then(accounts))
+        .or_else(|| cause.downcast_ref().and_then(follow))
         .or_else(|| cause.downcast_ref().map(address))
         .or_else(|| cause.downcast_ref().and_then(sync))
         .or_else(|| cause.downcast_ref().map(plan))
@@ -337,6 +339,22 @@ fn accounts(error: &AccountError) -> Option<Cause> {
     match error {
         AccountError::Database(DatabaseError::Address(error)) => Some(address(error)),
         AccountError::Database(error) => Some(("database", Exit::Failed, error.hint())),
+        AccountError::Erased(_) => Some(failed(
+            "erased",
+            "leave the district out with --district, or keep its accounts in a new database",
+        )),
+        _ => None,
+    }
+}
+
+fn follow(error: &FollowError) -> Option<Cause> {
+    match error {
+        FollowError::OtherRoster { .. } => Some(failed(
+            "other_roster",
+            "name the store that the accounts followed with --store; if this one is new and of the same roster, run \
+             again with --from-start: nothing is done twice",
+        )),
+        // Their causes say more.
         _ => None,
     }
 }

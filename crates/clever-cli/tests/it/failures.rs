@@ -29,7 +29,7 @@ fn field_21_every_command_that_fails_says_so_in_json() {
         (&["sync", "--credential", "x"], "no_credential", 2),
         (&["sync", "--policy", &missing], "usage", 2),
         (&["sync", "--every", "1h"], "no_token", 2),
-        (&["sync", "--all"], "failed", 1),
+        (&["sync", "--all"], "usage", 2),
         (&["plan", "show", &missing], "plan_file", 1),
         (&["plan", "approve", &missing], "plan_file", 1),
         (

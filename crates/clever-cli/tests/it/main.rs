@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod accounts;
 mod awkward;
 mod columnar;
 mod connect;
@@ -20,6 +21,7 @@ mod fleet;
 mod ground;
 mod killed;
 mod matching;
+mod matching_accounts;
 mod matching_field;
 mod mistakes;
 mod oneroster;
@@ -32,3 +34,4 @@ mod seen;
 mod server;
 mod signing_in;
 mod status;
+mod terminal;

@@ -114,18 +114,20 @@ fn people_get_their_accounts_and_doubts_are_for_people() {
         (&401.into(), &402.into())
     );
     assert!(
-        summary["links"]["auto"].as_u64().unwrap() > 360,
+        summary["links"]["decisions"]["link"].as_u64().unwrap() > 360,
         "{summary}"
     );
     let links = rows(&folder.join("links.csv"));
-    let head = "right,decision,doubt,rank,left,millibits,lead,sis_millibits,first_millibits,last_millibits,born_millibits";
+    let head = "right,decision,doubt,rank,left,millibits,lead,sis_millibits,first_millibits,last_millibits,born_millibits,rule";
     assert_eq!(links[0].join(","), head);
-    for row in links.iter().filter(|row| row[1] == "auto" && row[3] == "1") {
+    for row in links.iter().filter(|row| row[1] == "link" && row[3] == "1") {
         assert_eq!(row[0][1..], row[4][1..], "{row:?}");
     }
     let of = |id: &str| links.iter().find(|row| row[0] == id).unwrap();
-    assert_ne!(of("u900")[1], "auto");
+    assert_ne!(of("u900")[1], "link");
     assert_eq!(of("u901")[1], "create");
+    // By the row of the decision table: an equal id and names that agree.
+    assert_eq!(of("u1").last().unwrap(), "R5");
     assert!(links.iter().all(|row| row.len() == links[0].len()));
     // The frozen model says the same again, and is left as it is.
     let model = fs::read(folder.join("model.toml")).unwrap();
@@ -148,7 +150,7 @@ fn only_the_owner_reads_the_review_file_and_no_other_holds_a_name() {
     let folder = folder.path();
     files(folder);
     // Nobody is linked without a person's word, so that everybody is asked about.
-    let config = CONFIG.replace("auto = 14000", "auto = 90000");
+    let config = CONFIG.replace("auto = 14000", "managed_auto = false");
     fs::write(folder.join("match.toml"), config).unwrap();
     let mut command = cleverctl();
     command.current_dir(folder).args([
@@ -218,6 +220,46 @@ fn rows_of_one_person_are_one_cluster() {
     let found: Vec<&str> = clusters[1..].iter().map(|row| row[1].as_str()).collect();
     assert_eq!(found, ["a7", "b7"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("2 rows of 402 are 1 person"));
+}
+
+#[test]
+fn only_what_the_persons_district_governs_is_linked() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let folder = folder.path();
+    files(folder);
+    let config = format!(
+        "reach = {{ left = \"district\", right = \"district\" }}\nclass = \"student\"\n{CONFIG}"
+    );
+    fs::write(folder.join("match.toml"), config).unwrap();
+    let accounts = fs::read_to_string(folder.join("accounts.csv")).unwrap();
+    // Somebody signed up for the one, another district has the other.
+    let accounts =
+        accounts
+            .replacen("a1,1001,d1,", "a1,1001,,", 1)
+            .replacen("a2,1002,d1,", "a2,1002,d2,", 1);
+    fs::write(folder.join("accounts.csv"), accounts).unwrap();
+    let mut command = cleverctl();
+    command.current_dir(folder).args([
+        "match",
+        "--left",
+        "accounts.csv",
+        "--right",
+        "roster.csv",
+        "--config",
+    ]);
+    let output = command
+        .args(["match.toml", "--out", "links.csv"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let links = rows(&folder.join("links.csv"));
+    let of = |id: &str| links.iter().find(|row| row[0] == id).unwrap();
+    assert_eq!(of("u3")[1], "link");
+    assert_eq!(of("u1")[1..5], ["create", "out_of_reach", "1", "a1"]);
+    assert_eq!(
+        of("u2")[1..5],
+        ["create_and_park", "out_of_reach", "1", "a2"]
+    );
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn field_f15_dates_in_other_forms_link_as_many() {
         let folder = TempDir::new().unwrap();
         files(folder.path());
         redate(folder.path(), write);
-        summary(&against_roster(folder.path(), &[]))["links"]["auto"].as_u64()
+        summary(&against_roster(folder.path(), &[]))["links"]["decisions"]["link"].as_u64()
     };
     let as_clever = auto(&|y, m, d| format!("{m}/{d}/{y}"));
     assert!(as_clever > Some(360));
@@ -173,7 +173,7 @@ fn field_f15_a_file_of_another_sort_is_named_with_the_way_out() {
             separator.to_string()
         };
         let output = against_roster(folder, &["--right-delimiter", &separator]);
-        assert!(summary(&output)["links"]["auto"].as_u64() > Some(360));
+        assert!(summary(&output)["links"]["decisions"]["link"].as_u64() > Some(360));
         let accounts = fs::read_to_string(folder.join("accounts.csv")).unwrap();
         let character = if separator == "tab" { "\t" } else { &separator };
         fs::write(
@@ -182,7 +182,7 @@ fn field_f15_a_file_of_another_sort_is_named_with_the_way_out() {
         )
         .unwrap();
         let output = against_roster(folder, &["--delimiter", &separator]);
-        assert!(summary(&output)["links"]["auto"].as_u64() > Some(360));
+        assert!(summary(&output)["links"]["decisions"]["link"].as_u64() > Some(360));
         fs::write(folder.join("accounts.csv"), accounts).unwrap();
     }
     let utf16 =
@@ -213,7 +213,7 @@ fn field_f15_no_formula_reaches_a_spreadsheet() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
     files(folder);
-    let config = CONFIG.replace("auto = 14000", "auto = 90000");
+    let config = CONFIG.replace("auto = 14000", "managed_auto = false");
     fs::write(folder.join("match.toml"), config).unwrap();
     for (file, row) in [
         (

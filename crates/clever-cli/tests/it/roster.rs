@@ -73,14 +73,14 @@ fn a_record_is_explained_and_its_run_taken_back() {
     let unknown = told(&store, &["explain", "nobody"], 1);
     assert!(unknown.contains("never seen"), "{unknown}");
     let undone = told(&store, &["undo", "1", "--section", id], 0);
-    assert!(undone.contains("The next sync holds"), "{undone}");
+    assert!(undone.contains("the next sync holds them"), "{undone}");
     let gone = store.number("SELECT count(*) FROM sections WHERE archived_at IS NOT NULL");
     assert_eq!(gone, 1);
     let held = store.sync(&emulator, &[]);
     assert_eq!(held.status.code(), Some(3), "{}", errors(&held));
     let said = String::from_utf8(held.stdout).unwrap();
     assert!(said.contains("an undo took it back"), "{said}");
-    let nothing = told(&store, &["undo", "9"], 1);
+    let nothing = told(&store, &["undo", "1", "--section", "nobody"], 1);
     assert!(nothing.contains("changed nothing"), "{nothing}");
 }
 

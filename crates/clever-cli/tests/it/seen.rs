@@ -332,7 +332,7 @@ fn field_24_a_district_that_shares_nobody_is_not_ok() {
     let (code, said) = status(&["--check"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("empty") && said.contains("no school, user or section"),
+        said.contains("EMPTY") && said.contains("no school, user or section"),
         "{said}"
     );
     assert!(

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::asker::Asker;
 use super::cause::{self, Cause};
 use super::deliveries::{FRESH_S, Outcome};
+use super::place::with_wish;
 use super::{Admission, Notice, Sessions, WebLogin, cookies, page, reply};
 
 /// A code that came back, for either purpose.
@@ -55,7 +56,7 @@ pub(super) async fn callback<S: Sessions>(
             reply::page(StatusCode::UNAUTHORIZED, page, &set)
         }
         Ok(Arrival::Repeat(repeat)) => login.again(&cookies, repeat, stripped).await,
-        Ok(Arrival::Rejected(reason)) => login.refused(&cookies, reason, stripped).await,
+        Ok(Arrival::Rejected(reason)) => login.ends_nothing(&cookies, reason, stripped).await,
         Err(error) => login.trouble(&error),
     }
 }
@@ -77,7 +78,7 @@ impl<S: Sessions> WebLogin<S> {
         let work = tokio::spawn(async move {
             let former = former.as_deref();
             let outcome = match back {
-                Back::Login(redeem) => login.sign_in(former, redeem, kept).await,
+                Back::Login(redeem) => login.end_login(former, redeem, kept).await,
                 Back::Link(redeem) => login.link_up(former, redeem, kept).await,
             };
             let outcome = outcome.unwrap_or_else(Outcome::Notice);
@@ -104,7 +105,7 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     /// Ends a login: the browser's former session ends, then Clever is asked, then a new one begins.
-    async fn sign_in(
+    async fn end_login(
         &self,
         former: Option<&str>,
         redeem: Redeem<Login>,
@@ -121,9 +122,19 @@ impl<S: Sessions> WebLogin<S> {
         let begun = this.sessions.begin(&session, login, signed_in.token).await;
         match begun.map_err(|error| self.ours(&*error))? {
             Admission::In => info!(%user, ?district, "signed in"),
-            Admission::Refused => {
-                info!(%user, ?district, "the application has no place for this person");
-                return Err(Notice::Refused);
+            Admission::Ask(page) => {
+                info!(%user, ?district, "signed in; the application has a question");
+                let to = asked(&page, &signed_in.return_to);
+                return Ok(Outcome::SignedIn {
+                    to,
+                    session,
+                    cookies,
+                });
+            }
+            Admission::Refused(reason) => {
+                let reason_word = reason.word();
+                info!(%user, ?district, reason = reason_word, "the application refuses this person");
+                return Err(Notice::Refused(reason));
             }
         }
         Ok(Outcome::SignedIn {
@@ -142,8 +153,7 @@ impl<S: Sessions> WebLogin<S> {
     ) -> Result<Outcome, Notice> {
         let this = &self.0;
         let former = former.ok_or(Notice::LinkOtherSession)?;
-        let holder = this.sessions.find(former).await;
-        if holder.map_err(|error| self.ours(&*error))?.is_none() {
+        if !self.is_session(former).await.map_err(|_| Notice::Ours)? {
             // It has ended since: its holder is no longer there.
             return Err(Notice::LinkOtherSession);
         }
@@ -158,9 +168,20 @@ impl<S: Sessions> WebLogin<S> {
         let linked = this.sessions.link(&session, purpose, login, token).await;
         match linked.map_err(|error| self.ours(&*error))? {
             Admission::In => info!(%user, "linked"),
-            Admission::Refused => {
-                info!(%user, "the application refuses an account link");
-                return Err(Notice::LinkRefused);
+            Admission::Ask(page) => {
+                info!(%user, "not linked: the application has a question");
+                self.end(former).await;
+                let to = asked(&page, &return_to);
+                return Ok(Outcome::SignedIn {
+                    to,
+                    session,
+                    cookies,
+                });
+            }
+            Admission::Refused(reason) => {
+                let reason_word = reason.word();
+                info!(%user, reason = reason_word, "the application refuses an account link");
+                return Err(Notice::LinkRefused(Some(reason)));
             }
         }
         self.end(former).await;
@@ -192,17 +213,17 @@ impl<S: Sessions> WebLogin<S> {
             let open = self.still_open(cookies).await;
             return self.say(*notice, open.as_ref(), stripped, &[]);
         }
-        match self.live(cookies).await {
+        match self.is_open(cookies).await {
             Err(_) => return self.say(Notice::Ours, None, stripped, &[]),
             // Whoever it is: another person's session is not replaced by a remembered one.
-            Ok(Some(_)) => return reply::redirect(repeat.return_to.as_str(), []),
-            Ok(None) => {}
+            Ok(true) => return reply::redirect(repeat.return_to.as_str(), []),
+            Ok(false) => {}
         }
         // A browser that has had the answer has lost or ended its session since.
         if let Some(answer) = answer.filter(|_| !repeat.answered)
             && let Outcome::SignedIn { session, .. } = &answer.outcome
             && this.clock.now().as_second() - answer.at.as_second() < FRESH_S
-            && matches!(this.sessions.find(session).await, Ok(Some(_)))
+            && matches!(self.is_session(session).await, Ok(true))
         {
             return self.show(&answer.outcome);
         }
@@ -210,7 +231,12 @@ impl<S: Sessions> WebLogin<S> {
     }
 
     /// Answers a callback that ends nothing.
-    async fn refused(&self, cookies: &Cookies<'_>, reason: Rejection, stripped: &str) -> Response {
+    async fn ends_nothing(
+        &self,
+        cookies: &Cookies<'_>,
+        reason: Rejection,
+        stripped: &str,
+    ) -> Response {
         info!(%reason, "a sign-in was refused");
         let notice = match reason {
             Rejection::ByClever(code) => {
@@ -225,14 +251,14 @@ impl<S: Sessions> WebLogin<S> {
                 let gone = self.close(cookies).await;
                 return self.say(Notice::Cookies, None, stripped, &gone);
             }
-            Rejection::LinkByClever(_) => Notice::LinkRefused,
+            Rejection::LinkByClever(_) => Notice::LinkRefused(None),
             Rejection::OtherSession => Notice::LinkOtherSession,
             Rejection::NotBegunHere | Rejection::Used => {
                 // Another tab was faster, or the address is an old one: who is signed in goes on.
-                match self.live(cookies).await {
-                    Ok(Some(_)) => return reply::redirect(self.0.home(stripped).as_str(), []),
-                    Ok(None) if reason == Rejection::Used => Notice::Again,
-                    Ok(None) => Notice::Cookies,
+                match self.is_open(cookies).await {
+                    Ok(true) => return reply::redirect(self.0.home(stripped).as_str(), []),
+                    Ok(false) if reason == Rejection::Used => Notice::Again,
+                    Ok(false) => Notice::Cookies,
                     Err(_) => Notice::Ours,
                 }
             }
@@ -277,6 +303,11 @@ impl<S: Sessions> WebLogin<S> {
             Outcome::Notice(notice) => self.notice(*notice),
         }
     }
+}
+
+/// The page that asks something, which leads on to `wish`.
+fn asked(page: &SafePath, wish: &SafePath) -> SafePath {
+    SafePath::new(&with_wish(page, wish.as_str())).unwrap_or_else(|_| page.clone())
 }
 
 impl<S> super::Inner<S> {

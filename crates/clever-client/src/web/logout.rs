@@ -18,9 +18,9 @@ pub(super) async fn ask<S: Sessions>(
     headers: HeaderMap,
 ) -> Response {
     let stripped = login.0.place.stripped(&seen, LOGOUT);
-    let notice = match login.live(&cookies(&headers)).await {
-        Ok(Some(_)) => Notice::SignOut,
-        Ok(None) => Notice::SignedOut,
+    let notice = match login.is_open(&cookies(&headers)).await {
+        Ok(true) => Notice::SignOut,
+        Ok(false) => Notice::SignedOut,
         Err(_) => Notice::Ours,
     };
     login.say(notice, None, stripped, &[])

@@ -146,23 +146,32 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reason;
     use super::*;
 
-    const ALL: [Notice; 14] = [
+    const ALL: [Notice; 22] = [
         Notice::Cookies,
         Notice::Again,
         Notice::ByClever,
         Notice::Failed,
         Notice::Later,
         Notice::Ours,
-        Notice::Refused,
+        Notice::Refused(Reason::NoPlace),
+        Notice::Refused(Reason::NotForRole),
+        Notice::Refused(Reason::NotForLibrary),
+        Notice::Refused(Reason::TeacherFirst),
+        Notice::Refused(Reason::OnlyWayIn),
+        Notice::Refused(Reason::Closed),
+        Notice::Refused(Reason::Undecided),
+        Notice::Refused(Reason::Unclear),
+        Notice::LinkRefused(Some(Reason::OfSomebodyElse)),
         Notice::SignInFirst,
         Notice::SignedOut,
         Notice::SignOut,
         Notice::Framed,
         Notice::LinkOtherPerson,
         Notice::LinkOtherSession,
-        Notice::LinkRefused,
+        Notice::LinkRefused(None),
     ];
 
     fn page(notice: Notice, still_open: Option<&OpenSession>) -> Page {

@@ -13,6 +13,19 @@ const CALLBACK: &str = "/callback";
 pub(super) const LOGIN: &str = "/login";
 pub(super) const LOGOUT: &str = "/logout";
 
+/// A page of the application, with the page that a person wanted as `return_to` in its query.
+pub(super) fn with_wish(page: &SafePath, wish: &str) -> String {
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("return_to", wish)
+        .finish();
+    let joint = if page.as_str().contains('?') {
+        '&'
+    } else {
+        '?'
+    };
+    format!("{page}{joint}{query}")
+}
+
 /// The paths of the pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
@@ -66,10 +79,8 @@ impl Place {
         let Some(path) = return_to else {
             return format!("{}{LOGIN}", self.base);
         };
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("return_to", path)
-            .finish();
-        format!("{}{LOGIN}?{query}", self.base)
+        SafePath::new(&format!("{}{LOGIN}", self.base))
+            .map_or_else(|_| LOGIN.to_owned(), |page| with_wish(&page, path))
     }
 
     /// The address that ends a session.

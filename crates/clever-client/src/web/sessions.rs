@@ -4,16 +4,21 @@ use std::future::Future;
 
 use axum::BoxError;
 use clever_auth::login::Link;
-use clever_auth::{LoginToken, VerifiedLogin};
+use clever_auth::{LoginToken, SafePath, VerifiedLogin};
+
+use super::notice::Reason;
 
 /// What an application says to somebody whom Clever has signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Admission {
     /// The session is begun.
     In,
-    /// The application has no place for this person: a page says to ask a teacher.
-    Refused,
+    /// The session is begun, but it has no user until the person has answered something. The browser goes
+    /// to this page of the application, with the page that it wanted as `return_to` in the query.
+    Ask(SafePath),
+    /// The application does not let this person in; a page says why, and whom to ask.
+    Refused(Reason),
 }
 
 /// The application's sessions.
@@ -45,11 +50,18 @@ pub trait Sessions: Send + Sync + 'static {
         token: LoginToken,
     ) -> impl Future<Output = Result<Admission, BoxError>> + Send {
         let _ = (id, link, login, token);
-        std::future::ready(Ok(Admission::Refused))
+        std::future::ready(Ok(Admission::Refused(Reason::NoPlace)))
     }
 
     /// Finds the user of a live session; `None` where there is no such session, or no longer.
     fn find(&self, id: &str) -> impl Future<Output = Result<Option<Self::User>, BoxError>> + Send;
+
+    /// Finds the page where the person of a session must answer something first ([`Admission::Ask`]); `None` for
+    /// every other session. It is asked for a session that has no user.
+    fn waiting(&self, id: &str) -> impl Future<Output = Result<Option<SafePath>, BoxError>> + Send {
+        let _ = id;
+        std::future::ready(Ok(None))
+    }
 
     /// Ends a session; one that doesn't exist is ended already.
     fn end(&self, id: &str) -> impl Future<Output = Result<(), BoxError>> + Send;

@@ -31,9 +31,9 @@ impl<S: Sessions> WebLogin<S> {
         let this = &self.0;
         let cookies = cookies(headers);
         // Only a live session begins a link: the cookie of one that has ended proves nothing.
-        let session = match self.live(&cookies).await {
-            Ok(Some(_)) => cookies.get(&this.session),
-            Ok(None) => None,
+        let session = match self.is_open(&cookies).await {
+            Ok(true) => cookies.get(&this.session),
+            Ok(false) => None,
             Err(_) => return self.notice(Notice::Ours),
         };
         let Some(session) = session else {

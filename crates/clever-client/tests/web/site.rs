@@ -15,7 +15,7 @@ use axum::{BoxError, Router};
 use clever_auth::login::{Link, LoginFlow};
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_auth::{App, LoginToken, OpenId, SafePath, VerifiedLogin};
-use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin, WebOptions};
+use clever_client::web::{Admission, CurrentUser, Reason, Sessions, WebLogin, WebOptions};
 use clever_client::{ClientOptions, LoginService, RetryPolicy};
 use clever_model::clock::ManualClock;
 use clever_model::{Clock, Timestamp, UserId};
@@ -59,7 +59,7 @@ impl Sessions for Memory {
         self.up()?;
         let user = login.user_id().to_string();
         if user == "stranger" {
-            return Ok(Admission::Refused);
+            return Ok(Admission::Refused(Reason::NoPlace));
         }
         assert!(user != "panic", "the application has a bug");
         self.plant(id, &user);
@@ -75,7 +75,7 @@ impl Sessions for Memory {
     ) -> Result<Admission, BoxError> {
         self.up()?;
         if login.user_id().as_str() == "stranger" {
-            return Ok(Admission::Refused);
+            return Ok(Admission::Refused(Reason::NoPlace));
         }
         let mut live = self.live.lock().unwrap();
         live.retain(|_, user| *user != link.account);

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clever_model::RecordKind;
 use serde_json::{Map, Value, json};
 
-use super::shape::{self, Look, shaped};
+use super::shape::{Look, shaped};
+use super::v3_0::v3_0;
 use super::{Collection, Version};
 use crate::world::events::previous_attributes;
 
@@ -72,7 +73,7 @@ pub(crate) fn told<'a>(
     }
     let event: Value = serde_json::from_str(&json).unwrap_or_default();
     if version == Version::V3_0 {
-        return v3_0(&event).map_or_else(Vec::new, |json| {
+        return less(&event).map_or_else(Vec::new, |json| {
             vec![Told {
                 id,
                 json: Cow::Owned(json),
@@ -96,14 +97,12 @@ pub(crate) fn told<'a>(
     events.collect()
 }
 
-/// An event without what v3.1 added; `None` where nothing else was told.
-fn v3_0(event: &Value) -> Option<String> {
+/// An event without what v3.1 added; `None` if it says nothing else.
+fn less(event: &Value) -> Option<String> {
     let kind: RecordKind = event["type"].as_str()?.split_once('.')?.0.parse().ok()?;
     let mut event = event.clone();
     let less = |part: &Value| -> Value {
-        let mut text = Vec::new();
-        shape::v3_0(kind, &part.to_string(), &mut text);
-        serde_json::from_slice(&text).unwrap_or_default()
+        serde_json::from_str(&v3_0(kind, &part.to_string())).unwrap_or_default()
     };
     event["data"]["object"] = less(&event["data"]["object"]);
     if event["data"]["previous_attributes"].is_object() {
@@ -171,12 +170,9 @@ impl<'a> Change<'a> {
                 continue;
             };
             let shape = |record: Option<&Value>| -> BTreeMap<String, Value> {
-                let text = record.map(ToString::to_string).unwrap_or_default();
-                let shaped = shaped(version, collection, &text, look).into_iter();
-                shaped
-                    .filter(|_| record.is_some())
-                    .map(|one| (one.id.to_string(), one.value()))
-                    .collect()
+                let shaped = record.map(|record| shaped(version, collection, record, look));
+                let shaped = shaped.into_iter().flatten();
+                shaped.map(|one| (one.id, one.record)).collect()
             };
             let (before, after) = (shape(self.before.as_ref()), shape(self.after));
             let ids: BTreeSet<&String> = before.keys().chain(after.keys()).collect();

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use clever_model::{RecordKind, Role};
 
-use super::list::Roles;
-use super::words::Id;
+use super::roles::Roles;
+use super::stamp::Id;
 
 /// Room in which most records are written, in bytes.
 const LARGE: usize = 4096;

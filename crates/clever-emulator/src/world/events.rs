@@ -6,15 +6,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use clever_model::{RecordKind, Timestamp};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::base::text;
-use super::people::stamp;
-use super::{Kept, List, Overlay, World, object_id};
+use super::journal::{Before, Journal, Touched};
+use super::list::List;
+use super::overlay::{Kept, Overlay};
+use super::stamp::{object_id, stamp};
+use super::state::World;
 
 /// How long events are kept.
 const KEPT_SECONDS: i64 = 30 * 86_400;
@@ -22,51 +23,6 @@ const KEPT_SECONDS: i64 = 30 * 86_400;
 const LAG_SECONDS: i64 = 65;
 /// Tells the ids of events from those of records made in the same second.
 const EVENT_IDS: u64 = 0x00E7_E275;
-
-/// How records were before they were touched.
-pub(crate) type Journal = BTreeMap<(RecordKind, Box<str>), Before>;
-
-/// How a record was before it was touched.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// It was not there.
-    Absent,
-    /// It was as the world's base makes it.
-    Made,
-    /// It was this text.
-    Kept(Box<str>),
-}
-
-impl fmt::Debug for Before {
-    /// Shows no content: it may be of a recorded district.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "Absent",
-            Self::Made => "Made",
-            Self::Kept(_) => "Kept(..)",
-        })
-    }
-}
-
-/// Events in the order in which they are told.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Feed {
-    enabled: bool,
-    events: Overlay,
-    made: u32,
-}
-
-/// The ids of the records of one kind that changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Touched {
-    /// Records that are there now and were not before.
-    pub created: BTreeSet<String>,
-    /// Records whose content is another.
-    pub updated: BTreeSet<String>,
-    /// Records that are gone.
-    pub deleted: BTreeSet<String>,
-}
 
 /// Sorts a journal into what was created, updated and deleted; what came and went is none of them.
 pub(crate) fn touched(world: &World, journal: &Journal) -> BTreeMap<RecordKind, Touched> {
@@ -92,8 +48,7 @@ impl World {
     }
 
     /// Whether the events feed is switched on.
-    #[must_use]
-    pub fn has_events(&self) -> bool {
+    pub(crate) fn has_events(&self) -> bool {
         self.feed.enabled
     }
 
@@ -240,7 +195,7 @@ pub(crate) fn previous_attributes(before: &Value, now: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::pass;
+    use crate::life::days::pass;
     use crate::world::generate::generate;
 
     fn world() -> World {

@@ -7,19 +7,20 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use clever_model::{RecordKind, Role, Timestamp};
+use serde::Serialize;
+use serde_json::json;
 
 use super::base::{Base, search};
+use super::contacts::Contact;
 use super::dice::{Dice, Stream};
-use super::json::{self, Object, Text, key};
+use super::employees::{Employee, Parts, write_employee};
 use super::layout::{GRADE_COUNT, Layout};
-use super::list::Roles as RoleSet;
 use super::names::{ELEMENTARY, SCHOOLS, SECONDARY};
-use super::people::{
-    Common, Contact, Employee, Family, GRADE_WORDS, GRADES, LMS_STATUS, Roles, Student, stamp,
-    write_employee,
-};
-use super::words::{Digits, Id, Word};
-use super::{World, object_id};
+use super::people::{Common, Family, GRADES, LmsStatus, write};
+use super::roles::Roles;
+use super::stamp::{Id, object_id, stamp};
+use super::state::World;
+use super::students::Student;
 
 /// Where the numbers of each kind's ids begin; none reaches the next.
 const SCHOOL_IDS: u32 = 0x0100_0000;
@@ -35,9 +36,6 @@ const CONTACT_IDS: u32 = 0x8000_0000;
 
 /// Staff of each school who do not teach.
 const STAFF: u32 = 2;
-/// Room for a record, in bytes, and for each person of a section.
-const ROOM: usize = 1024;
-const ROOM_OF_PERSON: usize = 27;
 /// Terms: the whole year and its halves.
 const TERMS: u32 = 3;
 /// Every so many teachers, one is of the staff as well, and of these some administer the district.
@@ -62,8 +60,7 @@ struct Generated {
 }
 
 /// Makes a district of `students` students as it is at `now`.
-#[must_use]
-pub fn generate(seed: u64, students: u32, now: Timestamp) -> World {
+pub(crate) fn generate(seed: u64, students: u32, now: Timestamp) -> World {
     let base = Generated::new(seed, students, now);
     let mut world = World::empty(now, seed);
     world.district = base.common.district.clone();
@@ -170,119 +167,66 @@ impl Generated {
     }
 
     fn write_district(&self, out: &mut Vec<u8>) {
-        let seed = Digits::new(self.seed);
-        let year = self.year.to_string();
-        json::write(out, ROOM, |mut pen| {
-            let mut district = Object::new(&mut pen);
-            let mut contact = district.object(key!("district_contact"));
-            contact.text(key!("district"), &*self.common.district);
-            contact.text(key!("email"), "data.office@schools.example.org");
-            contact.text(key!("id"), self.made(u32::MAX, 0));
-            let mut name = contact.object(key!("name"));
-            name.text(key!("first"), "Data");
-            name.text(key!("last"), "Office");
-            name.end();
-            contact.text(key!("title"), "");
-            contact.end();
-            district.text(key!("error"), "");
-            district.text(key!("id"), &*self.common.district);
-            district.text(key!("last_sync"), &*self.started);
-            district.text(key!("launch_date"), (&*year, "-08-01"));
-            district.text(key!("lms_state"), "success");
-            district.text(key!("lms_type"), "canvas");
-            district.list(key!("login_methods"), ["Clever Badges", "Clever Passwords"]);
-            let mdr = Digits::padded(self.seed % 100_000_000, 8);
-            district.text(key!("mdr_number"), mdr);
-            district.text(key!("name"), ("Springfield Unified District ", seed));
-            district.text(key!("nces_id"), "");
-            district.text(
-                key!("portal_url"),
-                ("https://clever.com/in/springfield-", seed),
-            );
-            district.text(key!("sis_type"), "sftp");
-            district.text(key!("state"), "running");
-            district.end();
-            pen
+        let (district, seed) = (&self.common.district, self.seed);
+        let record = json!({
+            "district_contact": {
+                "district": district, "email": "data.office@schools.example.org",
+                "id": self.made(u32::MAX, 0), "name": { "first": "Data", "last": "Office" }, "title": "",
+            },
+            "error": "", "id": district, "last_sync": self.started,
+            "launch_date": format!("{}-08-01", self.year),
+            "lms_state": "success", "lms_type": "canvas",
+            "login_methods": ["Clever Badges", "Clever Passwords"],
+            "mdr_number": format!("{:08}", seed % 100_000_000),
+            "name": format!("Springfield Unified District {seed}"), "nces_id": "",
+            "portal_url": format!("https://clever.com/in/springfield-{seed}"),
+            "sis_type": "sftp", "state": "running",
         });
+        write(&record, out);
     }
 
     fn write_school(&self, at: u32, out: &mut Vec<u8>) {
         let mut dice = self.dice(Stream::School, at);
         let (low, high, band) = self.layout.grades_of(at);
         let number = at + 1;
-        let (digits, sis_id) = (
-            Digits::new(number.into()),
-            Digits::new(u64::from(9_000 + number)),
-        );
-        json::write(out, ROOM, |mut pen| {
-            let mut school = Object::new(&mut pen);
-            school.ready(&self.common.head);
-            let mut ext = school.object(key!("ext"));
-            ext.text(
-                key!("charter_school"),
-                if dice.chance(50) { "Y" } else { "" },
-            );
-            ext.end();
-            school.text(key!("high_grade"), GRADES[high as usize]);
-            school.text(key!("id"), self.made(SCHOOL_IDS, at));
-            school.text(key!("last_modified"), self.common.made);
-            let mut location = school.object(key!("location"));
-            location.text(key!("address"), (digits, "0 School Rd"));
-            location.text(key!("city"), "Springfield");
-            location.text(key!("state"), "IL");
-            location.text(key!("zip"), "60001");
-            location.end();
-            school.text(key!("low_grade"), GRADES[low as usize]);
-            let word = ["Elementary", "Middle", "High"][band];
-            match SCHOOLS.get(at as usize) {
-                Some(name) => school.text(key!("name"), (*name, " ", word, " School")),
-                None => school.text(key!("name"), (word, " School ", digits)),
-            }
-            // Absent is written in two ways.
-            if !number.is_multiple_of(3) {
-                school.text(
-                    key!("phone"),
-                    ("(217) 555-", Digits::padded(number.into(), 4)),
-                );
-                let mut principal = school.object(key!("principal"));
-                principal.text(key!("email"), "");
-                principal.text(key!("name"), "");
-                principal.end();
-            }
-            school.text(key!("school_number"), digits);
-            school.text(key!("sis_id"), sis_id);
-            school.end();
-            pen
+        let word = ["Elementary", "Middle", "High"][band];
+        let name = match SCHOOLS.get(at as usize) {
+            Some(name) => format!("{name} {word} School"),
+            None => format!("{word} School {number}"),
+        };
+        let mut record = json!({
+            "created": self.common.made, "district": self.common.district,
+            "ext": { "charter_school": if dice.chance(50) { "Y" } else { "" } },
+            "high_grade": GRADES[high as usize], "id": self.made(SCHOOL_IDS, at),
+            "last_modified": self.common.made,
+            "location": {
+                "address": format!("{number}0 School Rd"), "city": "Springfield", "state": "IL", "zip": "60001",
+            },
+            "low_grade": GRADES[low as usize], "name": name,
+            "school_number": number.to_string(), "sis_id": (9_000 + number).to_string(),
         });
+        // Absent is written in two ways.
+        if !number.is_multiple_of(3) {
+            record["phone"] = format!("(217) 555-{number:04}").into();
+            record["principal"] = json!({ "email": "", "name": "" });
+        }
+        write(&record, out);
     }
 
     /// Terms' dates have no time of day, as `/terms` writes them.
     fn write_term(&self, at: u32, out: &mut Vec<u8>) {
-        let (year, next) = (self.year.to_string(), (self.year + 1).to_string());
-        let (year, next) = (&*year, &*next);
+        let (year, next) = (self.year, self.year + 1);
+        let (fall, spring) = (format!("{year}-08-17"), format!("{next}-01-18"));
         let (name, start, end) = match at {
-            0 => (
-                ("Full Year ", year, "-", next),
-                (year, "-08-17"),
-                (next, "-06-04"),
-            ),
-            1 => (("Fall ", year, "", ""), (year, "-08-17"), (next, "-01-15")),
-            _ => (
-                ("Spring ", next, "", ""),
-                (next, "-01-18"),
-                (next, "-06-04"),
-            ),
+            0 => (format!("Full Year {year}-{next}"), fall, "06-04"),
+            1 => (format!("Fall {year}"), fall, "01-15"),
+            _ => (format!("Spring {next}"), spring, "06-04"),
         };
-        json::write(out, ROOM, |mut pen| {
-            let mut term = Object::new(&mut pen);
-            term.text(key!("district"), &*self.common.district);
-            term.text(key!("end_date"), end);
-            term.text(key!("id"), self.made(TERM_IDS, at));
-            term.text(key!("name"), name);
-            term.text(key!("start_date"), start);
-            term.end();
-            pen
+        let record = json!({
+            "district": self.common.district, "end_date": format!("{next}-{end}"),
+            "id": self.made(TERM_IDS, at), "name": name, "start_date": start,
         });
+        write(&record, out);
     }
 
     /// A course's name and Clever's word for its subject.
@@ -295,34 +239,32 @@ impl Generated {
         let grade = self.courses.partition_point(|first| *first <= at) as u32 - 1;
         let number = at - self.courses[grade as usize];
         let (name, _) = Self::subject(grade, number);
-        let digits = Digits::new(u64::from((100 + grade) * 100 + number));
-        json::write(out, ROOM, |mut pen| {
-            let mut course = Object::new(&mut pen);
-            course.text(key!("district"), &*self.common.district);
-            course.text(key!("id"), self.made(COURSE_IDS, at));
-            course.text(key!("name"), (name, " ", GRADES[grade as usize]));
-            match grade % 4 {
-                1 => course.text(key!("number"), ""),
-                _ if at % 23 == 7 => {}
-                _ => course.text(key!("number"), digits),
-            }
-            course.end();
-            pen
+        let mut record = json!({
+            "district": self.common.district, "id": self.made(COURSE_IDS, at),
+            "name": format!("{name} {}", GRADES[grade as usize]),
         });
+        // Absent is written in two ways.
+        if grade % 4 == 1 {
+            record["number"] = "".into();
+        } else if at % 23 != 7 {
+            record["number"] = ((100 + grade) * 100 + number).to_string().into();
+        }
+        write(&record, out);
     }
 
     fn write_student(&self, at: u32, out: &mut Vec<u8>) {
         let child = self.layout.child(at);
+        let (id, school) = (self.made(USER_IDS, at), self.made(SCHOOL_IDS, child.school));
+        let also = child.second.map(|also| self.made(SCHOOL_IDS, also));
         let student = Student {
-            id: self.made(USER_IDS, at),
+            id: id.as_str(),
             number: u64::from(at),
             family: &self.family(child.family),
             grade: child.grade as usize,
-            school: self.made(SCHOOL_IDS, child.school),
-            also: child.second.map(|also| self.made(SCHOOL_IDS, also)),
+            school: school.as_str(),
+            also: also.as_ref().map(Id::as_str),
             year: self.year,
             birthday: self.dice(Stream::Birthday, child.birthday),
-            room: 0,
         };
         student.write(&mut self.dice(Stream::Student, at), &self.common, out);
     }
@@ -367,8 +309,11 @@ impl Generated {
             (false, true) => (Some(own / STAFF), None),
             _ => (None, None),
         };
-        let schools = [school, next].map(|school| Some(self.made(SCHOOL_IDS, school?)));
-        let roles = Roles {
+        let schools = [school, next].into_iter().flatten();
+        let schools: Vec<Id> = schools
+            .map(|school| self.made(SCHOOL_IDS, school))
+            .collect();
+        let parts = Parts {
             teacher: legacy(TEACHER_IDS, teacher),
             staff: legacy(STAFF_IDS, staff),
             admin: legacy(ADMIN_IDS, admin),
@@ -377,14 +322,15 @@ impl Generated {
         let id = self.made(USER_IDS, self.employees().start + number);
         write_employee(
             &self.employee(number),
-            (id, schools),
-            roles,
+            (id, &schools),
+            parts,
             self.dice(Stream::EmployeeRecord, number),
             &self.common,
             out,
         );
     }
 
+    /// The throws are made in the order of the record's keys, but for what its course and term need first.
     fn write_section(&self, at: u32, out: &mut Vec<u8>) {
         let class = self.layout.class(at);
         let mut dice = self.dice(Stream::Section, at);
@@ -392,73 +338,94 @@ impl Generated {
         let has_course = !dice.chance(5);
         let halves = class.grade > 5 && dice.chance(400);
         let term = (!dice.chance(5)).then(|| if halves { 1 + dice.below(2) } else { 0 });
-        let first = self.employees().start;
         let teachers = self.layout.teachers_in(at, class.school);
-        let last = teachers.first().map(|teacher| self.employee(*teacher).last);
-        let period = Digits::new(u64::from(class.part + 1));
-        let number = Digits::new(u64::from(at));
-        let (count, mut students) = self.layout.students_in(at, &class);
-        let room = ROOM + ROOM_OF_PERSON * (count + teachers.len());
-        json::write(out, room, |mut pen| {
-            let mut section = Object::new(&mut pen);
-            if has_course {
+        let first = self.employees().start;
+        let teacher_ids: Vec<Id> = teachers
+            .iter()
+            .map(|teacher| self.made(USER_IDS, first + teacher))
+            .collect();
+        let students = self.layout.students_in(at, &class);
+        let period = (class.part + 1).to_string();
+        let grade = GRADES[class.grade as usize];
+        let primary = teachers.first().map(|teacher| self.employee(*teacher));
+        let section = Section {
+            course: has_course.then(|| {
                 let number = self.courses[class.grade as usize] + class.subject;
-                section.text(key!("course"), self.made(COURSE_IDS, number));
-            }
-            section.ready(&self.common.head);
-            let mut ext = section.object(key!("ext"));
-            let room = Digits::new(u64::from(101 + class.part));
-            let known = dice.chance(900);
-            ext.text(key!("classroom"), if known { room } else { Word::NONE });
-            ext.end();
-            let grade = &GRADE_WORDS[class.grade as usize];
-            section.text(key!("grade"), grade);
-            section.text(key!("id"), self.made(SECTION_IDS, at));
-            section.text(key!("last_modified"), self.common.made);
-            section.member(&LMS_STATUS[if dice.chance(200) { 0 } else { 2 }]);
+                self.made(COURSE_IDS, number)
+            }),
+            created: &self.common.made,
+            district: &self.common.district,
+            ext: SectionExt {
+                classroom: if dice.chance(900) {
+                    (101 + class.part).to_string()
+                } else {
+                    String::new()
+                },
+            },
+            grade,
+            id: self.made(SECTION_IDS, at),
+            last_modified: &self.common.made,
+            lms_status: dice.chance(200).then_some(LmsStatus {
+                synced_in_lms: true,
+            }),
             // Clever makes the name of the course, the teacher and the period.
-            match (has_course, last) {
-                (true, Some(last)) => section.text(
-                    key!("name"),
-                    (course, " ", grade, (" - ", last.name, " - "), period),
-                ),
-                (true, None) => {
-                    section.text(key!("name"), (course, " ", grade, " - ", period));
-                }
-                (false, _) => section.text(key!("name"), ("Class ", number)),
-            }
-            section.maybe(key!("period"), (!dice.chance(50)).then_some(period));
-            section.text(key!("school"), self.made(SCHOOL_IDS, class.school));
-            let numbered = dice.chance(500);
-            section.text(
-                key!("section_number"),
-                if numbered { period } else { Word::NONE },
-            );
-            section.text(key!("sis_id"), ("SEC", number));
-            let list = section.key(key!("students"));
-            list.put("[");
-            if let Some(student) = students.next() {
-                ("\"", self.made(USER_IDS, student)).write(list);
-            }
-            students.for_each(|student| {
-                ("\",\"", self.made(USER_IDS, student)).write(list);
-            });
-            // A section has a student.
-            list.put("\"]");
-            section.text(key!("subject"), if dice.chance(50) { "" } else { subject });
-            let teachers = teachers.iter();
-            let teachers = teachers.map(|teacher| self.made(USER_IDS, first + teacher));
-            match teachers.clone().next() {
-                Some(teacher) => section.text(key!("teacher"), teacher),
-                None if dice.chance(500) => section.ready(r#","teacher":null"#),
-                None => {}
-            }
-            section.list(key!("teachers"), teachers);
-            section.maybe(key!("term_id"), term.map(|term| self.made(TERM_IDS, term)));
-            section.end();
-            pen
-        });
+            name: match (has_course, primary) {
+                (true, Some(teacher)) => format!("{course} {grade} - {} - {period}", teacher.last),
+                (true, None) => format!("{course} {grade} - {period}"),
+                (false, _) => format!("Class {at}"),
+            },
+            period: (!dice.chance(50)).then_some(&period),
+            school: self.made(SCHOOL_IDS, class.school),
+            section_number: if dice.chance(500) { &period } else { "" },
+            sis_id: format!("SEC{at}"),
+            students: students
+                .map(|student| self.made(USER_IDS, student))
+                .collect(),
+            subject: if dice.chance(50) { "" } else { subject },
+            // Absent is written in two ways.
+            teacher: match teacher_ids.first() {
+                Some(teacher) => Some(Some(*teacher)),
+                None => dice.chance(500).then_some(None),
+            },
+            teachers: teacher_ids,
+            term_id: term.map(|term| self.made(TERM_IDS, term)),
+        };
+        write(&section, out);
     }
+}
+
+/// A section's record.
+#[derive(Serialize)]
+struct Section<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    course: Option<Id>,
+    created: &'a str,
+    district: &'a str,
+    ext: SectionExt,
+    grade: &'a str,
+    id: Id,
+    last_modified: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lms_status: Option<LmsStatus>,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<&'a String>,
+    school: Id,
+    section_number: &'a str,
+    sis_id: String,
+    students: Vec<Id>,
+    subject: &'a str,
+    /// Absent, or `null`, or the primary teacher.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    teacher: Option<Option<Id>>,
+    teachers: Vec<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    term_id: Option<Id>,
+}
+
+#[derive(Serialize)]
+struct SectionExt {
+    classroom: String,
 }
 
 /// The year in which the school year of an instant began.
@@ -534,7 +501,7 @@ impl Base for Generated {
         }
     }
 
-    fn roles(&self, at: u32) -> RoleSet {
+    fn roles(&self, at: u32) -> Roles {
         if at < self.contacts().start {
             return [Role::Student].into_iter().collect();
         }
@@ -637,150 +604,4 @@ impl Base for Generated {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use serde_json::Value;
-
-    use super::*;
-
-    fn world(seed: u64, students: u32) -> World {
-        generate(seed, students, "2026-09-14T12:00:00Z".parse().unwrap())
-    }
-
-    fn bytes(world: &World) -> String {
-        RecordKind::ALL
-            .into_iter()
-            .flat_map(|kind| world.list(kind).values())
-            .map(|record| record.json().into_owned() + "\n")
-            .collect()
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_bytes_and_another_others() {
-        assert_eq!(bytes(&world(3, 120)), bytes(&world(3, 120)));
-        assert_ne!(bytes(&world(3, 120)), bytes(&world(4, 120)));
-    }
-
-    #[test]
-    fn records_are_written_as_an_edit_would_write_them() {
-        let world = world(5, 400);
-        for kind in RecordKind::ALL {
-            for record in world.list(kind).values() {
-                let value: Value = serde_json::from_str(&record.json()).unwrap();
-                assert_eq!(value.to_string(), record.json());
-                assert_eq!(value["id"], *record.id());
-                assert!(world.list(kind).contains_key(&record.id()));
-                let roles = Role::ALL.into_iter().filter(|role| record.has_role(*role));
-                let known = value["roles"].as_object().map(serde_json::Map::len);
-                assert_eq!(roles.count(), known.unwrap_or(0), "{}", record.id());
-            }
-            assert!(world.list(kind).keys().is_sorted());
-        }
-    }
-
-    #[test]
-    fn an_id_is_found_or_its_neighbour_is() {
-        let world = world(1, 60);
-        let base = world.base().unwrap();
-        let (first, last) = (base.id(RecordKind::Users, 3), base.id(RecordKind::Users, 4));
-        assert_eq!(base.position(RecordKind::Users, first.as_str()), Ok(3));
-        for odd in [
-            "",
-            "zz",
-            "0",
-            &first.as_str()[..20],
-            &format!("{}x", first.as_str()),
-        ] {
-            let found = base.position(RecordKind::Users, odd);
-            assert_eq!(found, search(base, RecordKind::Users, odd), "{odd}");
-        }
-        assert_eq!(
-            base.position(RecordKind::Users, &format!("{}x", first.as_str())),
-            Err(4)
-        );
-        assert!(first.as_str() < last.as_str());
-    }
-
-    #[test]
-    fn a_district_has_everything_and_every_reference_resolves() {
-        let world = world(1, 600);
-        let ids = |kind| -> BTreeSet<String> { world.list(kind).keys().collect() };
-        for role in Role::ALL {
-            let users = world.with_role(role);
-            assert_eq!(users.values().count(), users.len());
-            assert!(!users.is_empty(), "{role}");
-        }
-        assert_eq!(world.with_role(Role::Student).len(), 600);
-        let users = ids(RecordKind::Users);
-        let (schools, courses, terms) = (
-            ids(RecordKind::Schools),
-            ids(RecordKind::Courses),
-            ids(RecordKind::Terms),
-        );
-        let known = |all: &BTreeSet<String>, value: &Value| {
-            value.as_str().is_none_or(|id| all.contains(id))
-        };
-        for section in world.list(RecordKind::Sections).values() {
-            let section = section.value();
-            assert!(known(&schools, &section["school"]));
-            assert!(known(&courses, &section["course"]));
-            assert!(known(&terms, &section["term_id"]));
-            assert!(!section["students"].as_array().unwrap().is_empty());
-            for person in ["students", "teachers"]
-                .iter()
-                .flat_map(|key| section[key].as_array().unwrap())
-            {
-                assert!(users.contains(person.as_str().unwrap()));
-            }
-        }
-    }
-
-    #[test]
-    fn who_names_whom_is_known_in_both_directions() {
-        let world = world(2, 200);
-        for section in world.list(RecordKind::Sections).values() {
-            let record = section.value();
-            for person in ["students", "teachers"]
-                .iter()
-                .flat_map(|key| record[key].as_array().unwrap())
-            {
-                let all = world.sections_of(person.as_str().unwrap());
-                assert!(all.iter().any(|id| *id == section.id()));
-            }
-        }
-        for contact in world.with_role(Role::Contact).values() {
-            let record = contact.value();
-            for one in record["roles"]["contact"]["student_relationships"]
-                .as_array()
-                .unwrap()
-            {
-                let all = world.contacts_of(one["student"].as_str().unwrap());
-                assert!(all.iter().any(|id| *id == contact.id()));
-            }
-        }
-    }
-
-    #[test]
-    fn who_is_at_a_school_is_known_as_the_records_say_it() {
-        let world = world(6, 500);
-        let mut edited = world.clone();
-        for kind in [RecordKind::Users, RecordKind::Sections] {
-            for id in world.list(kind).keys() {
-                edited.edit(kind, &id, |_| ());
-            }
-            for school in world.list(RecordKind::Schools).keys() {
-                let found = world.at_school(kind, &school);
-                assert!(found.len() > 20);
-                assert_eq!(found, edited.at_school(kind, &school));
-            }
-        }
-    }
-
-    #[test]
-    fn even_one_student_makes_a_district() {
-        let world = world(9, 1);
-        assert_eq!(world.list(RecordKind::Schools).len(), 3);
-        assert!(!world.list(RecordKind::Sections).is_empty());
-    }
-}
+mod tests;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::btree_map;
-use std::fmt;
 use std::ops::{Bound, Range};
 
 use clever_model::{RecordKind, Role};
@@ -10,30 +9,8 @@ use serde_json::Value;
 
 use super::base::{Base, text};
 use super::overlay::{Kept, Overlay};
-use super::words::Id;
-
-/// A set of roles.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Roles(u8);
-
-impl Roles {
-    pub(crate) fn has(self, role: Role) -> bool {
-        self.0 & 1 << role as u8 != 0
-    }
-}
-
-impl FromIterator<Role> for Roles {
-    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
-        Self(roles.into_iter().fold(0, |all, role| all | 1 << role as u8))
-    }
-}
-
-impl fmt::Debug for Roles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has = Role::ALL.into_iter().filter(|role| self.has(*role));
-        f.debug_set().entries(has).finish()
-    }
-}
+use super::roles::Roles;
+use super::stamp::Id;
 
 /// One record, found but not yet written. Its text is made when it is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +36,9 @@ impl<'a> Record<'a> {
     pub(crate) fn write_id(&self, out: &mut Vec<u8>) {
         match self.0 {
             Source::Kept(id, _) => out.extend_from_slice(id.as_bytes()),
-            Source::Made(base, kind, at) => out.extend_from_slice(&base.id(kind, at).0),
+            Source::Made(base, kind, at) => {
+                out.extend_from_slice(base.id(kind, at).as_str().as_bytes());
+            }
         }
     }
 

@@ -1,58 +1,8 @@
 //! Made-up words for made-up people and places, among them the ones that programs trip over:
 //! apostrophes, hyphens, letters beyond ASCII, two surnames, one-letter names.
 
-use super::words::Word;
-
-/// A given name as it is written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Given {
-    pub(super) name: Word<16>,
-    /// The short form by which some are known.
-    pub(super) short: Word<16>,
-    /// The letters of it that addresses have.
-    pub(super) plain: Word<16>,
-}
-
-/// A family name as it is written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Surname {
-    pub(super) name: Word<16>,
-    /// The letters of it that addresses have.
-    pub(super) plain: Word<16>,
-}
-
-pub(super) static GIVEN_NAMES: [Given; FIRST.len()] = {
-    let mut all = [Given {
-        name: Word::NONE,
-        short: Word::NONE,
-        plain: Word::NONE,
-    }; FIRST.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at].name = Word::of(&[FIRST[at].0]);
-        all[at].short = Word::of(&[FIRST[at].1]);
-        all[at].plain = Word::plain(FIRST[at].0);
-        at += 1;
-    }
-    all
-};
-
-pub(super) static SURNAMES: [Surname; LAST.len()] = {
-    let mut all = [Surname {
-        name: Word::NONE,
-        plain: Word::NONE,
-    }; LAST.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at].name = Word::of(&[LAST[at]]);
-        all[at].plain = Word::plain(LAST[at]);
-        at += 1;
-    }
-    all
-};
-
 /// Given names with the short form by which some are known.
-const FIRST: &[(&str, &str)] = &[
+pub(super) const GIVEN_NAMES: &[(&str, &str)] = &[
     ("Aaliyah", "Liyah"),
     ("Abigail", "Abby"),
     ("Adrián", "Adri"),
@@ -130,7 +80,7 @@ const FIRST: &[(&str, &str)] = &[
 ];
 
 /// Family names.
-const LAST: &[&str] = &[
+pub(super) const SURNAMES: &[&str] = &[
     "Adeyemi",
     "Álvarez",
     "Anderson",

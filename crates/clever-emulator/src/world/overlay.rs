@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
-use super::list::Roles;
+use super::roles::Roles;
 
 /// A record as the JSON text that is served.
 #[derive(Clone, PartialEq, Eq)]

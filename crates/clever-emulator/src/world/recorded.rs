@@ -10,7 +10,7 @@ use clever_model::{RecordKind, Timestamp, ids};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::World;
+use super::state::World;
 
 /// Why a folder can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +69,11 @@ struct Id {
 
 /// What the folder knows beside its records.
 #[derive(Debug)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The records.
-    pub world: World,
+    pub(crate) world: World,
     /// The district's token as `tokens.json` (an answer of `/oauth/tokens`) has it.
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// Reads the folder at `path`; the world's clock starts at `now`.
@@ -81,7 +81,7 @@ pub struct Recording {
 /// # Errors
 ///
 /// [`RecordingError`] names the file and the place in it.
-pub fn read(path: &Path, now: Timestamp) -> Result<Recording, RecordingError> {
+pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Recording, RecordingError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| RecordingError::Unreadable { path, source }

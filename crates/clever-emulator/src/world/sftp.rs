@@ -15,10 +15,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use clever_model::{RecordKind, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::World;
-use super::people::stamp;
-pub use super::sheet::{CsvError, CsvFault, Flaw};
-use super::sheet::{Faults, Row, RowFault, each};
+use super::sheet::{CsvError, CsvFault, Faults, Flaw, Row, RowFault, each};
+use super::stamp::stamp;
+use super::state::World;
 
 mod people;
 
@@ -45,7 +44,7 @@ const NEEDED_OF_SCHOOLS: [&str; 3] = ["School_id", "School_name", "School_number
 /// # Errors
 ///
 /// [`CsvError`] names each fault by the file, the column and the lines.
-pub fn read(
+pub(crate) fn read(
     folder: &Path,
     now: Timestamp,
     lenient: bool,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use clever_provision::linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side};
+use clever_linkage::{Linkage, MatchConfig, PeopleBuilder, Run, Side};
 
 const CONFIG: &str = r#"
 left = { id = "rec_id" }
@@ -76,11 +76,12 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let ids = read(&mut people, Side::Left, &folder.join(file))?;
         let linkage = Linkage::new(people.finish()?);
         let model = linkage.train_within(&Run::default());
-        let clusters = linkage.clusters(&model, LEAST, &Run::default())?;
+        let comparison = linkage.compare_within(&model, &Run::default())?;
         let mut found = BTreeSet::new();
         // As far as the score says; what a person must look at is found as well.
-        for pair in clusters.pairs.iter().filter(|pair| pair.millibits >= LEAST) {
-            let (a, b) = clusters.pair_ids(pair);
+        let pairs = comparison.all.iter().flat_map(|one| &one.pairs);
+        for pair in pairs.filter(|pair| pair.millibits >= LEAST) {
+            let [a, b] = comparison.ids(pair);
             found.insert((a.to_owned(), b.to_owned()));
         }
         let mut of_person = std::collections::BTreeMap::<&str, usize>::new();
@@ -95,16 +96,13 @@ pub(crate) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let truth = read(&mut people, Side::Right, &folder.join("dataset4b.csv"))?.len();
     let linkage = Linkage::new(people.finish()?);
     let model = linkage.train(&Run::default());
-    let links = linkage.link(&model, &Run::default())?;
-    let found = links.all.iter().filter_map(|link| {
-        let best = link
-            .candidates
+    let comparison = linkage.compare(&model, &Run::default())?;
+    let found = comparison.all.iter().filter_map(|matches| {
+        let best = matches
+            .pairs
             .first()
             .filter(|best| best.millibits >= LEAST)?;
-        Some((
-            links.left_id(best).to_owned(),
-            links.right_id(link).to_owned(),
-        ))
+        Some(comparison.ids(best).map(str::to_owned).into())
     });
     scores.push(score("4", &found.collect(), truth));
     println!("| Febrl set | precision | recall | F1 |\n| --- | --: | --: | --: |");

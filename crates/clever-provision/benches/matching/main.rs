@@ -7,6 +7,7 @@
 mod febrl;
 mod k12;
 mod meter;
+mod people;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut people = 200_000;

@@ -78,7 +78,8 @@ pub enum Decision {
 }
 
 /// Why a candidate was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// Nobody whom the subject's authority governs.
     OutOfReach,
@@ -96,10 +97,17 @@ pub enum Rejection {
     OtherDistrict,
     /// Something contradicts.
     Contradicted,
+    /// No id is equal and the given names are not surely one, so that it may be a twin's or another sibling's; or such
+    /// a sibling is known, and the given names are not equal.
+    Sibling,
     /// Nobody entered it for too long: its ids may be somebody else's today.
     Idle,
     /// Others fit as well.
     Ambiguous,
+    /// Another person of the same batch fits the account as well.
+    Wanted,
+    /// The list of candidates is not whole: others may fit as well.
+    Cut,
     /// Too little speaks for it.
     Weak,
     /// The policy wants a person's word.

@@ -1,22 +1,22 @@
 //! The decision: which of the app's accounts is this person?
 
 mod decision;
+mod rivals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
-use crate::directory::{Account, AccountId, AccountState, Custody, Directory};
+use crate::directory::{Account, AccountId, AccountState, Directory};
 use crate::effects::Effects;
-use crate::evidence::{Evidence, Field};
 use crate::policy::Policy;
 use crate::proof::Proof;
-use crate::reach::in_reach;
 use crate::rule::Rule;
 use crate::subject::{Arrival, Authority, Class, Classes, Purpose, Subject};
 
 pub use decision::{Accepts, Basis, Decided, Decision, Explanation, Rejection};
+pub(crate) use rivals::scores_in_reach;
 
 /// Most accounts that a person is shown and asked about.
 const MAX_OFFERS: usize = 3;
@@ -78,12 +78,6 @@ struct Call<'a> {
     policy: &'a Policy,
     now: Timestamp,
     rejected: BTreeMap<AccountId, Rejection>,
-}
-
-/// A candidate within reach.
-struct Rival<'a> {
-    account: &'a Account,
-    evidence: BTreeSet<Evidence>,
 }
 
 impl<'a> Call<'a> {
@@ -349,230 +343,8 @@ impl<'a> Call<'a> {
         (rule, Decision::Create { now, parked }, effects)
     }
 
-    /// R4 to R8: accounts that may be the subject's.
-    fn candidates(&mut self, class: Class) -> Row {
-        let mut rivals: BTreeMap<&AccountId, Rival<'a>> = BTreeMap::new();
-        let mut outside: BTreeMap<&AccountId, &'a Account> = BTreeMap::new();
-        let directory = self.directory;
-        for candidate in &directory.candidates {
-            let Some(account) = directory.standing(&candidate.account) else {
-                self.rejected
-                    .insert(candidate.account.clone(), Rejection::Broken);
-                continue;
-            };
-            if account.class != class {
-                self.rejected
-                    .insert(account.id.clone(), Rejection::OtherClass);
-                outside.insert(&account.id, account);
-            } else if !in_reach(self.subject, class, account, directory) {
-                self.rejected
-                    .insert(account.id.clone(), Rejection::OutOfReach);
-                outside.insert(&account.id, account);
-            } else if candidate.evidence.iter().any(|one| one.speaks_for()) {
-                let rival = rivals.entry(&account.id).or_insert_with(|| Rival {
-                    account,
-                    evidence: BTreeSet::new(),
-                });
-                rival.evidence.extend(&candidate.evidence);
-            } else {
-                self.rejected.insert(account.id.clone(), Rejection::Weak);
-            }
-        }
-        for id in rivals.keys() {
-            self.rejected.insert((*id).clone(), Rejection::Ambiguous);
-        }
-        let alone = rivals.len() == 1 && !directory.truncated;
-        if alone
-            && let Some(rival) = rivals.values().next()
-            && let Some(row) = self.one_rival(class, rival)
-        {
-            return row;
-        }
-        if !rivals.is_empty() || directory.truncated {
-            return self.weaker(class, &rivals);
-        }
-        if outside.is_empty() {
-            return self.no_candidate(class);
-        }
-        self.out_of_reach(class, &outside)
-    }
-
-    /// R4, R5, R6: one account in reach, and nothing else that fits.
-    fn one_rival(&mut self, class: Class, rival: &Rival<'_>) -> Option<Row> {
-        let account = rival.account;
-        let opening = self.may_open(account, class);
-        let mut reject = |reason| {
-            self.rejected.insert(account.id.clone(), reason);
-        };
-        let has = |one| rival.evidence.contains(&one);
-        let retire = match opening {
-            Ok(retire) => retire,
-            Err(reason) => {
-                reject(reason);
-                return None;
-            }
-        };
-        let id_changed = !retire.is_empty();
-        // A new id comes with a new id of the district's system: there it contradicts nothing.
-        let contradicted = rival.evidence.iter().any(|one| {
-            matches!(one, Evidence::Contradiction(field) if !(id_changed && *field == Field::SisId))
-        });
-        if contradicted {
-            reject(Rejection::Contradicted);
-            return None;
-        }
-        if has(Evidence::SiblingFits) {
-            reject(Rejection::Ambiguous);
-            return None;
-        }
-        let idle = account.last_used.is_some_and(|last| {
-            self.now.as_second() - last.as_second() > i64::from(self.policy.idle_limit_days) * DAY
-        });
-        if idle {
-            reject(Rejection::Idle);
-            return None;
-        }
-        if id_changed {
-            return self.changed_id(class, rival, retire);
-        }
-        let id_equal = has(Evidence::ScopedSis) || has(Evidence::ScopedNumber);
-        if !id_equal || !has(Evidence::NamesAgree) {
-            reject(Rejection::Weak);
-            return None;
-        }
-        let untouched = matches!(account.custody, Custody::Unclaimed { .. })
-            && account.last_used.is_none()
-            && account.methods.is_empty();
-        let rule = match &account.custody {
-            Custody::Unclaimed { .. } if untouched => Rule::R4,
-            Custody::Unclaimed { .. } | Custody::Managed { .. } if self.policy.managed_auto => {
-                Rule::R5
-            }
-            _ => {
-                reject(Rejection::Policy);
-                return None;
-            }
-        };
-        let ids = BTreeSet::from([account.id.clone()]);
-        Some(match (class, self.subject.is_login()) {
-            (Class::Contact, true) => self.create(rule, ids),
-            (Class::Contact, false) => (
-                rule,
-                Decision::Review { candidates: ids },
-                Effects::default(),
-            ),
-            _ => self.link(rule, account, Basis::Reach, retire),
-        })
-    }
-
-    /// R6: Clever gave the person a new id.
-    fn changed_id(
-        &mut self,
-        class: Class,
-        rival: &Rival<'_>,
-        retire: BTreeSet<UserId>,
-    ) -> Option<Row> {
-        let account = rival.account;
-        let score = rival.evidence.iter().filter_map(|one| match one {
-            Evidence::Score { millibits, lead } => Some((*millibits, *lead)),
-            _ => None,
-        });
-        // Several scores of one account: the least counts.
-        let score = score.min();
-        let leads = score.is_some_and(|(_, lead)| lead >= self.policy.margin_millibits);
-        let has = |one| rival.evidence.contains(&one);
-        let person = has(Evidence::NamesAgree) && has(Evidence::BirthAgrees) && leads;
-        if !has(Evidence::StateId) && !person {
-            self.rejected.insert(account.id.clone(), Rejection::Weak);
-            return None;
-        }
-        let ids = BTreeSet::from([account.id.clone()]);
-        let auto = leads
-            && self.policy.id_change_auto
-            && score.is_some_and(|(millibits, _)| millibits >= self.policy.auto_millibits);
-        self.rejected.insert(account.id.clone(), Rejection::Policy);
-        Some(match (class, self.subject.is_login()) {
-            (Class::Student, _) if auto => self.link(Rule::R6, account, Basis::Score, retire),
-            (Class::Employee, true) if !self.said_new() => {
-                let (offers, accepts) = (vec![account.id.clone()], Accepts::ProofOfOffer);
-                (
-                    Rule::R6,
-                    Decision::Ask { offers, accepts },
-                    Effects::default(),
-                )
-            }
-            (Class::Student, _) | (_, true) => self.create(Rule::R6, ids),
-            (_, false) => (
-                Rule::R6,
-                Decision::Review { candidates: ids },
-                Effects::default(),
-            ),
-        })
-    }
-
     fn said_new(&self) -> bool {
         matches!(self.subject.arrival, Arrival::Login { said_new: true, .. })
-    }
-
-    /// R7: accounts in reach, none of them surely.
-    fn weaker(&self, class: Class, rivals: &BTreeMap<&AccountId, Rival<'_>>) -> Row {
-        let rule = Rule::R7;
-        let ids: BTreeSet<AccountId> = rivals.keys().map(|id| (*id).clone()).collect();
-        match (class, self.subject.is_login()) {
-            (Class::Contact, _) => self.create(rule, BTreeSet::new()),
-            (Class::Employee, true) if !self.said_new() => {
-                let mut best: Vec<&Rival<'_>> = rivals.values().collect();
-                // Most findings first; ids settle the rest.
-                best.sort_by_key(|rival| std::cmp::Reverse(rival.evidence.len()));
-                let offers: Vec<AccountId> = best
-                    .into_iter()
-                    .filter(|rival| rival.account.state != AccountState::Suspended)
-                    .take(MAX_OFFERS)
-                    .map(|rival| rival.account.id.clone())
-                    .collect();
-                let accepts = if offers.is_empty() {
-                    Accepts::SignInElsewhere
-                } else {
-                    Accepts::ProofOfOffer
-                };
-                (rule, Decision::Ask { offers, accepts }, Effects::default())
-            }
-            (_, true) => {
-                let mut row = self.create(rule, ids);
-                // A cut list is looked at as well.
-                row.2.park = true;
-                row
-            }
-            (_, false) => (
-                rule,
-                Decision::Review { candidates: ids },
-                Effects::default(),
-            ),
-        }
-    }
-
-    /// R8: only accounts that the subject's authority does not govern.
-    fn out_of_reach(&self, class: Class, outside: &BTreeMap<&AccountId, &Account>) -> Row {
-        let rule = Rule::R8;
-        match (class, self.subject.is_login()) {
-            (Class::Employee, true) if !self.said_new() => {
-                let (offers, accepts) = (Vec::new(), Accepts::SignInElsewhere);
-                (rule, Decision::Ask { offers, accepts }, Effects::default())
-            }
-            // A transfer: for the admins of both districts.
-            (Class::Student, _) => {
-                let transfers = outside.values().filter(|account| {
-                    account.class == class
-                        && matches!(
-                            account.custody,
-                            Custody::Unclaimed { .. } | Custody::Managed { .. }
-                        )
-                });
-                let ids = transfers.map(|account| account.id.clone()).collect();
-                self.create(rule, ids)
-            }
-            _ => self.create(rule, BTreeSet::new()),
-        }
     }
 
     /// R10, R11: nobody is known.

@@ -153,6 +153,14 @@ impl DistrictKey {
         self.digest(&[b"evidence", words.join("\n").as_bytes()])
     }
 
+    /// A digest to find a value by: 64 bits, so that others have it now and then.
+    #[cfg(feature = "store")]
+    pub(crate) fn clue(&self, sort: &str, text: &str) -> i64 {
+        let Pair(Hash(digest)) = self.digest(&[b"clue", sort.as_bytes(), text.as_bytes()]);
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     fn digest(&self, parts: &[&[u8]]) -> Pair {
         let mut hash = blake3::Hasher::new_keyed(&self.secret);
         for part in parts {
@@ -166,7 +174,7 @@ impl DistrictKey {
 /// Evidence in words. Scores count in steps of four bits, so that a roster's daily noise is no new evidence.
 pub(crate) fn evidence_words<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<String> {
     let words = evidence.into_iter().map(|one| match one {
-        Evidence::Score { millibits, .. } => format!("score {}", millibits.div_euclid(4_000)),
+        Evidence::Score { millibits } => format!("score {}", millibits.div_euclid(4_000)),
         other => format!("{other:?}"),
     });
     words.collect()

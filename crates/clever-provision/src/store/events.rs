@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use clever_model::{Timestamp, UserId};
 use clever_sql::Backend;
 
-use super::{AccountStore, Material, Needs, StoreError};
+use super::known::Holder;
+use super::{AccountStore, Facts, Material, Needs, StoreError};
 use crate::decide::{Basis, Decided, Decision, decide};
 use crate::directory::{Account, AccountId, Custody, LoginMethod};
 use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, Sharing, UnlinkReason};
@@ -73,7 +74,7 @@ impl Event {
 }
 
 /// What the program says by its rules.
-pub(super) const fn by_program(event: Event, at: Timestamp) -> Draft {
+pub(crate) const fn by_program(event: Event, at: Timestamp) -> Draft {
     Draft {
         at,
         actor: Actor::Program,
@@ -120,6 +121,28 @@ impl AccountStore {
     pub async fn import(&mut self, accounts: &[Account], now: Timestamp) -> Result<(), StoreError> {
         let mut store = self.begin().await?;
         store.write_imported(accounts, now).await?;
+        store.commit().await?;
+        Ok(())
+    }
+
+    /// The same with what is known of each account's holder, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`AccountStore::import`]; then none was taken over.
+    pub async fn import_known(
+        &mut self,
+        accounts: &[(Account, Facts)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut store = self.begin().await?;
+        for (account, facts) in accounts {
+            store
+                .write_imported(std::slice::from_ref(account), now)
+                .await?;
+            let holder = Holder::Account(account.id.clone());
+            store.write_known(&holder, facts.clone()).await?;
+        }
         store.commit().await?;
         Ok(())
     }
@@ -241,7 +264,7 @@ impl AccountStore {
         Ok(done)
     }
 
-    pub(super) async fn write_applied(
+    pub(crate) async fn write_applied(
         &mut self,
         subject: &Subject,
         decided: &Decided,
@@ -339,7 +362,13 @@ impl AccountStore {
         };
         if is_review || !candidates.is_empty() {
             let review = self
-                .write_review(subject, decided, candidates, material, now)
+                .write_review(
+                    subject,
+                    Some(Hash(decided.why.inputs)),
+                    candidates,
+                    material,
+                    now,
+                )
                 .await?;
             if is_review {
                 return Ok(Applied::Review(review));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{AccountStore, Needs, StoreError, json, parsed};
 use crate::directory::{AccountId, Custody};
-use crate::ledger::{Draft, Event, Hash, MergeId, ProofClass};
+use crate::ledger::{Draft, Event, Hash, MergeId, MergeRecord, ProofClass};
 use crate::merge::{
     Conflict, MergePlan, OwnedRow, OwnedRows, Resolution, RowKey, Undo, UndoPlan, follow, plan_undo,
 };
@@ -237,6 +237,27 @@ impl AccountStore {
         }
         .conflicts(one, other)
         .await
+    }
+
+    /// The merges in force into an account, newest first: those that [`AccountStore::undo`] may take back.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn merges_into(
+        &mut self,
+        survivor: &AccountId,
+    ) -> Result<Vec<(MergeId, MergeRecord)>, StoreError> {
+        let sql =
+            "SELECT id, record FROM main.provision_merges WHERE survivor = ?1 ORDER BY id DESC";
+        let mut found = Vec::new();
+        for mut row in self.db.query(sql, &[survivor.as_str().into()]).await? {
+            let record: MergeRecord = parsed(&row.text(1)?, "a merge")?;
+            if record.undone_by.is_none() {
+                found.push((MergeId(row.count(0)?), record));
+            }
+        }
+        Ok(found)
     }
 
     /// Does a merge that was planned, with the rows of the app's tables.

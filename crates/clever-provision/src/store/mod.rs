@@ -38,15 +38,21 @@
 //! # }
 //! ```
 
+mod append;
 mod events;
+mod facts;
+mod keys;
+mod known;
+mod look;
 mod merges;
+mod position;
 mod reviews;
 mod verify;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use clever_auth::seal::{SealingKeys, SystemRandomness};
+use clever_auth::seal::SealingKeys;
 use clever_model::{DistrictId, Timestamp, UserId};
 use clever_sql::{
     Address, Backend, Connected, Database, DatabaseError, Kind, Open, Row, Sqlite, Tables,
@@ -57,13 +63,20 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 pub use events::Applied;
+pub use facts::Facts;
+pub use known::Found;
+#[cfg(feature = "roster")]
+pub(crate) use known::{Holder, lives};
 pub use merges::OwnedTable;
+pub use position::Position;
 pub use reviews::{Answer, CandidateMaterial, Material, Review};
+
+pub(crate) use events::by_program;
 
 use crate::directory::{Account, AccountId, Candidate, Directory, LoginMethod};
 use crate::ledger::{
-    Broken, DistrictKey, Draft, Entry, Event, Hash, Impossible, MergeId, MergeRecord, Pair,
-    ReviewId, ReviewRecord, Sharing, Standing, State, UnlinkReason, VaultError,
+    Broken, Event, Hash, Impossible, MergeId, MergeRecord, ReviewId, ReviewRecord, Sharing,
+    Standing, State, VaultError,
 };
 use crate::merge::{MergeRefused, UndoRefused};
 use crate::proof::Proof;
@@ -228,7 +241,7 @@ impl AccountStore {
     }
 
     /// Begins a transaction that nobody writes beside: the chain of the ledger has one end.
-    async fn begin(&mut self) -> Result<Transaction<'_, Self>, StoreError> {
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Self>, StoreError> {
         let mut transaction = Transaction::write(self).await?;
         if transaction.db.kind() == Kind::Postgres {
             let lock = "LOCK TABLE main.provision_ledger IN EXCLUSIVE MODE";
@@ -447,7 +460,7 @@ impl AccountStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let event = events::ways_in(id, methods);
-        self.record(&[events::by_program(event, now)]).await?;
+        self.record(&[by_program(event, now)]).await?;
         Ok(())
     }
 
@@ -463,6 +476,19 @@ impl AccountStore {
         is: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mut store = self.begin().await?;
+        store.write_in_roster(id, is, now).await?;
+        store.commit().await?;
+        Ok(())
+    }
+
+    /// The same in a transaction; says whether something changed.
+    pub(crate) async fn write_in_roster(
+        &mut self,
+        id: &UserId,
+        is: bool,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let needs = Needs {
             ids: [id.clone()].into(),
             ..Needs::default()
@@ -472,217 +498,12 @@ impl AccountStore {
             .by_id
             .get(id)
             .and_then(|home| state.accounts.get(home)?.links.get(id));
-        if known.is_some_and(|link| link.in_roster != is) {
+        let changes = known.is_some_and(|link| link.in_roster != is);
+        if changes {
             let event = Event::InRoster { id: id.clone(), is };
-            self.record(&[events::by_program(event, now)]).await?;
+            self.append(&[by_program(event, now)]).await?;
         }
-        Ok(())
-    }
-
-    async fn declined(&mut self, pair: Pair) -> Result<Option<Pair>, StoreError> {
-        let sql = "SELECT evidence FROM main.provision_declined WHERE pair = ?1";
-        match self.one(sql, json(&pair)?.into()).await? {
-            Some(mut row) => parsed(&row.text(0)?, "a digest").map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn existing_key(
-        &mut self,
-        district: Option<&DistrictId>,
-    ) -> Result<Option<DistrictKey>, StoreError> {
-        let name = district.map_or("", DistrictId::as_str);
-        let sql = "SELECT wrapped FROM main.provision_keys WHERE district = ?1";
-        let Some(mut row) = self.one(sql, name.into()).await? else {
-            return Ok(None);
-        };
-        let wrapped = row.text(0)?;
-        Ok(Some(DistrictKey::from_wrapped(
-            district.cloned(),
-            &wrapped,
-            &self.keys,
-        )?))
-    }
-
-    /// A district's key, made where there is none; in a transaction.
-    async fn key(&mut self, district: Option<&DistrictId>) -> Result<DistrictKey, StoreError> {
-        if let Some(key) = self.existing_key(district).await? {
-            return Ok(key);
-        }
-        let key = DistrictKey::make(district.cloned(), &SystemRandomness)?;
-        let wrapped = key.wrap(&self.keys, &SystemRandomness)?;
-        let name = district.map_or("", DistrictId::as_str);
-        let sql = "INSERT INTO main.provision_keys (district, wrapped) VALUES (?1, ?2)";
-        self.db.execute(sql, &[name.into(), wrapped.into()]).await?;
-        Ok(key)
-    }
-
-    /// Appends events and writes what they change, in a transaction that the caller began; the last one's place.
-    async fn append(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
-        let (mut seq, mut hash) = self.head().await?;
-        for draft in drafts {
-            let mut needs = Needs::default();
-            draft.event.needs(&mut needs);
-            let before = self.load(&needs).await?;
-            let mut after = before.clone();
-            seq += 1;
-            after.apply(seq, draft)?;
-            let entry = Entry::new(seq, hash, draft.clone());
-            hash = entry.hash;
-            let sql = "INSERT INTO main.provision_ledger (seq, entry, hash) VALUES (?1, ?2, ?3)";
-            self.db
-                .execute(
-                    sql,
-                    &[seq.into(), entry.text.into(), hash.to_string().into()],
-                )
-                .await?;
-            self.write_difference(seq, draft, &before, &after).await?;
-            let changed = after
-                .accounts
-                .iter()
-                .filter(|(id, now)| before.accounts.get(*id) != Some(now));
-            let changed = changed.map(|(id, _)| format!("account {id}"));
-            for thing in changed.chain(needs.ids.iter().map(|id| format!("user {id}"))) {
-                let sql = "INSERT INTO main.provision_touched (thing, seq) VALUES (?1, ?2)
-                           ON CONFLICT (thing) DO UPDATE SET seq = excluded.seq";
-                self.db.execute(sql, &[thing.into(), seq.into()]).await?;
-            }
-        }
-        Ok(seq)
-    }
-
-    async fn write_difference(
-        &mut self,
-        seq: u64,
-        draft: &Draft,
-        before: &State,
-        after: &State,
-    ) -> Result<(), StoreError> {
-        for (id, standing) in &after.accounts {
-            if before.accounts.get(id) == Some(standing) {
-                continue;
-            }
-            let sql = "INSERT INTO main.provision_accounts (id, standing, version) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (id) DO UPDATE SET standing = excluded.standing, version = excluded.version";
-            self.db
-                .execute(
-                    sql,
-                    &[id.as_str().into(), json(standing)?.into(), seq.into()],
-                )
-                .await?;
-            let was = before.accounts.get(id);
-            if was.map(|was| &was.methods) != Some(&standing.methods) {
-                self.write_methods(id, standing).await?;
-            }
-            let links = standing
-                .links
-                .iter()
-                .map(|(user, link)| (user, false, link.in_roster));
-            let same = |alias: &&crate::ledger::Alias| alias.reason == UnlinkReason::SameIdentity;
-            let aliases = standing
-                .aliases
-                .iter()
-                .filter(|(_, alias)| same(alias))
-                .map(|(user, _)| (user, true, true));
-            for (user, alias, in_roster) in aliases.chain(links) {
-                // What an id meant once does not push away what it opens today.
-                let sql = "INSERT INTO main.provision_links (user_id, account, alias, in_roster) VALUES (?1, ?2, ?3, ?4)
-                           ON CONFLICT (user_id) DO UPDATE SET account = excluded.account, alias = excluded.alias,
-                           in_roster = excluded.in_roster
-                           WHERE excluded.alias = 0 OR provision_links.alias = 1
-                           OR provision_links.account = excluded.account";
-                let values = [
-                    user.as_str().into(),
-                    id.as_str().into(),
-                    alias.into(),
-                    in_roster.into(),
-                ];
-                self.db.execute(sql, &values).await?;
-            }
-            let gone = before
-                .accounts
-                .get(id)
-                .into_iter()
-                .flat_map(|standing| standing.links.keys());
-            for user in gone.filter(|user| !after.by_id.contains_key(*user)) {
-                if !standing.aliases.get(user).as_ref().is_some_and(same) {
-                    let sql = "DELETE FROM main.provision_links WHERE user_id = ?1";
-                    self.db.execute(sql, &[user.as_str().into()]).await?;
-                }
-            }
-        }
-        for (id, record) in &after.merges {
-            if before.merges.get(id) != Some(record) {
-                let sql = "INSERT INTO main.provision_merges (id, record, survivor, proof) VALUES (?1, ?2, ?3, ?4)
-                           ON CONFLICT (id) DO UPDATE SET record = excluded.record";
-                let values = [
-                    id.0.into(),
-                    json(record)?.into(),
-                    record.survivor.as_str().into(),
-                    json(&draft.proof)?.into(),
-                ];
-                self.db.execute(sql, &values).await?;
-            }
-        }
-        for (id, record) in &after.reviews {
-            if before.reviews.get(id).is_some_and(|old| old != record) {
-                let sql = "UPDATE main.provision_reviews SET record = ?2, is_open = ?3, sealed = NULL WHERE id = ?1";
-                self.db
-                    .execute(
-                        sql,
-                        &[
-                            id.0.into(),
-                            json(record)?.into(),
-                            record.outcome.is_none().into(),
-                        ],
-                    )
-                    .await?;
-            }
-        }
-        for (pair, evidence) in &after.declined {
-            let sql = "INSERT INTO main.provision_declined (pair, evidence) VALUES (?1, ?2)
-                       ON CONFLICT (pair) DO UPDATE SET evidence = excluded.evidence";
-            self.db
-                .execute(sql, &[json(pair)?.into(), json(evidence)?.into()])
-                .await?;
-        }
-        for (id, sharing) in &after.sharing {
-            let sql = "INSERT INTO main.provision_sharing (user_id, shared_by) VALUES (?1, ?2)
-                       ON CONFLICT (user_id) DO UPDATE SET shared_by = excluded.shared_by";
-            self.db
-                .execute(sql, &[id.as_str().into(), json(sharing)?.into()])
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn write_methods(
-        &mut self,
-        id: &AccountId,
-        standing: &Standing,
-    ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM main.provision_methods WHERE account = ?1";
-        self.db.execute(sql, &[id.as_str().into()]).await?;
-        for (method, proven_at) in &standing.methods {
-            let sql =
-                "INSERT INTO main.provision_methods (account, id, proven_at) VALUES (?1, ?2, ?3)";
-            let proven = proven_at.map(|at| at.to_string());
-            let values = [id.as_str().into(), (**method).into(), proven.into()];
-            self.db.execute(sql, &values).await?;
-        }
-        Ok(())
-    }
-
-    /// Appends events of the app's own: a suspension, a released way in, an account that left the roster.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Impossible`], or where the database fails.
-    pub async fn record(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
-        let mut store = self.begin().await?;
-        let done = store.append(drafts).await?;
-        store.commit().await?;
-        Ok(done)
+        Ok(changes)
     }
 
     /// Who shares a person, as far as it ever changed.
@@ -696,46 +517,6 @@ impl AccountStore {
             Some(mut row) => parsed(&row.text(0)?, "who shares a person").map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Destroys a district's personal data: its key, and what was sealed under it. The ledger stays, and holds.
-    ///
-    /// # Errors
-    ///
-    /// Where the database fails.
-    pub async fn erase(&mut self, district: &DistrictId, draft: Draft) -> Result<(), StoreError> {
-        let mut store = self.begin().await?;
-        store.write_erased(district, draft).await?;
-        store.commit().await?;
-        Ok(())
-    }
-
-    async fn write_erased(
-        &mut self,
-        district: &DistrictId,
-        draft: Draft,
-    ) -> Result<(), StoreError> {
-        let name = || [Value::from(district.as_str())];
-        self.append(&[draft]).await?;
-        self.db
-            .execute(
-                "DELETE FROM main.provision_keys WHERE district = ?1",
-                &name(),
-            )
-            .await?;
-        self.db
-            .execute(
-                "DELETE FROM main.provision_fields WHERE district = ?1",
-                &name(),
-            )
-            .await?;
-        self.db
-            .execute(
-                "UPDATE main.provision_reviews SET sealed = NULL WHERE district = ?1",
-                &name(),
-            )
-            .await?;
-        Ok(())
     }
 }
 

@@ -8,14 +8,16 @@ use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "roster")]
+use super::Facts;
 use super::{AccountStore, OwnedTable, StoreError, json, parsed};
-use crate::decide::{Decided, Decision, decide};
+use crate::decide::{Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
 use crate::evidence::Evidence;
 use crate::ledger::{
-    Actor, Draft, Event, Impossible, MergeId, ProofClass, ReviewId, ReviewOutcome, ReviewRecord,
-    Sharing,
+    Actor, Draft, Event, Hash, Impossible, MergeId, ProofClass, ReviewId, ReviewOutcome,
+    ReviewRecord, Sharing,
 };
 use crate::merge::{Ground, Side, plan};
 use crate::policy::Policy;
@@ -128,10 +130,11 @@ impl Kept {
 }
 
 impl AccountStore {
-    pub(super) async fn write_review(
+    /// Asks a person who may decide, in a transaction; `explanation` is the digest of what a decision saw.
+    pub(crate) async fn write_review(
         &mut self,
         subject: &Subject,
-        decided: &Decided,
+        explanation: Option<Hash>,
         candidates: BTreeSet<AccountId>,
         material: Option<&Material>,
         now: Timestamp,
@@ -156,7 +159,7 @@ impl AccountStore {
             actor: Actor::Program,
             authority: Some(subject.authority().into()),
             proof: super::events::proof_class(subject, &[]),
-            explanation: Some(crate::ledger::Hash(decided.why.inputs)),
+            explanation,
             event: Event::ReviewOpened {
                 id: subject.id().clone(),
                 candidates: candidates.clone(),
@@ -211,6 +214,70 @@ impl AccountStore {
         ];
         self.db.execute(sql, &values).await?;
         Ok(id)
+    }
+
+    /// Ends the open reviews that a link has answered, in a transaction.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn write_settled(
+        &mut self,
+        user: &UserId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql =
+            "SELECT id, record FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
+        let mut drafts = Vec::new();
+        for mut row in self.db.query(sql, &[user.as_str().into()]).await? {
+            let record: ReviewRecord = parsed(&row.text(1)?, "a review")?;
+            if record.candidates.contains(account) {
+                let event = Event::Resolved {
+                    review: ReviewId(row.count(0)?),
+                    outcome: ReviewOutcome::Approved(account.clone()),
+                };
+                drafts.push(super::events::by_program(event, now));
+            }
+        }
+        self.append(&drafts).await?;
+        Ok(())
+    }
+
+    /// How many open reviews are about an identity.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn open_reviews_of(&mut self, user: &UserId) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
+        let mut row = self.db.one(sql, &[user.as_str().into()]).await?;
+        Ok(row.count(0)?)
+    }
+
+    /// Proposes to whoever may decide that the account of somebody in the roster and one that a person left behind
+    /// are one, in a transaction. Not again where that was declined on the same evidence; says whether it was asked.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn propose(
+        &mut self,
+        subject: &Subject,
+        person: &Person,
+        left: &AccountId,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let evidence = facts.evidence(person);
+        if let Some(key) = self.existing_key(subject.district()).await?
+            && self.declined(key.pair(subject.id(), left)).await? == Some(key.evidence(&evidence))
+        {
+            return Ok(false);
+        }
+        let candidate = CandidateMaterial {
+            account: facts.fields(),
+            ..CandidateMaterial::default()
+        };
+        let material = Material {
+            person: Facts::from(person).fields(),
+            candidates: [(left.clone(), candidate.with_evidence(&evidence))].into(),
+        };
+        let before = self.open_reviews_of(subject.id()).await?;
+        self.write_review(subject, None, [left.clone()].into(), Some(&material), now)
+            .await?;
+        Ok(self.open_reviews_of(subject.id()).await? > before)
     }
 
     /// The open reviews, oldest first.

@@ -35,6 +35,23 @@ CREATE TABLE provision_keys (
 CREATE TABLE provision_fields (
     merge_id BIGINT PRIMARY KEY, district TEXT NOT NULL, sealed TEXT NOT NULL
 );
+-- What is known of an account's holder, sealed: the app's own record of an account, or Clever's of an identity.
+CREATE TABLE provision_known (
+    holder TEXT NOT NULL, is_account BIGINT NOT NULL, district TEXT NOT NULL, sealed TEXT NOT NULL,
+    PRIMARY KEY (holder, is_account)
+);
+CREATE INDEX provision_known_of ON provision_known (district);
+-- What such a record is found by: digests of its ids and names under the district's key.
+CREATE TABLE provision_clues (
+    clue BIGINT NOT NULL, holder TEXT NOT NULL, is_account BIGINT NOT NULL, district TEXT NOT NULL,
+    PRIMARY KEY (clue, holder, is_account)
+);
+CREATE INDEX provision_clues_of ON provision_clues (holder, is_account);
+-- How far the accounts have followed a district's roster: all changes of the feed up to seq; the run that was under
+-- way then began behind began.
+CREATE TABLE provision_positions (
+    district TEXT PRIMARY KEY, seq BIGINT NOT NULL, began BIGINT NOT NULL
+);
 -- The last event about an account or an identity: a decision that saw less is stale.
 CREATE TABLE provision_touched (
     thing TEXT PRIMARY KEY, seq BIGINT NOT NULL

@@ -1,16 +1,18 @@
 //! Properties and attacks of the identity model, over generated worlds. Each is named after its id.
 
+mod asked;
 mod attacks;
+#[cfg(feature = "store")]
+mod import;
 mod ledger;
-#[cfg(feature = "linkage")]
-mod linkage;
+mod merges;
 #[cfg(feature = "postgres")]
 mod proofs;
 mod properties;
 mod record;
+#[cfg(all(feature = "roster", feature = "postgres"))]
+mod roster;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
-#[cfg(feature = "linkage")]
-mod twins;
 mod world;

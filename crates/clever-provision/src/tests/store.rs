@@ -40,7 +40,7 @@ fn keys() -> SealingKeys {
 }
 
 /// The address of an empty database in the server that the environment names; it may be one over TLS.
-async fn database(name: &str) -> Option<String> {
+pub(super) async fn database(name: &str) -> Option<String> {
     let server = std::env::var("CLEVER_TEST_POSTGRES").ok()?;
     let mut admin = Database::open(&Address::parse(&server).unwrap(), Open::Existing)
         .await

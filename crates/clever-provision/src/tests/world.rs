@@ -139,10 +139,7 @@ pub(super) fn world_of(subject: Subject, accounts: Vec<Account>) -> World {
         Evidence::NamesAgree,
         Evidence::BirthAgrees,
         Evidence::Mailbox { holders: 1 },
-        Evidence::Score {
-            millibits: 60_000,
-            lead: 60_000,
-        },
+        Evidence::Score { millibits: 60_000 },
     ]);
     let candidates = accounts
         .iter()
@@ -174,6 +171,7 @@ pub(super) fn world_of(subject: Subject, accounts: Vec<Account>) -> World {
 pub(super) fn lax() -> Policy {
     Policy {
         managed_auto: true,
+        score_auto: true,
         id_change_auto: true,
         auto_millibits: 1,
         margin_millibits: 1,
@@ -263,11 +261,13 @@ pub(super) fn evidence() -> impl Strategy<Value = BTreeSet<Evidence>> {
         Field::Birth,
         Field::StateId,
         Field::SisId,
+        Field::StudentNumber,
         Field::Grade,
+        Field::OtherId,
     ];
     let rarely = prop_oneof![
         (1_u32..4).prop_map(|holders| Mailbox { holders }),
-        (0_i32..50_000, 0_i32..12_000).prop_map(|(millibits, lead)| Score { millibits, lead }),
+        (0_i32..50_000).prop_map(|millibits| Score { millibits }),
         Just(SiblingFits),
         select(fields.to_vec()).prop_map(Contradiction),
     ];
@@ -320,7 +320,7 @@ fn subjects() -> impl Strategy<Value = Subject> {
 
 pub(super) fn policies() -> impl Strategy<Value = Policy> {
     (
-        any::<[bool; 4]>(),
+        any::<[bool; 5]>(),
         0_i32..60_000,
         0_i32..12_000,
         0_u32..1000,
@@ -336,6 +336,7 @@ pub(super) fn policies() -> impl Strategy<Value = Policy> {
                 idle_limit_days: idle,
                 ask_before_create: flags[2],
                 create_at_sync: flags[3],
+                score_auto: flags[4],
                 blocked,
                 block_library,
             },

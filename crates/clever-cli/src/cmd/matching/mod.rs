@@ -3,6 +3,11 @@
 //! What it writes holds ids and weights; only the review file holds personal data, and only its owner may
 //! read that.
 
+mod columns;
+mod config;
+mod decided;
+mod landing;
+mod roll;
 mod table;
 mod written;
 
@@ -12,12 +17,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use clever_provision::linkage::{
-    ColumnReading, DateForm, Kind, Linkage, Links, MatchConfig, Model, Nicknames, PeopleBuilder,
-    Run, Side, Verdict,
-};
+use clever_linkage::{Linkage, Model, Nicknames, Pair, PeopleBuilder, Run, Side};
+use clever_model::Clock as _;
+use clever_model::clock::SystemClock;
+use clever_provision::duplicates;
+use clever_provision::store::AccountStore;
 use csv::StringRecord;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -26,8 +32,14 @@ use crate::diagnostics::Exit;
 use crate::progress;
 use crate::signals::leave_nothing_half_written;
 use crate::ui::{self, Ui, grouped};
+use crate::vault::VaultArgs;
 use crate::writing::write_whole;
-use table::{Separator, Table};
+use columns::ColumnSummary;
+use config::MatchFile;
+use decided::Shown;
+use landing::Landed;
+use roll::Roll;
+use table::{SeparatedFile, Separator, Table};
 
 pub(crate) use table::TableError;
 
@@ -47,6 +59,19 @@ The configuration names the columns; the same names on both sides need no mappin
   name = \"first\"
   kind = \"given_name\"
 
+Only accounts that the person's district governs are linked. The columns that say so:
+
+  reach = { left = \"managed_by\", right = \"district\" }
+  class = { left = \"kind\", right = \"role\" }   # or \"student\" for all
+
+What is linked without a person's word, and from which weight on:
+
+  [decide]
+  managed_auto = true
+  score_auto = true
+  auto = 26000
+  margin = 6000
+
 Kinds: given_name, family_name, date, sis_id, student_number, state_id, id, email, grade, code, text.
 Match weights are in millibits: 1,000 for each doubling of the odds.")]
 pub(crate) struct MatchArgs {
@@ -64,22 +89,28 @@ pub(crate) struct MatchArgs {
     /// The fields to compare, as TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Where the links go, as CSV; with --dedupe the clusters.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    /// Where the decisions go, as CSV; with --dedupe the clusters.
+    #[arg(long, value_name = "FILE", required_unless_present = "accounts")]
+    out: Option<PathBuf>,
+    /// The database of accounts that the links and the open questions go into: `sqlite:PATH` or
+    /// `postgres://USER@HOST/DATABASE`. It says who governs which account; `cleverctl review` answers the questions.
+    #[arg(long, value_name = "URL", conflicts_with = "dedupe")]
+    accounts: Option<String>,
+    #[command(flatten)]
+    vault: VaultArgs,
     /// Where both records of what a person must look at go, side by side. Holds personal data.
     #[arg(long, value_name = "FILE")]
     review: Option<PathBuf>,
     /// The frozen model to use; with --train, where the new one goes.
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Train a model on these files, without labels. So it is also where no model is named.
+    /// Train a model on these files, without labels. So it is also if no model is named.
     #[arg(long)]
     train: bool,
     /// Find who is in the left file more than once.
     #[arg(long)]
     dedupe: bool,
-    /// With --dedupe: join two rows from this weight on, in millibits; else where a link is automatic.
+    /// With --dedupe: join two rows from this weight on, in millibits; else from `decide.auto` on.
     #[arg(
         long,
         value_name = "MILLIBITS",
@@ -90,7 +121,7 @@ pub(crate) struct MatchArgs {
     /// What separates the columns of both files: one character, or `tab`; else a comma.
     #[arg(long, value_name = "CHARACTER")]
     delimiter: Option<Separator>,
-    /// What separates the columns of the right file, where that is another.
+    /// What separates the columns of the right file, if that is another.
     #[arg(long, value_name = "CHARACTER", conflicts_with = "dedupe")]
     right_delimiter: Option<Separator>,
     /// How many of a column's dates may be in a form that can't be read, in percent; such a date is absent.
@@ -120,34 +151,15 @@ struct Summary {
     links: Option<LinkSummary>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clusters: Option<ClusterSummary>,
-}
-
-/// How a column was read, without its values.
-#[derive(Debug, Serialize)]
-struct ColumnSummary {
-    file: String,
-    field: String,
-    column: String,
-    /// Values that it has.
-    told: usize,
-    /// Those that stand for none: `Unknown`, `N/A`, 1900-01-01.
-    placeholders: usize,
-    /// Those that can't be read.
-    unread: usize,
-    /// The line of the first that can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
-    first_unread_line: Option<u64>,
-    /// In what form dates were read, where that had to be found out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dates: Option<&'static str>,
+    landed: Option<Landed>,
 }
 
 #[derive(Debug, Serialize)]
 struct LinkSummary {
-    auto: usize,
-    review: usize,
-    create: usize,
-    /// How many of the automatic links are false, as the weights expect it.
+    /// How often each decision was made, by its name.
+    decisions: BTreeMap<String, usize>,
+    /// How many of the new links are false, as the weights expect it.
     expected_false: f64,
     /// Why people must look, and how often.
     doubts: BTreeMap<String, usize>,
@@ -169,22 +181,27 @@ struct ClusterSummary {
     cut: usize,
 }
 
-/// Matches, and writes what it found.
-pub(crate) fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
+/// Matches, decides, and writes what was decided.
+pub(crate) async fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
     leave_nothing_half_written();
     let text = std::fs::read_to_string(&args.config)
         .with_context(|| format!("could not read {}", args.config.display()))?;
-    let config: MatchConfig = toml::from_str(&text)
-        .with_context(|| format!("{} can't be used", args.config.display()))?;
-    let mut people = PeopleBuilder::new(config.clone())
-        .with_context(|| format!("{} can't be used", args.config.display()))?;
+    let unusable = || format!("{} can't be used", args.config.display());
+    let file = MatchFile::parse(&text).with_context(unusable)?;
+    let mut store = match &args.accounts {
+        Some(address) => Some(args.open(address, &file).await?),
+        None => None,
+    };
+    let mut people = PeopleBuilder::new(file.compared(args.least)).with_context(unusable)?;
+    let mut roll = Roll::new(&file, store.is_some());
     let left = args.left_file();
-    load(&mut people, &config, Side::Left, left, ui)?;
+    load(&mut people, &mut roll, &file, Side::Left, left, ui)?;
     let right = args.right_file();
     if let Some(right) = right {
-        load(&mut people, &config, Side::Right, right, ui)?;
+        load(&mut people, &mut roll, &file, Side::Right, right, ui)?;
     }
-    let columns = columns(args, &config, &people.readings())?;
+    let files = [Some(left), right];
+    let columns = columns::columns(files, &file, &people.readings(), args.allow_unread)?;
     if !ui.quiet {
         for column in &columns {
             column.notes().into_iter().for_each(|line| ui.note(line));
@@ -199,46 +216,22 @@ pub(crate) fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
         columns,
         links: None,
         clusters: None,
+        landed: None,
     };
-    if args.dedupe {
-        let least = args.least.unwrap_or(config.decide.auto);
-        let clusters = working(args, ui, "comparing", summary.left, |run| {
-            linkage.clusters(&model, least, run)
-        })
-        .context("the model does not fit")?;
-        written::clusters(&args.out, &clusters)?;
-        if let Some(review) = &args.review {
-            written::review(review, &config, &clusters.review, left, (left, Side::Left))?;
+    match right {
+        None => dedupe(args, &file, &linkage, &model, &roll, ui, &mut summary)?,
+        Some(right) => {
+            let files = [left, right];
+            let work = Work {
+                args,
+                file: &file,
+                linkage: &linkage,
+                model: &model,
+                roll: &roll,
+                ui,
+            };
+            work.link(files, store.as_mut(), &mut summary).await?;
         }
-        summary.clusters = Some(ClusterSummary {
-            clusters: clusters.all.len(),
-            records: clusters
-                .all
-                .iter()
-                .map(|one| clusters.ids(one).count())
-                .sum(),
-            pairs: clusters.pairs.len(),
-            review: clusters.review.all.len(),
-            doubts: doubts(&clusters.review)?,
-            cut: cut(&clusters.review),
-        });
-    } else {
-        let links = working(args, ui, "comparing", summary.right, |run| {
-            linkage.link(&model, run)
-        })
-        .context("the model does not fit")?;
-        written::links(&args.out, &config, &links)?;
-        if let (Some(review), Some(right)) = (&args.review, right) {
-            written::review(review, &config, &links, left, (right, Side::Right))?;
-        }
-        summary.links = Some(LinkSummary {
-            auto: links.count(Verdict::Auto),
-            review: links.count(Verdict::Review),
-            create: links.count(Verdict::Create),
-            expected_false: links.expected_false(),
-            doubts: doubts(&links)?,
-            cut: cut(&links),
-        });
     }
     if ui.json {
         ui.document(&summary)?;
@@ -248,20 +241,105 @@ pub(crate) fn run(args: &MatchArgs, ui: &Ui) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn doubts(links: &Links<'_>) -> Result<BTreeMap<String, usize>> {
-    let mut all = BTreeMap::new();
-    for doubt in links.all.iter().filter_map(|link| link.doubt) {
-        *all.entry(word(doubt)?).or_default() += 1;
+/// What the matching of two files needs.
+struct Work<'a> {
+    args: &'a MatchArgs,
+    file: &'a MatchFile,
+    linkage: &'a Linkage,
+    model: &'a Model,
+    roll: &'a Roll,
+    ui: &'a Ui,
+}
+
+impl Work<'_> {
+    async fn link(
+        &self,
+        files: [SeparatedFile<'_>; 2],
+        store: Option<&mut AccountStore>,
+        summary: &mut Summary,
+    ) -> Result<()> {
+        let Self {
+            args, file, roll, ..
+        } = *self;
+        let comparison = working(args, self.ui, "comparing", summary.right, |run| {
+            self.linkage.compare(self.model, run)
+        })
+        .context("the model does not fit")?;
+        let (policy, now) = (file.policy(None), SystemClock.now());
+        let (decided, landed) = match store {
+            None => (decided::by_files(&comparison, roll, &policy, now), None),
+            Some(store) => {
+                let of = (file, files[0]);
+                let decided = landing::by_store(store, &comparison, of, roll, &policy, now).await?;
+                let of = (file, files);
+                let landed =
+                    landing::land(store, &comparison, of, roll, &decided, &policy, now).await?;
+                (decided, Some(landed))
+            }
+        };
+        let shown = decided::shown(&comparison, &decided, file.shown())?;
+        if let Some(out) = &args.out {
+            written::decisions(out, file, &comparison, &shown)?;
+        }
+        if let Some(review) = &args.review {
+            let right = (files[1], Side::Right);
+            written::review(review, file, &comparison, &shown, files[0], right)?;
+        }
+        let linked = shown.iter().filter_map(|one| one.linked.as_ref());
+        summary.links = Some(LinkSummary {
+            decisions: decided::decisions(&shown),
+            expected_false: linked.map(Pair::chance_of_error).sum(),
+            doubts: decided::doubts(&shown),
+            cut: comparison.all.iter().filter(|one| one.cut).count(),
+        });
+        summary.landed = landed;
+        Ok(())
     }
-    Ok(all)
 }
 
-fn cut(links: &Links<'_>) -> usize {
-    links.all.iter().filter(|link| link.cut).count()
+/// Finds who is in the left file more than once.
+fn dedupe(
+    args: &MatchArgs,
+    file: &MatchFile,
+    linkage: &Linkage,
+    model: &Model,
+    roll: &Roll,
+    ui: &Ui,
+    summary: &mut Summary,
+) -> Result<()> {
+    let comparison = working(args, ui, "comparing", summary.left, |run| {
+        linkage.compare_within(model, run)
+    })
+    .context("the model does not fit")?;
+    let holder = |record: usize| {
+        let id = format!("record-{record}");
+        let subject = roll.subject(Side::Left, record, &id)?;
+        Some((subject, roll.account(Side::Left, record, &id)?))
+    };
+    let policy = file.policy(args.least);
+    let found = duplicates::find(&comparison, holder, &policy, SystemClock.now());
+    let unsure = found.unsure.iter();
+    let shown: Result<Vec<Shown>> = unsure
+        .map(|one| decided::shown_again(one, file.shown()))
+        .collect();
+    let shown = shown?;
+    if let Some(out) = &args.out {
+        written::clusters(out, &found.clusters)?;
+    }
+    if let Some(review) = &args.review {
+        let left = args.left_file();
+        written::review(review, file, &comparison, &shown, left, (left, Side::Left))?;
+    }
+    summary.clusters = Some(ClusterSummary {
+        clusters: found.clusters.len(),
+        records: found.clusters.iter().map(|one| one.ids.len()).sum(),
+        pairs: comparison.all.iter().map(|one| one.pairs.len()).sum(),
+        review: shown.len(),
+        doubts: decided::doubts(&shown),
+        cut: comparison.all.iter().filter(|one| one.cut).count(),
+    });
+    Ok(())
 }
-
-/// A file, and what separates its columns.
-type SeparatedFile<'a> = (&'a Path, Separator);
 
 impl MatchArgs {
     fn left_file(&self) -> SeparatedFile<'_> {
@@ -274,110 +352,34 @@ impl MatchArgs {
             .as_deref()
             .map(|right| (right, separator.unwrap_or_default()))
     }
-}
 
-/// How the columns were read.
-///
-/// # Errors
-///
-/// [`TableError::Unread`] where too many dates of a column were not.
-fn columns(
-    args: &MatchArgs,
-    config: &MatchConfig,
-    readings: &[ColumnReading],
-) -> Result<Vec<ColumnSummary>> {
-    let mut all = Vec::new();
-    for reading in readings {
-        let file = match reading.side {
-            Side::Left => args.left_file(),
-            Side::Right => args.right_file().context("no right file was read")?,
-        };
-        let line = match reading.first_unread {
-            Some(record) => Some(Table::open(file, config, reading.side)?.line_of(record)?),
-            None => None,
-        };
-        let column = ColumnSummary {
-            file: file.0.display().to_string(),
-            field: reading.field.clone(),
-            column: reading.column.clone(),
-            told: reading.told,
-            placeholders: reading.placeholders,
-            unread: reading.unread,
-            first_unread_line: line,
-            dates: reading.dates.map(|form| match form {
-                DateForm::DayFirst => "day_first",
-                DateForm::Serial => "spreadsheet_number",
-            }),
-        };
-        // A grade is the weakest evidence and has many spellings: that is said, and stops nothing.
-        let is_date = reading.kind == Kind::Date;
-        if is_date && reading.unread * 100 > reading.told * usize::from(args.allow_unread) {
-            return Err(TableError::Unread(column.unread()).into());
-        }
-        all.push(column);
-    }
-    Ok(all)
-}
-
-impl ColumnSummary {
-    fn name(&self) -> String {
-        if self.field == self.column {
-            format!("{}, {}", self.file, self.field)
-        } else {
-            format!("{}, {} (column `{}`)", self.file, self.field, self.column)
-        }
-    }
-
-    fn unread(&self) -> String {
-        let line = self.first_unread_line.unwrap_or_default();
-        format!(
-            "{}: {} of {} not read, e.g. line {line}",
-            self.name(),
-            grouped(self.unread as u64),
-            grouped(self.told as u64)
-        )
-    }
-
-    /// What a person should know of it.
-    fn notes(&self) -> Vec<String> {
-        let name = self.name();
-        let mut all = Vec::new();
-        if self.told == 0 {
-            all.push(format!("{name}: no row has a value"));
-        }
-        if self.unread > 0 {
-            all.push(self.unread());
-        }
-        if self.placeholders > 0 {
-            all.push(format!(
-                "{name}: {} of {} stand for no value, as `Unknown` or `N/A` does",
-                grouped(self.placeholders as u64),
-                grouped(self.told as u64)
-            ));
-        }
-        match self.dates {
-            Some("day_first") => all.push(format!("{name}: read with the day before the month")),
-            Some(_) => all.push(format!("{name}: read as a spreadsheet's numbers of days")),
-            None => {}
-        }
-        all
+    /// Opens the store of accounts, for which the configuration must say whose roster the people are in.
+    async fn open(&self, address: &str, file: &MatchFile) -> Result<AccountStore> {
+        let config = self.config.display();
+        ensure!(
+            file.reach(Side::Right).is_some(),
+            "{config} does not say which column has a person's district: add `reach = {{ left = …, right = … }}`"
+        );
+        ensure!(
+            file.says_class(),
+            "{config} does not say what sort of people they are: add `class = \"student\"`, or the columns that say it"
+        );
+        AccountStore::open(address, self.vault.key(false)?)
+            .await
+            .context("could not open the accounts")
     }
 }
 
 fn print(ui: &Ui, args: &MatchArgs, summary: &Summary) -> Result<()> {
     if let Some(links) = &summary.links {
         let mut table = ui::table(&["Decision", "People"], 1);
-        for (word, number) in [
-            ("auto", links.auto),
-            ("review", links.review),
-            ("create", links.create),
-        ] {
-            table.add_row([word.to_owned(), grouped(number as u64)]);
+        for (word, number) in &links.decisions {
+            table.add_row([word.replace('_', " "), grouped(*number as u64)]);
         }
         ui.rows(&table)?;
         print_doubts(ui, &links.doubts, links.cut)?;
         ui.line(format!(
-            "false among the automatic ones, by their weights: {:.4}",
+            "false among the links, by their weights: {:.4}",
             links.expected_false
         ))?;
     }
@@ -393,9 +395,32 @@ fn print(ui: &Ui, args: &MatchArgs, summary: &Summary) -> Result<()> {
             ui.line("  --review FILE lists them side by side")?;
         }
     }
-    ui.line(format!("wrote {}", args.out.display()))?;
+    if let Some(landed) = &summary.landed {
+        print_landed(ui, landed)?;
+    }
+    if let Some(out) = &args.out {
+        ui.line(format!("wrote {}", out.display()))?;
+    }
     if let Some(review) = &args.review {
         ui.line(format!("wrote {} (personal data)", review.display()))?;
+    }
+    Ok(())
+}
+
+fn print_landed(ui: &Ui, landed: &Landed) -> Result<()> {
+    ui.line(format!(
+        "in the store: {} linked, {} open",
+        ui::counted(landed.linked as u64, "account", "accounts"),
+        ui::counted(landed.reviews as u64, "question", "questions"),
+    ))?;
+    if landed.reviews > 0 {
+        ui.line("  `cleverctl review` asks them one after another")?;
+    }
+    if landed.changed_meanwhile > 0 {
+        ui.line(format!(
+            "  the accounts of {} changed meanwhile: run it again",
+            ui::counted(landed.changed_meanwhile as u64, "person", "people"),
+        ))?;
     }
     Ok(())
 }
@@ -414,14 +439,6 @@ fn print_doubts(ui: &Ui, doubts: &BTreeMap<String, usize>, cut: usize) -> Result
         ))?;
     }
     Ok(())
-}
-
-/// A unit variant's name, as it is written in files.
-fn word(value: impl Serialize) -> Result<String> {
-    match serde_json::to_value(value)? {
-        serde_json::Value::String(word) => Ok(word),
-        other => Ok(other.to_string()),
-    }
 }
 
 /// Works with a bar that counts records.
@@ -502,7 +519,8 @@ fn nicknames(path: Option<&Path>) -> Result<Nicknames> {
 
 fn load(
     people: &mut PeopleBuilder,
-    config: &MatchConfig,
+    roll: &mut Roll,
+    config: &MatchFile,
     side: Side,
     file: SeparatedFile<'_>,
     ui: &Ui,
@@ -515,9 +533,14 @@ fn load(
     while table.next(&mut record)? {
         let line = record.position().map_or(0, csv::Position::line);
         let value = |at: &usize| record.get(*at).unwrap_or_default();
+        let place = || format!("{}, line {line}", table.name);
+        let id = value(&table.id);
         people
-            .push(side, value(&table.id), table.columns.iter().map(value))
-            .with_context(|| format!("{}, line {line}", table.name))?;
+            .push(side, id, table.columns.iter().map(value))
+            .with_context(place)?;
+        let says = |column: &Option<usize>| column.as_ref().map(value);
+        roll.push(side, id, says(&table.reach), says(&table.class))
+            .with_context(place)?;
         records += 1;
         if records.is_multiple_of(4096) {
             bar.set_position(record.position().map_or(0, csv::Position::byte));

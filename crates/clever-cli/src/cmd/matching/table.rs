@@ -1,16 +1,20 @@
 //! A file of people as CSV: its separator, its encoding, its header. Errors name columns that were asked for and
 //! places, and nothing else that the file holds: what stands where a header should be may be a child's row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use clever_provision::linkage::{MatchConfig, Side};
+use clever_linkage::Side;
 use csv::{Reader, StringRecord};
 
-use super::SeparatedFile;
+use super::config::MatchFile;
+
+/// A file, and what separates its columns.
+pub(super) type SeparatedFile<'a> = (&'a Path, Separator);
 
 /// A character between columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +74,28 @@ pub(crate) enum TableError {
     /// Dates that can't be read, too many of them.
     #[error("{0}")]
     Unread(String),
+    /// Accounts that the store of accounts lacks.
+    #[error(
+        "{file} has {many} of the accounts that people may have, and the store has not, e.g. line {line}"
+    )]
+    NotInStore {
+        /// Which file.
+        file: String,
+        /// How many.
+        many: usize,
+        /// The line of the first one.
+        line: u64,
+    },
 }
 
 impl TableError {
     /// The next step.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotInStore { .. } => {
+                "import the app's accounts into the store first, with who governs each: `cleverctl accounts import`"
+                    .to_owned()
+            }
             Self::Utf16 { .. } => {
                 "save it as UTF-8 (spreadsheets: `CSV UTF-8`), or use `iconv -f UTF-16 -t UTF-8`"
                     .to_owned()
@@ -106,11 +126,16 @@ pub(super) struct Table {
     pub(super) name: String,
     reader: Reader<File>,
     pub(super) id: usize,
+    /// The columns of the fields and their scopes.
     pub(super) columns: Vec<usize>,
+    /// The column that says who governs.
+    pub(super) reach: Option<usize>,
+    /// The column that says what sort of person it is.
+    pub(super) class: Option<usize>,
 }
 
 impl Table {
-    pub(super) fn open(file: SeparatedFile<'_>, config: &MatchConfig, side: Side) -> Result<Self> {
+    pub(super) fn open(file: SeparatedFile<'_>, config: &MatchFile, side: Side) -> Result<Self> {
         let (path, Separator(separator)) = file;
         let name = path.display().to_string();
         if is_utf16(path).with_context(|| format!("could not read {name}"))? {
@@ -139,12 +164,12 @@ impl Table {
                 .into());
             }
         }
-        let id = match side {
-            Side::Left => &config.left.id,
-            Side::Right => &config.right.id,
-        };
-        let mut wanted = vec![id.as_str()];
-        wanted.extend(config.columns(side));
+        let compared = config.compared(None);
+        let mut wanted = vec![config.id(side)];
+        wanted.extend(compared.columns(side));
+        let fields = wanted.len();
+        let (reach, class) = (config.reach(side), config.class(side));
+        wanted.extend(reach.into_iter().chain(class));
         let places: Result<Vec<usize>, &str> = wanted
             .iter()
             .map(|column| seen.get(column).copied().ok_or(*column))
@@ -158,9 +183,12 @@ impl Table {
                 separator: other_separator(&header, separator, column),
             }
         })?;
+        let mut others = places.split_off(fields).into_iter();
         Ok(Self {
             id: places.remove(0),
             columns: places,
+            reach: reach.and_then(|_| others.next()),
+            class: class.and_then(|_| others.next()),
             name,
             reader,
         })
@@ -181,6 +209,29 @@ impl Table {
         }
         Ok(row.position().map_or(0, csv::Position::line))
     }
+}
+
+/// The wanted columns of some rows, by id.
+pub(super) fn rows_of(
+    file: SeparatedFile<'_>,
+    config: &MatchFile,
+    side: Side,
+    ids: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut table = Table::open(file, config, side)?;
+    let mut rows = BTreeMap::new();
+    let mut record = StringRecord::new();
+    while table.next(&mut record)? {
+        let id = record.get(table.id).unwrap_or_default();
+        if ids.contains(id) {
+            let values = table
+                .columns
+                .iter()
+                .map(|at| record.get(*at).unwrap_or_default().to_owned());
+            rows.insert(id.to_owned(), values.collect());
+        }
+    }
+    Ok(rows)
 }
 
 /// What a header has. A first line without any column that was asked for may be a person's row, and is not shown.
@@ -210,7 +261,7 @@ fn other_separator(header: &StringRecord, separator: u8, column: &str) -> Option
 }
 
 /// Whether a file begins as UTF-16 does: with its mark, or with every other byte zero.
-fn is_utf16(path: &std::path::Path) -> std::io::Result<bool> {
+fn is_utf16(path: &Path) -> std::io::Result<bool> {
     let mut begin = [0xff_u8; 4];
     let mut file = File::open(path)?;
     let mut read = 0;

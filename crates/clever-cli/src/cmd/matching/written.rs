@@ -1,18 +1,24 @@
-//! What `match` writes: links and clusters with ids and numbers only, and both records side by side for people.
+//! What `match` writes: decisions and clusters with ids and numbers only, and both records side by side for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use clever_provision::linkage::{Candidate, Clusters, Link, Links, MatchConfig, Side, Verdict};
-use csv::StringRecord;
+use clever_linkage::{Comparison, Pair, Side};
+use clever_provision::duplicates::Cluster;
 
-use super::table::Table;
-use super::{SeparatedFile, word};
+use super::config::MatchFile;
+use super::decided::{Shown, asked};
+use super::table::{SeparatedFile, rows_of};
 use crate::writing::write_whole;
 
-/// For each right record the decision and the candidates.
-pub(super) fn links(path: &Path, config: &MatchConfig, links: &Links<'_>) -> Result<()> {
+/// For each right record the decision and the pairs.
+pub(super) fn decisions(
+    path: &Path,
+    config: &MatchFile,
+    comparison: &Comparison<'_>,
+    shown: &[Shown],
+) -> Result<()> {
     write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
         let mut header: Vec<String> = [
@@ -32,57 +38,56 @@ pub(super) fn links(path: &Path, config: &MatchConfig, links: &Links<'_>) -> Res
                 .iter()
                 .map(|field| format!("{}_millibits", field.name)),
         );
+        header.push("rule".to_owned());
         out.write_record(&header)?;
-        for link in &links.all {
+        for one in shown {
             let begin = [
-                links.right_id(link).to_owned(),
-                word(link.verdict)?,
-                doubt(link)?,
+                comparison.right_id(&comparison.all[one.place]).to_owned(),
+                one.decision.clone(),
+                one.doubt.clone().unwrap_or_default(),
             ];
-            if link.candidates.is_empty() {
-                let blank = std::iter::repeat_n(String::new(), header.len() - begin.len());
-                out.write_record(begin.into_iter().chain(blank))?;
+            let end = [one.rule.clone()];
+            if one.pairs.is_empty() {
+                let blanks = header.len() - begin.len() - end.len();
+                let blank = std::iter::repeat_n(String::new(), blanks);
+                out.write_record(begin.into_iter().chain(blank).chain(end))?;
                 continue;
             }
-            for (at, candidate) in link.candidates.iter().enumerate() {
+            for (at, pair) in one.pairs.iter().enumerate() {
                 let middle = [
                     (at + 1).to_string(),
-                    links.left_id(candidate).to_owned(),
-                    candidate.millibits.to_string(),
-                    lead(link, at),
+                    comparison.ids(pair)[0].to_owned(),
+                    pair.millibits.to_string(),
+                    lead(one, at),
                 ];
-                let fields = links
-                    .fields(candidate)
-                    .map(|(.., weight)| weight.to_string());
-                out.write_record(begin.iter().cloned().chain(middle).chain(fields))?;
+                let fields = comparison
+                    .agreements(pair)
+                    .map(|one| one.millibits.to_string());
+                let row = begin.iter().cloned().chain(middle).chain(fields);
+                out.write_record(row.chain(end.iter().cloned()))?;
             }
         }
         Ok(out.flush()?)
     })
 }
 
-fn doubt(link: &Link) -> Result<String> {
-    Ok(link.doubt.map(word).transpose()?.unwrap_or_default())
-}
-
-/// How far the first candidate leads.
-fn lead(link: &Link, rank: usize) -> String {
-    if rank == 0 {
-        link.lead.to_string()
-    } else {
-        String::new()
+/// How far the first pair leads over the next one, if there is one.
+fn lead(shown: &Shown, rank: usize) -> String {
+    match (rank, shown.pairs.as_slice()) {
+        (0, [first, next, ..]) => first.millibits.saturating_sub(next.millibits).to_string(),
+        _ => String::new(),
     }
 }
 
 /// The records of each person that is in the file more than once.
-pub(super) fn clusters(path: &Path, clusters: &Clusters<'_>) -> Result<()> {
+pub(super) fn clusters(path: &Path, clusters: &[Cluster]) -> Result<()> {
     write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
         out.write_record(["cluster", "record", "weakest_millibits"])?;
-        for cluster in &clusters.all {
+        for cluster in clusters {
             // Named after its first record, so that it keeps its name from run to run.
-            let name = clusters.ids(cluster).next().unwrap_or_default();
-            for id in clusters.ids(cluster) {
+            let name = cluster.ids.first().map(String::as_str).unwrap_or_default();
+            for id in &cluster.ids {
                 out.write_record([name, id, &cluster.weakest.to_string()])?;
             }
         }
@@ -93,22 +98,14 @@ pub(super) fn clusters(path: &Path, clusters: &Clusters<'_>) -> Result<()> {
 /// Both records of each pair that a person must look at, side by side, with what each field says.
 pub(super) fn review(
     path: &Path,
-    config: &MatchConfig,
-    links: &Links<'_>,
+    config: &MatchFile,
+    comparison: &Comparison<'_>,
+    shown: &[Shown],
     left: SeparatedFile<'_>,
     (right, right_side): (SeparatedFile<'_>, Side),
 ) -> Result<()> {
-    let asked = || {
-        links
-            .all
-            .iter()
-            .filter(|link| link.verdict == Verdict::Review)
-    };
-    let left_ids = asked()
-        .flat_map(|link| &link.candidates)
-        .map(|one| links.left_id(one));
-    let left_rows = rows_of(left, config, Side::Left, &left_ids.collect())?;
-    let right_ids = asked().map(|link| links.right_id(link)).collect();
+    let [left_ids, right_ids] = asked(comparison, shown);
+    let left_rows = rows_of(left, config, Side::Left, &left_ids)?;
     let right_rows = rows_of(right, config, right_side, &right_ids)?;
     write_whole(path, |file| {
         let mut out = csv::Writer::from_writer(file);
@@ -133,18 +130,24 @@ pub(super) fn review(
             ]);
         }
         out.write_record(&header)?;
-        for link in asked() {
-            let right_row = right_rows.get(links.right_id(link));
-            // Who has no candidate is here as well: one may be missing.
-            if link.candidates.is_empty() {
-                out.write_record(side_by_side(config, links, link, None, right_row, None)?)?;
+        let rows =
+            |rows: &BTreeMap<String, Vec<String>>, id| rows.get(id).cloned().unwrap_or_default();
+        for one in shown.iter().filter(|one| one.is_asked) {
+            let right = rows(&right_rows, comparison.right_id(&comparison.all[one.place]));
+            // Who has no pair is here as well: one may be missing.
+            if one.pairs.is_empty() {
+                out.write_record(side_by_side(config, comparison, one, None, [&right, &[]]))?;
             }
-            for (rank, candidate) in link.candidates.iter().enumerate() {
-                let left_row = left_rows.get(links.left_id(candidate));
-                let ranked = Some((rank, candidate));
+            for (rank, pair) in one.pairs.iter().enumerate() {
+                let left = rows(&left_rows, comparison.ids(pair)[0]);
+                let ranked = Some((rank, pair));
                 out.write_record(side_by_side(
-                    config, links, link, ranked, right_row, left_row,
-                )?)?;
+                    config,
+                    comparison,
+                    one,
+                    ranked,
+                    [&right, &left],
+                ))?;
             }
         }
         Ok(out.flush()?)
@@ -153,46 +156,43 @@ pub(super) fn review(
 
 /// A row of the review file.
 fn side_by_side(
-    config: &MatchConfig,
-    links: &Links<'_>,
-    link: &Link,
-    ranked: Option<(usize, &Candidate)>,
-    right: Option<&Vec<String>>,
-    left: Option<&Vec<String>>,
-) -> Result<Vec<String>> {
-    let number = |number: Option<String>| number.unwrap_or_default();
+    config: &MatchFile,
+    comparison: &Comparison<'_>,
+    shown: &Shown,
+    ranked: Option<(usize, &Pair)>,
+    [right, left]: [&[String]; 2],
+) -> Vec<String> {
+    let text = |text: Option<String>| text.unwrap_or_default();
+    let pair = ranked.map(|(_, pair)| pair);
     let mut row = vec![
-        harmless(links.right_id(link)),
-        ranked.map_or_else(String::new, |(_, one)| harmless(links.left_id(one))),
-        number(ranked.map(|(rank, _)| (rank + 1).to_string())),
-        number(ranked.map(|(_, one)| one.millibits.to_string())),
-        number(ranked.map(|(rank, _)| lead(link, rank))),
-        doubt(link)?,
-        link.sibling.to_string(),
+        harmless(comparison.right_id(&comparison.all[shown.place])),
+        text(pair.map(|pair| harmless(comparison.ids(pair)[0]))),
+        text(ranked.map(|(rank, _)| (rank + 1).to_string())),
+        text(pair.map(|pair| pair.millibits.to_string())),
+        text(ranked.map(|(rank, _)| lead(shown, rank))),
+        shown.doubt.clone().unwrap_or_default(),
+        pair.is_some_and(|pair| pair.sibling_known).to_string(),
     ];
-    let said: Vec<(&'static str, i32)> = ranked.map_or_else(Vec::new, |(_, one)| {
-        links
-            .fields(one)
-            .map(|(_, agreement, weight)| (agreement, weight))
-            .collect()
-    });
+    let mut said = pair
+        .into_iter()
+        .flat_map(|pair| comparison.agreements(pair));
     let mut place = 0;
-    for (at, field) in config.field.iter().enumerate() {
-        let value = |row: Option<&Vec<String>>| {
-            row.and_then(|row| row.get(place))
+    for field in &config.field {
+        let value = |row: &[String]| {
+            row.get(place)
                 .map(|value| harmless(value))
                 .unwrap_or_default()
         };
-        let (agreement, weight) = said.get(at).copied().unzip();
+        let one = said.next();
         row.extend([
             value(right),
             value(left),
-            agreement.unwrap_or_default().to_owned(),
-            number(weight.map(|weight| weight.to_string())),
+            text(one.map(|one| one.word().to_owned())),
+            text(one.map(|one| one.millibits.to_string())),
         ]);
         place += 1 + usize::from(field.scope.is_some());
     }
-    Ok(row)
+    row
 }
 
 /// A value that no spreadsheet takes for a formula, also where it expects another separator and makes two cells
@@ -215,29 +215,6 @@ fn harmless(value: &str) -> String {
         written.push(c);
     }
     written
-}
-
-/// The wanted columns of some rows, by id.
-fn rows_of(
-    file: SeparatedFile<'_>,
-    config: &MatchConfig,
-    side: Side,
-    ids: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut table = Table::open(file, config, side)?;
-    let mut rows = BTreeMap::new();
-    let mut record = StringRecord::new();
-    while table.next(&mut record)? {
-        let id = record.get(table.id).unwrap_or_default();
-        if ids.contains(id) {
-            let values = table
-                .columns
-                .iter()
-                .map(|at| record.get(*at).unwrap_or_default().to_owned());
-            rows.insert(id.to_owned(), values.collect());
-        }
-    }
-    Ok(rows)
 }
 
 #[cfg(test)]

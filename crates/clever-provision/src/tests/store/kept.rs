@@ -183,10 +183,7 @@ async fn lineage_one_person_stays_one_account() {
         let sure = [
             Evidence::NamesAgree,
             Evidence::BirthAgrees,
-            Evidence::Score {
-                millibits: 40_000,
-                lead: 20_000,
-            },
+            Evidence::Score { millibits: 40_000 },
         ];
         let (_, applied) = ground.enter(&again, evidence(&sure, 3), &policy, 44).await;
         assert_eq!(applied, Applied::Account(account_id(3)));

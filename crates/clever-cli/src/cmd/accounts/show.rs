@@ -1,0 +1,370 @@
+//! `cleverctl accounts list`, `show` and `explain`. Values of people are masked unless they are asked for.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use clever_model::{Clock as _, SystemClock, UserId};
+use clever_provision::ledger::{Actor, Draft, Event};
+use clever_provision::store::{AccountStore, Facts};
+use clever_provision::{
+    Account, AccountId, AccountState, Custody, Outcome, Policy, Rule, Subject, decide,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::diagnostics::{Exit, NotThere};
+use crate::ui::{self, Ui};
+
+/// Arguments of `accounts list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only accounts in this state.
+    #[arg(long, value_name = "STATE")]
+    state: Option<StateWord>,
+    /// Only accounts behind this one, in the order of their ids.
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+/// A state of accounts, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum StateWord {
+    /// May be entered.
+    Active,
+    /// Its person left the roster.
+    Archived,
+    /// An admin closed it.
+    Suspended,
+    /// Merged into another.
+    Merged,
+}
+
+impl StateWord {
+    const fn of(state: &AccountState) -> Self {
+        match state {
+            AccountState::Active => Self::Active,
+            AccountState::Archived => Self::Archived,
+            AccountState::Suspended => Self::Suspended,
+            AccountState::Merged { .. } => Self::Merged,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+            Self::Suspended => "suspended",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// Arguments of `accounts show`.
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// The account's id.
+    #[arg(value_name = "ACCOUNT")]
+    account: String,
+    /// Show names, dates and numbers as they are.
+    #[arg(long)]
+    values: bool,
+}
+
+/// Arguments of `accounts explain`.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Clever's id of the person.
+    #[arg(value_name = "CLEVER_ID")]
+    user: UserId,
+}
+
+/// Lists accounts, a page at a time until enough are found.
+pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) -> Result<Exit> {
+    const PAGE: u32 = 200;
+    let mut after = args.after.as_deref().map(AccountId::new);
+    let mut found: Vec<Account> = Vec::new();
+    loop {
+        let page = accounts.accounts(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        let wanted = |account: &Account| {
+            args.state
+                .is_none_or(|state| state == StateWord::of(&account.state))
+        };
+        found.extend(page.into_iter().filter(wanted));
+        if found.len() >= args.limit as usize {
+            break;
+        }
+    }
+    found.truncate(args.limit as usize);
+    if ui.json {
+        ui.document(&found.iter().map(document).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    if found.is_empty() {
+        ui.line("No such accounts.")?;
+        return Ok(Exit::Done);
+    }
+    let mut table = ui::table(
+        &[
+            "Account",
+            "Class",
+            "State",
+            "Governed by",
+            "Opened by",
+            "Last used",
+        ],
+        6,
+    );
+    for account in &found {
+        table.add_row(cells(account));
+    }
+    ui.rows(&table)?;
+    if found.len() == args.limit as usize
+        && let Some(last) = found.last()
+    {
+        ui.line(format!(
+            "There may be more: --after {}",
+            ui::word(last.id.as_str())
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn governor(custody: &Custody) -> String {
+    match custody {
+        Custody::Unclaimed { by } => format!("district {by}, never entered"),
+        Custody::Managed { by } => format!("district {by}"),
+        Custody::ClassMade { by } => format!("teacher {by}"),
+        Custody::Personal => "its holder".to_owned(),
+    }
+}
+
+fn cells(account: &Account) -> [String; 6] {
+    let links: Vec<&str> = account.links.iter().map(|link| link.id.as_str()).collect();
+    let last = account.last_used.map(|at| at.to_string());
+    [
+        account.id.to_string(),
+        format!("{:?}", account.class).to_lowercase(),
+        StateWord::of(&account.state).as_str().to_owned(),
+        governor(&account.custody),
+        links.join(", "),
+        last.unwrap_or_default().chars().take(10).collect(),
+    ]
+}
+
+fn document(account: &Account) -> serde_json::Value {
+    let into = match &account.state {
+        AccountState::Merged { into } => Some(into),
+        _ => None,
+    };
+    json!({
+        "account": account.id,
+        "class": account.class,
+        "state": StateWord::of(&account.state),
+        "merged_into": into,
+        "custody": account.custody,
+        "links": account.links,
+        "ways_in": account.methods.len(),
+        "last_used": account.last_used,
+    })
+}
+
+/// A value as it is, or its first letter.
+fn shown(value: &str, open: bool) -> String {
+    if open {
+        return value.to_owned();
+    }
+    let first: String = value.chars().take(1).collect();
+    format!("{first}…")
+}
+
+/// Shows one account.
+pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) -> Result<Exit> {
+    let id = AccountId::new(args.account.as_str());
+    let Some(account) = accounts.account(&id).await? else {
+        return Err(NotThere::new(
+            format!("there is no account {id}"),
+            "`cleverctl accounts list` lists them",
+        )
+        .into());
+    };
+    let known = accounts.known(&account).await?;
+    let history = accounts.history(Some(&id), None).await?;
+    let fields = |facts: &Facts| {
+        let fields = facts.fields().into_iter();
+        fields
+            .map(|(name, value)| (name, shown(&value, args.values)))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    if ui.json {
+        ui.document(&json!({
+            "account": document(&account),
+            "known": known.iter().map(fields).collect::<Vec<_>>(),
+            "history": history.iter().map(event_document).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let state = StateWord::of(&account.state).as_str();
+    ui.line(format!(
+        "Account {id}: {state}, of a {}, governed by {}",
+        format!("{:?}", account.class).to_lowercase(),
+        governor(&account.custody)
+    ))?;
+    for link in &account.links {
+        let district = link.district.as_ref().map_or_else(
+            || "Clever Library".to_owned(),
+            |district| format!("district {district}"),
+        );
+        let there = if link.in_roster {
+            ""
+        } else {
+            ", gone from the roster"
+        };
+        ui.line(format!("Opened by {} of {district}{there}", link.id))?;
+    }
+    for facts in &known {
+        let mut table = ui::table(&["Known", "Value"], 2);
+        for (name, value) in fields(facts) {
+            table.add_row([name, value]);
+        }
+        ui.rows(&table)?;
+    }
+    tell(ui, &history)?;
+    if !args.values && !known.is_empty() {
+        ui.line("Values are masked; --values shows them.")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn event_document((seq, draft): &(u64, Draft)) -> serde_json::Value {
+    json!({ "entry": seq, "at": draft.at, "actor": draft.actor, "proof": draft.proof, "event": draft.event })
+}
+
+fn tell(ui: &Ui, history: &[(u64, Draft)]) -> Result<()> {
+    for (seq, draft) in history {
+        let by = match &draft.actor {
+            Actor::Program => "by rule".to_owned(),
+            Actor::Identity(id) => format!("at a sign-in of {id}"),
+            Actor::Holder(id) => format!("by the holder of account {id}"),
+            Actor::Staff(id) => format!("by {id}"),
+        };
+        let at: String = draft.at.to_string().chars().take(10).collect();
+        ui.line(format!("{at} {}, {by} (entry {seq})", said(&draft.event)))?;
+    }
+    Ok(())
+}
+
+fn said(event: &Event) -> String {
+    match event {
+        Event::Created { account, .. } => format!("account {account} was made"),
+        Event::Claimed { account } => format!("account {account} was entered for the first time"),
+        Event::Linked {
+            account, id, basis, ..
+        } => match basis {
+            Some(basis) => {
+                format!("{id} opens account {account} from now on, by {basis:?}").to_lowercase()
+            }
+            None => format!("{id} opens account {account}, which was made for it"),
+        },
+        Event::Unlinked { account, id, .. } => format!("{id} opens account {account} no longer"),
+        Event::Merged {
+            survivor, absorbed, ..
+        } => {
+            format!("account {absorbed} was merged into {survivor}")
+        }
+        Event::Unmerged { merge } => format!("merge {merge} was taken back"),
+        Event::Asked { id, .. } => format!("{id} was asked for an account from before"),
+        Event::Declined { .. } => "somebody said that it is not the person's".to_owned(),
+        Event::ReviewOpened { id, .. } => format!("a person was asked about {id}"),
+        Event::Resolved { review, .. } => format!("review {review} was answered"),
+        Event::Archived { account } => format!("account {account} was archived"),
+        Event::Restored { account } => format!("account {account} was restored"),
+        Event::Suspended { account } => format!("account {account} was suspended"),
+        Event::Quarantined { account, .. } => {
+            format!("ways into account {account} that nobody proved were closed")
+        }
+        Event::Released { account, .. } => format!("a way into account {account} was proven"),
+        Event::WaysIn { account, .. } => format!("the ways into account {account} changed"),
+        Event::InRoster { id, is } => {
+            let there = if *is { "is in" } else { "left" };
+            format!("{id} {there} the roster")
+        }
+        Event::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
+        Event::Erased { district } => {
+            format!("the personal data of district {district} were erased")
+        }
+    }
+}
+
+/// Explains which account is a person's.
+pub(super) async fn explain(
+    accounts: &mut AccountStore,
+    args: &ExplainArgs,
+    ui: &Ui,
+) -> Result<Exit> {
+    let opens = accounts.opened_by(&args.user).await?;
+    let history = accounts.history(None, Some(&args.user)).await?;
+    let person = accounts.remembered(&args.user).await?;
+    if opens.is_none() && history.is_empty() && person.is_none() {
+        return Err(NotThere::new(
+            format!("the accounts have never met {}", args.user),
+            "bring them in step with the roster: `cleverctl accounts sync`",
+        )
+        .into());
+    }
+    // What the roster would decide today, looked at and not done.
+    let mut would = None;
+    if let Some(person) = &person
+        && let Ok(subject) = Subject::roster(person)
+    {
+        let found = accounts.candidates(person).await?;
+        let mut directory = accounts.directory(&subject, &[], found.candidates).await?;
+        directory.truncated = found.truncated;
+        would = Some(decide(
+            &subject,
+            &[],
+            &directory,
+            &Policy::default(),
+            SystemClock.now(),
+        ));
+    }
+    if ui.json {
+        ui.document(&json!({
+            "clever_id": args.user,
+            "account": opens,
+            "decision": would.as_ref().map(|it| &it.decision),
+            "rule": would.as_ref().map(|it| it.why.rule),
+            "rejected": would.as_ref().map(|it| &it.why.rejected),
+            "history": history.iter().map(event_document).collect::<Vec<_>>(),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    match &opens {
+        Some(account) => ui.line(format!("{} opens account {account}.", args.user))?,
+        None => ui.line(format!("{} opens no account.", args.user))?,
+    }
+    if let Some(decided) = &would {
+        ui.line(format!(
+            "By the roster: {}, row {} of the decision table.",
+            outcome(decided.outcome()),
+            row(decided.why.rule)
+        ))?;
+        for (account, reason) in &decided.why.rejected {
+            ui.line(format!("Not account {account}: {reason:?}"))?;
+        }
+    }
+    tell(ui, &history)?;
+    Ok(Exit::Done)
+}
+
+fn outcome(outcome: Outcome) -> String {
+    format!("{outcome:?}").to_lowercase()
+}
+
+fn row(rule: Rule) -> String {
+    format!("{rule:?}")
+}

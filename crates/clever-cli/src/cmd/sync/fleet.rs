@@ -1,0 +1,653 @@
+//! `cleverctl sync --all`: every district of every credential, a few at a time, each on its own.
+//!
+//! A district that fails, hangs or is held takes its slot and nothing else. Whose turn it is decides
+//! [`clever_sync::fleet`]; here are the threads, the lists of districts and the words.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clever_auth::credential::Secret;
+use clever_client::{ClientOptions, District, LoginService};
+use clever_model::{Clock, SystemClock, Timestamp};
+use clever_sync::fleet::{Next, Turn, Turns, later, next};
+use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::args::SyncArgs;
+use super::once::{self, over_at};
+use crate::access::{Way, no_redirect};
+use crate::diagnostics::{self, Exit, Usage};
+use crate::progress::{Named, Watch};
+use crate::signals::Stop;
+use crate::ui::{self, Ui, count, counted};
+
+/// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A district, and how it is opened.
+#[derive(Clone)]
+struct Target {
+    credential: String,
+    way: Way,
+}
+
+/// How one run of one district ended.
+struct Ended {
+    district: String,
+    seconds: u64,
+    result: Result<SyncReport>,
+}
+
+/// What the summary says of a district, or of a credential that can't be used.
+struct Line {
+    credential: String,
+    name: String,
+    exit: Exit,
+    said: String,
+    counts: [u64; 5],
+    seconds: u64,
+    json: Value,
+}
+
+/// Everything that lives as long as the command.
+struct Fleet {
+    args: Arc<SyncArgs>,
+    ui: Ui,
+    targets: BTreeMap<String, Target>,
+    /// As the policy's file last said.
+    policies: Arc<SyncPolicies>,
+    turns: Turns,
+    running: BTreeSet<String>,
+    /// The districts of the store, with when each was last wholly in step.
+    known: BTreeMap<String, Option<Timestamp>>,
+    /// Those of them that no credential lists.
+    unlisted: BTreeSet<String>,
+    /// The last word on each district, and on each credential whose districts can't be listed.
+    lines: BTreeMap<String, Line>,
+    random: fastrand::Rng,
+}
+
+/// Syncs all districts, once or again and again.
+pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
+    let mut stop = Stop::listen();
+    let (stopping, stopped) = watch::channel(false);
+    let (tell, mut ended) = mpsc::unbounded_channel();
+    let args = Arc::new(args);
+    let mut fleet = Fleet {
+        // A typing error in the policy is told before anything starts.
+        policies: Arc::new(once::policies(args.policy.as_deref())?),
+        ui: *ui,
+        targets: BTreeMap::new(),
+        turns: Turns::new(),
+        running: BTreeSet::new(),
+        known: BTreeMap::new(),
+        unlisted: BTreeSet::new(),
+        lines: BTreeMap::new(),
+        random: fastrand::Rng::new(),
+        args: Arc::clone(&args),
+    };
+    fleet.known = fleet.stored().await?;
+    let mut relist = SystemClock.now();
+    let mut listed = false;
+    let asked = loop {
+        let now = SystemClock.now();
+        if now >= relist && (!listed || args.every.is_some()) {
+            let list = tokio::select! {
+                () = stop.asked() => break true,
+                list = fleet.list(now) => list,
+            };
+            match list {
+                // A schedule goes on with the districts that it knows.
+                Err(error) if listed => fleet.tell("the list of districts", &error),
+                list => list?,
+            }
+            listed = true;
+            relist = later(now, args.every.unwrap_or(Duration::MAX));
+        }
+        let wake = loop {
+            match next(&fleet.turns, &fleet.running, args.concurrency, now) {
+                Next::Start(district) => fleet.start(&district, now, &tell, &stopped)?,
+                Next::Wait(until) => break until,
+            }
+        };
+        if fleet.running.is_empty() && args.every.is_none() {
+            break false;
+        }
+        let wake = wake.map_or(relist, |wake| wake.min(relist));
+        let pause = wake.as_millisecond().saturating_sub(now.as_millisecond());
+        let pause = Duration::from_millis(u64::try_from(pause).unwrap_or_default());
+        tokio::select! {
+            () = stop.asked() => break true,
+            Some(end) = ended.recv() => fleet.end(end)?,
+            () = tokio::time::sleep_until(Instant::now() + pause.min(Duration::from_secs(86_400))) => {}
+        }
+    };
+    // Those that still run hear of it and stop where they are: nothing of them is written.
+    stopping.send_replace(true);
+    let unfinished = fleet.running.len()
+        + if args.every.is_some() {
+            0
+        } else {
+            fleet.turns.len()
+        };
+    drop(tell);
+    while let Some(end) = ended.recv().await {
+        fleet.running.remove(&end.district);
+    }
+    fleet.summary()?;
+    if asked {
+        // A schedule is ended by being asked to; a single round that was cut short is not done.
+        let cut = args.every.is_none() && unfinished > 0;
+        return Ok(if cut { Exit::Failed } else { Exit::Done });
+    }
+    Ok(fleet.worst())
+}
+
+impl Fleet {
+    /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
+    /// it.
+    async fn stored(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
+        let url = self.args.store.url()?;
+        let store = if self.args.dry_run {
+            url.open_existing().await
+        } else {
+            url.open().await
+        };
+        let mut store = match store {
+            Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
+                return Ok(BTreeMap::new());
+            }
+            store => store?,
+        };
+        let mut whole = store.last_whole().await?;
+        let all = store.districts().await?.into_iter();
+        Ok(all
+            .map(|id| {
+                let at = whole.remove(&id);
+                (id, at)
+            })
+            .collect())
+    }
+
+    /// Reads which districts the credentials open now, with their tokens of now.
+    async fn list(&mut self, now: Timestamp) -> Result<()> {
+        let mut targets: BTreeMap<String, Target> = BTreeMap::new();
+        let mut failed_any = false;
+        for (name, secret) in credentials(&self.args)? {
+            match districts(&self.args, &name, secret).await {
+                Ok(found) => {
+                    self.lines.remove(&name);
+                    for (district, target) in found {
+                        // Two credentials may open one district; it is synced through the first.
+                        targets.entry(district).or_insert(target);
+                    }
+                }
+                Err(error) => {
+                    failed_any = true;
+                    self.tell(&name, &error);
+                    // Its districts of the last list stay: this one may be Clever's trouble of a moment.
+                    let known = self
+                        .targets
+                        .iter()
+                        .filter(|(_, known)| known.credential == name);
+                    targets.extend(known.map(|(id, known)| (id.clone(), known.clone())));
+                    self.lines
+                        .insert(name.clone(), failed(&name, &name, &error, 0));
+                }
+            }
+        }
+        if targets.is_empty() && self.lines.is_empty() {
+            match self.known.len() as u64 {
+                0 => bail!("the credentials open no district"),
+                stored => bail!(
+                    "the credentials open no district, and the store has {}",
+                    counted(stored, "district", "districts")
+                ),
+            }
+        }
+        self.turns
+            .retain(|district, _| targets.contains_key(district));
+        for district in targets.keys() {
+            let jitter = self.args.jitter.unwrap_or_default();
+            let wait = jitter.mul_f64(self.random.f64());
+            let last_success = self.known.get(district).copied().flatten();
+            self.turns.entry(district.clone()).or_insert(Turn {
+                last_success,
+                ..Turn::due(later(now, wait))
+            });
+        }
+        self.compare(&targets, failed_any);
+        self.targets = targets;
+        Ok(())
+    }
+
+    /// Says which districts came since the store was filled, and which of the store nobody lists any more: those are
+    /// synced by no run, and no exit code tells, as no later run would do better.
+    fn compare(&mut self, targets: &BTreeMap<String, Target>, failed_any: bool) {
+        for (district, target) in targets {
+            let new = !self.known.contains_key(district) && !self.targets.contains_key(district);
+            if new && !self.known.is_empty() {
+                self.note(format!(
+                    "{district} ({}) is new to the store",
+                    target.credential
+                ));
+            }
+        }
+        // A list that can't be read, or was not asked for, says nothing of whom it would name.
+        if failed_any || !self.args.app.names().is_empty() {
+            return;
+        }
+        let gone = self.known.keys().filter(|id| !targets.contains_key(*id));
+        let gone: BTreeSet<String> = gone.cloned().collect();
+        // A single round says it at its end.
+        if self.args.every.is_some() {
+            for district in gone.difference(&self.unlisted) {
+                self.note(self.unlisted_line(district));
+            }
+        }
+        self.unlisted = gone;
+    }
+
+    fn unlisted_line(&self, district: &str) -> String {
+        let at = self.known.get(district).copied().flatten();
+        format!(
+            "{district}: no kept credential lists it, so it was not synced (last in step: {})",
+            at.map_or_else(|| "never".to_owned(), |at| at.to_string())
+        )
+    }
+
+    /// Starts a district on a thread of its own: a store may block while another one writes.
+    fn start(
+        &mut self,
+        district: &str,
+        now: Timestamp,
+        tell: &mpsc::UnboundedSender<Ended>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<()> {
+        let Some(target) = self.targets.get(district).cloned() else {
+            self.turns.remove(district);
+            return Ok(());
+        };
+        self.running.insert(district.to_owned());
+        match (self.args.every, self.turns.get_mut(district)) {
+            (Some(every), Some(turn)) => {
+                let jitter = self.args.jitter.unwrap_or_default();
+                turn.start(now, every, jitter, self.random.f64());
+            }
+            _ => drop(self.turns.remove(district)),
+        }
+        self.note(format!(
+            "{district} ({}): begins; {} running",
+            target.credential,
+            self.running.len()
+        ));
+        // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
+        match once::policies(self.args.policy.as_deref()) {
+            Ok(policies) => self.policies = Arc::new(policies),
+            Err(error) => self.tell("the policy that held before still holds", &error),
+        }
+        let policies = Arc::clone(&self.policies);
+        let args = Arc::clone(&self.args);
+        let (tell, mut stopped) = (tell.clone(), stopped.clone());
+        let ui = self.ui;
+        let watch: Arc<dyn clever_client::Watch> = if !self.ui.is_talkative() {
+            Arc::new(())
+        } else {
+            Arc::new(Named(district.to_owned(), self.ui))
+        };
+        let listed = district.to_owned();
+        aside(district.to_owned(), tell, async move || {
+            tokio::select! {
+                _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
+                result = one(&ui, &args, &policies, &listed, target, watch) => result,
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes note of a run's end, and tells it.
+    fn end(&mut self, end: Ended) -> Result<()> {
+        self.running.remove(&end.district);
+        let credential = self
+            .targets
+            .get(&end.district)
+            .map_or_else(String::new, |target| target.credential.clone());
+        let line = match &end.result {
+            Ok(report) => {
+                if let (true, Some(turn)) = (report.whole, self.turns.get_mut(&end.district)) {
+                    turn.last_success = Some(report.finished_at);
+                }
+                if !self.args.dry_run {
+                    let whole = report.whole.then_some(report.finished_at);
+                    let known = self.known.entry(report.district_id.clone()).or_default();
+                    *known = whole.or_else(|| known.take());
+                }
+                told(&credential, report, end.seconds)
+            }
+            Err(error) => {
+                self.tell(&end.district, error);
+                failed(&credential, &end.district, error, end.seconds)
+            }
+        };
+        self.note(format!(
+            "{}: {} in {} s; {} running",
+            end.district,
+            line.said,
+            end.seconds,
+            self.running.len()
+        ));
+        if self.args.every.is_some()
+            && let Some(turn) = self.turns.get(&end.district)
+        {
+            let now = SystemClock.now();
+            let wait = turn.due.duration_since(now).unsigned_abs();
+            self.note(format!(
+                "{}: next run at {}",
+                end.district,
+                over_at(now, wait)
+            ));
+        }
+        // A schedule has no end at which to print all: one line of JSON a run.
+        if self.ui.json && self.args.every.is_some() {
+            self.ui.document(&line.json)?;
+        }
+        self.lines.insert(end.district, line);
+        Ok(())
+    }
+
+    fn note(&self, text: String) {
+        if self.ui.is_talkative() {
+            self.ui.note(text);
+        }
+    }
+
+    /// Tells of an error; `what` is what it ended, or what follows.
+    fn tell(&self, what: &str, error: &anyhow::Error) {
+        if self.ui.is_talkative() {
+            diagnostics::tell_of(&self.ui, what, error);
+        }
+    }
+
+    /// Refused outranks failed, for no later run does better; failed outranks held, for a held district has all
+    /// but a part.
+    fn worst(&self) -> Exit {
+        let any = |exit| self.lines.values().any(|line| line.exit == exit);
+        [Exit::Refused, Exit::Failed, Exit::Held]
+            .into_iter()
+            .find(|exit| any(*exit))
+            .unwrap_or(Exit::Done)
+    }
+
+    fn summary(&self) -> Result<()> {
+        if self.ui.json {
+            if self.args.every.is_some() {
+                return Ok(());
+            }
+            let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
+            let unlisted = self.unlisted.iter().map(|district| {
+                let at = self.known.get(district).copied().flatten();
+                json!({ "district": district, "last_success": at })
+            });
+            let unlisted: Vec<Value> = unlisted.collect();
+            return self.ui.document(
+                &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
+            );
+        }
+        let mut lines = self.lines.values();
+        let uneventful = lines.all(|line| line.exit == Exit::Done && line.counts == [0; 5]);
+        if self.ui.quiet && uneventful && self.unlisted.is_empty() {
+            return Ok(());
+        }
+        let headers = [
+            "District",
+            "Name",
+            "Credential",
+            "Ended",
+            "Created",
+            "Updated",
+            "Archived",
+            "Restored",
+            "Held",
+            "Seconds",
+        ];
+        let mut table = ui::table(&headers, 4);
+        let mut total = [0; 5];
+        for (district, line) in &self.lines {
+            let mut row = vec![
+                district.clone(),
+                line.name.clone(),
+                line.credential.clone(),
+                line.said.clone(),
+            ];
+            row.extend(line.counts.iter().map(|number| count(*number)));
+            row.push(line.seconds.to_string());
+            table.add_row(row);
+            for (total, number) in total.iter_mut().zip(line.counts) {
+                *total += number;
+            }
+        }
+        let of = |exit| self.lines.values().filter(|line| line.exit == exit).count();
+        let mut row = vec![
+            counted(self.lines.len() as u64, "district", "districts"),
+            String::new(),
+            String::new(),
+            format!("{} done", of(Exit::Done)),
+        ];
+        row.extend(total.iter().map(|number| count(*number)));
+        row.push(String::new());
+        table.add_row(row);
+        self.ui.rows(&table)?;
+        for district in &self.unlisted {
+            self.ui.line(self.unlisted_line(district))?;
+        }
+        if !self.unlisted.is_empty() {
+            self.ui.line(
+                "A district that disconnected is listed no more; what the store has of it stays as it was.",
+            )?;
+        }
+        if of(Exit::Held) > 0 {
+            self.ui.line(format!(
+                "`cleverctl status --store {}` says what is held, and how to approve it.",
+                ui::word(&self.args.store.url()?.to_string())
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// The credentials that are meant: those named, else all that are kept.
+fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
+    let kept = args.app.vault.read()?;
+    let names = args.app.names();
+    let mut all = Vec::new();
+    if names.is_empty() {
+        all.extend(
+            kept.iter()
+                .map(|(name, one)| (name.to_owned(), one.secret.clone())),
+        );
+    }
+    for name in names {
+        all.push((
+            name.clone(),
+            crate::access::kept(&args.app.vault, name)?.secret,
+        ));
+    }
+    if all.is_empty() {
+        return Err(Usage::new("--all needs a credential, and none is kept")
+            .hint("keep one with `cleverctl credential add NAME`")
+            .into());
+    }
+    Ok(all)
+}
+
+/// The districts that a credential opens.
+async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(String, Target)>> {
+    let target = |way| Target {
+        credential: name.to_owned(),
+        way,
+    };
+    match secret {
+        Secret::App {
+            client_id,
+            client_secret,
+        } => {
+            let app = args
+                .app
+                .made(&args.service, &no_redirect()?, &client_id, client_secret)?;
+            let login = LoginService::new(args.service.options())?;
+            let grants = login
+                .district_grants(&app, None)
+                .await
+                .context("could not list the districts")?;
+            let mut found = BTreeMap::new();
+            for grant in grants {
+                let way = Way::App(
+                    Box::new((app.clone(), login.clone())),
+                    grant.district.clone(),
+                );
+                found.insert(grant.district.to_string(), target(way));
+            }
+            Ok(found.into_iter().collect())
+        }
+        Secret::DistrictApp { token, .. } => {
+            let opened = District::new(args.service.options(), token.clone())?;
+            let page = opened
+                .district()
+                .await
+                .context("could not read the district")?;
+            let records = page.records();
+            Ok(records
+                .map(|record| (record.id.to_owned(), target(Way::Token(token.clone()))))
+                .collect())
+        }
+    }
+}
+
+/// Runs on a thread of its own, and tells how it ended; also where it panics, so that its slot is free again.
+fn aside<R: Future<Output = Result<SyncReport>>>(
+    district: String,
+    tell: mpsc::UnboundedSender<Ended>,
+    run: impl FnOnce() -> R + Send + 'static,
+) {
+    let begun = Instant::now();
+    let runtime = tokio::runtime::Handle::current();
+    let running = tokio::task::spawn_blocking(move || runtime.block_on(run()));
+    drop(tokio::spawn(async move {
+        let result = running.await.unwrap_or_else(|_| {
+            // What it said of itself is on standard error; nothing of the run was written.
+            Err(anyhow::anyhow!(
+                "the run broke off: this is a fault of cleverctl"
+            ))
+        });
+        // Nobody listens any more where the command has ended.
+        drop(tell.send(Ended {
+            district,
+            seconds: begun.elapsed().as_secs(),
+            result,
+        }));
+    }));
+}
+
+/// Syncs one district once: the one that was listed, or none.
+async fn one(
+    ui: &Ui,
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    listed: &str,
+    target: Target,
+    watch: Arc<dyn clever_client::Watch>,
+) -> Result<SyncReport> {
+    let options = ClientOptions {
+        page_limit: args.page_size,
+        watch,
+        ..args.service.options()
+    };
+    let district = target.way.open(options).await?;
+    let mut store = once::open(args).await?;
+    store.wait_for_others(PATIENCE)?;
+    let admit = Admit::Only(listed.parse()?);
+    let watch = Watch::silent(ui);
+    once::reconcile(args, policies, admit, &district, &mut store, &watch).await
+}
+
+fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
+    let sum = |of: fn(&clever_sync::report::KindReport) -> u64| report.kinds.values().map(of).sum();
+    let exit = if report.outcome == Outcome::Held {
+        Exit::Held
+    } else {
+        Exit::Done
+    };
+    let said = match (report.outcome, report.whole) {
+        (Outcome::Held, _) => "held",
+        (Outcome::Planned, _) => "planned",
+        (Outcome::Done, true) => "done",
+        (Outcome::Done, false) => "done, with doubts",
+    };
+    Line {
+        credential: credential.to_owned(),
+        name: report.district_name.clone(),
+        exit,
+        said: said.to_owned(),
+        counts: [
+            sum(|kind| kind.created),
+            sum(|kind| kind.updated),
+            sum(|kind| kind.archived),
+            sum(|kind| kind.restored),
+            sum(|kind| kind.held),
+        ],
+        seconds,
+        json: json!({
+            "credential": credential, "district": report.district_id, "exit": exit as u8, "seconds": seconds,
+            "report": report,
+        }),
+    }
+}
+
+fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64) -> Line {
+    // What can't be used is one district's trouble here: the others go on.
+    let exit = match diagnostics::exit(error) {
+        Exit::Usage => Exit::Failed,
+        exit => exit,
+    };
+    let said = if exit == Exit::Refused {
+        "refused"
+    } else {
+        "failed"
+    };
+    Line {
+        credential: credential.to_owned(),
+        name: String::new(),
+        exit,
+        said: said.to_owned(),
+        counts: [0; 5],
+        seconds,
+        json: json!({
+            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds,
+            "error": diagnostics::told(error),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_that_panics_has_failed_and_frees_its_slot() {
+        let (tell, mut ended) = mpsc::unbounded_channel();
+        aside("d".to_owned(), tell, async || {
+            // As a broken invariant would, in the middle of a run.
+            tokio::task::yield_now().await;
+            std::panic::panic_any("on purpose");
+        });
+        let waited = tokio::time::timeout(Duration::from_secs(20), ended.recv());
+        let end = waited.await.unwrap().unwrap();
+        assert_eq!(end.district, "d");
+        let error = end.result.unwrap_err();
+        assert_eq!(failed("c", "d", &error, 0).exit, Exit::Failed);
+    }
+}

@@ -1,0 +1,54 @@
+//! Where a configuration has the fields that families share, and those that they don't.
+
+use crate::kind::{EQUAL, Kind};
+use crate::pattern::Pattern;
+use crate::people::{People, Symbol};
+
+/// Where the fields are that families share, and those that they don't.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    pub(crate) given: Option<usize>,
+    pub(crate) family: Option<usize>,
+    pub(crate) birth: Option<usize>,
+    pub(crate) email: Option<usize>,
+    ids: Vec<usize>,
+}
+
+impl Places {
+    pub(crate) fn new(people: &People) -> Self {
+        let fields = &people.config.field;
+        let place = |kind| fields.iter().position(|field| field.kind == kind);
+        Self {
+            given: place(Kind::GivenName),
+            family: place(Kind::FamilyName),
+            birth: place(Kind::Date),
+            email: place(Kind::Email),
+            ids: (0..fields.len())
+                .filter(|at| fields[*at].kind.is_id())
+                .collect(),
+        }
+    }
+
+    /// Whether an id is equal that no other record of either file has.
+    pub(crate) fn id_is_equal(
+        &self,
+        people: &People,
+        one_holder: u32,
+        pattern: Pattern,
+        left: &[Symbol],
+        right: &[Symbol],
+    ) -> bool {
+        self.ids.iter().any(|at| {
+            let own = |value: Symbol, most: u32| {
+                let holders = people.lexicons[*at].holders(value);
+                holders.iter().all(|holders| *holders <= most)
+            };
+            match pattern.level(*at) {
+                EQUAL => own(left[*at], one_holder),
+                // Only leading zeros differ.
+                2 => own(left[*at], 1) && own(right[*at], 1),
+                _ => false,
+            }
+        })
+    }
+}

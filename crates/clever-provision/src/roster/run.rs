@@ -1,0 +1,451 @@
+//! One run of the sync, followed as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clever_model::{DistrictId, RecordKind, Timestamp, UserId};
+use clever_sync::store::Op;
+use clever_sync::{Change, ChangeFilter, ChangeLog};
+
+use super::{BATCH, FollowError, Followed, score};
+use crate::bulk::decide_all;
+use crate::decide::{Decided, Decision, decide};
+use crate::directory::{AccountId, AccountState, Custody, Directory};
+use crate::evidence::Evidence;
+use crate::ledger::Event;
+use crate::policy::Policy;
+use crate::record::RecordSource;
+use crate::store::{AccountStore, Applied, Found, Holder, Position, StoreError, by_program, lives};
+use crate::subject::{Classes, Person, Subject};
+
+/// A run under way.
+pub(super) struct Run<'a, L> {
+    pub(super) log: &'a mut L,
+    pub(super) accounts: &'a mut AccountStore,
+    pub(super) district: &'a DistrictId,
+    pub(super) policy: &'a Policy,
+    pub(super) new_id: &'a mut (dyn FnMut() -> Result<AccountId, StoreError> + Send),
+    pub(super) now: Timestamp,
+    /// The sync's number of the run.
+    pub(super) number: u64,
+    /// Its changes are behind this one.
+    pub(super) began: u64,
+    pub(super) done: &'a mut Followed,
+}
+
+/// A person with what was found.
+struct Newcomer {
+    person: Person,
+    subject: Subject,
+    found: Found,
+}
+
+impl<L: ChangeLog> Run<'_, L> {
+    pub(super) async fn follow(&mut self) -> Result<(), FollowError> {
+        let leavers = self.leavers().await?;
+        let decided = self.newcomers(&leavers).await?;
+        let mut after = self.done.position;
+        let mut page = self.page(after).await?;
+        while let Some(last) = page.last() {
+            after = last.seq;
+            let next = self.page(after).await?;
+            let is_last = next.is_empty();
+            // The last page is noted as followed when the proposals are made: they must not be missed.
+            self.everybody(&page, &decided, (!is_last).then_some(after))
+                .await?;
+            if is_last {
+                self.propose(&leavers).await?;
+                let mut store = self.accounts.begin().await?;
+                let position = Position {
+                    seq: after,
+                    began: self.began,
+                };
+                store.write_position(self.district, position).await?;
+                store.commit().await.map_err(StoreError::from)?;
+            }
+            self.done.position = after;
+            page = next;
+        }
+        Ok(())
+    }
+
+    async fn page(&mut self, after: u64) -> Result<Vec<Change>, FollowError> {
+        let filter = ChangeFilter {
+            kind: Some(RecordKind::Users),
+            run: Some(self.number),
+            after,
+            limit: BATCH,
+            ..ChangeFilter::default()
+        };
+        Ok(self.log.changes(self.district.as_str(), &filter).await?)
+    }
+
+    /// Notes who left, and archives accounts that nobody of the roster opens any more.
+    async fn leavers(&mut self) -> Result<Vec<UserId>, FollowError> {
+        let mut all = Vec::new();
+        let mut after = self.began;
+        loop {
+            let page = self.page(after).await?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            after = last.seq;
+            let gone = page.iter().filter(|change| change.op == Op::Archive);
+            let gone: Vec<UserId> = gone
+                .filter_map(|one| UserId::new(one.id.as_str()).ok())
+                .collect();
+            if gone.is_empty() {
+                continue;
+            }
+            let mut store = self.accounts.begin().await?;
+            for id in &gone {
+                self.done.archived += u64::from(leave(&mut store, id, self.now).await?);
+            }
+            store.commit().await.map_err(StoreError::from)?;
+            all.extend(gone);
+        }
+    }
+
+    /// Decides about the newcomers of the run who fit an account from before, and about those who waited for
+    /// somebody to leave, all of them at once: no account goes to two. Who they are is returned.
+    async fn newcomers(&mut self, leavers: &[UserId]) -> Result<BTreeSet<UserId>, FollowError> {
+        let idle = self.accounts.idle(self.district).await?;
+        if idle.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut newcomers: BTreeMap<UserId, Newcomer> = BTreeMap::new();
+        for id in leavers {
+            let Some(facts) = self.accounts.facts(&Holder::Identity(id.clone())).await? else {
+                continue;
+            };
+            for person in self.accounts.waiting(&facts).await? {
+                self.add_newcomer(person, &mut newcomers).await?;
+            }
+        }
+        let mut after = self.began;
+        loop {
+            let page = self.page(after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for change in &page {
+                if let Some(person) = read(change, self.district, None) {
+                    self.add_newcomer(person, &mut newcomers).await?;
+                }
+            }
+        }
+        if newcomers.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let people: Vec<&Person> = newcomers.values().map(|one| &one.person).collect();
+        let scores = score::scores(&idle, &people)?;
+        let mut decided = BTreeSet::new();
+        let mut subjects: Vec<(Newcomer, Directory)> = Vec::new();
+        for (id, mut newcomer) in newcomers {
+            add_scores(
+                &mut newcomer.found,
+                scores.get(&id).map_or(&[], Vec::as_slice),
+            );
+            let directory = directory(self.accounts, &newcomer.subject, &newcomer.found).await?;
+            subjects.push((newcomer, directory));
+        }
+        let pairs = subjects
+            .iter()
+            .map(|(one, directory)| (&one.subject, directory));
+        let decisions = decide_all(pairs, &lazily(self.policy), self.now);
+        for ((newcomer, _), decision) in subjects.iter().zip(&decisions) {
+            if is_free(decision) {
+                continue;
+            }
+            let mut store = self.accounts.begin().await?;
+            let new_id = &mut *self.new_id;
+            match write(&mut store, newcomer, decision, new_id, self.now, self.done).await {
+                // Somebody before in this list changed it: decided with the others below.
+                Err(FollowError::Accounts(StoreError::Stale { .. })) => continue,
+                other => other?,
+            }
+            store.commit().await.map_err(StoreError::from)?;
+            decided.insert(newcomer.person.id.clone());
+        }
+        Ok(decided)
+    }
+
+    /// Adds somebody who has no account, whom the app serves, and whom an account fits.
+    async fn add_newcomer(
+        &mut self,
+        person: Person,
+        all: &mut BTreeMap<UserId, Newcomer>,
+    ) -> Result<(), FollowError> {
+        if !self.is_served(&person) || all.contains_key(&person.id) {
+            return Ok(());
+        }
+        let Ok(subject) = Subject::roster(&person) else {
+            return Ok(());
+        };
+        for id in person.legacy_ids.iter().chain([&person.id]) {
+            if self.accounts.opened_by(id).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let found = self.accounts.candidates(&person).await?;
+        if !found.candidates.is_empty() {
+            let id = person.id.clone();
+            let newcomer = Newcomer {
+                person,
+                subject,
+                found,
+            };
+            all.insert(id, newcomer);
+        }
+        Ok(())
+    }
+
+    fn is_served(&self, person: &Person) -> bool {
+        match Classes::of(&person.roles) {
+            Classes::One(class) => !self.policy.blocked.contains(&class),
+            _ => false,
+        }
+    }
+
+    /// Deals with all changes of a page, and notes that they are dealt with, in one transaction.
+    async fn everybody(
+        &mut self,
+        page: &[Change],
+        decided: &BTreeSet<UserId>,
+        seq: Option<u64>,
+    ) -> Result<(), FollowError> {
+        let mut store = self.accounts.begin().await?;
+        for change in page {
+            self.done.changes += 1;
+            if change.op == Op::Archive {
+                continue;
+            }
+            let Some(person) = read(change, self.district, Some(&mut *self.done)) else {
+                continue;
+            };
+            let Ok(subject) = Subject::roster(&person) else {
+                self.done.unreadable += 1;
+                continue;
+            };
+            store.write_in_roster(&person.id, true, self.now).await?;
+            let served = match Classes::of(&person.roles) {
+                Classes::One(class) => !self.policy.blocked.contains(&class),
+                _ => false,
+            };
+            if decided.contains(&person.id) || !served {
+                self.done.refused += u64::from(!served);
+                continue;
+            }
+            let found = if store.opened_by(&person.id).await?.is_some() {
+                Found::default()
+            } else {
+                store.candidates(&person).await?
+            };
+            let directory = directory(&mut store, &subject, &found).await?;
+            let mut decision = decide(&subject, &[], &directory, &lazily(self.policy), self.now);
+            if is_free(&decision) {
+                decision = decide(&subject, &[], &directory, self.policy, self.now);
+            }
+            let newcomer = Newcomer {
+                person,
+                subject,
+                found,
+            };
+            let new_id = &mut *self.new_id;
+            write(
+                &mut store, &newcomer, &decision, new_id, self.now, self.done,
+            )
+            .await?;
+        }
+        if let Some(seq) = seq {
+            let position = Position {
+                seq,
+                began: self.began,
+            };
+            store.write_position(self.district, position).await?;
+        }
+        store.commit().await.map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Proposes that an account whose person left and one whose person is in the roster are one, where the one took
+    /// over the other's ids or has name and birth: Clever made one person of two, or the new id came before the old
+    /// one went.
+    async fn propose(&mut self, leavers: &[UserId]) -> Result<(), FollowError> {
+        for id in leavers {
+            let Some(facts) = self.accounts.facts(&Holder::Identity(id.clone())).await? else {
+                continue;
+            };
+            let Some(gone) = self.accounts.opened_by(id).await? else {
+                continue;
+            };
+            let person = facts.person(id);
+            let found = self.accounts.candidates(&person).await?;
+            for candidate in found.candidates {
+                let one = self.accounts.account(&candidate.account).await?;
+                let Some(one) = one.filter(|one| one.id != gone && lives(one, self.district, None))
+                else {
+                    continue;
+                };
+                let mut links = one.links.iter();
+                let live = links
+                    .find(|link| link.in_roster && link.district.as_ref() == Some(self.district));
+                let Some(live) = live.map(|link| Holder::Identity(link.id.clone())) else {
+                    continue;
+                };
+                let Some(live_facts) = self.accounts.facts(&live).await? else {
+                    continue;
+                };
+                let Holder::Identity(live) = live else {
+                    continue;
+                };
+                let person = live_facts.person(&live);
+                let Ok(subject) = Subject::roster(&person) else {
+                    continue;
+                };
+                let mut store = self.accounts.begin().await?;
+                let asked = store
+                    .propose(&subject, &person, &gone, &facts, self.now)
+                    .await?;
+                store.commit().await.map_err(StoreError::from)?;
+                self.done.reviews += u64::from(asked);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The person of a change, if it gives one of this district.
+fn read(change: &Change, district: &DistrictId, done: Option<&mut Followed>) -> Option<Person> {
+    if change.op == Op::Archive {
+        return None;
+    }
+    let json = change
+        .after
+        .as_deref()
+        .map(|json| serde_json::from_str(json.get()));
+    let read = json
+        .and_then(Result::ok)
+        .and_then(|record| Person::from_record(&record, &RecordSource::default()).ok())
+        .filter(|read| read.person.district.as_ref() == Some(district));
+    if let Some(done) = done {
+        match &read {
+            Some(read) => done.unread.add(&read.unread),
+            None => done.unreadable += 1,
+        }
+    }
+    read.map(|read| read.person)
+}
+
+/// What a decision may know of the accounts.
+async fn directory(
+    store: &mut AccountStore,
+    subject: &Subject,
+    found: &Found,
+) -> Result<Directory, StoreError> {
+    let mut directory = store
+        .directory(subject, &[], found.candidates.clone())
+        .await?;
+    directory.truncated = found.truncated;
+    Ok(directory)
+}
+
+/// The same policy, but no account is made before the person comes: while an account from before may be theirs, a second
+/// one is only in the way.
+fn lazily(policy: &Policy) -> Policy {
+    Policy {
+        create_at_sync: false,
+        ..policy.clone()
+    }
+}
+
+/// Whether a new account is decided, and no account from before may be the person's.
+fn is_free(decided: &Decided) -> bool {
+    matches!(&decided.decision, Decision::Create { parked, .. } if parked.is_empty())
+}
+
+/// Adds the scores of accounts that were found.
+fn add_scores(found: &mut Found, scored: &[crate::directory::Candidate]) {
+    for candidate in &mut found.candidates {
+        let same = scored.iter().filter(|one| one.account == candidate.account);
+        candidate
+            .evidence
+            .extend(same.flat_map(|one| &one.evidence));
+        if let Some(material) = found.material.candidates.get_mut(&candidate.account) {
+            material.millibits = candidate.evidence.iter().find_map(|one| match one {
+                Evidence::Score { millibits, .. } => Some(*millibits),
+                _ => None,
+            });
+            *material = std::mem::take(material).with_evidence(&candidate.evidence);
+        }
+    }
+}
+
+/// Does what was decided, and remembers the person, in a transaction.
+async fn write(
+    store: &mut AccountStore,
+    newcomer: &Newcomer,
+    decided: &Decided,
+    new_id: &mut (dyn FnMut() -> Result<AccountId, StoreError> + Send),
+    now: Timestamp,
+    done: &mut Followed,
+) -> Result<(), FollowError> {
+    let Newcomer {
+        person,
+        subject,
+        found,
+    } = newcomer;
+    let id = match &decided.decision {
+        Decision::Create { now: true, .. } => Some(new_id()?),
+        _ => None,
+    };
+    let before = store.open_reviews_of(&person.id).await?;
+    let material = Some(&found.material);
+    let applied = store
+        .write_applied(subject, decided, &[], id.as_ref(), material, now)
+        .await?;
+    match (&applied, &decided.decision) {
+        (Applied::Account(_), Decision::Create { .. }) => done.created += 1,
+        (Applied::Account(account), Decision::Link { .. }) => {
+            done.linked += 1;
+            store.write_settled(&person.id, account, now).await?;
+        }
+        (Applied::Later, _) => done.later += 1,
+        (Applied::Refused, _) => done.refused += 1,
+        _ => {}
+    }
+    done.restored += u64::from(decided.effects.restore);
+    done.reviews += store
+        .open_reviews_of(&person.id)
+        .await?
+        .saturating_sub(before);
+    if applied != Applied::Refused {
+        let holder = Holder::Identity(person.id.clone());
+        store.write_known(&holder, person.into()).await?;
+    }
+    Ok(())
+}
+
+/// Notes that an identity left, and archives its account if no identity in a roster opens it. An account that somebody
+/// signed up for, or that a teacher made, stays open: no district governs it. Says whether one was archived.
+async fn leave(store: &mut AccountStore, id: &UserId, now: Timestamp) -> Result<bool, FollowError> {
+    let Some(account) = store.opened_by(id).await? else {
+        store.forget(&Holder::Identity(id.clone())).await?;
+        return Ok(false);
+    };
+    store.write_in_roster(id, false, now).await?;
+    let Some(account) = store.account(&account).await? else {
+        return Ok(false);
+    };
+    let governed = matches!(
+        account.custody,
+        Custody::Unclaimed { .. } | Custody::Managed { .. }
+    );
+    let empty = account.links.iter().all(|link| !link.in_roster);
+    if governed && empty && account.state == AccountState::Active {
+        let event = Event::Archived {
+            account: account.id.clone(),
+        };
+        store.append(&[by_program(event, now)]).await?;
+        return Ok(true);
+    }
+    Ok(false)
+}

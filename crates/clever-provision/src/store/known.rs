@@ -1,0 +1,368 @@
+//! Remembering what accounts' holders are known by, and finding accounts that may be a person's.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clever_auth::seal::SystemRandomness;
+use clever_model::{DistrictId, UserId};
+use clever_sql::{Backend, Value};
+
+use super::facts::{Facts, counts};
+use super::{AccountStore, CandidateMaterial, Material, StoreError, json, parsed};
+use crate::directory::{Account, AccountId, AccountState, Candidate};
+use crate::evidence::Evidence;
+use crate::subject::{Class, Classes, Person};
+
+/// Most records that are looked at for one person; with more, somebody must look.
+const MOST: usize = 50;
+
+/// Accounts that may be a person's.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// The accounts with what speaks for them and against them, for [`AccountStore::directory`].
+    pub candidates: Vec<Candidate>,
+    /// There may be more: say so in [`crate::Directory::truncated`].
+    pub truncated: bool,
+    /// Both records, for a person who must decide.
+    pub material: Material,
+}
+
+/// Whose facts they are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Holder {
+    /// The app's own record of an account.
+    Account(AccountId),
+    /// Clever's record of an identity.
+    Identity(UserId),
+}
+
+impl Holder {
+    fn parts(&self) -> (&str, bool) {
+        match self {
+            Self::Account(id) => (id.as_str(), true),
+            Self::Identity(id) => (id.as_str(), false),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::Account(id) => format!("known of account {id}"),
+            Self::Identity(id) => format!("known of user {id}"),
+        }
+    }
+}
+
+impl AccountStore {
+    /// Remembers Clever's record of a person, so that the person's account is found again when Clever's id of the
+    /// person changes. It is sealed under the district's key, and replaces the record from before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Erased`] where the district's data were erased, or where the database fails.
+    pub async fn remember(&mut self, person: &Person) -> Result<(), StoreError> {
+        let mut store = self.begin().await?;
+        let holder = Holder::Identity(person.id.clone());
+        store.write_known(&holder, Facts::from(person)).await?;
+        store.commit().await?;
+        Ok(())
+    }
+
+    /// Remembers what the app itself knows of an account's holder; `facts.district` says under whose key.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Erased`] where the district's data were erased, or where the database fails.
+    pub async fn remember_own(
+        &mut self,
+        account: &AccountId,
+        facts: Facts,
+    ) -> Result<(), StoreError> {
+        let mut store = self.begin().await?;
+        let holder = Holder::Account(account.clone());
+        store.write_known(&holder, facts).await?;
+        store.commit().await?;
+        Ok(())
+    }
+
+    /// The person of an identity, as the last record that was remembered has them.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn remembered(&mut self, id: &UserId) -> Result<Option<Person>, StoreError> {
+        let facts = self.facts(&Holder::Identity(id.clone())).await?;
+        Ok(facts.map(|facts| facts.person(id)))
+    }
+
+    /// What is known of an account's holder: the app's own record, and the records of the identities that open it.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn known(&mut self, account: &Account) -> Result<Vec<Facts>, StoreError> {
+        let mut all = Vec::new();
+        let identities = account.links.iter();
+        let holders = identities
+            .map(|link| Holder::Identity(link.id.clone()))
+            .chain([Holder::Account(account.id.clone())]);
+        for holder in holders {
+            all.extend(self.facts(&holder).await?);
+        }
+        Ok(all)
+    }
+
+    /// The accounts that may be a person's: of the person's district, and those that no district governs.
+    ///
+    /// Who is known by the Clever id needs none of this. An account whose holder is in the roster today, under
+    /// another Clever id, is found only by an equal id or by name and birth together.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn candidates(&mut self, person: &Person) -> Result<Found, StoreError> {
+        let Classes::One(class) = Classes::of(&person.roles) else {
+            return Ok(Found::default());
+        };
+        let facts = Facts::from(person);
+        let mut found = Found::default();
+        found.material.person = facts.fields();
+        let mut evidence: BTreeMap<AccountId, BTreeSet<Evidence>> = BTreeMap::new();
+        let districts: BTreeSet<Option<&DistrictId>> = [person.district.as_ref(), None].into();
+        for district in districts {
+            let Some(key) = self.existing_key(district).await? else {
+                continue;
+            };
+            let clues = facts.looked_for(&key);
+            let strong = self.holders(&clues.strong, false).await?;
+            let weak = self.holders(&clues.weak, true).await?;
+            found.truncated |= strong.len() > MOST || weak.len() > MOST;
+            let own = Holder::Identity(person.id.clone());
+            for holder in strong
+                .into_iter()
+                .take(MOST)
+                .chain(weak.into_iter().take(MOST))
+            {
+                if holder == own {
+                    continue;
+                }
+                let Some(account) = self.account_of(&holder).await? else {
+                    continue;
+                };
+                let Some(known) = self.facts(&holder).await? else {
+                    continue;
+                };
+                if let Some(one) = speaking(&account, class, &known, person) {
+                    evidence.entry(account.id.clone()).or_default().extend(&one);
+                    let all = &mut found.material.candidates;
+                    all.entry(account.id)
+                        .or_default()
+                        .account
+                        .extend(known.fields());
+                }
+            }
+        }
+        for (account, evidence) in evidence {
+            let material: Option<&mut CandidateMaterial> =
+                found.material.candidates.get_mut(&account);
+            if let Some(material) = material {
+                *material = std::mem::take(material).with_evidence(&evidence);
+                material.sibling_known = evidence.contains(&Evidence::SiblingFits);
+            }
+            found.candidates.push(Candidate { account, evidence });
+        }
+        Ok(found)
+    }
+
+    /// The holders whose facts have one of these clues; with `idle` only those who are not in the roster today.
+    async fn holders(&mut self, clues: &[i64], idle: bool) -> Result<BTreeSet<Holder>, StoreError> {
+        if clues.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let among = self.db.kind().among(1);
+        let only = if idle { "AND l.in_roster = 0" } else { "" };
+        let sql = format!(
+            "SELECT DISTINCT c.holder, c.is_account FROM main.provision_clues c
+             LEFT JOIN main.provision_links l ON c.is_account = 0 AND l.user_id = c.holder AND l.alias = 0
+             WHERE c.clue {among} AND (c.is_account = 1 OR (l.account IS NOT NULL {only}))
+             ORDER BY c.holder LIMIT {}",
+            MOST + 2
+        );
+        self.holders_of(&sql, &[Value::Ints(clues.to_vec())]).await
+    }
+
+    async fn holders_of(
+        &mut self,
+        sql: &str,
+        params: &[Value<'_>],
+    ) -> Result<BTreeSet<Holder>, StoreError> {
+        let mut all = BTreeSet::new();
+        for mut row in self.db.query(sql, params).await? {
+            let holder = row.text(0)?;
+            all.insert(match row.int(1)? {
+                0 => Holder::Identity(identity(holder)?),
+                _ => Holder::Account(AccountId::new(holder)),
+            });
+        }
+        Ok(all)
+    }
+
+    /// Identities that open no account and share a clue with these facts: people who wait for a decision.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn waiting(&mut self, facts: &Facts) -> Result<Vec<Person>, StoreError> {
+        let Some(key) = self.existing_key(facts.district.as_ref()).await? else {
+            return Ok(Vec::new());
+        };
+        let clues = facts.looked_for(&key);
+        let clues = [clues.strong, clues.weak].concat();
+        let among = self.db.kind().among(1);
+        let sql = format!(
+            "SELECT DISTINCT c.holder, c.is_account FROM main.provision_clues c
+             LEFT JOIN main.provision_links l ON l.user_id = c.holder AND l.alias = 0
+             WHERE c.clue {among} AND c.is_account = 0 AND l.account IS NULL ORDER BY c.holder LIMIT {MOST}"
+        );
+        let mut people = Vec::new();
+        for holder in self.holders_of(&sql, &[Value::Ints(clues)]).await? {
+            if let Holder::Identity(id) = &holder
+                && let Some(facts) = self.facts(&holder).await?
+            {
+                people.push(facts.person(id));
+            }
+        }
+        Ok(people)
+    }
+
+    /// The accounts of a district whose holder is not in its roster today, with what is known of them: the app's
+    /// own, and those of people who left.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn idle(
+        &mut self,
+        district: &DistrictId,
+    ) -> Result<Vec<(AccountId, Facts)>, StoreError> {
+        let sql = "SELECT k.holder, k.is_account FROM main.provision_known k
+                   LEFT JOIN main.provision_links l ON k.is_account = 0 AND l.user_id = k.holder AND l.alias = 0
+                   WHERE k.district = ?1 AND (k.is_account = 1 OR l.in_roster = 0) ORDER BY k.holder";
+        let mut all = Vec::new();
+        for holder in self.holders_of(sql, &[district.as_str().into()]).await? {
+            let account = self.account_of(&holder).await?;
+            let Some(account) = account.filter(|account| !lives(account, district, None)) else {
+                continue;
+            };
+            if let Some(facts) = self.facts(&holder).await? {
+                all.push((account.id, facts));
+            }
+        }
+        Ok(all)
+    }
+
+    /// The account that stands for a holder's today.
+    async fn account_of(&mut self, holder: &Holder) -> Result<Option<Account>, StoreError> {
+        let mut next = match holder {
+            Holder::Account(id) => Some(id.clone()),
+            Holder::Identity(id) => self.opened_by(id).await?,
+        };
+        while let Some(id) = next {
+            match self.account(&id).await? {
+                Some(Account {
+                    state: AccountState::Merged { into },
+                    ..
+                }) => next = Some(into),
+                other => return Ok(other),
+            }
+        }
+        Ok(None)
+    }
+
+    pub(crate) async fn facts(&mut self, holder: &Holder) -> Result<Option<Facts>, StoreError> {
+        let (id, is_account) = holder.parts();
+        let sql = "SELECT district, sealed FROM main.provision_known WHERE holder = ?1 AND is_account = ?2";
+        let row = self.db.maybe(sql, &[id.into(), is_account.into()]).await?;
+        let Some(mut row) = row else { return Ok(None) };
+        let district = Some(row.text(0)?).filter(|name| !name.is_empty());
+        let district = district.map(DistrictId::new).transpose();
+        let district = district.map_err(|_| StoreError::Content { what: "a district" })?;
+        let Some(key) = self.existing_key(district.as_ref()).await? else {
+            return Ok(None);
+        };
+        let opened = key.open(&holder.place(), &row.text(1)?)?;
+        let text = std::str::from_utf8(&opened).unwrap_or_default();
+        parsed(text, "what is known of a person").map(Some)
+    }
+
+    /// Forgets what is known of a holder, in a transaction.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn forget(&mut self, holder: &Holder) -> Result<(), StoreError> {
+        let (id, is_account) = holder.parts();
+        for table in ["known", "clues"] {
+            let sql =
+                format!("DELETE FROM main.provision_{table} WHERE holder = ?1 AND is_account = ?2");
+            self.db
+                .execute(&sql, &[id.into(), is_account.into()])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers facts, in a transaction. Ids that the person had before stay.
+    pub(crate) async fn write_known(
+        &mut self,
+        holder: &Holder,
+        facts: Facts,
+    ) -> Result<(), StoreError> {
+        let older = self.facts(holder).await?;
+        let facts = match &older {
+            Some(older) if older.district == facts.district => facts.with_older(older),
+            _ => facts,
+        };
+        if older.as_ref() == Some(&facts) {
+            return Ok(());
+        }
+        let key = self.key(facts.district.as_ref()).await?;
+        let district = facts.district.as_ref().map_or("", DistrictId::as_str);
+        let sealed = key.seal(&holder.place(), json(&facts)?.as_bytes(), &SystemRandomness)?;
+        let (id, is_account) = holder.parts();
+        let sql = "INSERT INTO main.provision_known (holder, is_account, district, sealed) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (holder, is_account) DO UPDATE SET district = excluded.district, sealed = excluded.sealed";
+        let values = [id.into(), is_account.into(), district.into(), sealed.into()];
+        self.db.execute(sql, &values).await?;
+        let sql = "DELETE FROM main.provision_clues WHERE holder = ?1 AND is_account = ?2";
+        self.db
+            .execute(sql, &[id.into(), is_account.into()])
+            .await?;
+        for clue in facts.kept_under(&key) {
+            let sql = "INSERT INTO main.provision_clues (clue, holder, is_account, district) VALUES (?1, ?2, ?3, ?4)";
+            let values = [clue.into(), id.into(), is_account.into(), district.into()];
+            self.db.execute(sql, &values).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the roster of a district has an identity today that opens the account, other than `but`.
+pub(crate) fn lives(account: &Account, district: &DistrictId, but: Option<&UserId>) -> bool {
+    account.links.iter().any(|link| {
+        link.in_roster && link.district.as_ref() == Some(district) && Some(&link.id) != but
+    })
+}
+
+/// What speaks for an account and against it, where that is worth a decision.
+fn speaking(
+    account: &Account,
+    class: Class,
+    known: &Facts,
+    person: &Person,
+) -> Option<BTreeSet<Evidence>> {
+    if account.class != class {
+        return None;
+    }
+    let of = person.district.as_ref();
+    let lives = of.is_some_and(|district| lives(account, district, Some(&person.id)));
+    let mut links = account.links.iter();
+    let left = links.any(|link| link.district.as_ref() == of && !link.in_roster);
+    let evidence = known.evidence(person);
+    counts(&evidence, lives, left).then_some(evidence)
+}
+
+fn identity(text: String) -> Result<UserId, StoreError> {
+    UserId::new(text).map_err(|_| StoreError::Content {
+        what: "an identity",
+    })
+}

@@ -1,0 +1,7 @@
+//! Decisions over the evidence of files: who is linked, who is asked about, and that doubt only grows.
+
+#[path = "../../../clever-linkage/tests/it/ground.rs"]
+mod ground;
+
+mod decisions;
+mod twins;

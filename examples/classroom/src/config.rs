@@ -1,0 +1,73 @@
+//! Settings, from the environment.
+
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
+use url::Url;
+
+/// How the app runs.
+pub struct Config {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its address as browsers see it, if that is another.
+    pub url: Option<String>,
+    /// The folder of its databases and its key.
+    pub data: PathBuf,
+    /// Its client id and secret at Clever; without them it brings its own Clever.
+    pub client: Option<(String, String)>,
+    /// Another place of Clever, such as an emulator.
+    pub clever: Option<Url>,
+    /// Accounts from before Clever: addresses and passwords.
+    pub before: Vec<(String, String)>,
+}
+
+fn var(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    ///
+    /// Names the variable that can't be read.
+    pub fn from_env() -> anyhow::Result<Self> {
+        let listen = var("CLASSROOM_LISTEN").unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+        let client = match (var("CLEVER_CLIENT_ID"), var("CLEVER_CLIENT_SECRET")) {
+            (Some(id), Some(secret)) => Some((id, secret)),
+            (None, None) => None,
+            _ => anyhow::bail!("set both CLEVER_CLIENT_ID and CLEVER_CLIENT_SECRET, or neither"),
+        };
+        let clever = var("CLEVER_URL").map(|url| url.parse()).transpose();
+        Ok(Self {
+            listen: listen
+                .parse()
+                .context("CLASSROOM_LISTEN is no address with a port, such as 127.0.0.1:3000")?,
+            url: var("CLASSROOM_URL"),
+            data: var("CLASSROOM_DATA")
+                .unwrap_or_else(|| ".".to_owned())
+                .into(),
+            client,
+            clever: clever.context("CLEVER_URL is no address")?,
+            before: Vec::new(),
+        })
+    }
+
+    /// The app's key: made at the first start, so that sign-ins and sessions outlive a restart.
+    pub(crate) fn keys(&self) -> anyhow::Result<SealingKeys> {
+        fs::create_dir_all(&self.data)?;
+        let path = self.data.join("classroom.key");
+        if !path.exists() {
+            let text = random_text(&SystemRandomness)?;
+            clever_files::write_whole(&path, |file| file.write_all(text.as_bytes()))?;
+        }
+        let text = fs::read_to_string(&path)?;
+        SealingKeys::from_text(KeyId(1), text.trim())
+            .with_context(|| format!("{} holds no key: remove it for a new one", path.display()))
+    }
+}

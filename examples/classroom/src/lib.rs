@@ -1,0 +1,138 @@
+//! An example app on the Clever toolkit: sign-in, accounts, classes. `accounts.rs` is the part that another app would
+//! copy; the rest is what any app has: pages, its own tables, settings.
+
+mod accounts;
+mod clever;
+mod config;
+mod forms;
+mod members;
+mod pages;
+mod roster;
+mod site;
+mod sync;
+
+use anyhow::Context;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use clever_auth::login::LoginFlow;
+use clever_client::LoginService;
+use clever_client::web::{WebLogin, WebOptions};
+use clever_web::{AccountPool, AccountsOptions};
+use tokio::net::TcpListener;
+
+pub use config::Config;
+
+use crate::clever::Clever;
+use crate::members::Members;
+use crate::roster::Roster;
+use crate::site::{Accounts, Site};
+
+/// Connections to the database of accounts.
+const CONNECTIONS: usize = 8;
+
+/// The app, ready to serve.
+pub struct App {
+    listener: TcpListener,
+    router: Router,
+    url: String,
+    /// Lives as long as the app, if it brings its own Clever.
+    _clever: Clever,
+}
+
+impl App {
+    /// The address to open in a browser.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves until the process ends.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the socket.
+    pub async fn run(self) -> anyhow::Result<()> {
+        axum::serve(self.listener, self.router).await?;
+        Ok(())
+    }
+}
+
+/// Opens the databases, finds Clever, or starts one, and begins to listen and to sync.
+///
+/// # Errors
+///
+/// Says which setting, file or address can't be used.
+pub async fn start(config: Config) -> anyhow::Result<App> {
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "could not listen on {}: set CLASSROOM_LISTEN",
+            config.listen
+        )
+    })?;
+    let url = match &config.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", listener.local_addr()?),
+    };
+    let callback = format!("{url}/callback");
+    let clever = Clever::find(&config, &callback).await?;
+    let (app, client) = (clever.app(&callback)?, clever.options());
+    let keys = config.keys()?;
+
+    let store = format!("sqlite:{}", config.data.join("classroom.db").display());
+    let pool = AccountPool::open(&store, keys.clone(), CONNECTIONS).await?;
+    let members = Members::open(pool.clone()).await?;
+    let demo = clever.demo(&members).await?;
+    for (email, password) in &config.before {
+        members.sign_up_once(email, password).await?;
+    }
+
+    let options = AccountsOptions {
+        client: client.clone(),
+        ..AccountsOptions::default()
+    };
+    let accounts = Accounts::new(members.clone(), pool, keys.clone(), options);
+    let policy = pages::policy(app.issuer());
+    let service = LoginService::new(client.clone())?;
+    let login = WebLogin::with_options(
+        LoginFlow::new(app.clone(), keys),
+        service.clone(),
+        accounts.clone(),
+        clever.openid(&app),
+        WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
+    );
+    let roster = Roster::new(config.data.join("classroom-roster.db"));
+    sync::run(roster.path(), client, clever.tokens(service, app)?)?;
+    let site = Site {
+        login,
+        accounts,
+        members,
+        roster,
+        demo,
+    };
+    Ok(App {
+        listener,
+        router: router(site, &policy)?,
+        url,
+        _clever: clever,
+    })
+}
+
+fn router(site: Site, policy: &str) -> anyhow::Result<Router> {
+    let policy = HeaderValue::from_str(policy)?;
+    let style = async || ([(CONTENT_TYPE, "text/css; charset=utf-8")], pages::STYLE);
+    let guard = move |request, next| pages::guard(policy.clone(), request, next);
+    Ok(Router::new()
+        .route("/", get(pages::home::show))
+        .route("/classes/{id}", get(pages::home::class))
+        .route("/works", axum::routing::post(pages::home::add_work))
+        .route("/hello", get(pages::hello::show).post(pages::hello::keep))
+        .route("/account", get(pages::account::show))
+        .route("/admin", get(pages::admin::show))
+        .route("/style.css", get(style))
+        .merge(accounts::routes())
+        .merge(site.login.router())
+        .layer(axum::middleware::from_fn(guard))
+        .with_state(site))
+}

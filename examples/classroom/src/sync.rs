@@ -1,0 +1,67 @@
+//! The background sync: rosters of all connected districts, at the start and every few minutes.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use clever_auth::{App, DistrictAppToken};
+use clever_client::{ClientOptions, District, LoginService};
+use clever_model::SystemClock;
+use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, sync};
+use tracing::{info, warn};
+
+/// How long the roster is left alone between two readings.
+const PAUSE: Duration = Duration::from_secs(300);
+
+/// Where districts' tokens come from.
+pub(crate) enum Tokens {
+    /// The emulator's own district.
+    Own(DistrictAppToken),
+    /// The districts that have connected the app.
+    App(Box<LoginService>, Box<App>),
+}
+
+impl Tokens {
+    async fn now(&self) -> anyhow::Result<Vec<DistrictAppToken>> {
+        match self {
+            Self::Own(token) => Ok(vec![token.clone()]),
+            Self::App(service, app) => {
+                let grants = service.district_grants(app, None).await?;
+                Ok(grants.into_iter().map(|grant| grant.token).collect())
+            }
+        }
+    }
+}
+
+/// Syncs for as long as the process lives, on a thread of its own: reading a large roster holds up no page.
+pub(crate) fn run(path: &Path, options: ClientOptions, tokens: Tokens) -> std::io::Result<()> {
+    let path = path.to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let name = thread::Builder::new().name("sync".to_owned());
+    name.spawn(move || {
+        runtime.block_on(async {
+            loop {
+                if let Err(error) = once(&path, &options, &tokens).await {
+                    let error = format!("{error:#}");
+                    warn!(error, "the roster could not be synced");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    })?;
+    Ok(())
+}
+
+async fn once(path: &Path, options: &ClientOptions, tokens: &Tokens) -> anyhow::Result<()> {
+    let mut store = SqliteStore::open(path)?;
+    for token in tokens.now().await? {
+        let district = District::new(options.clone(), token)?;
+        let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
+        let report = sync(&district, &mut store, &policy, &how, &SystemClock, &()).await?;
+        let held = report.holds.len();
+        info!(held, "the roster is in step");
+    }
+    Ok(())
+}

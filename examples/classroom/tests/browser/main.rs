@@ -1,0 +1,10 @@
+//! The example app in a real browser, against the emulator.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails stops")]
+
+#[path = "../../../../tests/it/driver.rs"]
+mod driver;
+mod edges;
+mod flows;
+mod layout;
+mod scene;

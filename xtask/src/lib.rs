@@ -1,0 +1,142 @@
+//! The toolkit's own tasks. `cargo xtask --help` lists them.
+
+mod api_diff;
+mod bench;
+mod generate;
+mod import;
+mod packages;
+mod postgres;
+mod say;
+mod test;
+mod tidy;
+mod upgrade;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+pub use generate::documents;
+
+#[derive(Debug, Parser)]
+#[command(about = "The toolkit's own tasks")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Convert Clever's Swagger files of one API version into openapi/VERSION/imported.json.
+    Import {
+        /// The API version: v3.1.
+        #[arg(long)]
+        api: String,
+        /// Write here and touch nothing in the tree.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// What to record as the files' origin: a repository and revision.
+        #[arg(long, default_value = "github.com/Clever/swagger-api")]
+        source: String,
+        /// The files; where they disagree, later ones win.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write clever-raw's generated modules from openapi/.
+    Generate {
+        /// Write nothing; fail if what is committed is not what would be written.
+        #[arg(long)]
+        check: bool,
+        /// One version alone: v3.1.
+        #[arg(long)]
+        api: Option<String>,
+    },
+    /// Take in a version that Clever published, or a new revision: import, generate, difference, tests.
+    UpgradeApi {
+        /// The API version: v3.1.
+        #[arg(long)]
+        api: String,
+        /// What to record as the files' origin: a repository and revision.
+        #[arg(long, default_value = "github.com/Clever/swagger-api")]
+        source: String,
+        /// The files; where they disagree, later ones win.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Say what changes between two API versions, or two imported files, and whether that breaks callers.
+    ApiDiff {
+        /// A version below openapi/ (`v3.0`) or a file.
+        from: String,
+        /// A version below openapi/ (`v3.1`) or a file.
+        to: String,
+        /// How to write the difference.
+        #[arg(long, value_enum, default_value = "text")]
+        format: api_diff::Format,
+    },
+    /// Measure, with ratios in one run: all benches, or the one named.
+    Bench {
+        /// Which one.
+        name: Option<String>,
+        /// Passed on to the bench.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Live made-up districts through faults and crashes, each from its seed.
+    Simulate {
+        /// How many.
+        #[arg(long, default_value_t = 500)]
+        seeds: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Write pictures of the example app's pages, light and dark, into docs/images/.
+    Screenshots,
+    /// Run everything that CI checks.
+    Test,
+    /// Check dependency arrows, file lengths and file openings.
+    Tidy,
+}
+
+/// Runs the task that the arguments name, and says on standard error why it failed.
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    match Cli::parse().task {
+        Task::Import {
+            api,
+            out,
+            source,
+            files,
+        } => import::run(&root()?, &api, out.as_deref(), &source, &files),
+        Task::UpgradeApi { api, source, files } => upgrade::run(&root()?, &api, &source, &files),
+        Task::Generate { check, api } => generate::run(&root()?, check, api.as_deref()),
+        Task::ApiDiff { from, to, format } => {
+            say::print(&api_diff::run(&root()?, &from, &to, format)?);
+            Ok(())
+        }
+        Task::Bench { name, args } => bench::run(name.as_deref(), &args),
+        Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
+        Task::Screenshots => test::screenshots(),
+        Task::Test => test::run(),
+        Task::Tidy => tidy::run(),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(here
+        .parent()
+        .context("xtask lies in the workspace")?
+        .to_owned())
+}
