@@ -73,7 +73,7 @@ pub enum SyncError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// Events were asked for, and can't be relied on.
-    #[error("events alone do not do: {why}")]
+    #[error("cannot sync from events alone: {why}")]
     EventsAlone {
         /// What is missing.
         why: Why,

@@ -1,7 +1,6 @@
 //! `cargo xtask tidy`: what the compiler can't see. The arrows between our crates (ARCHITECTURE.md)
-//! hold, no new circle of files appears, a crate with a road keeps to it, clever-client writes no request by hand,
-//! nobody decides on a link beside `decide`, hand-written files stay readable, and every source file opens with its
-//! purpose.
+//! hold, no new circle of files appears, a crate with a road keeps to it, clever-client writes no request by hand, nobody
+//! decides on a link beside `decide`, hand-written files stay readable, and every source file opens with its purpose.
 
 mod circles;
 mod decider;

@@ -222,7 +222,7 @@ async fn wanted(store: &mut AnyStore, district: &str, args: &ChangesArgs) -> Res
         found.extend(
             changes
                 .into_iter()
-                .filter(|change| change.op.to_string() == op.as_str()),
+                .filter(|change| change.op.as_str() == op.as_str()),
         );
     }
     found.truncate(args.limit as usize);
@@ -250,9 +250,8 @@ async fn last_before(
             ..ChangeFilter::default()
         };
         let change = store.changes(district, &filter).await?;
-        let at = change.first().map(|change| change.at);
-        match at {
-            Some(at) if at.as_second() < begin => low = middle + 1,
+        match change.first() {
+            Some(change) if change.at.as_second() < begin => low = middle + 1,
             _ => high = middle,
         }
     }

@@ -107,7 +107,7 @@ async fn values(
 ) -> Result<BTreeMap<String, Value>> {
     let row = store.record(district, of.kind, &of.id).await?;
     let record: Value = row
-        .and_then(|json| serde_json::from_str(&json).ok())
+        .and_then(|record| serde_json::from_str(&record).ok())
         .unwrap_or_default();
     let fields = of.fields.keys();
     Ok(fields
@@ -133,7 +133,9 @@ fn print(told: &Told, whole: bool, ui: &Ui) -> Result<()> {
     ))?;
     let by = |origin: &FieldOrigin| match &origin.event {
         Some(event) => format!("event {event}"),
-        None => origin.path.map(|path| path.to_string()).unwrap_or_default(),
+        None => origin
+            .path
+            .map_or_else(String::new, |path| path.to_string()),
     };
     let mut headers = vec!["Field", "Since", "Run", "Set by"];
     if told.values.is_some() {

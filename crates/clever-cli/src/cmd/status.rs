@@ -339,12 +339,11 @@ async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui
     let mut letters = Vec::new();
     for standing in all {
         let status = &standing.status;
-        let Some(first) = status.holds.iter().map(|one| &one.since).min() else {
+        let Some(first) = status.holds.iter().map(|one| one.since).min() else {
             continue;
         };
         let schools = schools(store, status).await?;
         let name = status.name.as_deref().unwrap_or(&status.district_id);
-        let first = *first;
         let since = first.strftime("%F");
         let lines = Holds::new(status.holds.iter().map(|one| &one.hold), &schools).letter(
             name,

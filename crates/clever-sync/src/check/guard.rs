@@ -162,7 +162,7 @@ pub(crate) fn school_limits(policy: &SyncPolicy) -> SchoolLimits {
     }
 }
 
-/// So few records are nobody's alarm.
+/// Changes to at most this many records are never held.
 pub(crate) const FEW: u64 = 2;
 
 /// Says whether `count` of `of` is more than `percent`; among few, only more than half and more than two.

@@ -38,7 +38,7 @@ pub struct SchoolTally {
     pub updated: u64,
 }
 
-/// A size at which so many are nobody's alarm, whatever lies beyond it.
+/// The size at which a change of `count` records is not held, and of any size beyond it.
 pub(crate) fn enough(count: u64, percent: u64) -> u64 {
     if percent == 0 {
         return u64::MAX;
@@ -46,12 +46,12 @@ pub(crate) fn enough(count: u64, percent: u64) -> u64 {
     (count.saturating_mul(100) / percent + 1).max(count.saturating_mul(2))
 }
 
-/// From where on what a plan does to a school is looked at.
+/// From which numbers on the changes of a school are judged at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchoolLimits {
-    /// So many archived are nobody's alarm, whatever the school's size.
+    /// At most this many archived records of a school are never held.
     pub archived: u64,
-    /// So many updated are nobody's alarm, whatever the school's size.
+    /// At most this many updated records of a school are never held.
     pub updated: u64,
     /// The share of a school that may be archived.
     pub archived_percent: u64,
@@ -60,7 +60,7 @@ pub struct SchoolLimits {
 }
 
 impl SchoolLimits {
-    /// The size from which on what is done to a school is no alarm, and no size beyond it matters.
+    /// The size at which these changes of a school are not held, nor at any size beyond it: it need not be counted further.
     #[must_use]
     pub fn enough(&self, school: &SchoolTally) -> u64 {
         let archived = enough(school.archived, self.archived_percent);
@@ -160,7 +160,7 @@ pub trait Known {
     /// Finds a role that some active users have, all of whom are staged to be archived.
     fn lost_role(&mut self) -> impl Future<Output = Result<Option<Role>, StoreError>>;
 
-    /// Counts, for each school of which more users (or sections) than nobody's alarm are staged to be archived or
+    /// Counts, for each school of which more users (or sections) than the limits allow unseen are staged to be archived or
     /// updated, and not held, what happens to it. A user is at every school of each of her roles; a section at its own.
     fn touched_schools(
         &mut self,

@@ -154,6 +154,22 @@ impl<B: RosterDb> SqlStore<B> {
         Ok(())
     }
 
+    /// Reads the JSON of a record, active or archived; none if there is no such record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn record(
+        &mut self,
+        district_id: &str,
+        kind: RecordKind,
+        id: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let sql = format!("SELECT record FROM main.{kind} WHERE district_id = ?1 AND id = ?2");
+        let row = self.maybe(&sql, &[district_id.into(), id.into()]).await?;
+        Ok(row.map(|mut row| row.text(0)).transpose()?)
+    }
+
     /// Reads when a record was first seen, and when it was archived; none where there is no such record.
     pub(crate) async fn seen(
         &mut self,
@@ -172,27 +188,6 @@ impl<B: RosterDb> SqlStore<B> {
             Ok((first, archived.transpose()?))
         })
         .transpose()
-    }
-
-    /// Reads the JSON of one active or archived record; `None` if the store has none.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store can't be read.
-    pub async fn record(
-        &mut self,
-        district_id: &str,
-        kind: RecordKind,
-        id: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let sql = format!("SELECT record FROM main.{kind} WHERE district_id = ?1 AND id = ?2");
-        let row = self
-            .db
-            .query(&sql, &[district_id.into(), id.into()])
-            .await?
-            .into_iter()
-            .next();
-        row.map(|mut row| Ok(row.text(0)?)).transpose()
     }
 }
 
