@@ -29,7 +29,7 @@ impl Schools {
         let mut names = BTreeMap::new();
         for id in ids {
             let row = store.record(district, RecordKind::Schools, &id).await?;
-            let school = row.and_then(|row| serde_json::from_str::<School>(&row.record).ok());
+            let school = row.and_then(|row| serde_json::from_str::<School>(&row).ok());
             if let Some(name) = school.and_then(|school| school.name) {
                 names.insert(id, name);
             }
