@@ -456,17 +456,6 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
     Ok(())
 }
 
-/// When Clever last read the district's data, as Clever writes it.
-fn last_sync(status: &DistrictStatus, now: Timestamp) -> String {
-    let Some(text) = &status.last_sync else {
-        return "at no known time".to_owned();
-    };
-    let at = text
-        .parse()
-        .map_or_else(|_| "?".to_owned(), |at| since(Some(at), now));
-    format!("{text} ({at})")
-}
-
 /// A time that Clever wrote, as how long ago it was; as it is if it can't be read.
 fn said(text: &str, now: Timestamp) -> String {
     match text.parse() {
