@@ -185,10 +185,9 @@ impl Config {
         let by_token = is_set("CLEVER_TOKEN") || is_set("CLEVER_CLIENT_ID");
         for setting in &self.settings {
             let known = |arg: &clap::Arg| arg.get_id() == setting.argument;
-            let meant = !setting.values.is_empty()
-                && !(by_token && setting.argument == "credential")
-                && command.get_arguments().any(known);
-            if meant {
+            // What the environment names is not asked for in the file too.
+            let idle = setting.values.is_empty() || by_token && setting.argument == "credential";
+            if !idle && command.get_arguments().any(known) {
                 let values = setting.values.iter();
                 // As long as the process lives: there is one file.
                 let values: Vec<&'static str> =

@@ -9,7 +9,7 @@ use clap::Args;
 use clever_model::{Role, span};
 use serde_json::json;
 
-use crate::{CsvFault, Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
+use crate::{ControlToken, CsvFault, Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
 
 /// Students of each further district.
 const SMALL: u32 = 60;
@@ -20,6 +20,19 @@ pub struct EmulatorArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8787", value_name = "ADDR")]
     pub listen: SocketAddr,
+    /// A host name by which others ask for the emulator, for addresses beyond loopback; may be given again. Requests
+    /// for other names than these and this machine's are refused.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    pub allow_hosts: Vec<String>,
+    /// The token that the control API asks for. Beyond loopback it always asks for one: without this, a random one that
+    /// is printed.
+    #[arg(
+        long,
+        env = "CLEVER_EMULATOR_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN"
+    )]
+    pub control_token: Option<ControlToken>,
     /// Serve the JSON pages in DIR instead of a generated district.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "students", "size"])]
     pub recorded: Option<PathBuf>,
@@ -140,6 +153,11 @@ impl EmulatorArgs {
         };
         EmulatorConfig {
             listen: self.listen,
+            allow_hosts: self.allow_hosts.clone(),
+            control_token: self
+                .control_token
+                .clone()
+                .filter(|token| !token.expose().trim().is_empty()),
             world,
             district_token: token.filter(|token| !token.trim().is_empty()),
             events: self.events,
@@ -182,16 +200,21 @@ pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
     let (id, secret) = (emulator.client_id(), emulator.client_secret());
     if !as_json {
         let token = token.unwrap_or("none");
+        let control = emulator.control_token();
+        let page = control.map(|token| format!("?token={token}"));
+        let page = page.unwrap_or_default();
+        let header = control.map(|token| format!(" -H 'Authorization: Bearer {token}'"));
+        let header = header.unwrap_or_default();
         return format!(
             "Clever emulator on {base_url}\n\
              district token: {token}\n\
              client id: {id}\n\
              client secret: {secret}\n\
              portal: {base_url}/in/springfield\n\
-             page and buttons: {base_url}/\n\n\
+             page and buttons: {base_url}/{page}\n\n\
              Try it from another terminal:\n  \
              curl -H 'Authorization: Bearer {token}' '{base_url}/v3.1/users?limit=2'\n  \
-             curl -X POST {base_url}/_emulator/days -d '{{\"days\": 1}}' -H 'Content-Type: application/json'\n  \
+             curl -X POST {base_url}/_emulator/days -d '{{\"days\": 1}}' -H 'Content-Type: application/json'{header}\n  \
              CLEVER_TOKEN={token} cleverctl sync --api-url {base_url}\n  \
              CLEVER_CLIENT_ID={id} CLEVER_CLIENT_SECRET={secret} cleverctl login --api-url {base_url}\n\
              Ctrl-C ends it.\n"
@@ -214,7 +237,7 @@ pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
         .map(|one| json!({ "id": one.id, "name": one.name, "token": one.token }))
         .collect();
     let line = json!({
-        "base_url": base_url, "districts": districts, "control": format!("{base_url}/_emulator"), "district_token": token,
+        "base_url": base_url, "districts": districts, "control": format!("{base_url}/_emulator"), "control_token": emulator.control_token(), "district_token": token,
         "client_id": id, "client_secret": secret, "users": users, "user_tokens": tokens,
     });
     format!("{line}\n")

@@ -37,5 +37,6 @@ pub use control::faults::{Fault, FaultRule, Faults, NumberedRule};
 pub use life::days::DaySummary;
 pub use life::happenings::Happening;
 pub use serve::config::{EmulatorConfig, StartError, WorldSource};
+pub use serve::doors::ControlToken;
 pub use serve::emulator::{ConnectedDistrict, Emulator, start};
 pub use world::{CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World};

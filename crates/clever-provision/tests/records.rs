@@ -2,7 +2,6 @@
 //! the person that the world knows.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
     reason = "a test fails by panicking, and says what it skips"
 )]
 
@@ -55,7 +54,10 @@ fn birth(truth: &Value) -> Option<(i16, u8, u8)> {
 fn is_whole(person: &Person, truth: &Value) -> Result<(), TestCaseError> {
     prop_assert_eq!(person.id.as_str(), truth["id"].as_str().unwrap());
     prop_assert_eq!(
-        person.district.as_ref().map(|id| id.as_str()),
+        person
+            .district
+            .as_ref()
+            .map(clever_model::DistrictId::as_str),
         truth["district"].as_str()
     );
     let roles: BTreeSet<String> = person.roles.iter().map(ToString::to_string).collect();

@@ -29,7 +29,11 @@ fn pieces(document: &str) -> Vec<(Option<String>, String)> {
 
 /// A text without the blanks at its lines' beginnings: a piece may stand further left than its source.
 fn flush(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+    // An example in a module's own documentation is a source, too.
+    let lines = text.lines().map(str::trim_start);
+    let lines: Vec<&str> = lines
+        .map(|line| line.strip_prefix("//! ").unwrap_or(line))
+        .collect();
     lines.join("\n")
 }
 

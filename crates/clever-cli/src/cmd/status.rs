@@ -407,10 +407,7 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
     ui.line(format!(
         "at Clever: {}, which read the district's own data {}",
         status.state.as_deref().unwrap_or("of unknown state"),
-        status
-            .last_sync
-            .as_deref()
-            .map_or_else(|| "at no known time".to_owned(), |at| said(at, now)),
+        last_sync(status, now),
     ))?;
     ui.line(format!(
         "last snapshot: {}; {}; {} changes in the feed",
@@ -456,12 +453,15 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
     Ok(())
 }
 
-/// A time that Clever wrote, as how long ago it was; as it is if it can't be read.
-fn said(text: &str, now: Timestamp) -> String {
-    match text.parse() {
-        Ok(at) => since(Some(at), now),
-        Err(_) => text.to_owned(),
-    }
+/// When Clever last read the district's data, as Clever writes it.
+fn last_sync(status: &DistrictStatus, now: Timestamp) -> String {
+    let Some(text) = &status.last_sync else {
+        return "at no known time".to_owned();
+    };
+    let at = text
+        .parse()
+        .map_or_else(|_| "?".to_owned(), |at| since(Some(at), now));
+    format!("{text} ({at})")
 }
 
 /// Seconds since an instant.

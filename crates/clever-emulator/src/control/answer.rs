@@ -1,7 +1,7 @@
 //! Answers of the control API under `/_emulator`: what the world is, and operations that change it.
 //!
-//! For whoever runs the emulator, on this machine: requests for another host (a rebound name) or from another
-//! site's page are refused.
+//! For whoever runs the emulator: requests from another site's page are refused, and where other machines can reach
+//! it, requests without its token. Which host names are answered to at all is `serve/doors.rs`'s.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,16 +29,11 @@ pub(crate) fn is_control(path: &str) -> bool {
     path == "/" || path.starts_with("/_emulator")
 }
 
-/// Whether somebody on this machine asks, and no other site's page for them.
-fn is_ours(headers: &HeaderMap) -> bool {
+/// Whether no other site's page asks for whoever runs the emulator.
+fn is_own_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let Some(host) = text(header::HOST) else {
-        return false;
-    };
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let loopback = matches!(name, "127.0.0.1" | "localhost" | "[::1]");
-    let origin = text(header::ORIGIN).is_none_or(|origin| origin == format!("http://{host}"));
-    loopback && origin
+    let host = text(header::HOST).unwrap_or_default();
+    text(header::ORIGIN).is_none_or(|origin| origin == format!("http://{host}"))
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,11 +78,22 @@ impl From<Rule> for FaultRule {
 
 /// Answers a request of the control API or for the page.
 pub(crate) async fn answer(shared: &Shared, request: Request<Body>) -> Reply {
-    if !is_ours(request.headers()) {
-        return Reply::message(
-            403,
-            "the control API answers this machine's own requests only",
-        );
+    if !is_own_page(request.headers()) {
+        return Reply::message(403, "the control API answers no other site's page");
+    }
+    if !shared.doors.open_control_to(request.headers()) {
+        let query = request.uri().query().unwrap_or_default();
+        return match shared.doors.cookie_for(query) {
+            Some(cookie) if request.uri().path() == "/" => Reply {
+                cookie: Some(cookie),
+                ..Reply::redirect("/".to_owned())
+            },
+            _ => Reply::message(
+                401,
+                "the control API needs its token, which the emulator prints when it starts: \
+                 Authorization: Bearer TOKEN, or /?token=TOKEN in a browser",
+            ),
+        };
     }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
@@ -323,27 +329,16 @@ mod tests {
     }
 
     #[test]
-    fn another_host_or_another_sites_page_is_refused() {
-        assert!(is_ours(&headers(&[("host", "127.0.0.1:80")])));
-        assert!(is_ours(&headers(&[("host", "localhost")])));
-        assert!(is_ours(&headers(&[
+    fn another_sites_page_is_refused() {
+        assert!(is_own_page(&headers(&[("host", "127.0.0.1:80")])));
+        assert!(is_own_page(&headers(&[
             ("host", "[::1]:80"),
             ("origin", "http://[::1]:80")
         ])));
-        assert!(!is_ours(&headers(&[])));
-        assert!(!is_ours(&headers(&[("host", "evil.example:80")])));
-        assert!(!is_ours(&headers(&[
-            ("host", "127.0.0.1:80"),
-            ("origin", "http://evil.example")
-        ])));
-        assert!(!is_ours(&headers(&[
-            ("host", "127.0.0.1:80"),
-            ("origin", "http://127.0.0.1:81")
-        ])));
-        assert!(!is_ours(&headers(&[
-            ("host", "127.0.0.1:80"),
-            ("origin", "null")
-        ])));
+        for origin in ["http://evil.example", "http://127.0.0.1:81", "null"] {
+            let asked = headers(&[("host", "127.0.0.1:80"), ("origin", origin)]);
+            assert!(!is_own_page(&asked), "{origin}");
+        }
     }
 
     #[test]

@@ -143,7 +143,8 @@ pub(super) fn document() -> Value {
             "responses": {
                 "200": { "description": "Done", "content": { "application/json": { "schema": {} } } },
                 "400": { "description": "The body is not what the operation takes" },
-                "403": { "description": "Not from this machine, or from another site's page" },
+                "401": { "description": "The emulator listens beyond loopback, and its token is missing" },
+                "403": { "description": "For a host name that is not allowed, or from another site's page" },
                 "405": { "description": "The path takes other methods, which `Allow` names" },
             },
         });

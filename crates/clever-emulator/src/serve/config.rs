@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clever_model::{Clock, SystemClock, Timestamp};
 
+use super::doors::ControlToken;
 use crate::api::lms::LmsType;
 use crate::world::{CsvError, RecordingError};
 
@@ -38,8 +39,14 @@ pub enum WorldSource {
 /// How to serve a world.
 #[derive(Debug, Clone)]
 pub struct EmulatorConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// Where to listen; port 0 takes a free one. An address that is not loopback needs [`EmulatorConfig::allow_hosts`].
     pub listen: SocketAddr,
+    /// Host names beside those of this machine by which requests may ask for the emulator; the first one stands in its
+    /// [`Emulator::base_url`](crate::Emulator::base_url). Requests for other names are refused with 403.
+    pub allow_hosts: Vec<String>,
+    /// The token that the control API and the page ask for. On loopback they ask for none unless this says so; on
+    /// other addresses a random one takes its place.
+    pub control_token: Option<ControlToken>,
     /// What to serve.
     pub world: WorldSource,
     /// Further districts beside it, each with a token of its own.
@@ -84,6 +91,8 @@ impl Default for EmulatorConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            allow_hosts: Vec::new(),
+            control_token: None,
             world: WorldSource::Generated {
                 seed: 1,
                 students: 300,
@@ -113,9 +122,14 @@ impl Default for EmulatorConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address is not this machine's own: a made-up Clever stays on loopback.
-    #[error("{0} is not a loopback address: the emulator serves this machine only")]
+    /// The address is not this machine's own, and no host name is allowed beside this machine's.
+    #[error(
+        "{0} is not a loopback address: name the host that others will ask for, as in --allow-host emulator"
+    )]
     NotLoopback(SocketAddr),
+    /// The system gave no random bytes for the control token.
+    #[error("could not make a control token: the system gave no random bytes")]
+    NoRandomness,
     /// The address can't be listened on.
     #[error("could not listen on {address}")]
     Listen {

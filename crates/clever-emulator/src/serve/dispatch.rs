@@ -26,6 +26,10 @@ use crate::reply::Reply;
 
 /// Answers one request, and remembers it.
 pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    if !shared.doors.answer_to(request.headers()) {
+        let why = "the emulator answers to names of this machine and to those of --allow-host only";
+        return send::send(Reply::message(403, why).into(), "emulator", false).await;
+    }
     if control::is_control(request.uri().path()) {
         let reply = control::answer(&shared, request).await;
         return send::send(reply.into(), "emulator-control", false).await;

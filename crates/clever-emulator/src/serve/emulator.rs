@@ -16,6 +16,7 @@ use url::Url;
 use super::clock;
 use super::config::{EmulatorConfig, StartError, WorldSource};
 use super::dispatch;
+use super::doors::{Doors, random_token};
 use super::limiter::Limiter;
 use super::shared::Shared;
 use super::ticker::Ticker;
@@ -63,9 +64,14 @@ pub struct Emulator {
 ///
 /// [`StartError`] names the address or the file.
 pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
-    if !config.listen.ip().is_loopback() {
+    let on_loopback = config.listen.ip().is_loopback();
+    if !on_loopback && config.allow_hosts.is_empty() {
         return Err(StartError::NotLoopback(config.listen));
     }
+    let control_token = match config.control_token {
+        None if !on_loopback => Some(random_token().map_err(|_| StartError::NoRandomness)?),
+        given => given,
+    };
     let mut left_out = Vec::new();
     let mut open = |source, token: Option<String>| -> Result<Arc<District>, StartError> {
         let (mut world, recorded) = read(source, config.start, &mut left_out)?;
@@ -97,7 +103,11 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let base_url = Url::parse(&format!("http://{address}"))
+    let authority = match config.allow_hosts.first() {
+        Some(host) if !on_loopback => format!("{host}:{}", address.port()),
+        _ => address.to_string(),
+    };
+    let base_url = Url::parse(&format!("http://{authority}"))
         .map_err(|error| failed(io::Error::other(error)))?;
     let issuer = base_url.as_str().trim_end_matches('/').to_owned();
     let options = AppOptions {
@@ -114,6 +124,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         app,
         faults: Faults::default(),
         seen: Seen::default(),
+        doors: Doors::new(&config.allow_hosts, control_token),
         ticker: Ticker::new(config.day_every),
         limiter: Limiter::new(config.rate_limit),
         gzip: config.gzip,
@@ -171,6 +182,12 @@ impl Emulator {
     #[must_use]
     pub fn base_url(&self) -> &Url {
         &self.base_url
+    }
+
+    /// The token that the control API and the page ask for; none if they ask for none.
+    #[must_use]
+    pub fn control_token(&self) -> Option<&str> {
+        self.shared.doors.control_token()
     }
 
     /// The token that opened the first district at the start; empty where it was not connected. What opens it

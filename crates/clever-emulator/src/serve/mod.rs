@@ -4,6 +4,7 @@ mod bearer;
 mod clock;
 pub(crate) mod config;
 mod dispatch;
+pub(crate) mod doors;
 pub(crate) mod emulator;
 mod limiter;
 mod send;

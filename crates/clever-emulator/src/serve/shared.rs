@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use clever_model::Clock;
 
+use super::doors::Doors;
 use super::limiter::Limiter;
 use super::ticker::Ticker;
 use crate::control::faults::Faults;
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) app: App,
     pub(crate) seen: Seen,
+    pub(crate) doors: Doors,
     pub(crate) ticker: Ticker,
     pub(crate) limiter: Limiter,
     pub(crate) gzip: bool,

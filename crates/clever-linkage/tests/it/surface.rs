@@ -18,7 +18,7 @@ fn offered() -> usize {
                 names += item
                     .split(',')
                     .filter(|one| !one.trim_matches([' ', '}']).is_empty())
-                    .count()
+                    .count();
             }
             Some("struct" | "enum" | "trait" | "mod" | "const" | "type") => names += 1,
             // Functions at the crate's root would be counted by their `use`.

@@ -101,7 +101,7 @@ pub enum ReviewOutcome {
     Approved(AccountId),
     /// It is none of them.
     Declined,
-    /// Nobody answered in time.
+    /// Nobody answered in time, or the person left.
     Expired,
 }
 

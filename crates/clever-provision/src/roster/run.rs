@@ -406,7 +406,7 @@ async fn write(
         (Applied::Account(_), Decision::Create { .. }) => done.created += 1,
         (Applied::Account(account), Decision::Link { .. }) => {
             done.linked += 1;
-            store.write_settled(&person.id, account, now).await?;
+            store.write_settled(&person.id, Some(account), now).await?;
         }
         (Applied::Later, _) => done.later += 1,
         (Applied::Refused, _) => done.refused += 1,
@@ -428,6 +428,8 @@ async fn write(
 /// signed up for, or that a teacher made, stays open: no district governs it. Says whether one was archived.
 async fn leave(store: &mut AccountStore, id: &UserId, now: Timestamp) -> Result<bool, FollowError> {
     let Some(account) = store.opened_by(id).await? else {
+        // An answer would let in somebody who is gone.
+        store.write_settled(id, None, now).await?;
         store.forget(&Holder::Identity(id.clone())).await?;
         return Ok(false);
     };

@@ -216,12 +216,13 @@ impl AccountStore {
         Ok(id)
     }
 
-    /// Ends the open reviews that a link has answered, in a transaction.
+    /// Ends the open reviews about an identity that need no answer any more, in a transaction: those that a link to
+    /// `account` has answered, or all of them where the person left.
     #[cfg(feature = "roster")]
     pub(crate) async fn write_settled(
         &mut self,
         user: &UserId,
-        account: &AccountId,
+        account: Option<&AccountId>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql =
@@ -229,13 +230,18 @@ impl AccountStore {
         let mut drafts = Vec::new();
         for mut row in self.db.query(sql, &[user.as_str().into()]).await? {
             let record: ReviewRecord = parsed(&row.text(1)?, "a review")?;
-            if record.candidates.contains(account) {
-                let event = Event::Resolved {
-                    review: ReviewId(row.count(0)?),
-                    outcome: ReviewOutcome::Approved(account.clone()),
-                };
-                drafts.push(super::events::by_program(event, now));
-            }
+            let outcome = match account {
+                Some(account) if record.candidates.contains(account) => {
+                    ReviewOutcome::Approved(account.clone())
+                }
+                Some(_) => continue,
+                None => ReviewOutcome::Expired,
+            };
+            let event = Event::Resolved {
+                review: ReviewId(row.count(0)?),
+                outcome,
+            };
+            drafts.push(super::events::by_program(event, now));
         }
         self.append(&drafts).await?;
         Ok(())

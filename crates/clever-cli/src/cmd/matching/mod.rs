@@ -288,7 +288,10 @@ impl Work<'_> {
         let linked = shown.iter().filter_map(|one| one.linked.as_ref());
         summary.links = Some(LinkSummary {
             decisions: decided::decisions(&shown),
-            expected_false: linked.map(Pair::chance_of_error).sum(),
+            // The sum of nothing is -0.0.
+            expected_false: linked
+                .map(Pair::chance_of_error)
+                .fold(0.0, |sum, one| sum + one),
             doubts: decided::doubts(&shown),
             cut: comparison.all.iter().filter(|one| one.cut).count(),
         });
