@@ -185,6 +185,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
         };
         self.0.app.entered(&visit).await.map_err(WebError::App)?;
         self.forget_refusal(&person.id).await?;
+        self.remember(&person).await?;
         info!(account = %account, ?came, "entered an account");
         let profile = Profile::of(&person, subject.authority());
         let now = self.now();

@@ -91,7 +91,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
         };
         let person = given.person()?;
         let mut store = self.0.pool.get().await?;
-        let decided = self.decide(&mut store, &subject, &person, &[], now).await?;
+        let (decided, _) = self.decide(&mut store, &subject, &person, &[], now).await?;
         drop(store);
         let Decision::Ask { offers, accepts } = decided.decision else {
             // The question has gone: the process ended after the answer was written, say, or a person decided.

@@ -7,7 +7,7 @@ use clever_client::web::Reason;
 use clever_model::Timestamp;
 use clever_provision::ledger::Hash;
 use clever_provision::merge::{Ground, MergeRefused, Side, plan};
-use clever_provision::store::{AccountStore, Applied, StoreError};
+use clever_provision::store::{AccountStore, Applied, Found, Material, StoreError};
 use clever_provision::{
     AccountId, AccountProof, Authority, Classes, Decided, Decision, Effects, Notice, Person, Proof,
     Rule, Subject, decide,
@@ -36,7 +36,9 @@ pub(crate) enum Settled {
 }
 
 impl<A: App, S> Accounts<A, S> {
-    /// What a decision about the subject is at the moment.
+    /// What a decision about the subject is at the moment, and both records for a person who must decide.
+    ///
+    /// Candidates are those that the app knows of, and those that the store finds by what it remembers of records.
     pub(crate) async fn decide(
         &self,
         store: &mut AccountStore,
@@ -44,12 +46,37 @@ impl<A: App, S> Accounts<A, S> {
         person: &Person,
         proofs: &[Proof],
         now: Timestamp,
-    ) -> Result<Decided, WebError> {
+    ) -> Result<(Decided, Material), WebError> {
         let candidates = self.0.app.candidates(person).await;
-        let candidates = candidates.map_err(WebError::App)?;
-        let directory = store.directory(subject, proofs, candidates).await?;
+        let mut candidates = candidates.map_err(WebError::App)?;
+        let found = match store.opened_by(&person.id).await? {
+            // Who is known by the Clever id needs no search.
+            Some(_) => Found::default(),
+            None => store.candidates(person).await?,
+        };
+        for one in found.candidates {
+            match candidates
+                .iter_mut()
+                .find(|known| known.account == one.account)
+            {
+                Some(known) => known.evidence.extend(one.evidence),
+                None => candidates.push(one),
+            }
+        }
+        let mut directory = store.directory(subject, proofs, candidates).await?;
+        directory.truncated |= found.truncated;
         let policy = &self.0.options.policy;
-        Ok(decide(subject, proofs, &directory, policy, now))
+        let decided = decide(subject, proofs, &directory, policy, now);
+        Ok((decided, found.material))
+    }
+
+    /// Remembers the person's record, by which their account is found again under another Clever id.
+    pub(crate) async fn remember(&self, person: &Person) -> Result<(), WebError> {
+        match self.0.pool.get().await?.remember(person).await {
+            // What a district had erased stays so. The sign-in needs none of it.
+            Err(StoreError::Erased(_)) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Decides and does it. `proven` is the account whose holder asked for a link in this session, within ten
@@ -67,7 +94,7 @@ impl<A: App, S> Accounts<A, S> {
                 .into_iter()
                 .collect();
             let mut store = self.0.pool.get().await?;
-            let decided = self
+            let (decided, material) = self
                 .decide(&mut store, subject, person, &proofs, now)
                 .await?;
             let tried = match &decided.decision {
@@ -75,8 +102,8 @@ impl<A: App, S> Accounts<A, S> {
                     self.merge(&mut store, subject, person, &decided, now).await
                 }
                 _ => {
-                    self.apply(&mut store, subject, &decided, &proofs, now)
-                        .await
+                    let found = (&decided, &material);
+                    self.apply(&mut store, subject, found, &proofs, now).await
                 }
             };
             match tried {
@@ -102,13 +129,13 @@ impl<A: App, S> Accounts<A, S> {
         &self,
         store: &mut AccountStore,
         subject: &Subject,
-        decided: &Decided,
+        (decided, material): (&Decided, &Material),
         proofs: &[Proof],
         now: Timestamp,
     ) -> Result<Settled, WebError> {
         let new_id = AccountId::new(random_text(&*self.0.options.random)?);
         let applied = store
-            .apply(subject, decided, proofs, Some(&new_id), None, now)
+            .apply(subject, decided, proofs, Some(&new_id), Some(material), now)
             .await?;
         Ok(match applied {
             Applied::Account(account) => Settled::In {

@@ -92,7 +92,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         client: client.clone(),
         ..AccountsOptions::default()
     };
-    let accounts = Accounts::new(members.clone(), pool, keys.clone(), options);
+    let accounts = Accounts::new(members.clone(), pool.clone(), keys.clone(), options);
     let policy = pages::policy(app.issuer());
     let service = LoginService::new(client.clone())?;
     let login = WebLogin::with_options(
@@ -103,7 +103,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
     );
     let roster = Roster::new(config.data.join("classroom-roster.db"));
-    sync::run(roster.path(), client, clever.tokens(service, app)?)?;
+    sync::run(roster.path(), client, clever.tokens(service, app)?, pool)?;
     let site = Site {
         login,
         accounts,

@@ -1,4 +1,5 @@
-//! The background sync: rosters of all connected districts, at the start and every few minutes.
+//! The background sync: rosters of all connected districts, at the start and every few minutes, and accounts that
+//! follow them.
 
 use std::path::Path;
 use std::thread;
@@ -6,8 +7,11 @@ use std::time::Duration;
 
 use clever_auth::{App, DistrictAppToken};
 use clever_client::{ClientOptions, District, LoginService};
-use clever_model::SystemClock;
+use clever_model::{Clock as _, DistrictId, SystemClock};
+use clever_provision::Policy;
+use clever_provision::roster::{follow, random_id};
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, sync};
+use clever_web::AccountPool;
 use tracing::{info, warn};
 
 /// How long the roster is left alone between two readings.
@@ -34,7 +38,12 @@ impl Tokens {
 }
 
 /// Syncs for as long as the process lives, on a thread of its own: reading a large roster holds up no page.
-pub(crate) fn run(path: &Path, options: ClientOptions, tokens: Tokens) -> std::io::Result<()> {
+pub(crate) fn run(
+    path: &Path,
+    options: ClientOptions,
+    tokens: Tokens,
+    accounts: AccountPool,
+) -> std::io::Result<()> {
     let path = path.to_owned();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -43,7 +52,7 @@ pub(crate) fn run(path: &Path, options: ClientOptions, tokens: Tokens) -> std::i
     name.spawn(move || {
         runtime.block_on(async {
             loop {
-                if let Err(error) = once(&path, &options, &tokens).await {
+                if let Err(error) = once(&path, &options, &tokens, &accounts).await {
                     let error = format!("{error:#}");
                     warn!(error, "the roster could not be synced");
                 }
@@ -54,7 +63,12 @@ pub(crate) fn run(path: &Path, options: ClientOptions, tokens: Tokens) -> std::i
     Ok(())
 }
 
-async fn once(path: &Path, options: &ClientOptions, tokens: &Tokens) -> anyhow::Result<()> {
+async fn once(
+    path: &Path,
+    options: &ClientOptions,
+    tokens: &Tokens,
+    accounts: &AccountPool,
+) -> anyhow::Result<()> {
     let mut store = SqliteStore::open(path)?;
     for token in tokens.now().await? {
         let district = District::new(options.clone(), token)?;
@@ -62,6 +76,31 @@ async fn once(path: &Path, options: &ClientOptions, tokens: &Tokens) -> anyhow::
         let report = sync(&district, &mut store, &policy, &how, &SystemClock, &()).await?;
         let held = report.holds.len();
         info!(held, "the roster is in step");
+        follow_district(&mut store, accounts, &report.district_id.parse()?).await?;
     }
+    Ok(())
+}
+
+/// Archives the accounts of who left, restores those of who is back. Accounts are made at the first sign-in.
+async fn follow_district(
+    roster: &mut SqliteStore,
+    accounts: &AccountPool,
+    district: &DistrictId,
+) -> anyhow::Result<()> {
+    let (policy, now) = (Policy::default(), SystemClock.now());
+    let mut accounts = accounts.get().await?;
+    let done = follow(
+        roster,
+        &mut accounts,
+        district,
+        &policy,
+        &mut random_id,
+        now,
+    )
+    .await?;
+    info!(
+        done.archived,
+        done.restored, done.reviews, "the accounts follow the roster"
+    );
     Ok(())
 }

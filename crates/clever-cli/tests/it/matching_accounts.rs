@@ -111,7 +111,7 @@ async fn links_and_questions_land_once_and_review_answers_them() {
 
     // Both records stand in the review, and an answer is kept.
     let list = answer(&run(folder, &["review"]));
-    let list = list.as_array().unwrap();
+    let list = list["reviews"].as_array().unwrap();
     assert_eq!(list.len() as u64, questions);
     let twin = list.iter().find(|one| one["user"] == "t1").unwrap();
     assert_eq!(twin["material"]["person"]["first"], "Jaylen");
@@ -146,7 +146,7 @@ async fn who_was_in_too_large_a_block_is_a_question_and_no_new_account() {
     assert!(cut.iter().all(|row| row[1] == "review"), "{cut:?}");
     // Also a question that names no account is shown, and can be declined.
     let list = answer(&run(folder, &["review"]));
-    let open = list.as_array().unwrap();
+    let open = list["reviews"].as_array().unwrap();
     assert_eq!(summary["landed"]["reviews"], open.len());
     let again = matched(folder);
     assert_eq!(again["landed"]["ledger_entries"], 0, "{again}");

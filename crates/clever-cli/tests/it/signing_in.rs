@@ -180,7 +180,7 @@ fn field_f18_an_error_with_the_logins_own_state_ends_it() {
     let (code, out, told) = login.end();
     assert_eq!(code, Some(4));
     assert!(
-        out.starts_with(r#"{"error":{"code":"sign_in_refused""#),
+        out.contains(r#""error":{"code":"sign_in_refused""#),
         "{out}"
     );
     assert!(
@@ -206,7 +206,7 @@ fn field_f3_a_login_checks_its_id_token_whatever_discovery_said_at_the_start() {
             assert!(out.contains("\"id_token\":true"), "{out}");
         } else {
             assert_eq!((status, code), (502, Some(1)), "{told}");
-            assert!(out.starts_with(r#"{"error":{"code":"no_keys""#), "{out}");
+            assert!(out.contains(r#""error":{"code":"no_keys""#), "{out}");
             assert!(
                 told.contains("the issuer's keys could not be read"),
                 "{told}"
@@ -234,7 +234,7 @@ fn a_login_that_nobody_ends_gives_up() {
         errors(&output)
     );
     let args = ["login", "--no-browser", "--listen", "0.0.0.0:0"];
-    let open = run(&mut as_app(&emulator, &args), 1, &emulator);
+    let open = run(&mut as_app(&emulator, &args), 2, &emulator);
     assert!(
         errors(&open).contains("this machine only"),
         "{}",
