@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The names of its levels; the first is [`ABSENT`], the second [`EQUAL`], the last the furthest apart.
+    /// The names of its levels: first that a value is absent, then that both are equal, last that they are furthest apart.
     #[must_use]
     pub const fn levels(self) -> &'static [&'static str] {
         match self {

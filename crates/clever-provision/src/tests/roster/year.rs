@@ -197,7 +197,7 @@ async fn live(ground: &mut Ground, seed: u64, steps: u32, days: u32, sign_ins: u
 
 /// `cargo test -p clever-provision --all-features a_year -- --ignored`
 #[tokio::test]
-#[ignore = "a year over both databases takes minutes"]
+#[ignore = "fails: an answer links the former id of a student who has left (docs/reliability.md, known gaps)"]
 async fn a_year_keeps_one_account_a_person_none_lost_and_none_shared() {
     for mut ground in grounds("roster_year", 5, 300).await {
         live(&mut ground, 5, 40, 9, 4).await;
