@@ -427,7 +427,7 @@ async fn write(
 /// Notes that an identity left, and archives its account if no identity in a roster opens it. An account that somebody
 /// signed up for, or that a teacher made, stays open: no district governs it. Says whether one was archived.
 async fn leave(store: &mut AccountStore, id: &UserId, now: Timestamp) -> Result<bool, FollowError> {
-    // An answer would let in somebody who is gone: also one whose former id still opens an account.
+    // An answer would let in somebody who is gone.
     store.write_settled(id, None, now).await?;
     let Some(account) = store.opened_by(id).await? else {
         store.forget(&Holder::Identity(id.clone())).await?;

@@ -205,7 +205,10 @@ impl AccountStore {
         Ok(all)
     }
 
-    /// Identities that open no account and share a clue with these facts: people who wait for a decision.
+    /// Identities that open no account, are asked about in an open review, and share a clue with these facts.
+    ///
+    /// That an identity is remembered is no proof that the roster has it today: it may be the former id of somebody who
+    /// has another one now. A review is ended when its person leaves, so an open one is.
     #[cfg(feature = "roster")]
     pub(crate) async fn waiting(&mut self, facts: &Facts) -> Result<Vec<Person>, StoreError> {
         let Some(key) = self.existing_key(facts.district.as_ref()).await? else {
@@ -216,6 +219,7 @@ impl AccountStore {
         let among = self.db.kind().among(1);
         let sql = format!(
             "SELECT DISTINCT c.holder, c.is_account FROM main.provision_clues c
+             JOIN main.provision_reviews r ON r.user_id = c.holder AND r.is_open = 1
              LEFT JOIN main.provision_links l ON l.user_id = c.holder AND l.alias = 0
              WHERE c.clue {among} AND c.is_account = 0 AND l.account IS NULL ORDER BY c.holder LIMIT {MOST}"
         );
