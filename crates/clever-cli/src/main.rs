@@ -3,6 +3,7 @@
 //! This crate reads arguments, calls the libraries and prints; it decides nothing about a roster.
 
 mod access;
+mod accounts_at;
 mod cli;
 mod cmd;
 mod config;

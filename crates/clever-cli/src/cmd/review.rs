@@ -14,9 +14,9 @@ use clever_provision::ledger::ReviewId;
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
 use serde::Deserialize;
 
+use crate::accounts_at::AccountsAt;
 use crate::diagnostics::{Exit, Usage};
 use crate::ui::{self, Ui};
-use crate::vault::VaultArgs;
 
 /// Arguments of `review`.
 #[derive(Debug, Args)]
@@ -26,19 +26,8 @@ Examples:
   cleverctl review approve 12 --account a9 --as staff-7
   cleverctl review decline 12 --as staff-7")]
 pub(crate) struct ReviewArgs {
-    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
-    ///
-    /// Put an address that contains a password in CLEVER_ACCOUNTS.
-    #[arg(
-        long,
-        env = "CLEVER_ACCOUNTS",
-        hide_env_values = true,
-        value_name = "URL",
-        global = true
-    )]
-    accounts: Option<String>,
     #[command(flatten)]
-    vault: VaultArgs,
+    place: AccountsAt,
     /// Who decides, as the ledger keeps it: your id in the app, not your name.
     #[arg(long = "as", value_name = "ID", global = true)]
     staff: Option<String>,
@@ -90,14 +79,7 @@ struct TablesFile {
 
 /// Shows the queue, or answers.
 pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
-    let Some(address) = args.accounts.as_deref() else {
-        return Err(Usage::new("no database of accounts is named")
-            .hint("name it with --accounts or CLEVER_ACCOUNTS")
-            .into());
-    };
-    let mut store = AccountStore::open(address, args.vault.key(false)?)
-        .await
-        .context("could not open the accounts")?;
+    let mut store = args.place.open(false).await?;
     match &args.command {
         None => list(&mut store, args, ui).await?,
         Some(ReviewCommand::Show { id }) => {

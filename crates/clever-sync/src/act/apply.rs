@@ -56,7 +56,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         self.unplanned = true;
         self.staged_to = None;
         let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
-        self.bodies = self.one(sql, &[]).await?.int(0)?;
+        self.bodies = self.db.one(sql, &[]).await?.int(0)?;
         Ok(())
     }
 

@@ -304,7 +304,7 @@ impl<B: RosterDb> Reader<'_, B> {
     ) -> Result<BTreeMap<String, String>, StoreError> {
         let sql = format!(
             "SELECT user_id, sis_id FROM main.user_roles WHERE district_id = ?1 AND role = ?2 AND user_id {}",
-            self.store.among(3)
+            self.store.db.kind().among(3)
         );
         let params: [Sql; 3] = [
             self.district_id.into(),
@@ -331,7 +331,7 @@ impl<B: RosterDb> Reader<'_, B> {
             "SELECT c.student_id, c.relationship, c.type, u.record, c.contact_id FROM main.contacts c
              JOIN main.users u ON u.district_id = c.district_id AND u.id = c.contact_id AND u.archived_at IS NULL
              WHERE c.district_id = ?1 AND c.student_id {} ORDER BY c.student_id, c.contact_id",
-            self.store.among(2)
+            self.store.db.kind().among(2)
         );
         let params = [self.district_id.into(), texts(students.iter().copied())];
         let mut all: BTreeMap<String, Vec<Contact>> = BTreeMap::new();

@@ -190,7 +190,7 @@ async fn enrollments<B: RosterDb>(
     reader: &mut Reader<'_, B>,
     file: &mut ParquetFile,
 ) -> Result<(), ExportError> {
-    let among = reader.store.among(2);
+    let among = reader.store.db.kind().among(2);
     let sql = format!(
         "SELECT s.district_id, s.id, p.id, CASE e.role WHEN 0 THEN 'student' ELSE 'teacher' END, e.is_primary
          FROM main._districts d
@@ -246,7 +246,11 @@ async fn changes<B: RosterDb>(
         told = told.max(last_of(&name.to_string_lossy(), &district).unwrap_or(0));
     }
     let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1";
-    let mut newest = reader.store.one(sql, &[reader.district_id.into()]).await?;
+    let mut newest = reader
+        .store
+        .db
+        .one(sql, &[reader.district_id.into()])
+        .await?;
     let newest = newest.int(0)?;
     if told > newest {
         let reason = format!(

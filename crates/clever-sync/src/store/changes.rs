@@ -103,7 +103,10 @@ impl<B: RosterDb> SqlStore<B> {
         run: u64,
     ) -> Result<Option<RunPath>, StoreError> {
         let sql = "SELECT path FROM main.runs WHERE district_id = ?1 AND run = ?2";
-        let row = self.maybe(sql, &[district_id.into(), run.into()]).await?;
+        let row = self
+            .db
+            .maybe(sql, &[district_id.into(), run.into()])
+            .await?;
         row.map(|mut row| path(&row.text(0)?, 0)).transpose()
     }
 
@@ -114,6 +117,7 @@ impl<B: RosterDb> SqlStore<B> {
     /// [`StoreError`] when the store can't be read.
     pub async fn position(&mut self, district_id: &str, consumer: &str) -> Result<u64, StoreError> {
         let row = self
+            .db
             .maybe(
                 "SELECT seq FROM main.consumers WHERE district_id = ?1 AND consumer = ?2",
                 &[district_id.into(), consumer.into()],
@@ -166,7 +170,10 @@ impl<B: RosterDb> SqlStore<B> {
         id: &str,
     ) -> Result<Option<String>, StoreError> {
         let sql = format!("SELECT record FROM main.{kind} WHERE district_id = ?1 AND id = ?2");
-        let row = self.maybe(&sql, &[district_id.into(), id.into()]).await?;
+        let row = self
+            .db
+            .maybe(&sql, &[district_id.into(), id.into()])
+            .await?;
         Ok(row.map(|mut row| row.text(0)).transpose()?)
     }
 
@@ -180,7 +187,10 @@ impl<B: RosterDb> SqlStore<B> {
         let sql = format!(
             "SELECT first_seen_at, archived_at FROM main.{kind} WHERE district_id = ?1 AND id = ?2"
         );
-        let row = self.maybe(&sql, &[district_id.into(), id.into()]).await?;
+        let row = self
+            .db
+            .maybe(&sql, &[district_id.into(), id.into()])
+            .await?;
         row.map(|mut row| {
             let archived = row.maybe_text(1)?;
             let archived = archived.map(|at| at.parse().map_err(|_| odd_row(1)));

@@ -61,7 +61,7 @@ impl<B: RosterDb> Known for SqlRun<'_, B> {
         let params = [self.number().into(), enough.into()];
         let sql =
             "SELECT count(*) FROM (SELECT 1 FROM main._enrollments WHERE district = ?1 LIMIT ?2) x";
-        Ok(self.one(sql, &params).await?.count(0)?)
+        Ok(self.db.one(sql, &params).await?.count(0)?)
     }
 
     async fn lost_role(&mut self) -> Result<Option<Role>, StoreError> {
@@ -71,6 +71,7 @@ impl<B: RosterDb> Known for SqlRun<'_, B> {
             (Op::Archive as i64).into(),
         ];
         let role = self
+            .db
             .maybe(
                 "SELECT r.role FROM main.user_roles r
                  LEFT JOIN staging.staged s ON s.kind = ?2 AND s.id = r.user_id AND s.op = ?3
@@ -120,7 +121,7 @@ impl<B: RosterDb> SqlRun<'_, B> {
             "SELECT s.id, s.hash, s.archived, s.refused, t.record, s.seq FROM main._state s
              JOIN main.{kind} t ON t.district_id = ?3 AND t.id = s.id
              WHERE s.district = ?1 AND s.kind = ?2 AND s.id {}",
-            self.among(4)
+            self.db.kind().among(4)
         );
         let mut found = BTreeMap::new();
         for ids in ids.chunks(1000) {
@@ -144,7 +145,7 @@ impl<B: RosterDb> SqlRun<'_, B> {
         let params = [self.number().into(), (kind as i64).into()];
         let sql =
             "SELECT count(*) FROM main._state WHERE district = ?1 AND kind = ?2 AND archived = 0";
-        Ok(self.one(sql, &params).await?.count(0)?)
+        Ok(self.db.one(sql, &params).await?.count(0)?)
     }
 }
 

@@ -4,7 +4,7 @@ use clever_model::{DistrictId, RecordKind};
 
 use crate::report::SyncReport;
 use crate::store::base::{base, last_report};
-use crate::store::sql::{Connected, RosterDb, Row, Sql, SqlStore};
+use crate::store::sql::{Connected, RosterDb, SqlStore};
 use crate::store::staging::Staging as Area;
 use crate::store::{Base, Store, StoreError};
 
@@ -64,25 +64,6 @@ impl<B: RosterDb> Connected for SqlRun<'_, B> {
 }
 
 impl<B: RosterDb> SqlRun<'_, B> {
-    /// `IN` the list that is parameter `at`.
-    pub(crate) fn among(&self, at: usize) -> String {
-        self.db.kind().among(at)
-    }
-
-    /// Reads the only row of an answer.
-    pub(crate) async fn one(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Row, StoreError> {
-        Ok(self.db.one(sql, params).await?)
-    }
-
-    /// Reads the first row of an answer, if there is one.
-    pub(crate) async fn maybe(
-        &mut self,
-        sql: &str,
-        params: &[Sql<'_>],
-    ) -> Result<Option<Row>, StoreError> {
-        Ok(self.db.maybe(sql, params).await?)
-    }
-
     /// Reserves keys for that many rows of a table; nobody else gets them.
     pub(crate) async fn keys(&mut self, table: &str, count: usize) -> Result<Vec<i64>, StoreError> {
         let sql = self.db.dialect().keys.replace("{}", table);
@@ -110,7 +91,7 @@ impl<B: RosterDb> SqlRun<'_, B> {
     /// Reads the note that is kept with what is staged.
     pub(crate) async fn note(&mut self) -> Result<Option<String>, StoreError> {
         let sql = "SELECT note FROM staging.staged_walk";
-        let note = self.maybe(sql, &[]).await?;
+        let note = self.db.maybe(sql, &[]).await?;
         let note = note.map(|mut row| row.text(0)).transpose()?;
         Ok(note.filter(|note| !note.is_empty()))
     }

@@ -136,7 +136,7 @@ async fn count_from<B: RosterDb>(
     (after, limit): (&str, u64),
     sizes: &mut BTreeMap<&str, &mut u64>,
 ) -> Result<Option<String>, StoreError> {
-    let among = run.among(3);
+    let among = run.db.kind().among(3);
     let here = over(places(kind), |table, id, active| {
         format!(
             "SELECT t.{id} AS id, t.school_id AS school FROM main.{table} t
@@ -187,7 +187,7 @@ pub(crate) async fn hold<B: RosterDb>(
     op: Op,
     schools: &[&str],
 ) -> Result<u64, StoreError> {
-    let these = run.among(4);
+    let these = run.db.kind().among(4);
     let here = over(places(kind), |table, id, _| {
         format!("SELECT {id} FROM main.{table} WHERE district_id = ?3 AND school_id {these}")
     });

@@ -74,25 +74,6 @@ impl<B: RosterDb> SqlStore<B> {
     pub(crate) fn on(db: B) -> Self {
         Self { db }
     }
-
-    /// `IN` the list that is parameter `at`.
-    pub(crate) fn among(&self, at: usize) -> String {
-        self.db.kind().among(at)
-    }
-
-    /// Reads the only row of an answer.
-    pub(crate) async fn one(&mut self, sql: &str, params: &[Sql<'_>]) -> Result<Row, StoreError> {
-        Ok(self.db.one(sql, params).await?)
-    }
-
-    /// Reads the first row of an answer, if there is one.
-    pub(crate) async fn maybe(
-        &mut self,
-        sql: &str,
-        params: &[Sql<'_>],
-    ) -> Result<Option<Row>, StoreError> {
-        Ok(self.db.maybe(sql, params).await?)
-    }
 }
 
 /// Reads a row of state: id, hash, archived, refused.

@@ -91,7 +91,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
         let sql = format!(
             "DELETE FROM staging.staged WHERE kind = ?1 AND id {}",
-            self.among(2)
+            self.db.kind().among(2)
         );
         for ids in ids.chunks(1000) {
             let params = [(kind as i64).into(), texts(ids.iter().copied())];
@@ -154,7 +154,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     ) -> Result<BTreeMap<String, Op>, StoreError> {
         let sql = format!(
             "SELECT id, op FROM staging.staged WHERE kind = ?1 AND id {}",
-            self.among(2)
+            self.db.kind().among(2)
         );
         let mut found = BTreeMap::new();
         for ids in ids.chunks(1000) {
@@ -204,7 +204,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
             Which::All => Ok(self.db.execute(&sql, &params).await?),
             Which::Schools(these) => schools::hold(self, kind, op, these).await,
             Which::Records(ids) => {
-                let sql = format!("{sql} AND id {}", self.among(3));
+                let sql = format!("{sql} AND id {}", self.db.kind().among(3));
                 let mut held = 0;
                 for ids in ids.chunks(1000) {
                     let [kind, op] = params.clone();

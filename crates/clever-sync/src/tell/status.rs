@@ -112,6 +112,7 @@ impl<B: RosterDb> SqlStore<B> {
             };
             status.holds = self.since(&status, holds).await?;
             status.changes = self
+                .db
                 .one(
                     "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
                     &[status.district_id.as_str().into()],

@@ -4,39 +4,20 @@ mod import;
 mod show;
 mod sync;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
-use clever_provision::store::AccountStore;
 
-use crate::diagnostics::{Exit, Usage};
+use crate::accounts_at::AccountsAt;
+use crate::diagnostics::Exit;
 use crate::ui::Ui;
-use crate::vault::VaultArgs;
 
 /// Arguments of `accounts`.
 #[derive(Debug, Args)]
 pub(crate) struct AccountsArgs {
     #[command(flatten)]
-    place: Place,
+    place: AccountsAt,
     #[command(subcommand)]
     command: AccountsCommand,
-}
-
-/// Where the accounts are.
-#[derive(Debug, Args)]
-struct Place {
-    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
-    ///
-    /// Put an address that contains a password in CLEVER_ACCOUNTS.
-    #[arg(
-        long,
-        env = "CLEVER_ACCOUNTS",
-        hide_env_values = true,
-        value_name = "URL",
-        global = true
-    )]
-    accounts: Option<String>,
-    #[command(flatten)]
-    vault: VaultArgs,
 }
 
 /// What to do with the accounts.
@@ -60,25 +41,16 @@ enum AccountsCommand {
 
 /// Does what is asked.
 pub(crate) async fn run(args: &AccountsArgs, ui: &Ui) -> Result<Exit> {
-    let mut accounts = args.place.open().await?;
+    let writes = matches!(
+        args.command,
+        AccountsCommand::Sync(_) | AccountsCommand::Import(_)
+    );
+    let mut accounts = args.place.open(writes).await?;
     match &args.command {
         AccountsCommand::Sync(args) => sync::run(&mut accounts, args, ui).await,
         AccountsCommand::List(args) => show::list(&mut accounts, args, ui).await,
         AccountsCommand::Show(args) => show::show(&mut accounts, args, ui).await,
         AccountsCommand::Explain(args) => show::explain(&mut accounts, args, ui).await,
         AccountsCommand::Import(args) => import::run(&mut accounts, args, ui).await,
-    }
-}
-
-impl Place {
-    async fn open(&self) -> Result<AccountStore> {
-        let Some(address) = self.accounts.as_deref() else {
-            return Err(Usage::new("no database of accounts is named")
-                .hint("name it with --accounts or CLEVER_ACCOUNTS")
-                .into());
-        };
-        AccountStore::open(address, self.vault.key(true)?)
-            .await
-            .context("could not open the accounts")
     }
 }

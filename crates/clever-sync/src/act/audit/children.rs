@@ -149,7 +149,7 @@ async fn places<B: RosterDb>(
     now.dedup_by_key(|(section, role, person, _)| (*section, *role, *person));
     let sql = format!(
         "SELECT section, role, person, is_primary FROM main._enrollments WHERE district = ?1 AND section {}",
-        store.among(2)
+        store.db.kind().among(2)
     );
     let number = store.number();
     let keys = sections.iter().map(|(section, _)| section.key);
@@ -178,7 +178,7 @@ async fn places<B: RosterDb>(
     }
     let sql = format!(
         "DELETE FROM main._enrollments WHERE district = ?1 AND section {}",
-        store.among(2)
+        store.db.kind().among(2)
     );
     let params = [number.into(), Sql::Ints(wrong.keys().copied().collect())];
     store.db.execute(&sql, &params).await?;

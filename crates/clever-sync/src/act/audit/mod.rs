@@ -75,6 +75,7 @@ async fn mend<B: RosterDb>(
     store.db.execute(sql, &[district.as_str().into()]).await?;
     // Read under the lock: a run may have given the district its number since the staging area was opened.
     let known = store
+        .db
         .maybe(
             "SELECT district FROM main._districts WHERE district_id = ?1",
             &[district.as_str().into()],
@@ -192,7 +193,7 @@ async fn restore<B: RosterDb>(
         changes::chain(&[kind])
     );
     let params = [district.as_str().into(), id.into(), 0_i64.into()];
-    let last = store.maybe(&sql, &params).await?;
+    let last = store.db.maybe(&sql, &params).await?;
     let Some(mut last) = last else {
         // Nobody knows what it was: then it is new when it comes again.
         let params = [store.number().into(), (kind as i64).into(), id.into()];

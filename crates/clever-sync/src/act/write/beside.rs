@@ -93,7 +93,7 @@ pub(crate) async fn replace<B: RosterDb>(
         return Ok(found);
     }
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    let (names, user, among) = (names.join(", "), table.user(), store.among(2));
+    let (names, user, among) = (names.join(", "), table.user(), store.db.kind().among(2));
     let sql = format!("SELECT {names} FROM {name} WHERE district_id = ?1 AND {user} {among}");
     let district = store.district_id();
     let params = [district.as_str().into(), texts(old.iter().copied())];

@@ -31,7 +31,7 @@ impl<B: RosterDb> Writer<'_, '_, B> {
         if !self.fresh.contains("_state") && !others.is_empty() {
             let sql = format!(
                 "SELECT id, seq FROM main._state WHERE district = ?1 AND kind = ?2 AND id {}",
-                self.store.among(3)
+                self.store.db.kind().among(3)
             );
             let params = [
                 self.store.number().into(),

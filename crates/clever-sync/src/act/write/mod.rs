@@ -98,6 +98,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
         let total: u64 = free.map(|(_, (count, _))| count).sum();
         let last = self
             .store
+            .db
             .one(
                 "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
                 &[self.district_id.into()],
@@ -154,7 +155,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
                 "district" => number.into(),
                 _ => self.district_id.into(),
             };
-            if self.store.one(&sql, &[district]).await?.int(0)? == 0 {
+            if self.store.db.one(&sql, &[district]).await?.int(0)? == 0 {
                 self.fresh.insert(table);
             }
         }
@@ -169,7 +170,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
         }
         for (table, drop, create) in self.store.db.dialect().late {
             let sql = format!("SELECT count(*) FROM (SELECT 1 FROM main.{table} LIMIT 1) x");
-            if self.store.one(&sql, &[]).await?.int(0)? == 0 {
+            if self.store.db.one(&sql, &[]).await?.int(0)? == 0 {
                 self.store.db.batch(drop).await?;
                 late.push(*create);
             }
@@ -334,7 +335,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
         }
         let sql = format!(
             "UPDATE main.{kind} SET archived_at = ?2, changed_at = ?2, source = ?3 WHERE district_id = ?1 AND id {}",
-            self.store.among(4)
+            self.store.db.kind().among(4)
         );
         let params = [
             self.district_id.into(),
@@ -430,7 +431,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
         }
         let sql = format!(
             "SELECT id, key FROM main.users WHERE district_id = ?1 AND id {}",
-            self.store.among(2)
+            self.store.db.kind().among(2)
         );
         let params = [
             self.district_id.into(),

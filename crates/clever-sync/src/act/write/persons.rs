@@ -155,7 +155,7 @@ pub(crate) async fn name<B: RosterDb>(
     let number = store.number();
     let sql = format!(
         "SELECT id, key FROM main._people WHERE district = ?1 AND id {}",
-        store.among(2)
+        store.db.kind().among(2)
     );
     let params = [number.into(), texts(ids.iter().copied())];
     let mut known = pairs(store.db.query(&sql, &params).await?)?;
@@ -186,7 +186,7 @@ pub(crate) async fn learn<B: RosterDb>(
     let sql = format!(
         "UPDATE main._people SET known = 1 WHERE district = ?1 AND id {} AND known = 0 AND EXISTS (
              SELECT 1 FROM main.users t WHERE t.district_id = ?3 AND t.id = _people.id)",
-        store.among(2)
+        store.db.kind().among(2)
     );
     let district = store.district_id();
     let params = [

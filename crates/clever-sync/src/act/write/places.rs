@@ -221,7 +221,7 @@ impl<B: RosterDb> Writer<'_, '_, B> {
         }
         let sql = format!(
             "DELETE FROM main._enrollments WHERE district = ?1 AND section = ?2 AND person {}",
-            self.store.among(3)
+            self.store.db.kind().among(3)
         );
         let people = Sql::Ints(people.iter().copied().collect());
         let params = [self.store.number().into(), section.into(), people];
@@ -235,7 +235,7 @@ impl<B: RosterDb> Writer<'_, '_, B> {
     ) -> Result<BTreeMap<String, i64>, StoreError> {
         let sql = format!(
             "SELECT id, key FROM main.sections WHERE district_id = ?1 AND id {}",
-            self.store.among(2)
+            self.store.db.kind().among(2)
         );
         let params = [self.district_id.into(), texts(ids)];
         pairs(self.store.db.query(&sql, &params).await?)
@@ -262,7 +262,7 @@ impl<B: RosterDb> Writer<'_, '_, B> {
         }
         let sql = format!(
             "SELECT section, role, person, is_primary FROM main._enrollments WHERE district = ?1 AND section {}",
-            self.store.among(2)
+            self.store.db.kind().among(2)
         );
         let params = [self.store.number().into(), Sql::Ints(sections)];
         for mut row in self.store.db.query(&sql, &params).await? {

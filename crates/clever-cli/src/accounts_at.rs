@@ -1,0 +1,40 @@
+//! Where the app's accounts are kept, and how the commands over them open the database.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use clever_provision::store::AccountStore;
+
+use crate::diagnostics::Usage;
+use crate::vault::VaultArgs;
+
+/// The database of accounts, and the key to what is sealed in it.
+#[derive(Debug, Args)]
+pub(crate) struct AccountsAt {
+    /// The database of accounts: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// Put an address that contains a password in CLEVER_ACCOUNTS.
+    #[arg(
+        long,
+        env = "CLEVER_ACCOUNTS",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    accounts: Option<String>,
+    #[command(flatten)]
+    vault: VaultArgs,
+}
+
+impl AccountsAt {
+    /// Opens the database. With `make_key`, a missing key is made: only a command that writes accounts may need one.
+    pub(crate) async fn open(&self, make_key: bool) -> Result<AccountStore> {
+        let Some(address) = self.accounts.as_deref() else {
+            return Err(Usage::new("no database of accounts is named")
+                .hint("name it with --accounts or CLEVER_ACCOUNTS")
+                .into());
+        };
+        AccountStore::open(address, self.vault.key(make_key)?)
+            .await
+            .context("could not open the accounts")
+    }
+}
