@@ -1,4 +1,4 @@
-//! The web login in a real browser: a headless Chromium (Debian's `chromium`), where one is installed.
+//! The web login in a real browser: a headless Chromium (Debian's `chromium`), if one is installed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -127,7 +127,7 @@ async fn from_the_portal_a_click_on_the_apps_icon_ends_signed_in() {
     driver.end().await;
 }
 
-/// The page that begins a portal's login anew goes on by itself under its own policy, and leaves no step
+/// The page that begins a portal's login again continues by itself under its own policy, and leaves no step
 /// that the back button would stop at.
 #[tokio::test]
 async fn a_portal_callback_goes_on_by_itself_in_a_browser() {

@@ -1,5 +1,5 @@
 //! A browser that is driven: clicks and forms in a headless Chromium, by the WebDriver protocol of Debian's
-//! `chromium-driver`, where both are installed.
+//! `chromium-driver`, if both are installed.
 
 #![expect(dead_code, reason = "each program of tests drives a part of it")]
 
@@ -49,7 +49,7 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts a browser; `None`, and a word about it, where there is none to drive.
+    /// Starts a browser; `None`, and a word about it, if there is none to drive.
     #[expect(clippy::print_stderr, reason = "a test says what it skips")]
     pub(crate) async fn start() -> Option<Self> {
         chromium()?;

@@ -196,7 +196,7 @@ async fn a_sync_that_no_event_tells_is_noticed() {
     let ground = Ground::with_events(9, 50).await;
     ground.emulator.advance_days(1);
     drop(ground.sync().await.unwrap());
-    // Off for a day: what happened then is told by nobody.
+    // Off for a day: no event says what happened then.
     ground.emulator.with_world(|world| world.set_events(false));
     ground.emulator.advance_days(1);
     ground.emulator.with_world(|world| world.set_events(true));

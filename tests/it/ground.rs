@@ -50,7 +50,7 @@ impl Ground {
         .await
     }
 
-    /// A district as it is told.
+    /// A district by its configuration.
     pub(crate) async fn with(config: EmulatorConfig) -> Self {
         let emulator = clever_emulator::start(config).await.unwrap();
         let options = ClientOptions {

@@ -138,7 +138,7 @@ impl Scene {
         Self::with(person, false, others).await
     }
 
-    /// With or without PKCE in Clever's discovery; where it is there, the application finds out by itself.
+    /// With or without PKCE in Clever's discovery; if it is there, the application finds out by itself.
     async fn with(person: Person, pkce: bool, others: u64) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site: Url = format!("http://{}", listener.local_addr().unwrap())
@@ -477,14 +477,14 @@ async fn cell(scene: &Scene, entry: Entry, person: Person, way: Way) {
             assert_eq!(browser.load(&callback).await.0, 303);
         }
         Way::MissingState => {
-            // A code without a state is dropped and the login begun anew, once a minute.
+            // A code without a state is dropped and the login begins again, once a minute.
             let stateless = with(&callback, "state", None);
             let (status, to, _) = browser.load(&stateless).await;
             if entry == Entry::Button {
                 assert_eq!(status, 401);
                 assert_eq!(to.unwrap().path(), "/login");
             } else {
-                assert_eq!(status, 400, "it was begun anew a moment ago");
+                assert_eq!(status, 400, "it was begun again a moment ago");
             }
             assert!(scene.redeemable(&code).await);
             assert!(scene.signed_in().is_empty());

@@ -229,7 +229,7 @@ async fn field_09_nobody_who_is_archived_or_unknown_has_a_place_or_a_contact() {
             lines(&kept, contacts).await,
             ["p1 ghost Aunt", "p1 u001 Mother"]
         );
-        // Counted anew, they are as many.
+        // Counted again, they are as many.
         assert_eq!(audit(&kept).await, 0);
         let fifth = again(&kept, &roster).await;
         assert_eq!(places(&kept, &fifth).await, (23, 4));

@@ -135,7 +135,7 @@ async fn they_are_synced_by_snapshot_and_events_where_the_policy_says_so() {
         assert_eq!(report.why, Some(Why::Unread { kind: KIND }));
         assert_eq!(report.kinds[&KIND].updated, 1);
         assert_eq!(stored(&url).await, served(&ground));
-        // Whoever asks is told.
+        // The status says so to whoever asks.
         let mut store = AnyStore::open(&url.parse().unwrap(), Open::Existing)
             .await
             .unwrap();

@@ -1,4 +1,4 @@
-//! A run that was stopped on the way: the next one reads only what is missing, or all of it anew where it can't be
+//! A run that was stopped on the way: the next one reads only what is missing, or all of it again if it can't be
 //! sure that it is the same walk.
 
 use clever_emulator::Fault;
@@ -192,7 +192,7 @@ async fn what_is_broken_in_the_middle_is_thrown_away_and_told() {
 #[tokio::test]
 async fn what_may_be_another_walk_is_begun_anew() {
     let ground = Ground::with_events(93, 200).await;
-    for url in stores(&ground, "anew").await {
+    for url in stores(&ground, "again").await {
         let snapshot = SyncOptions {
             way: Way::Snapshot,
             ..SyncOptions::default()
@@ -292,7 +292,7 @@ async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_sta
             let left = crate::stores::server(&url).await.query_one(sql, &[]).await;
             assert_eq!(left.unwrap().get::<_, i64>(0), 0);
         }
-        // Nobody's leftovers are gone on with.
+        // No run continues with leftovers of another.
         let next = run(&ground, &url, &SyncOptions::default()).await.unwrap();
         assert_eq!(next.resumed, None);
     }

@@ -109,7 +109,7 @@ async fn the_role_of_the_documents_does_everything_and_no_grant_is_too_many() {
             .unwrap();
         match left_out {
             None => done.unwrap(),
-            // It syncs as well, and begins anew after a stop.
+            // It syncs as well, and begins again from the start after a stop.
             Some(at) if all[at].contains("ON DATABASE") => done.unwrap(),
             Some(at) => assert!(done.is_err(), "not needed: {}", all[at]),
         }

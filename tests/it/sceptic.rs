@@ -370,7 +370,7 @@ async fn what_is_held_is_not_let_through_by_what_is_applied_beside_it() {
         // The sizes that the first hold was judged by stay those of the next.
         let again = ground.sync().await.unwrap();
         let hold = hold_of(&again, RecordKind::Users);
-        // The cause is told by those who came, and they are in.
+        // Those who came show the cause, and they are in.
         assert_eq!((hold.count, hold.of), (held.count, held.of));
         assert_eq!(again.plan_hash, first.plan_hash);
         nobody_left(&ground, RecordKind::Users);

@@ -116,7 +116,7 @@ async fn field_02_events_tell_no_change_of_order() {
     ground.emulator.advance_days(1);
     drop(ground.sync().await.unwrap());
     let before = ground.stored();
-    // A day on which every section is told anew, and none has other members.
+    // A day on which every section has an event, and none has other members.
     ground.emulator.with_world(|world| {
         let ids: Vec<String> = world
             .list(RecordKind::Sections)

@@ -46,7 +46,11 @@ async fn no_fault_removes_anyone_and_the_next_run_is_right() {
                         "{fault:?} on {place}: {:?}",
                         report.kinds
                     );
-                    assert_eq!(ground.stored(), before, "{fault:?}: no row is written anew");
+                    assert_eq!(
+                        ground.stored(),
+                        before,
+                        "{fault:?}: no row is written again"
+                    );
                 }
                 Ok(_) => assert_eq!(
                     ground.stored().into_keys().collect::<Vec<_>>(),

@@ -39,7 +39,7 @@ enum Task {
         /// What to record as the files' origin: a repository and revision.
         #[arg(long, default_value = "github.com/Clever/swagger-api")]
         source: String,
-        /// The files; where they disagree, later ones win.
+        /// The files; if they disagree, later ones win.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
@@ -60,7 +60,7 @@ enum Task {
         /// What to record as the files' origin: a repository and revision.
         #[arg(long, default_value = "github.com/Clever/swagger-api")]
         source: String,
-        /// The files; where they disagree, later ones win.
+        /// The files; if they disagree, later ones win.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },

@@ -1,6 +1,6 @@
 //! `cargo xtask upgrade-api`: Clever published a version, or a new revision of one; this takes it in.
 //!
-//! import → difference → generate → compile → tests, each with its own output. What is left for a person is
+//! import → difference → generate → compile → tests, each with its own output. The rest is for a person:
 //! to read the difference and to describe what is new. The difference comes early: what Clever took away may
 //! stop a later step.
 

@@ -91,7 +91,7 @@ impl SetCookie {
 
 /// What an app's cookies are called, and how browsers must treat them.
 ///
-/// Over HTTPS their names begin with `__Host-`: browsers accept them from this host alone. Where the app's
+/// Over HTTPS their names begin with `__Host-`: browsers accept them from this host alone. If the app's
 /// redirect address is `http` (this machine only), they begin with `local-` and lack `Secure`, because
 /// Safari keeps no `Secure` cookie of `http://localhost`.
 #[derive(Debug, Clone, PartialEq, Eq)]

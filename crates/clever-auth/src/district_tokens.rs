@@ -87,7 +87,7 @@ pub fn parse(answer: &Answer) -> Result<Grants, AnswerError> {
     })
 }
 
-/// The link to the next part. That there is none is told by links that can all be read, or by no links at all:
+/// The link to the next part. Only links that can all be read, or no links at all, prove that there is none:
 /// one that can't be read might be it, and a list that ends too early hides districts.
 fn next(links: &Value) -> Result<Option<String>, AnswerError> {
     const UNREADABLE: AnswerError = AnswerError::Missing("links");
@@ -176,7 +176,7 @@ mod tests {
             body: body.into(),
         })
         .unwrap();
-        // A user's token among the districts', and a number; the school's is nobody's loss.
+        // A user's token among the districts', and a number; the school's token is no loss.
         assert_eq!((list.grants.len(), list.refused, &list.next), (2, 2, &None));
         assert_eq!(
             current(&list.grants, &d1).unwrap().token.secret(),

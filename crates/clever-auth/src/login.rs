@@ -1,8 +1,8 @@
 //! The login as a machine without I/O: callbacks in, decisions out.
 //!
 //! A code is redeemed only in the browser that began its login, which the sealed cookie proves. Clever's
-//! portal and Library send people with a code and no `state`: that code is dropped and the login begun
-//! anew, which costs one hop that nobody notices and keeps strangers' codes out (login CSRF).
+//! portal and Library send people with a code and no `state`: that code is dropped and the login begins
+//! again, which costs one hop that nobody notices and keeps strangers' codes out (login CSRF).
 
 mod arrival;
 
@@ -33,7 +33,7 @@ const RESTART_S: i64 = 60;
 /// What to do with a callback that has no `state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StatePolicy {
-    /// Drop its code and begin the login anew.
+    /// Drop its code and begin the login again.
     #[default]
     Strict,
     /// Redeem it, as Clever's own sample code does. **Anyone can then sign a victim's browser in to the
@@ -97,7 +97,7 @@ pub struct LinkRequest<'a> {
     pub account: &'a str,
     /// The live session of the holder: the link ends in it, or not at all.
     pub session: SessionDigest,
-    /// Who the holder is at Clever, where that is known: the link ends with this person, or not at all.
+    /// Who the holder is at Clever, if that is known: the link ends with this person, or not at all.
     ///
     /// With `None`, whoever is signed in at Clever in this browser comes back, perhaps without a click. Show
     /// the person who that is before anything is linked.
@@ -213,7 +213,7 @@ impl LoginFlow {
         &self.0.app
     }
 
-    /// Begins a login from our own button, or anew after [`Arrival::Restart`]. `cookies` are the browser's.
+    /// Begins a login from our own button, or again after [`Arrival::Restart`]. `cookies` are the browser's.
     ///
     /// # Errors
     ///

@@ -55,7 +55,7 @@ pub(crate) fn challenge(verifier: &str) -> String {
 
 /// When the login in a cookie's value was begun; `None` if that is not within its life.
 ///
-/// It stands before the sealed part, which does not open for another time: so old cookies are told from
+/// It stands before the sealed part, which does not open for another time: so old cookies can be told apart from
 /// young ones without their `state`.
 pub(crate) fn born(value: &str, now: Timestamp) -> Option<i64> {
     let born = i64::from_str_radix(value.split_once('.')?.0, 16).ok()?;

@@ -192,7 +192,7 @@ fn a31_restarts_do_not_go_round() {
         refused(callback(&flow, &Cookies::default(), &blocked, 1)),
         Rejection::NotBegunHere
     );
-    // Once a login comes back with its state, nothing goes round: the next person's arrival is begun anew.
+    // Once a login comes back with its state, nothing goes round: the next person's login begins again.
     let both = jar([&restarted, &departure.cookie]);
     let Arrival::Login(_, set) = callback(&flow, &both, &blocked, 1) else {
         panic!("no login")
@@ -277,7 +277,7 @@ fn a9_a_link_ends_in_the_session_that_began_it() {
         let arrival = flow.callback(&departure.cookies(), &query, session, at(1), RANDOM);
         assert_eq!(refused(arrival.unwrap()), Rejection::OtherSession);
     }
-    // Clever's refusal of a link is told from that of a login.
+    // Clever's refusal of a link is another refusal than that of a login.
     let denied = format!("error=access_denied&state={}", state(&departure));
     for (session, own) in [(Some(mine), true), (Some(other), false), (None, false)] {
         let arrival = flow.callback(&departure.cookies(), &denied, session, at(1), RANDOM);

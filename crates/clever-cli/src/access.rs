@@ -215,7 +215,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// The district that it is to open, where that is known: a token does not say.
+    /// The district that it is to open, if that is known: a token does not say.
     pub(crate) fn district(&self) -> Option<&DistrictId> {
         match self {
             Self::Token(_) => None,

@@ -149,7 +149,7 @@ fn chain(error: &anyhow::Error) -> Vec<String> {
     texts
 }
 
-/// Tells a person of `error`, with its causes and, where one is known, the next step.
+/// Tells a person of `error`, with its causes and, if one is known, the next step.
 pub(crate) fn tell(ui: &Ui, error: &anyhow::Error) {
     render(error).iter().for_each(|line| ui.note(line));
 }
@@ -179,7 +179,7 @@ fn render(error: &anyhow::Error) -> Vec<String> {
     lines
 }
 
-/// The next step after `error`, where one is known.
+/// The next step after `error`, if one is known.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     causes::diagnose(error).hint
 }

@@ -168,7 +168,7 @@ impl clever_client::Watch for Named {
     }
 }
 
-/// A bar over a number of records, where a person watches.
+/// A bar over a number of records, if a person watches.
 pub(crate) fn counting(ui: &Ui, what: &str, total: u64) -> ProgressBar {
     over(
         ui,
@@ -178,7 +178,7 @@ pub(crate) fn counting(ui: &Ui, what: &str, total: u64) -> ProgressBar {
     )
 }
 
-/// A bar over a file's bytes, where a person watches.
+/// A bar over a file's bytes, if a person watches.
 pub(crate) fn reading(ui: &Ui, name: &str, bytes: u64) -> ProgressBar {
     over(
         ui,

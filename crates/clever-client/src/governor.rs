@@ -1,14 +1,14 @@
 //! Keeps the clones of one client within the limit of their common token.
 //!
-//! Clever counts requests per token in fixed windows and says in every answer what is left. The
-//! governor holds requests back when nothing is left, instead of learning it from a 429.
+//! Clever counts requests per token in fixed windows and says in every answer how many remain. The
+//! governor holds requests back when none remain, instead of learning it from a 429.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The last tenth of a window's requests is spread over what is left of it: other programs may use the
+/// The last tenth of a window's requests is spread over the rest of its time: other programs may use the
 /// same token, and an even pace meets the limit later than a burst.
 const SLOW_SHARE: u64 = 10;
 /// Longest pause between two requests of that tenth.
@@ -66,7 +66,7 @@ impl Governor {
         Ok(Duration::ZERO)
     }
 
-    /// Learns from an answer what is left. Answers may overtake each other: within a window, the lowest
+    /// Learns from an answer how many requests remain. Answers may overtake each other: within a window, the lowest
     /// count is the newest.
     pub(crate) fn learn(&self, standing: Standing, now: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

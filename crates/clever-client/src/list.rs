@@ -325,7 +325,7 @@ impl ListRequest {
         id.filter(|id| !backward || id != "last")
     }
 
-    /// Says whether a walk that came to `last` came to the list's end, where a link can't be read that may have led on.
+    /// Says whether a walk that came to `last` came to the list's end, if a link can't be read that may have led on.
     /// Links that are no list, or lead on to nowhere, are never an end.
     async fn ends_with(
         &self,
@@ -351,7 +351,7 @@ impl ListRequest {
     }
 }
 
-/// The page size to go on with after `error`, if a smaller one may help.
+/// The page size to continue with after `error`, if a smaller one may help.
 fn smaller(limit: u32, error: &ClientError, failures: u32) -> Option<u32> {
     // A failing Clever may fail over the page's size; one that fails over smaller pages too is just failing.
     let failed = error.kind() == ErrorKind::Server && failures <= MAX_SERVER_STEPS;

@@ -128,7 +128,7 @@ pub(crate) fn rate_wait(headers: &HeaderMap, now: Timestamp, chance: f64) -> Dur
     wait + (wait / 8 + Duration::from_millis(20)).mul_f64(chance.clamp(0.0, 1.0))
 }
 
-/// What is left in the most exhausted bucket, of how many, and how long its window still lasts.
+/// How many requests remain in the most exhausted bucket, of how many, and how long its window still lasts.
 pub(crate) fn window(headers: &HeaderMap, now: Timestamp) -> Option<Standing> {
     Some(Standing {
         remaining: numbers(headers, "x-ratelimit-remaining").min()?,

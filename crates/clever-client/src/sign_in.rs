@@ -56,7 +56,7 @@ pub struct Reach {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// No whole answer came. A code that was on its way is lost: begin the login anew.
+    /// No whole answer came. A code that was on its way is lost: begin the login again.
     #[error("no whole answer from the login service")]
     Network(#[source] reqwest::Error),
     /// The login does not stand.
@@ -72,7 +72,7 @@ pub enum SignInError {
     #[error("the login service did not tell its keys within {} s", KEYS_TIME.as_secs())]
     Slow,
     /// The id token's key is not in hand and could not be read, so that nobody knows whether the token is
-    /// good. The token is not to blame: begin the login anew in a moment.
+    /// good. The token is not to blame: begin the login again in a moment.
     #[error("the id token can't be checked: the issuer's keys could not be read")]
     NoKeys(#[source] Option<Arc<SignInError>>),
     /// The list of districts leads elsewhere or never ends.
@@ -81,7 +81,7 @@ pub enum SignInError {
 }
 
 impl SignInError {
-    /// After which time a new login may do better, where the failure is nobody's fault and passes.
+    /// After which time a new login may succeed, if the failure is a passing one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         matches!(self, Self::NoKeys(_)).then(|| Duration::from_secs(READ_FLOOR_S.into()))
@@ -115,11 +115,11 @@ impl LoginService {
 
     /// Ends a login: redeems its code, once, checks its id token and asks who the person is.
     ///
-    /// Where the id token's key is not in hand, the keys are read and the same token is checked again.
+    /// If the id token's key is not in hand, the keys are read and the same token is checked again.
     ///
     /// # Errors
     ///
-    /// [`SignInError`]; the person has to begin anew.
+    /// [`SignInError`]; the person has to begin again.
     pub async fn finish<P>(
         &self,
         redeem: Redeem<P>,
@@ -225,7 +225,7 @@ impl LoginService {
 
     /// Reads the districts that have connected the app, or one of them, with their tokens of now.
     ///
-    /// A grant that can't be read costs itself, and is logged; where one district is asked for and none can be
+    /// A grant that can't be read costs itself, and is logged; if one district is asked for and none can be
     /// read, that is an error: it may be connected.
     ///
     /// # Errors

@@ -106,7 +106,7 @@ impl Asked<'_> {
     }
 }
 
-/// Why one attempt gave no answer to go on with.
+/// Why one attempt gave no usable answer.
 enum Failure {
     Answer {
         status: http::StatusCode,
@@ -214,7 +214,7 @@ impl Transport {
     /// When a silence that begins now has lasted long enough.
     pub(crate) fn silent_until(&self) -> Instant {
         let now = Instant::now();
-        // No end that can be told is none for as long as a process lives.
+        // An end too far away to be expressed is later than any process lives.
         now.checked_add(self.options.max_silence)
             .unwrap_or(now + Duration::from_secs(365 * 86_400))
     }
@@ -281,7 +281,7 @@ impl Transport {
                         if wait > policy.max_rate_wait {
                             return Err(ClientError::RateLimited { path, wait });
                         }
-                        // Where the window's end is told wrongly, all tries together still outlast a window.
+                        // If Clever gives the window's end wrongly, all tries together still outlast a window.
                         (Some(wait.max(pace * 4)), policy.max_attempts)
                     }
                     _ if call.changes() => (None, 0),

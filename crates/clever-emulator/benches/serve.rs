@@ -196,7 +196,7 @@ async fn main() {
         );
     }
 
-    // Where everybody is touched, a metro district takes gigabytes: that is measured at smaller sizes.
+    // If everybody is touched, a metro district takes gigabytes: that is measured at smaller sizes.
     let heavy = [Happening::SisRekey, Happening::Rollover, Happening::RoleOff];
     let light = [
         Happening::Transfer,

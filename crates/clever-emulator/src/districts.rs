@@ -65,7 +65,7 @@ impl District {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the world, or changes it; what changes is told as events.
+    /// Looks at the world, or changes it; each change makes events.
     pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut world);

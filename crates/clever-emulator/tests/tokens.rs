@@ -212,7 +212,7 @@ async fn a_users_token_opens_the_user_and_the_district_and_pages_for_people() {
         }
         let token = emulator.user_token(&own);
         check(&emulator, &token, &format!("{role}"), &paths).await;
-        // What a sign-in hides: nobody's birthday or street comes with it.
+        // A sign-in hides every birthday and street.
         let shown = get(&emulator, &token, &format!("/v3.1/users/{own}")).await;
         let whole = json_of(&emulator, RecordKind::Users, &own);
         assert_eq!(shown["data"]["name"], whole["name"]);
@@ -441,7 +441,7 @@ async fn every_token_says_whose_it_is_and_what_it_may() {
             info["scopes"].as_array().unwrap().contains(&json!(scope)),
             "{info}"
         );
-        assert_eq!(info.as_object().unwrap().len(), 2, "no end is told");
+        assert_eq!(info.as_object().unwrap().len(), 2, "no end is given");
     }
 }
 

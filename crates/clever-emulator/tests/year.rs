@@ -136,7 +136,7 @@ async fn live(mut look: impl FnMut(u32, &World)) -> (Emulator, DaySummary) {
         for (at, happening) in SCRIPT.into_iter().chain([LATE]) {
             if at == day {
                 if happening == Happening::Reconnect {
-                    // The feed begins anew; what it told until now has been read.
+                    // The feed begins again; its earlier events have been read.
                     emulator.happen(Happening::Resume);
                     emulator.with_world(|world| look(day, world));
                 }

@@ -14,7 +14,7 @@ const END: &str = ".partial";
 /// Longest part of a target's name that is kept in a part's: a name has 255 bytes at most.
 const MAX_NAME: usize = 160;
 
-/// How often a part is made anew because another process took it for left behind.
+/// How often a part is made again because another process took it for an abandoned one.
 pub(crate) const TRIES: u32 = 8;
 
 /// The parts that this process writes. Whoever makes one, or gives one its name, has the lock meanwhile.
@@ -72,7 +72,7 @@ pub(crate) fn builder(prefix: &OsStr) -> Builder<'_, 'static> {
 pub(crate) fn claim(part: &Path, file: File) -> Option<File> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => None,
-        // Where nothing can be locked, nothing is swept either.
+        // If nothing can be locked, nothing is swept either.
         _ => part.symlink_metadata().is_ok().then_some(file),
     }
 }
@@ -94,7 +94,7 @@ pub(crate) fn sweep(folder: &Path, prefix: &OsStr) {
             continue;
         }
         if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            // One that can't be removed is in nobody's way; the next process tries again.
+            // One that can't be removed does no harm; the next process tries again.
             drop(if kind.is_dir() {
                 fs::remove_dir_all(&path)
             } else {

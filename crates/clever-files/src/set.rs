@@ -164,7 +164,7 @@ impl FileSet {
         crate::make_private_folder(&self.target)?;
         let lock = File::open(&self.target).ok();
         if let Some(lock) = &lock {
-            // Where a folder can't be locked, two at once would mix their files; nothing else would be lost.
+            // If a folder can't be locked, two at once would mix their files; nothing else would be lost.
             drop(lock.lock());
         }
         // After the folder's lock, which may take its time: a handler of signals waits for this one.

@@ -88,7 +88,7 @@ impl<'a> Comparer<'a> {
             .id_is_equal(self.people, self.one_holder, pattern, left, right)
     }
 
-    /// Whether two given names are surely one person's.
+    /// Whether two given names are certainly one person's.
     pub(crate) fn is_one_given_name(&mut self, field: usize, a: Symbol, b: Symbol) -> bool {
         let people = self.people;
         a == b

@@ -23,7 +23,7 @@ pub struct Pair {
     /// The log-odds that both are one person's, in millibits: 1,000 for each doubling of the odds.
     pub millibits: i32,
     /// Both may be two people of one family: no id of one person alone is equal, and the given names are not
-    /// surely one.
+    /// certainly the same.
     pub may_be_sibling: bool,
     /// Another person of the family and the birthday is known in one of the files.
     pub sibling_known: bool,

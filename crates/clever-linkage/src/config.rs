@@ -83,7 +83,7 @@ pub struct FieldConfig {
     /// The right file's column; else the field's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<String>,
-    /// Values are equal only where these are equal too: the district of a district's id.
+    /// Values are equal only if these are equal too: the district of a district's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ColumnPair>,
 }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use crate::placeholder::is_no_birthday;
 
-/// A date as the decimal number `yyyymmdd`, or one that its column must settle; 0 where none is told.
+/// A date as the decimal number `yyyymmdd`, or one that its column must settle; 0 if there is none.
 pub(crate) type Cell = u32;
 
 /// Marks a cell whose month and day stand in an order that the column settles.
@@ -20,7 +20,7 @@ const SERIALS: RangeInclusive<u32> = 10_000..=47_500;
 /// Years of two digits from here on were in the last century; spreadsheets read them so.
 const PIVOT: u32 = 30;
 
-/// In what form a column's dates were read, where that had to be found out.
+/// In what form a column's dates were read, if that had to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateForm {
     /// The day stands before the month: a first number is no month, and no second one contradicts.

@@ -1,7 +1,7 @@
 //! Whether two records may be two people of one family.
 //!
 //! Twins share family name, birthday, address, school and grade, and often all of their given name but one
-//! letter. So without an id that is equal, a given name that is not surely the same one is a sibling's until a
+//! letter. So without an id that is equal, a given name that is not certainly the same one is a sibling's until a
 //! person says otherwise, whether a sibling is known in the files or not.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::places::Places;
 /// Records of one family and birthday beyond which they are looked through no more: somebody else is among them.
 const MOST_KIN: usize = 64;
 
-/// Rows of one file by family name and birthday, where two and more share them.
+/// Rows of one file by family name and birthday, for those that two or more share.
 type Families = HashMap<(Symbol, Symbol), Vec<u32>>;
 
 /// What is known of families, and the guard against taking one of them for another.
@@ -70,7 +70,7 @@ impl<'a> Kin<'a> {
     }
 
     /// Whether the two records may be two of one family: no id of one person alone is equal, and the given name
-    /// is not surely one.
+    /// is not certainly the same.
     pub(crate) fn may_be_siblings(
         &self,
         pattern: Pattern,
@@ -84,7 +84,7 @@ impl<'a> Kin<'a> {
             && !self.is_one_name(pattern, left, right)
     }
 
-    /// Whether the given names are surely one. A short form that several names have is one only beside an address
+    /// Whether the given names are certainly the same. A short form that several names have is one only beside an address
     /// with the whole name in it, which nobody else has.
     fn is_one_name(&self, pattern: Pattern, left: &[Symbol], right: &[Symbol]) -> bool {
         let Some(given) = self.places.given else {

@@ -210,7 +210,7 @@ pub(crate) struct Scorer {
 #[derive(Debug)]
 struct FieldScorer {
     weights: Vec<i32>,
-    /// By value, where its frequency matters.
+    /// By value, if its frequency matters.
     equal: Vec<i32>,
 }
 

@@ -88,7 +88,7 @@ pub fn names_agree(given: Level, family: Level) -> bool {
         && slips.count() < 2
 }
 
-/// Says whether two given names are surely one person's, so that no twin has the other one: equal, a short form of
+/// Says whether two given names are certainly one person's, so that no twin has the other one: equal, a short form of
 /// one name alone, one of several given names, or given and family name exactly in each other's place.
 #[must_use]
 pub const fn is_surely_one(given: Level) -> bool {

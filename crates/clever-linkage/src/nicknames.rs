@@ -298,7 +298,7 @@ stephen steven
 teresa theresa
 ";
 
-/// How surely two names may be one person's.
+/// How certain it is that two names are one person's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bond {
     /// The short form is of this name alone: Bill and William.
@@ -365,7 +365,7 @@ impl Nicknames {
         }
     }
 
-    /// Whether one person may bear both, and how surely; `None` of two equal names.
+    /// Whether one person may bear both, and how certain that is; `None` of two equal names.
     pub(crate) fn bond(&self, a: &str, b: &str) -> Option<Bond> {
         let (of_a, of_b) = (self.forms_of.get(a)?, self.forms_of.get(b)?);
         if a == b {

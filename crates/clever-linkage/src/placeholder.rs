@@ -205,7 +205,7 @@ fn is_one_letter_again(word: &str) -> bool {
     letters.all(|c| c == first) && (more > 1 || more == 1 && first == 'x')
 }
 
-/// Whether an id is nobody's: `0`, `99999`, `xxxx`, `test`, `123456789`.
+/// Whether an id is a placeholder that identifies no one: `0`, `99999`, `xxxx`, `test`, `123456789`.
 fn is_nobodys_id(text: &str) -> bool {
     let text = text.trim();
     let mut all = text.chars().filter(|c| c.is_alphanumeric());

@@ -46,7 +46,7 @@ pub struct ColumnReading {
     pub unread: usize,
     /// The first record with a value that can't be read, from 1.
     pub first_unread: Option<usize>,
-    /// In what form its dates were read, where that had to be found out.
+    /// In what form its dates were read, if that had to be found out.
     pub dates: Option<DateForm>,
 }
 
@@ -93,7 +93,7 @@ impl Reading {
         Value::Number(number)
     }
 
-    /// In what form the dates are, where that had to be found out.
+    /// In what form the dates are, if that had to be found out.
     pub(crate) const fn form(&self) -> Option<DateForm> {
         self.dates.form(self.unread.0)
     }

@@ -109,7 +109,7 @@ pub(crate) fn one_form(folded: &mut String) {
     let mut before = ' ';
     folded.retain(|c| {
         let second = matches!((before, c), ('a' | 'o' | 'u', 'e') | ('a', 'a'));
-        // The third letter of "aee" begins anew.
+        // The third letter of "aee" begins a new pair.
         before = if second { ' ' } else { c };
         !second
     });

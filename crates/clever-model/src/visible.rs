@@ -57,7 +57,7 @@ pub fn is_hidden(c: char) -> bool {
 const MAX_WORD: usize = 64;
 
 /// Says whether `text` can be one of Clever's words, such as an event's type: ASCII letters, digits, `_`, `-`, `.`, at
-/// most 64. Where a word belongs and something else stands, that may be of a person, and is not to be shown.
+/// most 64. Anything else in the place of a word may be personal data, and is not to be shown.
 #[must_use]
 pub fn is_word(text: &str) -> bool {
     let of_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');

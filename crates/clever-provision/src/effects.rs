@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::directory::Account;
 
-/// Somebody to be told.
+/// Somebody whom a notice goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Notice {
     /// The account's holder, at every address that was proven.

@@ -58,7 +58,7 @@ pub enum Evidence {
         millibits: i32,
     },
     /// A sibling would fit as well, whether one is known or not: no id is equal and the given names are not
-    /// surely one, or a sibling is known and they are not equal.
+    /// certainly the same, or a sibling is known and they are not equal.
     SiblingFits,
     /// The records contradict each other.
     Contradiction(Field),

@@ -125,7 +125,7 @@ pub struct Imported {
     pub unread: Vec<Column>,
 }
 
-/// A row that gives no account. No value of it is told.
+/// A row that gives no account. The error holds no value of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowError {
@@ -147,7 +147,7 @@ pub enum RowError {
 }
 
 /// Reads a row. A value on which it rests who may get the account (id, class, custody, state, last use, Clever id) must
-/// be readable; another one that is not is left out, and told in [`Imported::unread`].
+/// be readable; another one that is not is omitted, and listed in [`Imported::unread`].
 ///
 /// # Errors
 ///

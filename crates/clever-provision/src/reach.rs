@@ -7,7 +7,7 @@ use crate::subject::{Authority, Class, Subject};
 ///
 /// A district reaches what its roster made and what its contract manages, and accounts that a teacher made
 /// who is rostered in it today, for students of that teacher's sections. A teacher reaches what her class
-/// made. A personal account is in nobody's reach. The class must be the subject's.
+/// made. Nobody reaches a personal account. The class must be the subject's.
 #[must_use]
 pub fn in_reach(subject: &Subject, class: Class, account: &Account, directory: &Directory) -> bool {
     if account.class != class {

@@ -111,7 +111,7 @@ pub struct PersonRead {
     pub unread: Unread,
 }
 
-/// A record that gives no person. No value of it is told.
+/// A record that gives no person. The error holds no value of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
@@ -119,7 +119,9 @@ pub enum RecordError {
     #[error("the record is no JSON object: give it the record of a person, as Clever answers it")]
     NoObject,
     /// It has no id, or one that is none.
-    #[error("the record has no readable id, so it is nobody's: read /users/{{id}} again")]
+    #[error(
+        "the record has no readable id, so it can't be assigned to a person: read /users/{{id}} again"
+    )]
     NoId,
     /// It names a district that can't be read. Without it the person would pass for one whom no district shares.
     #[error("the record's district can't be read, so nobody is known to share it: read it again")]

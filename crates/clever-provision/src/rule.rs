@@ -35,7 +35,7 @@ pub enum Rule {
     R5a,
     /// One account whose Clever id is gone.
     R6,
-    /// Accounts within reach, but not surely the subject's.
+    /// Accounts within reach, but not certainly the subject's.
     R7,
     /// Accounts out of reach only.
     R8,

@@ -6,7 +6,7 @@ use clever_linkage::{Kind, is_placeholder};
 use clever_model::DistrictId;
 use serde::Serialize;
 
-/// A value and the district within which it is unique. Equal only where both are.
+/// A value and the district within which it is unique. Equal only if both are.
 #[derive(Clone, Serialize)]
 pub struct Scoped<T> {
     district: DistrictId,

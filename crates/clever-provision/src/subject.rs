@@ -106,7 +106,7 @@ pub struct Person {
     pub birth: Option<(i16, u8, u8)>,
     /// The address that Clever has. Unverified, whatever `email_verified` says; it decides nothing.
     pub email: Option<String>,
-    /// The teacher who shared the person, where no district does.
+    /// The teacher who shared the person, if no district does.
     pub shared_by: Option<UserId>,
 }
 

@@ -61,7 +61,7 @@ impl Count {
         }
     }
 
-    /// The number, where one is said.
+    /// The number, if one is said.
     #[must_use]
     pub fn said(self) -> Option<u64> {
         match self {

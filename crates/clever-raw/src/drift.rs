@@ -2,7 +2,7 @@
 //! type. Drift is counted, never fatal; it says that Clever moved and our documents should follow.
 //!
 //! A value may be personal, wherever it stands: a birthday typed into the field of the gender is an unknown value
-//! too. So a count holds fields, types and lengths, and values only where whoever looks asked for them.
+//! too. So a count holds fields, types and lengths, and values only if whoever looks asked for them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -182,7 +182,7 @@ impl Drift {
     }
 }
 
-/// A place in a record, put into words only where there is something to say of it.
+/// A place in a record, put into words only if there is something to say of it.
 struct Path<'a> {
     above: Option<&'a Path<'a>>,
     name: &'a str,

@@ -50,11 +50,11 @@ pub struct RawRecord<'a> {
 pub struct RefusedRecord {
     /// Its place on the page, from 0.
     pub index: usize,
-    /// Its id, where it has one that can be used.
+    /// Its id, if it has one that can be used.
     pub id: Option<String>,
     /// What was wrong with it.
     pub reason: &'static str,
-    /// Where in the body it was wrong, in bytes from 0, where that is known.
+    /// Where in the body it was wrong, in bytes from 0, if that is known.
     pub at: Option<usize>,
 }
 

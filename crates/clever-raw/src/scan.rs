@@ -3,7 +3,7 @@
 //!
 //! A page of 10,000 records is split by this at every sync, so it looks at each byte once.
 
-/// The values of an object's own `id` and `data`, as they stand; where a key is repeated, the last.
+/// The values of an object's own `id` and `data`, as they stand; if a key is repeated, the last.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keys<'a> {
     pub(crate) id: Option<&'a str>,

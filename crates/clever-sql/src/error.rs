@@ -1,4 +1,4 @@
-//! What can go wrong with a database, told so that somebody can act on it.
+//! What can go wrong with a database, in words that somebody can act on.
 //!
 //! No error has a password, and none has a value of a row: of a server's message only those are kept that name
 //! tables, columns and roles.

@@ -1,7 +1,7 @@
 //! Whose turn it is: many districts, a few at a time, and nobody before another who has waited longer.
 //!
-//! Pure: the same turns, running set and instant give the same answer. Who runs the syncs, and on which
-//! threads, is the caller's affair.
+//! Pure: the same turns, running set and instant give the same answer. The caller decides who runs the syncs, and on which
+//! threads.
 //!
 //! ```
 //! use clever_sync::fleet::{Next, Turn, Turns, next};

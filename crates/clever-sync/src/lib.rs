@@ -45,7 +45,7 @@ mod run;
 pub mod store;
 mod tell;
 
-/// Parts of what is told of plans, of records and of districts.
+/// The parts of plans, explanations and statuses.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
     pub use crate::tell::explain::{Explanation, FieldOrigin};

@@ -36,7 +36,7 @@ pub enum WebError {
     /// The options for calls to Clever can't work.
     #[error("the options for calls to Clever can't work")]
     Setup(#[from] SetupError),
-    /// Clever's answer has no record, or one that is nobody's.
+    /// Clever's answer has no record, or one without a person.
     #[error("Clever's answer has no record of a person")]
     NoRecord(#[source] Option<RecordError>),
     /// There is no randomness.

@@ -25,7 +25,7 @@ pub enum Why {
 pub struct Refused {
     /// Clever's id of the person.
     pub user: UserId,
-    /// The person's district, where it is known.
+    /// The person's district, if it is known.
     pub district: Option<String>,
     /// What happened, the last time.
     pub why: Why,

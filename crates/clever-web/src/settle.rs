@@ -1,4 +1,4 @@
-//! From a subject to an account: read, decide, apply, and anew where the accounts changed meanwhile.
+//! From a subject to an account: read, decide, apply, and again if the accounts changed meanwhile.
 
 use std::collections::BTreeMap;
 

@@ -45,7 +45,7 @@ pub(crate) struct Field {
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Profile {
-    /// From Clever; written anew at each sign-in.
+    /// From Clever; written again at each sign-in.
     pub(crate) fields: Vec<Field>,
     /// What may be asked, in the names of the forms' fields.
     pub(crate) questions: Vec<String>,

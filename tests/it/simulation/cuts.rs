@@ -85,7 +85,7 @@ impl Scene {
             scene.ground.emulator.advance_days(1);
             scene.ground.emulator.with_world(events(true));
         }
-        // Long after the district's own sync: what no event tells by then is told by none.
+        // Long after the district's own sync: a change without an event by then gets none.
         let passed =
             world(&scene.ground).as_second() - clever_model::Clock::now(&scene.clock).as_second();
         scene.clock.advance_seconds(passed + 7200);
@@ -351,7 +351,7 @@ cuts! {
     a_plan_that_fails_at_every_call_of_the_store: at_every_call 827 Plan 1;
 }
 
-/// The same over PostgreSQL, where a case costs more: half as many cuts of two kinds, some calls of the others.
+/// The same over PostgreSQL. There a case costs more: half as many cuts of two kinds, some calls of the others.
 #[tokio::test]
 async fn cuts_over_postgresql() {
     for (seed, how) in [

@@ -70,7 +70,7 @@ pub(crate) fn the_feed_tells_each_change_once(before: &Look, after: &Look, entri
             continue;
         };
         let entry = told.remove(key);
-        assert!(entry.is_some(), "{op} of {key:?} is not told");
+        assert!(entry.is_some(), "the feed lacks {op} of {key:?}");
         let entry = entry.unwrap();
         assert_eq!(entry.op, op, "{key:?}");
         let json = |held: Option<&Held>| held.map(|held| held.json.to_string());
@@ -84,7 +84,7 @@ pub(crate) fn the_feed_tells_each_change_once(before: &Look, after: &Look, entri
     }
     assert!(
         told.is_empty(),
-        "told of records that are not there: {told:?}"
+        "the feed names records that are not there: {told:?}"
     );
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn the_store_is_what_was_told(run: &Run<'_>, server: &Server) {
                     };
                     assert!(
                         right || (may_wait && !changed),
-                        "{key:?} is not what was told"
+                        "{key:?} is not what was served"
                     );
                 }
                 None => assert!(!changed, "{key:?}: no event told it"),

@@ -198,7 +198,7 @@ impl Kept {
             );
             for row in self.rows(&sql).await {
                 let json = row[1].clone().unwrap();
-                // A row that somebody made by hand is nobody's.
+                // A row that somebody made by hand is of no record.
                 if row[0].as_deref() == Some("by-hand") && row[2].is_some() {
                     continue;
                 }

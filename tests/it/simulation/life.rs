@@ -46,7 +46,7 @@ pub(crate) struct Life<'a> {
     undone: BTreeMap<Key, Option<Meaning>>,
     /// The last hold, if nothing ran since.
     held: Option<String>,
-    /// What the runs before were sent that failed, and when: the next one may go on with their walks.
+    /// What earlier runs that failed had received, and when: the next one may continue their walks.
     left: Vec<(Sent, u32)>,
     /// How often one did.
     pub(crate) resumed: u32,
@@ -167,7 +167,7 @@ impl<'a> Life<'a> {
         source
     }
 
-    /// A sync with whatever befalls it, and where it fails often another at once, which goes on with its walk.
+    /// A sync with whatever befalls it, and if it fails often another at once, which continues its walk.
     async fn run(&mut self) {
         for _ in 0..3 {
             if self.run_once().await || self.chance.once_in(3) {
@@ -315,7 +315,7 @@ impl<'a> Life<'a> {
         .collect()
     }
 
-    /// All that a run stands on that ended well: what it was sent, and where it went on with another's walk also
+    /// All that a run stands on that ended well: what it was sent, and if it continued another's walk also
     /// what that one was sent.
     fn with_what_was_left(
         &mut self,
@@ -530,7 +530,7 @@ fn said(ended: &Ended) -> String {
             let outcome = report.outcome;
             let resumed = report.resumed.as_ref().map(|resumed| resumed.records);
             format!(
-                "{:?} {outcome:?} {why:?} went on after {resumed:?}: {}",
+                "{:?} {outcome:?} {why:?} continued after {resumed:?}: {}",
                 report.path,
                 changes.join(", ")
             )

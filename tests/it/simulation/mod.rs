@@ -9,7 +9,7 @@
 //! | (4) the same input again writes no row | `Life::again`, `Life::settle` |
 //! | (5) no archiving without a certificate, and within the guard | `the_store_is_what_was_told`, `the_guard_held` |
 //! | (6) the cursor is not ahead of what was applied | `the_cursor_is_not_ahead` |
-//! | (7) a run that fails at any call leaves the store as it was; one that goes on with its walk keeps (1) to (6) | `Life::judge` |
+//! | (7) a run that fails at any call leaves the store as it was; one that continues its walk keeps (1) to (6) | `Life::judge` |
 //!
 //! `CLEVER_SEEDS` says how many lives, `CLEVER_SEED` which is the first; `cargo xtask simulate` sets both.
 
@@ -50,7 +50,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// Lives one life, and tells its story if it fails.
 ///
-/// Says how often a run went on where another had failed.
+/// Says how often a run continued where another had failed.
 async fn live(seed: u64, kept: &Kept) -> u32 {
     let folder = TempDir::new().unwrap();
     let story = RefCell::default();
@@ -92,12 +92,12 @@ async fn lives(part: u64) {
         }
     }
     eprintln!(
-        "{} lives, {resumed} runs went on where another had failed",
+        "{} lives, {resumed} runs continued where another had failed",
         all.len()
     );
     assert!(
         resumed > 0 || all.len() < 50,
-        "no run went on with another's walk"
+        "no run continued another's walk"
     );
 }
 

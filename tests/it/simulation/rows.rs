@@ -1,6 +1,6 @@
 //! The database fails in the middle of a commit: at the n-th row that is written, for every n until the run
 //! passes, by events, by a snapshot, with a plan and in an undo. Triggers of the test's own count the rows; over
-//! PostgreSQL they end the connection, over SQLite they refuse the statement. Where a run costs more, or writes what
+//! PostgreSQL they end the connection, over SQLite they refuse the statement. If a run costs more, or writes what
 //! another wrote, only some of the rows fail.
 
 use std::fmt::Debug;

@@ -45,7 +45,7 @@ pub(crate) enum Trouble {
     OtherKind,
     /// A byte in a record that is no UTF-8.
     NotUtf8,
-    /// The number of records is told in words.
+    /// The number of records is given in words.
     OddCount,
     /// Nobody says which record is the last.
     NoEnd,
@@ -111,12 +111,12 @@ pub(crate) struct Sent {
     pub(crate) lied: bool,
     /// Whether an answer went wrong.
     pub(crate) troubled: bool,
-    /// From where the walk over the lists began: not the beginning, where it went on with another's.
+    /// From where the walk over the lists began: not the beginning, if it continued another's.
     pub(crate) walked_from: Option<(RecordKind, String)>,
 }
 
 impl Sent {
-    /// What was sent of the lists before a place: what a walk that goes on from there stands on.
+    /// What was sent of the lists before a place: what a walk that continues there stands on.
     pub(crate) fn up_to(&self, (kind, id): &(RecordKind, String)) -> Self {
         let before = |key: &Key| key.0 < *kind || (key.0 == *kind && key.1 <= *id);
         let records = self.records.iter().filter(|(key, _)| before(key));
@@ -155,7 +155,7 @@ pub(crate) struct Source<'a> {
     pub(crate) server: &'a Server,
     pub(crate) page: usize,
     pub(crate) counting: Counting,
-    /// Whether a walk may go on with one that was cut off.
+    /// Whether a walk may continue one that was cut off.
     pub(crate) resumes: bool,
     /// What goes wrong at which answer, counted from 0.
     pub(crate) troubles: Vec<(usize, Trouble)>,

@@ -32,7 +32,7 @@ const LINKS: &[&str] = &[
     "SamePerson",
 ];
 
-/// Words for "they are not", or "not surely", as a variant.
+/// Words for "they are not", or "perhaps", as a variant.
 const OTHERS: &[&str] = &[
     "Ask",
     "Create",

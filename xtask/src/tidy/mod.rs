@@ -1,10 +1,12 @@
 //! `cargo xtask tidy`: what the compiler can't see. The arrows between our crates (ARCHITECTURE.md)
 //! hold, no new circle of files appears, a crate with a road keeps to it, clever-client writes no request by hand, nobody
-//! decides on a link beside `decide`, hand-written files stay readable, and every source file opens with its purpose.
+//! decides on a link beside `decide`, hand-written files stay readable, every source file opens with its purpose, and what
+//! people read is in plain words.
 
 mod circles;
 mod decider;
 mod hops;
+mod prose;
 mod requests;
 mod road;
 mod words;
@@ -19,7 +21,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// Longest hand-written source file, in lines; beyond it a file has opened a second topic.
 const MAX_LINES: usize = 900;
 
-/// Which of our crates each may depend on, itself left out; `*` may use all.
+/// Which of our crates each may depend on, apart from itself; `*` may use all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clever-model", &[]),
     ("clever-files", &[]),
@@ -78,13 +80,14 @@ pub(crate) fn run() -> Result<()> {
     let mut breaches = arrows(&metadata)?;
     let root = metadata.workspace_root.as_std_path();
     let by_hand = requests::Names::read(root)?;
+    let plain = words::Words::new()?;
     for package in &metadata.packages {
         let dir = package
             .manifest_path
             .parent()
             .context("a manifest has a folder")?;
         let mut sources = Vec::new();
-        for file in rust_files(dir.as_std_path())? {
+        for file in files(dir.as_std_path(), "rs")? {
             let text = fs::read_to_string(&file)
                 .with_context(|| format!("could not read {}", file.display()))?;
             let shown = file
@@ -96,7 +99,14 @@ pub(crate) fn run() -> Result<()> {
             if is_generated(&text) {
                 continue;
             }
-            breaches.extend(words::breaches(&shown, &text));
+            breaches.extend(words::one_word(&shown, &text));
+            for passage in prose::of_rust(&text) {
+                // It has each phrase that it is about.
+                if shown == "xtask/src/tidy/words.rs" {
+                    break;
+                }
+                breaches.extend(plain.breaches(&shown, &passage));
+            }
             // Code that must not compile is no source of ours.
             let Ok(source) = syn::parse_file(&text) else {
                 continue;
@@ -113,6 +123,12 @@ pub(crate) fn run() -> Result<()> {
         }
         breaches.extend(circles::breaches(package.name.as_str(), &sources));
         breaches.extend(road::breaches(package.name.as_str(), &sources));
+    }
+    for file in files(root, "md")? {
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("could not read {}", file.display()))?;
+        let shown = file.strip_prefix(root).unwrap_or(&file).display();
+        breaches.extend(plain.breaches(&shown.to_string(), &prose::of_markdown(&text)));
     }
     breaches.extend(hops::breaches(root)?);
     if breaches.is_empty() {
@@ -170,8 +186,8 @@ fn is_generated(text: &str) -> bool {
     text.lines().take(5).any(|line| line.contains("@generated"))
 }
 
-/// Every `.rs` file below `dir`, build output left out.
-fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
+/// Every file below `dir` that ends in `.extension`, except for build output.
+fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -183,7 +199,7 @@ fn rust_files(dir: &Path) -> Result<Vec<PathBuf>> {
                 .path();
             if path.is_dir() && !path.ends_with("target") {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|found| found == extension) {
                 found.push(path);
             }
         }

@@ -74,7 +74,7 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// Takes the schemas of a document. Where it is `strict`, an object may have no other fields than those that
+    /// Takes the schemas of a document. If it is `strict`, an object may have no other fields than those that
     /// the document or `extras` name.
     pub(super) fn of(document: &Value, strict: bool, extras: &[&Extra]) -> Self {
         let (place, schemas) = match document["components"]["schemas"].as_object() {

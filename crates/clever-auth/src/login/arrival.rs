@@ -24,13 +24,13 @@ const ENDED_S: i64 = 60;
 #[derive(Debug)]
 #[must_use = "a callback's meaning must be acted on"]
 pub enum Arrival {
-    /// A login of this browser: go on with [`Redeem`], and set the cookies with the answer.
+    /// A login of this browser: continue with [`Redeem`], and set the cookies with the answer.
     Login(Redeem<Login>, Vec<SetCookie>),
-    /// An account link of this browser: go on with [`Redeem`], and set the cookies with the answer.
+    /// An account link of this browser: continue with [`Redeem`], and set the cookies with the answer.
     Link(Redeem<Link>, Vec<SetCookie>),
     /// The browser repeats a callback of its own.
     Repeat(Repeat),
-    /// A login that Clever began: begin it anew with [`LoginFlow::start`], after setting this cookie, which
+    /// A login that Clever began: begin it again with [`LoginFlow::start`], after setting this cookie, which
     /// keeps restarts from going round. The code was not redeemed.
     Restart(SetCookie),
     /// No login. Show why, with a button to start again.
@@ -280,7 +280,7 @@ impl LoginFlow {
         Arrival::Restart(names.set(names.restarted(), at, Some(RESTART_S)))
     }
 
-    /// Whether a login was begun anew less than a minute ago. The cookie is not sealed: who forges it makes
+    /// Whether a login was begun again less than a minute ago. The cookie is not sealed: whoever forges it makes
     /// his own browser show a page with a button.
     pub(super) fn restarted_lately(&self, cookies: &Cookies<'_>, now: Timestamp) -> bool {
         let at = cookies

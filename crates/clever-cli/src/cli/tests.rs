@@ -76,11 +76,11 @@ fn the_list_of_commands_is_in_groups() {
     }
 }
 
-/// The reference in docs/ is what `--help` says. `CLEVER_BLESS=1 cargo nextest run -p clever-cli reference` writes it anew.
+/// The reference in docs/ is what `--help` says. `CLEVER_BLESS=1 cargo nextest run -p clever-cli reference` updates it.
 #[test]
 fn the_reference_of_commands_is_what_help_says() {
     let mut text = "# Commands\n\nWhat `cleverctl COMMAND --help` says, generated from the program. Do not edit it: \
-                    `CLEVER_BLESS=1 cargo\nnextest run -p clever-cli reference` writes it anew.\n"
+                    `CLEVER_BLESS=1 cargo\nnextest run -p clever-cli reference` updates it.\n"
         .to_owned();
     for (name, mut command) in all(&built(), "") {
         if name != "cleverctl" {

@@ -268,7 +268,7 @@ async fn district(
             );
             return Ok(());
         }
-        // What the app opens was told already; which of it to look at is for the person to say.
+        // The districts that the app opens are listed above; the person has to name one of them.
         Err(error) if error.is::<SeveralDistricts>() => {
             checks.add(
                 STEP,

@@ -70,7 +70,7 @@ pub(crate) async fn run(args: &LoginArgs, ui: &Ui) -> Result<Exit> {
     let mut key = [0; 32];
     SystemRandomness.fill(&mut key)?;
     let flow = LoginFlow::new(app, SealingKeys::new(KeyId(1), &key));
-    // A service that can't be reached is told of before a browser opens. Where it says nothing of OpenID Connect,
+    // A service that can't be reached is an error before a browser opens. If it says nothing of OpenID Connect,
     // there are no id tokens; one that comes all the same is checked, or the login fails.
     let mut verifier = IdTokenVerifier::new(flow.app());
     match service.refresh_keys(flow.app(), &mut verifier).await {

@@ -143,7 +143,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
 
 impl StatusArgs {
     /// What a sync is to be given besides its store and district: a credential, if any is kept and no token is at
-    /// hand, and the policy. Also which credentials there are, where they are several.
+    /// hand, and the policy. Also which credentials there are, if they are several.
     fn how(&self) -> (String, Option<String>) {
         let (mut how, mut which) = (String::new(), None);
         let token = std::env::var_os(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());

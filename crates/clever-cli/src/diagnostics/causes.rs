@@ -377,7 +377,7 @@ fn sync(error: &SyncError) -> Option<Cause> {
         SyncError::NewDistrict { opened, .. } => failed(
             "new_district",
             format!(
-                "is the token the right one? If this district belongs into the same store, run again with \
+                "is the token the right one? If this district belongs in the same store, run again with \
                  --district {opened} or --new-district; else name another store with --store"
             ),
         ),
@@ -412,11 +412,11 @@ fn plan(error: &PlanError) -> Cause {
         ),
         PlanError::Stale { .. } => failed(
             "plan_stale",
-            "make the plan anew with `cleverctl sync --dry-run --plan FILE`",
+            "make a new plan with `cleverctl sync --dry-run --plan FILE`",
         ),
         PlanError::Tampered { .. } => failed(
             "plan_tampered",
-            "do not trust this file; make the plan anew with `cleverctl sync --dry-run --plan FILE`",
+            "do not trust this file; make a new plan with `cleverctl sync --dry-run --plan FILE`",
         ),
         _ => ("plan", Exit::Failed, None),
     }
@@ -549,7 +549,7 @@ fn token(error: &TokenError) -> Cause {
         ),
         _ => usage(
             "bad_token",
-            "copy the token anew from your Clever dashboard, without quotes and blanks",
+            "copy the token again from your Clever dashboard, without quotes and blanks",
         ),
     }
 }

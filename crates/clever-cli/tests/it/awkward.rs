@@ -84,7 +84,7 @@ impl Awkward {
         edit(&mut self.lists.lock().expect("no test panicked within"));
     }
 
-    /// Answers as `hook` says, where it says something.
+    /// Answers as `hook` says, if it says something.
     pub(crate) fn hook(&self, hook: impl Fn(&str, usize) -> Option<Answer> + Send + 'static) {
         *self.hook.lock().expect("no test panicked within") = Box::new(hook);
     }

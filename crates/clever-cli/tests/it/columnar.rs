@@ -250,7 +250,7 @@ mod with {
                 }
             }
         }
-        // A store that was begun anew counts its changes from 1: they are no continuation.
+        // A new store counts its changes from 1: they are no continuation.
         let other = format!("sqlite:{}", folder.path().join("new.db").display());
         run(
             &["sync", "--quiet", "--policy", policy],

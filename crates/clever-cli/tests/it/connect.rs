@@ -14,7 +14,7 @@ pub(crate) fn small() -> Emulator {
     Emulator::start(&["--students", "40"])
 }
 
-/// The binary, told of the emulator and of its app.
+/// The binary, with the addresses and credentials of the emulator and its app.
 pub(crate) fn as_app(emulator: &Emulator, args: &[&str]) -> Command {
     let mut command = cleverctl();
     command

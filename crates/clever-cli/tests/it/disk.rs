@@ -4,7 +4,7 @@
 //!
 //! It needs Linux, `unshare` and `mount`: the test runs itself again in a mount namespace of its own, where it mounts a
 //! tmpfs that nobody else sees and that goes with it. Root may do that, in a container with CAP_SYS_ADMIN; others
-//! may where users can make namespaces. Where neither is so, it says that it skips. PostgreSQL's
+//! may if users can make namespaces. If neither is so, it says that it skips. PostgreSQL's
 //! server runs as a user of its own, which takes root.
 #![cfg(target_os = "linux")]
 

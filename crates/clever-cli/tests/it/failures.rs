@@ -173,7 +173,7 @@ fn field_19_each_mistake_gets_the_hint_that_mends_it() {
         said
     };
     hint(&served, None, &["CLEVER_TOKEN", "--token-file"], 2);
-    hint(&served, Some(""), &["copy the token anew"], 2);
+    hint(&served, Some(""), &["copy the token again"], 2);
     hint(
         &served,
         Some("il3jsfUI2131da2f"),

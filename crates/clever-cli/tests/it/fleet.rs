@@ -266,7 +266,7 @@ async fn a_credential_that_opens_nothing_is_told_beside_the_others() {
     assert_eq!(usage.status.code(), Some(2));
 }
 
-/// A login service that lists tokens as it is told, whatever they open; it ends with the process.
+/// A login service that lists the given tokens, whatever they open; it ends with the process.
 fn tokens(list: &[(&str, &str)]) -> String {
     use std::io::{BufRead as _, BufReader, Write as _};
     let data: Vec<Value> = list
@@ -317,7 +317,7 @@ async fn field_23_a_district_that_nobody_lists_any_more_is_named() {
     assert_eq!(told["districts"].as_array().unwrap().len(), 2);
     assert_eq!(told["unlisted"][0]["district"], gone.as_str());
     assert!(told["unlisted"][0]["last_success"].is_string(), "{told}");
-    // Who asks for one credential alone is told nothing of the others'.
+    // With one credential alone, the report says nothing of the others' districts.
     let one = fleet
         .sync(&["--json", "--credential", "app"])
         .output()

@@ -118,7 +118,7 @@ pub(crate) fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The recorded demo district, where this machine has it.
+/// The recorded demo district, if this machine has it.
 pub(crate) fn recorded() -> Option<PathBuf> {
     let shared = std::env::var_os("CLEVER_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),

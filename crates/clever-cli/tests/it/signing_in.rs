@@ -189,7 +189,7 @@ fn field_f18_an_error_with_the_logins_own_state_ends_it() {
     );
 }
 
-/// Where there is no discovery at the start, a login is begun all the same; a token that comes is not taken on trust.
+/// If there is no discovery at the start, a login is begun all the same; a token that comes is not taken on trust.
 #[test]
 fn field_f3_a_login_checks_its_id_token_whatever_discovery_said_at_the_start() {
     for (rule, signed_in) in [

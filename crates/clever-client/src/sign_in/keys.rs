@@ -1,8 +1,8 @@
 //! The issuer's keys, shared by all logins of an app: read when they are needed, by one at a time, and kept when a
 //! reading fails.
 //!
-//! A login needs the keys at one moment only, when it has an id token to check. So nobody waits for a reading but
-//! who holds a token that can't be checked with the keys in hand; all others go on with those. A failing issuer
+//! A login needs the keys at one moment only, when it has an id token to check. So only those wait for a reading
+//! who hold a token that can't be checked with the keys in hand; all others use those. A failing issuer
 //! costs one request every few seconds, however many people sign in, and never switches the check off.
 
 use std::fmt;
@@ -93,7 +93,7 @@ impl IssuerKeys {
         drop(self.begin(KeyNeed::Age, service, flow));
     }
 
-    /// Checks a login's id token, with other keys where those in hand do not do; gives the verifier with which
+    /// Checks a login's id token, with other keys if those in hand can't check it; gives the verifier with which
     /// the token stood.
     pub(super) async fn check<P>(
         &self,

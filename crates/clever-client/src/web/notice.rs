@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-/// What a person is told when a sign-in doesn't end in the application, or a session ends.
+/// What a person reads when a sign-in doesn't end in the application, or a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Notice {
@@ -100,7 +100,7 @@ impl Reason {
             ),
             Self::Unclear => (
                 "This application can't tell which account is yours.",
-                "Nothing is lost. The person who looks after this application has been told; ask them, \
+                "Nothing is lost. The person who looks after this application has a note of this; ask them, \
                  and sign in again then.",
             ),
             Self::OfSomebodyElse => (

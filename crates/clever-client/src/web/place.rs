@@ -88,7 +88,7 @@ impl Place {
         format!("{}{LOGOUT}", self.base)
     }
 
-    /// What a proxy has stripped, told by a `route` of ours and the address under which the application
+    /// What a proxy has stripped, derived from a `route` of ours and the address under which the application
     /// saw it: `/tool` if browsers ask for `/tool/login` and `/login` comes here.
     pub(super) fn stripped(&self, seen: &Uri, route: &str) -> &str {
         let mount = seen.path().strip_suffix(route);

@@ -45,7 +45,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
     guarded(status.into_response())
 }
 
-/// The address of an answer may hold a code: nobody keeps the answer, and nobody is told the address.
+/// The address of an answer may hold a code: no cache keeps the answer, and no other site sees the address.
 fn guarded(mut response: Response) -> Response {
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),

@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// What a sign-in tells of a role, whatever the role has.
 const ROLE_FIELDS: [&str; 4] = ["grade", "legacy_id", "school", "schools"];
-/// What an app for signing in alone is told of a role: enough to find the account of an earlier version.
+/// What an app for signing in alone sees of a role: enough to find the account of an earlier version.
 const BASIC_ROLE_FIELDS: [&str; 1] = ["legacy_id"];
 /// What a sign-in tells of a user.
 const USER_FIELDS: [&str; 6] = [

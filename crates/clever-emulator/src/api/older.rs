@@ -214,7 +214,7 @@ impl<'a> Older<'a> {
         }
     }
 
-    /// The record under the version's id `id`, where it belongs to the list.
+    /// The record under the version's id `id`, if it belongs to the list.
     fn found(&self, id: &str, record: Record<'a>) -> Option<Old<'a>> {
         if let OldMembers::Such(such) = &self.members
             && !such(&record)

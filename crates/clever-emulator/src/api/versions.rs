@@ -504,7 +504,7 @@ fn the_lists_of_older_ids_follow_every_change() {
         assert_eq!(
             all(&world, &path),
             all(&fresh, &path),
-            "a copy reads everything anew"
+            "a copy reads everything again"
         );
     }
 }

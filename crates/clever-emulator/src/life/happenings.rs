@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::upheaval;
 use crate::world::World;
 
-/// Something that happens to a district, or to the issuer, at once. Who it befalls follows from the world alone.
+/// Something that happens to a district, or to the issuer, at once. The world alone decides whom it befalls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -29,7 +29,7 @@ pub enum Happening {
     UserMerge,
     /// Clever pauses the district.
     Pause,
-    /// Clever goes on with a paused district.
+    /// Clever resumes a paused district.
     Resume,
     /// The district takes the app away: its token is gone from the list and opens nothing.
     Disconnect,
@@ -129,7 +129,7 @@ impl Happening {
             Self::UserSplit => "One employee becomes two people.",
             Self::UserMerge => "The two are one again.",
             Self::Pause => "Clever pauses the district.",
-            Self::Resume => "Clever goes on with a paused district.",
+            Self::Resume => "Clever resumes a paused district.",
             Self::Disconnect => "The district takes the app away: its token opens nothing.",
             Self::Reconnect => {
                 "The district connects the app again: a new token, and events from here on."

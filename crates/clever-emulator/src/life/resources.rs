@@ -14,7 +14,7 @@ const EVERY: usize = 3;
 /// Tells the ids of resources from those of records made in the same second.
 const RESOURCE_IDS: u64 = 0x0C0_47E4;
 
-/// Attaches a resource to every third course, and one to all of them. What is attached is told as events where
+/// Attaches a resource to every third course, and one to all of them. Each attachment makes events if
 /// those are switched on.
 pub(crate) fn attach(world: &mut World) {
     let courses: Vec<String> = world.list(RecordKind::Courses).keys().collect();

@@ -155,7 +155,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
     })
 }
 
-/// Reads or makes a world, and the token that a recording has; adds what was left out of a set.
+/// Reads or makes a world, and the token that a recording has; adds to `left_out` what a set lost.
 fn read(
     source: WorldSource,
     start: Timestamp,
@@ -197,7 +197,7 @@ impl Emulator {
         &self.token
     }
 
-    /// What was left out of the CSV sets that are served, where that was allowed.
+    /// The faults for which rows of the served CSV sets were omitted, if that was allowed.
     #[must_use]
     pub fn left_out(&self) -> &[CsvFault] {
         &self.left_out
@@ -291,7 +291,7 @@ impl Emulator {
         self.shared.ticker.every()
     }
 
-    /// Looks at the first district's world, or changes it by hand; what changes is told as events.
+    /// Looks at the first district's world, or changes it by hand; each change makes events.
     pub fn with_world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.shared.districts.first.with_world(act)
     }

@@ -96,11 +96,11 @@ pub(crate) fn not_shared() -> Reply {
         404,
         "Not shared",
         "<p>This user, or this district, is not shared with the app. At Clever, this page says whom to ask; \
-         the app is not told.</p>",
+         the app does not learn of it.</p>",
     )
 }
 
-/// The portal of somebody who is signed in: the app's icon, where there is one, and for teachers the Library.
+/// The portal of somebody who is signed in: the app's icon, if there is one, and for teachers the Library.
 pub(crate) fn portal(user: &Value, client_id: &str, has_app: bool) -> Reply {
     let app = escaped(client_id);
     let mut body = format!(

@@ -1,9 +1,9 @@
 //! What each version's feed makes of one event of the world: nothing, one event, or several.
 //!
 //! Before v3.0 there were events for each role. A user who gains a role is a created teacher there, a user who
-//! loses it a deleted one; what only a newer version's fields tell is not told; a v1 contact is one for each
-//! student. So an event is taken apart into the record before and after, both are shaped, and what differs is
-//! told.
+//! loses it a deleted one; what only a newer version's fields say makes no event; a v1 contact is one for each
+//! student. So an event is taken apart into the record before and after, both are shaped, and the difference
+//! makes the events.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -210,7 +210,7 @@ pub(super) const OLD_GRADES: [&str; 16] = [
     "Other",
 ];
 
-/// Languages before v3.1; another one is not told there.
+/// Languages before v3.1; another one is omitted there.
 pub(super) const OLD_LANGUAGES: [&str; 47] = [
     "Albanian",
     "Amharic",

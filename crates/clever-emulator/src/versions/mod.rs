@@ -86,7 +86,7 @@ pub(crate) enum Collection {
 }
 
 impl Collection {
-    /// Every collection, in the order in which the events of one sync are told.
+    /// Every collection, in the order of the events of one sync.
     pub(crate) const ALL: [Self; 12] = [
         Self::Districts,
         Self::Schools,
@@ -120,7 +120,7 @@ impl Collection {
         }
     }
 
-    /// Its word in the types of events, where a version tells of it at all: v1 has no events of district admins.
+    /// Its word in the types of events, if a version tells of it at all: v1 has no events of district admins.
     pub(crate) fn event_noun(self, version: Version) -> Option<&'static str> {
         match self {
             Self::SchoolAdmins => Some("schooladmins"),
@@ -162,7 +162,7 @@ impl Collection {
         }
     }
 
-    /// The one role that it is of, where it is of one.
+    /// The one role that it is of, if it is of one.
     pub(crate) const fn role(self) -> Option<Role> {
         match self {
             Self::Students => Some(Role::Student),

@@ -1,4 +1,4 @@
-//! What a world begins with, where that is not kept as text: records that are made again whenever they are read.
+//! What a world begins with, if that is not kept as text: records that are made again whenever they are read.
 
 use std::cmp::Ordering;
 use std::fmt::Debug;

@@ -52,7 +52,7 @@ impl World {
         self.feed.enabled
     }
 
-    /// Begins the history anew: what was told is told to nobody any more.
+    /// Begins a new history: earlier events are no longer served.
     pub(crate) fn forget_events(&mut self) {
         drop(self.publish());
         self.feed.events = Overlay::default();
@@ -170,7 +170,7 @@ fn without_conveniences(mut record: Value) -> Value {
 }
 
 /// The old values of what differs, nested as in the record. Lists are given whole; what was not there
-/// before is `""`; `last_modified` is not told.
+/// before is `""`; `last_modified` is not among them.
 pub(crate) fn previous_attributes(before: &Value, now: &Value) -> Value {
     let (Value::Object(before), Value::Object(now)) = (before, now) else {
         return before.clone();

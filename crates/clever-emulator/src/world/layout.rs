@@ -1,7 +1,7 @@
 //! Who belongs where in a made-up district: families, schools, cohorts, sections and their teachers, as numbers.
 //!
 //! A few bytes a person are kept; all else follows from the seed. A *cohort* is the students of one grade at one
-//! school. Each subject deals its cohort out anew, by a step through it that meets everyone once, so that classmates
+//! school. Each subject deals its cohort out in its own way, by a step through it that meets everyone once, so that classmates
 //! differ from subject to subject and neither direction needs a table of the places.
 
 use std::ops::Range;
@@ -407,7 +407,7 @@ impl Layout {
         let of = &self.cohorts[cohort];
         let sections = self.sections_in(cohort);
         let (number, all) = (section - sections.start, sections.len() as u32);
-        // The first subjects have one section more than the others, where they don't come out even.
+        // The first subjects have one section more than the others, if they don't come out even.
         let (few, rest) = (all / of.subjects, all % of.subjects);
         let (subject, part, parts) = if number < rest * (few + 1) {
             (number / (few + 1), number % (few + 1), few + 1)

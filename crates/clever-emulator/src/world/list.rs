@@ -154,7 +154,7 @@ impl<'a> List<'a> {
         self.base.map_or(0, |base| base.len(self.kind))
     }
 
-    /// The base, where this is a list of users.
+    /// The base, if this is a list of users.
     fn users(&self) -> Option<&'a dyn Base> {
         self.base.filter(|_| self.kind == RecordKind::Users)
     }

@@ -46,7 +46,7 @@ pub(super) fn plain(name: &str) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
     last: &'static str,
-    /// The mark between the first surname and the second, and the second, where there are two.
+    /// The mark between the first surname and the second, and the second, if there are two.
     second: Option<(&'static str, &'static str)>,
     pub(super) number: u32,
     pub(super) street: &'static str,

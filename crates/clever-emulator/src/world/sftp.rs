@@ -38,7 +38,7 @@ const SUBJECTS: [&str; 11] = [
 
 const NEEDED_OF_SCHOOLS: [&str; 3] = ["School_id", "School_name", "School_number"];
 
-/// Reads the set in `folder`; the world's clock starts at `now`. Gives the world and what was left out of it: with
+/// Reads the set in `folder`; the world's clock starts at `now`. Gives the world and the faults whose rows it omits: with
 /// `lenient`, rows that have a fault and rows that name one of those; else a set with a fault is not read.
 ///
 /// # Errors
@@ -295,7 +295,7 @@ impl Set {
         Ok(teachers)
     }
 
-    /// The section's name; where it has none, Clever makes one of course, teacher and period.
+    /// The section's name; if it has none, Clever makes one of course, teacher and period.
     fn section_name(&mut self, row: &Row<'_>, teachers: &[String]) -> String {
         let name = row.text("Name");
         if !name.is_empty() {

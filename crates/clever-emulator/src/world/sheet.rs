@@ -140,7 +140,7 @@ impl Faults {
             .any(|fault| fault.path == path && unread(&fault.flaw))
     }
 
-    /// Ends the reading: what is left out, if the rest can be served.
+    /// Ends the reading: gives the faults whose rows are omitted, if the rest can be served.
     pub(super) fn settle(self, lenient: bool) -> Result<Vec<CsvFault>, CsvError> {
         let of_files = self.all.iter().any(|fault| fault.flaw.is_of_the_file());
         if self.all.is_empty() || (lenient && !of_files) {

@@ -18,7 +18,7 @@ use super::roles::Roles;
 /// One district and its clock.
 #[derive(Debug, Clone)]
 pub struct World {
-    /// What the world began with, where that is not kept as text.
+    /// What the world began with, if that is not kept as text.
     pub(super) base: Option<Arc<dyn Base>>,
     lists: BTreeMap<RecordKind, Overlay>,
     /// The district's id.

@@ -290,7 +290,7 @@ impl Student<'_> {
     }
 }
 
-/// The language spoken at home and its code, where it is known.
+/// The language spoken at home and its code, if it is known.
 fn spoken_at_home(dice: &mut Dice) -> Option<(&'static str, &'static str)> {
     if !dice.chance(600) {
         return None;

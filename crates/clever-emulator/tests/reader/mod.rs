@@ -11,7 +11,7 @@ pub(crate) struct Reader {
     pub(crate) headers: &'static str,
     /// The last page.
     pub(crate) body: Vec<u8>,
-    /// How long it was: the next one, whose length may not be told, takes about as much.
+    /// How long it was: the next one, whose length may be unknown, takes about as much.
     length: usize,
 }
 

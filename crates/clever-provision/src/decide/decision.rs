@@ -97,7 +97,7 @@ pub enum Rejection {
     OtherDistrict,
     /// Something contradicts.
     Contradicted,
-    /// No id is equal and the given names are not surely one, so that it may be a twin's or another sibling's; or such
+    /// No id is equal and the given names are not certainly the same, so that it may be a twin's or another sibling's; or such
     /// a sibling is known, and the given names are not equal.
     Sibling,
     /// Nobody entered it for too long: its ids may be somebody else's today.

@@ -265,7 +265,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// R7: accounts in reach, none of them surely.
+    /// R7: accounts in reach, none of them with certainty.
     fn weaker(&self, class: Class, rivals: &BTreeMap<&AccountId, Rival<'_>>) -> Row {
         let rule = Rule::R7;
         let ids: BTreeSet<AccountId> = rivals.keys().map(|id| (*id).clone()).collect();

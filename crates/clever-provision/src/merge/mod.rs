@@ -297,7 +297,7 @@ fn retired(one: &Account, other: &Account) -> Result<BTreeSet<UserId>, MergeRefu
         {
             match (a.in_roster, b.in_roster) {
                 (true, true) => return Err(MergeRefused::TwoPeople(a.id.clone(), b.id.clone())),
-                // Where neither is, the survivor's stays.
+                // If neither is, the survivor's stays.
                 (_, false) => retires.insert(b.id.clone()),
                 (false, true) => retires.insert(a.id.clone()),
             };

@@ -3,7 +3,7 @@
 //!
 //! [`follow`] reads the feed of changes of clever-sync and keeps an [`AccountStore`] in step with it. Every change is
 //! seen at least once; how far the accounts have come is written in the same transaction as what was done, so that a
-//! program that dies at any moment goes on where it was, and nothing is done twice.
+//! program that dies at any moment continues where it was, and nothing is done twice.
 //!
 //! ```
 //! use clever_auth::seal::{KeyId, SealingKeys};
@@ -80,10 +80,10 @@ pub enum FollowError {
     /// The accounts could not be read or written.
     #[error("could not bring the accounts up to the roster")]
     Accounts(#[from] StoreError),
-    /// The feed does not go on where the accounts had come.
+    /// The feed does not continue where the accounts stopped.
     #[error(
         "the accounts of district {district} have followed a roster up to change {position}, which this store does \
-         not have: it is another roster, or one that was begun anew"
+         not have: it is another roster, or one that was started again from the beginning"
     )]
     OtherRoster {
         /// Whose roster.
@@ -142,7 +142,7 @@ pub async fn follow<L: ChangeLog>(
     done.position = at.seq;
     let mut began = at.began;
     while let Some(next) = first(log, district, done.position).await? {
-        // A run that was cut short goes on from its beginning: who fits an account is decided for all of it.
+        // A run that was cut short is repeated from its beginning: who fits an account is decided for all of it.
         let goes_on = began < done.position
             && first(log, district, began)
                 .await?

@@ -106,7 +106,7 @@ impl<L: ChangeLog> Run<'_, L> {
     }
 
     /// Decides about the newcomers of the run who fit an account from before, and about those who waited for
-    /// somebody to leave, all of them at once: no account goes to two. Who they are is returned.
+    /// somebody to leave, all of them at once: no account goes to two. Returns who they are.
     async fn newcomers(&mut self, leavers: &[UserId]) -> Result<BTreeSet<UserId>, FollowError> {
         let idle = self.accounts.idle(self.district).await?;
         if idle.is_empty() {

@@ -1,4 +1,4 @@
-//! How surely a newcomer is somebody who left, by a linkage of both.
+//! How certain it is that a newcomer is somebody who left, by a linkage of both.
 
 use std::collections::BTreeMap;
 

@@ -198,7 +198,7 @@ impl AccountStore {
     }
 
     /// Brings the links of people whose ids from before v3 are known to their ids of today, all at once: what
-    /// logins do one by one. Who has no account, or two, is left to a login; how many were brought.
+    /// logins do one by one. People with no account, or with two, wait for a login. Returns how many were brought.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ pub struct Facts {
     /// The address; it decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The teacher who shares the person, where no district does.
+    /// The teacher who shares the person, if no district does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_by: Option<UserId>,
 }

@@ -112,7 +112,7 @@ impl AccountStore {
 
     /// The accounts that may be a person's: of the person's district, and those that no district governs.
     ///
-    /// Who is known by the Clever id needs none of this. An account whose holder is in the roster today, under
+    /// A person who is known by the Clever id needs none of this. An account whose holder is in the roster today, under
     /// another Clever id, is found only by an equal id or by name and birth together.
     ///
     /// # Errors
@@ -347,7 +347,7 @@ pub(crate) fn lives(account: &Account, district: &DistrictId, but: Option<&UserI
     })
 }
 
-/// What speaks for an account and against it, where that is worth a decision.
+/// What speaks for an account and against it, if that is worth a decision.
 fn speaking(
     account: &Account,
     class: Class,

@@ -1,7 +1,7 @@
 //! Accounts, links, ledger and reviews in a database: SQLite, or PostgreSQL with the feature `postgres`.
 //!
 //! The reference for what an app's own store must do. Every change is an event of the ledger, written in one
-//! transaction with the tables that it folds to; a decision is applied only where nothing that it saw has
+//! transaction with the tables that it folds to; a decision is applied only if nothing that it saw has
 //! changed since. The tables' names begin with `provision_`, so that they may stand in the app's own database
 //! and its rows be moved in the same transaction.
 //!
@@ -122,7 +122,9 @@ pub enum StoreError {
     #[error(transparent)]
     UndoRefused(#[from] UndoRefused),
     /// The district's personal data were destroyed.
-    #[error("the data of district {0} were erased: connect it anew under a new store, or leave it")]
+    #[error(
+        "the data of district {0} were erased: connect it again under a new store, or leave it"
+    )]
     Erased(DistrictId),
     /// The ledger is not what was written.
     #[error(transparent)]

@@ -43,7 +43,7 @@ pub struct CandidateMaterial {
     pub account: BTreeMap<String, String>,
     /// What each field says: its agreement, and millibits.
     pub fields: BTreeMap<String, (String, i32)>,
-    /// The whole weight in millibits, where a linkage gave one.
+    /// The whole weight in millibits, if a linkage gave one.
     pub millibits: Option<i32>,
     /// Another person of that family and day of birth is known.
     pub sibling_known: bool,
@@ -361,7 +361,7 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// Where the two may not be one, or the review is not open.
+    /// If the two may not be one, or the review is not open.
     pub async fn approve(
         &mut self,
         id: ReviewId,

@@ -235,7 +235,7 @@ fn a22_another_districts_account_stays_there_when_a_student_moves() {
         (decided.why.rule, decided.outcome()),
         (Rule::R8, Outcome::CreateAndPark)
     );
-    // An employee is asked, and told of nobody.
+    // An employee is asked, and sees no name of anybody.
     let world = world_of(
         login(Class::Employee, 1),
         vec![managed(1, Class::Employee, 2)],

@@ -497,7 +497,7 @@ fn p30_without_the_districts_key_nothing_can_be_read_and_the_chain_holds() {
         .is_err()
     );
     assert!(again.open("review 8", &sealed).is_err());
-    // Another key makes other digests: what is left in the ledger tells nobody who it was.
+    // Another key makes other digests: the rest of the ledger does not say who it was.
     let other = DistrictKey::make(Some(district(1)), &SystemRandomness).unwrap();
     assert!(other.open("review 9", &sealed).is_err());
     assert_ne!(other.pair(&id, &account), key.pair(&id, &account));

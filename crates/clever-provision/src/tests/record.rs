@@ -120,7 +120,7 @@ fn a_library_student_is_shared_by_the_teacher_and_a_districts_by_the_district() 
         "roles": { "student": { "sis_id": "7" } } });
     let library = Person::from_record(&record, &source).unwrap();
     assert_eq!(library.person.shared_by, Some(id("teacher")));
-    // An id that is of no district is nobody's.
+    // An id that is of no district is not used.
     assert!(library.person.sis_ids.is_empty());
     assert_eq!(
         library.unread.parts().collect::<Vec<_>>(),

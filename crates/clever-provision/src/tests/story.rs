@@ -43,7 +43,7 @@ fn a_teacher_is_asked_once_merges_with_proof_and_is_known_ever_after() {
     for subject in [library_teacher(), login(Class::Employee, 1)] {
         let mut app = MemoryAccounts::new([signed_up_before()]);
         let policy = Policy::default();
-        // First login: the id is not known, so she is asked, and told of nobody.
+        // First login: the id is not known, so she is asked, and sees no name of anybody.
         let asked = decide(
             &subject,
             &[],

@@ -75,7 +75,7 @@ pub trait Backend: Send {
     /// [`DatabaseError`] of the first that fails; those after it are not run.
     fn batch(&mut self, sql: &str) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 
-    /// Has statements run without waiting for their end, and whether they succeed is not told: for `Drop`. They
+    /// Has statements run without waiting for their end, and does not say whether they succeed: for `Drop`. They
     /// run before any that are asked for later.
     fn send(&mut self, sql: &str);
 

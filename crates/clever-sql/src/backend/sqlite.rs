@@ -252,7 +252,7 @@ impl From<rusqlite::Error> for DatabaseError {
 
 /// What an error says.
 fn failed(error: rusqlite::Error) -> DatabaseError {
-    // A log's index for which there is no room is told as an error of reading and writing.
+    // SQLite reports a log's index for which there is no room as an error of reading and writing.
     let no_index = error
         .sqlite_error()
         .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
@@ -308,7 +308,7 @@ impl Backend for Sqlite {
     }
 
     fn send(&mut self, sql: &str) {
-        // Nobody is told: a ROLLBACK, say, of what SQLite itself has rolled back.
+        // A failure is not reported: a ROLLBACK, say, of what SQLite itself has rolled back.
         drop(self.connection.execute_batch(sql));
     }
 

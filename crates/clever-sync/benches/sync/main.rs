@@ -3,7 +3,7 @@
 //! `cargo xtask bench sync -- --students 100000`.
 //!
 //! Each step is a process of its own, so that its CPU and its largest memory are its own. Pages lie in files, so
-//! that what is measured is the sync and not a network. CLEVER_TEST_POSTGRES, where it is set, names a server
+//! that what is measured is the sync and not a network. CLEVER_TEST_POSTGRES, if it is set, names a server
 //! whose figures are added.
 #![expect(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ struct Cost {
     wall: f64,
     /// CPU seconds of the step's own process.
     cpu: f64,
-    /// CPU seconds of the database server, where there is one.
+    /// CPU seconds of the database server, if there is one.
     server: f64,
     /// The largest memory of the step's own process, in MiB.
     peak: u64,

@@ -68,7 +68,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
     ) -> Result<(), StoreError> {
         let written = write(&mut self, commit, report, progress).await;
         match &written {
-            // The run is kept; what is left here fits no other, and is thrown away at the latest by the next.
+            // The run is kept; its staging area fits no other run, and the next one throws it away at the latest.
             Ok(()) => drop(self.end(false).await),
             Err(_) => self.give_up().await,
         }
@@ -157,7 +157,7 @@ async fn apply<B: RosterDb>(
     }
     findings::shared(store.db, id, report).await?;
     report.findings = findings::read(store.db, id).await?;
-    // A section's place for somebody who is not here is a finding, and nobody's place.
+    // A section's place for somebody who is not here is a finding, and no place is written.
     let of_nobody = |role: &str| report.places_of_nobody(role);
     let (students, teachers) = (of_nobody("students"), of_nobody("teachers"));
     let places = &mut report.enrollments;

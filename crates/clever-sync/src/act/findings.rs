@@ -81,7 +81,7 @@ const REFERENCES: &[Reference] = &[
     },
 ];
 
-/// Looks for references that lead to no active record, where a run may have changed that, and stores what it
+/// Looks for references that lead to no active record, if a run may have changed that, and stores what it
 /// finds.
 pub(crate) async fn renew<B: Backend>(
     db: &mut B,

@@ -84,7 +84,7 @@ async fn count_fields<R: Run>(run: &mut R, report: &mut SyncReport) -> Result<()
     .await
 }
 
-/// What a hash of rows is made of. Where the new record takes the place of another, what it means counts and not how
+/// What a hash of rows is made of. If the new record takes the place of another, what it means counts and not how
 /// it is written: else nobody could approve what comes in another order at each reading.
 fn add(hasher: &mut blake3::Hasher, row: &Staged) {
     hasher.update(&[row.kind as u8, row.op() as u8]);

@@ -47,7 +47,7 @@ pub struct UndoRequest {
     pub district_id: String,
     /// The run whose changes are taken back.
     pub run: u64,
-    /// The part of it; all, where there is none.
+    /// The part of it; all, if there is none.
     pub only: Option<Only>,
     /// Say what would be done; do nothing.
     pub dry_run: bool,
@@ -100,7 +100,7 @@ pub async fn undo<B: RosterDb>(
     let left = match staged {
         Ok(left) if !report.is_unchanged() => left,
         nothing => {
-            // Records as they were are personal data, and nobody goes on with them; what failed is what is told.
+            // Records as they were are personal data, and no run continues with them. The first failure is the one to report.
             drop(undoing.discard().await);
             let district = district_id.to_owned();
             let left = nothing?;

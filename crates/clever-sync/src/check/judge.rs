@@ -18,7 +18,7 @@ use crate::check::ties;
 use crate::report::{Cause, Hold, Part, RunPath, Size, SyncReport, Unit};
 use crate::store::{LastSync, Op, Run, StoreError, Tally, Which};
 
-/// Where a kind as a whole is suspicious, so many schools are still told one by one.
+/// If a whole kind is suspicious, up to this many schools are still listed one by one.
 const MAX_SCHOOLS: usize = 20;
 
 /// What was found suspicious, and is held.

@@ -44,7 +44,7 @@ fn june(year: i16) -> Date {
     Date::new(year, 6, 30).unwrap_or(Date::MAX)
 }
 
-/// The year in which the school year ends that has this day, where nothing else is known.
+/// The year in which the school year ends that has this day, if nothing else is known.
 fn since(day: Date) -> i16 {
     if day.month() < 7 {
         day.year()

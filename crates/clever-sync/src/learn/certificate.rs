@@ -46,7 +46,7 @@ impl Witness {
         true
     }
 
-    /// The last id, where all ids ascended.
+    /// The last id, if all ids ascended.
     pub(crate) fn last_in_order(&self) -> Option<&str> {
         self.last.as_deref().filter(|_| !self.unordered)
     }

@@ -16,7 +16,7 @@ use crate::learn::columns::{self, ROLE_COLUMNS};
 /// A text, or nothing.
 pub(crate) type Cell<'t> = Option<Cow<'t, str>>;
 
-/// The roles of a user. Of a role that is told twice, the last counts.
+/// The roles of a user. If a role is given twice, the last one counts.
 pub(crate) fn roles<J: Json>(user: &J) -> BTreeMap<&str, &J> {
     let told = user.key("roles").and_then(Json::entries);
     told.into_iter()

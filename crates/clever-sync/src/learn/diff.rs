@@ -43,7 +43,7 @@ pub(crate) fn meaning_of(canonical: &Value) -> Hash {
 }
 
 /// Decides what a record's JSON does to what the store has; `None` is nothing at all. A record that only is written
-/// otherwise is nothing: Clever may order keys and members anew at each reading, and each would be a row to write.
+/// otherwise is nothing: Clever may order keys and members differently at each reading, and each would be a row to write.
 ///
 /// What an undo put aside is staged as held.
 pub(crate) fn decide(
@@ -264,8 +264,8 @@ impl KindDiff {
         if !strays.is_empty() {
             self.flush(run).await?;
             self.readable_strays(run, &mut strays, &differing).await?;
-            // Passed by as gone, and here after all; or told before, and now otherwise. What comes last counts, also
-            // where it is what the store has: else each run would undo the one before.
+            // Passed by as gone, and here after all; or listed before, and different now. What comes last counts, even
+            // if it is what the store has: else each run would undo the one before.
             run.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
                 held.insert(id);

@@ -1,6 +1,6 @@
 //! The other way to learn the roster: Clever's feed of events, read from where the last run stopped.
 //!
-//! What a record should be is told by its last event, so a record is staged once, however often it
+//! A record's last event says what it should be, so a record is staged once, however often it
 //! changed. The feed proves nothing by itself: a cursor that Clever no longer keeps silently yields later
 //! events. So each read is checked against the oldest event kept and the district's own last sync; any
 //! doubt gives a [`Why`], and the caller reads a snapshot instead.
@@ -45,7 +45,7 @@ pub(crate) struct Told {
 
 /// Reads the feed after `cursor` to its end and stages what it tells.
 ///
-/// Returns what was told, or why it can't be relied on; then what is staged must be thrown away.
+/// Returns what the feed said, or why it can't be relied on; then what is staged must be thrown away.
 pub(crate) async fn read<R: Run, T: RosterSource>(
     source: &T,
     run: &mut R,

@@ -1,9 +1,9 @@
 //! Going on where a run stopped that was killed, cut off or failed while it read the lists.
 //!
 //! With each page that is staged the store keeps a note: how far the walks came, and what they stood on. A later
-//! run goes on from there only where that is provably the same walk: the same district in the same version of
+//! run continues there only if it is provably the same walk: the same district in the same version of
 //! the store, not synced by Clever since, and begun not long ago. The cursor of events is the one from before
-//! the first page, so what happened in between is told. Anything else is thrown away, and read anew.
+//! the first page, so it includes what happened in between. Anything else is thrown away, and read again.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::store::Base;
 /// The version of the note.
 const FORMAT: u32 = 5;
 
-/// A walk that began longer ago than this, in seconds, is begun anew.
+/// A walk that began longer ago than this, in seconds, starts again from the beginning.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
 
 /// What a walk stands on: where any of it is another, so is the walk.
@@ -114,7 +114,7 @@ impl Note {
         }
     }
 
-    /// Reads a note that a run left, if the walk may go on from it: it is of the walk that would begin now.
+    /// Reads a note that a run left, if the walk may continue there: it is of the walk that would begin now.
     pub(crate) fn read(text: &str, grounds: &Grounds, now: Timestamp) -> Option<Self> {
         let note: Self = serde_json::from_str(text).ok()?;
         let age = now.as_second().saturating_sub(note.began_at.as_second());

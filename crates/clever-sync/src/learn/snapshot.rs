@@ -39,13 +39,13 @@ pub(crate) struct Walk<'a> {
     pub(crate) base: &'a Base,
     pub(crate) kinds: &'static [RecordKind],
     pub(crate) now: Timestamp,
-    /// Whether a later run may go on with it.
+    /// Whether a later run may continue it.
     pub(crate) keeps: bool,
     pub(crate) span: Span,
 }
 
 impl Walk<'_> {
-    /// Reads every list and stages what differs; goes on with what is left of an earlier run.
+    /// Reads every list and stages what differs; continues with what an earlier run staged.
     pub(crate) async fn snapshot<R: Run>(
         &self,
         source: &impl RosterSource,
@@ -64,7 +64,7 @@ impl Walk<'_> {
             }
             None => {
                 run.clear().await?;
-                // Before the first page: what happens while the lists are read is told again, and lost by nobody.
+                // Before the first page: the feed then repeats what happens while the lists are read, and nothing is lost.
                 let cursor = source
                     .newest_event()
                     .await
@@ -120,7 +120,7 @@ impl Walk<'_> {
         Ok(learnt)
     }
 
-    /// What a walk that others may go on with stands on; `None` where none may.
+    /// What a walk that a later run may continue stands on; `None` where none may.
     fn grounds(&self, source: &impl RosterSource) -> Option<Grounds> {
         let name = source.resumes().filter(|_| self.keeps)?;
         Some(self.grounds_of(&name))

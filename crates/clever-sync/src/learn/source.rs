@@ -32,7 +32,7 @@ pub trait RosterSource {
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Self::Error>>;
 
     /// Names what is read, if a walk may begin in the middle, as [`RosterSource::pages_after`] does: a walk goes on
-    /// only where the name is the same. The address and version of an API, say; no secret.
+    /// only if the name is the same. The address and version of an API, say; no secret.
     fn resumes(&self) -> Option<String> {
         None
     }
@@ -47,7 +47,7 @@ pub trait RosterSource {
         self.pages(kind)
     }
 
-    /// Reads which record of a kind is the last, by another question than the walk's: where no page counted the records,
+    /// Reads which record of a kind is the last, by another question than the walk's: if no page counted the records,
     /// it is the proof that the walk came to the end. Without a proof nothing of the kind is archived.
     fn end(&self, kind: RecordKind) -> impl Future<Output = Result<End, Self::Error>> {
         let _ = kind;

@@ -42,7 +42,7 @@ pub enum Doubt {
     #[error("the app may not read it")]
     Closed,
     /// The district's data changed while it was read.
-    #[error("the district was synced anew while it was read")]
+    #[error("Clever synced the district again while it was read")]
     Moved,
 }
 

@@ -146,17 +146,17 @@ pub struct SyncReport {
     pub whole: bool,
     /// How it learnt what the roster should be.
     pub path: RunPath,
-    /// Why it read a snapshot, where it did.
+    /// Why it read a snapshot, if it did.
     pub why: Option<Why>,
-    /// From where it went on, where an earlier run had stopped on the way.
+    /// From where it went on, if an earlier run had stopped on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
     /// Whether what an earlier run had left could not be read, and was thrown away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub discarded: bool,
-    /// What came over the events feed, where it was read.
+    /// What came over the events feed, if it was read.
     pub events: Option<EventCounts>,
-    /// What an undo left alone, where it was one.
+    /// What an undo left alone, if it was one.
     pub undo: Option<UndoCounts>,
     /// What it did, by kind, in reading order.
     pub kinds: BTreeMap<RecordKind, KindReport>,

@@ -86,7 +86,7 @@ pub struct Commit<'a> {
 /// What an earlier run left in the staging area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
-    /// Nothing that a run could go on with; or somebody else is at it.
+    /// Nothing that a run could continue with; or another run is at it.
     Nothing,
     /// The note that was kept last, and what is staged with it.
     Walk(String),
@@ -171,7 +171,7 @@ pub trait Known {
     /// Reads what the district's last run that was a sync held; nothing where there was none.
     fn last_sync(&mut self) -> impl Future<Output = Result<LastSync, StoreError>>;
 
-    /// Says whether the district's last run, undos aside, was to read this kind too: only then do events go on from it.
+    /// Says whether the district's last run, undos aside, was to read this kind too: only then do events continue there.
     /// Asked of a kind that policies may leave out.
     ///
     /// A store that does not keep it may leave this out. Then each run with such a policy is a snapshot.
@@ -232,7 +232,7 @@ pub trait Staging {
 }
 
 /// One run of one district. It owns the staging area. A run that is dropped before it ends wrote nothing: what it staged
-/// is kept where a later run may go on with it, and thrown away where none can.
+/// is kept if a later run may continue with it, and else thrown away.
 pub trait Run: Known + Staging {
     /// Reads the note that an earlier run kept with what it staged, and left.
     ///
@@ -241,7 +241,7 @@ pub trait Run: Known + Staging {
         std::future::ready(Ok(Left::Nothing))
     }
 
-    /// Empties the staging area: nothing of what an earlier run left is gone on with.
+    /// Empties the staging area: the run uses nothing of what an earlier one left.
     fn clear(&mut self) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Keeps a note with what is staged, so that both outlive the process; an empty one says that what is
@@ -251,7 +251,7 @@ pub trait Run: Known + Staging {
         std::future::ready(Ok(()))
     }
 
-    /// Goes on with what is left: takes away what is staged of later records than this one, in order of kinds and
+    /// Continues with what is staged: takes away what is staged of later records than this one, in order of kinds and
     /// ids, and lets go of what a check held. `None` takes nothing away.
     fn resume(
         &mut self,
@@ -275,7 +275,7 @@ pub trait Run: Known + Staging {
     /// Ends a run that does nothing: throws its staging area away.
     fn discard(self) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Ends a run that failed. What a later run can go on with is kept: there is a note, and the store is where it was.
+    /// Ends a run that failed. What a later run can continue with is kept: there is a note, and the store is where it was.
     /// The rest is personal data, and is thrown away.
     fn leave(self) -> impl Future<Output = ()>
     where

@@ -45,7 +45,7 @@ pub(crate) async fn base<B: Backend>(
     Ok((base, Some(known.int(0)?)))
 }
 
-/// Reads the report of a district's last run that learnt the roster in one of these ways; in any, where none is named.
+/// Reads the report of a district's last run that learnt the roster in one of these ways; in any, if none is named.
 pub(crate) async fn last_report<B: Backend>(
     db: &mut B,
     district: &DistrictId,

@@ -48,7 +48,7 @@ impl<B: RosterDb> Known for SqlRun<'_, B> {
     }
 
     async fn active(&mut self, kind: RecordKind) -> Result<u64, StoreError> {
-        // What the last run told, where nobody changed rows since; else each run would read the state once more.
+        // What the last run told, if nobody changed rows since; else each run would read the state once more.
         let told = self.told().await?;
         if let Some(of_kind) = told.and_then(|report| report.kinds.get(&kind)) {
             return Ok(of_kind.total);

@@ -1,8 +1,8 @@
-//! Where rosters are kept: what a sync asks of a store, and the stores that come with the crate. Persistence alone.
+//! The stores of rosters: what a sync asks of a store, and the stores that come with the crate. Persistence alone.
 //!
 //! Decision: one writer a district by comparison, not by lock. A run notes the number of the last run when it begins, and
 //! refuses to write if another run has finished since. No table is locked while pages are fetched; the lock on a staging
-//! area only says who may go on with it. So leases are not needed, and a lease that expires can't do harm.
+//! area only says which run may use it. So leases are not needed, and a lease that expires can't do harm.
 
 use clever_sql::{AddressError, DatabaseError};
 

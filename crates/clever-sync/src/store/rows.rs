@@ -198,7 +198,7 @@ impl Edit {
         }
     }
 
-    /// The hash of what the new record means, where it takes the place of another.
+    /// The hash of what the new record means, if it takes the place of another.
     pub(crate) const fn meaning(&self) -> Option<&Hash> {
         match self {
             Self::Update { meaning, .. } | Self::Restore { meaning, .. } => meaning.as_ref(),

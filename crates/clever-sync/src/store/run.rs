@@ -109,7 +109,7 @@ impl<B: RosterDb> SqlRun<'_, B> {
         let has_note = matches!(self.note().await, Ok(Some(_)));
         let now = base(self.db, &self.district).await;
         let stands = now.is_ok_and(|(now, _)| now == self.base);
-        // What failed first is what is told; the next run throws it away at the latest.
+        // The first failure is the one to report; the next run throws it away at the latest.
         drop(self.end(has_note && stands).await);
     }
 
@@ -132,7 +132,7 @@ impl<B: RosterDb> SqlRun<'_, B> {
 impl<B: RosterDb> Drop for SqlRun<'_, B> {
     fn drop(&mut self) {
         if let Some(area) = self.area.take() {
-            // What was left by an earlier run, and what has a note, is for a later run to judge.
+            // What an earlier run left, and what has a note, is for a later run to judge.
             let keep = self.noted != Some(false);
             self.db.drop_staging(area, keep);
         }

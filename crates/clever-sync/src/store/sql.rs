@@ -38,7 +38,7 @@ pub trait RosterDb: Backend {
     /// How this database spells what differs.
     fn dialect(&self) -> Dialect;
 
-    /// Opens the staging area of a district, as it was left, with its tables. Where another run has it, or none
+    /// Opens the staging area of a district, as it was left, with its tables. If another run has it, or none
     /// can be kept, it is one that ends with the connection.
     fn open_staging(
         &mut self,

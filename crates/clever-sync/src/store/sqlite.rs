@@ -112,7 +112,7 @@ impl RosterDb for Sqlite {
     }
 
     fn drop_staging(&mut self, staging: Staging, keep: bool) {
-        // Nobody hears of what fails; the next run throws away what is left.
+        // A failure here is not reported: the next run throws the staging area away.
         drop(staging.close_file(self, keep));
     }
 }

@@ -1,6 +1,6 @@
 //! The staging area of the SQLite store: a file beside the store's own, of one district's run.
 //!
-//! It holds what a run that was killed had read, until the next one goes on with it. That is personal data: only
+//! It holds what a run that was killed had read, until the next one continues with it. That is personal data: only
 //! the owner may read the file, and it is removed when a run ends. While a run is at it, no other can open it.
 
 use std::ffi::OsString;
@@ -51,7 +51,7 @@ pub(crate) enum Kept {
 pub struct Staging {
     /// Where it is kept; else it ends with the connection.
     pub(crate) kept: Option<Kept>,
-    /// Whether what was left in it could not be read: it was thrown away, and the area is new.
+    /// Whether an earlier run's data in it could not be read: it was thrown away, and the area is new.
     pub(crate) broken: bool,
 }
 
@@ -116,7 +116,7 @@ fn with(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Opens a file for this run alone; `None` where that can't be. One that can't be read is made anew; says whether it was.
+/// Opens a file for this run alone; `None` where that can't be. One that can't be read is replaced; says whether it was.
 fn attach(connection: &Connection, file: &Path) -> Result<Option<bool>, StoreError> {
     let mut anew = false;
     loop {

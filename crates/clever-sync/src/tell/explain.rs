@@ -22,7 +22,7 @@ pub struct FieldOrigin {
     pub run: u64,
     /// How the run learnt it; none where the run itself is gone.
     pub path: Option<RunPath>,
-    /// The event that told it, where one did.
+    /// The event that told it, if one did.
     pub event: Option<String>,
     /// When it was written.
     pub at: Timestamp,

@@ -35,7 +35,7 @@ use crate::store::sql::{RosterDb, SqlStore};
 /// Changes read at once, unless asked otherwise.
 const BATCH: u32 = 200;
 
-/// Where changes are kept, and how far each consumer of them has come. An app's own store may be one.
+/// A log of changes, which knows how far each consumer of them has come. An app's own store may be one.
 pub trait ChangeLog {
     /// Reads a district's changes that `filter` lets through, in order.
     fn changes(
@@ -98,7 +98,7 @@ pub struct Feed<'a, S> {
     given: u64,
 }
 
-/// Opens a district's feed for a consumer, where it had come. Consumers don't see each other.
+/// Opens a district's feed for a consumer, at the place to which it had come. Consumers don't see each other.
 ///
 /// # Errors
 ///
@@ -138,7 +138,7 @@ impl<S: ChangeLog> Feed<'_, S> {
         self
     }
 
-    /// The next change; `None` at the feed's end. Asked again later, it goes on with what has come since.
+    /// The next change; `None` at the feed's end. Asked again later, it continues with what has come since.
     ///
     /// # Errors
     ///

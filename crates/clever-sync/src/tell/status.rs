@@ -40,7 +40,7 @@ pub struct DistrictStatus {
     pub snapshot_at: Option<Timestamp>,
     /// The event that the feed was applied to; none where there are no events.
     pub event_cursor: Option<String>,
-    /// The newest event that the last run read, where it read events; what is held keeps the one above behind it.
+    /// The newest event that the last run read, if it read events; what is held keeps the one above behind it.
     pub newest_event: Option<String>,
     /// Active and archived records, by kind.
     pub records: Vec<(RecordKind, u64, u64)>,

@@ -285,7 +285,7 @@ impl RosterSource for Source<'_> {
         let mut all = self.world.records.keys().filter(|(of, _)| *of == kind);
         Ok(match self.trouble(place) {
             Some(Trouble::NoEnd) => End::Unknown,
-            // A lie that is told twice.
+            // The server lies twice.
             Some(Trouble::Empty) => End::Empty,
             _ => all
                 .next_back()

@@ -32,7 +32,7 @@ async fn a_library_teachers_classes_come_with_her_and_vouch_for_her_students() {
     assert!(page.1.starts_with("in "), "{page:?}");
 }
 
-/// Signs in through the Library: the code comes without a `state`, and the login begins anew with a session at Clever.
+/// Signs in through the Library: the code comes without a `state`, and the login begins again with a session at Clever.
 async fn library(scene: &Scene, site: &str, user: &str) -> (u16, String) {
     let base = scene.clever.base_url();
     let mut url = base.join("library/install").unwrap();

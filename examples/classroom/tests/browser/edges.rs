@@ -80,7 +80,7 @@ async fn back_double_clicks_and_three_tabs_make_one_account() {
             .wait_for("Do you have an account here already?")
             .await;
     }
-    // An older tab's question is out of date: it is asked anew, and nothing breaks.
+    // An older tab's question is out of date: it is asked again, and nothing breaks.
     driver.to_tab(&tabs[0]).await;
     driver.click("#create").await;
     driver.wait_for("Nothing was changed").await;

@@ -58,7 +58,7 @@ async fn by_keyboard_alone_a_teacher_gets_to_the_old_account() {
     driver.end().await;
 }
 
-/// Goes to each page in turn and calls it by its name; `look` is told when it is there.
+/// Goes to each page in turn and calls it by its name; `look` is called when it is there.
 async fn each_page(
     driver: &Driver,
     scene: &Scene,

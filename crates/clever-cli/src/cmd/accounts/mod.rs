@@ -25,7 +25,7 @@ pub(crate) struct AccountsArgs {
 enum AccountsCommand {
     /// Bring the accounts in step with the roster in the store.
     ///
-    /// Who comes gets an account or waits for a review, who left is archived, who is back is restored.
+    /// Newcomers get an account or wait for a review, leavers are archived, and those who return are restored.
     Sync(sync::SyncArgs),
     /// List the accounts.
     List(show::ListArgs),

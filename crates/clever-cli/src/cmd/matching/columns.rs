@@ -23,7 +23,7 @@ pub(super) struct ColumnSummary {
     /// The line of the first that can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_unread_line: Option<u64>,
-    /// In what form dates were read, where that had to be found out.
+    /// In what form dates were read, if that had to be found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     dates: Option<&'static str>,
 }

@@ -195,7 +195,7 @@ fn side_by_side(
     row
 }
 
-/// A value that no spreadsheet takes for a formula, also where it expects another separator and makes two cells
+/// A value that no spreadsheet takes for a formula, also if it expects another separator and makes two cells
 /// of one value.
 ///
 /// Source: OWASP, "CSV Injection"; full-width signs begin formulas in some languages.

@@ -1,4 +1,4 @@
-//! What `cleverctl sync` is told.
+//! The arguments of `cleverctl sync`.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -78,7 +78,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     let (tell, mut ended) = mpsc::unbounded_channel();
     let args = Arc::new(args);
     let mut fleet = Fleet {
-        // A typing error in the policy is told before anything starts.
+        // A typing error in the policy ends the command before anything starts.
         policies: Arc::new(once::policies(args.policy.as_deref())?),
         ui: *ui,
         targets: BTreeMap::new(),
@@ -101,7 +101,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
                 list = fleet.list(now) => list,
             };
             match list {
-                // A schedule goes on with the districts that it knows.
+                // A schedule continues with the districts that it knows.
                 Err(error) if listed => fleet.tell("the list of districts", &error),
                 list => list?,
             }
@@ -285,7 +285,7 @@ impl Fleet {
             target.credential,
             self.running.len()
         ));
-        // Read anew for each run, so that a schedule follows its file; a typing error does not end it.
+        // Read again for each run, so that a schedule follows its file; a typing error does not end it.
         match once::policies(self.args.policy.as_deref()) {
             Ok(policies) => self.policies = Arc::new(policies),
             Err(error) => self.tell("the policy that held before still holds", &error),
@@ -527,7 +527,7 @@ async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(S
     }
 }
 
-/// Runs on a thread of its own, and tells how it ended; also where it panics, so that its slot is free again.
+/// Runs on a thread of its own, and tells how it ended; also if it panics, so that its slot is free again.
 fn aside<R: Future<Output = Result<SyncReport>>>(
     district: String,
     tell: mpsc::UnboundedSender<Ended>,

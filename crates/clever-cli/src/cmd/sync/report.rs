@@ -133,7 +133,7 @@ fn way(ui: &Ui, report: &SyncReport) -> Result<()> {
     }
     if report.discarded {
         ui.line(
-            "What an earlier run had staged could not be read: it was thrown away, and all is read anew.",
+            "What an earlier run had staged could not be read: it was thrown away, and everything is read again.",
         )?;
     }
     if let Some(resumed) = &report.resumed {

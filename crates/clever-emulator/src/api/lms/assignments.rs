@@ -7,7 +7,7 @@ use super::{Assignment, Book, LmsType, Scene, allowed, bad, not_found, object, o
 use crate::reply::Reply;
 use crate::world::stamp::stamp;
 
-/// What Clever must be told of an assignment, in the order in which it asks.
+/// The fields that an assignment must have, in the order in which Clever checks them.
 const REQUIRED: [&str; 3] = ["title", "description", "due_date"];
 
 /// What an app may say of an assignment.

@@ -66,7 +66,7 @@ faults! {
     RepeatedPage "repeated-page" "`next` leads to the page itself.",
     EarlyEnd "early-end" "`next` is missing although there is more.",
     Unordered "unordered" "The page's records in descending order.",
-    ExpiredCursor "expired-cursor" "The cursor is too old: events begin anew from the oldest, and a page of submissions is refused.",
+    ExpiredCursor "expired-cursor" "The cursor is too old: events begin again from the oldest, and a page of submissions is refused.",
     ReorderedKeys "reordered-keys" "Keys in another order; the same content.",
     ShuffledMembers "shuffled-members" "Students, teachers, schools and relationships in another order at each answer, one of them twice; the same members.",
     UnknownEnum "unknown-enum" "A value that no description has: `gender` `Nonbinary`, `subject` `astronomy`.",
@@ -162,7 +162,7 @@ impl Fault {
         }
     }
 
-    /// The query as which a request is misread, where that is the fault.
+    /// The query as which a request is misread, if that is the fault.
     pub(crate) fn misread(self, asked: &Asked<'_>) -> Option<String> {
         match self {
             Self::ExpiredCursor if asked.path.ends_with("/events") => Some(asked.with_cursor(None)),

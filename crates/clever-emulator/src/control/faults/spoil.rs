@@ -72,7 +72,7 @@ impl Reply {
         }
     }
 
-    /// Changes the body as JSON, where it is a list.
+    /// Changes the body as JSON, if it is a list.
     fn with_page(self, change: impl FnOnce(&mut Value)) -> Self {
         self.with_json(|page| {
             if page["data"].is_array() {
@@ -81,7 +81,7 @@ impl Reply {
         })
     }
 
-    /// Changes the body, where it is JSON.
+    /// Changes the body, if it is JSON.
     fn with_json(self, change: impl FnOnce(&mut Value)) -> Self {
         match serde_json::from_str::<Value>(&self.body) {
             Ok(mut page) => {

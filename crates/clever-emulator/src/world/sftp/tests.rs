@@ -157,7 +157,7 @@ fn a_teacher_and_a_staff_member_with_one_address_are_one_user() {
     assert_eq!(tia["roles"]["staff"]["roles"], json!(["SchoolTechLead"]));
     let schools = |role: &str| tia["roles"][role]["schools"].as_array().map(Vec::len);
     assert_eq!((schools("teacher"), schools("staff")), (Some(2), Some(1)));
-    // No address is nobody's.
+    // Rows without an address are not joined by it.
     let tom = one(&world, RecordKind::Users, "teacher", "t2");
     assert!(tom["roles"]["staff"].is_null());
     assert_eq!(world.with_role(Role::Staff).len(), 2);
@@ -293,7 +293,7 @@ fn field_23_all_faults_of_a_set_are_told_at_once_and_what_follows_from_one_is_no
          sections.csv, line 4, column Section_id: an earlier row has the same id; remove one of them\n\
          enrollments.csv, line 5, column Section_id: sections.csv has no such row; add it there or correct this one"
     );
-    // Files that are missing, or lack a column, are told together, and nobody is blamed for naming their rows.
+    // Files that are missing, or lack a column, are reported together, and rows that name theirs are no further faults.
     let files = [
         ("schools.csv", "School_id,School_name\n1,North\n"),
         ("teachers.csv", ""),

@@ -148,7 +148,7 @@ async fn lineage_one_person_stays_one_account() {
         let migrated = Subject::roster(&person).unwrap();
         let (_, applied) = ground.enter(&migrated, Vec::new(), &policy, 41).await;
         assert_eq!(applied, Applied::Account(account_id(40)));
-        // The district took over from the teacher: told in the ledger, and no second account.
+        // The district took over from the teacher: the ledger says so, and there is no second account.
         let (_, applied) = ground.enter(&migrated, Vec::new(), &policy, 42).await;
         assert_eq!(applied, Applied::Account(account_id(40)));
         // An answer that still has the old id alone means the same account.

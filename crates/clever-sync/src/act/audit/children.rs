@@ -112,7 +112,7 @@ async fn contacts<B: RosterDb>(
     compare(store, &Table::contacts(), users, &rows, mended).await
 }
 
-/// Compares the rows of some users with what their records say, and writes those of whoever has a wrong one anew.
+/// Compares the rows of some users with what their records say, and rewrites all of a user's rows if one is wrong.
 async fn compare<B: RosterDb>(
     store: &mut SqlRun<'_, B>,
     table: &Table,
@@ -132,8 +132,8 @@ async fn compare<B: RosterDb>(
     Ok(counted.map(|(_, rows)| rows).sum())
 }
 
-/// Compares the places of some sections with what their records say, and writes those of a section with a wrong one
-/// anew.
+/// Compares the places of some sections with what their records say, and rewrites all of a section's places
+/// if one is wrong.
 async fn places<B: RosterDb>(
     store: &mut SqlRun<'_, B>,
     sections: &[(&Active, Tree<'_>)],
@@ -207,7 +207,7 @@ async fn places<B: RosterDb>(
     Ok(counted.map(|(_, places)| places.len() as u64).sum())
 }
 
-/// Takes away the places of sections that have no row: nobody sees them, and a section that is written anew may get
+/// Takes away the places of sections that have no row: nobody sees them, and a section that is written again may get
 /// such a key.
 pub(super) async fn forget_sections<B: RosterDb>(
     store: &mut SqlRun<'_, B>,

@@ -70,7 +70,7 @@ async fn mend<B: RosterDb>(
     policy: &SyncPolicy,
 ) -> Result<u64, StoreError> {
     // The update locks the district's row, as the end of a run does: no run writes while this reads and mends. Totals
-    // are counted anew, for rows that were edited by hand are in none that a run told.
+    // are counted again: no run's totals include rows that were edited by hand.
     let sql = "UPDATE main._districts SET counted = NULL WHERE district_id = ?1";
     store.db.execute(sql, &[district.as_str().into()]).await?;
     // Read under the lock: a run may have given the district its number since the staging area was opened.
@@ -87,7 +87,7 @@ async fn mend<B: RosterDb>(
     };
     store.number = Some(known.int(0)?);
     let mut edited = 0;
-    // Before rows are written anew, which may get the keys of those that are gone.
+    // Before rows are written again: they may get the keys of those that are gone.
     children::forget_sections(store).await?;
     for kind in RecordKind::ALL {
         let ours = columns::ours(kind, &policy.sticky);
@@ -253,7 +253,7 @@ async fn restore<B: RosterDb>(
     Ok(())
 }
 
-/// Archives rows that no sync wrote: they are nobody's at Clever. Says how many there were.
+/// Archives rows that no sync wrote: Clever has no record of them. Says how many there were.
 async fn strangers<B: RosterDb>(
     store: &mut SqlRun<'_, B>,
     district: &DistrictId,

@@ -17,7 +17,7 @@ const CHUNK: usize = 1000;
 
 /// Applies a plan from its file, if the store is where it was when the plan was made.
 ///
-/// What the plan holds is applied only where it was approved.
+/// What the plan holds is applied only if it was approved.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub async fn apply_plan<S: Store>(
     };
     let mut report = SyncReport::new(&district, started_at, RunPath::Plan, kinds);
     if let Err(error) = stage(path, &plan, &mut run, &mut report).await {
-        // What failed is what is told; nobody goes on with what was staged.
+        // The first failure is the one to report; no later run continues with what was staged.
         drop(run.discard().await);
         return Err(error);
     }

@@ -311,7 +311,7 @@ pub(crate) struct Reader {
     lines: io::Lines<BufReader<File>>,
     hasher: blake3::Hasher,
     line: u64,
-    /// What the last row's record was before, where it is an update.
+    /// What the last row's record was before, if it is an update.
     before: Option<String>,
 }
 

@@ -24,7 +24,7 @@ impl<B: RosterDb> Writer<'_, '_, B> {
         rows: &[Staged],
         before: &BTreeMap<String, (Stored, u64)>,
     ) -> Result<Vec<Link>, StoreError> {
-        // A record whose row somebody deleted comes anew, and has a history.
+        // A record whose row somebody deleted is written again, and has a history.
         let others = rows.iter().map(|row| row.id.as_str());
         let others: Vec<&str> = others.filter(|id| !before.contains_key(*id)).collect();
         let mut earlier = BTreeMap::new();

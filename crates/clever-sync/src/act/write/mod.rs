@@ -1,6 +1,6 @@
 //! Writes what a plan lets through: many records a statement, kinds parents first, ids ascending.
 //!
-//! What is new to the store is inserted without a look at what is there, and what was told of it is read once.
+//! What is new to the store is inserted without a look at what is there, and its earlier changes are read once.
 //!
 //! Decision: a district's first load is another path of this writer, for 1,000 records and more, so that tests take it too.
 //! It looks for nothing that can't be there, numbers people as they come, and builds the indices of empty SQLite tables
@@ -350,7 +350,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
     /// Writes users' roles, schools and relations; absent users lose theirs, the records keep them.
     async fn people(&mut self, read: &[Read<'_>], gone: &[&str]) -> Result<(), StoreError> {
         let district = self.district_id;
-        // Who is new has nothing to lose where nobody has; else a user who was deleted by hand may have left roles.
+        // New users have no rows to lose in a table that is empty; else a user who was deleted by hand may have left roles.
         let bare = ["user_roles", "_user_schools", "_contacts"]
             .iter()
             .all(|table| self.fresh.contains(table));

@@ -1,7 +1,7 @@
 //! The small numbers of people, by which places in sections are kept.
 //!
-//! Where a district is new, its people are numbered as they come, and their ids kept in memory: 12 bytes a
-//! person. Their numbers follow each other, so only where that breaks is kept. Else, and for whoever is unknown, the store is asked.
+//! If a district is new, its people are numbered as they come, and their ids kept in memory: 12 bytes a
+//! person. Their numbers follow each other, so only the breaks are kept. Else, and for unknown people, the store is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -178,7 +178,7 @@ pub(crate) async fn name<B: RosterDb>(
     Ok(known)
 }
 
-/// Notes of numbered people that there is a record of them, where there is.
+/// Notes of numbered people that there is a record of them, if there is.
 pub(crate) async fn learn<B: RosterDb>(
     store: &mut SqlRun<'_, B>,
     ids: &BTreeSet<&str>,

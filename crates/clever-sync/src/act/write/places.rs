@@ -23,7 +23,7 @@ struct Section<'t> {
     restored: bool,
     /// Ascending, once each.
     told: Vec<Told<'t>>,
-    /// What its record told before, where there was one.
+    /// What its record told before, if there was one.
     said: Option<Vec<Told<'t>>>,
 }
 
@@ -155,8 +155,8 @@ impl<B: RosterDb> Writer<'_, '_, B> {
         Ok(written?)
     }
 
-    /// The places that sections are to have. Where the store has as many as the record before told, only those who
-    /// come or go are looked for; where a row that somebody changed shows by not fitting, all are. One that stays and was
+    /// The places that sections are to have. If the store has as many as the former record said, only those who
+    /// come or go are looked for; if a row that somebody changed shows by not fitting, all are. One that stays and was
     /// exchanged for another is an audit's to find.
     async fn now(
         &mut self,
