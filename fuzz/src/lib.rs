@@ -9,7 +9,7 @@ pub mod roster;
 
 use std::sync::LazyLock;
 
-use clever_auth::cookies::Cookies;
+use clever_auth::login::cookies::Cookies;
 use clever_auth::login::{Arrival, Departure, LoginFlow, Rejection};
 use clever_auth::seal::{KeyId, NoRandomness, Randomness, SealingKeys};
 use clever_auth::{Answer, App, IdTokenVerifier, OpenId, SafePath};

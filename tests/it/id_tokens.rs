@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
-use clever_auth::cookies::Cookies;
+use clever_auth::login::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginError, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{Answer, App, IdTokenError, IdTokenVerifier, OpenId, SafePath};

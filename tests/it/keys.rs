@@ -13,7 +13,7 @@ use clever_auth::{App, IdTokenVerifier, LoginToken, OpenId, READ_FLOOR_S, Verifi
 use clever_client::web::{Admission, CurrentUser, Sessions, WebLogin};
 use clever_client::{ClientOptions, LoginService, RetryPolicy};
 use clever_emulator::{Emulator, EmulatorConfig, Fault, FaultRule, Happening, WorldSource};
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock, RecordKind, Role, SystemClock};
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -6,8 +6,8 @@ mod store;
 
 use std::collections::BTreeMap;
 
+use clever_model::ManualClock;
 use clever_model::RecordKind;
-use clever_model::clock::ManualClock;
 use clever_sync::store::{Known, Run, Store};
 use clever_sync::{
     ChangeFilter, ChangeLog, Outcome, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,

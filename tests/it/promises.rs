@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{DistrictId, RecordKind};
 use clever_raw::page::RawPage;
 use clever_sync::report::{Cause, Hold, Part, Unit};

@@ -4,8 +4,8 @@
 
 use clever_emulator::Fault;
 use clever_emulator::World;
+use clever_model::ManualClock;
 use clever_model::RecordKind;
-use clever_model::clock::ManualClock;
 use clever_sync::report::{Cause, Doubt, Part};
 use clever_sync::{
     DatabaseError, Outcome, RunPath, SqliteStore, StoreError, SyncError, SyncOptions, SyncPolicies,

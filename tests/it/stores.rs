@@ -3,8 +3,8 @@
 //! PostgreSQL takes part where `CLEVER_TEST_POSTGRES` names a server, as `cargo xtask test` does.
 
 use clever_emulator::World;
+use clever_model::ManualClock;
 use clever_model::RecordKind;
-use clever_model::clock::ManualClock;
 use clever_sync::store::{Base, Known as _, Store as _};
 use clever_sync::{
     AnyStore, ChangeFilter, DatabaseError, Only, Open, Outcome, PostgresStore, StoreError,

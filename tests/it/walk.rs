@@ -8,7 +8,7 @@ use std::time::Duration;
 use clever_auth::DistrictAppToken;
 use clever_client::{ClientError, ClientOptions, District, ErrorKind, RetryPolicy};
 use clever_emulator::{Emulator, EmulatorConfig, Fault, WorldSource};
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp};
 use futures_util::TryStreamExt;
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 use clever_model::DistrictId;
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
+use crate::address::is_private;
 use crate::message::Request;
 use crate::redirect::RedirectUri;
 
@@ -140,6 +141,11 @@ impl App {
         url
     }
 
+    /// Where the issuer says what it offers.
+    pub(crate) fn discovery(&self) -> Url {
+        below(&self.auth_url, ".well-known/openid-configuration")
+    }
+
     /// The request that redeems a code.
     pub(crate) fn redeem(&self, code: &SecretString, verifier: Option<&str>) -> Request {
         let url = below(&self.auth_url, "oauth/tokens");
@@ -193,21 +199,6 @@ fn check(url: &Url, which: &'static str) -> Result<(), AppError> {
         Ok(())
     } else {
         Err(AppError::Address(which))
-    }
-}
-
-/// Says whether nobody on the way reads what goes to an address: HTTPS, or this machine.
-pub(crate) fn is_private(url: &Url) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => url.has_host(),
-        "http" => local,
-        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::seal::{NoRandomness, NotOurs, Randomness, SealingKeys};
-use crate::token::{DistrictAppToken, TokenError};
+use crate::tokens::district::{DistrictAppToken, TokenError};
 
 const PURPOSE: &[&str] = &["clever-auth", "credentials"];
 

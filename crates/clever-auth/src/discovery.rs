@@ -19,8 +19,8 @@ pub struct Discovery {
 impl Discovery {
     /// Where to read it.
     #[must_use]
-    pub fn address(app: &App) -> String {
-        format!("{}/.well-known/openid-configuration", app.issuer())
+    pub fn address(app: &App) -> Url {
+        app.discovery()
     }
 
     /// Reads the document; it must be of the app's own issuer, with its keys on HTTPS or this machine.

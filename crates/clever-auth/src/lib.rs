@@ -5,33 +5,27 @@
 //! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
 //! randomness are passed in.
 
-pub mod cookies;
 pub mod credential;
-pub mod district_tokens;
 pub mod login;
 pub mod seal;
-pub mod stored;
-pub mod token;
+pub mod tokens;
 
+mod address;
 mod app;
-mod callback;
-mod codes;
 mod discovery;
 mod id_token;
 mod identity;
-mod kinds;
 mod message;
-mod pending;
 mod redirect;
-mod safe_path;
 
 pub use app::{App, AppError};
-pub use callback::ErrorCode;
 pub use discovery::Discovery;
 pub use id_token::{IdTokenError, IdTokenVerifier, KeyNeed, OpenId, READ_FLOOR_S};
 pub use identity::{Authority, Disagreement, Entry, UnverifiedEmail, VerifiedLogin};
-pub use kinds::{KindError, LibraryToken, LoginToken, OwnToken, RawToken, TokenHolder, UserToken};
+pub use login::safe_path::{SafePath, UnsafePath};
 pub use message::{Answer, AnswerError, Request};
 pub use redirect::{RedirectError, RedirectUri};
-pub use safe_path::{SafePath, UnsafePath};
-pub use token::{DistrictAppToken, TokenError};
+pub use tokens::district::{DistrictAppToken, TokenError};
+pub use tokens::user::{
+    KindError, LibraryToken, LoginToken, OwnToken, RawToken, TokenHolder, UserToken,
+};

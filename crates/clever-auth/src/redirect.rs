@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::app::is_private;
+use crate::address::is_private;
 
 /// A redirect address as it stands in Clever's dashboard.
 #[derive(Clone, PartialEq, Eq)]

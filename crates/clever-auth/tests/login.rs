@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_auth::cookies::{Cookies, SetCookie};
+use clever_auth::login::cookies::{Cookies, SetCookie};
 use clever_auth::login::{
     Arrival, Departure, LinkRequest, LoginError, LoginFlow, Rejection, SessionDigest, StatePolicy,
 };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::credential::{Credential, Secret};
-use clever_auth::{App, DistrictAppToken, RedirectUri, district_tokens};
+use clever_auth::{App, DistrictAppToken, RedirectUri, tokens::grants};
 use clever_client::{ApiVersion, ClientOptions, ConnectError, District, LoginService};
 use clever_model::DistrictId;
 use secrecy::SecretString;
@@ -287,7 +287,7 @@ pub(crate) async fn district_token(
         Way::App(both, district) => {
             let (app, login) = *both;
             let grants = login.district_grants(&app, Some(&district)).await?;
-            district_tokens::current(&grants, &district)
+            grants::current(&grants, &district)
                 .map(|grant| grant.token.clone())
                 .ok_or_else(|| ConnectError::NotConnected(district).into())
         }

@@ -2,27 +2,45 @@
 
 use std::sync::Arc;
 
-use clever_auth::{App, DistrictAppToken, district_tokens};
-use clever_model::{DistrictId, EventId, RecordKind};
+use clever_auth::{App, DistrictAppToken, tokens::grants};
+use clever_model::{DistrictId, EventId, RecordKind, Role};
+use clever_raw::drift::Drift;
 use clever_raw::envelope::BarePage;
 use clever_raw::operation::{DataOperation, List, Operation};
 use clever_raw::page::RawPage;
 use clever_raw::v3_1::operations::{
     GetCourses, GetDistricts, GetEvents, GetResources, GetSchools, GetSections, GetTerms, GetUsers,
 };
+use clever_raw::v3_1::types;
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ClientError, ConnectError, SetupError, WalkError};
-use crate::list::ListRequest;
+use crate::call::{Bearer, Caller, Renewal};
+use crate::error::{ClientError, SetupError, WalkError};
 use crate::options::ClientOptions;
-use crate::sign_in::LoginService;
-use crate::transport::{Bearer, Renewal, Transport};
-use crate::typed::Element;
+use crate::pages::element::Element;
+use crate::pages::list::ListRequest;
+use crate::pages::typed::TypedList;
+use crate::sign_in::{LoginService, SignInError};
+
+/// A district can't be connected to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The client can't be set up.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The login service did not give the district's token.
+    #[error("the district's token could not be read")]
+    SignIn(#[from] SignInError),
+    /// The district has not connected the app, or not any more.
+    #[error("the district {0} has not connected the app, or not any more")]
+    NotConnected(DistrictId),
+}
 
 /// One district, as its district-app token opens it. Clones share the connection and the rate limit.
 #[derive(Debug, Clone)]
-pub struct District(pub(crate) Arc<Transport>);
+pub struct District(pub(crate) Arc<Caller>);
 
 impl District {
     /// Prepares calls with `token`; makes none.
@@ -32,7 +50,7 @@ impl District {
     /// [`SetupError`] when the options can't work.
     pub fn new(options: ClientOptions, token: DistrictAppToken) -> Result<Self, SetupError> {
         let version = options.version.as_str();
-        Transport::new(options, Bearer::District(token), version, None).map(Self)
+        Caller::new(options, Bearer::District(token), version, None).map(Self)
     }
 
     /// Prepares calls for one of the app's districts, with its token of now.
@@ -50,7 +68,7 @@ impl District {
         district: DistrictId,
     ) -> Result<Self, ConnectError> {
         let grants = service.district_grants(&app, Some(&district)).await?;
-        let Some(grant) = district_tokens::current(&grants, &district) else {
+        let Some(grant) = grants::current(&grants, &district) else {
             return Err(ConnectError::NotConnected(district));
         };
         let version = options.version.as_str();
@@ -61,12 +79,7 @@ impl District {
             district,
             gate: tokio::sync::Mutex::default(),
         };
-        Ok(Self(Transport::new(
-            options,
-            token,
-            version,
-            Some(renewal),
-        )?))
+        Ok(Self(Caller::new(options, token, version, Some(renewal))?))
     }
 
     /// Where this client reads, and in which version: the API's address, without a user, password or query.
@@ -186,6 +199,53 @@ impl District {
             path: template::<GetEvents<'_>>(),
             source: WalkError::NoLastId,
         })
+    }
+}
+
+macro_rules! typed {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident => $model:ident,)+) => {
+        impl District {$(
+            $(#[$doc])*
+            pub fn $name(&self) -> TypedList<types::$model> {
+                let kind = RecordKind::$kind;
+                TypedList::new(self.list(kind), kind)
+            }
+        )+}
+    };
+}
+
+typed! {
+    /// All users, each once, with all their roles.
+    users: Users => User,
+    /// All schools.
+    schools: Schools => School,
+    /// All sections.
+    sections: Sections => Section,
+    /// All courses.
+    courses: Courses => Course,
+    /// All terms.
+    terms: Terms => Term,
+    /// All resources.
+    resources: Resources => Resource,
+}
+
+impl District {
+    /// The users of a role, each with all their roles.
+    pub fn users_of(&self, role: Role) -> TypedList<types::User> {
+        let operation = GetUsers {
+            role: Some(role.as_str()),
+            ..GetUsers::default()
+        };
+        let request = self.pages(&operation).in_version(self.0.version);
+        TypedList::new(request, RecordKind::Users)
+    }
+}
+
+impl District {
+    /// What this client's typed lists have met so far that Clever's documents don't declare.
+    #[must_use]
+    pub fn drift(&self) -> Drift {
+        self.0.drift.so_far()
     }
 }
 

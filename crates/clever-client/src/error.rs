@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use clever_model::DistrictId;
 use clever_raw::operation::InvalidRequest;
 use clever_raw::page::{LinkFault, PageError};
 
@@ -22,21 +21,6 @@ pub enum SetupError {
     /// TLS or the HTTP client could not be prepared.
     #[error("the HTTP client could not be prepared")]
     Http(#[source] reqwest::Error),
-}
-
-/// A district can't be connected to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The client can't be set up.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// The login service did not give the district's token.
-    #[error("the district's token could not be read")]
-    SignIn(#[from] crate::sign_in::SignInError),
-    /// The district has not connected the app, or not any more.
-    #[error("the district {0} has not connected the app, or not any more")]
-    NotConnected(DistrictId),
 }
 
 /// The sort of a [`ClientError`], for whoever decides what to do next.

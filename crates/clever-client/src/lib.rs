@@ -7,32 +7,44 @@
 //! reach the end yields an error, never a short list. Retries, rate limits and time-outs live here
 //! and nowhere else.
 //!
-//! Through the `metrics` facade it counts `clever_answers_total` (by status), `clever_retries_total`,
-//! `clever_token_renewals_total` and `clever_answer_bytes_total`, and measures `clever_answer_seconds` and `clever_rate_wait_seconds`.
+//! # Metrics
+//!
+//! Every call, to the API and to the login service, is counted through the `metrics` facade. Each metric has the label
+//! `service`: `api` or `login`. These names are stable.
+//!
+//! | Name | Kind | What it says |
+//! | --- | --- | --- |
+//! | `clever_answers_total` | counter | answers, by `status` as well |
+//! | `clever_unanswered_total` | counter | attempts to which no whole answer came |
+//! | `clever_retries_total` | counter | attempts that were made again |
+//! | `clever_given_up_total` | counter | calls that failed after all their attempts |
+//! | `clever_token_renewals_total` | counter | tokens of districts that had changed and were read again |
+//! | `clever_answer_bytes_total` | counter | bytes of answers, after decompression |
+//! | `clever_answer_seconds` | histogram | from a request to the end of its answer |
+//! | `clever_rate_wait_seconds` | histogram | waits for the rate limit |
 
+mod call;
 mod district;
+mod drift;
 mod error;
-mod governor;
-mod list;
 mod notice;
 mod options;
-mod paged;
-mod retry;
+mod pages;
+mod send;
 mod sign_in;
-mod transport;
-mod typed;
 mod user;
 #[cfg(feature = "axum")]
 pub mod web;
 
 pub use clever_raw as raw;
 pub use clever_raw::page::{LinkFault, RawPage, RawRecord};
-pub use district::District;
-pub use error::{ClientError, ConnectError, ErrorKind, SetupError, WalkError};
-pub use list::ListRequest;
+pub use district::{ConnectError, District};
+pub use error::{ClientError, ErrorKind, SetupError, WalkError};
 pub use notice::{Notice, Watch};
 pub use options::{ApiVersion, ClientOptions, UnknownVersion};
-pub use retry::RetryPolicy;
+pub use pages::element::Element;
+pub use pages::list::ListRequest;
+pub use pages::typed::TypedList;
+pub use send::retry::RetryPolicy;
 pub use sign_in::{IssuerKeys, LoginService, Reach, SignInError};
-pub use typed::{Element, TypedList};
 pub use user::{LibraryTeacher, LibraryVersion, User};

@@ -9,7 +9,7 @@ use clever_model::{Clock, SystemClock};
 use url::Url;
 
 use crate::notice::Watch;
-use crate::retry::RetryPolicy;
+use crate::send::retry::RetryPolicy;
 
 /// A version of Clever's data API that this crate speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,14 +10,14 @@ use clever_raw::v2_1::operations as v2_1;
 use clever_raw::v3_1::operations::{GetDistrict, GetSectionsForUser, GetUser, GetUsersForSection};
 use futures_core::Stream;
 
+use crate::call::{Bearer, Caller};
 use crate::error::{ClientError, SetupError};
-use crate::list::ListRequest;
 use crate::options::ClientOptions;
-use crate::transport::{Bearer, Transport};
+use crate::pages::list::ListRequest;
 
 /// A district-shared user, as the token of a login opens it. There are no rosters here.
 #[derive(Debug, Clone)]
-pub struct User(Arc<Transport>);
+pub struct User(Arc<Caller>);
 
 impl User {
     /// Prepares calls with `token`; makes none.
@@ -27,7 +27,7 @@ impl User {
     /// [`SetupError`] when the options can't work.
     pub fn new(options: ClientOptions, token: UserToken) -> Result<Self, SetupError> {
         let version = options.version.as_str();
-        Transport::new(options, Bearer::User(token), version, None).map(Self)
+        Caller::new(options, Bearer::User(token), version, None).map(Self)
     }
 
     /// Reads the user's own record: name, address, roles.
@@ -82,7 +82,7 @@ impl LibraryVersion {
 /// A teacher who shares her own classes with us through Clever Library.
 #[derive(Debug, Clone)]
 pub struct LibraryTeacher {
-    transport: Arc<Transport>,
+    caller: Arc<Caller>,
     version: LibraryVersion,
 }
 
@@ -97,8 +97,8 @@ impl LibraryTeacher {
         token: LibraryToken,
         version: LibraryVersion,
     ) -> Result<Self, SetupError> {
-        let transport = Transport::new(options, Bearer::Library(token), version.as_str(), None)?;
-        Ok(Self { transport, version })
+        let caller = Caller::new(options, Bearer::Library(token), version.as_str(), None)?;
+        Ok(Self { caller, version })
     }
 
     /// Reads the teacher's own record.
@@ -109,9 +109,9 @@ impl LibraryTeacher {
     pub async fn record(&self, own: &UserId) -> Result<RawPage, ClientError> {
         let id = own.as_str();
         if self.version.has_users() {
-            one(&self.transport, &GetUser { id }).await
+            one(&self.caller, &GetUser { id }).await
         } else {
-            one(&self.transport, &v2_1::GetTeacher { id }).await
+            one(&self.caller, &v2_1::GetTeacher { id }).await
         }
     }
 
@@ -146,17 +146,17 @@ impl LibraryTeacher {
 
     /// A list in the teacher's version, without the page sizes that Clever refuses such a token.
     fn list<O: List>(&self, list: &O) -> ListRequest {
-        ListRequest::whole(Arc::clone(&self.transport), list).in_version(self.version.as_str())
+        ListRequest::whole(Arc::clone(&self.caller), list).in_version(self.version.as_str())
     }
 }
 
-/// Reads a single record in the transport's version.
+/// Reads a single record in the caller's version.
 async fn one<O: DataOperation>(
-    transport: &Arc<Transport>,
+    caller: &Arc<Caller>,
     operation: &O,
 ) -> Result<RawPage, ClientError> {
-    ListRequest::whole(Arc::clone(transport), operation)
-        .in_version(transport.version)
+    ListRequest::whole(Arc::clone(caller), operation)
+        .in_version(caller.version)
         .first_page()
         .await
 }

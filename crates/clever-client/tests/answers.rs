@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
-use clever_auth::cookies::Cookies;
+use clever_auth::login::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginError, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{App, OpenId, SafePath};

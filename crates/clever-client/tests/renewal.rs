@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod counted;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +18,9 @@ use clever_client::{
 };
 use clever_model::{DistrictId, RecordKind};
 use futures_util::TryStreamExt;
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use metrics_util::debugging::DebuggingRecorder;
+
+use crate::counted::counted;
 
 /// A Clever of ten pages that changes the token at every `every`th request.
 #[derive(Clone)]
@@ -188,22 +192,13 @@ async fn p25_logs_and_metrics_tell_of_calls_and_never_of_whom() {
     );
     assert!(!text.contains("canary"), "{text}");
 
-    let mut counted = std::collections::BTreeMap::new();
-    for (key, _, _, value) in shots.snapshot().into_vec() {
-        let labels: Vec<String> = key.key().labels().map(|l| l.value().to_owned()).collect();
-        let number = match value {
-            DebugValue::Counter(number) => number,
-            DebugValue::Histogram(values) => values.len() as u64,
-            DebugValue::Gauge(_) => 0,
-        };
-        counted.insert(format!("{} {}", key.key().name(), labels.join(",")), number);
-    }
+    let counted = counted(&shots);
     let is = |name: &str| counted.get(name).copied().unwrap_or_default();
-    assert_eq!(is("clever_answers_total 200"), 10, "{counted:?}");
-    let renewals = is("clever_token_renewals_total ");
+    assert_eq!(is("clever_answers_total api,200"), 10, "{counted:?}");
+    let renewals = is("clever_token_renewals_total api");
     assert!(renewals > 0);
-    assert_eq!(is("clever_answers_total 401"), renewals);
-    assert_eq!(is("clever_answer_seconds "), 10 + renewals);
-    assert!(is("clever_answer_bytes_total ") > 1000);
+    assert_eq!(is("clever_answers_total api,401"), renewals);
+    assert_eq!(is("clever_answer_seconds api"), 10 + renewals);
+    assert!(is("clever_answer_bytes_total api") > 1000);
     assert!(!format!("{counted:?}").contains("canary"));
 }

@@ -7,6 +7,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod counted;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::{Router, body};
-use clever_auth::cookies::Cookies;
+use clever_auth::login::cookies::Cookies;
 use clever_auth::login::{Arrival, Login, LoginFlow, Redeem};
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
 use clever_auth::{App, LoginToken, OpenId, RawToken, SafePath};
@@ -23,6 +25,9 @@ use clever_client::{
 };
 use clever_model::{Clock, DistrictId, SectionId, SystemClock, UserId};
 use futures_util::TryStreamExt;
+use metrics_util::debugging::DebuggingRecorder;
+
+use crate::counted::counted;
 
 /// What was asked, in order: method, address, `Authorization`, body.
 type Asked = Arc<Mutex<Vec<[String; 4]>>>;
@@ -224,6 +229,65 @@ async fn the_list_of_grants_comes_whole() {
     let districts: Vec<&str> = grants.iter().map(|grant| grant.district.as_str()).collect();
     assert_eq!(districts, ["d1", "d2"]);
     let d1 = DistrictId::new("d1").unwrap();
-    let now = clever_auth::district_tokens::current(&grants, &d1).unwrap();
+    let now = clever_auth::tokens::grants::current(&grants, &d1).unwrap();
     assert_eq!(now.token.secret(), "token-d1");
+}
+
+#[tokio::test]
+async fn the_calls_of_a_sign_in_and_of_the_api_are_counted_alike() {
+    let recorder = DebuggingRecorder::new();
+    let shots = recorder.snapshotter();
+    let _metrics = metrics::set_default_local_recorder(&recorder);
+    let (app, options, asked) = serve(false, "district").await;
+    let service = LoginService::new(options.clone()).unwrap();
+    let signed_in = service.finish(code(&app), &OpenId::Off).await.unwrap();
+    let LoginToken::District(token) = signed_in.token else {
+        panic!("not a district's user")
+    };
+    let id = UserId::new("a1").unwrap();
+    // Whose answer fails is a matter of even numbers: the record's first one does.
+    if asked.lock().unwrap().len().is_multiple_of(2) {
+        service.reach(&options.api_url).await.unwrap();
+    }
+    let user = User::new(options.clone(), token).unwrap();
+    user.record(&id).await.unwrap();
+    let so_far = counted(&shots);
+    let is = |name: &str| so_far.get(name).copied().unwrap_or_default();
+    for service in ["login", "api"] {
+        let failed = is(&format!("clever_answers_total {service},502"));
+        let retries = is(&format!("clever_retries_total {service}"));
+        assert!(failed > 0, "{so_far:?}");
+        assert_eq!(failed, retries, "{so_far:?}");
+        let good = is(&format!("clever_answers_total {service},200"));
+        assert!(good > 0, "{so_far:?}");
+        assert_eq!(
+            is(&format!("clever_answer_seconds {service}")),
+            failed + good
+        );
+        assert!(is(&format!("clever_answer_bytes_total {service}")) > 0);
+        assert_eq!(is(&format!("clever_given_up_total {service}")), 0);
+    }
+
+    // Nobody listens there any more.
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url: url::Url = format!("http://{}", gone.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(gone);
+    let nowhere = ClientOptions {
+        api_url: url.clone(),
+        ..options
+    };
+    let nobody = LoginService::new(nowhere.clone()).unwrap();
+    let app = app.at(url.clone(), url).unwrap();
+    nobody.district_grants(&app, None).await.unwrap_err();
+    let token = clever_auth::DistrictAppToken::new("token-d1").unwrap();
+    let district = clever_client::District::new(nowhere, token).unwrap();
+    district.district().await.unwrap_err();
+    let counted = counted(&shots);
+    for service in ["login", "api"] {
+        let is = |name: &str| counted.get(&format!("{name} {service}")).copied();
+        assert_eq!(is("clever_unanswered_total"), Some(2), "{counted:?}");
+        assert_eq!(is("clever_given_up_total"), Some(1), "{counted:?}");
+    }
 }

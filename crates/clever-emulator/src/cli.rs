@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clever_model::{Role, span};
+use clever_model::{Role, read_span};
 use serde_json::json;
 
 use crate::{ControlToken, CsvFault, Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
@@ -60,7 +60,7 @@ pub struct EmulatorArgs {
     #[arg(long)]
     pub resources: bool,
     /// Let a day of school life pass by itself every so often: `30s`, `5m`, `1h`, `1d`.
-    #[arg(long, value_name = "TIME", value_parser = span::read)]
+    #[arg(long, value_name = "TIME", value_parser = read_span)]
     pub day_every: Option<Duration>,
     /// Connect a learning management system, for LMS Connect.
     #[arg(long, value_name = "LMS", value_parser = lms_type)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clever_emulator::{Emulator, EmulatorConfig, Fault, StartError, WorldSource};
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock, RecordKind};
 use reqwest::{Client, Response};
 use serde_json::Value;

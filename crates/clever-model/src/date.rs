@@ -10,7 +10,7 @@ const FIRST_YEAR: i16 = 1900;
 ///
 /// `None` for any other form, for a day that no calendar has, and for years before 1900.
 #[must_use]
-pub fn read(text: &str) -> Option<Date> {
+pub fn read_date(text: &str) -> Option<Date> {
     let text = text.trim();
     let (day, time) = text.split_once(['T', 't', ' ']).unwrap_or((text, ""));
     let is_of_time = |c: char| c.is_ascii_digit() || ":.,+- ZzAaPpMm".contains(c);
@@ -67,13 +67,15 @@ mod tests {
             "20260817",
         ] {
             assert_eq!(
-                read(text).map(|day| day.to_string()).as_deref(),
+                read_date(text).map(|day| day.to_string()).as_deref(),
                 Some("2026-08-17"),
                 "{text}"
             );
         }
         assert_eq!(
-            read("2028-02-29").map(|day| day.to_string()).as_deref(),
+            read_date("2028-02-29")
+                .map(|day| day.to_string())
+                .as_deref(),
             Some("2028-02-29")
         );
     }
@@ -89,7 +91,7 @@ mod tests {
             "40209",
             "null",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(read_date(text), None, "{text}");
         }
     }
 }

@@ -43,7 +43,7 @@ pub enum IdError {
 /// # Errors
 ///
 /// [`IdError`] names the first thing wrong.
-pub fn check(text: &str) -> Result<(), IdError> {
+pub fn check_id(text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty);
     }
@@ -82,7 +82,7 @@ macro_rules! ids {
             /// [`IdError`] when the text could change the meaning of a path or a log line.
             pub fn new(text: impl Into<Box<str>>) -> Result<Self, IdError> {
                 let text = text.into();
-                check(&text)?;
+                check_id(&text)?;
                 Ok(Self(text))
             }
 

@@ -1,23 +1,26 @@
 //! Shared words of the Clever toolkit: ids, roles, record kinds and time.
 //!
 //! Everything here is a plain value. The crate does no I/O, knows no runtime, and reads no clock by
-//! itself: [`clock::Clock`] is passed in, so that every decision above it can be replayed.
+//! itself: [`Clock`] is passed in, so that every decision above it can be replayed.
 
-pub mod clock;
-pub mod date;
-pub mod ids;
-pub mod kind;
-pub mod role;
-pub mod span;
-pub mod visible;
+mod clock;
+mod date;
+mod ids;
+mod kind;
+mod role;
+mod span;
+mod visible;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use date::read_date;
 pub use ids::{
-    CourseId, DistrictId, EventId, IdError, ResourceId, SchoolId, SectionId, TermId, UserId,
+    CourseId, DistrictId, EventId, IdError, MAX_LEN, ResourceId, SchoolId, SectionId, TermId,
+    UserId, check_id,
 };
-pub use kind::RecordKind;
-pub use role::Role;
-pub use visible::visible;
+pub use kind::{RecordKind, UnknownKind};
+pub use role::{Role, UnknownRole};
+pub use span::{SpanError, read_span};
+pub use visible::{is_hidden, is_id, is_word, visible};
 
 /// An instant in UTC, as Clever writes it (`2023-04-23T16:07:28.860Z`).
 pub use jiff::Timestamp;

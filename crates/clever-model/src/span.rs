@@ -21,7 +21,7 @@ pub enum SpanError {
 /// # Errors
 ///
 /// [`SpanError`] says how a span is written.
-pub fn read(text: &str) -> Result<Duration, SpanError> {
+pub fn read_span(text: &str) -> Result<Duration, SpanError> {
     let unit = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
@@ -49,15 +49,15 @@ mod tests {
     #[test]
     fn a_number_and_a_unit_are_a_span_and_nothing_else_is() {
         for (text, seconds) in [("90s", 90), ("30m", 1800), ("6h", 21_600), ("2d", 172_800)] {
-            assert_eq!(read(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(read_span(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         for text in [
             "", "s", "30", "0s", "-1s", "+1s", "1.5h", "1w", "h1", "1 h", "1µ",
         ] {
-            assert_eq!(read(text), Err(SpanError::Unreadable), "{text}");
+            assert_eq!(read_span(text), Err(SpanError::Unreadable), "{text}");
         }
         for text in ["367d", "99999999999999999d"] {
-            assert_eq!(read(text), Err(SpanError::TooLong), "{text}");
+            assert_eq!(read_span(text), Err(SpanError::TooLong), "{text}");
         }
     }
 }

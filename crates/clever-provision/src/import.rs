@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use clever_linkage::{Kind, is_placeholder};
-use clever_model::{DistrictId, Role, Timestamp, UserId, date};
+use clever_model::{DistrictId, Role, Timestamp, UserId, read_date};
 use serde::Serialize;
 
 use crate::directory::{Account, AccountId, AccountState, Custody, LiveLink};
@@ -263,7 +263,7 @@ fn state(text: &str) -> Option<AccountState> {
 /// An instant, or the beginning of a day.
 fn instant(text: &str) -> Option<Timestamp> {
     let whole = text.replacen(' ', "T", 1);
-    let day = || date::read(text).map(|day| format!("{day}T00:00:00Z"));
+    let day = || read_date(text).map(|day| format!("{day}T00:00:00Z"));
     whole
         .parse()
         .or_else(|_| format!("{whole}Z").parse())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clever_linkage::{Kind, is_placeholder};
-use clever_model::{DistrictId, Role, UserId, date};
+use clever_model::{DistrictId, Role, UserId, read_date};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -334,7 +334,7 @@ impl Reader {
 
 /// A date of birth as Clever and most databases write it: the month before the day, four digits for the year.
 pub(crate) fn birth(text: &str) -> Option<(i16, u8, u8)> {
-    let day = date::read(text)?;
+    let day = read_date(text)?;
     let small = |part: i8| u8::try_from(part).ok();
     Some((day.year(), small(day.month())?, small(day.day())?))
 }

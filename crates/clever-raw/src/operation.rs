@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::scalar::Date;
+use crate::models::scalar::Date;
 
 /// Longest id that may stand in a path, in bytes.
 const MAX_ID: usize = 256;
@@ -374,7 +374,7 @@ impl Values for &[&str] {
 }
 
 /// A body that an operation answers with.
-pub trait Decode: Sized {
+pub trait Decode: Sized + Send {
     /// Reads it.
     ///
     /// # Errors
@@ -383,10 +383,10 @@ pub trait Decode: Sized {
     fn decode(body: &[u8]) -> Result<Self, serde_json::Error>;
 }
 
-impl<T: DeserializeOwned> Decode for T {
+impl<T: DeserializeOwned + Send> Decode for T {
     fn decode(body: &[u8]) -> Result<Self, serde_json::Error> {
         // An operation without an answer has an empty body.
-        let body = crate::text::without_mark(body);
+        let body = crate::json::text::without_mark(body);
         if body.is_empty() {
             serde_json::from_str("null")
         } else {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
+use clever_model::ManualClock;
 use clever_model::RecordKind;
-use clever_model::clock::ManualClock;
 use clever_raw::page::RawPage;
 use clever_sync::{
     Change, ChangeFilter, End, RosterSource, SqliteStore, SyncOptions, SyncPolicy, SyncReport, sync,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clever_emulator::Fault;
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_sync::store::Store;
 use clever_sync::{
     AnyStore, DatabaseError, Open, RunPath, StoreError, SyncError, SyncOptions, SyncPolicy,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock as _, DistrictId, RecordKind};
 use clever_sync::{
     Outcome, RunPath, SyncError, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, Way, sync,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use clever_emulator::Happening;
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock as _, DistrictId, RecordKind};
 use clever_sync::report::{Cause, Doubt, Part, Why};
 use clever_sync::{

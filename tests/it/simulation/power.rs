@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_sync::{AnyStore, SyncOptions, SyncPolicy, SyncReport, Way, sync};
 use tempfile::TempDir;
 

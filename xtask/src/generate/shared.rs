@@ -28,7 +28,7 @@ pub(super) fn run(
             modules(&versions),
         ),
         (
-            root.join("crates/clever-raw/src/event_type.rs"),
+            root.join("crates/clever-raw/src/models/event_type.rs"),
             event_types(documents),
         ),
         (

@@ -2,19 +2,6 @@
 
 /// Crates and the files of each circle, below `src`.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("clever-auth", &["app.rs", "redirect.rs"]),
-    (
-        "clever-client",
-        &[
-            "district.rs",
-            "error.rs",
-            "list.rs",
-            "sign_in.rs",
-            "transport.rs",
-            "typed.rs",
-        ],
-    ),
-    ("clever-raw", &["answer.rs", "page.rs", "text.rs"]),
     (
         "clever-provision",
         &["ledger/chain.rs", "ledger/event.rs", "ledger/state.rs"],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use clever_model::{Clock, RecordKind, SystemClock, Timestamp, span};
+use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ pub(crate) struct ChangesArgs {
     )]
     pub(crate) after: u64,
     /// Only changes of this last while (`90m`, `1d`).
-    #[arg(long, help_heading = PART, value_name = "TIME", value_parser = span::read, conflicts_with = "consumer")]
+    #[arg(long, help_heading = PART, value_name = "TIME", value_parser = read_span, conflicts_with = "consumer")]
     pub(crate) since: Option<Duration>,
     /// Only changes of the run with this number.
     #[arg(long, help_heading = PART, value_name = "N", conflicts_with = "consumer")]
@@ -65,7 +65,7 @@ pub(crate) struct ChangesArgs {
     #[arg(long, help_heading = CONSUMER, requires = "consumer")]
     pub(crate) follow: bool,
     /// Look for new changes this often; requires --follow.
-    #[arg(long, help_heading = CONSUMER, value_name = "TIME", value_parser = span::read, default_value = "5s", requires = "follow")]
+    #[arg(long, help_heading = CONSUMER, value_name = "TIME", value_parser = read_span, default_value = "5s", requires = "follow")]
     pub(crate) poll: Duration,
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_client::ApiVersion;
 use clever_raw::drift::Drift;
-use clever_raw::survey::{Survey, Version};
+use clever_raw::drift::survey::{Survey, Version};
 
 use crate::diagnostics::{Exit, Usage};
 use crate::ui::{self, Ui, counted, grouped};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use clever_auth::cookies::Cookies;
+use clever_auth::login::cookies::Cookies;
 use clever_auth::login::{Login, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, Randomness, SealingKeys, SystemRandomness};
 use clever_auth::{AnswerError, Authority, IdTokenVerifier, OpenId, RedirectUri, SafePath};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use clever_model::Clock as _;
-use clever_model::clock::SystemClock;
+use clever_model::SystemClock;
 use clever_provision::AccountId;
 use clever_provision::ledger::ReviewId;
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use clever_model::{Clock, RecordKind, SystemClock, Timestamp, span};
+use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
 use clever_sync::report::Doubt;
 use clever_sync::{AnyStore, DistrictStatus};
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub(crate) struct StatusArgs {
     #[arg(long, help_heading = ALARM, value_name = "ID", requires = "check")]
     expect: Vec<String>,
     /// Call a district stale after this time without a success (`90m`, `26h`).
-    #[arg(long, help_heading = ALARM, value_name = "TIME", value_parser = span::read, default_value = "26h")]
+    #[arg(long, help_heading = ALARM, value_name = "TIME", value_parser = read_span, default_value = "26h")]
     max_age: Duration,
     /// Name this policy in the commands of the next steps.
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]

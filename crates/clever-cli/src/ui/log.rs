@@ -41,7 +41,7 @@ impl<W: Write> Write for Lines<W> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use clever_model::visible::is_hidden;
+    use clever_model::is_hidden;
 
     use super::*;
 

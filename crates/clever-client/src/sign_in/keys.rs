@@ -15,7 +15,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, warn};
 
-use super::{LoginService, SignInError};
+use super::ask;
+use super::error::SignInError;
+use crate::send::wire::Wire;
 
 /// Longest wait of a login that begins, from the reading's begin: only PKCE is learned by it.
 const BEGINNERS_WAIT: Duration = Duration::from_secs(1);
@@ -79,8 +81,8 @@ impl IssuerKeys {
 
     /// Reads the keys where there are none yet or they are old, and waits a moment for the first ones: what the
     /// service offers is used from the first login on.
-    pub(super) async fn prepare(&self, service: &LoginService, flow: &LoginFlow) {
-        let reading = self.begin(KeyNeed::Age, service, flow);
+    pub(super) async fn prepare(&self, wire: &Arc<Wire>, flow: &LoginFlow) {
+        let reading = self.begin(KeyNeed::Age, wire, flow);
         if let Some(reading) = reading.filter(|_| !self.state().verifier.has_keys()) {
             let latest = reading.begun + BEGINNERS_WAIT;
             // Without PKCE in the worst case.
@@ -89,21 +91,21 @@ impl IssuerKeys {
     }
 
     /// Has the keys read where there are none yet or they are old; waits for nothing.
-    pub(super) fn freshen(&self, service: &LoginService, flow: &LoginFlow) {
-        drop(self.begin(KeyNeed::Age, service, flow));
+    pub(super) fn freshen(&self, wire: &Arc<Wire>, flow: &LoginFlow) {
+        drop(self.begin(KeyNeed::Age, wire, flow));
     }
 
     /// Checks a login's id token, with other keys if those in hand can't check it; gives the verifier with which
     /// the token stood.
     pub(super) async fn check<P>(
         &self,
-        service: &LoginService,
+        wire: &Arc<Wire>,
         identify: &Identify<P>,
     ) -> Result<IdTokenVerifier, SignInError> {
         let (mut verifier, mut version) = self.snapshot();
         let mut readings = 0;
         loop {
-            let Err(error) = identify.check(&verifier, service.options.clock.now()) else {
+            let Err(error) = identify.check(&verifier, wire.options.clock.now()) else {
                 return Ok(verifier);
             };
             let wrong = || SignInError::Login(LoginError::IdToken(error));
@@ -111,7 +113,7 @@ impl IssuerKeys {
             let Some(need) = need else {
                 return Err(wrong());
             };
-            match self.newer(version, need, service, identify.flow()).await {
+            match self.newer(version, need, wire, identify.flow()).await {
                 Newer::Keys => debug!(?need, "an id token is checked again with other keys"),
                 // The keys that came for this token's sake do not fit it: it is not the issuer's.
                 Newer::None(_) if readings > 0 => return Err(wrong()),
@@ -132,13 +134,13 @@ impl IssuerKeys {
         &self,
         version: u64,
         need: KeyNeed,
-        service: &LoginService,
+        wire: &Arc<Wire>,
         flow: &LoginFlow,
     ) -> Newer {
         if self.state().version > version {
             return Newer::Keys;
         }
-        if let Some(reading) = self.begin(need, service, flow) {
+        if let Some(reading) = self.begin(need, wire, flow) {
             reading.end().await;
         }
         let state = self.state();
@@ -150,7 +152,7 @@ impl IssuerKeys {
     }
 
     /// The reading that is under way, or a new one if that is due for `need`.
-    fn begin(&self, need: KeyNeed, service: &LoginService, flow: &LoginFlow) -> Option<Reading> {
+    fn begin(&self, need: KeyNeed, wire: &Arc<Wire>, flow: &LoginFlow) -> Option<Reading> {
         let (over, ended) = watch::channel(false);
         let reading = Reading {
             begun: Instant::now(),
@@ -161,29 +163,26 @@ impl IssuerKeys {
             if let Some(busy) = state.reading.as_ref().filter(|one| !one.is_over()) {
                 return Some(busy.clone());
             }
-            if !state
-                .verifier
-                .begin_reading(need, service.options.clock.now())
-            {
+            if !state.verifier.begin_reading(need, wire.options.clock.now()) {
                 return None;
             }
             state.reading = Some(reading.clone());
         }
-        let (keys, service, flow) = (self.clone(), service.clone(), flow.clone());
+        let (keys, wire, flow) = (self.clone(), Arc::clone(wire), flow.clone());
         // Whoever waits may go away: the reading goes on, for the others.
         tokio::spawn(async move {
-            keys.read(&service, &flow).await;
+            keys.read(&wire, &flow).await;
             over.send_replace(true);
         });
         Some(reading)
     }
 
-    async fn read(&self, service: &LoginService, flow: &LoginFlow) {
-        let read = service.read_keys(flow.app()).await;
+    async fn read(&self, wire: &Arc<Wire>, flow: &LoginFlow) {
+        let read = ask::keys(wire, flow.app()).await;
         let mut state = self.state();
         let taken = read.and_then(|(discovery, keys)| {
             flow.learn(&discovery);
-            let now = service.options.clock.now();
+            let now = wire.options.clock.now();
             Ok(state.verifier.take_keys(&keys, now)?)
         });
         match taken {

@@ -7,7 +7,7 @@ use axum::extract::{OriginalUri, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use clever_auth::SafePath;
-use clever_auth::cookies::{Cookies, SetCookie};
+use clever_auth::login::cookies::{Cookies, SetCookie};
 use clever_auth::login::{
     Arrival, Link, Login, Redeem, Rejection, Repeat, SessionDigest, SignedIn,
 };

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clever_auth::SafePath;
-use clever_auth::cookies::SetCookie;
 use clever_auth::login::DeliveryKey;
+use clever_auth::login::cookies::SetCookie;
 use clever_model::Timestamp;
 use tokio::sync::watch;
 

@@ -6,7 +6,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use clever_auth::cookies::SetCookie;
+use clever_auth::login::cookies::SetCookie;
 
 use super::page::{Page, default_csp};
 

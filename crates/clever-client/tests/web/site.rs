@@ -17,7 +17,7 @@ use clever_auth::seal::{KeyId, SealingKeys};
 use clever_auth::{App, LoginToken, OpenId, SafePath, VerifiedLogin};
 use clever_client::web::{Admission, CurrentUser, Reason, Sessions, WebLogin, WebOptions};
 use clever_client::{ClientOptions, LoginService, RetryPolicy};
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock, Timestamp, UserId};
 
 /// Who is signed in, by session.

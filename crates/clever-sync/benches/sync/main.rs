@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use clever_model::ManualClock;
 use clever_model::RecordKind;
-use clever_model::clock::ManualClock;
 use clever_sync::{AnyStore, Open, RunPath, SyncOptions, SyncPolicy, SyncReport, Way, sync};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! References that lead nowhere: a section that names an unknown teacher, a student at an unshared
 //! school. They are kept as they are, counted and reported.
 
-use clever_model::{RecordKind, visible};
+use clever_model::{RecordKind, is_id};
 
 use crate::act::totals::Changed;
 use crate::report::{Finding, RESOURCES_SCOPE, RunPath, SHARED, SHARES, SyncReport};
@@ -133,7 +133,7 @@ pub(crate) async fn renew<B: Backend>(
             .map(|mut row| row.text(0))
             .collect::<Result<_, _>>()?;
         // A name may stand where an id belongs.
-        samples.retain(|sample| visible::is_id(sample));
+        samples.retain(|sample| is_id(sample));
         let params = [
             district_id.into(),
             reference.kind.as_str().into(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clever_model::date::read;
+use clever_model::read_date;
 use jiff::civil::Date;
 
 /// How many dates of each field said something and could not be read.
@@ -12,7 +12,7 @@ pub(super) struct Unreadable(pub(super) BTreeMap<&'static str, u64>);
 impl Unreadable {
     /// Reads a date of a field; one that says something else is counted.
     pub(super) fn read(&mut self, field: &'static str, text: &str) -> Option<Date> {
-        let date = read(text);
+        let date = read_date(text);
         if date.is_none() && !text.trim().is_empty() {
             self.count(field);
         }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use clever_files::FileSet;
-use clever_model::{RecordKind, date};
+use clever_model::{RecordKind, read_date};
 use jiff::civil::Date;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -289,7 +289,7 @@ impl Organisation {
             terms.push((id, text(&term, "/name"), (start, end)));
         }
         let days: Vec<_> = terms.iter().map(|(.., days)| *days).collect();
-        let today = date::read(&reader.last_run().await?);
+        let today = read_date(&reader.last_run().await?);
         let mut all = Self {
             district: district.to_owned(),
             orgs: table(set, "orgs.csv", &ORGS)?,

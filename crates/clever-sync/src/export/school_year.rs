@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn day(text: &str) -> Option<Date> {
-        clever_model::date::read(text)
+        clever_model::read_date(text)
     }
 
     fn years(terms: &[(&str, &str)], today: &str) -> SchoolYears {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use clever_model::{Clock, DistrictId, RecordKind, Timestamp, visible};
+use clever_model::{Clock, DistrictId, RecordKind, Timestamp, is_word};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
@@ -193,7 +193,7 @@ impl Told {
             let id = value
                 .as_ref()
                 .and_then(|value| value["id"].as_str())
-                .filter(|id| clever_model::ids::check(id).is_ok());
+                .filter(|id| clever_model::check_id(id).is_ok());
             let (Some(id), Some(object), Some(value)) = (id, object, &value) else {
                 self.unreadable += 1;
                 continue;
@@ -230,7 +230,7 @@ impl Told {
 
     fn skip(&mut self, event: &Event) {
         let name = match event.event_type.as_ref() {
-            Some(name) if visible::is_word(name.as_str()) => name.as_str().to_owned(),
+            Some(name) if is_word(name.as_str()) => name.as_str().to_owned(),
             // What stands there may be of a person.
             Some(_) => "not a word".to_owned(),
             None => "without a type".to_owned(),

@@ -11,7 +11,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{DistrictId, RecordKind};
 use clever_sync::report::Part;
 use clever_sync::store::{Known, Store};

@@ -13,7 +13,7 @@ use clever_auth::{IdTokenVerifier, OpenId, SafePath};
 use clever_client::web::{CurrentUser, WebLogin, WebOptions};
 use clever_client::{ClientOptions, LoginService};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
-use clever_model::clock::ManualClock;
+use clever_model::ManualClock;
 use clever_model::{Clock, Role, SystemClock, Timestamp};
 use clever_provision::ledger::MergeId;
 use clever_provision::{

@@ -14,7 +14,7 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, REFE
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use clever_auth::cookies::{Cookies, SetCookie};
+use clever_auth::login::cookies::{Cookies, SetCookie};
 use clever_auth::login::{Arrival, Departure, Login, LoginFlow, Rejection, SignedIn};
 use clever_auth::seal::{NoRandomness, SystemRandomness};
 use clever_auth::{OpenId, SafePath};

@@ -21,7 +21,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use clever_linkage::{Linkage, Model, Nicknames, Pair, PeopleBuilder, Run, Side};
 use clever_model::Clock as _;
-use clever_model::clock::SystemClock;
+use clever_model::SystemClock;
 use clever_provision::duplicates;
 use clever_provision::store::AccountStore;
 use csv::StringRecord;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use clever_model::{DistrictId, span};
+use clever_model::{DistrictId, read_span};
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::settings::StoreArgs;
@@ -90,10 +90,10 @@ pub(crate) struct SyncArgs {
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE", help_heading = APPLYING)]
     pub(crate) policy: Option<PathBuf>,
     /// Sync again after this time (`30m`, `6h`), until stopped.
-    #[arg(long, value_name = "TIME", help_heading = SCHEDULE, value_parser = span::read, conflicts_with_all = ["dry_run", "approve"])]
+    #[arg(long, value_name = "TIME", help_heading = SCHEDULE, value_parser = read_span, conflicts_with_all = ["dry_run", "approve"])]
     pub(crate) every: Option<Duration>,
     /// Wait up to this much longer, at random; requires --every.
-    #[arg(long, value_name = "TIME", help_heading = SCHEDULE, value_parser = span::read, requires = "every")]
+    #[arg(long, value_name = "TIME", help_heading = SCHEDULE, value_parser = read_span, requires = "every")]
     pub(crate) jitter: Option<Duration>,
 }
 

@@ -149,7 +149,7 @@ impl Ground {
 
     /// Syncs the roster; what is held stays held, unless it is approved.
     pub(super) async fn sync(&mut self, approve: bool) -> SyncReport {
-        let clock = clever_model::clock::ManualClock::at(self.now());
+        let clock = clever_model::ManualClock::at(self.now());
         let mut options = SyncOptions::default();
         let policy = SyncPolicy::default();
         let report = sync(

@@ -382,7 +382,7 @@ fn staged(line: &str) -> Option<(Staged, Option<String>)> {
         None => op == Op::Archive,
     };
     consistent.then_some(())?;
-    clever_model::ids::check(&line.id).ok()?;
+    clever_model::check_id(&line.id).ok()?;
     let staged = Staged {
         kind: line.kind,
         edit: line.edit(op, hash)?,

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clever_model::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::pending;
+use super::pending;
 
 /// Letters of a login's cookie that come from its `state`.
 const TAG: usize = 8;

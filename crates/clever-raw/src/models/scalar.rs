@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::de::{self, Tolerant};
+use crate::models::de::{self, Tolerant};
 
 /// Year, month, day.
 pub type YearMonthDay = (i32, u8, u8);

@@ -1,20 +1,17 @@
 //! What a callback means: the end of a login that this browser began, its repetition, or none.
 
-use std::fmt;
-
 use clever_model::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::{
-    Facts, Link, Login, LoginFlow, RESTART_S, Redeem, SessionDigest, Settings, StatePolicy,
-};
-use crate::callback::{self, ErrorCode};
-use crate::codes::{Claim, CodeDigest, digest};
-use crate::cookies::{Cookies, SetCookie};
+use super::codes::{Claim, CodeDigest, digest};
+use super::cookies::{Cookies, SetCookie};
+use super::identify::{DeliveryKey, Facts, Link, Login, Redeem};
+use super::pending::{Pending, Purpose};
+use super::query::{self, ErrorCode};
+use super::safe_path::SafePath;
+use super::start::{LoginFlow, RESTART_S, SessionDigest, Settings, StatePolicy};
 use crate::identity::Entry;
-use crate::pending::{Pending, Purpose};
-use crate::safe_path::SafePath;
 use crate::seal::{NoRandomness, Randomness};
 
 /// How long a browser keeps the cookie of a login that has ended, in seconds.
@@ -50,16 +47,6 @@ pub struct Repeat {
     pub return_to: SafePath,
 }
 
-/// Names a callback's first delivery, for whoever remembers answers. `Debug` shows nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DeliveryKey(pub(super) [u8; 32]);
-
-impl fmt::Debug for DeliveryKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeliveryKey(…)")
-    }
-}
-
 /// Why a callback is refused. No code was redeemed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -91,7 +78,7 @@ pub enum Rejection {
 }
 
 impl LoginFlow {
-    /// Decides what a callback means. `query` is the address's, without `?`; `session` the live session.
+    /// Decides what a callback means. `text` is the address's query, without `?`; `session` the live session.
     ///
     /// # Errors
     ///
@@ -99,13 +86,13 @@ impl LoginFlow {
     pub fn callback(
         &self,
         cookies: &Cookies<'_>,
-        query: &str,
+        text: &str,
         session: Option<SessionDigest>,
         now: Timestamp,
         random: &dyn Randomness,
     ) -> Result<Arrival, NoRandomness> {
         let reject = |reason| Ok(Arrival::Rejected(reason));
-        let Ok(callback) = callback::parse(query) else {
+        let Ok(callback) = query::parse(text) else {
             return reject(Rejection::Malformed);
         };
         let begun = callback
@@ -278,15 +265,6 @@ impl LoginFlow {
         let names = &self.0.names;
         let at = now.as_second().to_string();
         Arrival::Restart(names.set(names.restarted(), at, Some(RESTART_S)))
-    }
-
-    /// Whether a login was begun again less than a minute ago. The cookie is not sealed: whoever forges it makes
-    /// his own browser show a page with a button.
-    pub(super) fn restarted_lately(&self, cookies: &Cookies<'_>, now: Timestamp) -> bool {
-        let at = cookies
-            .get(&self.0.names.restarted())
-            .and_then(|at| at.parse::<i64>().ok());
-        at.is_some_and(|at| now.as_second().abs_diff(at) < RESTART_S.unsigned_abs())
     }
 }
 

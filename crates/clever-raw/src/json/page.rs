@@ -11,13 +11,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::answer::Answer;
-use crate::scan;
-use crate::strict::{self, Parts};
-use crate::text::Text;
+use super::answer::Answer;
+use super::scan;
+use super::strict::{self, Parts};
+use super::text::Text;
 
-pub use crate::count::Count;
-pub use crate::links::{Link, LinkFault, Links};
+pub use super::count::Count;
+pub use super::fault::PageError;
+pub use super::links::{Link, LinkFault, Links};
 
 /// One page of a list. Owns the response's body; records are spans of it, in the order they came.
 #[derive(Clone, Default)]
@@ -65,35 +66,6 @@ pub struct Decoded<T> {
     pub records: Vec<T>,
     /// The others, in order of their places.
     pub refused: Vec<RefusedRecord>,
-}
-
-/// Why a body is not a page.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PageError {
-    /// The body is not JSON of a page's shape, or was cut.
-    #[error("the page is not whole JSON of the expected shape (line {line}, column {column})")]
-    NotJson {
-        /// Where reading stopped.
-        line: usize,
-        /// Where reading stopped.
-        column: usize,
-    },
-    /// The body is not UTF-8, beyond single records.
-    #[error("the page is not UTF-8 (at byte {at})")]
-    NotUtf8 {
-        /// The first wrong byte.
-        at: usize,
-    },
-    /// The body is JSON, but has neither `data` nor `resources`.
-    #[error("the answer is JSON without `data`")]
-    NoData,
-    /// The body has two lists: which of them is meant, nobody can say.
-    #[error("the answer has two lists of records")]
-    TwoLists,
-    /// The body says that something failed, whatever else it says.
-    #[error("the answer says that something failed")]
-    Failed,
 }
 
 impl RawPage {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::de::Tolerant;
-use crate::page::Link;
+use crate::json::page::Link;
+use crate::models::de::Tolerant;
 
 /// `{"data":{…},"links":[…]}`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ macro_rules! tolerant {
     ($($name:ident),+) => {$(
         impl<T: serde::de::DeserializeOwned> Tolerant for $name<T> {
             fn read(json: &str) -> Option<Self> {
-                crate::de::object(json)
+                crate::models::de::object(json)
             }
         }
     )+};

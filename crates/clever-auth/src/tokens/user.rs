@@ -8,10 +8,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::district::{DistrictAppToken, TokenError, word};
 use crate::app::App;
 use crate::identity::{self, Authority};
 use crate::message::{Answer, AnswerError, Request, read};
-use crate::token::{DistrictAppToken, TokenError, word};
 
 macro_rules! tokens {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(

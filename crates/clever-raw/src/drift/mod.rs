@@ -4,14 +4,17 @@
 //! A value may be personal, wherever it stands: a birthday typed into the field of the gender is an unknown value
 //! too. So a count holds fields, types and lengths, and values only if whoever looks asked for them.
 
+#[cfg(any(feature = "v3_0", feature = "v3_1"))]
+pub mod survey;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::shape::{Kind, Shape};
-use crate::tree::Json;
+use crate::json::tree::Json;
+use crate::models::shape::{Kind, Shape};
 
 /// Most different entries that one count keeps; beyond it only the total grows.
 const MAX_ENTRIES: usize = 200;

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Deserializer, Value};
 
 use crate::drift::Drift;
-use crate::event::Event;
-use crate::shape::Shape;
+use crate::models::event::Event;
+use crate::models::shape::Shape;
 
 /// A version whose models are compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

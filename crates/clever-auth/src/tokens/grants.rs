@@ -7,9 +7,9 @@ use clever_model::DistrictId;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::district::DistrictAppToken;
 use crate::app::App;
 use crate::message::{Answer, AnswerError, Request, read};
-use crate::token::DistrictAppToken;
 
 /// One district's grant to the app.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,11 +11,11 @@ use futures_util::{StreamExt, pin_mut};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::element::Element;
+use super::page::{BarePage, Paged};
+use crate::call::{Caller, Read, Tries};
 use crate::error::{ClientError, ErrorKind, WalkError};
 use crate::notice::Notice;
-use crate::paged::{BarePage, Paged};
-use crate::transport::{Read, Transport, Tries};
-use crate::typed::Element;
 
 /// Smallest page asked for when larger ones are refused, in records.
 const MIN_LIMIT: u32 = 50;
@@ -30,7 +30,7 @@ const MAX_STANDING: u32 = 1;
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until its pages are read"]
 pub struct ListRequest {
-    transport: Arc<Transport>,
+    caller: Arc<Caller>,
     /// What to send, without the page's size; an invalid one is an error of the first page.
     call: Result<Call, InvalidRequest>,
     limit: Option<u32>,
@@ -42,9 +42,9 @@ pub struct ListRequest {
 
 impl ListRequest {
     /// A list that is read in pages of the size that the operation names, or else the client's options.
-    pub(crate) fn paged<O: List>(transport: Arc<Transport>, operation: &O) -> Self {
-        let options = transport.options.page_limit;
-        let mut request = Self::whole(transport, operation);
+    pub(crate) fn paged<O: List>(caller: Arc<Caller>, operation: &O) -> Self {
+        let options = caller.options().page_limit;
+        let mut request = Self::whole(caller, operation);
         let named = request.parameter(parameter::LIMIT);
         let named = named.and_then(|limit| limit.parse().ok());
         request.max_limit = O::MAX_LIMIT;
@@ -53,9 +53,9 @@ impl ListRequest {
     }
 
     /// A list or a single record whose token, or whose operation, knows no size of pages.
-    pub(crate) fn whole<O: Operation>(transport: Arc<Transport>, operation: &O) -> Self {
+    pub(crate) fn whole<O: Operation>(caller: Arc<Caller>, operation: &O) -> Self {
         Self {
-            transport,
+            caller,
             call: operation.call(),
             limit: None,
             max_limit: 0,
@@ -75,8 +75,8 @@ impl ListRequest {
         self
     }
 
-    pub(crate) fn transport(&self) -> &Arc<Transport> {
-        &self.transport
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        &self.caller
     }
 
     fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -120,7 +120,7 @@ impl ListRequest {
             Some(limit) => call.limit(limit),
             None => call,
         };
-        self.transport.address(&call)
+        self.caller.address(&call)
     }
 
     /// Reads the first page alone.
@@ -133,7 +133,7 @@ impl ListRequest {
             of_list: self.own,
             ..Tries::default()
         };
-        self.transport
+        self.caller
             .get(&self.address()?, tries, RawPage::split)
             .await
     }
@@ -243,14 +243,14 @@ impl ListRequest {
             let (mut said, mut found, mut failures) = (None, 0_u64, 0);
             // A walk that begins in the middle has to come beyond its beginning.
             let (mut last, mut standing) = (self.beginning(backward), 0);
-            let mut until = self.transport.silent_until();
+            let mut until = self.caller.silent_until();
             loop {
                 let tries = Tries {
                     of_list: self.own || number > 0,
                     can_shrink: limit.is_some_and(|limit| limit > MIN_LIMIT),
                     until: Some(until),
                 };
-                let page = match self.transport.get(&url, tries, read).await {
+                let page = match self.caller.get(&url, tries, read).await {
                     Ok(page) => page,
                     Err(error) => {
                         failures += u32::from(error.kind() == ErrorKind::Server);
@@ -258,7 +258,7 @@ impl ListRequest {
                             Err(error)?;
                             return;
                         };
-                        self.transport.options.watch.notice(&Notice::Smaller {
+                        self.caller.options().watch.notice(&Notice::Smaller {
                             path: list.clone(),
                             limit: smaller,
                         });
@@ -276,7 +276,7 @@ impl ListRequest {
                 let next = page.link(rel).map(|link| link.map(|link| self.resolve(link)));
                 yield page;
                 // What the caller does with a page is no silence.
-                until = self.transport.silent_until();
+                until = self.caller.silent_until();
                 match next {
                     Err(fault) => {
                         // Only a count that is met, or the list's own last record, makes an end of that.
@@ -342,7 +342,7 @@ impl ListRequest {
 
     /// Reads a link, which is relative to the API's origin, or to the prefix of a proxy before it.
     fn resolve(&self, link: &str) -> Result<Url, ()> {
-        let base = &self.transport.options.api_url;
+        let base = &self.caller.options().api_url;
         if link.starts_with('/') && !link.starts_with("//") {
             let base = base.as_str().trim_end_matches('/');
             return Url::parse(&format!("{base}{link}")).map_err(drop);

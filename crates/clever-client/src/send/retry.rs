@@ -5,9 +5,10 @@ use std::time::Duration;
 use clever_model::Timestamp;
 use http::{HeaderMap, StatusCode};
 
-use crate::governor::Standing;
+use super::failure::Failure;
+use super::governor::Standing;
 
-/// When and how often to try again. Only reads are ever retried.
+/// When and how often to try again. A call that changes something is sent again only if it certainly had no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How often a call is tried in all; at least once.
@@ -55,6 +56,96 @@ impl RetryPolicy {
         doubled
             .min(self.max_delay)
             .mul_f64(0.5 + chance.clamp(0.0, 1.0) / 2.0)
+    }
+}
+
+/// How often a call is worth to be tried; what is not named here is the same for every call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chances {
+    /// Whether it may change something at Clever: then only what certainly had no effect is sent again.
+    pub(crate) changes: bool,
+    /// How often at most if something that is not Clever's API answers.
+    pub(crate) strange: u32,
+    /// How often at most if Clever refuses.
+    pub(crate) refused: u32,
+    /// How often at most if an answer comes too slowly.
+    pub(crate) slow: u32,
+}
+
+/// What the world is like after an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// Whether the service has ever answered.
+    pub(crate) answered: bool,
+    /// The time.
+    pub(crate) now: Timestamp,
+    /// A number in 0..1, by which many clients do not return at once.
+    pub(crate) chance: f64,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Next {
+    /// Another attempt after a wait.
+    Again {
+        /// How long it is waited first.
+        wait: Duration,
+        /// How many attempts there are at most.
+        of: u32,
+    },
+    /// Nothing: the rate limit is used up for longer than the policy waits.
+    Limited(Duration),
+    /// Nothing: no further attempt helps.
+    Stop,
+}
+
+/// Decides what follows `attempt` (from 1), which failed.
+pub(crate) fn next(
+    policy: &RetryPolicy,
+    failure: &Failure,
+    attempt: u32,
+    chances: Chances,
+    moment: Moment,
+) -> Next {
+    let pace = policy.delay(attempt, moment.chance);
+    let (wait, most) = match failure {
+        Failure::Limited(wait) => return Next::Limited(*wait),
+        Failure::TooLarge => return Next::Stop,
+        Failure::Answer(answer) => match verdict_of(answer.status, answer.is_html()) {
+            Verdict::RateLimited => {
+                let wait = rate_wait(&answer.headers, moment.now, moment.chance);
+                if wait > policy.max_rate_wait {
+                    return Next::Limited(wait);
+                }
+                // Where the window's end is told wrongly, all tries together still outlast a window.
+                (wait.max(pace * 4), policy.max_attempts)
+            }
+            _ if chances.changes => return Next::Stop,
+            Verdict::Transient => (pace, policy.max_attempts),
+            Verdict::Strange => (pace, chances.strange),
+            Verdict::Refused => (pace, chances.refused),
+            Verdict::Success | Verdict::TooLarge | Verdict::Final => return Next::Stop,
+        },
+        Failure::Network { error, .. } if error.is_builder() => return Next::Stop,
+        Failure::Network { error, .. } if error.is_connect() => {
+            let most = if moment.answered {
+                policy.max_attempts
+            } else {
+                FIRST_CONTACT_ATTEMPTS
+            };
+            (pace, most)
+        }
+        Failure::Network { .. } | Failure::Undecodable(_) if chances.changes => return Next::Stop,
+        Failure::Network { error, received } if error.is_timeout() && *received > 0 => {
+            (pace, chances.slow)
+        }
+        Failure::Network { .. } | Failure::Undecodable(_) => (pace, policy.max_attempts),
+    };
+    let of = most.min(policy.max_attempts.max(1));
+    if attempt < of {
+        Next::Again { wait, of }
+    } else {
+        Next::Stop
     }
 }
 

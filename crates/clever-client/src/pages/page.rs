@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use clever_raw::operation::Decode;
 use clever_raw::page::{LinkFault, Links, PageError, RawPage};
-use clever_raw::text::{Text, without_mark};
+use clever_raw::text::Text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::send::body::read_json;
 
 /// A page of a list.
 pub(crate) trait Paged: Send + 'static {
@@ -131,29 +132,4 @@ impl Paged for BarePage {
         *last = found;
         other
     }
-}
-
-/// Reads a body that is JSON of the type's shape; the error says where reading stopped, never what was read.
-fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, PageError> {
-    serde_json::from_slice(without_mark(body)).map_err(not_json)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that `map_err` asks for"
-)]
-fn not_json(error: serde_json::Error) -> PageError {
-    PageError::NotJson {
-        line: error.line(),
-        column: error.column(),
-    }
-}
-
-/// Reads the answer of an operation.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape of all readers of bodies"
-)]
-pub(crate) fn read_answer<T: Decode>(body: Bytes) -> Result<T, PageError> {
-    T::decode(&body).map_err(not_json)
 }

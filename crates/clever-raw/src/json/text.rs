@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::page::PageError;
+use super::fault::PageError;
 
 /// The mark of byte order in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";

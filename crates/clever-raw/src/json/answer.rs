@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::count::Count;
-use crate::links::Links;
-use crate::page::PageError;
+use super::count::Count;
+use super::fault::PageError;
+use super::links::Links;
 
 /// The outer object of an answer, its data read as `D`. Any key may be missing, any other may be there.
 pub(crate) struct Answer<D> {

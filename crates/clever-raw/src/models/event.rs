@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-pub use crate::event_type::EventType;
-use crate::scalar::Timestamp;
+pub use crate::models::event_type::EventType;
+use crate::models::scalar::Timestamp;
 
 /// The record that an event is about, as a version has it: each version's `EventObject`.
 pub trait EventRecord {
@@ -19,13 +19,17 @@ pub trait EventRecord {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Event {
     /// The event's id; ids ascend in feed order.
-    #[serde(default, deserialize_with = "crate::de::tolerant")]
+    #[serde(default, deserialize_with = "crate::models::de::tolerant")]
     pub id: Option<String>,
     /// The kind of record, and what happened to it.
-    #[serde(rename = "type", default, deserialize_with = "crate::de::tolerant")]
+    #[serde(
+        rename = "type",
+        default,
+        deserialize_with = "crate::models::de::tolerant"
+    )]
     pub event_type: Option<EventType>,
     /// When; hundreds of events share one time, so it orders nothing.
-    #[serde(default, deserialize_with = "crate::de::tolerant")]
+    #[serde(default, deserialize_with = "crate::models::de::tolerant")]
     pub created: Option<Timestamp>,
     /// The record after the change and what it was before.
     #[serde(default)]

@@ -1,0 +1,13 @@
+//! Bodies of answers as JSON: as text whatever its bytes are (`text`), split into records in one pass (`page`, `strict`,
+//! `scan`) or by the parser (`answer`), with their links and counts, or as a tree.
+
+mod answer;
+mod count;
+pub mod envelope;
+mod fault;
+mod links;
+pub mod page;
+mod scan;
+mod strict;
+pub mod text;
+pub mod tree;
