@@ -219,7 +219,7 @@ impl Caller {
     /// When a silence that begins now has lasted long enough.
     pub(crate) fn silent_until(&self) -> Instant {
         let now = Instant::now();
-        // No end that can be told is none for as long as a process lives.
+        // An end too far away to be expressed is later than any process lives.
         now.checked_add(self.options().max_silence)
             .unwrap_or(now + Duration::from_secs(365 * 86_400))
     }

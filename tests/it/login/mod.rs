@@ -130,14 +130,14 @@ async fn cell(scene: &Scene, entry: Entry, person: Person, way: Way) {
             assert_eq!(browser.load(&callback).await.0, 303);
         }
         Way::MissingState => {
-            // A code without a state is dropped and the login begun anew, once a minute.
+            // A code without a state is dropped and the login begins again, once a minute.
             let stateless = with(&callback, "state", None);
             let (status, to, _) = browser.load(&stateless).await;
             if entry == Entry::Button {
                 assert_eq!(status, 401);
                 assert_eq!(to.unwrap().path(), "/login");
             } else {
-                assert_eq!(status, 400, "it was begun anew a moment ago");
+                assert_eq!(status, 400, "it was begun again a moment ago");
             }
             assert!(scene.redeemable(&code).await);
             assert!(scene.signed_in().is_empty());

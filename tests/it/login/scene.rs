@@ -99,7 +99,7 @@ impl Scene {
         Self::with(person, false, others).await
     }
 
-    /// With or without PKCE in Clever's discovery; where it is there, the application finds out by itself.
+    /// With or without PKCE in Clever's discovery; if it is there, the application finds out by itself.
     pub(super) async fn with(person: Person, pkce: bool, others: u64) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site: Url = format!("http://{}", listener.local_addr().unwrap())

@@ -1,8 +1,8 @@
 //! The login as a machine without I/O: callbacks in, decisions out.
 //!
 //! A code is redeemed only in the browser that began its login, which the sealed cookie proves. Clever's
-//! portal and Library send people with a code and no `state`: that code is dropped and the login begun
-//! anew, which costs one hop that nobody notices and keeps strangers' codes out (login CSRF).
+//! portal and Library send people with a code and no `state`: that code is dropped and the login begins
+//! again, which costs one hop that nobody notices and keeps strangers' codes out (login CSRF).
 
 mod callback;
 mod codes;

@@ -164,7 +164,7 @@ impl LoginFlow {
         &self.0.app
     }
 
-    /// Begins a login from our own button, or anew after [`Arrival::Restart`](super::Arrival::Restart). `cookies` are the browser's.
+    /// Begins a login from our own button, or again after [`Arrival::Restart`](super::Arrival::Restart). `cookies` are the browser's.
     ///
     /// # Errors
     ///
@@ -255,7 +255,7 @@ impl LoginFlow {
         })
     }
 
-    /// Whether a login was begun anew less than a minute ago. The cookie is not sealed: who forges it makes
+    /// Whether a login was begun again less than a minute ago. The cookie is not sealed: whoever forges it makes
     /// his own browser show a page with a button.
     pub(super) fn restarted_lately(&self, cookies: &Cookies<'_>, now: Timestamp) -> bool {
         let at = cookies

@@ -29,7 +29,7 @@ impl Received {
     }
 }
 
-/// Why one attempt gave no answer to go on with.
+/// Why one attempt gave no usable answer.
 pub(crate) enum Failure {
     /// An answer that is no success, or a web page.
     Answer(Received),

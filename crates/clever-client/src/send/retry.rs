@@ -117,7 +117,7 @@ pub(crate) fn next(
                 if wait > policy.max_rate_wait {
                     return Next::Limited(wait);
                 }
-                // Where the window's end is told wrongly, all tries together still outlast a window.
+                // If Clever gives the window's end wrongly, all tries together still outlast a window.
                 (wait.max(pace * 4), policy.max_attempts)
             }
             _ if chances.changes => return Next::Stop,

@@ -13,7 +13,7 @@ pub(super) const KEYS_TIME: Duration = Duration::from_secs(8);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
-    /// No whole answer came. A code that was on its way is lost: begin the login anew.
+    /// No whole answer came. A code that was on its way is lost: begin the login again.
     #[error("no whole answer from the login service")]
     Network(#[source] reqwest::Error),
     /// The login does not stand.
@@ -29,7 +29,7 @@ pub enum SignInError {
     #[error("the login service did not tell its keys within {} s", KEYS_TIME.as_secs())]
     Slow,
     /// The id token's key is not in hand and could not be read, so that nobody knows whether the token is
-    /// good. The token is not to blame: begin the login anew in a moment.
+    /// good. The token is not to blame: begin the login again in a moment.
     #[error("the id token can't be checked: the issuer's keys could not be read")]
     NoKeys(#[source] Option<Arc<SignInError>>),
     /// The list of districts leads elsewhere or never ends.
@@ -38,7 +38,7 @@ pub enum SignInError {
 }
 
 impl SignInError {
-    /// After which time a new login may do better, where the failure is nobody's fault and passes.
+    /// After which time a new login may succeed, if the failure is a passing one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         matches!(self, Self::NoKeys(_)).then(|| Duration::from_secs(READ_FLOOR_S.into()))

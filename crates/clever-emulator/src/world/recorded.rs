@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clever_model::{RecordKind, Timestamp, ids};
+use clever_model::{RecordKind, Timestamp, check_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -121,7 +121,7 @@ pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Recording, RecordingEr
                 .ok()
                 .map(|record| record.id);
             let id =
-                id.filter(|id| ids::check(id).is_ok())
+                id.filter(|id| check_id(id).is_ok())
                     .ok_or_else(|| RecordingError::NoId {
                         path: file.clone(),
                         index,
