@@ -120,12 +120,12 @@ pub(crate) fn read(path: &Path, now: Timestamp) -> Result<Recording, RecordingEr
             let id = serde_json::from_str::<Id>(json)
                 .ok()
                 .map(|record| record.id);
-            let id =
-                id.filter(|id| check_id(id).is_ok())
-                    .ok_or_else(|| RecordingError::NoId {
-                        path: file.clone(),
-                        index,
-                    })?;
+            let id = id
+                .filter(|id| check_id(id).is_ok())
+                .ok_or_else(|| RecordingError::NoId {
+                    path: file.clone(),
+                    index,
+                })?;
             world.put(kind, &id, json);
         }
     }
