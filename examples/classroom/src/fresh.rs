@@ -1,4 +1,4 @@
-//! A teacher's classes, read anew at each sign-in: a class that was made since the last sync is there at once.
+//! A teacher's classes, read again at each sign-in: a class that was made since the last sync is there at once.
 //!
 //! Decision: a user's own token opens no section of a district, so the district's is used, for the person alone who has just
 //! signed in. A sign-in waits for it only a little: Clever may be slow or down, and the roster of the last sync is there.
