@@ -162,7 +162,6 @@ pub fn decision(data: &[u8]) -> bool {
         linked: linked.clone(),
         by_legacy_id: by_legacy_id.clone(),
         truncated: bytes.below(6) == 1,
-        teachers_of_subject: (0..bytes.below(3)).map(|_| bytes.user()).collect(),
     };
     let policy = Policy {
         managed_auto: bytes.yes(),
@@ -216,7 +215,7 @@ pub fn decision(data: &[u8]) -> bool {
             .is_some_and(|first| leads(&[first.clone()].into()));
         let classes: BTreeSet<Class> = person.roles.iter().copied().map(Class::of).collect();
         let class = *classes.first().expect("a class");
-        let reached = in_reach(&subject, class, target, &directory);
+        let reached = in_reach(&subject, class, target);
         assert!(reached || by_admin || leads(&by_legacy_id), "outside reach");
         assert!(by_admin || target.class == class, "another class");
         assert_ne!(target.state, AccountState::Suspended);

@@ -145,8 +145,6 @@ pub struct Directory {
     pub candidates: Vec<Candidate>,
     /// There were more candidates than were read.
     pub truncated: bool,
-    /// The teachers, rostered in the subject's district today, in whose sections the subject is.
-    pub teachers_of_subject: BTreeSet<UserId>,
 }
 
 impl Directory {

@@ -71,7 +71,6 @@ impl MemoryAccounts {
             by_legacy_id: subject.legacy_ids.iter().flat_map(opened_by).collect(),
             candidates,
             truncated: false,
-            teachers_of_subject: BTreeSet::new(),
         }
     }
 

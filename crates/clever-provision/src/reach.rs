@@ -1,15 +1,18 @@
 //! Reach: the accounts that an authority governs already.
+//!
+//! Decision: an account that a Library class made is in that teacher's reach alone, even if her district connects later. All
+//! that is known of its holder is a first name and an initial, which never speak for an account; so a district that reached
+//! it could link it to nobody. The student's Clever id opens it as before.
 
-use crate::directory::{Account, Custody, Directory};
+use crate::directory::{Account, Custody};
 use crate::subject::{Authority, Class, Subject};
 
 /// Whether the subject's authority governs `account`, so that no proof of its holder is needed.
 ///
-/// A district reaches what its roster made and what its contract manages, and accounts that a teacher made
-/// who is rostered in it today, for students of that teacher's sections. A teacher reaches what her class
-/// made. Nobody reaches a personal account. The class must be the subject's.
+/// A district reaches what its roster made and what its contract manages. A teacher reaches what her class made. Nobody
+/// reaches a personal account. The class must be the subject's.
 #[must_use]
-pub fn in_reach(subject: &Subject, class: Class, account: &Account, directory: &Directory) -> bool {
+pub fn in_reach(subject: &Subject, class: Class, account: &Account) -> bool {
     if account.class != class {
         return false;
     }
@@ -17,11 +20,9 @@ pub fn in_reach(subject: &Subject, class: Class, account: &Account, directory: &
         (Authority::District(district), Custody::Unclaimed { by } | Custody::Managed { by }) => {
             district == by
         }
-        (Authority::District(_), Custody::ClassMade { by }) => {
-            class == Class::Student && directory.teachers_of_subject.contains(by)
-        }
         (Authority::Teacher(teacher), Custody::ClassMade { by }) => teacher == by,
-        (Authority::Teacher(_), Custody::Unclaimed { .. } | Custody::Managed { .. })
+        (Authority::District(_), Custody::ClassMade { .. })
+        | (Authority::Teacher(_), Custody::Unclaimed { .. } | Custody::Managed { .. })
         | (_, Custody::Personal) => false,
     }
 }

@@ -16,8 +16,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Its address as browsers see it, if that is another.
     pub url: Option<String>,
-    /// The folder of its databases and its key.
+    /// The folder of its key, and of its databases if they are files.
     pub data: PathBuf,
+    /// The address of a PostgreSQL database for accounts and roster; else they are files.
+    pub database: Option<String>,
     /// Its client id and secret at Clever; without them it brings its own Clever.
     pub client: Option<(String, String)>,
     /// Another place of Clever, such as an emulator.
@@ -52,10 +54,20 @@ impl Config {
             data: var("CLASSROOM_DATA")
                 .unwrap_or_else(|| ".".to_owned())
                 .into(),
+            database: var("CLASSROOM_DATABASE"),
             client,
             clever: clever.context("CLEVER_URL is no address")?,
             before: Vec::new(),
         })
+    }
+
+    /// Where the accounts are, with the app's own tables, and where the roster is.
+    pub(crate) fn addresses(&self) -> (String, String) {
+        let file = |name: &str| format!("sqlite:{}", self.data.join(name).display());
+        match &self.database {
+            Some(database) => (database.clone(), database.clone()),
+            None => (file("classroom.db"), file("classroom-roster.db")),
+        }
     }
 
     /// The app's key: made at the first start, so that sign-ins and sessions outlive a restart.

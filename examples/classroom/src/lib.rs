@@ -5,6 +5,7 @@ mod accounts;
 mod clever;
 mod config;
 mod forms;
+mod fresh;
 mod members;
 mod pages;
 mod roster;
@@ -19,12 +20,14 @@ use axum::routing::get;
 use clever_auth::login::LoginFlow;
 use clever_client::LoginService;
 use clever_client::web::{WebLogin, WebOptions};
+use clever_sql::Address;
 use clever_web::{AccountPool, AccountsOptions};
 use tokio::net::TcpListener;
 
 pub use config::Config;
 
 use crate::clever::Clever;
+use crate::fresh::Fresh;
 use crate::members::Members;
 use crate::roster::Roster;
 use crate::site::{Accounts, Site};
@@ -80,9 +83,13 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     let (app, client) = (clever.app(&callback)?, clever.options());
     let keys = config.keys()?;
 
-    let store = format!("sqlite:{}", config.data.join("classroom.db").display());
+    let (store, roster) = config.addresses();
+    let roster = Address::parse(&roster).context("CLASSROOM_DATABASE can't be used")?;
     let pool = AccountPool::open(&store, keys.clone(), CONNECTIONS).await?;
-    let members = Members::open(pool.clone()).await?;
+    let service = LoginService::new(client.clone())?;
+    let tokens = clever.tokens(service.clone(), app.clone())?;
+    let fresh = Fresh::new(client.clone(), tokens.clone(), pool.clone());
+    let members = Members::open(pool.clone(), fresh).await?;
     let demo = clever.demo(&members).await?;
     for (email, password) in &config.before {
         members.sign_up_once(email, password).await?;
@@ -94,16 +101,15 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     };
     let accounts = Accounts::new(members.clone(), pool.clone(), keys.clone(), options);
     let policy = pages::policy(app.issuer());
-    let service = LoginService::new(client.clone())?;
     let login = WebLogin::with_options(
         LoginFlow::new(app.clone(), keys),
-        service.clone(),
+        service,
         accounts.clone(),
         clever.openid(&app),
         WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
     );
-    let roster = Roster::new(config.data.join("classroom-roster.db"));
-    sync::run(roster.path(), client, clever.tokens(service, app)?, pool)?;
+    sync::run(roster.clone(), client, tokens, pool).await?;
+    let roster = Roster::new(roster);
     let site = Site {
         login,
         accounts,

@@ -2,6 +2,8 @@
 //!
 //! By default it brings its own Clever, with people who don't exist. Against Clever itself, set CLEVER_CLIENT_ID and
 //! CLEVER_CLIENT_SECRET, and register `http://127.0.0.1:3000/callback` (or what CLASSROOM_URL makes of it).
+//!
+//! Accounts and roster are files in the folder CLASSROOM_DATA, or in PostgreSQL: CLASSROOM_DATABASE is its address.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,

@@ -7,14 +7,16 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use clever_auth::seal::{SystemRandomness, random_text};
-use clever_model::{Clock, SystemClock, Timestamp};
+use clever_model::{Clock, Role, SystemClock, Timestamp};
 use clever_provision::store::OwnedTable;
 use clever_provision::{
-    Account, AccountId, AccountState, Class, Custody, LoginMethod, Prefill, Question,
+    Account, AccountId, AccountState, Authority, Class, Custody, LoginMethod, Prefill, Question,
 };
 use clever_sql::{Backend, Connected, Open, Tables, Version, migrate};
-use clever_web::{AccountPool, LibraryClass, SignedIn, Visit, WebError};
+use clever_web::{AccountPool, SignedIn, Visit, WebError};
 use serde::{Deserialize, Serialize};
+
+use crate::fresh::Fresh;
 
 const TABLES: Tables = Tables {
     store: "classroom",
@@ -31,6 +33,7 @@ pub(crate) struct Members {
     owned: Arc<[OwnedTable]>,
     /// Checked where there is no account, so that the time tells nobody which addresses have one.
     nobody: Arc<str>,
+    fresh: Fresh,
 }
 
 /// A field of a profile, and where it came from.
@@ -54,8 +57,6 @@ pub(crate) struct Profile {
     pub(crate) school: String,
     pub(crate) district: String,
     pub(crate) email: String,
-    /// The classes of a Library teacher, as of the last sign-in that gave them.
-    pub(crate) classes: Vec<LibraryClass>,
 }
 
 /// A member, and whether the member was greeted.
@@ -74,12 +75,13 @@ fn write(profile: &Profile) -> Result<String, WebError> {
 
 impl Members {
     /// Makes the tables if there are none.
-    pub(crate) async fn open(pool: AccountPool) -> anyhow::Result<Self> {
+    pub(crate) async fn open(pool: AccountPool, fresh: Fresh) -> anyhow::Result<Self> {
         migrate(pool.get().await?.db(), &TABLES, Open::Create).await?;
         Ok(Self {
             pool,
             owned: Arc::new([OwnedTable::new("works")]),
             nobody: hashed(&random_text(&SystemRandomness)?)?.into(),
+            fresh,
         })
     }
 
@@ -96,14 +98,26 @@ impl Members {
         };
         profile.fields = visit.prefill().iter().map(field).collect();
         profile.questions = visit.questions().into_iter().map(question).collect();
-        if let Some(classes) = visit.classes {
-            profile.classes = classes.to_vec();
-        }
         let sql = "INSERT INTO main.members (account, profile, greeted) VALUES (?1, ?2, 0)
                    ON CONFLICT (account) DO UPDATE SET profile = excluded.profile";
         let values = [visit.account.as_str().into(), write(&profile)?.into()];
         self.pool.get().await?.db().execute(sql, &values).await?;
-        Ok(())
+        let user = &visit.person.id;
+        match (visit.classes, visit.authority) {
+            (Some(classes), _) => self.fresh.keep(user, classes, SystemClock.now()).await,
+            (None, Authority::District(district))
+                if visit.person.roles.contains(&Role::Teacher) =>
+            {
+                self.fresh.bring(district, user).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What reads a teacher's classes.
+    pub(crate) fn fresh(&self) -> &Fresh {
+        &self.fresh
     }
 
     /// What is known of a member.

@@ -1,14 +1,13 @@
 //! Classes, students and schools, as the background sync has them.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clever_model::{DistrictId, UserId};
+use clever_model::{DistrictId, Timestamp, UserId};
 use clever_sql::{Address, Backend, Database, DatabaseError, Open, Value};
 
 /// The synced roster. Clones share everything.
 #[derive(Clone)]
-pub(crate) struct Roster(Arc<Path>);
+pub(crate) struct Roster(Arc<Address>);
 
 /// A class.
 pub(crate) struct Class {
@@ -30,37 +29,39 @@ fn values_of<'a>(district: &'a DistrictId, id: &'a str) -> [Value<'a>; 2] {
 }
 
 impl Roster {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self(path.into())
+    pub(crate) fn new(address: Address) -> Self {
+        Self(address.into())
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The rows of a query; none while no sync has made the tables.
+    /// The rows of a query.
     async fn rows(
         &self,
         sql: &str,
         values: &[Value<'_>],
     ) -> Result<Vec<clever_sql::Row>, DatabaseError> {
-        let address = Address::Sqlite(self.0.to_path_buf());
-        if !self.0.exists() {
-            return Ok(Vec::new());
-        }
-        let mut db = Database::open(&address, Open::Look).await?;
-        let there = "SELECT count(*) FROM main.sqlite_master WHERE name = 'enrollments'";
-        if db.one(there, &[]).await?.int(0)? == 0 {
-            return Ok(Vec::new());
-        }
+        let mut db = Database::open(&self.0, Open::Look).await?;
         db.query(sql, values).await
     }
 
     /// Whether a sync has read the district.
     pub(crate) async fn knows(&self, district: &DistrictId) -> Result<bool, DatabaseError> {
-        let sql = "SELECT 1 FROM districts WHERE id = ?1";
+        let sql = "SELECT id FROM main.districts WHERE id = ?1";
         let rows = self.rows(sql, &[district.as_str().into()]).await?;
         Ok(!rows.is_empty())
+    }
+
+    /// When the reading began that the roster of a district is from.
+    pub(crate) async fn read_at(
+        &self,
+        district: &DistrictId,
+    ) -> Result<Option<Timestamp>, DatabaseError> {
+        let sql = "SELECT started_at FROM main.runs WHERE district_id = ?1 AND outcome = 'done'
+            ORDER BY run DESC LIMIT 1";
+        let rows = self.rows(sql, &[district.as_str().into()]).await?;
+        let Some(mut row) = rows.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(row.text(0)?.parse().ok())
     }
 
     /// The classes that a person teaches, or takes.
@@ -71,12 +72,12 @@ impl Roster {
         role: &str,
     ) -> Result<Vec<Class>, DatabaseError> {
         let sql = "SELECT s.id, coalesce(s.name, 'A class'), s.subject,
-            (SELECT coalesce(group_concat(trim(coalesce(u.first_name, '') || ' ' || coalesce(u.last_name, '')), ', '), '')
-             FROM enrollments t JOIN users u ON u.district_id = t.district_id AND u.id = t.user_id
+            (SELECT coalesce(string_agg(trim(coalesce(u.first_name, '') || ' ' || coalesce(u.last_name, '')), ', '), '')
+             FROM main.enrollments t JOIN main.users u ON u.district_id = t.district_id AND u.id = t.user_id
              WHERE t.district_id = s.district_id AND t.section_id = s.id AND t.role = 'teacher'),
-            (SELECT count(*) FROM enrollments m WHERE m.district_id = s.district_id AND m.section_id = s.id
+            (SELECT count(*) FROM main.enrollments m WHERE m.district_id = s.district_id AND m.section_id = s.id
              AND m.role = 'student')
-            FROM enrollments e JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+            FROM main.enrollments e JOIN main.sections s ON s.district_id = e.district_id AND s.id = e.section_id
             WHERE e.district_id = ?1 AND e.user_id = ?2 AND e.role = ?3 ORDER BY 2, 1";
         let values = [district.as_str().into(), user.as_str().into(), role.into()];
         let rows = self.rows(sql, &values).await?.into_iter();
@@ -99,8 +100,8 @@ impl Roster {
         teacher: &UserId,
         section: &str,
     ) -> Result<Option<(String, Vec<String>)>, DatabaseError> {
-        let sql = "SELECT coalesce(s.name, 'A class') FROM enrollments e
-            JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+        let sql = "SELECT coalesce(s.name, 'A class') FROM main.enrollments e
+            JOIN main.sections s ON s.district_id = e.district_id AND s.id = e.section_id
             WHERE e.district_id = ?1 AND e.user_id = ?2 AND e.role = 'teacher' AND e.section_id = ?3";
         let values = [
             district.as_str().into(),
@@ -112,7 +113,7 @@ impl Roster {
         };
         let name = row.text(0)?;
         let sql = "SELECT trim(coalesce(u.first_name, '') || ' ' || coalesce(u.last_name, ''))
-            FROM enrollments e JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+            FROM main.enrollments e JOIN main.users u ON u.district_id = e.district_id AND u.id = e.user_id
             WHERE e.district_id = ?1 AND e.section_id = ?2 AND e.role = 'student'
             ORDER BY u.last_name, u.first_name, u.id";
         let rows = self.rows(sql, &values_of(district, section)).await?;
@@ -127,10 +128,10 @@ impl Roster {
         user: Option<&UserId>,
     ) -> Result<Vec<School>, DatabaseError> {
         let sql = "SELECT coalesce(s.name, 'A school'),
-            (SELECT count(*) FROM user_schools p WHERE p.district_id = s.district_id AND p.school_id = s.id
+            (SELECT count(*) FROM main.user_schools p WHERE p.district_id = s.district_id AND p.school_id = s.id
              AND p.role = 'student')
-            FROM schools s WHERE s.district_id = ?1 AND s.archived_at IS NULL AND (?2 IS NULL OR EXISTS (
-             SELECT 1 FROM user_schools u WHERE u.district_id = s.district_id AND u.school_id = s.id
+            FROM main.schools s WHERE s.district_id = ?1 AND s.archived_at IS NULL AND (CAST(?2 AS TEXT) IS NULL OR EXISTS (
+             SELECT 1 FROM main.user_schools u WHERE u.district_id = s.district_id AND u.school_id = s.id
              AND u.user_id = ?2 AND u.role <> 'student')) ORDER BY 1";
         let values = [district.as_str().into(), user.map(UserId::as_str).into()];
         let rows = self.rows(sql, &values).await?.into_iter();
@@ -150,7 +151,7 @@ impl Roster {
         user: &UserId,
     ) -> Result<Option<String>, DatabaseError> {
         let sql = "SELECT trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))
-            FROM users WHERE district_id = ?1 AND id = ?2";
+            FROM main.users WHERE district_id = ?1 AND id = ?2";
         let values = values_of(district, user.as_str());
         let row = self.rows(sql, &values).await?.into_iter().next();
         row.map(|mut row| row.text(0)).transpose()

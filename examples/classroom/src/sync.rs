@@ -1,7 +1,6 @@
 //! The background sync: rosters of all connected districts, at the start and every few minutes, and accounts that
 //! follow them.
 
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +9,8 @@ use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::Policy;
 use clever_provision::roster::{follow, random_id};
-use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, sync};
+use clever_sql::Address;
+use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, sync};
 use clever_web::AccountPool;
 use tracing::{info, warn};
 
@@ -18,6 +18,7 @@ use tracing::{info, warn};
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// Where districts' tokens come from.
+#[derive(Clone)]
 pub(crate) enum Tokens {
     /// The emulator's own district.
     Own(DistrictAppToken),
@@ -26,6 +27,22 @@ pub(crate) enum Tokens {
 }
 
 impl Tokens {
+    /// One of the districts, to be read with its token of now.
+    pub(crate) async fn district(
+        &self,
+        options: &ClientOptions,
+        district: &DistrictId,
+    ) -> anyhow::Result<District> {
+        let options = options.clone();
+        Ok(match self {
+            Self::Own(token) => District::new(options, token.clone())?,
+            Self::App(service, app) => {
+                let (service, app) = (service.as_ref().clone(), app.as_ref().clone());
+                District::connect(options, service, app, district.clone()).await?
+            }
+        })
+    }
+
     async fn now(&self) -> anyhow::Result<Vec<DistrictAppToken>> {
         match self {
             Self::Own(token) => Ok(vec![token.clone()]),
@@ -38,13 +55,15 @@ impl Tokens {
 }
 
 /// Syncs for as long as the process lives, on a thread of its own: reading a large roster holds up no page.
-pub(crate) fn run(
-    path: &Path,
+///
+/// The tables of the roster are made before it returns, so that pages find them.
+pub(crate) async fn run(
+    roster: Address,
     options: ClientOptions,
     tokens: Tokens,
     accounts: AccountPool,
-) -> std::io::Result<()> {
-    let path = path.to_owned();
+) -> anyhow::Result<()> {
+    drop(AnyStore::open(&roster, Open::Create).await?);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -52,7 +71,7 @@ pub(crate) fn run(
     name.spawn(move || {
         runtime.block_on(async {
             loop {
-                if let Err(error) = once(&path, &options, &tokens, &accounts).await {
+                if let Err(error) = once(&roster, &options, &tokens, &accounts).await {
                     let error = format!("{error:#}");
                     warn!(error, "the roster could not be synced");
                 }
@@ -64,12 +83,12 @@ pub(crate) fn run(
 }
 
 async fn once(
-    path: &Path,
+    roster: &Address,
     options: &ClientOptions,
     tokens: &Tokens,
     accounts: &AccountPool,
 ) -> anyhow::Result<()> {
-    let mut store = SqliteStore::open(path)?;
+    let mut store = AnyStore::open(roster, Open::Create).await?;
     for token in tokens.now().await? {
         let district = District::new(options.clone(), token)?;
         let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
@@ -83,7 +102,7 @@ async fn once(
 
 /// Archives the accounts of who left, restores those of who is back. Accounts are made at the first sign-in.
 async fn follow_district(
-    roster: &mut SqliteStore,
+    roster: &mut AnyStore,
     accounts: &AccountPool,
     district: &DistrictId,
 ) -> anyhow::Result<()> {

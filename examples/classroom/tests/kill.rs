@@ -4,9 +4,9 @@
 
 #[path = "../../../crates/clever-web/tests/it/browser.rs"]
 mod browser;
+mod postgres;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,10 +24,20 @@ struct Place {
     clever: Emulator,
     listen: SocketAddr,
     data: TempDir,
+    database: Option<String>,
 }
 
 impl Place {
-    async fn new() -> Self {
+    /// One for each database: files, and PostgreSQL where `CLEVER_TEST_POSTGRES` names a server.
+    async fn each(name: &str) -> Vec<Self> {
+        let mut all = vec![Self::new(None).await];
+        if let Some(database) = postgres::emptied(name).await {
+            all.push(Self::new(Some(database)).await);
+        }
+        all
+    }
+
+    async fn new(database: Option<String>) -> Self {
         let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = place.local_addr().unwrap();
         drop(place);
@@ -43,6 +53,7 @@ impl Place {
             clever: clever_emulator::start(config).await.unwrap(),
             listen,
             data: TempDir::new().unwrap(),
+            database,
         }
     }
 
@@ -52,6 +63,7 @@ impl Place {
             listen: ([127, 0, 0, 1], 0).into(),
             url: None,
             data: self.data.path().to_owned(),
+            database: self.database.clone(),
             client: Some((
                 self.clever.client_id().to_owned(),
                 self.clever.client_secret().to_owned(),
@@ -69,6 +81,10 @@ impl Place {
         let child = command
             .env("CLASSROOM_LISTEN", self.listen.to_string())
             .env("CLASSROOM_DATA", self.data.path())
+            .env(
+                "CLASSROOM_DATABASE",
+                self.database.as_deref().unwrap_or_default(),
+            )
             .env("CLEVER_CLIENT_ID", self.clever.client_id())
             .env("CLEVER_CLIENT_SECRET", self.clever.client_secret())
             .env("CLEVER_URL", self.clever.base_url().as_str())
@@ -113,10 +129,12 @@ fn token(page: &Page) -> String {
 }
 
 /// The ledger holds, and one account is the teacher's.
-async fn one_account(data: &Path, user: &str) -> String {
+async fn one_account(place: &Place, user: &str) -> String {
+    let data = place.data.path();
     let key = std::fs::read_to_string(data.join("classroom.key")).unwrap();
     let keys = SealingKeys::from_text(KeyId(1), key.trim()).unwrap();
-    let address = format!("sqlite:{}", data.join("classroom.db").display());
+    let file = format!("sqlite:{}", data.join("classroom.db").display());
+    let address = place.database.clone().unwrap_or(file);
     let mut store = AccountStore::open(&address, keys).await.unwrap();
     store.verify().await.unwrap();
     let opened = store.opened_by(&user.parse().unwrap()).await.unwrap();
@@ -125,7 +143,12 @@ async fn one_account(data: &Path, user: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_a_link_and_a_session_outlive_the_program() {
-    let place = Place::new().await;
+    for place in Place::each("kill_link").await {
+        outlives(place).await;
+    }
+}
+
+async fn outlives(place: Place) {
     let old = [("old@mail.example", "worksheets")];
     drop(classroom::start(place.config(&old)).await.unwrap());
     let user = place.teacher(0);
@@ -156,12 +179,17 @@ async fn a_question_a_link_and_a_session_outlive_the_program() {
     assert_eq!(page.status, 200);
     assert!(page.text.contains("Fractions with pizza"), "{page:?}");
     kill(running).await;
-    one_account(place.data.path(), &user).await;
+    one_account(&place, &user).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_middle_of_an_answer_it_goes_on_from_what_is_there() {
-    let place = Place::new().await;
+    for place in Place::each("kill_answer").await {
+        goes_on(place).await;
+    }
+}
+
+async fn goes_on(place: Place) {
     for (nth, wait) in [0, 2, 5, 9, 14, 25].into_iter().enumerate() {
         let user = place.teacher(nth);
         let mut browser = Browser::new();
@@ -185,10 +213,10 @@ async fn killed_in_the_middle_of_an_answer_it_goes_on_from_what_is_there() {
         }
         let page = browser.go(&place.at("/account"), "").await;
         assert!(page.text.contains("Where you are signed in"), "{page:?}");
-        let account = one_account(place.data.path(), &user).await;
+        let account = one_account(&place, &user).await;
         // Another sign-in opens the same account.
         Browser::new().go(&place.at("/account"), &user).await;
-        assert_eq!(one_account(place.data.path(), &user).await, account);
+        assert_eq!(one_account(&place, &user).await, account);
         kill(running).await;
     }
 }

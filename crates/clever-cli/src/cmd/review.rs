@@ -345,6 +345,11 @@ fn show(ui: &Ui, review: &Review) -> Result<()> {
         if let Some(millibits) = candidate.millibits {
             ui.line(format!("   together: {millibits} millibits"))?;
         }
+        if let Some(of) = &candidate.of {
+            ui.line(format!(
+                "   careful: it is district {of}'s; whether the child moved is for both districts to say"
+            ))?;
+        }
         if candidate.sibling_known {
             ui.line("   careful: another person of that family and birthday is known")?;
         }

@@ -1,6 +1,6 @@
 //! An app's accounts of last year and this year's rosters: how many are linked, how many falsely, and at what cost.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use clever_linkage::{Comparison, Linkage, MatchConfig, Matches, Pair, PeopleBuilder, Run, Side};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
@@ -188,7 +188,6 @@ fn asked(
         accounts: accounts.collect::<Result<_, Box<dyn std::error::Error>>>()?,
         candidates,
         truncated: matches.cut,
-        teachers_of_subject: BTreeSet::from([UserId::new(format!("t{district}"))?]),
         ..Directory::default()
     };
     Ok((subject, directory))

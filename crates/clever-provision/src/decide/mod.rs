@@ -216,7 +216,7 @@ impl<'a> Call<'a> {
                 self.rejected.insert(id.clone(), Rejection::Broken);
                 continue;
             };
-            match self.may_open(account, class) {
+            match self.may_open(account, class, false) {
                 Ok(retire) => {
                     accounts.insert(&account.id, (account, retire));
                 }
@@ -280,7 +280,7 @@ impl<'a> Call<'a> {
         } else {
             class
         };
-        match self.may_open(account, class) {
+        match self.may_open(account, class, basis == Basis::Admin) {
             Ok(retire) => Some(self.link(Rule::R3, account, basis, retire)),
             Err(reason) => {
                 self.rejected.insert(account.id.clone(), reason);
@@ -290,8 +290,14 @@ impl<'a> Call<'a> {
     }
 
     /// Whether the subject's identity may open `account`: not beside another live one of its district, and
-    /// not beside one of another district. Returns the identities that go, because Clever replaced them.
-    fn may_open(&self, account: &Account, class: Class) -> Result<BTreeSet<UserId>, Rejection> {
+    /// not beside one of another district, but by an admin's word where the other one has left: a transfer. Returns the
+    /// identities that go, because Clever replaced them.
+    fn may_open(
+        &self,
+        account: &Account,
+        class: Class,
+        by_admin: bool,
+    ) -> Result<BTreeSet<UserId>, Rejection> {
         if account.class != class {
             return Err(Rejection::OtherClass);
         }
@@ -316,6 +322,7 @@ impl<'a> Call<'a> {
                 }
                 // From the Library, before the district came: the person may have two ids.
                 (None, Some(_)) => {}
+                (Some(_), Some(_)) if by_admin && !link.in_roster => {}
                 _ => return Err(Rejection::OtherDistrict),
             }
         }

@@ -58,7 +58,7 @@ pub(crate) fn scores_in_reach(
         ) else {
             continue;
         };
-        if in_reach(subject, class, account, directory) {
+        if in_reach(subject, class, account) {
             let highest = all.entry(account.id.clone()).or_insert(score);
             *highest = score.max(*highest);
         }
@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
                 self.rejected
                     .insert(account.id.clone(), Rejection::OtherClass);
                 outside.insert(&account.id, account);
-            } else if !in_reach(self.subject, class, account, directory) {
+            } else if !in_reach(self.subject, class, account) {
                 self.rejected
                     .insert(account.id.clone(), Rejection::OutOfReach);
                 outside.insert(&account.id, account);
@@ -141,7 +141,7 @@ impl<'a> Call<'a> {
     /// R4, R5, R6: one account in reach, and nothing else that fits.
     fn one_rival(&mut self, class: Class, rival: &Rival<'_>) -> Option<Row> {
         let account = rival.account;
-        let opening = self.may_open(account, class);
+        let opening = self.may_open(account, class, false);
         let mut reject = |reason| {
             self.rejected.insert(account.id.clone(), reason);
         };

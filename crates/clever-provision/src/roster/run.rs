@@ -14,8 +14,11 @@ use crate::evidence::Evidence;
 use crate::ledger::Event;
 use crate::policy::Policy;
 use crate::record::RecordSource;
-use crate::store::{AccountStore, Applied, Found, Holder, Position, StoreError, by_program, lives};
-use crate::subject::{Classes, Person, Subject};
+use crate::rule::Rule;
+use crate::store::{
+    AccountStore, Applied, Facts, Found, Holder, Position, StoreError, by_program, lives,
+};
+use crate::subject::{Class, Classes, Person, Subject};
 
 /// A run under way.
 pub(super) struct Run<'a, L> {
@@ -268,7 +271,7 @@ impl<L: ChangeLog> Run<'_, L> {
 
     /// Proposes that an account whose person left and one whose person is in the roster are one, where the one took
     /// over the other's ids or has name and birth: Clever made one person of two, or the new id came before the old
-    /// one went.
+    /// one went. A student who is in another district's roster already has moved there.
     async fn propose(&mut self, leavers: &[UserId]) -> Result<(), FollowError> {
         for id in leavers {
             let Some(facts) = self.accounts.facts(&Holder::Identity(id.clone())).await? else {
@@ -278,6 +281,12 @@ impl<L: ChangeLog> Run<'_, L> {
                 continue;
             };
             let person = facts.person(id);
+            if Classes::of(&person.roles) == Classes::One(Class::Student) {
+                for there in self.accounts.elsewhere(&person, true).await? {
+                    let other = there.facts.person(&there.identity);
+                    self.ask(&other, &gone, &facts).await?;
+                }
+            }
             let found = self.accounts.candidates(&person).await?;
             for candidate in found.candidates {
                 let one = self.accounts.account(&candidate.account).await?;
@@ -298,17 +307,28 @@ impl<L: ChangeLog> Run<'_, L> {
                     continue;
                 };
                 let person = live_facts.person(&live);
-                let Ok(subject) = Subject::roster(&person) else {
-                    continue;
-                };
-                let mut store = self.accounts.begin().await?;
-                let asked = store
-                    .propose(&subject, &person, &gone, &facts, self.now)
-                    .await?;
-                store.commit().await.map_err(StoreError::from)?;
-                self.done.reviews += u64::from(asked);
+                self.ask(&person, &gone, &facts).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Asks whether the account of a person who left, of whom `facts` are known, is that of somebody in a roster.
+    async fn ask(
+        &mut self,
+        person: &Person,
+        gone: &AccountId,
+        facts: &Facts,
+    ) -> Result<(), FollowError> {
+        let Ok(subject) = Subject::roster(person) else {
+            return Ok(());
+        };
+        let mut store = self.accounts.begin().await?;
+        let asked = store
+            .propose(&subject, person, gone, facts, self.now)
+            .await?;
+        store.commit().await.map_err(StoreError::from)?;
+        self.done.reviews += u64::from(asked);
         Ok(())
     }
 }
@@ -357,9 +377,9 @@ fn lazily(policy: &Policy) -> Policy {
     }
 }
 
-/// Whether a new account is decided, and no account from before may be the person's.
+/// Whether a new account is decided, and no account from before that this district may give away is the person's.
 fn is_free(decided: &Decided) -> bool {
-    matches!(&decided.decision, Decision::Create { parked, .. } if parked.is_empty())
+    matches!(&decided.decision, Decision::Create { parked, .. } if parked.is_empty() || decided.why.rule == Rule::R8)
 }
 
 /// Adds the scores of accounts that were found.

@@ -204,6 +204,13 @@ impl Facts {
         clues
     }
 
+    /// The digests under which the same student is looked for in another district: what means one child anywhere.
+    pub(super) fn looked_for_elsewhere(&self, key: &DistrictKey) -> Vec<i64> {
+        let clues = self.clues(key).into_iter();
+        let rare = clues.filter(|(sort, _)| matches!(sort, Sort::StateId | Sort::NamesAndBirth));
+        rare.map(|(_, clue)| clue).collect()
+    }
+
     fn names(&self) -> Option<String> {
         let (first, last) = (
             name_key(self.first.as_deref()?)?,
@@ -297,6 +304,16 @@ pub(super) fn counts(evidence: &BTreeSet<Evidence>, lives: bool, left: bool) -> 
         _ => false,
     });
     !lives && (id || has(&Evidence::SiblingFits) || names && !against)
+}
+
+/// Whether a student of another district may be the same child: the names agree, and the birth or the state's id does, and
+/// nothing contradicts.
+pub(super) fn is_transfer(evidence: &BTreeSet<Evidence>) -> bool {
+    let has = |one: &Evidence| evidence.contains(one);
+    let against = |one: &Evidence| matches!(one, Evidence::Contradiction(_));
+    has(&Evidence::NamesAgree)
+        && (has(&Evidence::BirthAgrees) || has(&Evidence::StateId))
+        && !evidence.iter().any(against)
 }
 
 fn digest(key: &DistrictKey, sort: Sort, text: &str) -> i64 {

@@ -13,7 +13,7 @@ use crate::evidence::Evidence;
 use crate::subject::{Class, Classes, Person};
 
 /// Most records that are looked at for one person; with more, somebody must look.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 
 /// Accounts that may be a person's.
 #[derive(Debug, Clone, Default)]
@@ -110,7 +110,8 @@ impl AccountStore {
         Ok(all)
     }
 
-    /// The accounts that may be a person's: of the person's district, and those that no district governs.
+    /// The accounts that may be a person's: of the person's district, those that no district governs, and those that a
+    /// student left behind in another district.
     ///
     /// A person who is known by the Clever id needs none of this. An account whose holder is in the roster today, under
     /// another Clever id, is found only by an equal id or by name and birth together.
@@ -160,6 +161,14 @@ impl AccountStore {
                 }
             }
         }
+        if class == Class::Student {
+            for one in self.elsewhere(person, false).await? {
+                let material = found.material.candidates.entry(one.account.id.clone());
+                material.or_default().of = one.facts.district;
+                let all = evidence.entry(one.account.id).or_default();
+                all.extend(&one.evidence);
+            }
+        }
         for (account, evidence) in evidence {
             let material: Option<&mut CandidateMaterial> =
                 found.material.candidates.get_mut(&account);
@@ -173,7 +182,11 @@ impl AccountStore {
     }
 
     /// The holders whose facts have one of these clues; with `idle` only those who are not in the roster today.
-    async fn holders(&mut self, clues: &[i64], idle: bool) -> Result<BTreeSet<Holder>, StoreError> {
+    pub(super) async fn holders(
+        &mut self,
+        clues: &[i64],
+        idle: bool,
+    ) -> Result<BTreeSet<Holder>, StoreError> {
         if clues.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -258,7 +271,10 @@ impl AccountStore {
     }
 
     /// The account that stands for a holder's today.
-    async fn account_of(&mut self, holder: &Holder) -> Result<Option<Account>, StoreError> {
+    pub(super) async fn account_of(
+        &mut self,
+        holder: &Holder,
+    ) -> Result<Option<Account>, StoreError> {
         let mut next = match holder {
             Holder::Account(id) => Some(id.clone()),
             Holder::Identity(id) => self.opened_by(id).await?,

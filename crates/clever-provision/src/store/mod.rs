@@ -47,6 +47,7 @@ mod look;
 mod merges;
 mod position;
 mod reviews;
+mod transfer;
 mod verify;
 
 use std::collections::BTreeSet;

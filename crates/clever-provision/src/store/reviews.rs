@@ -8,9 +8,7 @@ use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "roster")]
-use super::Facts;
-use super::{AccountStore, OwnedTable, StoreError, json, parsed};
+use super::{AccountStore, Facts, OwnedTable, StoreError, json, parsed};
 use crate::decide::{Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
@@ -41,6 +39,10 @@ pub struct Material {
 pub struct CandidateMaterial {
     /// The account's record, by field.
     pub account: BTreeMap<String, String>,
+    /// The other district whose account it is, where the person moved from one. Its record is not kept with the question:
+    /// it is read when somebody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<DistrictId>,
     /// What each field says: its agreement, and millibits.
     pub fields: BTreeMap<String, (String, i32)>,
     /// The whole weight in millibits, if a linkage gave one.
@@ -272,10 +274,12 @@ impl AccountStore {
         {
             return Ok(false);
         }
-        let candidate = CandidateMaterial {
-            account: facts.fields(),
-            ..CandidateMaterial::default()
-        };
+        let mut candidate = CandidateMaterial::default();
+        if facts.district == person.district {
+            candidate.account = facts.fields();
+        } else {
+            candidate.of.clone_from(&facts.district);
+        }
         let material = Material {
             person: Facts::from(person).fields(),
             candidates: [(left.clone(), candidate.with_evidence(&evidence))].into(),
@@ -313,19 +317,32 @@ impl AccountStore {
     /// [`Impossible::NoReview`] where it is not open.
     pub async fn review(&mut self, id: ReviewId) -> Result<Review, StoreError> {
         let (record, _, sealed) = self.open_review(id).await?;
-        let material = match (sealed, self.existing_key(record.district.as_ref()).await?) {
-            (Some(sealed), Some(key)) => {
-                let opened = key.open(&format!("review {id}"), &sealed)?;
-                Some(parsed(
-                    &String::from_utf8_lossy(&opened),
-                    "a review's records",
-                )?)
-            }
-            _ => None,
-        };
+        let mut material: Option<Material> =
+            match (sealed, self.existing_key(record.district.as_ref()).await?) {
+                (Some(sealed), Some(key)) => {
+                    let opened = key.open(&format!("review {id}"), &sealed)?;
+                    Some(parsed(
+                        &String::from_utf8_lossy(&opened),
+                        "a review's records",
+                    )?)
+                }
+                _ => None,
+            };
         let mut candidates = BTreeMap::new();
         for account in &record.candidates {
             if let Some(found) = self.account(account).await? {
+                let shown = material
+                    .as_mut()
+                    .and_then(|all| all.candidates.get_mut(account));
+                if let Some(shown) = shown
+                    && let Some(of) = &shown.of
+                {
+                    let known = self.known(&found).await?;
+                    let known = known
+                        .iter()
+                        .filter(|facts| facts.district.as_ref() == Some(of));
+                    shown.account = known.flat_map(Facts::fields).collect();
+                }
                 candidates.insert(account.clone(), Effects::of_link(&found, record.expires));
             }
         }

@@ -185,7 +185,7 @@ proptest! {
         };
         let (linked, legacy) = (standing(&world.directory.linked), standing(&world.directory.by_legacy_id));
         let reached = |id: &AccountId| {
-            in_reach(&world.subject, class_of(&world).unwrap(), &world.directory.accounts[id], &world.directory)
+            in_reach(&world.subject, class_of(&world).unwrap(), &world.directory.accounts[id])
         };
         match &decided.decision {
             Decision::LogIn { account } => prop_assert!(linked.contains(account)),
@@ -230,7 +230,7 @@ proptest! {
         let class = class_of(&world).unwrap();
         for candidate in &world.directory.candidates {
             let Some(other) = world.directory.standing(&candidate.account) else { continue };
-            let fits = in_reach(&world.subject, class, other, &world.directory)
+            let fits = in_reach(&world.subject, class, other)
                 && candidate.evidence.iter().any(|one| one.speaks_for());
             let behind = is_behind(&world, account, candidate);
             prop_assert!(!fits || behind || other.id == *account, "{} fits as well", other.id);
@@ -314,7 +314,7 @@ proptest! {
                     let account = world.directory.standing(&candidate.account);
                     let class = class_of(&world);
                     account.zip(class).is_some_and(|(account, class)| {
-                        in_reach(&world.subject, class, account, &world.directory)
+                        in_reach(&world.subject, class, account)
                             && candidate.evidence.iter().any(|one| one.speaks_for())
                     })
                 });

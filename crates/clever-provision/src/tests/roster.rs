@@ -5,6 +5,7 @@
 
 mod ground;
 mod stories;
+mod transfers;
 mod truth;
 mod year;
 

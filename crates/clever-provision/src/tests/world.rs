@@ -357,10 +357,9 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
         proofs,
         policies(),
         prop::bool::weighted(0.1),
-        prop::collection::btree_set(3_usize..5, 0..2),
     )
         .prop_map(
-            |(subject, accounts, candidates, proofs, policy, truncated, teachers)| {
+            |(subject, accounts, candidates, proofs, policy, truncated)| {
                 let mut world = world_of(subject, accounts);
                 world.directory.candidates = candidates
                     .into_iter()
@@ -370,7 +369,6 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
                     })
                     .collect();
                 world.directory.truncated = truncated;
-                world.directory.teachers_of_subject = teachers.into_iter().map(user).collect();
                 world.proofs = proofs
                     .into_iter()
                     .map(|(number, age, admin)| (account_id(number), age, admin))

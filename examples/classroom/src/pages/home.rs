@@ -3,13 +3,12 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use clever_model::Role;
-use clever_web::SignedIn;
+use clever_model::{DistrictId, Role};
+use clever_web::{LibraryClass, SignedIn};
 use maud::{Markup, html};
 
 use super::{page, plan, token};
 use crate::forms::Sent;
-use crate::members::Member;
 use crate::roster::Class;
 use crate::site::{Me, Site};
 
@@ -61,7 +60,10 @@ async fn of(site: &Site, me: &SignedIn) -> Result<Markup, Response> {
         let roster = &site.roster;
         is_known = site.or_failed(roster.knows(district).await)?;
         if roles.contains(&Role::Teacher) {
-            teaches = site.or_failed(roster.classes(district, &me.user, "teacher").await)?;
+            teaches = match newer(site, me, district).await? {
+                Some(classes) => classes.iter().map(listed).collect(),
+                None => site.or_failed(roster.classes(district, &me.user, "teacher").await)?,
+            };
         }
         if roles.contains(&Role::Student) {
             learns = site.or_failed(roster.classes(district, &me.user, "student").await)?;
@@ -72,6 +74,12 @@ async fn of(site: &Site, me: &SignedIn) -> Result<Markup, Response> {
             schools = site.or_failed(roster.schools(district, whose).await)?;
         }
     }
+    let shared = if me.profile.is_of_district() {
+        Vec::new()
+    } else {
+        let found = site.members.fresh().of(&me.user, None).await;
+        site.or_failed(found)?.unwrap_or_default()
+    };
     let works = site.or_failed(site.members.works(&me.account).await)?;
     let is_adult = !roles.contains(&Role::Student);
     let content = html! {
@@ -85,7 +93,7 @@ async fn of(site: &Site, me: &SignedIn) -> Result<Markup, Response> {
         @if roles.contains(&Role::Teacher) {
             section aria-labelledby="teaches" {
                 h2 id="teaches" { "My classes" }
-                @if me.profile.is_of_district() { (list(&teaches, true)) } @else { (library(member.as_ref())) }
+                @if me.profile.is_of_district() { (list(&teaches, true)) } @else { (library(&shared)) }
             }
         }
         @if roles.contains(&Role::Student) {
@@ -134,20 +142,55 @@ fn list(classes: &[Class], teaches: bool) -> Markup {
 }
 
 /// The classes that a teacher shares through Clever Library: read at the sign-in, no roster behind them.
-fn library(member: Option<&Member>) -> Markup {
-    let classes = member.map_or(&[][..], |member| &member.profile.classes);
-    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+fn library(classes: &[LibraryClass]) -> Markup {
     html! {
         @if classes.is_empty() { p { "You share no class with Classroom. Choose some in Clever Library." } }
         @for class in classes {
             details {
                 summary { (text(&class.section["name"])) " (" (class.students.len()) " students)" }
                 ul { @for student in &class.students {
-                    li { (text(&student["name"]["first"])) " " (text(&student["name"]["last"])) }
+                    li { (name(student)) }
                 } }
             }
         }
     }
+}
+
+fn text(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn name(person: &serde_json::Value) -> String {
+    let name = &person["name"];
+    format!("{} {}", text(&name["first"]), text(&name["last"]))
+}
+
+/// A teacher's classes as the sign-in found them, if the roster is from before it.
+async fn newer(
+    site: &Site,
+    me: &SignedIn,
+    district: &DistrictId,
+) -> Result<Option<Vec<LibraryClass>>, Response> {
+    let synced = site.or_failed(site.roster.read_at(district).await)?;
+    let found = site.members.fresh().of(&me.user, synced).await;
+    site.or_failed(found)
+}
+
+fn listed(class: &LibraryClass) -> Class {
+    Class {
+        id: class.id.clone(),
+        name: called(class),
+        subject: class.section["subject"].as_str().map(str::to_owned),
+        teachers: String::new(),
+        students: i64::try_from(class.students.len()).unwrap_or(i64::MAX),
+    }
+}
+
+fn called(class: &LibraryClass) -> String {
+    class.section["name"]
+        .as_str()
+        .unwrap_or("A class")
+        .to_owned()
 }
 
 /// One class of a teacher's own.
@@ -158,7 +201,13 @@ pub(crate) async fn class(
 ) -> Result<Response, Response> {
     let me = me.0;
     let found = match &me.profile.district {
-        Some(district) => site.or_failed(site.roster.students(district, &me.user, &id).await)?,
+        Some(district) => match newer(&site, &me, district).await? {
+            Some(classes) => classes
+                .iter()
+                .find(|class| class.id == id)
+                .map(|class| (called(class), class.students.iter().map(name).collect())),
+            None => site.or_failed(site.roster.students(district, &me.user, &id).await)?,
+        },
         None => None,
     };
     let Some((name, students)) = found else {

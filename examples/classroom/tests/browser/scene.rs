@@ -46,6 +46,7 @@ impl Scene {
             listen,
             url: None,
             data: data.path().to_owned(),
+            database: None,
             client: Some((
                 clever.client_id().to_owned(),
                 clever.client_secret().to_owned(),
