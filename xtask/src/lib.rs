@@ -2,6 +2,7 @@
 
 mod api_diff;
 mod bench;
+mod deploy;
 mod generate;
 mod import;
 mod packages;
@@ -93,6 +94,8 @@ enum Task {
     },
     /// Write pictures of the example app's pages, light and dark, into docs/images/.
     Screenshots,
+    /// Check deploy/ by the rules of those who run it: Kubernetes' schemas, the Compose specification, hadolint.
+    Deploy,
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -127,6 +130,7 @@ fn run() -> Result<()> {
         Task::Bench { name, args } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::Screenshots => test::screenshots(),
+        Task::Deploy => deploy::run(),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<()> {
         ],
     )?;
     features(&cargo)?;
+    crate::deploy::run()?;
     packages::ensure_browser();
     packages::ensure_pooler();
     let server = postgres::start()?;

@@ -1,5 +1,7 @@
 //! What the help says, on a terminal of 80 columns and as a document.
 
+mod deployed;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -13,6 +13,7 @@ mod columnar;
 mod connect;
 mod credentials;
 mod demo;
+mod deployed;
 mod disk;
 mod drift;
 mod exports;
