@@ -71,7 +71,10 @@ pub(crate) async fn check<R: Run>(
         found.extend(held);
     }
     hold_schools(run, &mut found).await?;
-    report.holds.extend(ties::hold(run).await?);
+    // Only what is held can name what is gone; in most runs nothing is.
+    if !found.is_empty() || !report.holds.is_empty() {
+        report.holds.extend(ties::hold(run).await?);
+    }
     report.holds.sort_by_key(|hold| hold.kind);
     if found.is_empty() {
         return Ok(());
