@@ -92,6 +92,10 @@ pub(crate) enum Command {
     Explain(cmd::explain::ExplainArgs),
     /// Take back what a run changed, or a part of it.
     Undo(cmd::undo::UndoArgs),
+    /// Erase a person or a district, wherever it is kept.
+    Forget(cmd::forget::ForgetArgs),
+    /// Take away what was archived long ago, and old changes.
+    Prune(cmd::prune::PruneArgs),
     /// Write the active roster as files: CSV, OneRoster or Parquet.
     Export(cmd::export::ExportArgs),
     /// Show how each district stands, and what to do.
@@ -149,6 +153,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Sync", &["sync", "status", "plan", "undo"]),
     ("Look", &["changes", "explain", "export", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),
+    ("Privacy", &["forget", "prune"]),
     ("Set up", &["init", "config", "completions", "man"]),
 ];
 

@@ -33,6 +33,11 @@
 //! 6. `tell`: how districts stand, what changed, why a record is as it is.
 //! 7. `export`, and `run.rs`, which is [`sync`].
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
+
 mod act;
 mod check;
 mod error;
@@ -53,7 +58,11 @@ pub mod details {
 }
 
 pub use act::audit::mark_edited;
+pub use act::forget::{
+    Broken as BrokenNote, ForgetError, ForgetRequest, Forgotten, NotesKey, forget, sweep,
+};
 pub use act::plan::{Plan, apply_plan};
+pub use act::prune::{PruneError, PruneRequest, Pruned, prune};
 pub use act::undo::{Only, UndoError, UndoRequest, undo};
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
@@ -66,6 +75,7 @@ pub use run::{Admit, SyncOptions, Way, sync};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
 pub use store::changes::{Change, ChangeFilter};
+pub use store::forgotten::{Note, Subject};
 pub use store::{AnyStore, SqliteStore, StoreError};
 pub use tell::explain::explain;
 pub use tell::feed::{ChangeLog, Feed, Record, changes};

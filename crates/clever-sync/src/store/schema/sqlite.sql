@@ -80,17 +80,17 @@ CREATE VIEW contacts AS
     JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
 
 -- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
--- undo did. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
+-- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
 -- place would have a run's changes lie scattered, so that each would cost pages of its own.
 CREATE TABLE changes (
     district_id TEXT NOT NULL, seq INTEGER NOT NULL, run INTEGER NOT NULL,
     kind TEXT NOT NULL, id TEXT NOT NULL,
-    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore')),
+    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
     fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL, event TEXT, prev INTEGER,
     PRIMARY KEY (district_id, seq)
 );
 
--- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`. `whole` says
+-- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan`, `undo` or `forget`. `whole` says
 -- whether the store was in step with Clever afterwards; `newest_event` is the last event that was read, where events were;
 -- `held_hash` approves what is held. The rest is in the report.
 CREATE TABLE runs (
@@ -112,6 +112,21 @@ CREATE TABLE consumers (
     district_id TEXT NOT NULL, consumer TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (district_id, consumer)
 );
+
+-- What was forgotten: a note for each person or district. It has no name and no id: `digest` is the id's under the district's
+-- key, and `change` the row of the feed that tells of it. `kept_out` says whether who was forgotten may not come in again,
+-- `is_named` whether that row still has the id, for readers of the feed who must delete their own copies. `signature` is over
+-- the note and the signature of the note before it.
+CREATE TABLE forgotten (
+    district_id TEXT NOT NULL, note INTEGER NOT NULL,
+    what TEXT NOT NULL CHECK (what IN ('person', 'district')), digest TEXT NOT NULL,
+    at TEXT NOT NULL, actor TEXT NOT NULL, run INTEGER NOT NULL, change INTEGER NOT NULL, counts TEXT NOT NULL,
+    kept_out INTEGER NOT NULL, is_named INTEGER NOT NULL, signature TEXT NOT NULL,
+    PRIMARY KEY (district_id, note)
+);
+
+-- The key of the digests of a district: whoever has an id and the key can tell whether it was forgotten.
+CREATE TABLE _forget_keys (district_id TEXT PRIMARY KEY, key BLOB NOT NULL);
 
 -- A small number for each district, for the tables that have many rows. `counted` is the run whose totals stand in its
 -- report and are right; NULL where they must be counted anew.
