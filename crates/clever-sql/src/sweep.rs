@@ -3,7 +3,7 @@
 use crate::backend::{Backend, Kind};
 use crate::error::DatabaseError;
 
-/// Writes a database anew without what was deleted. Says whether all of it is gone: not while another connection reads.
+/// Writes a database again without what was deleted. Says whether all of it is gone: not while another connection reads.
 ///
 /// A SQLite file still has, in pages that nobody uses, what earlier writes replaced: it is copied without them, and its log is
 /// emptied. In PostgreSQL, dead rows of `tables` are taken away; the server's own log and its backups are the operator's.

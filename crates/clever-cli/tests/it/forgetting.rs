@@ -231,7 +231,7 @@ async fn story(scene: &Scene) {
     let marks = [&MARKS[..], &[&id, &mother]].concat();
     assert!(scene.places(&marks).await.len() >= 8);
 
-    // Who is in the roster would come back with the next run.
+    // Somebody in the roster would come back with the next run.
     let asked = ["forget", "--person", &id, "--yes", "--by", "Ada Admin"];
     let refused = scene.document(&asked, 1);
     assert_eq!(refused["error"]["code"], "in_the_roster", "{refused}");
@@ -258,7 +258,7 @@ async fn story(scene: &Scene) {
     assert!(holding[0].as_str().unwrap().ends_with("students.csv"));
     fs::remove_dir_all(out).unwrap();
 
-    // The reader is told once, by ids; then nobody is.
+    // The reader hears of it once, with ids; later readers see digests.
     assert_eq!(scene.places(&MARKS).await, [""; 0]);
     let read = scene.run(
         &["changes", "--consumer", "app", "--json", "--values"],
@@ -288,7 +288,7 @@ async fn story(scene: &Scene) {
     scene.document(&["forget", "--sweep"], 0);
     assert_eq!(scene.places(&marks).await, [""; 0]);
 
-    // What is left is whole.
+    // The rest is whole.
     let feed = scene.document(&["changes", "--limit", "1000"], 0);
     let seqs = feed["changes"].as_array().unwrap().iter();
     let seqs: Vec<u64> = seqs.map(|one| one["seq"].as_u64().unwrap()).collect();
@@ -311,7 +311,7 @@ async fn story(scene: &Scene) {
     assert_eq!(undo["error"]["code"], "forgotten", "{undo}");
     assert_eq!(scene.places(&marks).await, [""; 0]);
 
-    // Who comes again is new; who is kept out is not taken in.
+    // Somebody who comes again is new; somebody who is kept out is not taken in.
     let again = scene.sync(&first, 0);
     assert_eq!(again["kinds"]["users"]["created"], 2, "{again}");
     let out = [

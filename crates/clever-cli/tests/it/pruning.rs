@@ -62,7 +62,7 @@ async fn story(scene: &Scene) {
     let left: Vec<u64> = changes(&[]).iter().map(number).collect();
     assert!(left.iter().copied().eq(first_left..=last), "{left:?}");
 
-    // What is left is whole: nothing to mend, and the next run goes on in the feed.
+    // The rest is whole: nothing to mend, and the next run goes on in the feed.
     let audit = ["sync", "--verify", "--json", "--api-url", &second.url];
     let audited = scene.run(&audit, &second.token);
     let said = crate::ground::errors(&audited);

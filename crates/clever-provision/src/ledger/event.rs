@@ -241,7 +241,7 @@ pub enum Event {
         /// Who does now.
         now: Sharing,
     },
-    /// Entries before this one were written anew, with other names for identities that are forgotten.
+    /// Entries before this one were rewritten, with other names for identities that are forgotten.
     Rewritten {
         /// How many were.
         entries: u64,

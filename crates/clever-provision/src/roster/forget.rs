@@ -17,7 +17,7 @@ use crate::store::{Holder, Names, by_program};
 pub struct ForgottenAccounts {
     /// Identities that have another name now.
     pub identities: u64,
-    /// Entries of the ledger that were written anew.
+    /// Entries of the ledger that were rewritten.
     pub entries: u64,
     /// The accounts that nobody but the forgotten opened and that a district governed: of these, nothing is known any more. The
     /// app's own rows of them are the app's to erase.

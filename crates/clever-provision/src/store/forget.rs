@@ -1,6 +1,6 @@
 //! Other names for identities that are forgotten: in the ledger, and in the tables that it folds to.
 //!
-//! Decision: the ledger is written anew with another name in each place of an id. What it folds to is the same but for the name,
+//! Decision: the ledger is written again with another name in each place of an id. What it folds to is the same but for the name,
 //! so every rule and every check holds as before. Entries that only have seals or digests beside them would keep the ids, and an
 //! id is what Clever gives again. The chain ends in an entry that names the head from before, for whoever keeps heads elsewhere.
 

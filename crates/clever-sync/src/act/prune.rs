@@ -2,7 +2,7 @@
 //! feed, as far as every reader has passed it.
 //!
 //! Decision: it goes in steps, each a short transaction, so that no run and no reader waits for long; one that is stopped on the way
-//! has done some of it, and the next goes on. What it takes away was told as archived, so no reader is told anything.
+//! has done some of it, and the next goes on. The feed said that those records were archived, so it has nothing to add.
 
 use std::collections::BTreeMap;
 
@@ -154,7 +154,7 @@ async fn floor<B: RosterDb>(
     before: Timestamp,
 ) -> Result<u64, PruneError> {
     // Instants ascend with the numbers: the last one before it is found from the end. The very last change stays, so that numbers
-    // go on from it.
+    // continue from it.
     let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1 AND at < ?2
          AND seq < (SELECT max(seq) FROM main.changes WHERE district_id = ?1)";
     let params = [district.into(), before.to_string().into()];

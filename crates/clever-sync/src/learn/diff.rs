@@ -243,7 +243,7 @@ impl KindDiff {
             }
             let json = match shown.get(record.id) {
                 Some(Shown::Nothing) => {
-                    // Passed by, and nobody's: the walk is as whole as with it.
+                    // Passed by without a row: the walk is as whole as with it.
                     if self.witness.record(record.id) {
                         self.pass_to(run, record.id).await?;
                     }

@@ -1,4 +1,4 @@
-//! What is left of a record without the people in it who were forgotten.
+//! A record without the people in it who were forgotten.
 //!
 //! Pure: a run leaves them out of what Clever sends, and a forgetting takes them out of what the store has, by the same
 //! functions, so that what the one left is what the other expects.

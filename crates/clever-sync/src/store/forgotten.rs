@@ -98,7 +98,7 @@ pub struct Note {
     pub digest: String,
     /// When it was forgotten.
     pub at: Timestamp,
-    /// Who did it, as that person or program named itself.
+    /// The person or program that did it, by its own name.
     pub actor: String,
     /// The run that did it.
     pub run: u64,

@@ -27,7 +27,7 @@ pub enum Op {
     Restore = 3,
     /// Other bytes, same meaning.
     Touch = 4,
-    /// Was erased at somebody's request, with what was told of it before. No run of a sync does it.
+    /// Was erased at somebody's request, with the values that the feed had of it. No run of a sync does it.
     Forget = 5,
 }
 

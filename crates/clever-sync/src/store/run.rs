@@ -26,7 +26,7 @@ pub struct SqlRun<'a, B: RosterDb> {
     pub(crate) staged_to: Option<(RecordKind, String)>,
     /// Whether something was staged that the database knows nothing of when it plans.
     pub(crate) unplanned: bool,
-    /// Who may not come in again; none where nobody was forgotten.
+    /// The people who may not come in again, if anybody was forgotten.
     pub(crate) kept_out: Option<KeptOut>,
     /// The report of the last run, if its totals still stand; none before it was asked for.
     pub(crate) told: Option<Option<Box<SyncReport>>>,

@@ -295,7 +295,7 @@ fn said(event: &Event) -> String {
         }
         Event::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
         Event::Rewritten { entries, .. } => format!(
-            "{} written anew without who was forgotten",
+            "{} written again without the people who were forgotten",
             counted(*entries, "entry was", "entries were")
         ),
         Event::Erased { district } => {

@@ -32,7 +32,7 @@ Examples:
   cleverctl forget --district ID --accounts URL   All of a district
   cleverctl forget --list                         The notes of what was forgotten, checked
 
-This can't be taken back. docs/privacy.md says what is erased, what is left, and what you must do.")]
+This can't be taken back. docs/privacy.md says what is erased, what stays, and what you must do.")]
 pub(crate) struct ForgetArgs {
     #[command(flatten)]
     store: StoreArgs,
@@ -54,7 +54,7 @@ pub(crate) struct ForgetArgs {
     readmit: bool,
     /// Look through this folder too, and name the files that hold the person. May be given several times.
     ///
-    /// They are left as they are: delete them, or write them anew with `cleverctl export`.
+    /// They are left as they are: delete them, or write them again with `cleverctl export`.
     #[arg(long, value_name = "DIR", requires = "person")]
     exports: Vec<PathBuf>,
     /// Do not wait for readers of the changes.
@@ -77,7 +77,7 @@ pub(crate) struct ForgetArgs {
     /// Show the notes of what was forgotten, and check their signatures.
     #[arg(long, conflicts_with_all = ["person", "dry_run", "readmit"])]
     list: bool,
-    /// Write the database anew, for a forgetting that could not: another program was reading.
+    /// Write the database again without what was erased, if another program was reading when it was erased.
     #[arg(long, conflicts_with_all = ["person", "district", "list", "readmit"])]
     sweep: bool,
 }
@@ -281,7 +281,7 @@ fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {
     }
     if let Some(accounts) = &done.accounts {
         ui.line(format!(
-            "Accounts: {} forgotten, {} of the ledger written anew, {} ended.",
+            "Accounts: {} forgotten, {} of the ledger rewritten, {} ended.",
             counted(accounts.identities, "id", "ids"),
             counted(accounts.entries, "entry", "entries"),
             counted(
@@ -305,14 +305,14 @@ fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {
         ui.toned(
             Tone::Doubtful,
             "file",
-            &format!(" {file} holds the person: delete it, or write it anew"),
+            &format!(" {file} holds the person: delete it, or export again"),
         )?;
     }
     for file in &done.files.unread {
         ui.toned(
             Tone::Doubtful,
             "file",
-            &format!(" {file} can't be looked into: delete it, or write it anew"),
+            &format!(" {file} can't be looked into: delete it, or export again"),
         )?;
     }
     let unswept = done.roster.as_ref().is_some_and(|roster| !roster.is_swept)
@@ -422,7 +422,7 @@ async fn swept(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exit>
     if ui.json {
         ui.document(&BTreeMap::from([("swept", done)]))?;
     } else if done {
-        ui.line("The database was written anew, without what was erased.")?;
+        ui.line("The database was rewritten without what was erased.")?;
     } else {
         ui.line("Another program is reading the database: run this again when it is done.")?;
     }

@@ -35,13 +35,13 @@ use crate::store::{Run, Store, StoreError};
 pub struct ForgetRequest {
     /// The district.
     pub district_id: String,
-    /// The person, by Clever's id; all of the district, where there is none.
+    /// The person, by Clever's id; all of the district, if there is none.
     pub person: Option<String>,
     /// Whether the person may be in the roster still, and is not to come in again. A district never comes in again by itself.
     pub keep_out: bool,
     /// Whether readers of the feed who are behind are not waited for: the row that tells of it has no id from the beginning.
     pub at_once: bool,
-    /// Who does it, in a word or two.
+    /// The person or program that does it, in a word or two.
     pub actor: String,
     /// Say what would be done; do nothing.
     pub dry_run: bool,
@@ -116,7 +116,7 @@ impl From<clever_sql::DatabaseError> for ForgetError {
 
 /// Forgets a person or a district, and leaves a note that `key` signs.
 ///
-/// The store's files are written anew afterwards, so that the bytes are gone from them too. Copies elsewhere are not: backups,
+/// The store's files are written again afterwards, so that the bytes are gone from them too. Copies elsewhere are not: backups,
 /// and what a PostgreSQL server keeps of its log.
 ///
 /// # Errors
@@ -135,7 +135,7 @@ pub async fn forget<B: RosterDb>(
     // What an earlier run left may have the person too.
     run.clear().await?;
     let done = whole(&mut run, &district, request, policy, key, clock.now()).await;
-    // What fails first is what is told.
+    // The first failure is the one to report.
     let ended = run.discard().await;
     let mut forgotten = done?;
     ended?;
@@ -145,7 +145,7 @@ pub async fn forget<B: RosterDb>(
     Ok(forgotten)
 }
 
-/// Writes the store's files anew, for a forgetting that could not.
+/// Writes the store's files again, for a forgetting that could not.
 ///
 /// # Errors
 ///
@@ -165,7 +165,7 @@ async fn whole<B: RosterDb>(
 ) -> Result<Forgotten, ForgetError> {
     let mut writing = Transaction::write(run).await?;
     let store: &mut SqlRun<'_, B> = &mut writing;
-    // The update locks the district's row, as the end of a run does. Totals are counted anew.
+    // The update locks the district's row, as the end of a run does. Totals are counted again.
     let sql = "UPDATE main._districts SET counted = NULL WHERE district_id = ?1";
     store.db.execute(sql, &[district.as_str().into()]).await?;
     let (at, number) = base(store.db, district).await?;

@@ -27,7 +27,7 @@ pub(super) async fn prepare<B: RosterDb>(store: &mut SqlStore<B>) -> Result<(), 
     Ok(())
 }
 
-/// Writes the tables anew without what was deleted. Says whether all of it is gone: not while another connection reads.
+/// Writes the tables again without what was deleted. Says whether all of it is gone: not while another connection reads.
 pub(super) async fn sweep<B: RosterDb>(store: &mut SqlStore<B>) -> Result<bool, StoreError> {
     let records = RecordKind::ALL.map(RecordKind::as_str);
     let tables: Vec<&str> = records.into_iter().chain(TABLES).collect();
