@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_provision::store::AccountStore;
-use clever_sync::NotesKey;
+use clever_sync::erase::NotesKey;
 
 use crate::diagnostics::Usage;
 use crate::vault::VaultArgs;

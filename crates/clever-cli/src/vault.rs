@@ -12,7 +12,7 @@ use clap::Args;
 use clever_auth::credential::Credentials;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
 use clever_files::Draft;
-use clever_sync::NotesKey;
+use clever_sync::erase::NotesKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::diagnostics::Usage;

@@ -50,6 +50,15 @@ mod run;
 pub mod store;
 mod tell;
 
+/// Erasing for good, which no run of a sync does: what somebody asks to be forgotten, and what a policy says is too old.
+pub mod erase {
+    pub use crate::act::forget::{
+        Broken, ForgetError, ForgetRequest, Forgotten, NotesKey, forget, sweep,
+    };
+    pub use crate::act::prune::{PruneError, PruneRequest, Pruned, prune};
+    pub use crate::store::forgotten::{Note, Subject};
+}
+
 /// The parts of plans, explanations and statuses.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
@@ -58,11 +67,7 @@ pub mod details {
 }
 
 pub use act::audit::mark_edited;
-pub use act::forget::{
-    Broken as BrokenNote, ForgetError, ForgetRequest, Forgotten, NotesKey, forget, sweep,
-};
 pub use act::plan::{Plan, apply_plan};
-pub use act::prune::{PruneError, PruneRequest, Pruned, prune};
 pub use act::undo::{Only, UndoError, UndoRequest, undo};
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
@@ -75,7 +80,6 @@ pub use run::{Admit, SyncOptions, Way, sync};
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
 pub use store::changes::{Change, ChangeFilter};
-pub use store::forgotten::{Note, Subject};
 pub use store::{AnyStore, SqliteStore, StoreError};
 pub use tell::explain::explain;
 pub use tell::feed::{ChangeLog, Feed, Record, changes};

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp};
-use clever_sync::{AnyStore, PruneRequest, Pruned, prune};
+use clever_sync::AnyStore;
+use clever_sync::erase::{PruneRequest, Pruned, prune};
 
 use crate::cmd::changes::district;
 use crate::diagnostics::{Exit, Usage};

@@ -8,10 +8,8 @@ use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
 use clever_provision::store::StoreError as AccountError;
 use clever_sql::AddressError;
-use clever_sync::{
-    BrokenNote, DatabaseError, ForgetError, PlanError, PolicyError, PruneError, StoreError,
-    SyncError, UndoError,
-};
+use clever_sync::erase::{Broken, ForgetError, PruneError};
+use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
 use super::{Diagnosis, Exit, NotThere, Usage};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};
@@ -482,7 +480,7 @@ fn prune(error: &PruneError) -> Option<Cause> {
     })
 }
 
-fn note(_: &BrokenNote) -> Cause {
+fn note(_: &Broken) -> Cause {
     failed(
         "note_changed",
         "bring the key that signed it (CLEVER_KEY or --key-file); with the right key, somebody changed the notes: compare \

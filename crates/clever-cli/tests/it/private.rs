@@ -94,9 +94,9 @@ fn field_f17_all_that_a_session_writes_is_its_owners_alone() {
         vec![
             "match",
             "--left",
-            "left.csv",
+            "accounts.csv",
             "--right",
-            "right.csv",
+            "roster.csv",
             "--config",
             "match.toml",
             "--out",

@@ -11,7 +11,8 @@ use clap::{ArgGroup, Args};
 use clever_model::{Clock, DistrictId, RecordKind, SystemClock, UserId, visible};
 use clever_provision::ledger::Actor;
 use clever_provision::roster::ForgottenAccounts;
-use clever_sync::{AnyStore, ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
+use clever_sync::AnyStore;
+use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
 use serde::Serialize;
 
 use self::files::{FoundFiles, Marks};
