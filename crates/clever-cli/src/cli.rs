@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Undo(cmd::undo::UndoArgs),
     /// Erase a person or a district, wherever it is kept.
     Forget(cmd::forget::ForgetArgs),
+    /// Print the tables of the store, and what they hold.
+    Schema(cmd::schema::SchemaArgs),
     /// Take away what was archived long ago, and old changes.
     Prune(cmd::prune::PruneArgs),
     /// Write the active roster as files: CSV, OneRoster or Parquet.
@@ -151,7 +153,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["doctor", "credential", "districts", "login", "me"],
     ),
     ("Sync", &["sync", "status", "plan", "undo"]),
-    ("Look", &["changes", "explain", "export", "drift"]),
+    ("Look", &["changes", "explain", "export", "schema", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),
     ("Privacy", &["forget", "prune"]),
     ("Set up", &["init", "config", "completions", "man"]),

@@ -157,6 +157,7 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Explain(args) => cmd::explain::run(&args, ui).await,
         Command::Undo(args) => cmd::undo::run(&args, ui).await,
         Command::Forget(args) => cmd::forget::run(&args, ui).await,
+        Command::Schema(args) => cmd::schema::run(&args, ui).await,
         Command::Prune(args) => cmd::prune::run(&args, ui).await,
         Command::Export(args) => cmd::export::run(&args, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,

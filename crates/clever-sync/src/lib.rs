@@ -50,6 +50,11 @@ mod run;
 pub mod store;
 mod tell;
 
+/// What the tables of a store are, for whoever reads them without this crate.
+pub mod tables {
+    pub use crate::tell::tables::{Described, DescribedColumn, SchemaForm, described, schema};
+}
+
 /// Erasing for good, which no run of a sync does: what somebody asks to be forgotten, and what a policy says is too old.
 pub mod erase {
     pub use crate::act::forget::{

@@ -20,6 +20,7 @@ pub(crate) mod me;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod review;
+pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod undo;

@@ -380,6 +380,22 @@ async fn story(scene: &Scene) {
 }
 
 impl Scene {
+    /// The first column of an answer, which is text.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        if let Some(url) = &self.postgres {
+            let url = format!("{url}?options=-csearch_path%3Dclever");
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let rows = client.query(sql, &[]).await.unwrap();
+            rows.iter().map(|row| row.get(0)).collect()
+        } else {
+            let db = rusqlite::Connection::open(self.path("roster.db")).unwrap();
+            let mut all = db.prepare(sql).unwrap();
+            let rows = all.query_map([], |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        }
+    }
+
     pub(crate) async fn execute(&self, sql: &str) {
         if let Some(url) = &self.postgres {
             let url = format!("{url}?options=-csearch_path%3Dclever");

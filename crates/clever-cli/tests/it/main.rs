@@ -35,6 +35,7 @@ mod recorded;
 mod resources;
 mod review;
 mod roster;
+mod schema;
 mod seen;
 mod server;
 mod signing_in;

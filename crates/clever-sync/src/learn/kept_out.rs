@@ -51,7 +51,7 @@ pub(crate) fn record(
     // An id stands between quotes, and few are of anybody who is kept out: only then is the record read.
     let mut texts = json
         .split('"')
-        .filter(|text| clever_model::ids::check(text).is_ok());
+        .filter(|text| clever_model::check_id(text).is_ok());
     if !texts.any(|text| kept_out.has(text)) {
         return None;
     }

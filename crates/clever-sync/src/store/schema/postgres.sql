@@ -167,6 +167,63 @@ CREATE VIEW enrollments AS
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
 
+-- Views for people who ask. Their dates are of type `date`, or NULL for a text that is no date: a month is begun and days are added, so
+-- that no text is an error.
+CREATE VIEW _term_dates AS
+    SELECT t.district_id, t.id, t.name, d.term_start, d.term_end
+    FROM terms t CROSS JOIN LATERAL (
+        SELECT max(day) FILTER (WHERE field = 1) AS term_start, max(day) FILTER (WHERE field = 2) AS term_end
+        FROM (
+            SELECT field, CASE WHEN y > 0 AND m BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31
+                     AND extract(month FROM make_date(y, m, 1) + (d - 1)) = m THEN make_date(y, m, 1) + (d - 1) END AS day
+            FROM (
+                SELECT field, coalesce(iso[1], us[3])::int AS y, coalesce(iso[2], us[1])::int AS m, coalesce(iso[3], us[2])::int AS d
+                FROM (
+                    SELECT field, regexp_match(said, '^(\d{4})-(\d{2})-(\d{2})') AS iso,
+                           regexp_match(said, '^(\d{1,2})/(\d{1,2})/(\d{4})$') AS us
+                    FROM (VALUES (1, t.start_date), (2, t.end_date)) AS texts (field, said)
+                ) AS parts
+            ) AS numbers
+        ) AS days
+    ) AS d;
+CREATE VIEW active_students AS
+    SELECT u.district_id, u.id AS user_id, u.first_name, u.middle_name, u.last_name, u.email,
+           CASE WHEN n.y > 0 AND n.m BETWEEN 1 AND 12 AND n.d BETWEEN 1 AND 31
+                     AND extract(month FROM make_date(n.y, n.m, 1) + (n.d - 1)) = n.m THEN make_date(n.y, n.m, 1) + (n.d - 1) END AS birth_date,
+           r.grade, r.school_id, c.name AS school_name, r.sis_id, r.number AS student_number, r.state_id, u.first_seen_at
+    FROM users u
+    JOIN user_roles r ON r.district_id = u.district_id AND r.user_id = u.id AND r.role = 'student'
+    LEFT JOIN schools c ON c.district_id = u.district_id AND c.id = r.school_id AND c.archived_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT regexp_match(u.record, '"dob"\s*:\s*"(\d{4})-(\d{2})-(\d{2})') AS iso,
+               regexp_match(u.record, '"dob"\s*:\s*"(\d{1,2})\\?/(\d{1,2})\\?/(\d{4})"') AS us
+    ) AS parts
+    CROSS JOIN LATERAL (
+        SELECT coalesce(iso[1], us[3])::int AS y, coalesce(iso[2], us[1])::int AS m, coalesce(iso[3], us[2])::int AS d
+    ) AS n
+    WHERE u.archived_at IS NULL;
+CREATE VIEW section_students AS
+    SELECT e.district_id, e.section_id, s.name AS section_name, e.user_id AS student_id, u.first_name, u.last_name, u.email,
+           s.school_id, c.name AS course_name, t.name AS term_name, t.term_start, t.term_end
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'student';
+CREATE VIEW teacher_sections AS
+    SELECT e.district_id, e.user_id AS teacher_id, u.first_name, u.last_name, u.email, e.is_primary,
+           e.section_id, s.name AS section_name, s.subject, s.grade, s.period, s.school_id, c.name AS course_name,
+           t.name AS term_name, t.term_start, t.term_end,
+           (SELECT count(*) FROM enrollments p WHERE p.district_id = e.district_id AND p.section_id = e.section_id
+            AND p.role = 'student') AS students
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'teacher';
+
 -- A changed row is written anew: with room on its page it goes there, and no index need know.
 ALTER TABLE schools SET (fillfactor = 85);
 ALTER TABLE terms SET (fillfactor = 85);

@@ -166,3 +166,52 @@ CREATE VIEW enrollments AS
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
+
+-- Views for people who ask. Their dates are real: ISO 8601, or NULL for a text that is no date. A text is a date if SQLite's calendar
+-- gives it back unchanged.
+CREATE VIEW _term_dates AS
+    SELECT district_id, id, name,
+           CASE WHEN first GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(first, '+0 days') = first THEN first END AS term_start,
+           CASE WHEN last GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(last, '+0 days') = last THEN last END AS term_end
+    FROM (
+        SELECT district_id, id, name,
+               CASE WHEN start_date LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(start_date, -4), substr(start_date, 1, instr(start_date, '/') - 1),
+                    substr(start_date, instr(start_date, '/') + 1, length(start_date) - 5 - instr(start_date, '/'))) ELSE substr(start_date, 1, 10) END AS first,
+               CASE WHEN end_date LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(end_date, -4), substr(end_date, 1, instr(end_date, '/') - 1),
+                    substr(end_date, instr(end_date, '/') + 1, length(end_date) - 5 - instr(end_date, '/'))) ELSE substr(end_date, 1, 10) END AS last
+        FROM terms
+    );
+CREATE VIEW active_students AS
+    SELECT district_id, user_id, first_name, middle_name, last_name, email,
+           CASE WHEN born GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(born, '+0 days') = born THEN born END AS birth_date,
+           grade, school_id, school_name, sis_id, student_number, state_id, first_seen_at
+    FROM (
+        SELECT u.district_id, u.id AS user_id, u.first_name, u.middle_name, u.last_name, u.email, r.grade, r.school_id,
+               c.name AS school_name, r.sis_id, r.number AS student_number, r.state_id, u.first_seen_at,
+               CASE WHEN dob LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(dob, -4), substr(dob, 1, instr(dob, '/') - 1),
+                    substr(dob, instr(dob, '/') + 1, length(dob) - 5 - instr(dob, '/'))) ELSE substr(dob, 1, 10) END AS born
+        FROM (SELECT *, json_extract(record, '$.roles.student.dob') AS dob FROM users WHERE archived_at IS NULL) u
+        JOIN user_roles r ON r.district_id = u.district_id AND r.user_id = u.id AND r.role = 'student'
+        LEFT JOIN schools c ON c.district_id = u.district_id AND c.id = r.school_id AND c.archived_at IS NULL
+    );
+CREATE VIEW section_students AS
+    SELECT e.district_id, e.section_id, s.name AS section_name, e.user_id AS student_id, u.first_name, u.last_name, u.email,
+           s.school_id, c.name AS course_name, t.name AS term_name, t.term_start, t.term_end
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'student';
+CREATE VIEW teacher_sections AS
+    SELECT e.district_id, e.user_id AS teacher_id, u.first_name, u.last_name, u.email, e.is_primary,
+           e.section_id, s.name AS section_name, s.subject, s.grade, s.period, s.school_id, c.name AS course_name,
+           t.name AS term_name, t.term_start, t.term_end,
+           (SELECT count(*) FROM enrollments p WHERE p.district_id = e.district_id AND p.section_id = e.section_id
+            AND p.role = 'student') AS students
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'teacher';
