@@ -1,5 +1,6 @@
 //! Whole-system stories, in reading order: emulator, client and store together, over HTTP on loopback.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,

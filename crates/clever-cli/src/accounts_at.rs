@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_provision::store::AccountStore;
+use clever_sync::erase::NotesKey;
 
 use crate::diagnostics::Usage;
 use crate::vault::VaultArgs;
@@ -26,6 +27,16 @@ pub(crate) struct AccountsAt {
 }
 
 impl AccountsAt {
+    /// Says whether a database is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.accounts.is_some()
+    }
+
+    /// The key that signs the notes of what was forgotten; `make` makes one where there is none.
+    pub(crate) fn notes_key(&self, make: bool) -> Result<NotesKey> {
+        self.vault.notes_key(make)
+    }
+
     /// Opens the database. With `make_key`, a missing key is made: only a command that writes accounts may need one.
     pub(crate) async fn open(&self, make_key: bool) -> Result<AccountStore> {
         let Some(address) = self.accounts.as_deref() else {

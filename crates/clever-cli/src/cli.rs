@@ -92,6 +92,12 @@ pub(crate) enum Command {
     Explain(cmd::explain::ExplainArgs),
     /// Take back what a run changed, or a part of it.
     Undo(cmd::undo::UndoArgs),
+    /// Erase a person or a district, wherever it is kept.
+    Forget(cmd::forget::ForgetArgs),
+    /// Print the tables of the store, and what they hold.
+    Schema(cmd::schema::SchemaArgs),
+    /// Take away what was archived long ago, and old changes.
+    Prune(cmd::prune::PruneArgs),
     /// Write the active roster as files: CSV, OneRoster or Parquet.
     Export(cmd::export::ExportArgs),
     /// Show how each district stands, and what to do.
@@ -147,8 +153,9 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["doctor", "credential", "districts", "login", "me"],
     ),
     ("Sync", &["sync", "status", "plan", "undo"]),
-    ("Look", &["changes", "explain", "export", "drift"]),
+    ("Look", &["changes", "explain", "export", "schema", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),
+    ("Privacy", &["forget", "prune"]),
     ("Set up", &["init", "config", "completions", "man"]),
 ];
 

@@ -63,6 +63,12 @@ store = "clever.db"
 # max_age = "26h"
 # expect = ["5a25ffb0c1bc2a0036000001"]
 
+[prune]
+# How long `cleverctl prune` leaves archived records, and changes that every
+# reader has passed: days, or a date.
+# archived_before = "730d"
+# changes_before = "365d"
+
 [accounts]
 # The database of accounts, for `cleverctl review`.
 # store = "accounts.db"
@@ -84,6 +90,8 @@ struct File {
     sync: Sync,
     #[serde(default)]
     status: Status,
+    #[serde(default)]
+    prune: Prune,
     #[serde(default)]
     accounts: Accounts,
 }
@@ -120,6 +128,13 @@ struct Status {
     max_age: Option<String>,
     #[serde(default)]
     expect: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prune {
+    archived_before: Option<String>,
+    changes_before: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -258,6 +273,18 @@ fn settings(file: File) -> Vec<Setting> {
             command: "status",
             values: file.status.expect,
         },
+        one(
+            "prune.archived_before",
+            "archived_before",
+            "prune",
+            file.prune.archived_before,
+        ),
+        one(
+            "prune.changes_before",
+            "changes_before",
+            "prune",
+            file.prune.changes_before,
+        ),
         one("accounts.store", "accounts", "review", file.accounts.store),
     ]
 }

@@ -2,6 +2,11 @@
 //!
 //! This crate reads arguments, calls the libraries and prints; it decides nothing about a roster.
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
+
 mod access;
 mod accounts_at;
 mod cli;
@@ -151,6 +156,9 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Plan(command) => cmd::plan::run(command, ui).await,
         Command::Explain(args) => cmd::explain::run(&args, ui).await,
         Command::Undo(args) => cmd::undo::run(&args, ui).await,
+        Command::Forget(args) => cmd::forget::run(&args, ui).await,
+        Command::Schema(args) => cmd::schema::run(&args, ui).await,
+        Command::Prune(args) => cmd::prune::run(&args, ui).await,
         Command::Export(args) => cmd::export::run(&args, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,
         Command::Changes(args) => cmd::changes::run(&args, ui).await,

@@ -12,6 +12,8 @@ use clap::Args;
 use clever_auth::credential::Credentials;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
 use clever_files::Draft;
+use clever_sync::erase::NotesKey;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::diagnostics::Usage;
 use crate::writing::write_whole;
@@ -105,18 +107,33 @@ impl VaultArgs {
 
     /// The key, from the environment or its file; `make` makes it where there is none.
     pub(crate) fn key(&self, make: bool) -> Result<SealingKeys> {
+        Ok(self.secret(make)?.0)
+    }
+
+    /// The key that signs the notes of what was forgotten: derived from the same secret.
+    pub(crate) fn notes_key(&self, make: bool) -> Result<NotesKey> {
+        let (_, text) = self.secret(make)?;
+        Ok(NotesKey::from_secret(
+            text.expose_secret().trim().as_bytes(),
+        ))
+    }
+
+    /// The key with the text that it was read from.
+    fn secret(&self, make: bool) -> Result<(SealingKeys, SecretString)> {
         let id = KeyId(1);
         if let Some(text) = std::env::var_os(KEY_VARIABLE).filter(|text| !text.is_empty()) {
             let text = text.to_str().unwrap_or_default();
-            return SealingKeys::from_text(id, text)
-                .with_context(|| format!("{KEY_VARIABLE} holds no key"));
+            let key = SealingKeys::from_text(id, text)
+                .with_context(|| format!("{KEY_VARIABLE} holds no key"))?;
+            return Ok((key, text.into()));
         }
         let path = self.key_file()?;
         match fs::read_to_string(&path) {
             Ok(text) => {
                 refuse_shared(&path)?;
-                SealingKeys::from_text(id, &text)
-                    .with_context(|| format!("{} holds no key", path.display()))
+                let key = SealingKeys::from_text(id, &text)
+                    .with_context(|| format!("{} holds no key", path.display()))?;
+                Ok((key, text.into()))
             }
             // A new key for old credentials would lose them.
             Err(error) if error.kind() == ErrorKind::NotFound && make && !self.file()?.exists() => {
@@ -128,7 +145,7 @@ impl VaultArgs {
                         key.publish_new()
                     })
                     .with_context(|| format!("could not write the key to {}", path.display()))?;
-                Ok(SealingKeys::from_text(id, &text)?)
+                Ok((SealingKeys::from_text(id, &text)?, text.into()))
             }
             Err(error) => {
                 Err(error).with_context(|| format!("could not read the key in {}", path.display()))

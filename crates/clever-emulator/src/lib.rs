@@ -20,6 +20,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
+
 mod api;
 #[cfg(feature = "cli")]
 pub mod cli;

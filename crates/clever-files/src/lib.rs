@@ -4,6 +4,11 @@
 //! there, and it takes its place when all of it is on the disk. An error removes it; so does [`abandon`], for a handler of
 //! signals; what a killed process left is removed by the next one that writes to the same place.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the place that makes files"
+)]
+
 mod draft;
 mod part;
 mod set;

@@ -7,6 +7,11 @@
 //!
 //! `clever-linkage` compares two files of people, or one with itself; [`candidates`] makes its scores evidence.
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
+
 mod bulk;
 mod decide;
 mod directory;

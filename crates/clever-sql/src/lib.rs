@@ -37,6 +37,7 @@ mod backend;
 mod error;
 mod migrate;
 mod row;
+mod sweep;
 #[cfg(feature = "postgres")]
 mod tls;
 mod transaction;
@@ -52,5 +53,6 @@ pub use backend::{Backend, Kind, Open, any::Database};
 pub use error::{DatabaseError, TlsError};
 pub use migrate::{Tables, Version, migrate, version};
 pub use row::{Row, RowRef};
+pub use sweep::sweep;
 pub use transaction::{Connected, Transaction};
 pub use value::{Type, Value};

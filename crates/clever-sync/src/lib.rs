@@ -33,6 +33,11 @@
 //! 6. `tell`: how districts stand, what changed, why a record is as it is.
 //! 7. `export`, and `run.rs`, which is [`sync`].
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
+
 mod act;
 mod check;
 mod error;
@@ -44,6 +49,20 @@ pub mod report;
 mod run;
 pub mod store;
 mod tell;
+
+/// What the tables of a store are, for whoever reads them without this crate.
+pub mod tables {
+    pub use crate::tell::tables::{Described, DescribedColumn, SchemaForm, described, schema};
+}
+
+/// Erasing for good, which no run of a sync does: what somebody asks to be forgotten, and what a policy says is too old.
+pub mod erase {
+    pub use crate::act::forget::{
+        Broken, ForgetError, ForgetRequest, Forgotten, NotesKey, forget, sweep,
+    };
+    pub use crate::act::prune::{PruneError, PruneRequest, Pruned, prune};
+    pub use crate::store::forgotten::{Note, Subject};
+}
 
 /// The parts of plans, explanations and statuses.
 pub mod details {

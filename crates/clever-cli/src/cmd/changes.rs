@@ -83,6 +83,8 @@ pub(crate) enum Operation {
     Archive,
     /// A record that came back.
     Restore,
+    /// A record that was erased at somebody's request.
+    Forget,
 }
 
 impl Operation {
@@ -93,6 +95,7 @@ impl Operation {
             Self::Update => "update",
             Self::Archive => "archive",
             Self::Restore => "restore",
+            Self::Forget => "forget",
         }
     }
 }

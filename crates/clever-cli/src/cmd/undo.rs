@@ -137,6 +137,16 @@ async fn print(store: &mut AnyStore, undone: &SyncReport, ui: &Ui) -> Result<()>
     let names = report::schools(undone);
     let schools = Schools::read(store, &undone.district_id, names).await?;
     report::print(ui, undone, &schools)?;
+    if let Some(forgotten) = undone
+        .undo
+        .map(|undo| undo.forgotten)
+        .filter(|all| *all > 0)
+    {
+        ui.line(format!(
+            "{} forgotten since, and can't be taken back.",
+            counted(forgotten, "change was", "changes were")
+        ))?;
+    }
     match undone.undo.map(|undo| undo.left).filter(|left| *left > 0) {
         Some(left) => ui.line(format!(
             "{} left alone: changed again by later runs.",

@@ -8,6 +8,7 @@ use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
 use clever_provision::store::StoreError as AccountError;
 use clever_sql::AddressError;
+use clever_sync::erase::{Broken, ForgetError, PruneError};
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
 use super::{Diagnosis, Exit, NotThere, Usage};
@@ -56,6 +57,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().and_then(sync))
         .or_else(|| cause.downcast_ref().map(plan))
         .or_else(|| cause.downcast_ref().and_then(undo))
+        .or_else(|| cause.downcast_ref().and_then(forget))
+        .or_else(|| cause.downcast_ref().and_then(prune))
+        .or_else(|| cause.downcast_ref().map(note))
         .or_else(|| cause.downcast_ref().and_then(sign_in))
         .or_else(|| cause.downcast_ref().map(kind))
         .or_else(|| cause.downcast_ref().map(answer))
@@ -266,6 +270,12 @@ fn store(error: &StoreError) -> Option<Cause> {
             "store_moved",
             "run again: the next run starts from what the other one wrote",
         ),
+        StoreError::Forgotten(district) => usage(
+            "forgotten",
+            format!(
+                "take it out of the schedule; `cleverctl forget --readmit --district {district}` lets it in again"
+            ),
+        ),
         StoreError::Database(error) => database(error),
         _ => return None,
     })
@@ -428,12 +438,54 @@ fn undo(error: &UndoError) -> Option<Cause> {
             "nothing_to_undo",
             "`cleverctl changes` lists what each run changed",
         ),
+        UndoError::Forgotten { .. } => failed(
+            "forgotten",
+            "what was forgotten does not come back; `cleverctl forget --list` shows when it was, and by whom",
+        ),
         UndoError::Nothing { .. } => failed(
             "nothing_to_undo",
             "take the later runs back first; `cleverctl explain ID` names those of a record",
         ),
         _ => return None,
     })
+}
+
+fn forget(error: &ForgetError) -> Option<Cause> {
+    Some(match error {
+        ForgetError::Active { .. } => failed(
+            "in_the_roster",
+            "Clever shares the person still, and the next run would bring everything back: have the district end the \
+             sharing and sync first, or add --keep-out, which takes the person in no more",
+        ),
+        ForgetError::Unknown { .. } => failed(
+            "not_found",
+            "the id is Clever's, as `cleverctl changes` and `cleverctl explain` show it",
+        ),
+        ForgetError::UnknownDistrict { .. } => failed(
+            "not_found",
+            "`cleverctl status` lists the districts of the store",
+        ),
+        _ => return None,
+    })
+}
+
+fn prune(error: &PruneError) -> Option<Cause> {
+    Some(match error {
+        PruneError::Unread { .. } => failed(
+            "unread_changes",
+            "have that reader read on, or name an earlier time with --changes-before; a reader that is gone for good has a \
+             row in the table `consumers`, which you may delete",
+        ),
+        _ => return None,
+    })
+}
+
+fn note(_: &Broken) -> Cause {
+    failed(
+        "note_changed",
+        "bring the key that signed it (CLEVER_KEY or --key-file); with the right key, somebody changed the notes: compare \
+         them with a backup",
+    )
 }
 
 fn sign_in(error: &SignInError) -> Option<Cause> {

@@ -1,5 +1,6 @@
 //! The binary as its user runs it: real process, real HTTP on loopback, real SQLite file.
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
@@ -19,6 +20,7 @@ mod drift;
 mod exports;
 mod failures;
 mod fleet;
+mod forgetting;
 mod ground;
 mod killed;
 mod matching;
@@ -27,10 +29,13 @@ mod matching_field;
 mod mistakes;
 mod oneroster;
 mod pooler;
+mod private;
+mod pruning;
 mod recorded;
 mod resources;
 mod review;
 mod roster;
+mod schema;
 mod seen;
 mod server;
 mod signing_in;

@@ -186,7 +186,7 @@ impl Entry {
         }
     }
 
-    fn hash(seq: u64, previous: Hash, text: &str) -> Hash {
+    pub(crate) fn hash(seq: u64, previous: Hash, text: &str) -> Hash {
         let mut hash = Sha256::new();
         hash.update(previous.0);
         hash.update(seq.to_be_bytes());

@@ -241,6 +241,13 @@ pub enum Event {
         /// Who does now.
         now: Sharing,
     },
+    /// Entries before this one were rewritten, with other names for identities that are forgotten.
+    Rewritten {
+        /// How many were.
+        entries: u64,
+        /// The hash of the last entry before that.
+        before: Hash,
+    },
     /// A district's personal data were destroyed.
     Erased {
         /// Which district.

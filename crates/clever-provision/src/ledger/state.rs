@@ -437,6 +437,7 @@ impl State {
             Event::SharingChanged { id, now } => {
                 self.sharing.insert(id.clone(), now.clone());
             }
+            Event::Rewritten { .. } => {}
             Event::Erased { district } => {
                 self.erased.insert(district.clone());
             }

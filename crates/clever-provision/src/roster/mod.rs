@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+mod forget;
 mod run;
 mod score;
 
@@ -34,6 +35,8 @@ use clever_model::{DistrictId, RecordKind, Timestamp};
 use clever_sync::{Change, ChangeFilter, ChangeLog};
 use serde::Serialize;
 use thiserror::Error;
+
+pub use forget::ForgottenAccounts;
 
 use crate::directory::AccountId;
 use crate::policy::Policy;

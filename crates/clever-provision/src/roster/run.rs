@@ -92,19 +92,22 @@ impl<L: ChangeLog> Run<'_, L> {
                 return Ok(all);
             };
             after = last.seq;
-            let gone = page.iter().filter(|change| change.op == Op::Archive);
-            let gone: Vec<UserId> = gone
-                .filter_map(|one| UserId::new(one.id.as_str()).ok())
+            let gone = page.iter().filter(|change| is_gone(change.op));
+            let gone: Vec<(UserId, Op)> = gone
+                .filter_map(|one| Some((UserId::new(one.id.as_str()).ok()?, one.op)))
                 .collect();
             if gone.is_empty() {
                 continue;
             }
             let mut store = self.accounts.begin().await?;
-            for id in &gone {
+            for (id, op) in &gone {
                 self.done.archived += u64::from(leave(&mut store, id, self.now).await?);
+                if *op == Op::Forget {
+                    store.forget(&Holder::Identity(id.clone())).await?;
+                }
             }
             store.commit().await.map_err(StoreError::from)?;
-            all.extend(gone);
+            all.extend(gone.into_iter().map(|(id, _)| id));
         }
     }
 
@@ -218,7 +221,7 @@ impl<L: ChangeLog> Run<'_, L> {
         let mut store = self.accounts.begin().await?;
         for change in page {
             self.done.changes += 1;
-            if change.op == Op::Archive {
+            if is_gone(change.op) {
                 continue;
             }
             let Some(person) = read(change, self.district, Some(&mut *self.done)) else {
@@ -333,9 +336,14 @@ impl<L: ChangeLog> Run<'_, L> {
     }
 }
 
+/// Whether a change says that its person is in the roster no longer.
+fn is_gone(op: Op) -> bool {
+    matches!(op, Op::Archive | Op::Forget)
+}
+
 /// The person of a change, if it gives one of this district.
 fn read(change: &Change, district: &DistrictId, done: Option<&mut Followed>) -> Option<Person> {
-    if change.op == Op::Archive {
+    if is_gone(change.op) {
         return None;
     }
     let json = change
@@ -446,7 +454,11 @@ async fn write(
 
 /// Notes that an identity left, and archives its account if no identity in a roster opens it. An account that somebody
 /// signed up for, or that a teacher made, stays open: no district governs it. Says whether one was archived.
-async fn leave(store: &mut AccountStore, id: &UserId, now: Timestamp) -> Result<bool, FollowError> {
+pub(super) async fn leave(
+    store: &mut AccountStore,
+    id: &UserId,
+    now: Timestamp,
+) -> Result<bool, FollowError> {
     // An answer would let in somebody who is gone.
     store.write_settled(id, None, now).await?;
     let Some(account) = store.opened_by(id).await? else {

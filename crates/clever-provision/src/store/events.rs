@@ -68,6 +68,7 @@ impl Event {
             | Self::Declined { .. }
             | Self::ReviewOpened { .. }
             | Self::SharingChanged { .. }
+            | Self::Rewritten { .. }
             | Self::Erased { .. } => {}
         }
     }

@@ -64,7 +64,8 @@ impl AccountStore {
         Ok(self.one(sql, erased(district).into()).await?.is_some())
     }
 
-    /// Destroys a district's personal data: its key, and what was sealed under it. The ledger stays, and holds.
+    /// Destroys a district's personal data: its key, and what was sealed under it. The ledger stays, and holds; it has the ids
+    /// of the district's people, which [`AccountStore::forget_district`] takes out too.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl AccountStore {
         Ok(())
     }
 
-    async fn write_erased(
+    pub(crate) async fn write_erased(
         &mut self,
         district: &DistrictId,
         draft: Draft,

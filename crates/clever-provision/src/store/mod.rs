@@ -41,6 +41,8 @@
 mod append;
 mod events;
 mod facts;
+#[cfg(feature = "roster")]
+mod forget;
 mod keys;
 mod known;
 mod look;
@@ -65,6 +67,8 @@ use thiserror::Error;
 
 pub use events::Applied;
 pub use facts::Facts;
+#[cfg(feature = "roster")]
+pub(crate) use forget::Names;
 pub use known::Found;
 #[cfg(feature = "roster")]
 pub(crate) use known::{Holder, lives};
@@ -191,6 +195,16 @@ struct Needs {
     reviews: BTreeSet<ReviewId>,
 }
 
+#[cfg(feature = "roster")]
+impl Needs {
+    fn of(account: &AccountId) -> Self {
+        Self {
+            accounts: [account.clone()].into(),
+            ..Self::default()
+        }
+    }
+}
+
 impl AccountStore {
     /// Opens the store at an [`Address`], and makes the tables if there are none. `keys` wrap the districts' keys.
     ///
@@ -260,6 +274,36 @@ impl AccountStore {
     /// Where the database fails.
     pub async fn version(&mut self) -> Result<u64, StoreError> {
         Ok(self.head().await?.0)
+    }
+
+    /// The hash of the last event.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn head_hash(&mut self) -> Result<Hash, StoreError> {
+        Ok(self.head().await?.1)
+    }
+
+    /// An account and all that were merged into it.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn group_of(
+        &mut self,
+        id: &AccountId,
+    ) -> Result<BTreeSet<AccountId>, StoreError> {
+        Ok(self.load(&Needs::of(id)).await?.group(id))
+    }
+
+    /// The identities that opened an account once, or one that was merged into it.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn aliases_of(
+        &mut self,
+        id: &AccountId,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        let state = self.load(&Needs::of(id)).await?;
+        let group = state.group(id);
+        let accounts = state.accounts().iter();
+        let of_group = accounts.filter(|(id, _)| group.contains(*id));
+        Ok(of_group
+            .flat_map(|(_, standing)| standing.aliases.keys().cloned())
+            .collect())
     }
 
     async fn head(&mut self) -> Result<(u64, Hash), StoreError> {

@@ -51,6 +51,11 @@ impl AccountStore {
     ///
     /// Where the database fails.
     pub async fn rewind(&mut self, district: &DistrictId) -> Result<(), StoreError> {
+        self.write_rewound(district).await
+    }
+
+    /// The same in a transaction.
+    pub(crate) async fn write_rewound(&mut self, district: &DistrictId) -> Result<(), StoreError> {
         let sql = "DELETE FROM main.provision_positions WHERE district = ?1";
         self.db.execute(sql, &[district.as_str().into()]).await?;
         Ok(())

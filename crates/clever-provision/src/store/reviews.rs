@@ -249,6 +249,21 @@ impl AccountStore {
         Ok(())
     }
 
+    /// The older ids of an identity that reviews about it have.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn asked_about(
+        &mut self,
+        user: &UserId,
+    ) -> Result<BTreeSet<UserId>, StoreError> {
+        let sql = "SELECT subject FROM main.provision_reviews WHERE user_id = ?1";
+        let mut ids = BTreeSet::new();
+        for mut row in self.db.query(sql, &[user.as_str().into()]).await? {
+            let kept: Kept = parsed(&row.text(0)?, "the subject of a review")?;
+            ids.extend(kept.legacy_ids);
+        }
+        Ok(ids)
+    }
+
     /// How many open reviews are about an identity.
     #[cfg(feature = "roster")]
     pub(crate) async fn open_reviews_of(&mut self, user: &UserId) -> Result<u64, StoreError> {

@@ -6,6 +6,7 @@
 //! that what is measured is the sync and not a network. CLEVER_TEST_POSTGRES, if it is set, names a server
 //! whose figures are added.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a bench fails by panicking and prints its report"

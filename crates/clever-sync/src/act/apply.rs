@@ -175,7 +175,11 @@ async fn apply<B: RosterDb>(
 }
 
 /// Keeps the run: its report, and beside it in columns what is asked of many runs.
-async fn keep<B: Backend>(db: &mut B, run: u64, report: &SyncReport) -> Result<(), StoreError> {
+pub(crate) async fn keep<B: Backend>(
+    db: &mut B,
+    run: u64,
+    report: &SyncReport,
+) -> Result<(), StoreError> {
     let newest = report.events.as_ref().and_then(|of| of.last.as_deref());
     let held = Some(report.plan_hash.as_str()).filter(|_| !report.holds.is_empty());
     let params = [

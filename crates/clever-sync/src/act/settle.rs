@@ -55,7 +55,7 @@ pub(crate) async fn count<R: Run>(run: &mut R, report: &mut SyncReport) -> Resul
             (false, Op::Update) => of_kind.updated += count,
             (false, Op::Archive) => of_kind.archived += count,
             (false, Op::Restore) => of_kind.restored += count,
-            (false, Op::Touch) => {}
+            (false, Op::Touch | Op::Forget) => {}
         }
     }
     for of_kind in report.kinds.values_mut() {

@@ -20,6 +20,7 @@ use crate::learn::reading;
 use crate::progress::Progress;
 use crate::report::{Outcome, RunPath, SyncReport, UndoCounts};
 use crate::store::changes::{self, Change, ChangeFilter};
+use crate::store::forgotten;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, SqlStore};
 use crate::store::{
@@ -72,6 +73,18 @@ pub enum UndoError {
         /// How many of its records were changed again later, and so are left as they are.
         left: u64,
     },
+    /// What the run changed there was forgotten since, or the run itself forgot it.
+    #[error(
+        "what run {run} of {district} changed there was forgotten: {forgotten} of its changes have no values any more"
+    )]
+    Forgotten {
+        /// The district.
+        district: String,
+        /// The run.
+        run: u64,
+        /// How many of its changes were forgotten.
+        forgotten: u64,
+    },
     /// The store failed.
     #[error("the store could not be used; the roster is unchanged")]
     Store(#[from] StoreError),
@@ -97,21 +110,31 @@ pub async fn undo<B: RosterDb>(
     let mut undoing = store.begin(&district).await?;
     let base = undoing.base().clone();
     let staged = stage(&mut undoing, request, &mut report).await;
-    let left = match staged {
-        Ok(left) if !report.is_unchanged() => left,
+    let counts = match staged {
+        Ok(counts) if !report.is_unchanged() => counts,
         nothing => {
             // Records as they were are personal data, and no run continues with them. The first failure is the one to report.
             drop(undoing.discard().await);
             let district = district_id.to_owned();
-            let left = nothing?;
-            return Err(UndoError::Nothing {
-                district,
-                run,
-                left,
+            let UndoCounts {
+                left, forgotten, ..
+            } = nothing?;
+            return Err(if forgotten > 0 {
+                UndoError::Forgotten {
+                    district,
+                    run,
+                    forgotten,
+                }
+            } else {
+                UndoError::Nothing {
+                    district,
+                    run,
+                    left,
+                }
             });
         }
     };
-    report.undo = Some(UndoCounts { run, left });
+    report.undo = Some(counts);
     report.finished_at = clock.now();
     if request.dry_run {
         report.outcome = Outcome::Planned;
@@ -130,15 +153,20 @@ pub async fn undo<B: RosterDb>(
     Ok(report)
 }
 
-/// Stages the way back, and puts it into numbers. Returns how many records were changed again later.
+/// Stages the way back, and puts it into numbers. Returns how many changes have no way back.
 async fn stage<B: RosterDb>(
     undoing: &mut SqlRun<'_, B>,
     request: &UndoRequest,
     report: &mut SyncReport,
-) -> Result<u64, StoreError> {
+) -> Result<UndoCounts, StoreError> {
     undoing.clear().await?;
     let district_id = request.district_id.as_str();
-    let mut left = 0;
+    let forgotten = forgotten_as(undoing, request.only.as_ref()).await?;
+    let mut counts = UndoCounts {
+        run: request.run,
+        left: 0,
+        forgotten: 0,
+    };
     let mut filter = ChangeFilter {
         run: Some(request.run),
         limit: CHUNK,
@@ -150,7 +178,10 @@ async fn stage<B: RosterDb>(
         filter.after = last.seq;
         let mut wanted_of: BTreeMap<RecordKind, Vec<&Change>> = BTreeMap::new();
         for change in &changes {
-            if wanted(change, request.only.as_ref()) {
+            if change.op == Op::Forget {
+                let all = request.only.is_none() || forgotten.as_ref() == Some(&change.id);
+                counts.forgotten += u64::from(all);
+            } else if wanted(change, request.only.as_ref()) {
                 wanted_of.entry(change.kind).or_default().push(change);
             }
         }
@@ -160,7 +191,7 @@ async fn stage<B: RosterDb>(
             let mut rows = Vec::new();
             for change in changes {
                 match known.get(&change.id) {
-                    Some((_, last)) if *last > change.seq => left += 1,
+                    Some((_, last)) if *last > change.seq => counts.left += 1,
                     Some((known, _)) => rows.extend(reverse(change, known)),
                     None => {}
                 }
@@ -174,7 +205,19 @@ async fn stage<B: RosterDb>(
         let record: Value = serde_json::from_str(&known.record).unwrap_or_default();
         report.district_name = columns::text(&record, "/name").unwrap_or_default();
     }
-    Ok(left)
+    Ok(counts)
+}
+
+/// What the feed calls the one record that is asked for, if it was forgotten.
+async fn forgotten_as<B: RosterDb>(
+    undoing: &mut SqlRun<'_, B>,
+    only: Option<&Only>,
+) -> Result<Option<String>, StoreError> {
+    let Some(Only::Record(id)) = only else {
+        return Ok(None);
+    };
+    let key = forgotten::key(undoing.db, &undoing.district).await?;
+    Ok(key.map(|key| forgotten::place_of(&key.digest(id))))
 }
 
 /// The way back from a change.

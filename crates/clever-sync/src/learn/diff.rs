@@ -17,6 +17,7 @@ use crate::learn::canonical::{canonical, changed_paths, content};
 use crate::learn::certificate::Witness;
 use crate::learn::columns;
 use crate::learn::derived;
+use crate::learn::kept_out::{self, Shown};
 use crate::learn::reading;
 use crate::learn::resume::Current;
 use crate::learn::source::End;
@@ -224,6 +225,7 @@ impl KindDiff {
         run: &mut R,
         page: &RawPage,
     ) -> Result<(), StoreError> {
+        let shown = kept_out::page(self.kind, page, run.kept_out());
         let nameless = page.refused().iter().filter(|one| one.id.is_none());
         self.witness.page(page.count(), nameless.count() as u64);
         let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
@@ -239,22 +241,33 @@ impl KindDiff {
             while let Some((id, one)) = refused.pop_front_if(|(id, _)| *id < record.id) {
                 self.refused(run, id, one).await?;
             }
+            let json = match shown.get(record.id) {
+                Some(Shown::Nothing) => {
+                    // Passed by without a row: the walk is as whole as with it.
+                    if self.witness.record(record.id) {
+                        self.pass_to(run, record.id).await?;
+                    }
+                    continue;
+                }
+                Some(Shown::Rest(json)) => json.as_str(),
+                None => record.json,
+            };
             self.seen += 1;
             if !columns::is_key(record.id) {
                 self.unreadable += 1;
                 continue;
             }
             if !self.witness.record(record.id) {
-                strays.insert(record.id, record.json);
+                strays.insert(record.id, json);
                 continue;
             }
             let known = self.pass_to(run, record.id).await?;
             let Some(known) = known else {
-                differing.insert(record.id, record.json);
+                differing.insert(record.id, json);
                 continue;
             };
-            if known.archived || known.hash != hash_of(record.json) {
-                differing.insert(record.id, record.json);
+            if known.archived || known.hash != hash_of(json) {
+                differing.insert(record.id, json);
                 held.insert(record.id);
             }
         }

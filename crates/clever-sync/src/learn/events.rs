@@ -20,6 +20,7 @@ use crate::error::SyncError;
 use crate::learn::columns;
 use crate::learn::diff::{decide, gone};
 use crate::learn::district::read_district;
+use crate::learn::kept_out::{self, Shown};
 use crate::learn::reading;
 use crate::learn::source::RosterSource;
 use crate::report::{EventCounts, Why};
@@ -206,6 +207,11 @@ impl Told {
                 self.skip(&event);
                 continue;
             }
+            let shown = kept_out::record(kind, id, object.get(), run.kept_out());
+            if matches!(shown, Some(Shown::Nothing)) {
+                self.skip(&event);
+                continue;
+            }
             self.counts.used += 1;
             let json = if op == "deleted" {
                 None
@@ -214,7 +220,10 @@ impl Told {
                 if kind == RecordKind::Districts {
                     self.last_sync = columns::said(value, "/last_sync");
                 }
-                Some(object.get().to_owned())
+                Some(match shown {
+                    Some(Shown::Rest(json)) => json,
+                    _ => object.get().to_owned(),
+                })
             };
             let event = record.id.to_owned();
             kinds

@@ -7,6 +7,7 @@ pub(crate) mod derived;
 pub(crate) mod diff;
 pub(crate) mod district;
 pub(crate) mod events;
+pub(crate) mod kept_out;
 pub(crate) mod reading;
 pub(crate) mod resume;
 pub(crate) mod snapshot;

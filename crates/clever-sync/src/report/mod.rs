@@ -67,11 +67,19 @@ pub enum RunPath {
     Plan,
     /// Earlier changes were taken back.
     Undo,
+    /// Nothing was learnt: a person or the district was erased.
+    Forget,
 }
 
 impl RunPath {
     /// Every way.
-    pub(crate) const ALL: [Self; 4] = [Self::Snapshot, Self::Events, Self::Plan, Self::Undo];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Snapshot,
+        Self::Events,
+        Self::Plan,
+        Self::Undo,
+        Self::Forget,
+    ];
 
     /// The way in one word.
     #[must_use]
@@ -81,6 +89,7 @@ impl RunPath {
             Self::Events => "events",
             Self::Plan => "plan",
             Self::Undo => "undo",
+            Self::Forget => "forget",
         }
     }
 }
@@ -184,6 +193,9 @@ pub struct UndoCounts {
     pub run: u64,
     /// Records that were changed again later, and so were left as they are.
     pub left: u64,
+    /// Changes that were forgotten since, and so can't be taken back.
+    #[serde(default)]
+    pub forgotten: u64,
 }
 
 impl SyncReport {

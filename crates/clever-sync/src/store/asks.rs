@@ -7,8 +7,8 @@ use clever_model::{DistrictId, RecordKind, Role, Timestamp};
 
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
-use crate::store::StoreError;
 use crate::store::rows::{Op, Staged, State, Stored, Tally};
+use crate::store::{KeptOut, StoreError};
 
 /// Rows read at once by [`Rows`].
 const CHUNK: usize = 1000;
@@ -135,6 +135,13 @@ pub trait Store {
 pub trait Known {
     /// The store's version of the district when the run began.
     fn base(&self) -> &Base;
+
+    /// Who may not come in again, though Clever shares them: people who were forgotten.
+    ///
+    /// A store that forgets nobody may leave this out.
+    fn kept_out(&self) -> Option<&KeptOut> {
+        None
+    }
 
     /// Reads up to `limit` rows of a kind's state with ids after `after`, ascending.
     fn states(

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::report::RunPath;
 use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore};
-use crate::store::{Op, StoreError, odd_row};
+use crate::store::{Op, StoreError, forgotten, odd_row};
 
 /// Which changes to read.
 #[derive(Debug, Clone, Default)]
@@ -155,7 +155,7 @@ impl<B: RosterDb> SqlStore<B> {
                 &params,
             )
             .await?;
-        Ok(())
+        forgotten::unname(&mut self.db, district_id).await
     }
 
     /// Reads the JSON of a record, active or archived; none if there is no such record.

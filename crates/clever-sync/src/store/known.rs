@@ -10,12 +10,17 @@ use crate::store::base::last_report;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, Sql, state, texts};
 use crate::store::{
-    Base, Known, LastSync, Op, SchoolLimits, SchoolTally, State, StoreError, Stored, schools,
+    Base, KeptOut, Known, LastSync, Op, SchoolLimits, SchoolTally, State, StoreError, Stored,
+    schools,
 };
 
 impl<B: RosterDb> Known for SqlRun<'_, B> {
     fn base(&self) -> &Base {
         &self.base
+    }
+
+    fn kept_out(&self) -> Option<&KeptOut> {
+        self.kept_out.as_ref()
     }
 
     async fn states(

@@ -4,12 +4,14 @@
 //! refuses to write if another run has finished since. No table is locked while pages are fetched; the lock on a staging
 //! area only says which run may use it. So leases are not needed, and a lease that expires can't do harm.
 
+use clever_model::DistrictId;
 use clever_sql::{AddressError, DatabaseError};
 
 mod any;
 mod asks;
 pub(crate) mod base;
 pub(crate) mod changes;
+pub(crate) mod forgotten;
 mod known;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
@@ -27,6 +29,7 @@ pub use asks::{
     Base, Commit, Known, LastSync, Left, Run, SchoolLimits, SchoolTally, Staging, Store, Which,
 };
 pub(crate) use asks::{Rows, each, enough};
+pub use forgotten::KeptOut;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
 pub(crate) use rows::ABSENT;
@@ -41,6 +44,9 @@ pub enum StoreError {
     /// Another run changed the district between this run's reading and writing.
     #[error("another run changed this district meanwhile")]
     Moved,
+    /// The district was forgotten: no run brings it back unasked.
+    #[error("district {0} was forgotten, and is kept out")]
+    Forgotten(DistrictId),
     /// The database failed, or can't be reached.
     #[error(transparent)]
     Database(DatabaseError),

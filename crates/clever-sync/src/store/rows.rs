@@ -27,6 +27,8 @@ pub enum Op {
     Restore = 3,
     /// Other bytes, same meaning.
     Touch = 4,
+    /// Was erased at somebody's request, with the values that the feed had of it. No run of a sync does it.
+    Forget = 5,
 }
 
 impl fmt::Display for Op {
@@ -37,12 +39,13 @@ impl fmt::Display for Op {
 
 impl Op {
     /// Every operation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Create,
         Self::Update,
         Self::Archive,
         Self::Restore,
         Self::Touch,
+        Self::Forget,
     ];
 
     pub(crate) fn of(number: i64) -> Option<Self> {
@@ -58,6 +61,7 @@ impl Op {
             Self::Archive => "archive",
             Self::Restore => "restore",
             Self::Touch => "touch",
+            Self::Forget => "forget",
         }
     }
 
@@ -262,6 +266,7 @@ impl Staged {
             Op::Create => Edit::Create { hash },
             Op::Archive => Edit::Archive { hash },
             Op::Touch => Edit::Touch { old, hash },
+            Op::Forget => unreachable!("no run stages it"),
             Op::Restore => Edit::Restore {
                 old,
                 hash,

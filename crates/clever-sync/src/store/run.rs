@@ -6,7 +6,7 @@ use crate::report::SyncReport;
 use crate::store::base::{base, last_report};
 use crate::store::sql::{Connected, RosterDb, SqlStore};
 use crate::store::staging::Staging as Area;
-use crate::store::{Base, Store, StoreError};
+use crate::store::{Base, KeptOut, Store, StoreError, forgotten};
 
 /// A run of one district over an SQL store.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct SqlRun<'a, B: RosterDb> {
     pub(crate) staged_to: Option<(RecordKind, String)>,
     /// Whether something was staged that the database knows nothing of when it plans.
     pub(crate) unplanned: bool,
+    /// The people who may not come in again, if anybody was forgotten.
+    pub(crate) kept_out: Option<KeptOut>,
     /// The report of the last run, if its totals still stand; none before it was asked for.
     pub(crate) told: Option<Option<Box<SyncReport>>>,
 }
@@ -37,6 +39,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
         B: 'a;
 
     async fn begin<'a>(&'a mut self, district: &DistrictId) -> Result<SqlRun<'a, B>, StoreError> {
+        let kept_out = forgotten::kept_out(&mut self.db, district).await?;
         let area = self.db.open_staging(district.as_str()).await?;
         let mut run = SqlRun {
             db: &mut self.db,
@@ -48,6 +51,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
             bodies: 0,
             staged_to: None,
             unplanned: false,
+            kept_out,
             told: None,
         };
         (run.base, run.number) = base(run.db, district).await?;

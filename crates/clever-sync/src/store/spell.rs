@@ -41,6 +41,7 @@ pub(crate) fn edit(row: &mut Row) -> Result<Edit, StoreError> {
     Ok(match op_of(row.int(2)?, 2)? {
         Op::Create => Edit::Create { hash },
         Op::Archive => Edit::Archive { hash },
+        Op::Forget => return Err(odd_row(2)),
         Op::Touch => Edit::Touch {
             old: old(row)?,
             hash,

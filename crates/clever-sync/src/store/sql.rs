@@ -13,7 +13,10 @@ pub(crate) const TABLES: Tables = Tables {
     store: "roster",
     versions: &[Version {
         sqlite: include_str!("schema/sqlite.sql"),
-        postgres: include_str!("schema/postgres.sql"),
+        postgres: concat!(
+            include_str!("schema/postgres.sql"),
+            include_str!("schema/comments.sql")
+        ),
     }],
 };
 

@@ -3,3 +3,4 @@
 pub(crate) mod explain;
 pub(crate) mod feed;
 pub(crate) mod status;
+pub(crate) mod tables;

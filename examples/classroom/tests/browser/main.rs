@@ -1,6 +1,11 @@
 //! The example app in a real browser, against the emulator.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails stops")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails stops"
+)]
 
 #[path = "../../../../tests/it/driver.rs"]
 mod driver;

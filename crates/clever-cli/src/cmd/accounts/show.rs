@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::diagnostics::{Exit, NotThere};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Ui, counted};
 
 /// Arguments of `accounts list`.
 #[derive(Debug, Args)]
@@ -294,6 +294,10 @@ fn said(event: &Event) -> String {
             format!("{id} {there} the roster")
         }
         Event::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
+        Event::Rewritten { entries, .. } => format!(
+            "{} written again without the people who were forgotten",
+            counted(*entries, "entry was", "entries were")
+        ),
         Event::Erased { district } => {
             format!("the personal data of district {district} were erased")
         }

@@ -105,6 +105,7 @@ impl Line {
             Op::Create => Edit::Create { hash },
             Op::Archive => Edit::Archive { hash },
             Op::Touch => Edit::Touch { old: old()?, hash },
+            Op::Forget => return None,
             Op::Restore => Edit::Restore {
                 old: old()?,
                 hash,

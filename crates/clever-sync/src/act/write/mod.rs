@@ -241,7 +241,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
         let changed = &mut self.changed;
         for row in rows {
             let count = match row.op() {
-                Op::Touch => continue,
+                Op::Touch | Op::Forget => continue,
                 Op::Update => 0,
                 Op::Create | Op::Restore => 1,
                 Op::Archive => -1,

@@ -80,17 +80,17 @@ CREATE VIEW contacts AS
     JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
 
 -- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
--- undo did. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
+-- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
 -- place would have a run's changes lie scattered, so that each would cost pages of its own.
 CREATE TABLE changes (
     district_id TEXT COLLATE "C" NOT NULL, seq BIGINT NOT NULL, run BIGINT NOT NULL,
     kind TEXT NOT NULL, id TEXT COLLATE "C" NOT NULL,
-    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore')),
+    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
     fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL, event TEXT, prev BIGINT,
     PRIMARY KEY (district_id, seq)
 );
 
--- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`. `whole` says
+-- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan`, `undo` or `forget`. `whole` says
 -- whether the store was in step with Clever afterwards; `newest_event` is the last event that was read, where events were;
 -- `held_hash` approves what is held. The rest is in the report.
 CREATE TABLE runs (
@@ -112,6 +112,21 @@ CREATE TABLE consumers (
     district_id TEXT COLLATE "C" NOT NULL, consumer TEXT NOT NULL, seq BIGINT NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (district_id, consumer)
 );
+
+-- What was forgotten: a note for each person or district. It has no name and no id: `digest` is the id's under the district's
+-- key, and `change` the row of the feed that tells of it. `kept_out` says whether who was forgotten may not come in again,
+-- `is_named` whether that row still has the id, for readers of the feed who must delete their own copies. `signature` is over
+-- the note and the signature of the note before it.
+CREATE TABLE forgotten (
+    district_id TEXT COLLATE "C" NOT NULL, note BIGINT NOT NULL,
+    what TEXT NOT NULL CHECK (what IN ('person', 'district')), digest TEXT NOT NULL,
+    at TEXT NOT NULL, actor TEXT NOT NULL, run BIGINT NOT NULL, change BIGINT NOT NULL, counts TEXT NOT NULL,
+    kept_out BIGINT NOT NULL, is_named BIGINT NOT NULL, signature TEXT NOT NULL,
+    PRIMARY KEY (district_id, note)
+);
+
+-- The key of the digests of a district: whoever has an id and the key can tell whether it was forgotten.
+CREATE TABLE _forget_keys (district_id TEXT COLLATE "C" PRIMARY KEY, key BYTEA NOT NULL);
 
 -- A small number for each district, for the tables that have many rows. `counted` is the run whose totals stand in its
 -- report and are right; NULL where they must be counted anew.
@@ -151,6 +166,63 @@ CREATE VIEW enrollments AS
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
+
+-- Views for people who ask. Their dates are of type `date`, or NULL for a text that is no date: a month is begun and days are added, so
+-- that no text is an error.
+CREATE VIEW _term_dates AS
+    SELECT t.district_id, t.id, t.name, d.term_start, d.term_end
+    FROM terms t CROSS JOIN LATERAL (
+        SELECT max(day) FILTER (WHERE field = 1) AS term_start, max(day) FILTER (WHERE field = 2) AS term_end
+        FROM (
+            SELECT field, CASE WHEN y > 0 AND m BETWEEN 1 AND 12 AND d BETWEEN 1 AND 31
+                     AND extract(month FROM make_date(y, m, 1) + (d - 1)) = m THEN make_date(y, m, 1) + (d - 1) END AS day
+            FROM (
+                SELECT field, coalesce(iso[1], us[3])::int AS y, coalesce(iso[2], us[1])::int AS m, coalesce(iso[3], us[2])::int AS d
+                FROM (
+                    SELECT field, regexp_match(said, '^(\d{4})-(\d{2})-(\d{2})') AS iso,
+                           regexp_match(said, '^(\d{1,2})/(\d{1,2})/(\d{4})$') AS us
+                    FROM (VALUES (1, t.start_date), (2, t.end_date)) AS texts (field, said)
+                ) AS parts
+            ) AS numbers
+        ) AS days
+    ) AS d;
+CREATE VIEW active_students AS
+    SELECT u.district_id, u.id AS user_id, u.first_name, u.middle_name, u.last_name, u.email,
+           CASE WHEN n.y > 0 AND n.m BETWEEN 1 AND 12 AND n.d BETWEEN 1 AND 31
+                     AND extract(month FROM make_date(n.y, n.m, 1) + (n.d - 1)) = n.m THEN make_date(n.y, n.m, 1) + (n.d - 1) END AS birth_date,
+           r.grade, r.school_id, c.name AS school_name, r.sis_id, r.number AS student_number, r.state_id, u.first_seen_at
+    FROM users u
+    JOIN user_roles r ON r.district_id = u.district_id AND r.user_id = u.id AND r.role = 'student'
+    LEFT JOIN schools c ON c.district_id = u.district_id AND c.id = r.school_id AND c.archived_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT regexp_match(u.record, '"dob"\s*:\s*"(\d{4})-(\d{2})-(\d{2})') AS iso,
+               regexp_match(u.record, '"dob"\s*:\s*"(\d{1,2})\\?/(\d{1,2})\\?/(\d{4})"') AS us
+    ) AS parts
+    CROSS JOIN LATERAL (
+        SELECT coalesce(iso[1], us[3])::int AS y, coalesce(iso[2], us[1])::int AS m, coalesce(iso[3], us[2])::int AS d
+    ) AS n
+    WHERE u.archived_at IS NULL;
+CREATE VIEW section_students AS
+    SELECT e.district_id, e.section_id, s.name AS section_name, e.user_id AS student_id, u.first_name, u.last_name, u.email,
+           s.school_id, c.name AS course_name, t.name AS term_name, t.term_start, t.term_end
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'student';
+CREATE VIEW teacher_sections AS
+    SELECT e.district_id, e.user_id AS teacher_id, u.first_name, u.last_name, u.email, e.is_primary,
+           e.section_id, s.name AS section_name, s.subject, s.grade, s.period, s.school_id, c.name AS course_name,
+           t.name AS term_name, t.term_start, t.term_end,
+           (SELECT count(*) FROM enrollments p WHERE p.district_id = e.district_id AND p.section_id = e.section_id
+            AND p.role = 'student') AS students
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'teacher';
 
 -- A changed row is written anew: with room on its page it goes there, and no index need know.
 ALTER TABLE schools SET (fillfactor = 85);

@@ -80,17 +80,17 @@ CREATE VIEW contacts AS
     JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
 
 -- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
--- undo did. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
+-- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
 -- place would have a run's changes lie scattered, so that each would cost pages of its own.
 CREATE TABLE changes (
     district_id TEXT NOT NULL, seq INTEGER NOT NULL, run INTEGER NOT NULL,
     kind TEXT NOT NULL, id TEXT NOT NULL,
-    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore')),
+    op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
     fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL, event TEXT, prev INTEGER,
     PRIMARY KEY (district_id, seq)
 );
 
--- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan` or `undo`. `whole` says
+-- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan`, `undo` or `forget`. `whole` says
 -- whether the store was in step with Clever afterwards; `newest_event` is the last event that was read, where events were;
 -- `held_hash` approves what is held. The rest is in the report.
 CREATE TABLE runs (
@@ -112,6 +112,21 @@ CREATE TABLE consumers (
     district_id TEXT NOT NULL, consumer TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL,
     PRIMARY KEY (district_id, consumer)
 );
+
+-- What was forgotten: a note for each person or district. It has no name and no id: `digest` is the id's under the district's
+-- key, and `change` the row of the feed that tells of it. `kept_out` says whether who was forgotten may not come in again,
+-- `is_named` whether that row still has the id, for readers of the feed who must delete their own copies. `signature` is over
+-- the note and the signature of the note before it.
+CREATE TABLE forgotten (
+    district_id TEXT NOT NULL, note INTEGER NOT NULL,
+    what TEXT NOT NULL CHECK (what IN ('person', 'district')), digest TEXT NOT NULL,
+    at TEXT NOT NULL, actor TEXT NOT NULL, run INTEGER NOT NULL, change INTEGER NOT NULL, counts TEXT NOT NULL,
+    kept_out INTEGER NOT NULL, is_named INTEGER NOT NULL, signature TEXT NOT NULL,
+    PRIMARY KEY (district_id, note)
+);
+
+-- The key of the digests of a district: whoever has an id and the key can tell whether it was forgotten.
+CREATE TABLE _forget_keys (district_id TEXT PRIMARY KEY, key BLOB NOT NULL);
 
 -- A small number for each district, for the tables that have many rows. `counted` is the run whose totals stand in its
 -- report and are right; NULL where they must be counted anew.
@@ -151,3 +166,52 @@ CREATE VIEW enrollments AS
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
+
+-- Views for people who ask. Their dates are real: ISO 8601, or NULL for a text that is no date. A text is a date if SQLite's calendar
+-- gives it back unchanged.
+CREATE VIEW _term_dates AS
+    SELECT district_id, id, name,
+           CASE WHEN first GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(first, '+0 days') = first THEN first END AS term_start,
+           CASE WHEN last GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(last, '+0 days') = last THEN last END AS term_end
+    FROM (
+        SELECT district_id, id, name,
+               CASE WHEN start_date LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(start_date, -4), substr(start_date, 1, instr(start_date, '/') - 1),
+                    substr(start_date, instr(start_date, '/') + 1, length(start_date) - 5 - instr(start_date, '/'))) ELSE substr(start_date, 1, 10) END AS first,
+               CASE WHEN end_date LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(end_date, -4), substr(end_date, 1, instr(end_date, '/') - 1),
+                    substr(end_date, instr(end_date, '/') + 1, length(end_date) - 5 - instr(end_date, '/'))) ELSE substr(end_date, 1, 10) END AS last
+        FROM terms
+    );
+CREATE VIEW active_students AS
+    SELECT district_id, user_id, first_name, middle_name, last_name, email,
+           CASE WHEN born GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]' AND date(born, '+0 days') = born THEN born END AS birth_date,
+           grade, school_id, school_name, sis_id, student_number, state_id, first_seen_at
+    FROM (
+        SELECT u.district_id, u.id AS user_id, u.first_name, u.middle_name, u.last_name, u.email, r.grade, r.school_id,
+               c.name AS school_name, r.sis_id, r.number AS student_number, r.state_id, u.first_seen_at,
+               CASE WHEN dob LIKE '%/%/____' THEN printf('%s-%02d-%02d', substr(dob, -4), substr(dob, 1, instr(dob, '/') - 1),
+                    substr(dob, instr(dob, '/') + 1, length(dob) - 5 - instr(dob, '/'))) ELSE substr(dob, 1, 10) END AS born
+        FROM (SELECT *, json_extract(record, '$.roles.student.dob') AS dob FROM users WHERE archived_at IS NULL) u
+        JOIN user_roles r ON r.district_id = u.district_id AND r.user_id = u.id AND r.role = 'student'
+        LEFT JOIN schools c ON c.district_id = u.district_id AND c.id = r.school_id AND c.archived_at IS NULL
+    );
+CREATE VIEW section_students AS
+    SELECT e.district_id, e.section_id, s.name AS section_name, e.user_id AS student_id, u.first_name, u.last_name, u.email,
+           s.school_id, c.name AS course_name, t.name AS term_name, t.term_start, t.term_end
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'student';
+CREATE VIEW teacher_sections AS
+    SELECT e.district_id, e.user_id AS teacher_id, u.first_name, u.last_name, u.email, e.is_primary,
+           e.section_id, s.name AS section_name, s.subject, s.grade, s.period, s.school_id, c.name AS course_name,
+           t.name AS term_name, t.term_start, t.term_end,
+           (SELECT count(*) FROM enrollments p WHERE p.district_id = e.district_id AND p.section_id = e.section_id
+            AND p.role = 'student') AS students
+    FROM enrollments e
+    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
+    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
+    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
+    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
+    WHERE e.role = 'teacher';

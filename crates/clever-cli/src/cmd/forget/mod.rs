@@ -1,0 +1,456 @@
+//! `cleverctl forget`: erases a person or a district, wherever it is kept, and shows the notes of it.
+
+mod files;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::{ArgGroup, Args};
+use clever_model::{Clock, DistrictId, RecordKind, SystemClock, UserId, visible};
+use clever_provision::ledger::Actor;
+use clever_provision::roster::ForgottenAccounts;
+use clever_sync::AnyStore;
+use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
+use serde::Serialize;
+
+use self::files::{FoundFiles, Marks};
+use crate::accounts_at::AccountsAt;
+use crate::cmd::changes::district;
+use crate::cmd::sync::policies;
+use crate::diagnostics::{Exit, Usage};
+use crate::settings::StoreArgs;
+use crate::ui::{self, Tone, Ui, counted, grouped};
+
+/// Arguments of `forget`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["person", "district", "list", "sweep"]))]
+#[command(after_help = "\
+Examples:
+  cleverctl forget --person ID --dry-run          Say what would be erased
+  cleverctl forget --person ID --accounts URL --exports out
+  cleverctl forget --district ID --accounts URL   All of a district
+  cleverctl forget --list                         The notes of what was forgotten, checked
+
+This can't be taken back. docs/privacy.md says what is erased, what stays, and what you must do.")]
+pub(crate) struct ForgetArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    accounts: AccountsAt,
+    /// The person, by Clever's id.
+    ///
+    /// Contacts who are known for this person alone are forgotten too.
+    #[arg(long, value_name = "ID")]
+    person: Option<String>,
+    /// The district. Without --person, all of it is forgotten.
+    #[arg(long, value_name = "ID")]
+    district: Option<String>,
+    /// Forget a person whom Clever still shares, and never take the person in again.
+    #[arg(long, requires = "person")]
+    keep_out: bool,
+    /// Let in again whoever was forgotten and kept out.
+    #[arg(long, conflicts_with_all = ["keep_out", "dry_run", "exports", "at_once"])]
+    readmit: bool,
+    /// Look through this folder too, and name the files that hold the person. May be given several times.
+    ///
+    /// They are left as they are: delete them, or write them again with `cleverctl export`.
+    #[arg(long, value_name = "DIR", requires = "person")]
+    exports: Vec<PathBuf>,
+    /// Do not wait for readers of the changes.
+    ///
+    /// Without this option, the change that tells them whom to forget has the person's id until each has read it.
+    #[arg(long)]
+    at_once: bool,
+    /// Who forgets, for the note [default: the name of your login].
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Read which columns are the app's own from FILE (TOML).
+    #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Say what would be erased; erase nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before it is done; a script needs this.
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Show the notes of what was forgotten, and check their signatures.
+    #[arg(long, conflicts_with_all = ["person", "dry_run", "readmit"])]
+    list: bool,
+    /// Write the database again without what was erased, if another program was reading when it was erased.
+    #[arg(long, conflicts_with_all = ["person", "district", "list", "readmit"])]
+    sweep: bool,
+}
+
+/// What was forgotten, everywhere.
+#[derive(Debug, Serialize)]
+struct Everywhere {
+    /// Whether it was done, or only looked at.
+    dry_run: bool,
+    /// In the store of rosters.
+    roster: Option<Forgotten>,
+    /// In the database of accounts.
+    accounts: Option<ForgottenAccounts>,
+    /// Sessions and what else sign-ins left.
+    sessions: u64,
+    /// Whether the bytes are gone from the database of accounts.
+    accounts_swept: Option<bool>,
+    /// Files that hold the person, and files that could not be looked into.
+    files: FoundFiles,
+}
+
+/// Forgets, or does what else is asked of the notes.
+pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
+    if args.list {
+        return list(args, ui).await;
+    }
+    let mut store = args.store.url()?.open_existing().await?;
+    if args.sweep {
+        return swept(&mut store, args, ui).await;
+    }
+    if args.readmit {
+        return readmit(&mut store, args, ui).await;
+    }
+    let district = match &args.district {
+        // It may be forgotten already, with accounts still to follow.
+        Some(named) => named.clone(),
+        None => district(&mut store, None).await?,
+    };
+    let policies = policies(args.policy.as_deref())?;
+    let mut request = ForgetRequest {
+        district_id: district,
+        person: args.person.clone(),
+        keep_out: args.keep_out,
+        at_once: args.at_once,
+        actor: actor(args.by.as_deref())?,
+        dry_run: true,
+    };
+    let asks = !args.dry_run && !args.yes;
+    if asks && (ui.json || !std::io::stdin().is_terminal() || !ui.is_read()) {
+        return Err(
+            Usage::new("this can't be taken back, and there is nobody to ask")
+                .hint("look with --dry-run first, then say --yes")
+                .into(),
+        );
+    }
+    let key = args.accounts.notes_key(!args.dry_run)?;
+    let policy = policies.of(&request.district_id);
+    let marks = marks(&mut store, &request).await?;
+    let looked = forget(&mut store, &request, policy, &key, &SystemClock).await;
+    let known = match looked {
+        Ok(looked) => Some(looked),
+        // The accounts may have more to forget than the roster.
+        Err(ForgetError::Unknown { .. } | ForgetError::UnknownDistrict { .. })
+            if args.accounts.is_named() || !args.exports.is_empty() =>
+        {
+            None
+        }
+        Err(error) => return Err(error).context("nothing was forgotten"),
+    };
+    let mut done = Everywhere {
+        dry_run: true,
+        roster: known,
+        accounts: None,
+        sessions: 0,
+        accounts_swept: None,
+        files: files::look(&args.exports, &marks)?,
+    };
+    if args.dry_run || asks {
+        if args.dry_run && ui.json {
+            ui.document(&done)?;
+            return Ok(Exit::Done);
+        }
+        print(&done, args, ui)?;
+        if args.dry_run {
+            return Ok(Exit::Done);
+        }
+        if !agrees(ui)? {
+            ui.line("Nothing was forgotten.")?;
+            return Ok(Exit::Done);
+        }
+    }
+    request.dry_run = false;
+    done.dry_run = false;
+    // The accounts first: who they are is known by what the roster says.
+    let mut people = done
+        .roster
+        .as_ref()
+        .map_or_else(Vec::new, |looked| looked.people.clone());
+    people.extend(args.person.clone().filter(|id| !people.contains(id)));
+    if args.accounts.is_named() {
+        of_accounts(args, &request, &people, &mut done).await?;
+    }
+    if done.roster.is_some() {
+        let forgotten = forget(&mut store, &request, policy, &key, &SystemClock).await;
+        done.roster = Some(forgotten.context("the roster's store forgot nothing")?);
+    }
+    if ui.json {
+        ui.document(&done)?;
+    } else {
+        print(&done, args, ui)?;
+    }
+    Ok(if done.files.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Held
+    })
+}
+
+/// Forgets people or the district in the database of accounts.
+async fn of_accounts(
+    args: &ForgetArgs,
+    request: &ForgetRequest,
+    people: &[String],
+    done: &mut Everywhere,
+) -> Result<()> {
+    let mut accounts = args.accounts.open(true).await?;
+    let now = SystemClock.now();
+    let people: Vec<UserId> = people
+        .iter()
+        .map(|id| UserId::new(id.as_str()))
+        .collect::<Result<_, _>>()
+        .context("the person's id can't be used")?;
+    let (forgotten, ids) = match request.person {
+        Some(_) => (accounts.forget_people(&people, now).await?, people),
+        None => {
+            let district = DistrictId::new(request.district_id.as_str())?;
+            let ids = accounts.people_of(&district).await?;
+            let actor = Actor::Staff(request.actor.as_str().into());
+            let forgotten = accounts.forget_district(&district, actor, now).await?;
+            (forgotten, ids.into_iter().collect())
+        }
+    };
+    done.sessions = clever_web::forget(&mut accounts, &ids, &forgotten.accounts).await?;
+    done.accounts = Some(forgotten);
+    done.accounts_swept = Some(accounts.sweep().await?);
+    Ok(())
+}
+
+/// What a file is recognised by that holds the person, or a contact who is known for that person alone.
+async fn marks(store: &mut AnyStore, request: &ForgetRequest) -> Result<Marks> {
+    let mut marks = Marks::default();
+    if let Some(id) = &request.person {
+        marks.id(id);
+        let record = store.record(&request.district_id, RecordKind::Users, id);
+        if let Some(json) = record.await? {
+            marks.record(&json);
+        }
+    }
+    Ok(marks)
+}
+
+/// Who forgets.
+fn actor(named: Option<&str>) -> Result<String> {
+    let login = || {
+        ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok())
+    };
+    let name = named
+        .map(ToOwned::to_owned)
+        .or_else(login)
+        .unwrap_or_default();
+    let name = visible(name.trim()).into_owned();
+    if name.is_empty() {
+        return Err(Usage::new("who forgets is not known")
+            .hint("name yourself with --by")
+            .into());
+    }
+    Ok(name)
+}
+
+fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {
+    let verb = if done.dry_run { "would be" } else { "were" };
+    match &done.roster {
+        Some(roster) => {
+            let what = match roster.what {
+                Subject::Person if roster.places.len() > 1 => format!(
+                    "The person and {}",
+                    counted(roster.places.len() as u64 - 1, "contact", "contacts")
+                ),
+                Subject::Person => "The person".to_owned(),
+                Subject::District => format!("District {}", roster.district_id),
+            };
+            ui.line(format!(
+                "{what}: these rows {verb} erased or freed of every trace."
+            ))?;
+            counts(&roster.counts, ui)?;
+            told(roster, ui)?;
+        }
+        None => ui.line("The roster's store has nothing of it.")?,
+    }
+    if let Some(accounts) = &done.accounts {
+        ui.line(format!(
+            "Accounts: {} forgotten, {} of the ledger rewritten, {} ended.",
+            counted(accounts.identities, "id", "ids"),
+            counted(accounts.entries, "entry", "entries"),
+            counted(
+                done.sessions,
+                "session or row of sign-ins",
+                "sessions and rows of sign-ins"
+            )
+        ))?;
+        for account in &accounts.accounts {
+            ui.line(format!("Erase what your app has of account {account}."))?;
+        }
+        for account in &accounts.in_use {
+            ui.line(format!(
+                "Account {account} is in use still, and keeps what your app told of it."
+            ))?;
+        }
+    } else if !args.accounts.is_named() {
+        ui.line("No database of accounts was named (--accounts): none was looked at.")?;
+    }
+    for file in &done.files.holding {
+        ui.toned(
+            Tone::Doubtful,
+            "file",
+            &format!(" {file} holds the person: delete it, or export again"),
+        )?;
+    }
+    for file in &done.files.unread {
+        ui.toned(
+            Tone::Doubtful,
+            "file",
+            &format!(" {file} can't be looked into: delete it, or export again"),
+        )?;
+    }
+    let unswept = done.roster.as_ref().is_some_and(|roster| !roster.is_swept)
+        || done.accounts_swept == Some(false);
+    if !done.dry_run && unswept {
+        ui.toned(
+            Tone::Doubtful,
+            "not swept",
+            ": another program was reading, and old bytes are in the database's file still; run `cleverctl forget --sweep`",
+        )?;
+    }
+    Ok(())
+}
+
+fn told(roster: &Forgotten, ui: &Ui) -> Result<()> {
+    if let (Some(first), Some(run)) = (roster.notes.first(), roster.run) {
+        ui.line(format!(
+            "Note {} of it is signed; run {}.",
+            grouped(*first),
+            grouped(run)
+        ))?;
+    }
+    if !roster.waits_for.is_empty() {
+        let readers: Vec<_> = roster
+            .waits_for
+            .iter()
+            .map(|reader| visible(reader))
+            .collect();
+        ui.line(format!(
+            "The last change has the id until these readers have come to it: {}.",
+            readers.join(", ")
+        ))?;
+    }
+    Ok(())
+}
+
+fn counts(counts: &BTreeMap<String, u64>, ui: &Ui) -> Result<()> {
+    let mut table = ui::table(&["What", "Rows"], 1);
+    for (what, rows) in counts {
+        table.add_row([what.clone(), grouped(*rows)]);
+    }
+    ui.rows(&table)
+}
+
+/// Shows the notes, and checks them.
+async fn list(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
+    let mut store = args.store.url()?.look().await?;
+    // The signatures of one district's notes are over each other alone.
+    let notes = store.forgotten(args.district.as_deref()).await?;
+    let key = args.accounts.notes_key(false);
+    let checked = match (&key, notes.is_empty()) {
+        (_, true) => true,
+        (Ok(key), _) => {
+            key.check(&notes)?;
+            true
+        }
+        (Err(_), _) => false,
+    };
+    if ui.json {
+        #[derive(Serialize)]
+        struct Notes<'a> {
+            checked: bool,
+            notes: &'a [Note],
+        }
+        ui.document(&Notes {
+            checked,
+            notes: &notes,
+        })?;
+        return Ok(Exit::Done);
+    }
+    if notes.is_empty() {
+        ui.line("Nothing was forgotten.")?;
+        return Ok(Exit::Done);
+    }
+    let mut table = ui::table(
+        &[
+            "District", "What", "When", "By", "Kept out", "Digest", "Note", "Run",
+        ],
+        6,
+    );
+    for note in &notes {
+        table.add_row([
+            note.district_id.clone(),
+            note.what.as_str().to_owned(),
+            note.at.to_string(),
+            note.actor.clone(),
+            if note.kept_out { "yes" } else { "no" }.to_owned(),
+            note.digest.clone(),
+            grouped(note.note),
+            grouped(note.run),
+        ]);
+    }
+    ui.rows(&table)?;
+    ui.line(if checked {
+        "Every note is what was written."
+    } else {
+        "The notes were not checked: there is no key (CLEVER_KEY or --key-file)."
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn swept(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
+    let mut done = sweep(store).await?;
+    if args.accounts.is_named() {
+        done &= args.accounts.open(false).await?.sweep().await?;
+    }
+    if ui.json {
+        ui.document(&BTreeMap::from([("swept", done)]))?;
+    } else if done {
+        ui.line("The database was rewritten without what was erased.")?;
+    } else {
+        ui.line("Another program is reading the database: run this again when it is done.")?;
+    }
+    Ok(if done { Exit::Done } else { Exit::Failed })
+}
+
+async fn readmit(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
+    let named = match &args.district {
+        Some(named) => named.clone(),
+        None => district(store, None).await?,
+    };
+    let district = DistrictId::new(named).context("the district's id can't be used")?;
+    let notes = store.readmit(&district, args.person.as_deref()).await?;
+    if ui.json {
+        ui.document(&BTreeMap::from([("readmitted", notes)]))?;
+    } else if notes > 0 {
+        ui.line("It may come in again: the next snapshot reads it (`cleverctl sync --full`).")?;
+    } else {
+        ui.line("Nobody of that id is kept out.")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Asks whether to do it; everything but a yes is a no.
+fn agrees(ui: &Ui) -> Result<bool> {
+    ui.prompt("Forget this for good? [y/N] ")?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
