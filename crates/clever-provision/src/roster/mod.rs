@@ -163,6 +163,7 @@ pub async fn follow<L: ChangeLog>(
         };
         run.follow().await?;
     }
+    accounts.measure().await?;
     Ok(done)
 }
 

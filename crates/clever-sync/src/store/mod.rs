@@ -6,8 +6,10 @@
 
 use clever_sql::{AddressError, DatabaseError};
 
+mod alerts;
 mod any;
 mod asks;
+pub mod attempts;
 pub(crate) mod base;
 pub(crate) mod changes;
 mod known;
