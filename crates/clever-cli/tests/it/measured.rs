@@ -239,7 +239,7 @@ fn accounts_measure_their_decisions() {
         &store.url(),
     ]);
     command.args(["--create", "--metrics-file", file.to_str().unwrap()]);
-    command.env("CLEVER_KEY", "");
+    command.env("CLEVER_CREDENTIALS", store.path().with_extension("kept"));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     let text = fs::read_to_string(&file).unwrap();

@@ -109,7 +109,8 @@ pub(super) fn print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> 
             ui.line(sentence)?;
         }
         if let Some(step) = next_step(&one.attempts) {
-            ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
+            let step = format!(" {step}; then run `cleverctl sync` again");
+            ui.toned(Tone::Hint, "hint:", &step)?;
         }
     }
     Ok(())
