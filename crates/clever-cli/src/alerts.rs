@@ -1,6 +1,6 @@
 //! Alerts: whoever is on call hears of a district once, when its state changes, and again when it is well.
 //!
-//! What was told last of each district is in the store, so neither a new process nor another machine tells it again.
+//! The state that was reported last is in the store, so neither a new process nor another machine reports it again.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -50,7 +50,7 @@ pub(crate) struct AlertArgs {
     pub(crate) max_age: Duration,
 }
 
-/// What is told of a district.
+/// An alert about a district.
 #[derive(Debug, Clone)]
 struct Alert {
     district_id: Option<String>,
@@ -110,7 +110,7 @@ impl Alert {
     }
 }
 
-/// Whoever is told.
+/// Whom alerts go to.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
     webhook: Option<Webhook>,
@@ -143,13 +143,13 @@ impl Alerts {
         })
     }
 
-    /// Says whether anybody is told.
+    /// Says whether alerts go to anybody.
     pub(crate) const fn are_wanted(&self) -> bool {
         self.webhook.is_some() || self.slack.is_some() || self.command.is_some()
     }
 
-    /// Tells of each district whose state is not the one that was told last; says of how many. What could not be told is
-    /// told the next time.
+    /// Reports each district whose state is not the one that was reported last; returns how many. What could not be
+    /// sent is sent by the next check.
     pub(crate) async fn check(&self, store: &mut AnyStore, sync: &str) -> Result<usize> {
         if !self.are_wanted() {
             return Ok(0);
@@ -195,7 +195,7 @@ impl Alerts {
         failed.map(|()| count)
     }
 
-    /// Checks, and says on standard error what could not be told: no sync fails for that.
+    /// Checks, and says on standard error what could not be sent: no sync fails for that.
     pub(crate) async fn check_quietly(&self, store: &mut AnyStore, sync: &str, ui: &Ui) {
         if let Err(error) = self.check(store, sync).await {
             diagnostics::tell_of(ui, "an alert was not sent, and will be tried again", &error);
@@ -260,7 +260,7 @@ async fn run(words: &[String], alert: &Alert, body: &Value) -> Result<()> {
             alert.district_id.as_deref().unwrap_or_default(),
         )
         .env("CLEVER_ALERT_TEXT", alert.lines().join("\n"))
-        // It is told what it needs, and no secret of ours.
+        // It gets what it needs, and no secret of ours.
         .env_remove("CLEVER_TOKEN")
         .env_remove("CLEVER_CLIENT_SECRET")
         .env_remove("CLEVER_KEY")

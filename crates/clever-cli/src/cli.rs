@@ -117,7 +117,7 @@ pub(crate) enum Command {
     Export(cmd::export::ExportArgs),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
-    /// Test alerts, or tell what was not told yet.
+    /// Test alerts, or send those that are due.
     #[command(subcommand)]
     Alerts(cmd::alerts::AlertsCommand),
     /// List what changed, oldest first.

@@ -66,7 +66,7 @@ store = "clever.db"
 # file = "/var/lib/prometheus/node-exporter/clever.prom"
 
 [alerts]
-# Whom a change of state is told: a webhook, signed with CLEVER_WEBHOOK_SECRET or
+# Where a change of state is reported: a webhook, signed with CLEVER_WEBHOOK_SECRET or
 # the secret in a file; an incoming webhook of Slack, whose address is a secret
 # (better in CLEVER_ALERT_SLACK); a command, which reads JSON.
 # webhook = "https://oncall.example/clever"

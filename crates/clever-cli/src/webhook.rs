@@ -62,7 +62,7 @@ impl Webhook {
         let http = Client::builder()
             .timeout(TIMEOUT)
             .user_agent(concat!("cleverctl/", env!("CARGO_PKG_VERSION")))
-            // It could carry what is told elsewhere.
+            // It could carry the message elsewhere.
             .redirect(redirect::Policy::none())
             .build()
             .context("the HTTP client could not be prepared")?;
@@ -143,7 +143,7 @@ fn signature(key: &hmac::Key, id: &str, at: i64, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(signing.sign()))
 }
 
-/// Refuses an address that would show what is told to the network.
+/// Refuses an address that would show messages to the network.
 fn check(url: &Url) -> Result<()> {
     let is_local = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

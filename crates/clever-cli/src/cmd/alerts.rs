@@ -1,4 +1,4 @@
-//! `cleverctl alerts`: whether alerts arrive, and what there is to tell now.
+//! `cleverctl alerts`: whether alerts arrive, and which are due.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -18,7 +18,7 @@ pub(crate) enum AlertsCommand {
 Example:
   cleverctl alerts test --alert-command 'mail -s clever oncall@example.org'")]
     Test(AlertArgs),
-    /// Look at the store, and tell what was not told yet.
+    /// Look at the store, and send the alerts that are due.
     ///
     /// `sync` does this after each attempt. Run it from another timer to hear that syncs have stopped altogether.
     #[command(after_help = "\
@@ -64,8 +64,8 @@ pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
                 ui.document(&serde_json::json!({ "sent": told }))?;
             } else if told > 0 || !ui.quiet {
                 ui.line(format!(
-                    "{} told.",
-                    counted(told as u64, "change of state was", "changes of state were")
+                    "{} sent.",
+                    counted(told as u64, "alert was", "alerts were")
                 ))?;
             }
         }
@@ -73,7 +73,7 @@ pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whoever is told; somebody must be.
+/// Whom alerts go to; there must be somebody.
 fn wanted(args: &AlertArgs, max_failures: u64) -> Result<Alerts> {
     let alerts = Alerts::new(args, max_failures)?;
     if alerts.are_wanted() {

@@ -1,4 +1,4 @@
-//! Who is told: alerts once a change of state, changes over a signed webhook, whoever listens in PostgreSQL.
+//! Who hears of it: alerts once a change of state, changes over a signed webhook, whoever listens in PostgreSQL.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -193,7 +193,7 @@ fn an_alert_is_sent_once_a_change_of_state() {
     assert_eq!(all[1].header("webhook-signature"), "", "Slack wants none");
     sync("rotated-away", &emulator.url, 4);
     assert_eq!(receiver.all().len(), 2, "it is failing still");
-    // A receiver that is away is told the next time.
+    // A receiver that is away gets it the next time.
     *receiver.answers.lock().unwrap() = vec![500, 500];
     sync(&emulator.token, &emulator.url, 0);
     assert_eq!(receiver.wait(4).len(), 4);
@@ -320,7 +320,7 @@ fn changes_are_pushed_in_order_and_again_if_they_are_not_taken() {
         }
     }
     assert_eq!(seqs, (1..=count).collect::<Vec<_>>());
-    // Who is told is a consumer: nothing comes twice.
+    // The receiver is a consumer: nothing comes twice.
     let output = run(&[&push[..], &["--json"]].concat(), &[]);
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["delivered"], 0);

@@ -1,4 +1,4 @@
-//! What was told last of each district to those whom alerts go to.
+//! The state of each district that alerts reported last.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::store::sql::{RosterDb, SqlStore};
 
 impl<B: RosterDb> SqlStore<B> {
-    /// The states that were told last, by district; by `""`, that of tries which came to no district.
+    /// The states that were reported last, by district; by `""`, that of tries which came to no district.
     ///
     /// # Errors
     ///
@@ -21,7 +21,7 @@ impl<B: RosterDb> SqlStore<B> {
             .collect()
     }
 
-    /// Notes that a state was told.
+    /// Notes that a state was reported.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ struct Lane {
     due: Instant,
 }
 
-/// Delivers what a consumer has not been told, and if asked what comes later.
+/// Delivers what a consumer has not had yet, and if asked what comes later.
 pub(super) async fn deliver(
     store: &mut AnyStore,
     consumer: &str,

@@ -73,14 +73,14 @@ impl Recorder {
             Ok(answer) => Some(answer),
             Err(error) => {
                 warn!(%error, "the attempt is not written");
-                // A connection that broke is made anew.
+                // A connection that broke is made again.
                 *slot = None;
                 None
             }
         }
     }
 
-    /// Tells whoever is on call of what changed.
+    /// Sends whoever is on call the alerts that are due.
     pub(crate) async fn alert(&self, alerts: &Alerts, sync: &str, ui: &Ui) {
         if !alerts.are_wanted() {
             return;

@@ -92,7 +92,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     }
 }
 
-/// Whom each end of a run is told, besides whoever watches.
+/// Who hears of the end of each run, besides whoever watches.
 struct Told {
     metrics: Metrics,
     alerts: Alerts,
@@ -106,7 +106,7 @@ fn every(args: &SyncArgs) -> Option<Duration> {
         .filter(|_| !args.dry_run && args.approve.is_none())
 }
 
-/// Says whether each run reads its secret anew: then whoever replaces it mends a schedule that Clever refuses. A token in
+/// Says whether each run reads its secret again: then whoever replaces it mends a schedule that Clever refuses. A token in
 /// the environment stays what it is.
 fn rereads(args: &SyncArgs) -> bool {
     let file = args.token_file.as_deref();

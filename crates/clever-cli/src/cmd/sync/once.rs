@@ -74,7 +74,7 @@ pub(super) async fn once(
     })
 }
 
-/// A report, and whether it could be told.
+/// A report, and whether it could be printed.
 async fn tried(
     args: &SyncArgs,
     policies: &SyncPolicies,

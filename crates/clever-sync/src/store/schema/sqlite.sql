@@ -131,7 +131,7 @@ CREATE TABLE consumers (
 CREATE TABLE _districts (district INTEGER PRIMARY KEY, district_id TEXT NOT NULL UNIQUE,
     event_cursor TEXT, snapshot_at TEXT, counted INTEGER);
 
--- The state of a district that was told last to those whom alerts go to; of an empty district for tries that came to none.
+-- The state of a district that alerts reported last; of an empty district for tries that came to none.
 CREATE TABLE _alerts (district_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, told_at TEXT NOT NULL);
 
 -- What each record's bytes were when last seen: the narrow side of the merge join. `refused` is the meaning (its hash) that
