@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use clever_model::{Clock, SystemClock, Timestamp, span};
+use clever_model::{Clock, SystemClock, Timestamp, read_span};
 use clever_sync::AnyStore;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -46,7 +46,7 @@ pub(crate) struct AlertArgs {
     #[arg(long, value_name = "COMMAND", help_heading = ALERTS, env = "CLEVER_ALERT_COMMAND")]
     pub(crate) alert_command: Option<String>,
     /// Alert of a district without a success for this time (`90m`, `26h`).
-    #[arg(long, help_heading = ALERTS, value_name = "TIME", value_parser = span::read, default_value = "26h")]
+    #[arg(long, help_heading = ALERTS, value_name = "TIME", value_parser = read_span, default_value = "26h")]
     pub(crate) max_age: Duration,
 }
 
