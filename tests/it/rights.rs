@@ -4,6 +4,8 @@
 use crate::ground::Ground;
 use crate::stores::{client, database, name_of};
 use clever_model::SystemClock;
+use clever_sync::report::attempt::{Ending, Reached};
+use clever_sync::store::attempts::Ended;
 use clever_sync::{
     AnyStore, ChangeFilter, ExportFormat, Open, SyncOptions, SyncPolicy, UndoRequest, Way, export,
     mark_edited, sync, undo,
@@ -61,6 +63,22 @@ async fn everything(ground: &Ground, url: &str) -> Result<(), Box<dyn std::error
     };
     drop(undo(&mut store, &request, &policy, &clock, &()).await?);
     drop(store.status().await?);
+    let at = first.finished_at;
+    let number = store.begin_attempt(Some(&district), None, at).await?;
+    store.note_attempt(number, &Reached::default(), at).await?;
+    let ended = Ended {
+        district_id: Some(district.clone()),
+        at,
+        ending: Ending::Done,
+        exit: Some(0),
+        failure: None,
+        reached: Reached::default(),
+        run: first.run,
+    };
+    store.end_attempt(number, &ended).await?;
+    drop(store.attempts().await?);
+    store.tell_state(&district, "ok", at).await?;
+    drop(store.told_states().await?);
     for format in [ExportFormat::Csv, ExportFormat::OneRoster] {
         drop(
             export(

@@ -26,6 +26,36 @@ pub(crate) fn ensure_pooler() {
     }
 }
 
+/// Makes sure that Prometheus' `promtool` is there: the test of the alert rules skips without.
+pub(crate) fn ensure_promtool() {
+    if !succeeds("promtool", &["--version"]) {
+        install("promtool", &["prometheus"], "the test of alert rules");
+    }
+}
+
+/// Makes sure of the languages in which `examples/consumers` are written; the tests of those that are missing skip.
+pub(crate) fn ensure_languages() {
+    let languages: [(&str, &str, &[&str]); 4] = [
+        (
+            "/usr/lib/python3/dist-packages/psycopg2",
+            "Python's psycopg2",
+            &["python3", "python3-psycopg2"],
+        ),
+        ("/usr/bin/ruby", "Ruby", &["ruby", "ruby-pg"]),
+        ("/usr/bin/node", "Node", &["nodejs", "node-pg"]),
+        (
+            "/usr/bin/go",
+            "Go",
+            &["golang-go", "golang-github-lib-pq-dev"],
+        ),
+    ];
+    for (place, language, packages) in languages {
+        if !Path::new(place).exists() {
+            install(language, packages, "consumers in it");
+        }
+    }
+}
+
 /// Installs packages, or says which tests will skip.
 fn install(missing: &str, packages: &[&str], tests: &str) {
     let root = Command::new("id")

@@ -36,6 +36,8 @@ pub(crate) fn run() -> Result<()> {
     crate::deploy::run()?;
     packages::ensure_browser();
     packages::ensure_pooler();
+    packages::ensure_promtool();
+    packages::ensure_languages();
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -76,6 +76,27 @@ pub(crate) struct Cli {
         value_parser = log_filter
     )]
     pub(crate) log: String,
+    /// Write log lines as text or as JSON, one object a line.
+    #[arg(
+        long,
+        global = true,
+        help_heading = GLOBAL,
+        value_name = "FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs that collect them.
+    Json,
 }
 
 /// The commands.
@@ -84,7 +105,7 @@ pub(crate) enum Command {
     /// Sync a made-up district twice, with a school day between.
     Demo(cmd::demo::DemoArgs),
     /// Bring districts from Clever into the store.
-    Sync(cmd::sync::SyncArgs),
+    Sync(Box<cmd::sync::SyncArgs>),
     /// Show, approve or apply the plan of a dry run.
     #[command(subcommand)]
     Plan(cmd::plan::PlanCommand),
@@ -102,6 +123,9 @@ pub(crate) enum Command {
     Export(cmd::export::ExportArgs),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
+    /// Test alerts, or send those that are due.
+    #[command(subcommand)]
+    Alerts(cmd::alerts::AlertsCommand),
     /// List what changed, oldest first.
     Changes(cmd::changes::ChangesArgs),
     /// Run a Clever on this machine to try things against.
@@ -152,7 +176,7 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Connect to Clever",
         &["doctor", "credential", "districts", "login", "me"],
     ),
-    ("Sync", &["sync", "status", "plan", "undo"]),
+    ("Sync", &["sync", "status", "plan", "undo", "alerts"]),
     ("Look", &["changes", "explain", "export", "schema", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),
     ("Privacy", &["forget", "prune"]),

@@ -33,6 +33,7 @@ store = "clever.db"
 
 # What is logged on standard error: error, warn, info, debug or trace.
 # log = "warn"
+# log_format = "text"
 
 # Colour: auto, always or never.
 # color = "auto"
@@ -58,9 +59,26 @@ store = "clever.db"
 # Records a page.
 # page_size = 2000
 
+[metrics]
+# With --every: serve /metrics, /healthz and /readyz here.
+# listen = "127.0.0.1:9464"
+# Without: write this file when a sync ends, for node_exporter.
+# file = "/var/lib/prometheus/node-exporter/clever.prom"
+
+[alerts]
+# Where a change of state is reported: a webhook, signed with CLEVER_WEBHOOK_SECRET or
+# the secret in a file; an incoming webhook of Slack, whose address is a secret
+# (better in CLEVER_ALERT_SLACK); a command, which reads JSON.
+# webhook = "https://oncall.example/clever"
+# secret_file = "/etc/clever/webhook-secret"
+# slack = "https://hooks.slack.com/services/T/B/X"
+# command = "/usr/local/bin/page --team roster"
+
 [status]
-# When a district is stale, and which districts `--check` misses.
+# When a district is stale, after how many failed attempts in a row it is
+# failing, and which districts `--check` misses.
 # max_age = "26h"
+# max_failures = 3
 # expect = ["5a25ffb0c1bc2a0036000001"]
 
 [prune]
@@ -81,6 +99,7 @@ struct File {
     schema: Option<String>,
     policy: Option<String>,
     log: Option<String>,
+    log_format: Option<String>,
     color: Option<String>,
     #[serde(default)]
     credentials: Credentials,
@@ -88,6 +107,10 @@ struct File {
     clever: Clever,
     #[serde(default)]
     sync: Sync,
+    #[serde(default)]
+    metrics: Metrics,
+    #[serde(default)]
+    alerts: Alerts,
     #[serde(default)]
     status: Status,
     #[serde(default)]
@@ -124,8 +147,25 @@ struct Sync {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Metrics {
+    listen: Option<String>,
+    file: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alerts {
+    webhook: Option<String>,
+    secret_file: Option<String>,
+    slack: Option<String>,
+    command: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Status {
     max_age: Option<String>,
+    max_failures: Option<u32>,
     #[serde(default)]
     expect: Vec<String>,
 }
@@ -230,6 +270,7 @@ fn settings(file: File) -> Vec<Setting> {
         one("schema", "schema", "sync", file.schema),
         one("policy", "policy", "sync", file.policy),
         one("log", "log", "", file.log),
+        one("log_format", "log_format", "", file.log_format),
         one("color", "color", "", file.color),
         one(
             "credentials.file",
@@ -266,7 +307,39 @@ fn settings(file: File) -> Vec<Setting> {
             "sync",
             number(file.sync.page_size),
         ),
+        one(
+            "metrics.listen",
+            "metrics_listen",
+            "sync",
+            file.metrics.listen,
+        ),
+        one("metrics.file", "metrics_file", "sync", file.metrics.file),
+        one(
+            "alerts.webhook",
+            "alert_webhook",
+            "sync",
+            file.alerts.webhook,
+        ),
+        one(
+            "alerts.secret_file",
+            "alert_secret_file",
+            "sync",
+            file.alerts.secret_file,
+        ),
+        one("alerts.slack", "alert_slack", "sync", file.alerts.slack),
+        one(
+            "alerts.command",
+            "alert_command",
+            "sync",
+            file.alerts.command,
+        ),
         one("status.max_age", "max_age", "status", file.status.max_age),
+        one(
+            "status.max_failures",
+            "max_failures",
+            "status",
+            number(file.status.max_failures),
+        ),
         Setting {
             key: "status.expect",
             argument: "expect",
@@ -289,8 +362,12 @@ fn settings(file: File) -> Vec<Setting> {
     ]
 }
 
-/// A value as it may be shown: an address without its password.
+/// A value as it may be shown: an address without its password, and one of Slack without what opens it.
 pub(crate) fn shown(value: &str) -> String {
+    const SLACK: &str = "https://hooks.slack.com/";
+    if value.starts_with(SLACK) {
+        return format!("{SLACK}…");
+    }
     if !value.contains("://") || !value.contains('@') {
         return value.to_owned();
     }
@@ -333,6 +410,7 @@ mod tests {
     fn an_address_is_shown_without_its_password() {
         assert!(!shown("postgres://app:secret@db/roster").contains("secret"));
         assert!(!shown("mysql://app:secret@db/roster").contains("secret"));
+        assert!(!shown("https://hooks.slack.com/services/T/B/secret").contains("secret"));
         assert_eq!(shown("https://api.clever.com"), "https://api.clever.com");
     }
 }

@@ -6,6 +6,7 @@ mod causes;
 use std::process::ExitCode;
 
 use clever_client::ClientError;
+use clever_sync::report::attempt::Failure as Kept;
 use serde::Serialize;
 
 use crate::ui::Ui;
@@ -133,6 +134,32 @@ pub(crate) fn told(error: &anyhow::Error) -> Told {
         causes: chain,
         hint: diagnosis.hint,
         exit: diagnosis.exit as u8,
+    }
+}
+
+/// What is kept of an error with the try that it ended: words of ours, without what Clever's answer said.
+pub(crate) fn kept(error: &anyhow::Error) -> Kept {
+    let diagnosis = causes::diagnose(error);
+    let answer = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(ClientError::Answer {
+            path,
+            status,
+            request_id,
+            ..
+        }) => Some((format!("{path}: answered {status}"), *status, request_id)),
+        _ => None,
+    });
+    let says = chain(error).pop().unwrap_or_default();
+    let (says, status, request_id) = match answer {
+        Some((says, status, id)) => (says, Some(status), id.clone()),
+        None => (says, None, None),
+    };
+    Kept {
+        code: diagnosis.code.to_owned(),
+        status,
+        request_id,
+        says,
+        next_step: diagnosis.hint,
     }
 }
 

@@ -9,15 +9,18 @@
 
 mod access;
 mod accounts_at;
+mod alerts;
 mod cli;
 mod cmd;
 mod config;
 mod diagnostics;
+mod metrics;
 mod progress;
 mod settings;
 mod signals;
 mod ui;
 mod vault;
+mod webhook;
 mod writing;
 
 use std::panic::{self, PanicHookInfo};
@@ -31,7 +34,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use crate::cli::Command;
+use crate::cli::{Command, LogFormat};
 use crate::config::Config;
 use crate::diagnostics::{Exit, Failure};
 use crate::ui::Ui;
@@ -58,7 +61,7 @@ async fn main() -> ExitCode {
             return exit.into();
         }
     };
-    log(&cli.log);
+    log(&cli.log, cli.log_format);
     let ui = Ui::new(cli.json, cli.quiet, cli.color);
     match run(cli.command, &config, &ui).await {
         Ok(exit) => exit.into(),
@@ -79,12 +82,13 @@ fn failed(ui: &Ui, error: &anyhow::Error) -> Exit {
 }
 
 /// Sends the log lines of our own crates to standard error. Those of others may hold what they send and receive.
-fn log(filter: &str) {
+fn log(filter: &str, format: LogFormat) {
     let ours = filter_fn(|event| event.target().starts_with("clever"));
-    let lines = fmt::layer()
-        .with_ansi(false)
-        .with_writer(ui::Log)
-        .with_filter(ours);
+    let lines = fmt::layer().with_ansi(false).with_writer(ui::Log);
+    let lines = match format {
+        LogFormat::Text => lines.with_filter(ours).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(ours).boxed(),
+    };
     tracing_subscriber::registry()
         .with(EnvFilter::new(filter))
         .with(lines)
@@ -152,7 +156,7 @@ fn misused(mut error: clap::Error) -> Exit {
 async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
     match command {
         Command::Demo(args) => cmd::demo::run(args, ui).await,
-        Command::Sync(args) => cmd::sync::run(args, ui).await,
+        Command::Sync(args) => cmd::sync::run(*args, ui).await,
         Command::Plan(command) => cmd::plan::run(command, ui).await,
         Command::Explain(args) => cmd::explain::run(&args, ui).await,
         Command::Undo(args) => cmd::undo::run(&args, ui).await,
@@ -161,6 +165,7 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Prune(args) => cmd::prune::run(&args, ui).await,
         Command::Export(args) => cmd::export::run(&args, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,
+        Command::Alerts(command) => cmd::alerts::run(&command, ui).await,
         Command::Changes(args) => cmd::changes::run(&args, ui).await,
         Command::Emulator(args) => cmd::emulator::run(args, ui).await,
         Command::Credential(command) => cmd::credential::run(command, ui),

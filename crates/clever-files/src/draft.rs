@@ -54,6 +54,22 @@ impl Draft {
         Err(part::contended())
     }
 
+    /// Lets everybody read the file: for what holds nothing of a person and is another program's to read.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn for_everybody(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        if self.part.is_some() {
+            use std::os::unix::fs::PermissionsExt as _;
+            self.out
+                .get_ref()
+                .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        }
+        Ok(())
+    }
+
     /// A file without a name in the same folder, for what must be written before the rest. It goes with its handle.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ mod evidence;
 pub mod import;
 mod kept;
 pub mod ledger;
+#[cfg(feature = "store")]
+pub mod measure;
 mod memory;
 pub mod merge;
 mod policy;

@@ -142,6 +142,18 @@ impl Row {
         int(&self.take(column)?, column)
     }
 
+    /// Reads a whole number, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError::OddRow`] if it is something else.
+    pub fn maybe_int(&mut self, column: usize) -> Result<Option<i64>, DatabaseError> {
+        match self.take(column)? {
+            Value::Null => Ok(None),
+            value => int(&value, column).map(Some),
+        }
+    }
+
     /// Reads a whole number that is not negative.
     ///
     /// # Errors

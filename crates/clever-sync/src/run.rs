@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
-use tracing::{info, info_span};
+use tracing::{Instrument as _, info, info_span};
 
 use crate::act::plan::{self, Plan};
 use crate::act::settle::settle;
@@ -15,7 +15,9 @@ use crate::learn::district::{DistrictRecord, district_record, read_district};
 use crate::learn::events;
 use crate::learn::snapshot::{Learnt, Walk};
 use crate::learn::source::RosterSource;
-use crate::progress::Progress;
+use crate::progress::{Progress, Timed};
+use crate::report::attempt::Stage;
+use crate::report::measure;
 use crate::report::{KindReport, Outcome, RunPath, SHARED, SyncReport, Why};
 use crate::store::{Base, Commit, Known, Run, Store, StoreError};
 
@@ -96,10 +98,12 @@ pub async fn sync<S: Store>(
     progress: &dyn Progress,
 ) -> Result<SyncReport, SyncError> {
     let started_at = clock.now();
+    let progress = &Timed::begin(progress, clock, started_at);
     progress.reading(RecordKind::Districts);
     let page = read_district(source).await?;
     let district = district_record(&page)?;
     options.admit.check(&district.id)?;
+    progress.opened(&district.id);
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let mut run = store.begin(&district.id).await?;
@@ -115,7 +119,7 @@ pub async fn sync<S: Store>(
         span: span.clone(),
     };
     let settled = learn_check_settle(&walk, source, &mut run, policy, options, clock, progress);
-    let (mut report, cursor) = match settled.await {
+    let (mut report, cursor) = match settled.instrument(span.clone()).await {
         Ok(settled) => settled,
         Err(error) => {
             run.leave().await;
@@ -133,6 +137,7 @@ pub async fn sync<S: Store>(
             }
         }
     } else {
+        progress.stage(Stage::Apply);
         let commit = Commit {
             base: &base,
             now: report.finished_at,
@@ -140,7 +145,11 @@ pub async fn sync<S: Store>(
             whole_snapshot: report.whole && report.path == RunPath::Snapshot,
             sticky: &policy.sticky,
         };
-        run.commit(&commit, &mut report, progress).await?;
+        let applying = run.commit(&commit, &mut report, progress);
+        applying
+            .instrument(info_span!(parent: &span, "apply"))
+            .await?;
+        measure::run(&report, commit.cursor);
     }
     info!(parent: &span, outcome = ?report.outcome, "finished");
     Ok(report)
@@ -156,7 +165,9 @@ async fn learn_check_settle<R: Run>(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<(SyncReport, Option<String>), SyncError> {
-    let (learnt, discarded) = learn(walk, source, run, policy, options, clock, progress).await?;
+    progress.stage(Stage::Learn);
+    let learning = learn(walk, source, run, policy, options, clock, progress);
+    let (learnt, discarded) = learning.instrument(info_span!("learn")).await?;
     let district = &walk.district;
     let mut report = SyncReport::new(&district.id, walk.now, learnt.path, walk.kinds);
     report.district_name.clone_from(&district.name);
@@ -166,8 +177,14 @@ async fn learn_check_settle<R: Run>(
     report.resumed = learnt.resumed;
     report.discarded = discarded;
     report.drift = learnt.drift;
-    check(run, &mut report, learnt.paused, policy).await?;
-    settle(run, &mut report, options.approve.as_deref()).await?;
+    progress.stage(Stage::Check);
+    check(run, &mut report, learnt.paused, policy)
+        .instrument(info_span!("check"))
+        .await?;
+    progress.stage(Stage::Settle);
+    settle(run, &mut report, options.approve.as_deref())
+        .instrument(info_span!("settle"))
+        .await?;
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.
     let hollow = learnt.path == RunPath::Snapshot
         && SHARED.iter().any(|kind| {
@@ -212,7 +229,17 @@ async fn learn<R: Run>(
     if let (None, Some(cursor)) = (&why, &base.cursor) {
         left = None;
         run.clear().await?;
-        match events::read(source, run, &district.id, cursor, walk.kinds, clock).await? {
+        match events::read(
+            source,
+            run,
+            &district.id,
+            cursor,
+            walk.kinds,
+            clock,
+            progress,
+        )
+        .await?
+        {
             Ok(told) => return Ok((from_events(told, district, walk.kinds), discarded)),
             Err(doubt) => {
                 info!(parent: &walk.span, %doubt, "reading a snapshot");

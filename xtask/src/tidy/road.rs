@@ -11,7 +11,7 @@ use super::circles;
 const ROADS: &[(&str, &[&str])] = &[(
     "clever-sync",
     &[
-        "progress", "report", "store", "error", "learn", "check", "act", "tell", "export", "run",
+        "report", "progress", "store", "error", "learn", "check", "act", "tell", "export", "run",
     ],
 )];
 

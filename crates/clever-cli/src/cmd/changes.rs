@@ -1,26 +1,34 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
+mod deliver;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::diagnostics::{Exit, NotThere, Usage};
 use crate::settings::StoreArgs;
 use crate::signals::Stop;
 use crate::ui::{self, Records, Ui, word};
+use crate::webhook::Webhook;
 
 /// Arguments of `changes`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("reader").args(["consumer", "webhook"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   cleverctl changes --since 1d                  What changed since yesterday
   cleverctl changes --run 41 --op archive --kind users
   cleverctl changes --consumer app --follow --json
-                                                Feed another program for ever")]
+                                                Feed another program for ever
+  cleverctl changes --webhook https://app.example/clever --follow
+                                                The same, pushed and signed")]
 pub(crate) struct ChangesArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -61,8 +69,19 @@ pub(crate) struct ChangesArgs {
     /// Each change is one line (with --json one document a line). It is acknowledged after each batch that was written.
     #[arg(long, help_heading = CONSUMER, value_name = "NAME", conflicts_with = "limit")]
     pub(crate) consumer: Option<String>,
-    /// Wait for new changes, until stopped; requires --consumer.
-    #[arg(long, help_heading = CONSUMER, requires = "consumer")]
+    /// Send changes to this address, signed with CLEVER_WEBHOOK_SECRET.
+    ///
+    /// A message is JSON in the form of Standard Webhooks, with up to 100 changes of one district. Each change is sent at
+    /// least once, in order within its district, of every district unless --district names one. A message that is not
+    /// taken is sent again, at longer and longer intervals; without --follow about a minute long. Values are sent only with
+    /// --values. The receiver is the consumer `webhook`, unless --consumer names another.
+    #[arg(long, help_heading = CONSUMER, value_name = "URL", conflicts_with_all = ["limit", "after", "since", "run", "op"])]
+    pub(crate) webhook: Option<Url>,
+    /// Read the webhook's secret from FILE, and not from CLEVER_WEBHOOK_SECRET.
+    #[arg(long, help_heading = CONSUMER, value_name = "FILE", requires = "webhook")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Wait for new changes, until stopped; requires --consumer or --webhook.
+    #[arg(long, help_heading = CONSUMER, requires = "reader")]
     pub(crate) follow: bool,
     /// Look for new changes this often; requires --follow.
     #[arg(long, help_heading = CONSUMER, value_name = "TIME", value_parser = read_span, default_value = "5s", requires = "follow")]
@@ -264,6 +283,12 @@ async fn last_before(
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
+    if let Some(address) = &args.webhook {
+        let webhook = Webhook::signed(address, args.secret_file.as_deref())?;
+        let mut store = url.open_existing().await?;
+        let consumer = args.consumer.as_deref().unwrap_or("webhook");
+        return deliver::deliver(&mut store, consumer, &webhook, args, ui).await;
+    }
     let mut store = match args.consumer {
         // It keeps how far it came.
         Some(_) => url.open_existing().await?,

@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod accounts;
+pub(crate) mod alerts;
 pub(crate) mod changes;
 pub(crate) mod config;
 pub(crate) mod credential;

@@ -1,5 +1,8 @@
 //! `cleverctl status`: how each district of the store stands, for a person or for an alarm.
 
+mod standing;
+mod tried;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,9 +17,12 @@ use serde::Serialize;
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
 use crate::cmd::holds::{Holds, Schools};
 use crate::diagnostics::Exit;
-use crate::settings::{StoreArgs, TOKEN_VARIABLE};
+use crate::settings::StoreArgs;
 use crate::ui::{self, Tone, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
+pub(crate) use standing::{Limits, Said, Verdict, said, sync_command};
+use standing::{Standing, how, never_synced, standing};
+use tried::NeverSynced;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -27,7 +33,8 @@ Examples:
   cleverctl status --letter                    What to send to a district whose
                                                changes are held
 
-With --check: 0 all is well, 1 stale, empty or missing, 3 something is held.")]
+With --check: 0 all is well, 1 failing, stale, empty or missing,
+3 something is held.")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     store: StoreArgs,
@@ -39,7 +46,7 @@ pub(crate) struct StatusArgs {
     letter: bool,
     /// Exit with 1 or 3 if a district needs somebody.
     ///
-    /// 1 if a district is stale, shares nobody, or is expected and missing; 3 if something is held.
+    /// 1 if syncs of a district fail, or it is stale, shares nobody, or is expected and missing; 3 if something is held.
     #[arg(long, help_heading = ALARM)]
     check: bool,
     /// With --check: fail if the store does not hold this district.
@@ -48,6 +55,9 @@ pub(crate) struct StatusArgs {
     /// Call a district stale after this time without a success (`90m`, `26h`).
     #[arg(long, help_heading = ALARM, value_name = "TIME", value_parser = read_span, default_value = "26h")]
     max_age: Duration,
+    /// Call a district failing after N failed attempts in a row.
+    #[arg(long, help_heading = ALARM, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    max_failures: u64,
     /// Name this policy in the commands of the next steps.
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -57,51 +67,41 @@ pub(crate) struct StatusArgs {
 
 const ALARM: &str = "For alarms";
 
-/// What is to be said of a district in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    /// In step, and lately.
-    Ok,
-    /// Part of the last run waits for approval.
-    Held,
-    /// Nothing is held, and the last success is too long ago; or no run at all came lately.
-    Stale,
-    /// In step with a district that shares nobody with the app.
-    Empty,
-}
-
-/// A district's status, and what follows from it now.
-#[derive(Debug, Serialize)]
-struct Standing {
-    #[serde(flatten)]
-    status: DistrictStatus,
-    verdict: Verdict,
-    /// Seconds since the last success; none where there never was one.
-    lag_seconds: Option<i64>,
-    /// Seconds from the event that was applied to the newest that was read; none where that is not known.
-    events_behind_seconds: Option<i64>,
-    /// What a person should do; none where nothing.
-    next_step: Option<String>,
-}
-
 /// Prints a table a district, or one line a district where there are several.
 pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
     let mut store = url.look().await?;
     let mut all = store.status().await.context("could not read the status")?;
-    if all.is_empty() {
-        return Err(NoDistrict.into());
-    }
+    let mut attempts = store.attempts().await?;
+    let now = SystemClock.now();
     if let Some(wanted) = &args.district {
         all.retain(|status| status.district_id == *wanted);
-        if all.is_empty() {
+        attempts.retain(|id, _| id == wanted);
+        if all.is_empty() && attempts.is_empty() {
             return Err(not_in_the_store(wanted).into());
         }
     }
-    let now = SystemClock.now();
+    let never = never_synced(&all, &attempts);
+    if all.is_empty() {
+        if never.is_empty() {
+            return Err(NoDistrict.into());
+        }
+        if ui.json {
+            ui.document(&Told {
+                districts: &[],
+                never_synced: &never,
+            })?;
+        } else {
+            tried::print(ui, &never, now)?;
+        }
+        return Ok(Exit::Failed);
+    }
+    let limits = Limits {
+        max_age: args.max_age,
+        max_failures: args.max_failures,
+    };
     let several = all.len() > 1;
-    let (how, which) = args.how();
+    let (how, which) = how(&args.vault, args.policy.as_deref());
     let all: Vec<Standing> = all
         .into_iter()
         .map(|status| {
@@ -109,7 +109,8 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
             if several {
                 let _ = write!(sync, " --district {}", word(&status.district_id));
             }
-            let mut standing = standing(status, now, args.max_age, &(sync + &how));
+            let tries = attempts.remove(&status.district_id).unwrap_or_default();
+            let mut standing = standing(status, tries, now, limits, &(sync + &how));
             if let (Some(step), Some(which)) = (&mut standing.next_step, &which)
                 && step.contains(&how)
             {
@@ -118,7 +119,11 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
             standing
         })
         .collect();
-    let mut exit = if args.check { worst(&all) } else { Exit::Done };
+    let mut exit = if args.check {
+        worst(&all, &never, limits)
+    } else {
+        Exit::Done
+    };
     for id in args.expect.iter().filter(|_| args.check) {
         if !all.iter().any(|one| one.status.district_id == *id) {
             exit = Exit::Failed;
@@ -131,112 +136,39 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         return letters(&mut store, &all, now, ui).await;
     }
     if ui.json {
-        ui.list("districts", &all)?;
+        ui.document(&Told {
+            districts: &all,
+            never_synced: &never,
+        })?;
         return Ok(exit);
     }
     match all.as_slice() {
         [only] => detail(ui, &mut store, only, now).await?,
         many => fleet(ui, &mut store, many, now).await?,
     }
+    tried::print(ui, &never, now)?;
     Ok(exit)
 }
 
-impl StatusArgs {
-    /// What a sync is to be given besides its store and district: a credential, if any is kept and no token is at
-    /// hand, and the policy. Also which credentials there are, if they are several.
-    fn how(&self) -> (String, Option<String>) {
-        let (mut how, mut which) = (String::new(), None);
-        let token = std::env::var_os(TOKEN_VARIABLE).is_some_and(|token| !token.is_empty());
-        // Credentials that can't be read are no matter of how districts stand.
-        let kept = self.vault.read().unwrap_or_default();
-        let names: Vec<&str> = kept.iter().map(|(name, _)| name).collect();
-        match names.as_slice() {
-            [only] if !token => how = format!(" --credential {only}"),
-            [_, _, ..] if !token => {
-                " --credential NAME".clone_into(&mut how);
-                let names = names.join(" or ");
-                which = Some(format!("; NAME is {names}, whichever opens the district"));
-            }
-            _ => {}
-        }
-        if let Some(policy) = &self.policy {
-            let _ = write!(how, " --policy {}", word(&policy.display().to_string()));
-        }
-        (how, which)
-    }
+/// The document that scripts get.
+#[derive(Serialize)]
+struct Told<'a> {
+    districts: &'a [Standing],
+    never_synced: &'a [NeverSynced],
 }
 
 /// Failing outranks waiting: a stale district gets no rosters, a held one gets all but a part.
-fn worst(all: &[Standing]) -> Exit {
+fn worst(all: &[Standing], never: &[NeverSynced], limits: Limits) -> Exit {
     let any = |verdict| all.iter().any(|standing| standing.verdict == verdict);
-    if any(Verdict::Stale) || any(Verdict::Empty) {
+    let failing = |one: &NeverSynced| one.attempts.failed_in_a_row >= limits.max_failures;
+    let failing = any(Verdict::Failing) || never.iter().any(failing);
+    if failing || any(Verdict::Stale) || any(Verdict::Empty) {
         Exit::Failed
     } else if any(Verdict::Held) {
         Exit::Held
     } else {
         Exit::Done
     }
-}
-
-fn standing(status: DistrictStatus, now: Timestamp, max_age: Duration, sync: &str) -> Standing {
-    let max_age = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
-    let lag_seconds = status.last_done_at.map(|at| age(at, now));
-    let last_run = age(status.last_run_at, now);
-    let held = !status.holds.is_empty();
-    let verdict = if last_run > max_age || (!held && lag_seconds.is_none_or(|lag| lag > max_age)) {
-        Verdict::Stale
-    } else if held {
-        Verdict::Held
-    } else if active(&status, RecordKind::Users) == 0 {
-        Verdict::Empty
-    } else {
-        Verdict::Ok
-    };
-    let next_step = match (verdict, &status.held_hash) {
-        (Verdict::Stale, _) if last_run > max_age => Some(format!(
-            "no run came to its end lately: run `{sync}` and see what it says"
-        )),
-        (Verdict::Stale, _) => {
-            Some("syncs finish, but none has been complete: see the doubts".to_owned())
-        }
-        (Verdict::Held, Some(hash)) => Some(format!(
-            "look with `{sync} --dry-run --plan held.plan` and `cleverctl plan show held.plan`; ask the district \
-             (`cleverctl status --letter` writes the text); if it is right, `{sync} --approve {hash}`"
-        )),
-        (Verdict::Empty, _) => Some(format!(
-            "the district shares {} with the app: its admin chooses in Clever which schools and people are shared; \
-             `cleverctl doctor` checks the connection, and `{sync}` brings what is shared",
-            if active(&status, RecordKind::Schools) + active(&status, RecordKind::Sections) == 0 {
-                "no school, user or section"
-            } else {
-                "no user"
-            }
-        )),
-        (Verdict::Ok | Verdict::Held, _) => None,
-    };
-    let told = |event: &Option<String>| event.as_deref().and_then(event_time);
-    let events_behind_seconds = told(&status.event_cursor)
-        .zip(told(&status.newest_event))
-        .map(|(applied, newest)| newest.saturating_sub(applied).max(0));
-    Standing {
-        events_behind_seconds,
-        status,
-        verdict,
-        lag_seconds,
-        next_step,
-    }
-}
-
-/// How many active records of a kind the store has.
-fn active(status: &DistrictStatus, kind: RecordKind) -> u64 {
-    let of = status.records.iter().filter(|(of, ..)| *of == kind);
-    of.map(|(_, active, _)| *active).sum()
-}
-
-/// When an event was made, in seconds since 1970: Clever's ids of 24 hex digits begin with it.
-fn event_time(id: &str) -> Option<i64> {
-    let seconds = id.get(..8).filter(|_| id.len() == 24)?;
-    u32::from_str_radix(seconds, 16).ok().map(i64::from)
 }
 
 /// One line a district, a total, and what to do.
@@ -264,7 +196,7 @@ async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) 
         table.add_row([
             status.district_id.clone(),
             status.name.clone().unwrap_or_else(|| "unnamed".to_owned()),
-            named(*verdict).to_owned(),
+            verdict.word().to_owned(),
             since(status.last_done_at, now),
             since(Some(status.last_run_at), now),
             count(waits),
@@ -285,8 +217,12 @@ async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) 
     ]);
     ui.rows(&table)?;
     for standing in all {
-        if standing.verdict != Verdict::Ok {
+        let sentences = tried::sentences(&standing.attempts, now);
+        if standing.verdict != Verdict::Ok || !sentences.is_empty() {
             headline(ui, standing)?;
+        }
+        for sentence in sentences {
+            ui.line(sentence)?;
         }
         holds(ui, store, standing, now).await?;
         if let Some(step) = &standing.next_step {
@@ -294,15 +230,6 @@ async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) 
         }
     }
     ui.line("`cleverctl status --district ID` says more of one.")
-}
-
-fn named(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Empty => "empty",
-        Verdict::Ok => "ok",
-        Verdict::Held => "held",
-        Verdict::Stale => "stale",
-    }
 }
 
 /// Places of which the models do not know something.
@@ -378,11 +305,11 @@ fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
     let tone = match standing.verdict {
         Verdict::Ok => Tone::Good,
         Verdict::Held | Verdict::Empty => Tone::Doubtful,
-        Verdict::Stale => Tone::Bad,
+        Verdict::Failing | Verdict::Stale => Tone::Bad,
     };
     ui.toned(
         tone,
-        &named(standing.verdict).to_uppercase(),
+        &standing.verdict.word().to_uppercase(),
         &format!(
             "  {} ({})",
             status.name.as_deref().unwrap_or("unnamed"),
@@ -395,6 +322,9 @@ fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
 async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
     headline(ui, standing)?;
+    for sentence in tried::sentences(&standing.attempts, now) {
+        ui.line(sentence)?;
+    }
     ui.line(format!(
         "last success: {}; last run: {} {} by {}, {}",
         since(status.last_done_at, now),
@@ -489,14 +419,6 @@ fn for_people(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_events_id_tells_when_it_was() {
-        assert_eq!(event_time("5a25ffb0c1bc2a0036000001"), Some(1_512_439_728));
-        for odd in ["", "5a25ffb0", "zz25ffb0c1bc2a0036000001", "ééééééééé"] {
-            assert_eq!(event_time(odd), None, "{odd}");
-        }
-    }
 
     #[test]
     fn an_instant_is_told_by_its_age() {

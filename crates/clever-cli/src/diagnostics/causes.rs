@@ -18,6 +18,7 @@ use crate::cmd::demo::FileExists;
 use crate::cmd::matching::TableError;
 use crate::settings::{MissingToken, TOKEN_VARIABLE};
 use crate::vault::NoCredential;
+use crate::webhook::NotDelivered;
 
 /// A word, an exit code, and perhaps a next step.
 type Cause = (&'static str, Exit, Option<String>);
@@ -150,6 +151,19 @@ fn of_ours(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         return Some(usage(
             "several_districts",
             "choose one with --district ID (`cleverctl districts` lists them), or sync all with `cleverctl sync --all`",
+        ));
+    }
+    if let Some(error) = cause.downcast_ref::<NotDelivered>() {
+        return Some(failed(
+            "not_delivered",
+            match error {
+                NotDelivered::Gone(_) => {
+                    "name another address, or stop sending: the receiver has ended it"
+                }
+                _ => {
+                    "look at the receiver's log; what it did not take is sent again by the next run"
+                }
+            },
         ));
     }
     cause

@@ -25,6 +25,10 @@ pub(crate) fn cleverctl() -> Command {
         "CLEVER_KEY_FILE",
         "CLEVER_POLICY",
         "CLEVER_SETTINGS",
+        "CLEVER_WEBHOOK_SECRET",
+        "CLEVER_ALERT_WEBHOOK",
+        "CLEVER_ALERT_SLACK",
+        "CLEVER_ALERT_COMMAND",
     ] {
         command.env_remove(variable);
     }

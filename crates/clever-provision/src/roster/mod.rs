@@ -166,6 +166,7 @@ pub async fn follow<L: ChangeLog>(
         };
         run.follow().await?;
     }
+    accounts.measure().await?;
     Ok(done)
 }
 

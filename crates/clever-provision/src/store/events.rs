@@ -10,6 +10,7 @@ use super::{AccountStore, Facts, Material, Needs, StoreError};
 use crate::decide::{Basis, Decided, Decision, decide};
 use crate::directory::{Account, AccountId, Custody, LoginMethod};
 use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, Sharing, UnlinkReason};
+use crate::measure;
 use crate::memory::new_account;
 use crate::policy::Policy;
 use crate::proof::Proof;
@@ -262,6 +263,9 @@ impl AccountStore {
             .write_applied(subject, decided, proofs, new_id, material, now)
             .await?;
         store.commit().await?;
+        if matches!(done, Applied::Review(_)) {
+            self.measure().await?;
+        }
         Ok(done)
     }
 
@@ -351,6 +355,7 @@ impl AccountStore {
         }
         self.append(&events.into_iter().map(draft).collect::<Vec<_>>())
             .await?;
+        measure::decided(decided.why.rule);
         if let Applied::Account(account) = &applied
             && subject.is_login()
         {

@@ -305,6 +305,12 @@ impl AccountStore {
         Ok(self.open_reviews_of(subject.id()).await? > before)
     }
 
+    /// How many reviews are open.
+    pub(crate) async fn count_reviews(&mut self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM main.provision_reviews WHERE is_open = 1";
+        Ok(self.db.one(sql, &[]).await?.count(0)?)
+    }
+
     /// The open reviews, oldest first.
     ///
     /// # Errors
@@ -407,6 +413,7 @@ impl AccountStore {
             .write_approved(id, account, staff, tables, now)
             .await?;
         store.commit().await?;
+        self.measure().await?;
         Ok(done)
     }
 
@@ -503,6 +510,7 @@ impl AccountStore {
         let mut store = self.begin().await?;
         store.write_declined(id, staff, now).await?;
         store.commit().await?;
+        self.measure().await?;
         Ok(())
     }
 
@@ -545,6 +553,7 @@ impl AccountStore {
         let mut store = self.begin().await?;
         let done = store.write_expired(now).await?;
         store.commit().await?;
+        self.measure().await?;
         Ok(done)
     }
 

@@ -14,6 +14,7 @@ use crate::store::spell::CHECKED;
 use crate::store::sql::{Backend, RosterDb, Sql, Transaction, pairs};
 use crate::store::{Commit, Left, Run, StoreError};
 use clever_model::{DistrictId, RecordKind};
+use clever_sql::Kind;
 
 /// So many records in tables that were empty make what a database knows of them wrong.
 const MANY: u64 = 1000;
@@ -171,7 +172,22 @@ async fn apply<B: RosterDb>(
         )
         .await?;
     report.finished_at = commit.now;
+    if changed.records > 0 {
+        notify(store.db, id, run).await?;
+    }
     keep(store.db, run, report).await
+}
+
+/// Wakes whoever listens in PostgreSQL, when the transaction commits: the feed has grown.
+async fn notify<B: Backend>(db: &mut B, district: &str, run: u64) -> Result<(), StoreError> {
+    if db.kind() != Kind::Postgres {
+        return Ok(());
+    }
+    let told = serde_json::json!({ "district_id": district, "run": run }).to_string();
+    // Its own answer is of no type that a row could hold.
+    let sql = "SELECT pg_notify('clever_changes', ?1)::text";
+    db.execute(sql, &[told.into()]).await?;
+    Ok(())
 }
 
 /// Keeps the run: its report, and beside it in columns what is asked of many runs.

@@ -23,6 +23,7 @@ use crate::learn::district::read_district;
 use crate::learn::kept_out::{self, Shown};
 use crate::learn::reading;
 use crate::learn::source::RosterSource;
+use crate::progress::Progress;
 use crate::report::{EventCounts, Why};
 use crate::store::{Run, StoreError};
 
@@ -54,6 +55,7 @@ pub(crate) async fn read<R: Run, T: RosterSource>(
     cursor: &str,
     kinds: &[RecordKind],
     clock: &dyn Clock,
+    progress: &dyn Progress,
 ) -> Result<Result<Told, Why>, SyncError> {
     if let Some(why) = gap(source.oldest_event().await.map_err(failed)?, cursor) {
         return Ok(Err(why));
@@ -61,7 +63,8 @@ pub(crate) async fn read<R: Run, T: RosterSource>(
     let mut told = Told::default();
     told.counts.last = Some(cursor.to_owned());
     let pages = source.events(cursor);
-    told.follow::<R, T>(pages, run, district, kinds).await?;
+    told.follow::<R, T>(pages, run, district, kinds, progress)
+        .await?;
     if told.unordered {
         return Ok(Err(Why::Unordered));
     }
@@ -146,10 +149,12 @@ impl Told {
         run: &mut R,
         district: &DistrictId,
         kinds: &[RecordKind],
+        progress: &dyn Progress,
     ) -> Result<(), SyncError> {
         pin_mut!(pages);
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed)?;
+            progress.events(page.records().count());
             self.page(run, district, kinds, &page).await?;
         }
         Ok(())

@@ -7,9 +7,11 @@ use clever_model::{DistrictId, RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use serde::{Deserialize, Serialize};
 
+pub mod attempt;
 mod finding;
 mod hold;
 mod list;
+pub mod measure;
 
 pub use finding::Finding;
 pub(crate) use finding::{RESOURCES_SCOPE, SHARED, SHARES};

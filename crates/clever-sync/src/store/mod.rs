@@ -7,8 +7,10 @@
 use clever_model::DistrictId;
 use clever_sql::{AddressError, DatabaseError};
 
+mod alerts;
 mod any;
 mod asks;
+pub mod attempts;
 pub(crate) mod base;
 pub(crate) mod changes;
 pub(crate) mod forgotten;

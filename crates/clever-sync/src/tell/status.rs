@@ -7,7 +7,8 @@ use clever_raw::drift::Drift;
 use serde::Serialize;
 
 use crate::act::findings;
-use crate::report::{Doubt, Finding, Hold, KindReport, Outcome, RunPath, SyncReport};
+use crate::report::measure;
+use crate::report::{Doubt, Finding, Hold, KindReport, Outcome, RunPath, SyncReport, Unit};
 use crate::store::changes;
 use crate::store::sql::{RosterDb, Row, SqlStore};
 use crate::store::{StoreError, odd_row};
@@ -122,6 +123,37 @@ impl<B: RosterDb> SqlStore<B> {
             all.push(status);
         }
         Ok(all)
+    }
+
+    /// Sets the levels that are measured (`report::measure`) as the store has them: for a program that begins.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn measure(&mut self) -> Result<(), StoreError> {
+        for (district, attempts) in self.attempts().await? {
+            measure::failed_in_a_row(&district, attempts.failed_in_a_row);
+        }
+        for status in self.status().await? {
+            let district = &status.district_id;
+            let mut held: BTreeMap<RecordKind, u64> = BTreeMap::new();
+            for (kind, ..) in &status.records {
+                held.insert(*kind, 0);
+            }
+            let records = status.holds.iter();
+            for one in records.filter(|one| one.hold.unit == Unit::Records) {
+                *held.entry(one.hold.kind).or_default() += one.hold.count;
+            }
+            measure::held(district, &held);
+            if let Some(at) = status.last_done_at {
+                measure::last_success(district, at);
+            }
+            let (applied, newest) = (&status.event_cursor, &status.newest_event);
+            if let Some(behind) = measure::events_behind(applied.as_deref(), newest.as_deref()) {
+                measure::behind_by(district, behind);
+            }
+        }
+        Ok(())
     }
 
     /// When each district that has one was last wholly in step, by id: when its last whole run ended.

@@ -10,6 +10,7 @@ use clever_provision::store::AccountStore;
 use clever_provision::{Class, Policy};
 
 use crate::diagnostics::Exit;
+use crate::metrics::{FileArgs, Metrics};
 use crate::settings::StoreArgs;
 use crate::ui::{self, Ui};
 
@@ -45,6 +46,8 @@ pub(super) struct SyncArgs {
     /// This is for a new store of the same roster.
     #[arg(long)]
     from_start: bool,
+    #[command(flatten)]
+    metrics: FileArgs,
 }
 
 impl SyncArgs {
@@ -64,6 +67,13 @@ impl SyncArgs {
 
 /// Follows the rosters of the store.
 pub(super) async fn run(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Result<Exit> {
+    let metrics = Metrics::begin(&args.metrics, false)?;
+    let followed = follow_all(accounts, args, ui).await;
+    metrics.write()?;
+    followed
+}
+
+async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Result<Exit> {
     let mut store = args.store.url()?.open_existing().await?;
     let districts = match &args.district {
         Some(one) => vec![crate::cmd::changes::district(&mut store, Some(one.as_str())).await?],

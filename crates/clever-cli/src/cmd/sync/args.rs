@@ -7,6 +7,8 @@ use clap::Args;
 use clever_model::{DistrictId, read_span};
 
 use crate::access::{AppArgs, ServiceArgs};
+use crate::alerts::AlertArgs;
+use crate::metrics::{FileArgs, ListenArgs};
 use crate::settings::StoreArgs;
 
 const EXAMPLES: &str = "\
@@ -95,6 +97,12 @@ pub(crate) struct SyncArgs {
     /// Wait up to this much longer, at random; requires --every.
     #[arg(long, value_name = "TIME", help_heading = SCHEDULE, value_parser = read_span, requires = "every")]
     pub(crate) jitter: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) metrics: FileArgs,
+    #[command(flatten)]
+    pub(crate) alerts: AlertArgs,
 }
 
 /// Reads how many districts may be synced at once.

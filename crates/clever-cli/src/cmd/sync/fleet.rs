@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::Told;
 use super::args::SyncArgs;
+use super::attempt::{Attempt, Recorder};
 use super::once::{self, over_at};
 use crate::access::{Way, no_redirect};
 use crate::diagnostics::{self, Exit, Usage};
@@ -27,6 +29,9 @@ use crate::ui::{self, Ui, count, counted};
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often alerts are looked for while districts are synced.
+const ALERT_EVERY: Duration = Duration::from_secs(60);
 
 /// A district, and how it is opened.
 #[derive(Clone)]
@@ -69,10 +74,12 @@ struct Fleet {
     /// The last word on each district, and on each credential whose districts can't be listed.
     lines: BTreeMap<String, Line>,
     random: fastrand::Rng,
+    /// What writes the tries; a look is none.
+    recorder: Arc<Recorder>,
 }
 
 /// Syncs all districts, once or again and again.
-pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
+pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     let mut stop = Stop::listen();
     let (stopping, stopped) = watch::channel(false);
     let (tell, mut ended) = mpsc::unbounded_channel();
@@ -88,9 +95,11 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
         unlisted: BTreeSet::new(),
         lines: BTreeMap::new(),
         random: fastrand::Rng::new(),
+        recorder: super::recorder(&args, PATIENCE)?,
         args: Arc::clone(&args),
     };
     fleet.known = fleet.stored().await?;
+    let mut alerted = Instant::now();
     let mut relist = SystemClock.now();
     let mut listed = false;
     let asked = loop {
@@ -106,6 +115,9 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
                 list => list?,
             }
             listed = true;
+            if !fleet.lines.is_empty() {
+                fleet.recorder.alert(&told.alerts, &told.sync, ui).await;
+            }
             relist = later(now, args.every.unwrap_or(Duration::MAX));
         }
         let wake = loop {
@@ -122,7 +134,15 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
         let pause = Duration::from_millis(u64::try_from(pause).unwrap_or_default());
         tokio::select! {
             () = stop.asked() => break true,
-            Some(end) = ended.recv() => fleet.end(end)?,
+            Some(end) = ended.recv() => {
+                fleet.end(end)?;
+                told.metrics.write()?;
+                // All districts are looked at, so not after each of many.
+                if fleet.running.is_empty() || alerted.elapsed() > ALERT_EVERY {
+                    fleet.recorder.alert(&told.alerts, &told.sync, ui).await;
+                    alerted = Instant::now();
+                }
+            }
             () = tokio::time::sleep_until(Instant::now() + pause.min(Duration::from_secs(86_400))) => {}
         }
     };
@@ -189,6 +209,7 @@ impl Fleet {
                 Err(error) => {
                     failed_any = true;
                     self.tell(&name, &error);
+                    self.recorder.failed(&name, &error).await;
                     // Its districts of the last list stay: this one may be Clever's trouble of a moment.
                     let known = self
                         .targets
@@ -300,11 +321,20 @@ impl Fleet {
             Arc::new(Named(district.to_owned(), self.ui))
         };
         let listed = district.to_owned();
+        let recorder = Arc::clone(&self.recorder);
         aside(district.to_owned(), tell, async move || {
-            tokio::select! {
-                _ = stopped.changed() => Err(anyhow::anyhow!("stopped")),
-                result = one(&ui, &args, &policies, &listed, target, watch) => result,
-            }
+            let credential = target.credential.clone();
+            let mut attempt = Attempt::begin(&recorder, Some(&listed), Some(&credential)).await;
+            let result = tokio::select! {
+                _ = stopped.changed() => None,
+                result = one(&ui, &args, &policies, &listed, target, watch, &attempt) => Some(result),
+            };
+            let Some(result) = result else {
+                attempt.stopped().await;
+                return Err(anyhow::anyhow!("stopped"));
+            };
+            attempt.end(&result.as_ref()).await;
+            result
         });
         Ok(())
     }
@@ -560,6 +590,7 @@ async fn one(
     listed: &str,
     target: Target,
     watch: Arc<dyn clever_client::Watch>,
+    attempt: &Attempt,
 ) -> Result<SyncReport> {
     let options = ClientOptions {
         page_limit: args.page_size,
@@ -571,7 +602,10 @@ async fn one(
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
     let watch = Watch::silent(ui);
-    once::reconcile(args, policies, admit, &district, &mut store, &watch).await
+    once::reconcile(
+        args, policies, admit, &district, &mut store, &watch, attempt,
+    )
+    .await
 }
 
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {

@@ -1,48 +1,152 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
 mod args;
+mod attempt;
 mod fleet;
 mod once;
 pub(crate) mod report;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use clever_model::{Clock, SystemClock};
+use clever_model::{Clock, DistrictId, SystemClock};
+use clever_sync::{DatabaseError, StoreError};
+use tracing::warn;
 
+use crate::alerts::Alerts;
+use crate::cmd::status;
 use crate::diagnostics::{self, Exit};
+use crate::metrics::Metrics;
 use crate::signals::{Stop, leave_nothing_half_written};
 use crate::ui::Ui;
+use attempt::{Attempt, Recorder};
 use once::{once, over_at};
 
 pub(crate) use args::SyncArgs;
 pub(crate) use once::policies;
 
-/// Runs one sync, or one after another.
-pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
-    if args.all {
-        return fleet::run(args, ui).await;
+/// How long the end of a try waits for another program that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What writes the tries; a look is none. `patience` is how long an ending waits for another program that writes.
+fn recorder(args: &SyncArgs, patience: Duration) -> Result<Arc<Recorder>> {
+    let url = if args.dry_run {
+        None
+    } else {
+        Some(args.store.url()?)
+    };
+    Ok(Recorder::new(url, patience))
+}
+
+/// Sets the levels that are measured as the store has them.
+async fn measure_store(args: &SyncArgs) -> Result<()> {
+    match args.store.url()?.look().await {
+        Ok(mut store) => Ok(store.measure().await?),
+        // The first run makes it.
+        Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(()),
+        // The run says what is wrong with it.
+        Err(error) => {
+            warn!(%error, "the store could not be measured");
+            Ok(())
+        }
     }
-    let policies = policies(args.policy.as_deref())?;
-    // A schedule in the file of settings is not meant for a look or an approval.
-    let every = args
-        .every
-        .filter(|_| !args.dry_run && args.approve.is_none());
-    let Some(every) = every else {
+}
+
+/// Begins a try.
+async fn begin(args: &SyncArgs, recorder: &Arc<Recorder>) -> Attempt {
+    let district = args.district.as_ref().map(DistrictId::as_str);
+    let credential = args.app.names().first().map(String::as_str);
+    Attempt::begin(recorder, district, credential).await
+}
+
+/// Runs one sync, or one after another, and tells what was measured.
+pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
+    let is_served = args.listen.metrics_listen.is_some() && every(&args).is_some();
+    let mut metrics = Metrics::begin(&args.metrics, is_served)?;
+    if metrics.are_wanted() {
+        measure_store(&args).await?;
+    }
+    if args.listen.metrics_listen.is_some() && !is_served && ui.is_talkative() {
+        ui.note("note: metrics are served by a schedule alone: with --every");
+    }
+    if is_served {
+        let url = args.store.url()?;
+        metrics.serve(&args.listen, url, ui).await?;
+    }
+    let told = Told {
+        alerts: Alerts::new(&args.alerts, args.listen.max_failures)?,
+        sync: status::sync_command(&args.store.url()?, &args.app.vault),
+        metrics,
+    };
+    let ended = if args.all {
+        fleet::run(args, &told, ui).await
+    } else {
+        one_or_more(args, &told, ui).await
+    };
+    // Also of a run that failed; what it says goes first.
+    match (ended, told.metrics.write()) {
+        (Ok(_), Err(error)) => Err(error),
+        (ended, _) => ended,
+    }
+}
+
+/// Who hears of the end of each run, besides whoever watches.
+struct Told {
+    metrics: Metrics,
+    alerts: Alerts,
+    /// The command that syncs, as an alert names it.
+    sync: String,
+}
+
+/// The time between two runs. A schedule in the file of settings is not meant for a look or an approval.
+fn every(args: &SyncArgs) -> Option<Duration> {
+    args.every
+        .filter(|_| !args.dry_run && args.approve.is_none())
+}
+
+/// Says whether each run reads its secret again: then whoever replaces it mends a schedule that Clever refuses. A token in
+/// the environment stays what it is.
+fn rereads(args: &SyncArgs) -> bool {
+    let file = args.token_file.as_deref();
+    !args.app.names().is_empty() || file.is_some_and(|file| file != Path::new("-"))
+}
+
+async fn one_or_more(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
+    let recorder = recorder(&args, PATIENCE)?;
+    let policies = match policies(args.policy.as_deref()) {
+        Ok(policies) => policies,
+        Err(error) => {
+            begin(&args, &recorder).await.end(&Err(&error)).await;
+            recorder.alert(&told.alerts, &told.sync, ui).await;
+            return Err(error);
+        }
+    };
+    let Some(every) = every(&args) else {
         if args.plan.is_some() {
             leave_nothing_half_written();
         }
-        return once(&args, &policies, ui).await;
+        let mut attempt = begin(&args, &recorder).await;
+        let ended = once(&args, &policies, &mut attempt, ui).await;
+        recorder.alert(&told.alerts, &told.sync, ui).await;
+        return ended;
     };
     let mut random = fastrand::Rng::new();
     let mut stop = Stop::listen();
     let (mut refused, mut ran) = (0, false);
     loop {
+        let mut attempt = begin(&args, &recorder).await;
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
-            () = stop.asked() => return Ok(Exit::Done),
-            ended = once(&args, &policies, ui) => ended,
+            () = stop.asked() => None,
+            ended = once(&args, &policies, &mut attempt, ui) => Some(ended),
         };
+        let Some(ended) = ended else {
+            attempt.stopped().await;
+            return Ok(Exit::Done);
+        };
+        recorder.alert(&told.alerts, &told.sync, ui).await;
         // The next run may do better, so the schedule goes on. A setting that never worked ends it: whoever started it
         // is still there to hear so.
         let how = match ended {
@@ -54,7 +158,8 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
                     0
                 };
                 let never = exit == Exit::Usage && !ran;
-                if never || diagnostics::ends_a_schedule(&error, refused) {
+                let is_final = !rereads(&args) && diagnostics::ends_a_schedule(&error, refused);
+                if never || is_final {
                     return Err(error);
                 }
                 diagnostics::tell(ui, &error);
@@ -72,6 +177,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
                 if exit == Exit::Held { "held" } else { "done" }
             }
         };
+        told.metrics.write()?;
         let jitter = args
             .jitter
             .map_or(0, |jitter| random.u64(0..=jitter.as_secs()));

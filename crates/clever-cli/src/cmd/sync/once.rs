@@ -14,6 +14,7 @@ use clever_sync::{
 };
 
 use super::args::SyncArgs;
+use super::attempt::Attempt;
 use super::report;
 use crate::access;
 use crate::cmd::holds::Schools;
@@ -50,7 +51,36 @@ pub(super) fn over_at(now: Timestamp, wait: Duration) -> String {
     then.strftime(form).to_string()
 }
 
-pub(super) async fn once(args: &SyncArgs, policies: &SyncPolicies, ui: &Ui) -> Result<Exit> {
+/// Syncs once, and keeps in `attempt` how far it came and how it ended.
+pub(super) async fn once(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    attempt: &mut Attempt,
+    ui: &Ui,
+) -> Result<Exit> {
+    let (report, told) = match tried(args, policies, attempt, ui).await {
+        Ok((report, told)) => (report, told),
+        Err(error) => {
+            attempt.end(&Err(&error)).await;
+            return Err(error);
+        }
+    };
+    attempt.end(&Ok(&report)).await;
+    told?;
+    Ok(if report.outcome == Outcome::Held {
+        Exit::Held
+    } else {
+        Exit::Done
+    })
+}
+
+/// A report, and whether it could be printed.
+async fn tried(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    attempt: &mut Attempt,
+    ui: &Ui,
+) -> Result<(SyncReport, Result<()>)> {
     let watch = Arc::new(Watch::new(ui));
     // The token first: a run that can't start makes no store.
     let way = access::way(
@@ -81,10 +111,26 @@ pub(super) async fn once(args: &SyncArgs, policies: &SyncPolicies, ui: &Ui) -> R
         }
     }
     let mut store = open(args).await?;
+    attempt.stored().await;
     let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
     let admit = admit(args, meant, &known)?;
-    let report = reconcile(args, policies, admit, &district, &mut store, &watch).await?;
+    let report = reconcile(
+        args, policies, admit, &district, &mut store, &watch, attempt,
+    )
+    .await?;
     watch.end();
+    let told = tell(args, &report, &known, &mut store, ui).await;
+    Ok((report, told))
+}
+
+/// Prints what a run did.
+async fn tell(
+    args: &SyncArgs,
+    report: &SyncReport,
+    known: &BTreeSet<String>,
+    store: &mut AnyStore,
+    ui: &Ui,
+) -> Result<()> {
     if !known.is_empty() && !known.contains(&report.district_id) {
         ui.note(format!(
             "{} ({}) is new to the store, which has {}",
@@ -96,13 +142,13 @@ pub(super) async fn once(args: &SyncArgs, policies: &SyncPolicies, ui: &Ui) -> R
     // A night on which nothing happened is no mail from cron.
     let uneventful = report.is_unchanged() && report.whole && report.holds.is_empty();
     if ui.json {
-        ui.document(&report)?;
+        ui.document(report)?;
     } else if !(ui.quiet && uneventful && args.plan.is_none()) {
-        let names = report::schools(&report);
-        let schools = Schools::read(&mut store, &report.district_id, names).await?;
-        report::print(ui, &report, &schools)?;
+        let names = report::schools(report);
+        let schools = Schools::read(store, &report.district_id, names).await?;
+        report::print(ui, report, &schools)?;
         let url = args.store.url()?.to_string();
-        report::next_step(ui, &report, &schools, &url)?;
+        report::next_step(ui, report, &schools, &url)?;
         if let Some(plan) = &args.plan {
             let file = plan.display().to_string();
             ui.line(format!(
@@ -111,11 +157,7 @@ pub(super) async fn once(args: &SyncArgs, policies: &SyncPolicies, ui: &Ui) -> R
             ))?;
         }
     }
-    Ok(if report.outcome == Outcome::Held {
-        Exit::Held
-    } else {
-        Exit::Done
-    })
+    Ok(())
 }
 
 /// Which district may be brought into a store that has these. One that nobody named must not be new beside others: a token
@@ -160,6 +202,7 @@ pub(crate) async fn reconcile(
     district: &District,
     store: &mut AnyStore,
     watch: &Watch,
+    attempt: &Attempt,
 ) -> Result<SyncReport> {
     let options = SyncOptions {
         admit,
@@ -187,7 +230,8 @@ pub(crate) async fn reconcile(
             ));
         }
     }
-    clever_sync::sync(district, store, &policy, &options, &SystemClock, watch)
+    let steps = attempt.steps(watch);
+    clever_sync::sync(district, store, &policy, &options, &SystemClock, &steps)
         .await
         .context("sync failed")
 }

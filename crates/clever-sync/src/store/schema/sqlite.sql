@@ -100,6 +100,19 @@ CREATE TABLE runs (
     PRIMARY KEY (district_id, run)
 );
 
+-- Each try of a sync, however it ended, also if it wrote nothing else. `district_id` is empty if it ended before anybody
+-- knew which district it is of. `ending` is `done`, `held`, `failed`, `refused`, `stopped` or `lost` (without a word: the
+-- next try found it so), and NULL while it runs; `seen_at` is its last sign of life. `error` is a word for scripts,
+-- `status` what Clever answered, `says` a sentence. `stage`, `kind`, `pages` and `records` say how far it came. The last 200
+-- of a district are kept.
+CREATE TABLE attempts (
+    key INTEGER PRIMARY KEY, district_id TEXT NOT NULL, credential TEXT NOT NULL,
+    started_at TEXT NOT NULL, seen_at TEXT NOT NULL, ended_at TEXT, ending TEXT, exit INTEGER,
+    error TEXT, status INTEGER, request_id TEXT, says TEXT, next_step TEXT,
+    stage TEXT NOT NULL, kind TEXT, pages INTEGER NOT NULL, records INTEGER NOT NULL, run INTEGER,
+    UNIQUE (district_id, key)
+);
+
 -- References that lead nowhere, as of the last run that changed anything.
 CREATE TABLE findings (
     district_id TEXT NOT NULL, kind TEXT NOT NULL, field TEXT NOT NULL, target TEXT NOT NULL,
@@ -132,6 +145,9 @@ CREATE TABLE _forget_keys (district_id TEXT PRIMARY KEY, key BLOB NOT NULL);
 -- report and are right; NULL where they must be counted anew.
 CREATE TABLE _districts (district INTEGER PRIMARY KEY, district_id TEXT NOT NULL UNIQUE,
     event_cursor TEXT, snapshot_at TEXT, counted INTEGER);
+
+-- The state of a district that alerts reported last; of an empty district for tries that came to none.
+CREATE TABLE _alerts (district_id TEXT NOT NULL PRIMARY KEY, state TEXT NOT NULL, told_at TEXT NOT NULL);
 
 -- What each record's bytes were when last seen: the narrow side of the merge join. `refused` is the meaning (its hash) that
 -- an undo put aside: not applied again until someone approves it. `seq` is its last change; 0 where nothing was told of it.
