@@ -10,13 +10,15 @@ use crate::store::sql::RosterDb;
 const BY_NUMBER: [&str; 3] = ["_enrollments", "_people", "_state"];
 
 /// The tables whose rows have the district's id, besides those of records.
-const BY_ID: [&str; 6] = [
+const BY_ID: [&str; 8] = [
     "user_roles",
     "_user_schools",
     "_contacts",
     "changes",
     "runs",
     "findings",
+    "attempts",
+    "_alerts",
 ];
 
 impl Forgetting<'_> {
