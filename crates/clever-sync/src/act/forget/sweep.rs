@@ -7,12 +7,13 @@ use crate::store::StoreError;
 use crate::store::sql::{RosterDb, SqlStore};
 
 /// The tables beside those of records that a forgetting changes.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "user_roles",
     "_user_schools",
     "_contacts",
     "changes",
     "runs",
+    "attempts",
     "findings",
     "_state",
     "_people",

@@ -233,24 +233,35 @@ impl Traces {
         Ok(changed)
     }
 
+    /// Puts something else in the place of ids in what runs and tries said.
     async fn of_reports<B: RosterDb>(
         &self,
         store: &mut SqlRun<'_, B>,
         district: &DistrictId,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        let asked = "SELECT run, report FROM main.runs WHERE district_id = ?1 AND report LIKE ?2";
-        for pattern in self.looked_for(None) {
-            let params = [district.as_str().into(), pattern.as_str().into()];
-            for mut row in store.db.query(asked, &params).await? {
-                let run = row.int(0)?;
-                let Some(report) = self.in_words(&row.text(1)?) else {
-                    continue;
-                };
-                let sql = "UPDATE main.runs SET report = ?3 WHERE district_id = ?1 AND run = ?2";
-                let params = [district.as_str().into(), run.into(), report.into()];
-                store.db.execute(sql, &params).await?;
-                changed += 1;
+        for (table, key, text) in [
+            ("runs", "run", "report"),
+            ("attempts", "key", "says"),
+            ("attempts", "key", "next_step"),
+        ] {
+            let asked = format!(
+                "SELECT {key}, {text} FROM main.{table} WHERE district_id = ?1 AND {text} LIKE ?2"
+            );
+            let put = format!(
+                "UPDATE main.{table} SET {text} = ?3 WHERE district_id = ?1 AND {key} = ?2"
+            );
+            for pattern in self.looked_for(None) {
+                let params = [district.as_str().into(), pattern.as_str().into()];
+                for mut row in store.db.query(&asked, &params).await? {
+                    let of = row.int(0)?;
+                    let Some(now) = self.in_words(&row.text(1)?) else {
+                        continue;
+                    };
+                    let params = [district.as_str().into(), of.into(), now.into()];
+                    store.db.execute(&put, &params).await?;
+                    changed += 1;
+                }
             }
         }
         Ok(changed)
