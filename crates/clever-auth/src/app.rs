@@ -6,7 +6,7 @@ use clever_model::DistrictId;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::address::is_private;
+use crate::address::{self, UnsafeAddress};
 use crate::message::Request;
 use crate::redirect::RedirectUri;
 
@@ -32,9 +32,9 @@ pub enum AppError {
     /// A client secret is one word.
     #[error("the client secret is empty or has white space")]
     ClientSecret,
-    /// An address is not HTTPS, and not on this machine either.
-    #[error("the {0} address must be https (http is accepted for this machine only)")]
-    Address(&'static str),
+    /// Secrets must not go to an address: which, and why.
+    #[error("the {0} address can't be used")]
+    Address(&'static str, #[source] UnsafeAddress),
 }
 
 impl App {
@@ -72,12 +72,22 @@ impl App {
 
     /// Uses another server than Clever's own: an emulator, or a test.
     ///
+    /// With `insecure_http` it may be called over HTTP wherever it is, as in a closed network of containers: everybody
+    /// on the way can read secrets and tokens. Without it, HTTP is for this machine only; Clever's own addresses are
+    /// never called over HTTP.
+    ///
     /// # Errors
     ///
     /// [`AppError::Address`].
-    pub fn at(mut self, auth_url: Url, api_url: Url) -> Result<Self, AppError> {
-        check(&auth_url, "login")?;
-        check(&api_url, "API")?;
+    pub fn served_at(
+        mut self,
+        auth_url: Url,
+        api_url: Url,
+        insecure_http: bool,
+    ) -> Result<Self, AppError> {
+        for (which, url) in [("login", &auth_url), ("API", &api_url)] {
+            address::check(url, insecure_http).map_err(|why| AppError::Address(which, why))?;
+        }
         auth_url
             .as_str()
             .trim_end_matches('/')
@@ -85,6 +95,15 @@ impl App {
         self.auth_url = auth_url;
         self.api_url = api_url;
         Ok(self)
+    }
+
+    /// The same over HTTPS, or on this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Address`].
+    pub fn at(self, auth_url: Url, api_url: Url) -> Result<Self, AppError> {
+        self.served_at(auth_url, api_url, false)
     }
 
     /// Speaks another version of the API: `v1.2` to `v3.1`, as in its paths.
@@ -194,14 +213,6 @@ impl fmt::Debug for App {
     }
 }
 
-fn check(url: &Url, which: &'static str) -> Result<(), AppError> {
-    if is_private(url) {
-        Ok(())
-    } else {
-        Err(AppError::Address(which))
-    }
-}
-
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let prefix = base.path().trim_end_matches('/').to_owned();
@@ -233,7 +244,10 @@ mod tests {
             "http://clever.example".parse().unwrap(),
             "https://api.clever.example".parse().unwrap(),
         );
-        assert_eq!(there.unwrap_err(), AppError::Address("login"));
+        assert_eq!(
+            there.unwrap_err(),
+            AppError::Address("login", UnsafeAddress::Insecure)
+        );
         let shown = format!("{:?}", app("https://app.example/"));
         assert!(!shown.contains("secretsecret"), "{shown}");
     }

@@ -5,12 +5,12 @@
 //! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
 //! randomness are passed in.
 
+pub mod address;
 pub mod credential;
 pub mod login;
 pub mod seal;
 pub mod tokens;
 
-mod address;
 mod app;
 mod discovery;
 mod id_token;

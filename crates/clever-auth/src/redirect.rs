@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::address::is_private;
+use crate::address;
 
 /// A redirect address as it stands in Clever's dashboard.
 #[derive(Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl FromStr for RedirectUri {
             return Err(RedirectError::Scheme);
         }
         let url: Url = text.parse().map_err(|_| RedirectError::Form)?;
-        if !is_private(&url) {
+        if address::check(&url, false).is_err() {
             return Err(RedirectError::Scheme);
         }
         Ok(Self {

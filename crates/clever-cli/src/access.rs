@@ -40,6 +40,12 @@ pub(crate) struct ServiceArgs {
     /// Without this option, it is clever.com for Clever's own API, and the address of the API for every other one.
     #[arg(long, help_heading = CLEVER, env = "CLEVER_AUTH_URL", value_name = "URL")]
     pub(crate) auth_url: Option<Url>,
+    /// Also call http:// hosts other than this machine.
+    ///
+    /// For an emulator in a closed network of containers: everybody on the way can read tokens. Clever itself is always
+    /// called over https.
+    #[arg(long, help_heading = CLEVER, env = "CLEVER_INSECURE_HTTP")]
+    pub(crate) insecure_http: bool,
     /// The version of the API.
     #[arg(long, help_heading = CLEVER, default_value = "v3.1", value_name = "VERSION")]
     pub(crate) api: ApiVersion,
@@ -58,6 +64,7 @@ impl ServiceArgs {
         ClientOptions {
             api_url: self.api_url.clone(),
             version: self.api,
+            insecure_http: self.insecure_http,
             ..ClientOptions::default()
         }
     }
@@ -134,7 +141,11 @@ impl AppArgs {
         secret: SecretString,
     ) -> Result<App> {
         Ok(App::new(id, secret, redirect.clone())?
-            .at(service.auth_url()?, service.api_url.clone())?
+            .served_at(
+                service.auth_url()?,
+                service.api_url.clone(),
+                service.insecure_http,
+            )?
             .version(service.api.as_str()))
     }
 

@@ -47,6 +47,9 @@ store = "clever.db"
 # api_url = "https://api.clever.com"
 # auth_url = "https://clever.com"
 # api = "v3.1"
+# Also call http:// hosts other than this machine, as an emulator in a closed
+# network of containers. Clever itself is always called over https.
+# insecure_http = true
 
 [sync]
 # The credentials to use, by name; not used if CLEVER_TOKEN is set.
@@ -132,6 +135,7 @@ struct Clever {
     api_url: Option<String>,
     auth_url: Option<String>,
     api: Option<String>,
+    insecure_http: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -287,6 +291,12 @@ fn settings(file: File) -> Vec<Setting> {
         one("clever.api_url", "api_url", "sync", file.clever.api_url),
         one("clever.auth_url", "auth_url", "sync", file.clever.auth_url),
         one("clever.api", "api", "sync", file.clever.api),
+        one(
+            "clever.insecure_http",
+            "insecure_http",
+            "sync",
+            file.clever.insecure_http.map(|allowed| allowed.to_string()),
+        ),
         Setting {
             key: "sync.credential",
             argument: "credential",

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, tokens::grants};
+use clever_auth::tokens::grants;
+use clever_auth::{App, DistrictAppToken, LibraryToken, UserToken, address};
 use clever_model::DistrictId;
 use clever_raw::operation::{self, Hosts, InvalidRequest, Operation};
 use clever_raw::page::PageError;
@@ -23,7 +24,6 @@ use crate::drift::DriftCount;
 use crate::error::{self, ClientError, ErrorKind, SetupError};
 use crate::notice::Notice;
 use crate::options::ClientOptions;
-use crate::send::address;
 use crate::send::attempts::{Call, GivenUp};
 use crate::send::body::read_answer;
 use crate::send::failure::{Failure, Received};
@@ -155,7 +155,12 @@ impl Caller {
         version: &'static str,
         renewal: Option<Renewal>,
     ) -> Result<Arc<Self>, SetupError> {
-        address::check(&options.api_url)?;
+        address::check(&options.api_url, options.insecure_http).map_err(|why| {
+            let mut shown = options.api_url.clone();
+            // An address may carry a password; one that can't has none to hide.
+            let _ = shown.set_password(None);
+            SetupError::Address(shown.to_string(), why)
+        })?;
         if !(1..=10_000).contains(&options.page_limit) {
             return Err(SetupError::PageLimit(options.page_limit));
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clever_auth::address::UnsafeAddress;
 use clever_raw::operation::InvalidRequest;
 use clever_raw::page::{LinkFault, PageError};
 
@@ -9,12 +10,9 @@ use clever_raw::page::{LinkFault, PageError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The address can't carry requests.
-    #[error("the API address must be http or https with a host, not `{0}`")]
-    Address(String),
-    /// Unencrypted HTTP to another machine would show the token to the network.
-    #[error("the API address `{0}` is not encrypted: http is accepted for this machine only")]
-    Insecure(String),
+    /// The token must not go to this address: why. The address is without its password.
+    #[error("the API address `{0}` can't be used")]
+    Address(String, #[source] UnsafeAddress),
     /// The page limit is outside Clever's bounds.
     #[error("a page has 1 to 10000 records, not {0}")]
     PageLimit(u32),

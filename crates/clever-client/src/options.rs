@@ -55,6 +55,59 @@ impl FromStr for ApiVersion {
     }
 }
 
+/// The settings of the HTTP client: proxies, an own CA, a client certificate, addresses of names.
+///
+/// Without any, the client trusts the roots of the system and goes by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+/// `NO_PROXY`, in upper or lower case.
+///
+/// ```
+/// use clever_client::{ClientOptions, HttpSetup, reqwest};
+///
+/// # fn f(ca: &[u8]) -> Result<ClientOptions, reqwest::Error> {
+/// let ca = reqwest::Certificate::from_pem(ca)?;
+/// let proxy = reqwest::Proxy::all("http://proxy.example:3128")?;
+/// let http = HttpSetup::new(move || {
+///     reqwest::Client::builder().tls_certs_merge([ca.clone()]).proxy(proxy.clone())
+/// });
+/// # Ok(
+/// ClientOptions { http, ..ClientOptions::default() }
+/// # )
+/// # }
+/// ```
+///
+/// These settings of a builder are replaced, because the rest of this crate relies on them:
+///
+/// - *Redirects* are not followed: one could carry a token elsewhere.
+/// - *Retries* are those of [`RetryPolicy`]: a client that sent a write again by itself could have it done twice.
+/// - *Time-outs* of a connection and of a request, and the *user agent*, are those of [`ClientOptions`].
+/// - What goes to this machine without encryption takes *no proxy*: another one would see the token.
+#[derive(Clone)]
+pub struct HttpSetup(Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>);
+
+impl HttpSetup {
+    /// Takes what makes the builder of a client. It is called several times.
+    pub fn new(make: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    pub(crate) fn builder(&self) -> reqwest::ClientBuilder {
+        (self.0)()
+    }
+}
+
+impl Default for HttpSetup {
+    fn default() -> Self {
+        Self::new(reqwest::Client::builder)
+    }
+}
+
+impl fmt::Debug for HttpSetup {
+    // A proxy's address may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpSetup(…)")
+    }
+}
+
 /// Where and how to call.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
@@ -76,6 +129,11 @@ pub struct ClientOptions {
     pub write_timeout: Duration,
     /// What to say in `User-Agent`.
     pub user_agent: String,
+    /// Whether `http://` hosts other than this machine may be called, as in a closed network of containers: everybody on
+    /// the way can read the token. Clever's own addresses are never called so.
+    pub insecure_http: bool,
+    /// The HTTP client to make: proxies, an own CA, a client certificate.
+    pub http: HttpSetup,
     /// Largest answer read, in bytes after decompression.
     pub max_page_bytes: usize,
     /// The clock against which `x-ratelimit-reset` is read in an answer without a date.
@@ -100,6 +158,8 @@ impl Default for ClientOptions {
             max_silence: Duration::from_secs(15 * 60),
             write_timeout: Duration::from_secs(60),
             user_agent: concat!("clever-client/", env!("CARGO_PKG_VERSION"), " (Rust)").to_owned(),
+            insecure_http: false,
+            http: HttpSetup::default(),
             max_page_bytes: 256 * 1024 * 1024,
             clock: Arc::new(SystemClock),
             watch: Arc::new(()),

@@ -6,17 +6,18 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod begun;
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
-use clever_auth::login::cookies::Cookies;
-use clever_auth::login::{Arrival, Login, LoginError, LoginFlow, SignedIn};
-use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{App, OpenId, SafePath};
+use clever_auth::login::{Login, LoginError, SignedIn};
+use clever_auth::{App, OpenId};
 use clever_client::{ClientOptions, LoginService, SignInError};
-use clever_model::{Clock, SystemClock};
+
+use crate::begun::begun;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -50,18 +51,7 @@ async fn sign_in(me: &str, info: &str) -> Result<SignedIn<Login>, SignInError> {
     let redirect = "https://app.example/callback".parse().unwrap();
     let app = App::new("our-app", "app-canary".to_owned(), redirect).unwrap();
     let app = app.at(url.clone(), url).unwrap();
-    let flow = LoginFlow::new(app, SealingKeys::new(KeyId(1), &[7; 32]));
-    let (now, random) = (SystemClock.now(), &SystemRandomness);
-    let departure = flow
-        .start(&Cookies::default(), &SafePath::root(), None, now, random)
-        .unwrap();
-    let mut query = departure.authorize.query_pairs();
-    let state = query.find(|(name, _)| name == "state").unwrap().1;
-    let query = format!("code=code-canary&state={state}");
-    let arrival = flow.callback(&departure.cookies(), &query, None, now, random);
-    let Ok(Arrival::Login(redeem, _)) = arrival else {
-        panic!("no login")
-    };
+    let redeem = begun(&app, "code-canary");
     let service = LoginService::new(ClientOptions::default()).unwrap();
     service.finish(redeem, &OpenId::Off).await
 }

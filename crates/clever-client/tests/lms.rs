@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod nobody;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,6 +27,8 @@ use clever_client::{
 };
 use clever_model::RecordKind;
 use futures_util::TryStreamExt;
+
+use crate::nobody::nobody;
 
 /// Status, headers, body; status 0 hangs.
 type Step = (u16, &'static [(&'static str, &'static str)], &'static str);
@@ -213,14 +217,10 @@ async fn a_write_that_had_no_effect_is_sent_again_or_plainly_refused() {
     );
     assert_eq!(script.asked.lock().unwrap().len(), 1);
 
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = ClientOptions {
-        api_url: format!("http://{}", free.local_addr().unwrap())
-            .parse()
-            .unwrap(),
+        api_url: nobody(),
         ..ClientOptions::default()
     };
-    drop(free);
     let district = District::new(options, DistrictAppToken::new("0a1b").unwrap()).unwrap();
     let error = create(&district).await.unwrap_err();
     assert!(

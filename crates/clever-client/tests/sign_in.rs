@@ -7,7 +7,9 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod begun;
 mod counted;
+mod nobody;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,18 +18,17 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode};
 use axum::{Router, body};
-use clever_auth::login::cookies::Cookies;
-use clever_auth::login::{Arrival, Login, LoginFlow, Redeem};
-use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness};
-use clever_auth::{App, LoginToken, OpenId, RawToken, SafePath};
+use clever_auth::{App, LoginToken, OpenId, RawToken};
 use clever_client::{
     ClientOptions, LibraryTeacher, LibraryVersion, LoginService, RetryPolicy, SignInError, User,
 };
-use clever_model::{Clock, DistrictId, SectionId, SystemClock, UserId};
+use clever_model::{DistrictId, SectionId, UserId};
 use futures_util::TryStreamExt;
 use metrics_util::debugging::DebuggingRecorder;
 
+use crate::begun::begun;
 use crate::counted::counted;
+use crate::nobody::nobody;
 
 /// What was asked, in order: method, address, `Authorization`, body.
 type Asked = Arc<Mutex<Vec<[String; 4]>>>;
@@ -121,27 +122,14 @@ async fn serve(silent: bool, authority: &'static str) -> (App, ClientOptions, As
     (app, options, asked)
 }
 
-/// A code that has come back to the browser that began its login.
-fn code(app: &App) -> Redeem<Login> {
-    let flow = LoginFlow::new(app.clone(), SealingKeys::new(KeyId(1), &[7; 32]));
-    let (now, random) = (SystemClock.now(), &SystemRandomness);
-    let departure = flow
-        .start(&Cookies::default(), &SafePath::root(), None, now, random)
-        .unwrap();
-    let mut query = departure.authorize.query_pairs();
-    let state = query.find(|(name, _)| name == "state").unwrap().1;
-    let query = format!("code=c1&state={state}");
-    match flow.callback(&departure.cookies(), &query, None, now, random) {
-        Ok(Arrival::Login(redeem, _)) => redeem,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_login_redeems_once_and_reads_until_it_knows() {
     let (app, options, asked) = serve(false, "district").await;
     let service = LoginService::new(options.clone()).unwrap();
-    let signed_in = service.finish(code(&app), &OpenId::Off).await.unwrap();
+    let signed_in = service
+        .finish(begun(&app, "c1"), &OpenId::Off)
+        .await
+        .unwrap();
     assert_eq!(signed_in.login.user_id().as_str(), "a1");
     assert_eq!(signed_in.login.legacy_id().unwrap().as_str(), "a0");
     let LoginToken::District(token) = signed_in.token else {
@@ -168,7 +156,10 @@ async fn a_login_redeems_once_and_reads_until_it_knows() {
 async fn a12_a_code_whose_answer_was_lost_is_not_redeemed_again() {
     let (app, options, asked) = serve(true, "district").await;
     let service = LoginService::new(options).unwrap();
-    let error = service.finish(code(&app), &OpenId::Off).await.unwrap_err();
+    let error = service
+        .finish(begun(&app, "c1"), &OpenId::Off)
+        .await
+        .unwrap_err();
     assert!(matches!(error, SignInError::Network(_)));
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
@@ -240,7 +231,10 @@ async fn the_calls_of_a_sign_in_and_of_the_api_are_counted_alike() {
     let _metrics = metrics::set_default_local_recorder(&recorder);
     let (app, options, asked) = serve(false, "district").await;
     let service = LoginService::new(options.clone()).unwrap();
-    let signed_in = service.finish(code(&app), &OpenId::Off).await.unwrap();
+    let signed_in = service
+        .finish(begun(&app, "c1"), &OpenId::Off)
+        .await
+        .unwrap();
     let LoginToken::District(token) = signed_in.token else {
         panic!("not a district's user")
     };
@@ -268,12 +262,7 @@ async fn the_calls_of_a_sign_in_and_of_the_api_are_counted_alike() {
         assert_eq!(is(&format!("clever_given_up_total {service}")), 0);
     }
 
-    // Nobody listens there any more.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url: url::Url = format!("http://{}", gone.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    drop(gone);
+    let url = nobody();
     let nowhere = ClientOptions {
         api_url: url.clone(),
         ..options

@@ -266,26 +266,10 @@ async fn a_district_from_csv() {
              2,s1,\"Lee, Jr\",Ann,02/09/2014,spa,,,\n\
              1,s2,Ñandú,\"Bo \\ \"\"B\"\"\",2/9/2014,Elvish,Kim Lee,Parent,\n",
         ),
-        (
-            "teachers.csv",
-            "School id,Teacher id,First name,Last name,Teacher email\n\
-             1,t1,Tia,One,tia@schools.example.org\n2,t1,Tia,One,tia@schools.example.org\n1,t2,Tom,Two,\n",
-        ),
-        (
-            "sections.csv",
-            "School_id,Section_id,Teacher_id,Teacher_2_id,Name,Course_name,Course_number,Period,Subject,Term_name,Term_start,Term_end\n\
-             1,x1,t2,t1,,Math,M1,3,Math,Fall,08/17/2026,01/15/2027\n\
-             1,x2,t1,,Own name,Math,M1,4,arts and Music,Fall,8/17/2026,01/15/2027\n\
-             1,x3,t1,,Bare,,,,Basket weaving,,,\n",
-        ),
-        (
-            "enrollments.csv",
-            "Student_id,School_id,Section_id\ns1,1,x1\ns2,1,x1\ns1,1,x1\n",
-        ),
-        (
-            "staff.csv",
-            "School_id,Staff_id,Staff_email,First_name,Last_name,Role\n1,f1,TIA@schools.example.org,Tia,One,SchoolTechLead\n2,f2,,Stu,Three,\n",
-        ),
+        ("teachers.csv", include_str!("set/teachers.csv")),
+        ("sections.csv", include_str!("set/sections.csv")),
+        ("enrollments.csv", include_str!("set/enrollments.csv")),
+        ("staff.csv", include_str!("set/staff.csv")),
     ] {
         fs::write(folder.join(name), text).unwrap();
     }

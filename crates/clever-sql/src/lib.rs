@@ -49,7 +49,7 @@ pub use address::{PostgresAddress, SslMode};
 #[cfg(feature = "postgres")]
 pub use backend::postgres::Postgres;
 pub use backend::sqlite::Sqlite;
-pub use backend::{Backend, Kind, Open, any::Database};
+pub use backend::{Backend, Kind, Open, Session, any::Database};
 pub use error::{DatabaseError, TlsError};
 pub use migrate::{Tables, Version, migrate, version};
 pub use row::{Row, RowRef};

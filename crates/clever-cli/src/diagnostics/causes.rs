@@ -2,7 +2,7 @@
 
 use clever_auth::credential::CredentialError;
 use clever_auth::login::Rejection;
-use clever_auth::{AnswerError, KindError, TokenError};
+use clever_auth::{AnswerError, AppError, KindError, TokenError, address::UnsafeAddress};
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
@@ -69,6 +69,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().map(credential))
         .or_else(|| cause.downcast_ref().map(token))
         .or_else(|| cause.downcast_ref().map(setup))
+        .or_else(|| cause.downcast_ref().map(app))
         .or_else(|| cause.downcast_ref().map(emulator))
         .or_else(|| cause.downcast_ref().map(policy))
 }
@@ -624,11 +625,33 @@ fn setup(error: &SetupError) -> Cause {
     match error {
         SetupError::Http(_) => ("http", Exit::Failed, None),
         SetupError::PageLimit(_) => ("usage", Exit::Usage, None),
+        SetupError::Address(_, why) => unsafe_address(why),
+        _ => ("usage", Exit::Usage, None),
+    }
+}
+
+fn app(error: &AppError) -> Cause {
+    match error {
+        AppError::Address(_, why) => unsafe_address(why),
         _ => usage(
-            "bad_address",
-            "Clever's API is https://api.clever.com; an emulator has an address like http://127.0.0.1:8787",
+            "bad_app",
+            "copy the client id and secret again from your Clever dashboard, without quotes and blanks",
         ),
     }
+}
+
+fn unsafe_address(why: &UnsafeAddress) -> Cause {
+    let hint = match why {
+        UnsafeAddress::Insecure => {
+            "use https://, or --insecure-http if it is an emulator in a closed network: everybody on the way can \
+             read the token"
+        }
+        UnsafeAddress::Clever => "write https:// in place of http://",
+        _ => {
+            "Clever's API is https://api.clever.com; an emulator has an address like http://127.0.0.1:8787"
+        }
+    };
+    usage("bad_address", hint)
 }
 
 fn emulator(error: &StartError) -> Cause {

@@ -115,6 +115,18 @@ impl Store {
         assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
         serde_json::from_slice(&output.stdout).expect("the report is one JSON document")
     }
+
+    /// Runs a command over the store, checks its exit code, and gives what it printed, errors last.
+    pub(crate) fn says(&self, args: &[&str], exit: i32) -> String {
+        let output = cleverctl()
+            .args(args)
+            .args(["--store", &self.url()])
+            .output()
+            .expect("the binary runs");
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+        String::from_utf8(output.stdout).expect("it prints text") + &said
+    }
 }
 
 /// What a process said on standard error.

@@ -32,6 +32,7 @@ mod mistakes;
 mod oneroster;
 mod pooler;
 mod private;
+mod proxied;
 mod pruning;
 mod recorded;
 mod resources;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -79,6 +80,19 @@ pub(crate) fn files(folder: &Path) {
     fs::write(folder.join("match.toml"), CONFIG).unwrap();
 }
 
+/// Matches the two files of a folder into `links.csv`, and checks the exit code.
+fn matched(folder: &Path, more: &[&str], exit: i32) -> Output {
+    let output = cleverctl()
+        .current_dir(folder)
+        .args(["match", "--left", "accounts.csv", "--right", "roster.csv"])
+        .args(["--config", "match.toml", "--out", "links.csv"])
+        .args(more)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+    output
+}
+
 pub(crate) fn rows(file: &Path) -> Vec<Vec<String>> {
     let text = fs::read_to_string(file).unwrap();
     text.lines()
@@ -91,23 +105,15 @@ fn people_get_their_accounts_and_doubts_are_for_people() {
     let folder = tempfile::TempDir::new().unwrap();
     let folder = folder.path();
     files(folder);
-    let matching = |more: &[&str]| {
-        let mut command = cleverctl();
-        command.current_dir(folder).args([
-            "match",
-            "--left",
-            "accounts.csv",
-            "--right",
-            "roster.csv",
-        ]);
-        command
-            .args(["--config", "match.toml", "--out", "links.csv", "--json"])
-            .args(more)
-            .output()
-            .unwrap()
-    };
-    let output = matching(&["--train", "--model", "model.toml", "--review", "review.csv"]);
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let trained = [
+        "--json",
+        "--train",
+        "--model",
+        "model.toml",
+        "--review",
+        "review.csv",
+    ];
+    let output = matched(folder, &trained, 0);
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&summary["left"], &summary["right"]),
@@ -132,8 +138,11 @@ fn people_get_their_accounts_and_doubts_are_for_people() {
     // The frozen model says the same again, and is left as it is.
     let model = fs::read(folder.join("model.toml")).unwrap();
     let before = fs::read(folder.join("links.csv")).unwrap();
-    let output = matching(&["--model", "model.toml", "--threads", "1"]);
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let output = matched(
+        folder,
+        &["--json", "--model", "model.toml", "--threads", "1"],
+        0,
+    );
     assert_eq!(
         serde_json::from_slice::<Value>(&output.stdout).unwrap()["trained"],
         false
@@ -152,20 +161,7 @@ fn only_the_owner_reads_the_review_file_and_no_other_holds_a_name() {
     // Nobody is linked without a person's word, so that everybody is asked about.
     let config = CONFIG.replace("auto = 14000", "managed_auto = false");
     fs::write(folder.join("match.toml"), config).unwrap();
-    let mut command = cleverctl();
-    command.current_dir(folder).args([
-        "match",
-        "--left",
-        "accounts.csv",
-        "--right",
-        "roster.csv",
-        "--config",
-    ]);
-    let output = command
-        .args(["match.toml", "--out", "links.csv", "--review", "review.csv"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    let output = matched(folder, &["--review", "review.csv"], 0);
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &errors(&output);
     let links = fs::read_to_string(folder.join("links.csv")).unwrap();
     let review = rows(&folder.join("review.csv"));
@@ -238,20 +234,7 @@ fn only_what_the_persons_district_governs_is_linked() {
             .replacen("a1,1001,d1,", "a1,1001,,", 1)
             .replacen("a2,1002,d1,", "a2,1002,d2,", 1);
     fs::write(folder.join("accounts.csv"), accounts).unwrap();
-    let mut command = cleverctl();
-    command.current_dir(folder).args([
-        "match",
-        "--left",
-        "accounts.csv",
-        "--right",
-        "roster.csv",
-        "--config",
-    ]);
-    let output = command
-        .args(["match.toml", "--out", "links.csv"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
+    matched(folder, &[], 0);
     let links = rows(&folder.join("links.csv"));
     let of = |id: &str| links.iter().find(|row| row[0] == id).unwrap();
     assert_eq!(of("u3")[1], "link");
@@ -268,19 +251,7 @@ fn what_is_wrong_is_named_with_its_place() {
     let folder = folder.path();
     files(folder);
     let matching = || {
-        let mut command = cleverctl();
-        command.current_dir(folder).args([
-            "match",
-            "--left",
-            "accounts.csv",
-            "--right",
-            "roster.csv",
-        ]);
-        let output = command
-            .args(["--config", "match.toml", "--out", "links.csv"])
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+        let output = matched(folder, &[], 1);
         assert!(!folder.join("links.csv").exists());
         errors(&output)
     };

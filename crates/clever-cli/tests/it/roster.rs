@@ -11,23 +11,6 @@ fn small() -> Emulator {
     Emulator::start(&["--students", "60"])
 }
 
-/// Runs a command on the store, checks its exit code, and gives what it printed.
-fn told(store: &Store, args: &[&str], exit: i32) -> String {
-    let output = cleverctl()
-        .args(args)
-        .args(["--store", &store.url()])
-        .output()
-        .unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(exit),
-        "{args:?}: {}",
-        errors(&output)
-    );
-    let said = errors(&output);
-    String::from_utf8(output.stdout).unwrap() + &said
-}
-
 #[test]
 fn a_look_makes_no_store_and_its_plan_makes_one_later() {
     let (emulator, store) = (small(), Store::new());
@@ -42,10 +25,10 @@ fn a_look_makes_no_store_and_its_plan_makes_one_later() {
         shown.contains("create") && shown.contains("plan apply"),
         "{shown}"
     );
-    let applied = told(&store, &["plan", "apply", plan], 0);
+    let applied = store.says(&["plan", "apply", plan], 0);
     assert!(applied.contains("run 1"), "{applied}");
     assert_eq!(store.report(&emulator, 0)["kinds"]["users"]["created"], 0);
-    let stale = told(&store, &["plan", "apply", plan], 1);
+    let stale = store.says(&["plan", "apply", plan], 1);
     assert!(
         stale.contains("hint:") && stale.contains("run 0"),
         "{stale}"
@@ -58,21 +41,20 @@ fn a_look_makes_no_store_and_its_plan_makes_one_later() {
 fn a_record_is_explained_and_its_run_taken_back() {
     let (emulator, store) = (small(), Store::new());
     store.report(&emulator, 0);
-    let changes = told(
-        &store,
+    let changes = store.says(
         &["changes", "--kind", "sections", "--limit", "1", "--json"],
         0,
     );
     let changes: Value = serde_json::from_str(&changes).unwrap();
     let id = changes["changes"][0]["id"].as_str().unwrap();
-    let why = told(&store, &["explain", id], 0);
+    let why = store.says(&["explain", id], 0);
     assert!(
         why.contains("snapshot") && why.contains("students"),
         "{why}"
     );
-    let unknown = told(&store, &["explain", "nobody"], 1);
+    let unknown = store.says(&["explain", "nobody"], 1);
     assert!(unknown.contains("never seen"), "{unknown}");
-    let undone = told(&store, &["undo", "1", "--section", id], 0);
+    let undone = store.says(&["undo", "1", "--section", id], 0);
     assert!(undone.contains("the next sync holds them"), "{undone}");
     let gone = store.number("SELECT count(*) FROM sections WHERE archived_at IS NOT NULL");
     assert_eq!(gone, 1);
@@ -80,18 +62,14 @@ fn a_record_is_explained_and_its_run_taken_back() {
     assert_eq!(held.status.code(), Some(3), "{}", errors(&held));
     let said = String::from_utf8(held.stdout).unwrap();
     assert!(said.contains("an undo took it back"), "{said}");
-    let nothing = told(&store, &["undo", "1", "--section", "nobody"], 1);
+    let nothing = store.says(&["undo", "1", "--section", "nobody"], 1);
     assert!(nothing.contains("changed nothing"), "{nothing}");
 }
 
 /// The rows of each file that an export of `store` writes, sorted: the format gives them no order.
 fn exported(store: &Store) -> BTreeMap<String, Vec<String>> {
     let folder = store.path().with_extension("csv");
-    told(
-        store,
-        &["export", "--format", "csv", folder.to_str().unwrap()],
-        0,
-    );
+    store.says(&["export", "--format", "csv", folder.to_str().unwrap()], 0);
     let files = fs::read_dir(&folder).unwrap().map(|file| {
         let path = file.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
@@ -174,7 +152,7 @@ fn the_roster_goes_out_as_files_with_a_row_for_each() {
     store.report(&emulator, 0);
     let folder = store.path().with_extension("files");
     let shown = folder.to_str().unwrap();
-    told(&store, &["export", "--format", "csv", shown], 0);
+    store.says(&["export", "--format", "csv", shown], 0);
     let lines = |file: &str| -> Vec<String> {
         let text = fs::read_to_string(folder.join(file)).unwrap();
         text.lines().map(ToOwned::to_owned).collect()
@@ -215,11 +193,7 @@ fn the_roster_goes_out_as_files_with_a_row_for_each() {
             .take(3)
             .all(|value| !value.is_empty())
     );
-    let zip = told(
-        &store,
-        &["export", "--format", "oneroster", shown, "--json"],
-        0,
-    );
+    let zip = store.says(&["export", "--format", "oneroster", shown, "--json"], 0);
     let files: Value = serde_json::from_str(&zip).unwrap();
     let files = &files["files"];
     assert_eq!(
@@ -319,8 +293,7 @@ fn a_consumer_reads_on_where_it_was_and_follows_what_comes() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    told(
-        &store,
+    store.says(
         &["undo", "1", "--record", first[5]["id"].as_str().unwrap()],
         0,
     );
@@ -388,19 +361,18 @@ fn a_reader_that_follows_waits_for_a_commit_that_takes_long() {
 fn an_undo_of_what_was_changed_since_writes_nothing_and_says_why() {
     let (emulator, store) = (small(), Store::new());
     store.report(&emulator, 0);
-    let changes = told(
-        &store,
+    let changes = store.says(
         &["changes", "--kind", "sections", "--limit", "1", "--json"],
         0,
     );
     let changes: Value = serde_json::from_str(&changes).unwrap();
     let id = changes["changes"][0]["id"].as_str().unwrap();
-    let undone = told(&store, &["undo", "1", "--record", id], 0);
+    let undone = store.says(&["undo", "1", "--record", id], 0);
     assert!(
         undone.contains("Springfield"),
         "the district by its name: {undone}"
     );
-    let again = told(&store, &["undo", "1", "--record", id], 1);
+    let again = store.says(&["undo", "1", "--record", id], 1);
     assert!(again.contains("changed again later: 1"), "{again}");
     assert_eq!(store.number("SELECT count(*) FROM runs"), 2);
     let held = store.sync(&emulator, &[]);

@@ -13,23 +13,6 @@ fn small() -> Emulator {
     Emulator::start(&["--students", "40"])
 }
 
-/// Runs a command over the store, checks its exit code, and gives what it printed.
-fn said(store: &Store, args: &[&str], exit: i32) -> String {
-    let output = cleverctl()
-        .args(args)
-        .args(["--store", &store.url()])
-        .output()
-        .unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(exit),
-        "{args:?}: {}",
-        errors(&output)
-    );
-    let printed = String::from_utf8(output.stdout.clone()).unwrap();
-    printed + &errors(&output)
-}
-
 fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -38,7 +21,7 @@ fn printed(output: &Output) -> String {
 fn d10_an_undo_that_is_only_looked_at_says_nothing_of_the_roster() {
     let (emulator, store) = (small(), Store::new());
     store.report(&emulator, 0);
-    let shown = said(&store, &["undo", "1", "--dry-run"], 0);
+    let shown = store.says(&["undo", "1", "--dry-run"], 0);
     assert!(!shown.contains("In roster"), "{shown}");
     assert!(
         shown.contains("Archived") && shown.contains("users"),
@@ -72,7 +55,7 @@ fn d13_what_is_not_there_is_named_and_counts_have_commas() {
     let (emulator, store) = (Emulator::start(&["--students", "2000"]), Store::new());
     store.report(&emulator, 0);
     for run in ["99", "0"] {
-        let missing = said(&store, &["undo", run], 1);
+        let missing = store.says(&["undo", run], 1);
         for part in [
             &format!("there is no run {run}"),
             "its last run is 1",
@@ -82,7 +65,7 @@ fn d13_what_is_not_there_is_named_and_counts_have_commas() {
         }
     }
     let file = store.path().with_file_name("no.plan");
-    let no_plan = said(&store, &["plan", "show", file.to_str().unwrap()], 1);
+    let no_plan = store.says(&["plan", "show", file.to_str().unwrap()], 1);
     assert!(no_plan.contains("hint:"), "{no_plan}");
     // A district that is much smaller than yesterday.
     let fewer = Emulator::start(&["--students", "40"]);
@@ -129,7 +112,7 @@ fn a_hold_names_its_schools_and_has_a_letter_to_send() {
             row.get(0)
         })
         .unwrap();
-    let letter = said(&store, &["status", "--letter"], 0);
+    let letter = store.says(&["status", "--letter"], 0);
     for part in ["Subject: ", "would be removed", "reply \"yes\""] {
         assert!(letter.contains(part), "{part} in {letter}");
     }
@@ -147,7 +130,7 @@ fn changes_are_found_by_time_run_and_sort() {
     store.report(&emulator, 0);
     let json = |args: &[&str]| -> Vec<Value> {
         let all = [&["changes", "--json", "--limit", "1000"], args].concat();
-        let text = said(&store, &all, 0);
+        let text = store.says(&all, 0);
         let found: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(found["schema_version"], 1);
         found["changes"].as_array().unwrap().clone()
@@ -187,22 +170,18 @@ fn explain_shows_the_values_of_one_field() {
         .unwrap();
     let record: Value = serde_json::from_str(&record).unwrap();
     let last = record["name"]["last"].as_str().unwrap();
-    let without = said(&store, &["explain", &id, "--field", "name"], 0);
+    let without = store.says(&["explain", &id, "--field", "name"], 0);
     assert!(
         without.contains("name.last") && !without.contains(last),
         "{without}"
     );
     assert!(!without.contains("email"), "{without}");
-    let with = said(
-        &store,
-        &["explain", &id, "--field", "name.last", "--values"],
-        0,
-    );
+    let with = store.says(&["explain", &id, "--field", "name.last", "--values"], 0);
     assert!(
         with.contains(last) && !with.contains("name.first"),
         "{with}"
     );
-    let none = said(&store, &["explain", &id, "--field", "nothing"], 1);
+    let none = store.says(&["explain", &id, "--field", "nothing"], 1);
     assert!(none.contains("never had a field nothing"), "{none}");
 }
 
@@ -278,10 +257,18 @@ fn a_schedule_says_when_it_runs_next_and_how_the_last_run_ended() {
 fn colour_is_for_whoever_asks_for_it() {
     let (emulator, store) = (small(), Store::new());
     store.report(&emulator, 0);
-    assert!(!said(&store, &["status"], 0).contains('\u{1b}'), "a pipe");
-    assert!(said(&store, &["status", "--color", "always"], 0).contains("\u{1b}[1m"));
-    assert!(!said(&store, &["status", "--color", "never"], 0).contains('\u{1b}'));
-    let wrong = said(&store, &["undo", "9", "--color=always"], 1);
+    assert!(!store.says(&["status"], 0).contains('\u{1b}'), "a pipe");
+    assert!(
+        store
+            .says(&["status", "--color", "always"], 0)
+            .contains("\u{1b}[1m")
+    );
+    assert!(
+        !store
+            .says(&["status", "--color", "never"], 0)
+            .contains('\u{1b}')
+    );
+    let wrong = store.says(&["undo", "9", "--color=always"], 1);
     assert!(wrong.contains("\u{1b}[31m"), "{wrong:?}");
     let help = cleverctl()
         .args(["--help", "--color", "always"])
@@ -296,20 +283,19 @@ fn colour_is_for_whoever_asks_for_it() {
 fn status_leads_with_one_word_and_misses_whom_it_expects() {
     let (emulator, store) = (small(), Store::new());
     let report = store.report(&emulator, 0);
-    let shown = said(&store, &["status"], 0);
+    let shown = store.says(&["status"], 0);
     assert!(shown.starts_with("OK  "), "{shown}");
     assert!(shown.contains("last success: just now"), "{shown}");
     let id = report["district_id"].as_str().unwrap();
-    said(&store, &["status", "--check", "--expect", id], 0);
-    let missing = said(
-        &store,
+    store.says(&["status", "--check", "--expect", id], 0);
+    let missing = store.says(
         &["status", "--check", "--expect", id, "--expect", "other"],
         1,
     );
     assert!(missing.contains("other is expected"), "{missing}");
     // A store in which no sync ever ended is no store that is well.
     let empty = Store::new();
-    said(&empty, &["status", "--check"], 1);
+    empty.says(&["status", "--check"], 1);
 }
 
 #[test]
@@ -433,14 +419,14 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
         (&["status", "--letter"], "letters"),
         (&["changes"], "changes"),
     ] {
-        let text = said(&store, &[args, &["--json"]].concat(), 0);
+        let text = store.says(&[args, &["--json"]].concat(), 0);
         let found: Value = serde_json::from_str(&text).unwrap();
         assert!(
             found[name].is_array() && found["schema_version"] == 1,
             "{text}"
         );
     }
-    let lines = said(&store, &["changes", "--consumer", "c", "--json"], 0);
+    let lines = store.says(&["changes", "--consumer", "c", "--json"], 0);
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(
@@ -448,7 +434,7 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
             "{line}"
         );
     }
-    let error = said(&store, &["undo", "7", "--json"], 1);
+    let error = store.says(&["undo", "7", "--json"], 1);
     let error = error.lines().next().unwrap();
     let error: Value = serde_json::from_str(error).unwrap();
     assert_eq!(error["schema_version"], 1);

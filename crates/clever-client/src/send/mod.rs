@@ -2,7 +2,6 @@
 //! of one attempt (`failure`), what may be tried again and when (`retry`), how often (`attempts`), and how fast one
 //! token may go (`governor`).
 
-pub(crate) mod address;
 pub(crate) mod attempts;
 pub(crate) mod body;
 pub(crate) mod failure;

@@ -258,6 +258,7 @@ fn numbers<'a>(headers: &'a HeaderMap, name: &'static str) -> impl Iterator<Item
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::failure::Received;
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -383,6 +384,55 @@ mod tests {
         assert_eq!(of(403, false, "{}"), (Verdict::Refused, true));
         assert_eq!(of(403, false, "Blocked"), (Verdict::Refused, false));
         assert_eq!(of(404, false, "{}"), (Verdict::Refused, true));
+    }
+
+    #[test]
+    fn a_write_is_sent_again_only_if_it_had_no_effect_and_a_long_limit_is_not_waited_for() {
+        let policy = RetryPolicy::default();
+        let after = |status: u16, wait: &'static str, changes: bool, attempt: u32| {
+            let failure = Failure::Answer(Received {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: headers(&[("retry-after", wait)]),
+                body: bytes::Bytes::new(),
+            });
+            let chances = Chances {
+                changes,
+                strange: 0,
+                refused: 2,
+                slow: 1,
+            };
+            let moment = Moment {
+                answered: true,
+                now: at(0),
+                chance: 0.0,
+            };
+            next(&policy, &failure, attempt, chances, moment)
+        };
+        let again = |wait| Next::Again {
+            wait: Duration::from_secs(wait),
+            of: policy.max_attempts,
+        };
+        for changes in [false, true] {
+            assert_eq!(after(429, "7", changes, 1), again(7), "{changes}");
+            let most = policy.max_rate_wait.as_secs();
+            assert_eq!(
+                after(429, "600", changes, 1),
+                Next::Limited(Duration::from_secs(600))
+            );
+            assert_eq!(after(429, "120", changes, 1), again(most));
+            assert_eq!(after(429, "7", changes, policy.max_attempts), Next::Stop);
+        }
+        assert_eq!(after(503, "", true, 1), Next::Stop);
+        assert!(
+            matches!(after(503, "", false, 1), Next::Again { of, .. } if of == policy.max_attempts)
+        );
+        assert!(matches!(
+            after(401, "", false, 1),
+            Next::Again { of: 2, .. }
+        ));
+        assert_eq!(after(401, "", false, 2), Next::Stop);
+        assert_eq!(after(400, "", false, 1), Next::Stop);
+        assert_eq!(after(302, "", false, 1), Next::Stop);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
+use clever_auth::address::is_of_this_machine;
 use futures_util::StreamExt;
 use reqwest::{Method, RequestBuilder, redirect};
 use tokio::time::Instant;
@@ -41,6 +42,8 @@ pub(crate) struct Wire {
     pub(crate) service: Service,
     pub(crate) options: ClientOptions,
     http: reqwest::Client,
+    /// The same without a proxy.
+    direct: reqwest::Client,
     /// Whether the service has ever answered.
     answered: AtomicBool,
 }
@@ -48,18 +51,24 @@ pub(crate) struct Wire {
 impl Wire {
     /// Prepares a way with the options' time-outs.
     pub(crate) fn new(service: Service, options: ClientOptions) -> Result<Self, SetupError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(options.connect_timeout)
-            .timeout(options.request_timeout)
-            .user_agent(&options.user_agent)
-            // A redirect could carry the token elsewhere; the API has none.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(SetupError::Http)?;
+        // What the caller's builder says of these is replaced; [`crate::HttpSetup`] says why.
+        let ours = || {
+            options
+                .http
+                .builder()
+                .connect_timeout(options.connect_timeout)
+                .timeout(options.request_timeout)
+                .user_agent(&options.user_agent)
+                .redirect(redirect::Policy::none())
+                .retry(reqwest::retry::never())
+        };
+        let http = ours().build().map_err(SetupError::Http)?;
+        let direct = ours().no_proxy().build().map_err(SetupError::Http)?;
         Ok(Self {
             service,
             options,
             http,
+            direct,
             answered: AtomicBool::new(false),
         })
     }
@@ -71,7 +80,12 @@ impl Wire {
 
     /// A request to be filled in.
     pub(crate) fn request(&self, method: Method, url: &Url) -> RequestBuilder {
-        self.http.request(method, url.clone())
+        let client = if url.scheme() == "http" && is_of_this_machine(url) {
+            &self.direct
+        } else {
+            &self.http
+        };
+        client.request(method, url.clone())
     }
 
     /// Sends a request, once, and reads its answer, of a success at most `most` bytes. Whatever has a head tells

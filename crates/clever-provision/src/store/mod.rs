@@ -245,7 +245,7 @@ impl AccountStore {
     }
 
     async fn new(mut db: Database, keys: SealingKeys) -> Result<Self, StoreError> {
-        if let Database::Sqlite(file) = &mut db {
+        if let Some(file) = db.sqlite() {
             file.wait_for_others(BUSY)?;
             // What is erased is not left in free pages.
             file.batch(

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::backend::sqlite::Sqlite;
-use crate::backend::{Backend, Kind, Open};
+use crate::backend::{Backend, Kind, Open, Session};
 use crate::error::DatabaseError;
 use crate::row::{Row, RowRef};
 use crate::value::{Type, Value};
@@ -31,6 +31,37 @@ impl Database {
             Address::Sqlite(path) => Ok(Self::Sqlite(Sqlite::open(path, how)?)),
             #[cfg(feature = "postgres")]
             Address::Postgres(address) => Ok(Self::Postgres(Postgres::connect(address).await?)),
+        }
+    }
+
+    /// The connection, if it is SQLite's.
+    pub fn sqlite(&mut self) -> Option<&mut Sqlite> {
+        match self {
+            Self::Sqlite(db) => Some(db),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+#[cfg_attr(
+    not(feature = "postgres"),
+    expect(unused_variables, reason = "SQLite attaches databases instead")
+)]
+impl Session for Database {
+    fn name(&mut self, word: &'static str, schema: &str) {
+        match self {
+            Self::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => db.name(word, schema),
+        }
+    }
+
+    fn leave_with(&mut self, sql: &str) {
+        match self {
+            Self::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(db) => db.leave_with(sql),
         }
     }
 }

@@ -175,3 +175,14 @@ pub trait Backend: Send {
         async { Ok(()) }
     }
 }
+
+/// A connection with words of its own in statements, which leaves nothing behind: what staging areas are made with. In SQLite
+/// such words are databases that are attached, and what is attached ends with the connection.
+pub trait Session: Backend {
+    /// Says what `WORD.` means in statements from now on: the tables of this schema.
+    fn name(&mut self, word: &'static str, schema: &str);
+
+    /// Says what is to be run when this is dropped and the connection lives on: what puts back what a store made for itself
+    /// alone, as locks and temporary tables.
+    fn leave_with(&mut self, sql: &str);
+}

@@ -17,7 +17,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type as WireType, to_sql_chec
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
 
 use crate::address::{PostgresAddress, SslMode};
-use crate::backend::{Backend, Kind};
+use crate::backend::{Backend, Kind, Session};
 use crate::error::{DatabaseError, TlsError};
 use crate::row::{Lent, RowRef};
 use crate::tls::{self, Tls};
@@ -143,19 +143,6 @@ impl Postgres {
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.is_encrypted
-    }
-
-    /// Says what `WORD.` means in statements from now on: the tables of this schema.
-    pub fn name(&mut self, word: &'static str, schema: &str) {
-        self.prepared.clear();
-        self.schemas.retain(|(known, _)| *known != word);
-        self.schemas.push((word, format!("\"{schema}\"")));
-    }
-
-    /// Says what is to be run when this is dropped and the connection lives on: what puts back what a store made for itself
-    /// alone, as locks and temporary tables.
-    pub fn leave_with(&mut self, sql: &str) {
-        self.leftovers = sql.to_owned();
     }
 
     fn client(&self) -> &Client {
@@ -501,6 +488,18 @@ fn array<'a>(
                 })
                 .collect::<Vec<_>>(),
         ),
+    }
+}
+
+impl Session for Postgres {
+    fn name(&mut self, word: &'static str, schema: &str) {
+        self.prepared.clear();
+        self.schemas.retain(|(known, _)| *known != word);
+        self.schemas.push((word, format!("\"{schema}\"")));
+    }
+
+    fn leave_with(&mut self, sql: &str) {
+        self.leftovers = sql.to_owned();
     }
 }
 

@@ -1,11 +1,11 @@
 //! A store by its address, whichever database keeps it.
 
-use clever_sql::{Address, Database, Open, Sqlite};
+use clever_sql::{Address, Backend, Database, Kind, Open, Sqlite};
 
 use crate::store::StoreError;
 use crate::store::sql::{Dialect, RosterDb, SqlStore};
-use crate::store::sqlite;
 use crate::store::staging::Staging;
+use crate::store::{postgres, sqlite};
 
 /// A roster store by its address.
 pub type AnyStore = SqlStore<Database>;
@@ -36,10 +36,9 @@ impl SqlStore<Database> {
     ///
     /// [`StoreError`] when the store refuses.
     pub fn wait_for_others(&mut self, longest: std::time::Duration) -> Result<(), StoreError> {
-        match &mut self.db {
-            Database::Sqlite(db) => Ok(db.wait_for_others(longest)?),
-            #[cfg(feature = "postgres")]
-            Database::Postgres(_) => Ok(()),
+        match self.db.sqlite() {
+            Some(db) => Ok(db.wait_for_others(longest)?),
+            None => Ok(()),
         }
     }
 
@@ -54,31 +53,33 @@ impl SqlStore<Database> {
     }
 }
 
-/// Asks whichever connection it is.
-macro_rules! either {
-    ($self:ident, $db:ident => $ask:expr) => {
-        match $self {
-            Database::Sqlite($db) => $ask,
-            #[cfg(feature = "postgres")]
-            Database::Postgres($db) => $ask,
-        }
-    };
-}
-
+/// Which database it is says `clever_sql`, whatever the features of this crate are.
 impl RosterDb for Database {
     fn dialect(&self) -> Dialect {
-        either!(self, db => db.dialect())
+        match self.kind() {
+            Kind::Sqlite => sqlite::DIALECT,
+            Kind::Postgres => postgres::DIALECT,
+        }
     }
 
     async fn open_staging(&mut self, district: &str) -> Result<Staging, StoreError> {
-        either!(self, db => db.open_staging(district).await)
+        match self.sqlite() {
+            Some(db) => db.open_staging(district).await,
+            None => postgres::open_staging(self, district).await,
+        }
     }
 
     async fn close_staging(&mut self, staging: Staging, keep: bool) -> Result<(), StoreError> {
-        either!(self, db => db.close_staging(staging, keep).await)
+        match self.sqlite() {
+            Some(db) => db.close_staging(staging, keep).await,
+            None => postgres::close_staging(self, &staging, keep).await,
+        }
     }
 
     fn drop_staging(&mut self, staging: Staging, keep: bool) {
-        either!(self, db => db.drop_staging(staging, keep));
+        match self.sqlite() {
+            Some(db) => db.drop_staging(staging, keep),
+            None => postgres::drop_staging(self, &staging, keep),
+        }
     }
 }

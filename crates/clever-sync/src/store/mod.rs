@@ -15,8 +15,7 @@ pub(crate) mod base;
 pub(crate) mod changes;
 pub(crate) mod forgotten;
 mod known;
-#[cfg(feature = "postgres")]
-pub(crate) mod postgres;
+mod postgres;
 mod rows;
 pub(crate) mod run;
 mod schools;
@@ -33,7 +32,7 @@ pub use asks::{
 pub(crate) use asks::{Rows, each, enough};
 pub use forgotten::KeptOut;
 #[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
+pub use postgres::connected::PostgresStore;
 pub(crate) use rows::ABSENT;
 pub use rows::{Edit, Hash, Op, Staged, State, Stored, Tally};
 pub(crate) use sql::SqlStore;

@@ -28,7 +28,7 @@ macro_rules! late {
     };
 }
 
-const DIALECT: Dialect = Dialect {
+pub(crate) const DIALECT: Dialect = Dialect {
     empty: "DELETE FROM staging.staged; DELETE FROM staging.staged_records; DELETE FROM staging.staged_walk;",
     staged: "",
     late: &[

@@ -42,7 +42,6 @@ pub(crate) enum Kept {
     /// A file beside the store's own.
     File(PathBuf),
     /// A schema, and the lock on it that this connection has.
-    #[cfg(feature = "postgres")]
     Lock(i64),
 }
 

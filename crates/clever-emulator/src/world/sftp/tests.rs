@@ -23,24 +23,17 @@ const FILES: [(&str, &str); 6] = [
     ),
     (
         "teachers.csv",
-        "School id,Teacher id,First name,Last name,Teacher email\n\
-         1,t1,Tia,One,tia@schools.example.org\n2,t1,Tia,One,tia@schools.example.org\n1,t2,Tom,Two,\n",
+        include_str!("../../../tests/set/teachers.csv"),
     ),
     (
         "sections.csv",
-        "School_id,Section_id,Teacher_id,Teacher_2_id,Name,Course_name,Course_number,Period,Subject,Term_name,Term_start,Term_end\n\
-         1,x1,t2,t1,,Math,M1,3,Math,Fall,08/17/2026,01/15/2027\n\
-         1,x2,t1,,Own name,Math,M1,4,arts and Music,Fall,8/17/2026,01/15/2027\n\
-         1,x3,t1,,Bare,,,,Basket weaving,,,\n",
+        include_str!("../../../tests/set/sections.csv"),
     ),
     (
         "enrollments.csv",
-        "Student_id,School_id,Section_id\ns1,1,x1\ns2,1,x1\ns1,1,x1\n",
+        include_str!("../../../tests/set/enrollments.csv"),
     ),
-    (
-        "staff.csv",
-        "School_id,Staff_id,Staff_email,First_name,Last_name,Role\n1,f1,TIA@schools.example.org,Tia,One,SchoolTechLead\n2,f2,,Stu,Three,\n",
-    ),
+    ("staff.csv", include_str!("../../../tests/set/staff.csv")),
 ];
 
 const NOW: &str = "2026-09-14T12:00:00Z";
