@@ -15,8 +15,4 @@ const KNOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("clever-raw", &["answer.rs", "page.rs", "text.rs"]),
-    (
-        "clever-provision",
-        &["ledger/chain.rs", "ledger/event.rs", "ledger/state.rs"],
-    ),
 ];
