@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::{DistrictId, Role, Timestamp, UserId};
+use clever_provision::evidence::Field;
 use clever_provision::ledger::{
     Actor, Draft, Event, Ledger, MergeId, ProofClass, ReviewId, ReviewOutcome, UnlinkReason,
 };
+
+use clever_provision::reach::in_reach;
+
 use clever_provision::{
     Account, AccountId, AccountProof, AccountState, AdminProof, Candidate, Class, Custody,
-    Decision, Directory, Evidence, Field, LiveLink, LoginMethod, Person, Policy, Proof, Subject,
-    decide, in_reach,
+    Decision, Directory, Evidence, LiveLink, LoginMethod, Person, Policy, Proof, Subject, decide,
 };
 
 /// Bytes one after another; zeros after the last.

@@ -8,7 +8,7 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, evidence_of};
-use crate::subject::Class;
+use crate::subject::{Class, Classes, SharedBy, Subject};
 
 /// An account's id, as the app has it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,7 +126,7 @@ pub struct Account {
 pub struct Candidate {
     /// The account; it must be in [`Directory::accounts`].
     pub account: AccountId,
-    /// What [`crate::compare`], or a linkage, found.
+    /// What [`crate::evidence::compare`], or a linkage, found.
     pub evidence: BTreeSet<Evidence>,
 }
 
@@ -170,4 +170,28 @@ pub fn candidates(comparison: &Comparison<'_>, matches: &Matches) -> Vec<Candida
         evidence: evidence_of(comparison, pair),
     });
     all.collect()
+}
+
+/// A new account, in the custody of whoever vouches for the subject.
+pub(crate) fn new_account(subject: &Subject, id: &AccountId) -> Account {
+    let custody = match &subject.authority {
+        SharedBy::District(by) => Custody::Unclaimed { by: by.clone() },
+        // A Library teacher signed up by herself.
+        SharedBy::Teacher(by) if *by == subject.id => Custody::Personal,
+        SharedBy::Teacher(by) => Custody::ClassMade { by: by.clone() },
+    };
+    Account {
+        id: id.clone(),
+        version: 0,
+        custody,
+        class: match subject.classes {
+            Classes::One(class) => class,
+            // Such subjects are refused (R0).
+            Classes::None | Classes::Several => Class::Contact,
+        },
+        state: AccountState::Active,
+        links: Vec::new(),
+        methods: Vec::new(),
+        last_used: None,
+    }
 }

@@ -10,7 +10,7 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::proof::MAX_PROOF_AGE_SECONDS;
-use crate::subject::{Arrival, Authority, Class, Classes, Purpose, Subject};
+use crate::subject::{Arrival, Class, Classes, Purpose, SharedBy, Subject};
 
 /// By how much the clock of the machine that opens may be behind the one that sealed, in seconds.
 const SKEW_S: i64 = 60;
@@ -69,8 +69,8 @@ impl Subject {
             Arrival::Roster => (false, false, false, i64::MIN),
         };
         let (district, teacher) = match &self.authority {
-            Authority::District(id) => (Some(id.clone()), None),
-            Authority::Teacher(id) => (None, Some(id.clone())),
+            SharedBy::District(id) => (Some(id.clone()), None),
+            SharedBy::Teacher(id) => (None, Some(id.clone())),
         };
         let kept = Kept {
             id: self.id.clone(),
@@ -111,8 +111,8 @@ impl Subject {
             return Err(KeptError::TooOld);
         }
         let authority = match (kept.district, kept.teacher) {
-            (Some(district), None) => Authority::District(district),
-            (None, Some(teacher)) => Authority::Teacher(teacher),
+            (Some(district), None) => SharedBy::District(district),
+            (None, Some(teacher)) => SharedBy::Teacher(teacher),
             _ => return Err(NotOurs.into()),
         };
         Ok(Self {

@@ -17,19 +17,19 @@ mod decide;
 mod directory;
 pub mod duplicates;
 mod effects;
-mod evidence;
+pub mod evidence;
 #[cfg(feature = "store")]
 pub mod import;
 mod kept;
 pub mod ledger;
 #[cfg(feature = "store")]
 pub mod measure;
-mod memory;
 pub mod merge;
+pub mod person;
 mod policy;
 mod prefill;
 mod proof;
-mod reach;
+pub mod reach;
 mod record;
 #[cfg(feature = "roster")]
 pub mod roster;
@@ -48,16 +48,8 @@ pub use directory::{
     candidates,
 };
 pub use effects::{Effects, Notice};
-pub use evidence::{Evidence, Field, KnownPerson, compare};
-pub use kept::KeptError;
-pub use memory::{ApplyError, MemoryAccounts};
+pub use evidence::Evidence;
 pub use policy::Policy;
-pub use prefill::{Prefill, Question, Source, prefill, questions};
-pub use proof::{AccountProof, AdminProof, MAX_PROOF_AGE_SECONDS, Proof};
-pub use reach::in_reach;
-pub use record::{PersonRead, RecordError, RecordPart, RecordSource, Unread};
-pub use rule::{Outcome, Rule, decision_table};
-pub use scoped::{Scoped, SisId, StudentNumber};
-pub use subject::{
-    Authority, Class, Classes, Person, PersonName, Purpose, RefusedSubject, Subject,
-};
+pub use proof::{AccountProof, AdminProof, Proof};
+pub use rule::{Outcome, Rule};
+pub use subject::{Class, Person, SharedBy, Subject};

@@ -4,7 +4,7 @@
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use crate::rule::Rule;
-use crate::store::{AccountStore, StoreError};
+use crate::store::{AccountStore, AccountsError};
 
 const DECISIONS: &str = "clever_provision_decisions_total";
 const REVIEWS: &str = "clever_provision_reviews_open";
@@ -40,8 +40,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the database fails.
-    pub async fn measure(&mut self) -> Result<(), StoreError> {
+    /// [`AccountsError`] if the database fails.
+    pub async fn measure(&mut self) -> Result<(), AccountsError> {
         let open = self.count_reviews().await?;
         #[expect(
             clippy::cast_precision_loss,

@@ -4,7 +4,7 @@
 use clever_model::Role;
 use serde::Serialize;
 
-use crate::subject::{Authority, Class, Classes, Person};
+use crate::subject::{Class, Classes, Person, SharedBy};
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -53,10 +53,10 @@ pub enum Question {
 /// What Clever gave for a new account. A student's address is left out: it is not the student's to keep
 /// here, and nothing needs it.
 #[must_use]
-pub fn prefill(person: &Person, authority: &Authority) -> Vec<Prefill> {
+pub fn prefill(person: &Person, authority: &SharedBy) -> Vec<Prefill> {
     let source = match authority {
-        Authority::District(_) => Source::District,
-        Authority::Teacher(_) => Source::Teacher,
+        SharedBy::District(_) => Source::District,
+        SharedBy::Teacher(_) => Source::Teacher,
     };
     let class = Classes::of(&person.roles);
     let employee = class == Classes::One(Class::Employee);
@@ -91,7 +91,7 @@ pub fn prefill(person: &Person, authority: &Authority) -> Vec<Prefill> {
 
 /// What may be asked of a person at the first login. Of a student or a contact: nothing.
 #[must_use]
-pub fn questions(person: &Person, authority: &Authority) -> Vec<Question> {
+pub fn questions(person: &Person, authority: &SharedBy) -> Vec<Question> {
     if Classes::of(&person.roles) != Classes::One(Class::Employee) {
         return Vec::new();
     }
@@ -103,7 +103,7 @@ pub fn questions(person: &Person, authority: &Authority) -> Vec<Question> {
     if absent(&person.email) {
         asked.push(Question::Email);
     }
-    if matches!(authority, Authority::Teacher(_)) {
+    if matches!(authority, SharedBy::Teacher(_)) {
         asked.extend([Question::School, Question::District]);
     }
     asked

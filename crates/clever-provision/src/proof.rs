@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::directory::AccountId;
 
 /// How long a proof is good, in seconds.
-pub const MAX_PROOF_AGE_SECONDS: i64 = 600;
+pub(crate) const MAX_PROOF_AGE_SECONDS: i64 = 600;
 
 /// The holder of an account has just signed in to it with its own credentials, in this browser.
 #[derive(Serialize)]

@@ -5,7 +5,7 @@
 //! it could link it to nobody. The student's Clever id opens it as before.
 
 use crate::directory::{Account, Custody};
-use crate::subject::{Authority, Class, Subject};
+use crate::subject::{Class, SharedBy, Subject};
 
 /// Whether the subject's authority governs `account`, so that no proof of its holder is needed.
 ///
@@ -17,12 +17,12 @@ pub fn in_reach(subject: &Subject, class: Class, account: &Account) -> bool {
         return false;
     }
     match (&subject.authority, &account.custody) {
-        (Authority::District(district), Custody::Unclaimed { by } | Custody::Managed { by }) => {
+        (SharedBy::District(district), Custody::Unclaimed { by } | Custody::Managed { by }) => {
             district == by
         }
-        (Authority::Teacher(teacher), Custody::ClassMade { by }) => teacher == by,
-        (Authority::District(_), Custody::ClassMade { .. })
-        | (Authority::Teacher(_), Custody::Unclaimed { .. } | Custody::Managed { .. })
+        (SharedBy::Teacher(teacher), Custody::ClassMade { by }) => teacher == by,
+        (SharedBy::District(_), Custody::ClassMade { .. })
+        | (SharedBy::Teacher(_), Custody::Unclaimed { .. } | Custody::Managed { .. })
         | (_, Custody::Personal) => false,
     }
 }

@@ -136,7 +136,8 @@ impl Person {
     /// had before are [`Person::legacy_ids`].
     ///
     /// ```
-    /// use clever_provision::{Person, RecordSource};
+    /// use clever_provision::person::RecordSource;
+    /// use clever_provision::Person;
     ///
     /// let record = serde_json::json!({
     ///     "id": "5a25ffb0c1bc2a0036000001", "district": "5a0c91b95c7cc000010d417c",
@@ -146,7 +147,7 @@ impl Person {
     /// let read = Person::from_record(&record, &RecordSource::default())?;
     /// assert_eq!(read.person.legacy_ids.len(), 1);
     /// assert!(read.unread.is_empty());
-    /// # Ok::<(), clever_provision::RecordError>(())
+    /// # Ok::<(), clever_provision::person::RecordError>(())
     /// ```
     ///
     /// # Errors

@@ -59,9 +59,10 @@ impl Classes {
     }
 }
 
-/// Who vouches for a person, by name: `clever_auth::Authority` says only of which sort.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum Authority {
+/// Who shares a person with the app and so vouches for them, by name: `clever_auth::Authority` says only of which sort.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedBy {
     /// The person's district, by contract.
     District(DistrictId),
     /// A teacher, through Clever Library.
@@ -170,12 +171,12 @@ pub(crate) enum Arrival {
 }
 
 /// Whom a decision is about. Ids and classes only: names and addresses decide nothing, they are compared
-/// beforehand ([`crate::compare`]).
+/// beforehand ([`crate::evidence::compare`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subject {
     pub(crate) id: UserId,
     pub(crate) legacy_ids: BTreeSet<UserId>,
-    pub(crate) authority: Authority,
+    pub(crate) authority: SharedBy,
     pub(crate) classes: Classes,
     pub(crate) arrival: Arrival,
     pub(crate) connected: bool,
@@ -225,7 +226,7 @@ impl Subject {
         let authority = match login.authority() {
             clever_auth::Authority::District => {
                 let district = login.district().or(person.district.as_ref());
-                Authority::District(district.ok_or(RefusedSubject::NobodyShares)?.clone())
+                SharedBy::District(district.ok_or(RefusedSubject::NobodyShares)?.clone())
             }
             clever_auth::Authority::Teacher => teacher_of(person)?,
         };
@@ -254,7 +255,7 @@ impl Subject {
     /// [`RefusedSubject::NobodyShares`] when the record names neither a district nor a teacher.
     pub fn roster(person: &Person) -> Result<Self, RefusedSubject> {
         let authority = match &person.district {
-            Some(district) => Authority::District(district.clone()),
+            Some(district) => SharedBy::District(district.clone()),
             None => teacher_of(person)?,
         };
         let mut legacy_ids = person.legacy_ids.clone();
@@ -299,15 +300,15 @@ impl Subject {
 
     /// Who vouches for the person.
     #[must_use]
-    pub fn authority(&self) -> &Authority {
+    pub fn authority(&self) -> &SharedBy {
         &self.authority
     }
 
     /// The district that vouches, if one does.
     pub(crate) fn district(&self) -> Option<&DistrictId> {
         match &self.authority {
-            Authority::District(district) => Some(district),
-            Authority::Teacher(_) => None,
+            SharedBy::District(district) => Some(district),
+            SharedBy::Teacher(_) => None,
         }
     }
 
@@ -326,12 +327,12 @@ impl Subject {
 }
 
 /// A Library teacher vouches for herself, a Library student's teacher for the student.
-fn teacher_of(person: &Person) -> Result<Authority, RefusedSubject> {
+fn teacher_of(person: &Person) -> Result<SharedBy, RefusedSubject> {
     if let Some(teacher) = &person.shared_by {
-        return Ok(Authority::Teacher(teacher.clone()));
+        return Ok(SharedBy::Teacher(teacher.clone()));
     }
     match Classes::of(&person.roles) {
-        Classes::One(Class::Employee) => Ok(Authority::Teacher(person.id.clone())),
+        Classes::One(Class::Employee) => Ok(SharedBy::Teacher(person.id.clone())),
         _ => Err(RefusedSubject::NobodyShares),
     }
 }

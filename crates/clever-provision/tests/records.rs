@@ -10,7 +10,9 @@ use std::path::Path;
 
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::{RecordKind, Role, UserId};
-use clever_provision::{Person, PersonRead, RecordSource};
+use clever_provision::person::{PersonRead, RecordSource};
+
+use clever_provision::Person;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -3,10 +3,10 @@
 use std::future::Future;
 
 use axum::BoxError;
+use clever_provision::person::{Prefill, Question, prefill, questions};
 use clever_provision::store::OwnedTable;
-use clever_provision::{
-    AccountId, Authority, Candidate, Effects, Person, Prefill, Question, prefill, questions,
-};
+
+use clever_provision::{AccountId, Candidate, Effects, Person, SharedBy};
 use serde_json::Value;
 
 use crate::library::LibraryClass;
@@ -37,7 +37,7 @@ pub struct Visit<'a> {
     /// The record itself. Personal data.
     pub record: &'a Value,
     /// Who shares the person: a district by contract, or a teacher through the Library.
-    pub authority: &'a Authority,
+    pub authority: &'a SharedBy,
     /// The classes of a Library teacher, read just now; `None` for everybody else, and where Clever did not give
     /// them: keep what you have then.
     pub classes: Option<&'a [LibraryClass]>,

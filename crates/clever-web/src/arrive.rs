@@ -6,9 +6,9 @@ use clever_auth::{LoginToken, SafePath, VerifiedLogin};
 use clever_client::web::{Admission, Reason, Sessions};
 use clever_client::{LibraryTeacher, User};
 use clever_model::{Role, UserId};
-use clever_provision::{
-    AccountId, Effects, Person, Purpose, RecordSource, RefusedSubject, Subject,
-};
+use clever_provision::person::{Purpose, RecordSource, RefusedSubject};
+
+use clever_provision::{AccountId, Effects, Person, Subject};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::{info, warn};

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use clever_auth::SafePath;
 use clever_client::web::WebLogin;
 use clever_model::UserId;
-use clever_provision::{Accepts, AccountId, Decision, Person, Prefill, Subject, prefill};
+use clever_provision::person::{Prefill, prefill};
+
+use clever_provision::{Accepts, AccountId, Decision, Person, Subject};
 
 use crate::accounts::Accounts;
 use crate::app::App;
@@ -86,7 +88,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
         let now = self.now();
         let subject = match Subject::unseal(&self.0.keys, key.as_str(), &subject, now) {
             Ok(subject) => subject,
-            Err(clever_provision::KeptError::TooOld) => return Ok(None),
+            Err(clever_provision::person::KeptError::TooOld) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let person = given.person()?;

@@ -4,7 +4,7 @@ use clever_client::web::Reason;
 use clever_model::{Timestamp, UserId};
 use clever_provision::ledger::{Actor, Draft, Event, MergeId, ProofClass, UnlinkReason};
 use clever_provision::merge::Undo;
-use clever_provision::store::StoreError;
+use clever_provision::store::{AccountsError, Refusal};
 use clever_provision::{AccountId, AccountProof, LiveLink, LoginMethod, Proof};
 
 use crate::accounts::Accounts;
@@ -190,7 +190,7 @@ impl<A: App, S: SessionStore> Accounts<A, S> {
         let tables = self.0.app.tables();
         match store.undo(merge, &undo, tables).await {
             Ok(_) => {}
-            Err(StoreError::UndoRefused(error)) => {
+            Err(AccountsError::Refused(Refusal::Undo(error))) => {
                 tracing::info!(%error, "a merge can't be taken back");
                 return Ok(Err(Reason::Undecided));
             }

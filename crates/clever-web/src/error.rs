@@ -3,8 +3,8 @@
 use axum::BoxError;
 use clever_auth::seal::{NoRandomness, NotOurs};
 use clever_client::{ClientError, SetupError};
-use clever_provision::store::StoreError;
-use clever_provision::{KeptError, RecordError};
+use clever_provision::person::{KeptError, RecordError};
+use clever_provision::store::AccountsError;
 use clever_sql::DatabaseError;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ use thiserror::Error;
 pub enum WebError {
     /// The account store was not read or not written.
     #[error("the account store could not be used")]
-    Store(#[from] StoreError),
+    Store(#[from] AccountsError),
     /// The tables of sessions were not read or not written.
     #[error("the sessions' tables could not be used")]
     Database(#[from] DatabaseError),

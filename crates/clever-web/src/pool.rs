@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use clever_auth::seal::SealingKeys;
-use clever_provision::store::{AccountStore, StoreError};
+use clever_provision::store::{AccountStore, AccountsError};
 use clever_sql::{Connected, Open, migrate};
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleResult};
@@ -24,13 +24,13 @@ struct Opening {
 
 impl Manager for Opening {
     type Type = AccountStore;
-    type Error = StoreError;
+    type Error = AccountsError;
 
-    async fn create(&self) -> Result<AccountStore, StoreError> {
+    async fn create(&self) -> Result<AccountStore, AccountsError> {
         AccountStore::open(&self.address, self.keys.clone()).await
     }
 
-    async fn recycle(&self, store: &mut AccountStore, _: &Metrics) -> RecycleResult<StoreError> {
+    async fn recycle(&self, store: &mut AccountStore, _: &Metrics) -> RecycleResult<AccountsError> {
         // A connection that broke is replaced before a page meets it.
         store.version().await?;
         Ok(())

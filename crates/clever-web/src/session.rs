@@ -8,7 +8,7 @@ use axum::BoxError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clever_model::{DistrictId, Role, Timestamp, UserId};
-use clever_provision::{AccountId, Authority, Person};
+use clever_provision::{AccountId, Person, SharedBy};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -98,7 +98,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    pub(crate) fn of(person: &Person, authority: &Authority) -> Self {
+    pub(crate) fn of(person: &Person, authority: &SharedBy) -> Self {
         let parts = [&person.name.first, &person.name.last];
         let parts: Vec<&str> = parts
             .into_iter()
@@ -114,8 +114,8 @@ impl Profile {
             },
             roles: person.roles.clone(),
             district: match authority {
-                Authority::District(id) => Some(id.clone()),
-                Authority::Teacher(_) => None,
+                SharedBy::District(id) => Some(id.clone()),
+                SharedBy::Teacher(_) => None,
             },
         }
     }

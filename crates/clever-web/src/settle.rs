@@ -7,10 +7,12 @@ use clever_client::web::Reason;
 use clever_model::Timestamp;
 use clever_provision::ledger::Hash;
 use clever_provision::merge::{Ground, MergeRefused, Side, plan};
-use clever_provision::store::{AccountStore, Applied, Found, Material, StoreError};
+use clever_provision::person::Classes;
+use clever_provision::store::{AccountStore, AccountsError, Applied, Found, Material, Refusal};
+
 use clever_provision::{
-    AccountId, AccountProof, Authority, Classes, Decided, Decision, Effects, Notice, Person, Proof,
-    Rule, Subject, decide,
+    AccountId, AccountProof, Decided, Decision, Effects, Notice, Person, Proof, Rule, SharedBy,
+    Subject, decide,
 };
 use tracing::error;
 
@@ -74,7 +76,7 @@ impl<A: App, S> Accounts<A, S> {
     pub(crate) async fn remember(&self, person: &Person) -> Result<(), WebError> {
         match self.0.pool.get().await?.remember(person).await {
             // What a district had erased stays so. The sign-in needs none of it.
-            Err(StoreError::Erased(_)) | Ok(()) => Ok(()),
+            Err(AccountsError::Refused(Refusal::Erased(_))) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -107,7 +109,7 @@ impl<A: App, S> Accounts<A, S> {
                 }
             };
             match tried {
-                Err(WebError::Store(StoreError::Stale { .. })) => {}
+                Err(WebError::Store(AccountsError::Refused(Refusal::Stale { .. }))) => {}
                 settled => {
                     if decided.effects.notify.contains(&Notice::OnCall) {
                         error!(user = %subject.id(), rule = %decided.why.rule, "the accounts contradict each other: a person must look at them");
@@ -198,10 +200,10 @@ impl<A: App, S> Accounts<A, S> {
                 effects: decided.effects.clone(),
             }),
             // They changed since they were read: look again.
-            Err(StoreError::Impossible(_)) => Err(StoreError::Stale {
-                thing: format!("account {}", plan.absorbed),
+            Err(AccountsError::Refused(Refusal::Impossible(_))) => {
+                let thing = format!("account {}", plan.absorbed);
+                Err(AccountsError::from(Refusal::Stale { thing }).into())
             }
-            .into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -217,7 +219,7 @@ impl<A: App, S> Accounts<A, S> {
                 (Classes::One(class), _) if self.0.options.policy.blocked.contains(&class) => {
                     Reason::NotForRole
                 }
-                (_, Authority::Teacher(_)) => Reason::NotForLibrary,
+                (_, SharedBy::Teacher(_)) => Reason::NotForLibrary,
                 _ => Reason::NoPlace,
             },
         }

@@ -8,10 +8,9 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use clever_auth::seal::{SystemRandomness, random_text};
 use clever_model::{Clock, Role, SystemClock, Timestamp};
+use clever_provision::person::{Prefill, Question};
 use clever_provision::store::OwnedTable;
-use clever_provision::{
-    Account, AccountId, AccountState, Authority, Class, Custody, LoginMethod, Prefill, Question,
-};
+use clever_provision::{Account, AccountId, AccountState, Class, Custody, LoginMethod, SharedBy};
 use clever_sql::{Backend, Connected, Open, Tables, Version, migrate};
 use clever_web::{AccountPool, SignedIn, Visit, WebError};
 use serde::{Deserialize, Serialize};
@@ -105,9 +104,7 @@ impl Members {
         let user = &visit.person.id;
         match (visit.classes, visit.authority) {
             (Some(classes), _) => self.fresh.keep(user, classes, SystemClock.now()).await,
-            (None, Authority::District(district))
-                if visit.person.roles.contains(&Role::Teacher) =>
-            {
+            (None, SharedBy::District(district)) if visit.person.roles.contains(&Role::Teacher) => {
                 self.fresh.bring(district, user).await;
                 Ok(())
             }

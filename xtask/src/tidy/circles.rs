@@ -1,5 +1,4 @@
-//! Files of a crate that use each other in a circle can't be read one after the other. What is known is
-//! listed; a new circle, or a new file in a known one, is refused.
+//! Files of a crate that use each other in a circle can't be read one after the other: no crate has any.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,36 +9,18 @@ use syn::{Item, UseTree};
 /// A module by its names below the crate's root.
 type Module = Vec<String>;
 
-include!("known_circles.rs");
-
-/// Names each circle of `sources` that is not known, and each known one that is gone.
+/// Names each circle of `sources`.
 pub(super) fn breaches(package: &str, sources: &[(PathBuf, syn::File)]) -> Vec<String> {
-    let known: BTreeSet<BTreeSet<String>> = KNOWN
+    circles(sources)
         .iter()
-        .filter(|(of, _)| *of == package)
-        .map(|(_, files)| files.iter().map(|file| (*file).to_owned()).collect())
-        .collect();
-    let mut breaches = Vec::new();
-    let found = circles(sources);
-    for circle in &found {
-        if !known.iter().any(|known| circle.is_subset(known)) {
+        .map(|circle| {
             let files: Vec<&str> = circle.iter().map(String::as_str).collect();
-            breaches.push(format!(
+            format!(
                 "{package}: these files use each other in a circle: {}",
                 files.join(", ")
-            ));
-        }
-    }
-    for known in &known {
-        if !found.iter().any(|circle| circle == known) {
-            let files: Vec<&str> = known.iter().map(String::as_str).collect();
-            breaches.push(format!(
-                "{package}: a known circle is smaller or gone; say so in xtask/src/tidy/known_circles.rs: {}",
-                files.join(", ")
-            ));
-        }
-    }
-    breaches
+            )
+        })
+        .collect()
 }
 
 /// The circles of a crate's files, as sets of paths below `src`.

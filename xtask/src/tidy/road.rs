@@ -16,7 +16,7 @@ const ROADS: &[(&str, &[&str])] = &[(
 )];
 
 /// Crates and the most names that their front pages may show, modules left out.
-const NAMES: &[(&str, usize)] = &[("clever-sync", 40)];
+const NAMES: &[(&str, usize)] = &[("clever-provision", 30), ("clever-sync", 40)];
 
 /// Names each arrow that points to a later stage, and a front page with too many names.
 pub(super) fn breaches(package: &str, sources: &[(PathBuf, syn::File)]) -> Vec<String> {

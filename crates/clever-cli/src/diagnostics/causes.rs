@@ -6,7 +6,7 @@ use clever_auth::{AnswerError, AppError, KindError, TokenError, address::UnsafeA
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
-use clever_provision::store::StoreError as AccountError;
+use clever_provision::store::{AccountsError, Refusal};
 use clever_sql::AddressError;
 use clever_sync::erase::{Broken, ForgetError, PruneError};
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
@@ -360,11 +360,11 @@ fn address(error: &AddressError) -> Cause {
     )
 }
 
-fn accounts(error: &AccountError) -> Option<Cause> {
+fn accounts(error: &AccountsError) -> Option<Cause> {
     match error {
-        AccountError::Database(DatabaseError::Address(error)) => Some(address(error)),
-        AccountError::Database(error) => Some(("database", Exit::Failed, error.hint())),
-        AccountError::Erased(_) => Some(failed(
+        AccountsError::Database(DatabaseError::Address(error)) => Some(address(error)),
+        AccountsError::Database(error) => Some(("database", Exit::Failed, error.hint())),
+        AccountsError::Refused(Refusal::Erased(_)) => Some(failed(
             "erased",
             "leave the district out with --district, or keep its accounts in a new database",
         )),

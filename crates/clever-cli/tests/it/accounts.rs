@@ -66,7 +66,7 @@ fn a_roster_becomes_accounts_which_are_listed_shown_and_explained() {
     let list = list["accounts"].as_array().unwrap();
     assert_eq!(list.len() as u64, later);
     let page = text(&accounts(&store, &["list", "--limit", "5"]));
-    assert!(page.contains("There may be more: --after"), "{page}");
+    assert!(page.contains("There are more: --after"), "{page}");
     let student = list.iter().find(|one| one["class"] == "Student").unwrap();
     let id = student["account"].as_str().unwrap();
     let user = student["links"][0]["id"].as_str().unwrap();
@@ -104,18 +104,99 @@ fn another_store_is_refused_with_the_next_step() {
         &accounts(&store, &["sync", "--store", &url, "--json"]),
         0,
     ));
-    // A store of the same district in which nothing has happened yet.
+    // A store of the same district in which less has happened.
     let smaller = Emulator::start(&["--students", "2", "--seed", "4"]);
     other.report(&smaller, 0);
     let url = other.url();
     let refused = accounts(&store, &["sync", "--store", &url]);
-    if refused.status.code() != Some(0) {
-        assert!(
-            errors(&refused).contains("--from-start"),
-            "{}",
-            errors(&refused)
-        );
+    let said = errors(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("--from-start"), "{said}");
+    // The step that it names works.
+    let from_start = ["sync", "--store", &url, "--from-start", "--json"];
+    drop(document(&accounts(&store, &from_start), 0));
+}
+
+/// What a terminal of so many columns shows of `cleverctl accounts`.
+fn on_terminal(store: &Store, columns: usize, args: &[&str]) -> String {
+    let address = store.path().with_file_name("accounts.db");
+    let command = format!(
+        "stty cols {columns} rows 50; exec {} --color never accounts --accounts sqlite:{} {}",
+        cleverctl().get_program().to_str().unwrap(),
+        address.display(),
+        args.join(" ")
+    );
+    let shown = std::process::Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("CLEVER_KEY", KEY)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success(), "{text}");
+    text.replace('\r', "")
+}
+
+#[test]
+fn no_terminal_breaks_an_id_and_no_line_is_wider_than_it() {
+    let emulator = Emulator::start(&["--students", "12", "--seed", "4"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    let url = store.url();
+    let sync = on_terminal(&store, 80, &["sync", "--store", &url, "--create"]);
+    let list = document(&accounts(&store, &["list", "--json"]), 0);
+    let list = list["accounts"].as_array().unwrap();
+    let id = list[0]["account"].as_str().unwrap();
+    let user = list[0]["links"][0]["id"].as_str().unwrap();
+    for columns in [80, 120] {
+        let all = [
+            sync.clone(),
+            on_terminal(&store, columns, &["list"]),
+            on_terminal(&store, columns, &["show", id]),
+            on_terminal(&store, columns, &["explain", user]),
+        ];
+        for shown in &all {
+            let wide = shown.lines().find(|line| line.chars().count() > columns);
+            assert_eq!(wide, None, "{shown}");
+        }
+        for shown in &all[1..] {
+            assert!(shown.contains(id), "{id} is broken:\n{shown}");
+            assert!(shown.contains(user), "{user} is broken:\n{shown}");
+        }
+        assert!(all[1].contains("Governed by"), "{}", all[1]);
     }
+}
+
+#[test]
+fn a_list_goes_on_behind_its_last_account_and_ends() {
+    let emulator = Emulator::start(&["--students", "12", "--seed", "4"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    let url = store.url();
+    accounts(&store, &["sync", "--store", &url, "--create"]);
+    let page = |after: Option<&str>| {
+        let mut args = vec!["list", "--json", "--limit", "7", "--state", "active"];
+        args.extend(after.map(|id| ["--after", id]).into_iter().flatten());
+        document(&accounts(&store, &args), 0)
+    };
+    let (mut seen, mut next) = (Vec::new(), None::<String>);
+    loop {
+        let found = page(next.as_deref());
+        let some = found["accounts"].as_array().unwrap();
+        assert!(!some.is_empty() && some.len() <= 7);
+        seen.extend(some.iter().map(|one| one["account"].to_string()));
+        match found["next"].as_str() {
+            Some(id) => next = Some(id.to_owned()),
+            None => break,
+        }
+    }
+    let whole = document(&accounts(&store, &["list", "--json"]), 0);
+    let whole = whole["accounts"].as_array().unwrap().iter();
+    let whole: Vec<String> = whole.map(|one| one["account"].to_string()).collect();
+    assert_eq!(seen, whole);
+    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]));
+    let too_many = accounts(&store, &["list", "--limit", "10001"]);
+    assert_eq!(too_many.status.code(), Some(2));
 }
 
 #[test]

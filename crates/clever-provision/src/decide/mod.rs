@@ -13,7 +13,7 @@ use crate::effects::Effects;
 use crate::policy::Policy;
 use crate::proof::Proof;
 use crate::rule::Rule;
-use crate::subject::{Arrival, Authority, Class, Classes, Purpose, Subject};
+use crate::subject::{Arrival, Class, Classes, Purpose, SharedBy, Subject};
 
 pub use decision::{Accepts, Basis, Decided, Decision, Explanation, Rejection};
 pub(crate) use rivals::scores_in_reach;
@@ -108,7 +108,7 @@ impl<'a> Call<'a> {
         let Classes::One(class) = self.subject.classes else {
             return None;
         };
-        let library = matches!(self.subject.authority, Authority::Teacher(_));
+        let library = matches!(self.subject.authority, SharedBy::Teacher(_));
         let served = self.subject.connected
             && !self.policy.blocked.contains(&class)
             && !(library && self.policy.block_library);

@@ -6,11 +6,11 @@ use std::fmt;
 use clever_model::{DistrictId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::chain::Hash;
+use super::hash::Hash;
 use super::vault::Pair;
 use crate::decide::Basis;
 use crate::directory::{AccountId, Custody};
-use crate::subject::{Authority, Class};
+use crate::subject::{Class, SharedBy};
 
 /// A merge, named by the place of its event in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,25 +72,6 @@ pub enum UnlinkReason {
     NewId,
     /// Somebody decided it.
     Decided,
-}
-
-/// Who shares a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sharing {
-    /// A district, by contract.
-    District(DistrictId),
-    /// A teacher, through Clever Library.
-    Teacher(UserId),
-}
-
-impl From<&Authority> for Sharing {
-    fn from(authority: &Authority) -> Self {
-        match authority {
-            Authority::District(id) => Self::District(id.clone()),
-            Authority::Teacher(id) => Self::Teacher(id.clone()),
-        }
-    }
 }
 
 /// How a review ended.
@@ -239,7 +220,7 @@ pub enum Event {
         /// The person.
         id: UserId,
         /// Who does now.
-        now: Sharing,
+        now: SharedBy,
     },
     /// Entries before this one were rewritten, with other names for identities that are forgotten.
     Rewritten {
@@ -263,7 +244,7 @@ pub struct Draft {
     /// Who did it.
     pub actor: Actor,
     /// Who governs what it is about.
-    pub authority: Option<Sharing>,
+    pub authority: Option<SharedBy>,
     /// On what proof.
     pub proof: ProofClass,
     /// The digest of what the decision saw ([`crate::Explanation::inputs`]).

@@ -6,14 +6,18 @@
 
 mod chain;
 mod event;
+mod hash;
 mod state;
 mod vault;
 
-pub use chain::{Broken, Entry, Hash, Ledger};
-pub use event::{
-    Actor, Draft, Event, MergeId, ProofClass, ReviewId, ReviewOutcome, Sharing, UnlinkReason,
-};
-pub use state::{Alias, Impossible, LinkRecord, MergeRecord, ReviewRecord, Standing, State};
+pub use chain::{Broken, Ledger};
+pub use event::{Actor, Draft, Event, MergeId, ProofClass, ReviewId, ReviewOutcome, UnlinkReason};
+pub use hash::Hash;
+pub use state::Impossible;
+pub use vault::Pair;
+
+pub(crate) use chain::Entry;
+pub(crate) use state::{Alias, MergeRecord, ReviewRecord, Standing, State};
 #[cfg(feature = "store")]
 pub(crate) use vault::evidence_words;
-pub use vault::{DistrictKey, Pair, VaultError};
+pub(crate) use vault::{DistrictKey, VaultError};

@@ -7,11 +7,11 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::event::{Draft, Event, MergeId, ReviewId, ReviewOutcome, Sharing, UnlinkReason};
+use super::event::{Draft, Event, MergeId, ReviewId, ReviewOutcome, UnlinkReason};
 use super::vault::Pair;
 use crate::decide::Basis;
 use crate::directory::{Account, AccountId, AccountState, Custody, LiveLink, LoginMethod};
-use crate::subject::Class;
+use crate::subject::{Class, SharedBy};
 
 /// An identity that opens an account, since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,7 +188,7 @@ pub struct State {
     pub(crate) merges: BTreeMap<MergeId, MergeRecord>,
     pub(crate) reviews: BTreeMap<ReviewId, ReviewRecord>,
     pub(crate) declined: BTreeMap<Pair, Pair>,
-    pub(crate) sharing: BTreeMap<UserId, Sharing>,
+    pub(crate) sharing: BTreeMap<UserId, SharedBy>,
     pub(crate) erased: BTreeSet<DistrictId>,
 }
 
@@ -213,7 +213,7 @@ impl State {
 
     /// Who shares a person, as far as it ever changed.
     #[must_use]
-    pub fn sharing(&self, id: &UserId) -> Option<&Sharing> {
+    pub fn sharing(&self, id: &UserId) -> Option<&SharedBy> {
         self.sharing.get(id)
     }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::hash::Hash;
 use crate::directory::AccountId;
 use crate::evidence::Evidence;
-use crate::ledger::Hash;
 
 /// A digest under a district's key: without the key it says nothing, and the key dies with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl From<NoRandomness> for VaultError {
 }
 
 /// The key of a district's personal data. Whoever destroys it has erased them.
-pub struct DistrictKey {
+pub(crate) struct DistrictKey {
     district: Option<DistrictId>,
     secret: Zeroizing<[u8; 32]>,
 }
@@ -58,7 +58,10 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NoRandomness`].
-    pub fn make(district: Option<DistrictId>, random: &dyn Randomness) -> Result<Self, VaultError> {
+    pub(crate) fn make(
+        district: Option<DistrictId>,
+        random: &dyn Randomness,
+    ) -> Result<Self, VaultError> {
         let mut secret = Zeroizing::new([0; 32]);
         random.fill(secret.as_mut_slice())?;
         Ok(Self { district, secret })
@@ -69,7 +72,11 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NoRandomness`].
-    pub fn wrap(&self, keys: &SealingKeys, random: &dyn Randomness) -> Result<String, VaultError> {
+    pub(crate) fn wrap(
+        &self,
+        keys: &SealingKeys,
+        random: &dyn Randomness,
+    ) -> Result<String, VaultError> {
         Ok(keys.seal(
             &["district key", self.name()],
             self.secret.as_slice(),
@@ -82,7 +89,7 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NotOurs`].
-    pub fn from_wrapped(
+    pub(crate) fn from_wrapped(
         district: Option<DistrictId>,
         wrapped: &str,
         keys: &SealingKeys,
@@ -114,7 +121,7 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NoRandomness`].
-    pub fn seal(
+    pub(crate) fn seal(
         &self,
         place: &str,
         text: &[u8],
@@ -130,7 +137,7 @@ impl DistrictKey {
     /// # Errors
     ///
     /// [`VaultError::NotOurs`].
-    pub fn open(&self, place: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub(crate) fn open(&self, place: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let opened = self.keys().open(&["personal", self.name(), place], sealed);
         opened.map_err(|_| VaultError::NotOurs {
             place: place.to_owned(),
@@ -139,13 +146,13 @@ impl DistrictKey {
 
     /// The digest of a person and an account.
     #[must_use]
-    pub fn pair(&self, id: &UserId, account: &AccountId) -> Pair {
+    pub(crate) fn pair(&self, id: &UserId, account: &AccountId) -> Pair {
         self.digest(&[b"pair", id.as_str().as_bytes(), account.as_str().as_bytes()])
     }
 
     /// The digest of what speaks for an account and against it.
     #[must_use]
-    pub fn evidence<'a>(&self, evidence: impl IntoIterator<Item = &'a Evidence>) -> Pair {
+    pub(crate) fn evidence<'a>(&self, evidence: impl IntoIterator<Item = &'a Evidence>) -> Pair {
         self.words(&evidence_words(evidence))
     }
 

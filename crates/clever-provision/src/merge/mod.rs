@@ -14,13 +14,15 @@ use clever_model::{Role, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use rows::{Conflict, MemoryRows, MemoryTable, Moves, OwnedRow, OwnedRows, RowKey, follow};
-pub use undo::{Undo, UndoPlan, UndoRefused, plan_undo};
+pub(crate) use rows::follow;
+pub use rows::{Conflict, OwnedRow, OwnedRows, RowKey};
+pub(crate) use undo::plan_undo;
+pub use undo::{Undo, UndoPlan, UndoRefused};
 
 use crate::directory::{Account, AccountId, AccountState, Custody};
-use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, Sharing, UnlinkReason};
+use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, UnlinkReason};
 use crate::proof::Proof;
-use crate::subject::Authority;
+use crate::subject::SharedBy;
 
 /// One of two accounts to merge.
 #[derive(Clone)]
@@ -47,7 +49,7 @@ pub enum Ground<'a> {
     /// Fresh proofs of both.
     Proofs(&'a [Proof]),
     /// Somebody who speaks for the authority that governs both decided it; the app's id of that person.
-    Authority(&'a Authority, &'a str),
+    Authority(&'a SharedBy, &'a str),
 }
 
 /// What becomes of a field of both accounts. `Debug` hides the values.
@@ -99,7 +101,7 @@ pub struct MergePlan {
     pub quarantines: BTreeMap<AccountId, BTreeSet<Box<str>>>,
     ground: ProofClass,
     actor: Actor,
-    authority: Option<Sharing>,
+    authority: Option<SharedBy>,
 }
 
 /// Two accounts may not be merged.
@@ -247,7 +249,7 @@ fn may(
     accounts: [&Account; 2],
     ground: Ground<'_>,
     now: Timestamp,
-) -> Result<(ProofClass, Actor, Option<Sharing>), MergeRefused> {
+) -> Result<(ProofClass, Actor, Option<SharedBy>), MergeRefused> {
     match ground {
         Ground::Proofs(proofs) => {
             let mut class = ProofClass::Staff;
@@ -267,10 +269,10 @@ fn may(
             for account in accounts {
                 let governed = match (authority, &account.custody) {
                     (
-                        Authority::District(id),
+                        SharedBy::District(id),
                         Custody::Managed { by } | Custody::Unclaimed { by },
                     ) => id == by,
-                    (Authority::Teacher(id), Custody::ClassMade { by }) => id == by,
+                    (SharedBy::Teacher(id), Custody::ClassMade { by }) => id == by,
                     _ => false,
                 };
                 if !governed {
@@ -280,7 +282,7 @@ fn may(
             Ok((
                 ProofClass::Staff,
                 Actor::Staff(staff.into()),
-                Some(authority.into()),
+                Some(authority.clone()),
             ))
         }
     }

@@ -1,7 +1,6 @@
 //! The app's own rows: who owns one, whence it came, who wrote it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use clever_model::{Timestamp, UserId};
@@ -91,7 +90,7 @@ pub trait OwnedRows {
 }
 
 /// Rows with their owner and their origin from now on.
-pub type Moves = Vec<(RowKey, AccountId, AccountId)>;
+pub(crate) type Moves = Vec<(RowKey, AccountId, AccountId)>;
 
 /// Gives every row to the account that stands for its origin; those in `keep` stay where they are.
 ///
@@ -100,7 +99,7 @@ pub type Moves = Vec<(RowKey, AccountId, AccountId)>;
 /// # Errors
 ///
 /// Where the app's tables can't be read or written.
-pub async fn follow<R: OwnedRows>(
+pub(crate) async fn follow<R: OwnedRows>(
     tables: &mut R,
     state: &State,
     origins: &BTreeSet<AccountId>,
@@ -115,81 +114,4 @@ pub async fn follow<R: OwnedRows>(
         }
     }
     Ok(moved)
-}
-
-/// A table of [`MemoryRows`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MemoryTable {
-    /// Each row: who has it, and the value that must be unique for an account, if there is one.
-    pub rows: BTreeMap<String, (OwnedRow, Option<String>)>,
-}
-
-/// Tables in memory: the reference, and for tests.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MemoryRows {
-    /// By name.
-    pub tables: BTreeMap<String, MemoryTable>,
-}
-
-impl OwnedRows for MemoryRows {
-    type Error = Infallible;
-
-    async fn of_origin(
-        &mut self,
-        accounts: &BTreeSet<AccountId>,
-    ) -> Result<Vec<OwnedRow>, Infallible> {
-        let rows = self.tables.values().flat_map(|table| table.rows.values());
-        Ok(rows
-            .map(|(row, _)| row)
-            .filter(|row| accounts.contains(&row.origin))
-            .cloned()
-            .collect())
-    }
-
-    async fn conflicts(
-        &mut self,
-        one: &AccountId,
-        other: &AccountId,
-    ) -> Result<Vec<Conflict>, Infallible> {
-        let mut found = Vec::new();
-        for table in self.tables.values() {
-            let of = |owner: &AccountId| {
-                table
-                    .rows
-                    .values()
-                    .filter(move |(row, _)| row.owner == *owner)
-                    .collect::<Vec<_>>()
-            };
-            for (a, of_a) in of(one) {
-                for (b, _) in of(other)
-                    .into_iter()
-                    .filter(|(_, of_b)| of_a.is_some() && *of_b == *of_a)
-                {
-                    found.push(Conflict {
-                        one: a.row.clone(),
-                        other: b.row.clone(),
-                        unique: "value".to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    async fn give(
-        &mut self,
-        row: &RowKey,
-        owner: &AccountId,
-        origin: &AccountId,
-    ) -> Result<(), Infallible> {
-        let found = self
-            .tables
-            .get_mut(&row.table)
-            .and_then(|table| table.rows.get_mut(&row.key));
-        if let Some((row, _)) = found {
-            row.owner = owner.clone();
-            row.origin = origin.clone();
-        }
-        Ok(())
-    }
 }

@@ -73,7 +73,7 @@ pub enum UndoRefused {
 /// # Errors
 ///
 /// [`UndoRefused`].
-pub fn plan_undo(
+pub(crate) fn plan_undo(
     state: &State,
     merge: MergeId,
     ground: ProofClass,

@@ -7,7 +7,7 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use serde::Serialize;
 
 use super::run::leave;
-use super::{AccountStore, FollowError, StoreError};
+use super::{AccountStore, FollowError, AccountsError};
 use crate::directory::{AccountId, Custody};
 use crate::ledger::{Actor, Draft, Event, ProofClass};
 use crate::store::{Holder, Names, by_program};
@@ -42,7 +42,7 @@ impl AccountStore {
         let mut store = self.begin().await?;
         let done = forget(&mut store, people.iter().cloned().collect(), now).await?;
         store.verify().await?;
-        store.commit().await.map_err(StoreError::from)?;
+        store.commit().await.map_err(AccountsError::from)?;
         Ok(done)
     }
 
@@ -73,7 +73,7 @@ impl AccountStore {
         store.write_erased(district, draft).await?;
         store.write_rewound(district).await?;
         store.verify().await?;
-        store.commit().await.map_err(StoreError::from)?;
+        store.commit().await.map_err(AccountsError::from)?;
         Ok(done)
     }
 }
@@ -147,7 +147,7 @@ async fn forget(
 }
 
 /// Another name: random, so that nobody can try which id it was.
-fn name() -> Result<String, StoreError> {
+fn name() -> Result<String, AccountsError> {
     let mut bytes = [0; 16];
     let filled = SystemRandomness.fill(&mut bytes);
     filled.map_err(crate::ledger::VaultError::from)?;

@@ -41,7 +41,7 @@ pub use forget::ForgottenAccounts;
 use crate::directory::AccountId;
 use crate::policy::Policy;
 use crate::record::Unread;
-use crate::store::{AccountStore, StoreError};
+use crate::store::{AccountStore, AccountsError};
 
 /// Changes that are dealt with in one transaction: logins wait for no more.
 const BATCH: u32 = 50;
@@ -82,7 +82,7 @@ pub enum FollowError {
     Roster(#[from] clever_sync::StoreError),
     /// The accounts could not be read or written.
     #[error("could not bring the accounts up to the roster")]
-    Accounts(#[from] StoreError),
+    Accounts(#[from] AccountsError),
     /// The feed does not continue where the accounts stopped.
     #[error(
         "the accounts of district {district} have followed a roster up to change {position}, which this store does \
@@ -103,12 +103,12 @@ pub enum FollowError {
 ///
 /// # Errors
 ///
-/// [`StoreError::Vault`] where the system has no randomness.
-pub fn random_id() -> Result<AccountId, StoreError> {
+/// [`crate::store::Refusal::NoRandomness`] where the system has no randomness.
+pub fn random_id() -> Result<AccountId, AccountsError> {
     let mut bytes = [0; 16];
     SystemRandomness
         .fill(&mut bytes)
-        .map_err(crate::ledger::VaultError::from)?;
+        .map_err(AccountsError::from)?;
     let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
     Ok(AccountId::new(digits.collect::<String>()))
 }
@@ -127,7 +127,7 @@ pub async fn follow<L: ChangeLog>(
     accounts: &mut AccountStore,
     district: &DistrictId,
     policy: &Policy,
-    new_id: &mut (dyn FnMut() -> Result<AccountId, StoreError> + Send),
+    new_id: &mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
     now: Timestamp,
 ) -> Result<Followed, FollowError> {
     let mut done = Followed::default();

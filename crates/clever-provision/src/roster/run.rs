@@ -16,7 +16,8 @@ use crate::policy::Policy;
 use crate::record::RecordSource;
 use crate::rule::Rule;
 use crate::store::{
-    AccountStore, Applied, Facts, Found, Holder, Position, StoreError, by_program, lives,
+    AccountStore, AccountsError, Applied, Facts, Found, Holder, Position, Refusal, by_program,
+    lives,
 };
 use crate::subject::{Class, Classes, Person, Subject};
 
@@ -26,7 +27,7 @@ pub(super) struct Run<'a, L> {
     pub(super) accounts: &'a mut AccountStore,
     pub(super) district: &'a DistrictId,
     pub(super) policy: &'a Policy,
-    pub(super) new_id: &'a mut (dyn FnMut() -> Result<AccountId, StoreError> + Send),
+    pub(super) new_id: &'a mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
     pub(super) now: Timestamp,
     /// The sync's number of the run.
     pub(super) number: u64,
@@ -63,7 +64,7 @@ impl<L: ChangeLog> Run<'_, L> {
                     began: self.began,
                 };
                 store.write_position(self.district, position).await?;
-                store.commit().await.map_err(StoreError::from)?;
+                store.commit().await.map_err(AccountsError::from)?;
             }
             self.done.position = after;
             page = next;
@@ -106,7 +107,7 @@ impl<L: ChangeLog> Run<'_, L> {
                     store.forget(&Holder::Identity(id.clone())).await?;
                 }
             }
-            store.commit().await.map_err(StoreError::from)?;
+            store.commit().await.map_err(AccountsError::from)?;
             all.extend(gone.into_iter().map(|(id, _)| id));
         }
     }
@@ -165,10 +166,12 @@ impl<L: ChangeLog> Run<'_, L> {
             let new_id = &mut *self.new_id;
             match write(&mut store, newcomer, decision, new_id, self.now, self.done).await {
                 // Somebody before in this list changed it: decided with the others below.
-                Err(FollowError::Accounts(StoreError::Stale { .. })) => continue,
+                Err(FollowError::Accounts(AccountsError::Refused(Refusal::Stale { .. }))) => {
+                    continue;
+                }
                 other => other?,
             }
-            store.commit().await.map_err(StoreError::from)?;
+            store.commit().await.map_err(AccountsError::from)?;
             decided.insert(newcomer.person.id.clone());
         }
         Ok(decided)
@@ -268,7 +271,7 @@ impl<L: ChangeLog> Run<'_, L> {
             };
             store.write_position(self.district, position).await?;
         }
-        store.commit().await.map_err(StoreError::from)?;
+        store.commit().await.map_err(AccountsError::from)?;
         Ok(())
     }
 
@@ -330,7 +333,7 @@ impl<L: ChangeLog> Run<'_, L> {
         let asked = store
             .propose(&subject, person, gone, facts, self.now)
             .await?;
-        store.commit().await.map_err(StoreError::from)?;
+        store.commit().await.map_err(AccountsError::from)?;
         self.done.reviews += u64::from(asked);
         Ok(())
     }
@@ -368,7 +371,7 @@ async fn directory(
     store: &mut AccountStore,
     subject: &Subject,
     found: &Found,
-) -> Result<Directory, StoreError> {
+) -> Result<Directory, AccountsError> {
     let mut directory = store
         .directory(subject, &[], found.candidates.clone())
         .await?;
@@ -412,7 +415,7 @@ async fn write(
     store: &mut AccountStore,
     newcomer: &Newcomer,
     decided: &Decided,
-    new_id: &mut (dyn FnMut() -> Result<AccountId, StoreError> + Send),
+    new_id: &mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
     now: Timestamp,
     done: &mut Followed,
 ) -> Result<(), FollowError> {

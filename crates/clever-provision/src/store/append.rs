@@ -2,7 +2,7 @@
 
 use clever_sql::Backend;
 
-use super::{AccountStore, Needs, StoreError, json};
+use super::{AccountStore, AccountsError, Needs, json};
 use crate::directory::AccountId;
 use crate::ledger::{Draft, Entry, Standing, State, UnlinkReason};
 
@@ -11,8 +11,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Impossible`], or where the database fails.
-    pub async fn record(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
+    /// [`super::Refusal::Impossible`], or where the database fails.
+    pub async fn record(&mut self, drafts: &[Draft]) -> Result<u64, AccountsError> {
         let mut store = self.begin().await?;
         let done = store.append(drafts).await?;
         store.commit().await?;
@@ -20,7 +20,7 @@ impl AccountStore {
     }
 
     /// Appends events and writes what they change, in a transaction that the caller began; the last one's place.
-    pub(crate) async fn append(&mut self, drafts: &[Draft]) -> Result<u64, StoreError> {
+    pub(crate) async fn append(&mut self, drafts: &[Draft]) -> Result<u64, AccountsError> {
         let (mut seq, mut hash) = self.head().await?;
         for draft in drafts {
             let mut needs = Needs::default();
@@ -59,7 +59,7 @@ impl AccountStore {
         draft: &Draft,
         before: &State,
         after: &State,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         for (id, standing) in &after.accounts {
             if before.accounts.get(id) == Some(standing) {
                 continue;
@@ -162,7 +162,7 @@ impl AccountStore {
         &mut self,
         id: &AccountId,
         standing: &Standing,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let sql = "DELETE FROM main.provision_methods WHERE account = ?1";
         self.db.execute(sql, &[id.as_str().into()]).await?;
         for (method, proven_at) in &standing.methods {

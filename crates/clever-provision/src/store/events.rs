@@ -6,15 +6,14 @@ use clever_model::{Timestamp, UserId};
 use clever_sql::Backend;
 
 use super::known::Holder;
-use super::{AccountStore, Facts, Material, Needs, StoreError};
+use super::{AccountStore, AccountsError, Facts, Material, Needs, Refusal};
 use crate::decide::{Basis, Decided, Decision, decide};
-use crate::directory::{Account, AccountId, Custody, LoginMethod};
-use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, Sharing, UnlinkReason};
+use crate::directory::{Account, AccountId, Custody, LoginMethod, new_account};
+use crate::ledger::{Actor, Draft, Event, Hash, ProofClass, ReviewId, UnlinkReason};
 use crate::measure;
-use crate::memory::new_account;
 use crate::policy::Policy;
 use crate::proof::Proof;
-use crate::subject::{Person, Subject};
+use crate::subject::{Person, SharedBy, Subject};
 
 /// What applying a decision came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,8 +118,12 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Impossible`] where one is there already, or two are opened by one identity.
-    pub async fn import(&mut self, accounts: &[Account], now: Timestamp) -> Result<(), StoreError> {
+    /// [`Refusal::Impossible`] where one is there already, or two are opened by one identity.
+    pub async fn import(
+        &mut self,
+        accounts: &[Account],
+        now: Timestamp,
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         store.write_imported(accounts, now).await?;
         store.commit().await?;
@@ -136,7 +139,7 @@ impl AccountStore {
         &mut self,
         accounts: &[(Account, Facts)],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         for (account, facts) in accounts {
             store
@@ -153,7 +156,7 @@ impl AccountStore {
         &mut self,
         accounts: &[Account],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let draft = |event| by_program(event, now);
         for account in accounts {
             let id = || account.id.clone();
@@ -210,7 +213,7 @@ impl AccountStore {
         people: impl IntoIterator<Item = &'p Person>,
         policy: &Policy,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64, AccountsError> {
         let mut brought = 0;
         for person in people {
             let Ok(subject) = Subject::roster(person) else {
@@ -235,7 +238,7 @@ impl AccountStore {
         Ok(brought)
     }
 
-    async fn write_used(&mut self, id: &AccountId, at: Timestamp) -> Result<(), StoreError> {
+    async fn write_used(&mut self, id: &AccountId, at: Timestamp) -> Result<(), AccountsError> {
         let sql = "UPDATE main.provision_accounts SET last_used = ?2 WHERE id = ?1";
         self.db
             .execute(sql, &[id.as_str().into(), at.to_string().into()])
@@ -248,7 +251,7 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Stale`]: read the directory again and decide again. [`StoreError::NotForMachines`] for a merge.
+    /// [`Refusal::Stale`]: read the directory again and decide again. [`Refusal::NotForMachines`] for a merge.
     pub async fn apply(
         &mut self,
         subject: &Subject,
@@ -257,7 +260,7 @@ impl AccountStore {
         new_id: Option<&AccountId>,
         material: Option<&Material>,
         now: Timestamp,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<Applied, AccountsError> {
         let mut store = self.begin().await?;
         let done = store
             .write_applied(subject, decided, proofs, new_id, material, now)
@@ -277,7 +280,7 @@ impl AccountStore {
         new_id: Option<&AccountId>,
         material: Option<&Material>,
         now: Timestamp,
-    ) -> Result<Applied, StoreError> {
+    ) -> Result<Applied, AccountsError> {
         self.refuse_stale(subject, decided).await?;
         let draft = |event| Draft {
             at: now,
@@ -286,16 +289,16 @@ impl AccountStore {
             } else {
                 Actor::Program
             },
-            authority: Some(subject.authority().into()),
+            authority: Some(subject.authority().clone()),
             proof: proof_class(subject, proofs),
             explanation: Some(Hash(decided.why.inputs)),
             event,
         };
         let mut events = Vec::new();
-        let sharing = Sharing::from(subject.authority());
+        let sharing = subject.authority().clone();
         let before = self.shared_before(subject, &sharing).await?;
         let applied = match &decided.decision {
-            Decision::Merge { .. } => return Err(StoreError::NotForMachines),
+            Decision::Merge { .. } => return Err(Refusal::NotForMachines.into()),
             Decision::Refuse => Applied::Refused,
             Decision::LogIn { account } => {
                 if decided.effects.restore {
@@ -312,7 +315,7 @@ impl AccountStore {
             }
             Decision::Create { now: false, .. } => Applied::Later,
             Decision::Create { .. } => {
-                let account = new_id.ok_or(StoreError::NoNewId)?;
+                let account = new_id.ok_or(Refusal::NoNewId)?;
                 let made = new_account(subject, account);
                 let (class, custody) = (made.class, made.custody);
                 events.push(Event::Created {
@@ -387,8 +390,8 @@ impl AccountStore {
     async fn shared_before(
         &mut self,
         subject: &Subject,
-        now: &Sharing,
-    ) -> Result<Option<Sharing>, StoreError> {
+        now: &SharedBy,
+    ) -> Result<Option<SharedBy>, AccountsError> {
         let ids: BTreeSet<UserId> = subject
             .legacy_ids
             .iter()
@@ -411,10 +414,10 @@ impl AccountStore {
             .find(|(id, _)| ids.contains(*id))
             .map(|(_, link)| link);
         Ok(links.map(|link| match (&link.district, now) {
-            (Some(district), _) => Sharing::District(district.clone()),
-            (None, Sharing::Teacher(teacher)) => Sharing::Teacher(teacher.clone()),
+            (Some(district), _) => SharedBy::District(district.clone()),
+            (None, SharedBy::Teacher(teacher)) => SharedBy::Teacher(teacher.clone()),
             // Which teacher it was, the link does not know.
-            (None, Sharing::District(_)) => Sharing::Teacher(subject.id().clone()),
+            (None, SharedBy::District(_)) => SharedBy::Teacher(subject.id().clone()),
         }))
     }
 
@@ -425,7 +428,7 @@ impl AccountStore {
         account: &AccountId,
         basis: Basis,
         events: &mut Vec<Event>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let effects = &decided.effects;
         for id in &effects.retire {
             let same = basis == Basis::SameIdentity && subject.legacy_ids.contains(id);
@@ -461,7 +464,11 @@ impl AccountStore {
         Ok(())
     }
 
-    async fn is_unclaimed(&mut self, id: &AccountId, events: &[Event]) -> Result<bool, StoreError> {
+    async fn is_unclaimed(
+        &mut self,
+        id: &AccountId,
+        events: &[Event],
+    ) -> Result<bool, AccountsError> {
         let made = events.iter().find_map(|event| match event {
             Event::Created {
                 account, custody, ..
@@ -480,7 +487,7 @@ impl AccountStore {
         &mut self,
         subject: &Subject,
         decided: &Decided,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let mut things: BTreeSet<String> = decided
             .why
             .rejected
@@ -512,7 +519,7 @@ impl AccountStore {
             if let Some(mut row) = self.one(sql, thing.as_str().into()).await?
                 && row.count(0)? > decided.why.directory_version
             {
-                return Err(StoreError::Stale { thing });
+                return Err(Refusal::Stale { thing }.into());
             }
         }
         Ok(())

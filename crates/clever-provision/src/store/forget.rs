@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{AccountStore, StoreError, json, parsed};
+use super::{AccountStore, AccountsError, json, parsed};
 use crate::directory::AccountId;
 use crate::ledger::{Draft, Entry, Event, Hash, MergeRecord, ReviewRecord, Sharing, Standing};
 
@@ -31,8 +31,8 @@ impl Names {
         &self,
         value: &T,
         what: &'static str,
-    ) -> Result<T, StoreError> {
-        let content = |_| StoreError::Content { what };
+    ) -> Result<T, AccountsError> {
+        let content = |_| AccountsError::content(what);
         let mut tree = serde_json::to_value(value).map_err(content)?;
         self.rename(&mut tree);
         serde_json::from_value(tree).map_err(content)
@@ -58,7 +58,7 @@ impl Names {
         }
     }
 
-    fn draft(&self, draft: &Draft) -> Result<Draft, StoreError> {
+    fn draft(&self, draft: &Draft) -> Result<Draft, AccountsError> {
         let mut draft = draft.clone();
         let name = |ways: Option<&BTreeMap<Box<str>, Box<str>>>, way: &str| {
             let name = ways.and_then(|ways| ways.get(way));
@@ -82,7 +82,7 @@ impl Names {
         self.renamed(&draft, "an event")
     }
 
-    fn standing(&self, id: &AccountId, standing: &Standing) -> Result<Standing, StoreError> {
+    fn standing(&self, id: &AccountId, standing: &Standing) -> Result<Standing, AccountsError> {
         let mut standing = standing.clone();
         if let Some(ways) = self.ways.get(id) {
             let name = |way: Box<str>| ways.get(&way).cloned().unwrap_or(way);
@@ -100,7 +100,7 @@ impl AccountStore {
     pub(crate) async fn ways_of(
         &mut self,
         accounts: &BTreeSet<AccountId>,
-    ) -> Result<BTreeMap<AccountId, BTreeSet<Box<str>>>, StoreError> {
+    ) -> Result<BTreeMap<AccountId, BTreeSet<Box<str>>>, AccountsError> {
         let mut all: BTreeMap<AccountId, BTreeSet<Box<str>>> = BTreeMap::new();
         for (_, text) in self.entries().await? {
             let draft: Draft = parsed(&text, "an event")?;
@@ -125,7 +125,7 @@ impl AccountStore {
     pub async fn people_of(
         &mut self,
         district: &DistrictId,
-    ) -> Result<BTreeSet<UserId>, StoreError> {
+    ) -> Result<BTreeSet<UserId>, AccountsError> {
         let of = Some(district);
         let shared = Sharing::District(district.clone());
         let mut ids = BTreeSet::new();
@@ -158,7 +158,7 @@ impl AccountStore {
         Ok(ids)
     }
 
-    async fn entries(&mut self) -> Result<Vec<(u64, String)>, StoreError> {
+    async fn entries(&mut self) -> Result<Vec<(u64, String)>, AccountsError> {
         let sql = "SELECT seq, entry FROM main.provision_ledger ORDER BY seq";
         let rows = self.db.query(sql, &[]).await?;
         rows.into_iter()
@@ -167,7 +167,7 @@ impl AccountStore {
     }
 
     /// Writes other names into the ledger and the tables, in a transaction; how many entries of the ledger have them.
-    pub(crate) async fn rename(&mut self, names: &Names) -> Result<u64, StoreError> {
+    pub(crate) async fn rename(&mut self, names: &Names) -> Result<u64, AccountsError> {
         let mut renamed = 0;
         let mut head = Hash::NONE;
         for (seq, text) in self.entries().await? {
@@ -217,7 +217,7 @@ impl AccountStore {
         Ok(renamed)
     }
 
-    async fn rename_accounts(&mut self, names: &Names) -> Result<(), StoreError> {
+    async fn rename_accounts(&mut self, names: &Names) -> Result<(), AccountsError> {
         let sql = "SELECT id, standing FROM main.provision_accounts";
         for mut row in self.db.query(sql, &[]).await? {
             let id = AccountId::new(row.text(0)?);
@@ -245,7 +245,7 @@ impl AccountStore {
         Ok(())
     }
 
-    async fn rename_records(&mut self, names: &Names) -> Result<(), StoreError> {
+    async fn rename_records(&mut self, names: &Names) -> Result<(), AccountsError> {
         let sql = "SELECT id, record FROM main.provision_merges";
         for mut row in self.db.query(sql, &[]).await? {
             let record: MergeRecord = parsed(&row.text(1)?, "a merge")?;
@@ -293,7 +293,7 @@ impl AccountStore {
         &mut self,
         accounts: &BTreeSet<AccountId>,
         ids: &BTreeSet<UserId>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         for account in accounts {
             let sql = "DELETE FROM main.provision_fields WHERE merge_id IN (
                  SELECT id FROM main.provision_merges WHERE survivor = ?1 OR record LIKE ?2)";
@@ -316,7 +316,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn sweep(&mut self) -> Result<bool, StoreError> {
+    pub async fn sweep(&mut self) -> Result<bool, AccountsError> {
         let tables = [
             "provision_ledger",
             "provision_accounts",

@@ -4,11 +4,11 @@ use clever_auth::seal::SystemRandomness;
 use clever_model::DistrictId;
 use clever_sql::{Backend, Value};
 
-use super::{AccountStore, StoreError, json, parsed};
+use super::{AccountStore, AccountsError, Refusal, json, parsed};
 use crate::ledger::{DistrictKey, Draft, Pair};
 
 impl AccountStore {
-    pub(super) async fn declined(&mut self, pair: Pair) -> Result<Option<Pair>, StoreError> {
+    pub(super) async fn declined(&mut self, pair: Pair) -> Result<Option<Pair>, AccountsError> {
         let sql = "SELECT evidence FROM main.provision_declined WHERE pair = ?1";
         match self.one(sql, json(&pair)?.into()).await? {
             Some(mut row) => parsed(&row.text(0)?, "a digest").map(Some),
@@ -20,7 +20,7 @@ impl AccountStore {
     pub(super) async fn existing_key(
         &mut self,
         district: Option<&DistrictId>,
-    ) -> Result<Option<DistrictKey>, StoreError> {
+    ) -> Result<Option<DistrictKey>, AccountsError> {
         let name = district.map_or("", DistrictId::as_str);
         let sql = "SELECT wrapped FROM main.provision_keys WHERE district = ?1";
         let Some(mut row) = self.one(sql, name.into()).await? else {
@@ -38,18 +38,18 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Erased`]: what was erased does not come back by a roster that goes on.
+    /// [`Refusal::Erased`]: what was erased does not come back by a roster that goes on.
     pub(super) async fn key(
         &mut self,
         district: Option<&DistrictId>,
-    ) -> Result<DistrictKey, StoreError> {
+    ) -> Result<DistrictKey, AccountsError> {
         if let Some(key) = self.existing_key(district).await? {
             return Ok(key);
         }
         if let Some(district) = district
             && self.is_erased(district).await?
         {
-            return Err(StoreError::Erased(district.clone()));
+            return Err(Refusal::Erased(district.clone()).into());
         }
         let key = DistrictKey::make(district.cloned(), &SystemRandomness)?;
         let wrapped = key.wrap(&self.keys, &SystemRandomness)?;
@@ -59,7 +59,7 @@ impl AccountStore {
         Ok(key)
     }
 
-    async fn is_erased(&mut self, district: &DistrictId) -> Result<bool, StoreError> {
+    async fn is_erased(&mut self, district: &DistrictId) -> Result<bool, AccountsError> {
         let sql = "SELECT seq FROM main.provision_touched WHERE thing = ?1";
         Ok(self.one(sql, erased(district).into()).await?.is_some())
     }
@@ -70,7 +70,11 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn erase(&mut self, district: &DistrictId, draft: Draft) -> Result<(), StoreError> {
+    pub async fn erase(
+        &mut self,
+        district: &DistrictId,
+        draft: Draft,
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         store.write_erased(district, draft).await?;
         store.commit().await?;
@@ -81,7 +85,7 @@ impl AccountStore {
         &mut self,
         district: &DistrictId,
         draft: Draft,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let seq = self.append(&[draft]).await?;
         // So that no other key is made for it.
         let sql = "INSERT INTO main.provision_touched (thing, seq) VALUES (?1, ?2)

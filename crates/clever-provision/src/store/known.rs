@@ -7,7 +7,7 @@ use clever_model::{DistrictId, UserId};
 use clever_sql::{Backend, Value};
 
 use super::facts::{Facts, counts};
-use super::{AccountStore, CandidateMaterial, Material, StoreError, json, parsed};
+use super::{AccountStore, AccountsError, CandidateMaterial, Material, json, parsed};
 use crate::directory::{Account, AccountId, AccountState, Candidate};
 use crate::evidence::Evidence;
 use crate::subject::{Class, Classes, Person};
@@ -57,8 +57,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Erased`] where the district's data were erased, or where the database fails.
-    pub async fn remember(&mut self, person: &Person) -> Result<(), StoreError> {
+    /// [`super::Refusal::Erased`] where the district's data were erased, or where the database fails.
+    pub async fn remember(&mut self, person: &Person) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         let holder = Holder::Identity(person.id.clone());
         store.write_known(&holder, Facts::from(person)).await?;
@@ -70,12 +70,12 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Erased`] where the district's data were erased, or where the database fails.
+    /// [`super::Refusal::Erased`] where the district's data were erased, or where the database fails.
     pub async fn remember_own(
         &mut self,
         account: &AccountId,
         facts: Facts,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         let holder = Holder::Account(account.clone());
         store.write_known(&holder, facts).await?;
@@ -88,7 +88,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn remembered(&mut self, id: &UserId) -> Result<Option<Person>, StoreError> {
+    pub async fn remembered(&mut self, id: &UserId) -> Result<Option<Person>, AccountsError> {
         let facts = self.facts(&Holder::Identity(id.clone())).await?;
         Ok(facts.map(|facts| facts.person(id)))
     }
@@ -98,7 +98,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn known(&mut self, account: &Account) -> Result<Vec<Facts>, StoreError> {
+    pub async fn known(&mut self, account: &Account) -> Result<Vec<Facts>, AccountsError> {
         let mut all = Vec::new();
         let identities = account.links.iter();
         let holders = identities
@@ -119,7 +119,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn candidates(&mut self, person: &Person) -> Result<Found, StoreError> {
+    pub async fn candidates(&mut self, person: &Person) -> Result<Found, AccountsError> {
         let Classes::One(class) = Classes::of(&person.roles) else {
             return Ok(Found::default());
         };
@@ -186,7 +186,7 @@ impl AccountStore {
         &mut self,
         clues: &[i64],
         idle: bool,
-    ) -> Result<BTreeSet<Holder>, StoreError> {
+    ) -> Result<BTreeSet<Holder>, AccountsError> {
         if clues.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -206,7 +206,7 @@ impl AccountStore {
         &mut self,
         sql: &str,
         params: &[Value<'_>],
-    ) -> Result<BTreeSet<Holder>, StoreError> {
+    ) -> Result<BTreeSet<Holder>, AccountsError> {
         let mut all = BTreeSet::new();
         for mut row in self.db.query(sql, params).await? {
             let holder = row.text(0)?;
@@ -223,7 +223,7 @@ impl AccountStore {
     /// That an identity is remembered is no proof that the roster has it today: it may be the former id of somebody who
     /// has another one now. A review is ended when its person leaves, so an open one is.
     #[cfg(feature = "roster")]
-    pub(crate) async fn waiting(&mut self, facts: &Facts) -> Result<Vec<Person>, StoreError> {
+    pub(crate) async fn waiting(&mut self, facts: &Facts) -> Result<Vec<Person>, AccountsError> {
         let Some(key) = self.existing_key(facts.district.as_ref()).await? else {
             return Ok(Vec::new());
         };
@@ -253,7 +253,7 @@ impl AccountStore {
     pub(crate) async fn idle(
         &mut self,
         district: &DistrictId,
-    ) -> Result<Vec<(AccountId, Facts)>, StoreError> {
+    ) -> Result<Vec<(AccountId, Facts)>, AccountsError> {
         let sql = "SELECT k.holder, k.is_account FROM main.provision_known k
                    LEFT JOIN main.provision_links l ON k.is_account = 0 AND l.user_id = k.holder AND l.alias = 0
                    WHERE k.district = ?1 AND (k.is_account = 1 OR l.in_roster = 0) ORDER BY k.holder";
@@ -274,7 +274,7 @@ impl AccountStore {
     pub(super) async fn account_of(
         &mut self,
         holder: &Holder,
-    ) -> Result<Option<Account>, StoreError> {
+    ) -> Result<Option<Account>, AccountsError> {
         let mut next = match holder {
             Holder::Account(id) => Some(id.clone()),
             Holder::Identity(id) => self.opened_by(id).await?,
@@ -291,14 +291,14 @@ impl AccountStore {
         Ok(None)
     }
 
-    pub(crate) async fn facts(&mut self, holder: &Holder) -> Result<Option<Facts>, StoreError> {
+    pub(crate) async fn facts(&mut self, holder: &Holder) -> Result<Option<Facts>, AccountsError> {
         let (id, is_account) = holder.parts();
         let sql = "SELECT district, sealed FROM main.provision_known WHERE holder = ?1 AND is_account = ?2";
         let row = self.db.maybe(sql, &[id.into(), is_account.into()]).await?;
         let Some(mut row) = row else { return Ok(None) };
         let district = Some(row.text(0)?).filter(|name| !name.is_empty());
         let district = district.map(DistrictId::new).transpose();
-        let district = district.map_err(|_| StoreError::Content { what: "a district" })?;
+        let district = district.map_err(|_| AccountsError::content("a district"))?;
         let Some(key) = self.existing_key(district.as_ref()).await? else {
             return Ok(None);
         };
@@ -309,7 +309,7 @@ impl AccountStore {
 
     /// Forgets what is known of a holder, in a transaction.
     #[cfg(feature = "roster")]
-    pub(crate) async fn forget(&mut self, holder: &Holder) -> Result<(), StoreError> {
+    pub(crate) async fn forget(&mut self, holder: &Holder) -> Result<(), AccountsError> {
         let (id, is_account) = holder.parts();
         for table in ["known", "clues"] {
             let sql =
@@ -326,7 +326,7 @@ impl AccountStore {
         &mut self,
         holder: &Holder,
         facts: Facts,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let older = self.facts(holder).await?;
         let facts = match &older {
             Some(older) if older.district == facts.district => facts.with_older(older),
@@ -381,8 +381,6 @@ fn speaking(
     counts(&evidence, lives, left).then_some(evidence)
 }
 
-fn identity(text: String) -> Result<UserId, StoreError> {
-    UserId::new(text).map_err(|_| StoreError::Content {
-        what: "an identity",
-    })
+fn identity(text: String) -> Result<UserId, AccountsError> {
+    UserId::new(text).map_err(|_| AccountsError::content("an identity"))
 }

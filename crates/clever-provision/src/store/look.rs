@@ -3,7 +3,7 @@
 use clever_model::UserId;
 use clever_sql::{Backend, Value};
 
-use super::{AccountStore, Needs, StoreError, parsed};
+use super::{AccountStore, AccountsError, Needs, parsed};
 use crate::directory::{Account, AccountId};
 use crate::ledger::{Draft, Event};
 
@@ -17,7 +17,7 @@ impl AccountStore {
         &mut self,
         after: Option<&AccountId>,
         limit: u32,
-    ) -> Result<Vec<Account>, StoreError> {
+    ) -> Result<Vec<Account>, AccountsError> {
         let sql = "SELECT id FROM main.provision_accounts WHERE id > ?1 ORDER BY id LIMIT ?2";
         let after = after.map_or("", AccountId::as_str);
         let mut all = Vec::new();
@@ -37,7 +37,7 @@ impl AccountStore {
         &mut self,
         account: Option<&AccountId>,
         user: Option<&UserId>,
-    ) -> Result<Vec<(u64, Draft)>, StoreError> {
+    ) -> Result<Vec<(u64, Draft)>, AccountsError> {
         let mut all = Vec::new();
         // Names an id somewhere; which of them are about it is seen when they are read.
         let sql = "SELECT seq, entry FROM main.provision_ledger WHERE entry LIKE ?1 ORDER BY seq";

@@ -7,7 +7,7 @@ use clever_model::{Timestamp, UserId};
 use clever_sql::{Backend, Database};
 use serde::Deserialize;
 
-use super::{AccountStore, Needs, StoreError, json, parsed};
+use super::{AccountStore, AccountsError, Needs, Refusal, json, parsed};
 use crate::directory::{AccountId, Custody};
 use crate::ledger::{Draft, Event, Hash, MergeId, MergeRecord, ProofClass};
 use crate::merge::{
@@ -73,7 +73,7 @@ impl OwnedTable {
     }
 
     /// Names stand in statements as they are.
-    fn check(&self) -> Result<(), StoreError> {
+    fn check(&self) -> Result<(), AccountsError> {
         let names = [
             &self.table,
             &self.key,
@@ -91,7 +91,7 @@ impl OwnedTable {
             .chain(&self.unique)
             .find(|name| !plain(name))
         {
-            Some(name) => Err(StoreError::Name(name.clone())),
+            Some(name) => Err(Refusal::Name(name.clone()).into()),
             None => Ok(()),
         }
     }
@@ -104,12 +104,12 @@ struct Tables<'a> {
 }
 
 impl OwnedRows for Tables<'_> {
-    type Error = StoreError;
+    type Error = AccountsError;
 
     async fn of_origin(
         &mut self,
         accounts: &BTreeSet<AccountId>,
-    ) -> Result<Vec<OwnedRow>, StoreError> {
+    ) -> Result<Vec<OwnedRow>, AccountsError> {
         let mut found = Vec::new();
         for of in self.all {
             of.check()?;
@@ -135,11 +135,9 @@ impl OwnedRows for Tables<'_> {
                         },
                         owner: AccountId::new(row.text(1)?),
                         origin: account.clone(),
-                        actor: actor.map_err(|_| StoreError::Content {
-                            what: "an identity",
-                        })?,
+                        actor: actor.map_err(|_| AccountsError::content("an identity"))?,
                         written: super::instant(row.maybe_text(3)?)?
-                            .ok_or(StoreError::Content { what: "an instant" })?,
+                            .ok_or(AccountsError::content("an instant"))?,
                     });
                 }
             }
@@ -151,7 +149,7 @@ impl OwnedRows for Tables<'_> {
         &mut self,
         one: &AccountId,
         other: &AccountId,
-    ) -> Result<Vec<Conflict>, StoreError> {
+    ) -> Result<Vec<Conflict>, AccountsError> {
         let mut found = Vec::new();
         for of in self.all.iter().filter(|of| !of.unique.is_empty()) {
             of.check()?;
@@ -196,9 +194,9 @@ impl OwnedRows for Tables<'_> {
         row: &RowKey,
         owner: &AccountId,
         origin: &AccountId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let of = self.all.iter().find(|of| of.table == row.table);
-        let of = of.ok_or_else(|| StoreError::Name(row.table.clone()))?;
+        let of = of.ok_or_else(|| Refusal::Name(row.table.clone()))?;
         let OwnedTable {
             table,
             key,
@@ -230,7 +228,7 @@ impl AccountStore {
         tables: &[OwnedTable],
         one: &AccountId,
         other: &AccountId,
-    ) -> Result<Vec<Conflict>, StoreError> {
+    ) -> Result<Vec<Conflict>, AccountsError> {
         Tables {
             db: &mut self.db,
             all: tables,
@@ -247,7 +245,7 @@ impl AccountStore {
     pub async fn merges_into(
         &mut self,
         survivor: &AccountId,
-    ) -> Result<Vec<(MergeId, MergeRecord)>, StoreError> {
+    ) -> Result<Vec<(MergeId, MergeRecord)>, AccountsError> {
         let sql =
             "SELECT id, record FROM main.provision_merges WHERE survivor = ?1 ORDER BY id DESC";
         let mut found = Vec::new();
@@ -264,14 +262,14 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Impossible`] where the accounts changed since the plan.
+    /// [`Refusal::Impossible`] where the accounts changed since the plan.
     pub async fn merge(
         &mut self,
         plan: &MergePlan,
         tables: &[OwnedTable],
         explanation: Option<Hash>,
         now: Timestamp,
-    ) -> Result<MergeId, StoreError> {
+    ) -> Result<MergeId, AccountsError> {
         let mut store = self.begin().await?;
         let done = store.write_merge(plan, tables, explanation, now).await?;
         store.commit().await?;
@@ -284,7 +282,7 @@ impl AccountStore {
         tables: &[OwnedTable],
         explanation: Option<Hash>,
         now: Timestamp,
-    ) -> Result<MergeId, StoreError> {
+    ) -> Result<MergeId, AccountsError> {
         let accounts = BTreeSet::from([plan.survivor.clone(), plan.absorbed.clone()]);
         let before = self
             .load(&Needs {
@@ -350,7 +348,7 @@ impl AccountStore {
     pub async fn merged_fields(
         &mut self,
         merge: MergeId,
-    ) -> Result<Option<BTreeMap<String, Resolution>>, StoreError> {
+    ) -> Result<Option<BTreeMap<String, Resolution>>, AccountsError> {
         let sql = "SELECT district, sealed FROM main.provision_fields WHERE merge_id = ?1";
         let Some(mut row) = self.one(sql, merge.0.into()).await? else {
             return Ok(None);
@@ -360,7 +358,7 @@ impl AccountStore {
             .map(clever_model::DistrictId::new);
         let district = district
             .transpose()
-            .map_err(|_| StoreError::Content { what: "a district" })?;
+            .map_err(|_| AccountsError::content("a district"))?;
         let Some(key) = self.existing_key(district.as_ref()).await? else {
             return Ok(None);
         };
@@ -373,13 +371,13 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::UndoRefused`] with what stands against it.
+    /// [`Refusal::Undo`] with what stands against it.
     pub async fn undo(
         &mut self,
         merge: MergeId,
         undo: &Undo,
         tables: &[OwnedTable],
-    ) -> Result<UndoPlan, StoreError> {
+    ) -> Result<UndoPlan, AccountsError> {
         let mut store = self.begin().await?;
         let done = store.write_undo(merge, undo, tables).await?;
         store.commit().await?;
@@ -391,7 +389,7 @@ impl AccountStore {
         merge: MergeId,
         undo: &Undo,
         tables: &[OwnedTable],
-    ) -> Result<UndoPlan, StoreError> {
+    ) -> Result<UndoPlan, AccountsError> {
         let state = self
             .load(&Needs {
                 merges: [merge].into(),
@@ -433,13 +431,13 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Impossible`] where it is in force, or something stands against it now.
+    /// [`Refusal::Impossible`] where it is in force, or something stands against it now.
     pub async fn redo(
         &mut self,
         merge: MergeId,
         undo: &Undo,
         tables: &[OwnedTable],
-    ) -> Result<MergeId, StoreError> {
+    ) -> Result<MergeId, AccountsError> {
         let mut store = self.begin().await?;
         let done = store.write_redo(merge, undo, tables).await?;
         store.commit().await?;
@@ -451,7 +449,7 @@ impl AccountStore {
         merge: MergeId,
         undo: &Undo,
         tables: &[OwnedTable],
-    ) -> Result<MergeId, StoreError> {
+    ) -> Result<MergeId, AccountsError> {
         let needs = || Needs {
             merges: [merge].into(),
             ..Needs::default()

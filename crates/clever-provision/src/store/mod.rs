@@ -8,7 +8,7 @@
 //! ```
 //! use clever_auth::seal::{KeyId, SealingKeys};
 //! use clever_model::{DistrictId, Role, UserId};
-//! use clever_provision::store::{AccountStore, Applied, OwnedTable};
+//! use clever_provision::store::{AccountStore, AccountsError, Applied, OwnedTable, Refusal};
 //! use clever_provision::{AccountId, Person, Policy, Subject, decide};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -27,7 +27,7 @@
 //!     let decided = decide(&subject, &[], &directory, &policy, now);
 //!     match store.apply(&subject, &decided, &[], Some(&AccountId::new("a1")), None, now).await {
 //!         // Somebody was faster: look again.
-//!         Err(clever_provision::store::StoreError::Stale { .. }) => continue,
+//!         Err(AccountsError::Refused(Refusal::Stale { .. })) => continue,
 //!         other => break other?,
 //!     }
 //! };
@@ -39,6 +39,7 @@
 //! ```
 
 mod append;
+mod error;
 mod events;
 mod facts;
 #[cfg(feature = "roster")]
@@ -56,15 +57,15 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use clever_auth::seal::SealingKeys;
-use clever_model::{DistrictId, Timestamp, UserId};
+use clever_model::{Timestamp, UserId};
 use clever_sql::{
     Address, Backend, Connected, Database, DatabaseError, Kind, Open, Row, Sqlite, Tables,
     Transaction, Value, Version,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thiserror::Error;
 
+pub use error::{AccountsError, Damage, Refusal};
 pub use events::Applied;
 pub use facts::Facts;
 #[cfg(feature = "roster")]
@@ -73,19 +74,15 @@ pub use known::Found;
 #[cfg(feature = "roster")]
 pub(crate) use known::{Holder, lives};
 pub use merges::OwnedTable;
-pub use position::Position;
+pub(crate) use position::Position;
 pub use reviews::{Answer, CandidateMaterial, Material, Review};
 
 pub(crate) use events::by_program;
 
 use crate::directory::{Account, AccountId, Candidate, Directory, LoginMethod};
-use crate::ledger::{
-    Broken, Event, Hash, Impossible, MergeId, MergeRecord, ReviewId, ReviewRecord, Sharing,
-    Standing, State, VaultError,
-};
-use crate::merge::{MergeRefused, UndoRefused};
+use crate::ledger::{Event, Hash, MergeId, MergeRecord, ReviewId, ReviewRecord, Standing, State};
 use crate::proof::Proof;
-use crate::subject::Subject;
+use crate::subject::{SharedBy, Subject};
 
 /// The tables.
 const TABLES: Tables = Tables {
@@ -95,64 +92,6 @@ const TABLES: Tables = Tables {
 
 /// How long a write waits for another process over SQLite: a login is held up before it fails.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// The store was not read or not written. Nothing was changed.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// What the decision saw has changed since.
-    #[error(
-        "`{thing}` changed since the decision was made: read the directory again and decide again"
-    )]
-    Stale {
-        /// The account or identity.
-        thing: String,
-    },
-    /// The decision is for a person to take part in.
-    #[error("the decision is a merge: plan it with the proofs, and apply the plan")]
-    NotForMachines,
-    /// A new account needs an id.
-    #[error("the decision makes an account, and no id for it was given")]
-    NoNewId,
-    /// It can't have happened.
-    #[error(transparent)]
-    Impossible(#[from] Impossible),
-    /// Sealed data do not open.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// The merge may not be.
-    #[error(transparent)]
-    MergeRefused(#[from] MergeRefused),
-    /// The merge can't be taken back.
-    #[error(transparent)]
-    UndoRefused(#[from] UndoRefused),
-    /// The district's personal data were destroyed.
-    #[error(
-        "the data of district {0} were erased: connect it again under a new store, or leave it"
-    )]
-    Erased(DistrictId),
-    /// The ledger is not what was written.
-    #[error(transparent)]
-    Broken(#[from] Broken),
-    /// The tables are not what the ledger folds to.
-    #[error("`{what}` is not what the ledger folds to: somebody changed the tables by hand")]
-    Edited {
-        /// The table and the row.
-        what: String,
-    },
-    /// A table has something else than the store writes.
-    #[error("the store holds something else than {what} where it must be")]
-    Content {
-        /// What must be there.
-        what: &'static str,
-    },
-    /// The app's table has a name or a column that can't be one.
-    #[error("`{0}` is no plain name of a table or a column")]
-    Name(String),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
 
 /// Accounts, links, ledger and reviews.
 pub struct AccountStore {
@@ -176,14 +115,12 @@ impl Connected for AccountStore {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|_| StoreError::Content {
-        what: "what JSON can say",
-    })
+fn json(value: &impl Serialize) -> Result<String, AccountsError> {
+    serde_json::to_string(value).map_err(|_| AccountsError::content("what JSON can say"))
 }
 
-fn parsed<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Content { what })
+fn parsed<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T, AccountsError> {
+    serde_json::from_str(text).map_err(|_| AccountsError::content(what))
 }
 
 /// What an event may need of the tables.
@@ -213,8 +150,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Database`] says what is wrong with the address or the database.
-    pub async fn open(address: &str, keys: SealingKeys) -> Result<Self, StoreError> {
+    /// [`AccountsError::Database`] says what is wrong with the address or the database.
+    pub async fn open(address: &str, keys: SealingKeys) -> Result<Self, AccountsError> {
         let address = Address::parse(address).map_err(DatabaseError::from)?;
         Self::new(Database::open(&address, Open::Create).await?, keys).await
     }
@@ -223,8 +160,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Database`] if SQLite refuses.
-    pub async fn in_memory(keys: SealingKeys) -> Result<Self, StoreError> {
+    /// [`AccountsError::Database`] if SQLite refuses.
+    pub async fn in_memory(keys: SealingKeys) -> Result<Self, AccountsError> {
         Self::new(Database::Sqlite(Sqlite::in_memory()?), keys).await
     }
 
@@ -233,18 +170,18 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Database`] if the server refuses.
+    /// [`AccountsError::Database`] if the server refuses.
     #[cfg(feature = "postgres")]
     pub async fn over(
         client: impl std::borrow::Borrow<tokio_postgres::Client> + Send + Sync + 'static,
         schema: &str,
         keys: SealingKeys,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, AccountsError> {
         let db = clever_sql::Postgres::over(client, schema).await?;
         Self::new(Database::Postgres(db), keys).await
     }
 
-    async fn new(mut db: Database, keys: SealingKeys) -> Result<Self, StoreError> {
+    async fn new(mut db: Database, keys: SealingKeys) -> Result<Self, AccountsError> {
         if let Some(file) = db.sqlite() {
             file.wait_for_others(BUSY)?;
             // What is erased is not left in free pages.
@@ -258,7 +195,7 @@ impl AccountStore {
     }
 
     /// Begins a transaction that nobody writes beside: the chain of the ledger has one end.
-    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Self>, StoreError> {
+    pub(crate) async fn begin(&mut self) -> Result<Transaction<'_, Self>, AccountsError> {
         let mut transaction = Transaction::write(self).await?;
         if transaction.db.kind() == Kind::Postgres {
             let lock = "LOCK TABLE main.provision_ledger IN EXCLUSIVE MODE";
@@ -272,13 +209,13 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn version(&mut self) -> Result<u64, StoreError> {
+    pub async fn version(&mut self) -> Result<u64, AccountsError> {
         Ok(self.head().await?.0)
     }
 
     /// The hash of the last event.
     #[cfg(feature = "roster")]
-    pub(crate) async fn head_hash(&mut self) -> Result<Hash, StoreError> {
+    pub(crate) async fn head_hash(&mut self) -> Result<Hash, AccountsError> {
         Ok(self.head().await?.1)
     }
 
@@ -287,7 +224,7 @@ impl AccountStore {
     pub(crate) async fn group_of(
         &mut self,
         id: &AccountId,
-    ) -> Result<BTreeSet<AccountId>, StoreError> {
+    ) -> Result<BTreeSet<AccountId>, AccountsError> {
         Ok(self.load(&Needs::of(id)).await?.group(id))
     }
 
@@ -296,7 +233,7 @@ impl AccountStore {
     pub(crate) async fn aliases_of(
         &mut self,
         id: &AccountId,
-    ) -> Result<BTreeSet<UserId>, StoreError> {
+    ) -> Result<BTreeSet<UserId>, AccountsError> {
         let state = self.load(&Needs::of(id)).await?;
         let group = state.group(id);
         let accounts = state.accounts().iter();
@@ -306,23 +243,22 @@ impl AccountStore {
             .collect())
     }
 
-    async fn head(&mut self) -> Result<(u64, Hash), StoreError> {
+    async fn head(&mut self) -> Result<(u64, Hash), AccountsError> {
         let sql = "SELECT seq, hash FROM main.provision_ledger ORDER BY seq DESC LIMIT 1";
         let rows = self.db.query(sql, &[]).await?;
         let Some(mut row) = rows.into_iter().next() else {
             return Ok((0, Hash::NONE));
         };
-        let hash =
-            Hash::try_from(row.text(1)?).map_err(|_| StoreError::Content { what: "a hash" })?;
+        let hash = Hash::try_from(row.text(1)?).map_err(|_| AccountsError::content("a hash"))?;
         Ok((row.count(0)?, hash))
     }
 
-    async fn one(&mut self, sql: &str, key: Value<'_>) -> Result<Option<Row>, StoreError> {
+    async fn one(&mut self, sql: &str, key: Value<'_>) -> Result<Option<Row>, AccountsError> {
         Ok(self.db.maybe(sql, &[key]).await?)
     }
 
     /// The part of the state that events about these need: whole groups of merged accounts.
-    async fn load(&mut self, needs: &Needs) -> Result<State, StoreError> {
+    async fn load(&mut self, needs: &Needs) -> Result<State, AccountsError> {
         let mut state = State::default();
         let mut open: Vec<AccountId> = needs.accounts.iter().cloned().collect();
         for id in &needs.merges {
@@ -381,7 +317,7 @@ impl AccountStore {
         subject: &Subject,
         proofs: &[Proof],
         candidates: Vec<Candidate>,
-    ) -> Result<Directory, StoreError> {
+    ) -> Result<Directory, AccountsError> {
         // Read first: what changes after it makes the decision stale.
         let version = self.version().await?;
         let key = self.existing_key(subject.district()).await?;
@@ -436,7 +372,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    pub async fn account(&mut self, id: &AccountId) -> Result<Option<Account>, AccountsError> {
         let needs = Needs {
             accounts: [id.clone()].into(),
             ..Needs::default()
@@ -450,7 +386,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn opened_by(&mut self, id: &UserId) -> Result<Option<AccountId>, StoreError> {
+    pub async fn opened_by(&mut self, id: &UserId) -> Result<Option<AccountId>, AccountsError> {
         let needs = Needs {
             ids: [id.clone()].into(),
             ..Needs::default()
@@ -467,7 +403,7 @@ impl AccountStore {
         &mut self,
         id: &AccountId,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, AccountsError> {
         let needs = Needs {
             accounts: [id.clone()].into(),
             ..Needs::default()
@@ -483,7 +419,7 @@ impl AccountStore {
         &mut self,
         state: &State,
         id: &AccountId,
-    ) -> Result<Option<Account>, StoreError> {
+    ) -> Result<Option<Account>, AccountsError> {
         let sql = "SELECT version, last_used FROM main.provision_accounts WHERE id = ?1";
         let Some(mut row) = self.one(sql, id.as_str().into()).await? else {
             return Ok(None);
@@ -499,13 +435,13 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Impossible`] where there is no such account, or where the database fails.
+    /// [`Refusal::Impossible`] where there is no such account, or where the database fails.
     pub async fn set_methods(
         &mut self,
         id: &AccountId,
         methods: &[LoginMethod],
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let event = events::ways_in(id, methods);
         self.record(&[by_program(event, now)]).await?;
         Ok(())
@@ -522,7 +458,7 @@ impl AccountStore {
         id: &UserId,
         is: bool,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         store.write_in_roster(id, is, now).await?;
         store.commit().await?;
@@ -535,7 +471,7 @@ impl AccountStore {
         id: &UserId,
         is: bool,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, AccountsError> {
         let needs = Needs {
             ids: [id.clone()].into(),
             ..Needs::default()
@@ -558,7 +494,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn sharing(&mut self, id: &UserId) -> Result<Option<Sharing>, StoreError> {
+    pub async fn sharing(&mut self, id: &UserId) -> Result<Option<SharedBy>, AccountsError> {
         let sql = "SELECT shared_by FROM main.provision_sharing WHERE user_id = ?1";
         match self.one(sql, id.as_str().into()).await? {
             Some(mut row) => parsed(&row.text(0)?, "who shares a person").map(Some),
@@ -567,10 +503,10 @@ impl AccountStore {
     }
 }
 
-fn instant(text: Option<String>) -> Result<Option<Timestamp>, StoreError> {
+fn instant(text: Option<String>) -> Result<Option<Timestamp>, AccountsError> {
     text.map(|text| {
         text.parse()
-            .map_err(|_| StoreError::Content { what: "an instant" })
+            .map_err(|_| AccountsError::content("an instant"))
     })
     .transpose()
 }

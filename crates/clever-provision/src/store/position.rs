@@ -3,7 +3,7 @@
 use clever_model::DistrictId;
 use clever_sql::Backend;
 
-use super::{AccountStore, StoreError};
+use super::{AccountStore, AccountsError};
 
 /// How far the accounts have followed a district's feed of changes; 0 where they have not begun.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn position(&mut self, district: &DistrictId) -> Result<Position, StoreError> {
+    pub async fn position(&mut self, district: &DistrictId) -> Result<Position, AccountsError> {
         let sql = "SELECT seq, began FROM main.provision_positions WHERE district = ?1";
         match self.one(sql, district.as_str().into()).await? {
             Some(mut row) => Ok(Position {
@@ -37,7 +37,7 @@ impl AccountStore {
         &mut self,
         district: &DistrictId,
         at: Position,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let sql = "INSERT INTO main.provision_positions (district, seq, began) VALUES (?1, ?2, ?3)
                    ON CONFLICT (district) DO UPDATE SET seq = excluded.seq, began = excluded.began";
         let values = [district.as_str().into(), at.seq.into(), at.began.into()];
@@ -50,12 +50,12 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn rewind(&mut self, district: &DistrictId) -> Result<(), StoreError> {
+    pub async fn rewind(&mut self, district: &DistrictId) -> Result<(), AccountsError> {
         self.write_rewound(district).await
     }
 
     /// The same in a transaction.
-    pub(crate) async fn write_rewound(&mut self, district: &DistrictId) -> Result<(), StoreError> {
+    pub(crate) async fn write_rewound(&mut self, district: &DistrictId) -> Result<(), AccountsError> {
         let sql = "DELETE FROM main.provision_positions WHERE district = ?1";
         self.db.execute(sql, &[district.as_str().into()]).await?;
         Ok(())

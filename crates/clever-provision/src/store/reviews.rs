@@ -8,19 +8,19 @@ use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, Facts, OwnedTable, StoreError, json, parsed};
+use super::{AccountStore, AccountsError, Facts, OwnedTable, Refusal, json, parsed};
 use crate::decide::{Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
 use crate::evidence::Evidence;
 use crate::ledger::{
     Actor, Draft, Event, Hash, Impossible, MergeId, ProofClass, ReviewId, ReviewOutcome,
-    ReviewRecord, Sharing,
+    ReviewRecord,
 };
 use crate::merge::{Ground, Side, plan};
 use crate::policy::Policy;
 use crate::proof::{AdminProof, Proof};
-use crate::subject::{Class, Person, Subject};
+use crate::subject::{Class, Person, SharedBy, Subject};
 
 /// How long a review waits for an answer by default, in seconds: thirty days.
 const REVIEW_TTL: i64 = 30 * 86_400;
@@ -103,31 +103,30 @@ pub enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     class: Class,
-    authority: Sharing,
+    authority: SharedBy,
     legacy_ids: BTreeSet<UserId>,
     /// Digests of each candidate's evidence.
     evidence: BTreeMap<AccountId, crate::ledger::Pair>,
 }
 
 impl Kept {
-    fn subject(&self, id: &UserId) -> Result<Subject, StoreError> {
+    fn subject(&self, id: &UserId) -> Result<Subject, AccountsError> {
         let role = match self.class {
             Class::Student => Role::Student,
             Class::Employee => Role::Teacher,
             Class::Contact => Role::Contact,
         };
         let district = match &self.authority {
-            Sharing::District(district) => Some(district.clone()),
-            Sharing::Teacher(_) => None,
+            SharedBy::District(district) => Some(district.clone()),
+            SharedBy::Teacher(_) => None,
         };
         let mut person = Person::new(id.clone(), district, [role]);
         person.legacy_ids = self.legacy_ids.clone();
-        if let Sharing::Teacher(teacher) = &self.authority {
+        if let SharedBy::Teacher(teacher) = &self.authority {
             person.shared_by = Some(teacher.clone());
         }
-        Subject::roster(&person).map_err(|_| StoreError::Content {
-            what: "a person whom somebody shares",
-        })
+        Subject::roster(&person)
+            .map_err(|_| AccountsError::content("a person whom somebody shares"))
     }
 }
 
@@ -140,7 +139,7 @@ impl AccountStore {
         candidates: BTreeSet<AccountId>,
         material: Option<&Material>,
         now: Timestamp,
-    ) -> Result<ReviewId, StoreError> {
+    ) -> Result<ReviewId, AccountsError> {
         // The same question is asked once.
         let sql =
             "SELECT id, record FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
@@ -150,16 +149,13 @@ impl AccountStore {
                 return Ok(ReviewId(row.count(0)?));
             }
         }
-        let expires = Timestamp::from_second(now.as_second() + REVIEW_TTL).map_err(|_| {
-            StoreError::Content {
-                what: "an instant within this age",
-            }
-        })?;
+        let expires = Timestamp::from_second(now.as_second() + REVIEW_TTL)
+            .map_err(|_| AccountsError::content("an instant within this age"))?;
         let district = subject.district().cloned();
         let draft = Draft {
             at: now,
             actor: Actor::Program,
-            authority: Some(subject.authority().into()),
+            authority: Some(subject.authority().clone()),
             proof: super::events::proof_class(subject, &[]),
             explanation,
             event: Event::ReviewOpened {
@@ -189,7 +185,7 @@ impl AccountStore {
                 crate::subject::Classes::One(class) => class,
                 _ => Class::Contact,
             },
-            authority: subject.authority().into(),
+            authority: subject.authority().clone(),
             legacy_ids: subject.legacy_ids.clone(),
             evidence: candidates.iter().map(digest).collect(),
         };
@@ -226,7 +222,7 @@ impl AccountStore {
         user: &UserId,
         account: Option<&AccountId>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let sql =
             "SELECT id, record FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
         let mut drafts = Vec::new();
@@ -254,7 +250,7 @@ impl AccountStore {
     pub(crate) async fn asked_about(
         &mut self,
         user: &UserId,
-    ) -> Result<BTreeSet<UserId>, StoreError> {
+    ) -> Result<BTreeSet<UserId>, AccountsError> {
         let sql = "SELECT subject FROM main.provision_reviews WHERE user_id = ?1";
         let mut ids = BTreeSet::new();
         for mut row in self.db.query(sql, &[user.as_str().into()]).await? {
@@ -266,7 +262,7 @@ impl AccountStore {
 
     /// How many open reviews are about an identity.
     #[cfg(feature = "roster")]
-    pub(crate) async fn open_reviews_of(&mut self, user: &UserId) -> Result<u64, StoreError> {
+    pub(crate) async fn open_reviews_of(&mut self, user: &UserId) -> Result<u64, AccountsError> {
         let sql = "SELECT COUNT(*) FROM main.provision_reviews WHERE user_id = ?1 AND is_open = 1";
         let mut row = self.db.one(sql, &[user.as_str().into()]).await?;
         Ok(row.count(0)?)
@@ -282,7 +278,7 @@ impl AccountStore {
         left: &AccountId,
         facts: &Facts,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, AccountsError> {
         let evidence = facts.evidence(person);
         if let Some(key) = self.existing_key(subject.district()).await?
             && self.declined(key.pair(subject.id(), left)).await? == Some(key.evidence(&evidence))
@@ -306,7 +302,7 @@ impl AccountStore {
     }
 
     /// How many reviews are open.
-    pub(crate) async fn count_reviews(&mut self) -> Result<u64, StoreError> {
+    pub(crate) async fn count_reviews(&mut self) -> Result<u64, AccountsError> {
         let sql = "SELECT COUNT(*) FROM main.provision_reviews WHERE is_open = 1";
         Ok(self.db.one(sql, &[]).await?.count(0)?)
     }
@@ -316,7 +312,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn reviews(&mut self) -> Result<Vec<Review>, StoreError> {
+    pub async fn reviews(&mut self) -> Result<Vec<Review>, AccountsError> {
         let mut all = Vec::new();
         for mut row in self
             .db
@@ -336,7 +332,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// [`Impossible::NoReview`] where it is not open.
-    pub async fn review(&mut self, id: ReviewId) -> Result<Review, StoreError> {
+    pub async fn review(&mut self, id: ReviewId) -> Result<Review, AccountsError> {
         let (record, _, sealed) = self.open_review(id).await?;
         let mut material: Option<Material> =
             match (sealed, self.existing_key(record.district.as_ref()).await?) {
@@ -381,7 +377,7 @@ impl AccountStore {
     async fn open_review(
         &mut self,
         id: ReviewId,
-    ) -> Result<(ReviewRecord, Kept, Option<String>), StoreError> {
+    ) -> Result<(ReviewRecord, Kept, Option<String>), AccountsError> {
         let sql = "SELECT record, subject, sealed FROM main.provision_reviews WHERE id = ?1 AND is_open = 1";
         let mut row = self
             .one(sql, id.0.into())
@@ -407,7 +403,7 @@ impl AccountStore {
         staff: &str,
         tables: &[OwnedTable],
         now: Timestamp,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, AccountsError> {
         let mut store = self.begin().await?;
         let done = store
             .write_approved(id, account, staff, tables, now)
@@ -424,7 +420,7 @@ impl AccountStore {
         staff: &str,
         tables: &[OwnedTable],
         now: Timestamp,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<Answer, AccountsError> {
         let (record, kept, _) = self.open_review(id).await?;
         let subject = kept.subject(&record.id)?;
         let resolved = Draft {
@@ -460,9 +456,10 @@ impl AccountStore {
                 Ok(Answer::Linked(account))
             }
             // Since the question was asked, something came between.
-            _ => Err(StoreError::Stale {
+            _ => Err(Refusal::Stale {
                 thing: format!("account {account}"),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -472,7 +469,7 @@ impl AccountStore {
         other: &AccountId,
         tables: &[OwnedTable],
         now: Timestamp,
-    ) -> Result<MergeId, StoreError> {
+    ) -> Result<MergeId, AccountsError> {
         let missing = |id: &AccountId| Impossible::NoAccount(id.clone());
         let a = self.account(one).await?.ok_or_else(|| missing(one))?;
         let b = self.account(other).await?.ok_or_else(|| missing(other))?;
@@ -506,7 +503,7 @@ impl AccountStore {
         id: ReviewId,
         staff: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         store.write_declined(id, staff, now).await?;
         store.commit().await?;
@@ -519,7 +516,7 @@ impl AccountStore {
         id: ReviewId,
         staff: &str,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), AccountsError> {
         let (record, kept, _) = self.open_review(id).await?;
         let key = self.key(record.district.as_ref()).await?;
         let draft = |event| Draft {
@@ -549,7 +546,7 @@ impl AccountStore {
     /// # Errors
     ///
     /// Where the database fails.
-    pub async fn expire(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    pub async fn expire(&mut self, now: Timestamp) -> Result<u64, AccountsError> {
         let mut store = self.begin().await?;
         let done = store.write_expired(now).await?;
         store.commit().await?;
@@ -557,7 +554,7 @@ impl AccountStore {
         Ok(done)
     }
 
-    async fn write_expired(&mut self, now: Timestamp) -> Result<u64, StoreError> {
+    async fn write_expired(&mut self, now: Timestamp) -> Result<u64, AccountsError> {
         let sql =
             "SELECT id FROM main.provision_reviews WHERE is_open = 1 AND expires <= ?1 ORDER BY id";
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();

@@ -13,7 +13,7 @@ use clever_sql::{Backend, Value};
 
 use super::facts::is_transfer;
 use super::known::{Holder, MOST};
-use super::{AccountStore, Facts, StoreError};
+use super::{AccountStore, AccountsError, Facts};
 use crate::directory::{Account, Custody};
 use crate::evidence::Evidence;
 use crate::ledger::DistrictKey;
@@ -34,7 +34,7 @@ impl AccountStore {
         &mut self,
         person: &Person,
         stays: bool,
-    ) -> Result<Vec<Elsewhere>, StoreError> {
+    ) -> Result<Vec<Elsewhere>, AccountsError> {
         let Some(home) = &person.district else {
             return Ok(Vec::new());
         };
@@ -78,13 +78,13 @@ impl AccountStore {
     }
 
     /// The keys of all districts but one.
-    async fn other_keys(&mut self, home: &DistrictId) -> Result<Vec<DistrictKey>, StoreError> {
+    async fn other_keys(&mut self, home: &DistrictId) -> Result<Vec<DistrictKey>, AccountsError> {
         let sql = "SELECT district, wrapped FROM main.provision_keys WHERE district <> '' AND district <> ?1";
         let rows = self.db.query(sql, &[Value::from(home.as_str())]).await?;
         let mut keys = Vec::new();
         for mut row in rows {
-            let district = DistrictId::new(row.text(0)?)
-                .map_err(|_| StoreError::Content { what: "a district" })?;
+            let district =
+                DistrictId::new(row.text(0)?).map_err(|_| AccountsError::content("a district"))?;
             keys.push(DistrictKey::from_wrapped(
                 Some(district),
                 &row.text(1)?,

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use clever_sql::{Backend, Value};
 
-use super::{AccountStore, StoreError, json};
+use super::{AccountStore, AccountsError, Damage, json};
 use crate::directory::AccountId;
 use crate::ledger::{Broken, Hash, Ledger, State, UnlinkReason};
 
@@ -20,8 +20,8 @@ impl AccountStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Broken`] or [`StoreError::Edited`] with the first difference.
-    pub async fn verify(&mut self) -> Result<u64, StoreError> {
+    /// [`Damage::Ledger`] or [`Damage::Edited`] with the first difference.
+    pub async fn verify(&mut self) -> Result<u64, AccountsError> {
         let mut written = Vec::new();
         let sql = "SELECT seq, entry, hash FROM main.provision_ledger ORDER BY seq";
         for mut row in self.db.query(sql, &[]).await? {
@@ -40,7 +40,7 @@ impl AccountStore {
     }
 
     /// A table's rows by their first column.
-    async fn rows_by_key(&mut self, sql: &str) -> Result<Rows, StoreError> {
+    async fn rows_by_key(&mut self, sql: &str) -> Result<Rows, AccountsError> {
         let mut rows = Rows::new();
         for row in self.db.query(sql, &[]).await? {
             let mut values = row.0.into_iter().map(shown);
@@ -52,7 +52,7 @@ impl AccountStore {
     }
 
     /// An id that several accounts had once may stand at any of them.
-    async fn check_links(&mut self, state: &State) -> Result<(), StoreError> {
+    async fn check_links(&mut self, state: &State) -> Result<(), AccountsError> {
         let mut wanted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (id, standing) in &state.accounts {
             for (user, link) in &standing.links {
@@ -86,7 +86,7 @@ impl AccountStore {
 }
 
 /// What each table must hold: what its rows are called, the query with the key first, and the rows.
-fn wanted(state: &State) -> Result<Vec<(&'static str, &'static str, Rows)>, StoreError> {
+fn wanted(state: &State) -> Result<Vec<(&'static str, &'static str, Rows)>, AccountsError> {
     let mut accounts = Rows::new();
     let mut methods = Rows::new();
     for (id, standing) in &state.accounts {
@@ -156,16 +156,17 @@ fn method_key(account: &AccountId, method: &str) -> String {
     format!("{account} by {method}")
 }
 
-fn same(what: &str, found: &Rows, wanted: &Rows) -> Result<(), StoreError> {
+fn same(what: &str, found: &Rows, wanted: &Rows) -> Result<(), AccountsError> {
     let keys = found.keys().chain(wanted.keys());
     let differs = keys.filter(|key| found.get(*key) != wanted.get(*key)).min();
     differs.map_or(Ok(()), |key| Err(edited(what, key)))
 }
 
-fn edited(what: &str, key: impl Display) -> StoreError {
-    StoreError::Edited {
+fn edited(what: &str, key: impl Display) -> AccountsError {
+    Damage::Edited {
         what: format!("{what} {key}"),
     }
+    .into()
 }
 
 fn row<const N: usize>(values: [&str; N]) -> String {
@@ -177,11 +178,11 @@ const fn flag(is: bool) -> &'static str {
 }
 
 /// A value as text; an absent one is empty.
-fn shown(value: Value<'_>) -> Result<String, StoreError> {
+fn shown(value: Value<'_>) -> Result<String, AccountsError> {
     match value {
         Value::Int(number) => Ok(number.to_string()),
         Value::Text(text) => Ok(text.into_owned()),
         Value::Null => Ok(String::new()),
-        _ => Err(StoreError::Content { what: "a text" }),
+        _ => Err(AccountsError::content("a text")),
     }
 }

@@ -4,7 +4,7 @@ use clever_auth::seal::{KeyId, NotOurs, SealingKeys, SystemRandomness};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
 
 use super::world::{login, now};
-use crate::KeptError;
+use crate::person::KeptError;
 use crate::subject::{Arrival, Class, Person, Subject};
 
 fn keys(key: u8) -> SealingKeys {

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use clever_model::{Role, UserId};
 use proptest::prelude::*;
 
+use super::memory::{ApplyError, MemoryAccounts};
 use super::world::{
     World, account, account_id, ago, classes, district, lax, login, now, user, world_of, worlds,
 };
 use crate::directory::{Account, AccountState, Candidate, Custody, LiveLink, LoginMethod};
 use crate::evidence::{Evidence, Field, KnownPerson, compare};
-use crate::memory::{ApplyError, MemoryAccounts};
 use crate::proof::AdminProof;
 use crate::rule::{Outcome, Rule};
 use crate::scoped::{Scoped, SisId};
-use crate::subject::{Arrival, Authority, Class, Person, PersonName, Purpose, Subject};
+use crate::subject::{Arrival, Class, Person, PersonName, Purpose, SharedBy, Subject};
 use crate::{Decision, decide, decide_all};
 
 fn managed(number: usize, class: Class, by: usize) -> Account {
@@ -388,7 +388,7 @@ fn a28_of_two_decisions_at_once_one_is_applied_and_the_other_decided_again() {
 #[test]
 fn a_library_teacher_reaches_her_own_class_and_nothing_of_a_district() {
     let mut subject = login(Class::Student, 1);
-    subject.authority = Authority::Teacher(user(3));
+    subject.authority = SharedBy::Teacher(user(3));
     let of = |custody| world_of(subject.clone(), vec![account(1, Class::Student, custody)]);
     // Her class's accounts are shown to her, never linked by a machine: last names are initials there.
     let hers = of(Custody::ClassMade { by: user(3) }).decide();

@@ -9,6 +9,7 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use proptest::prelude::*;
 
 use super::merges::{holders, side, teacher};
+use super::rows::MemoryRows;
 use super::world::{account_id, district, now, user};
 use crate::directory::{AccountId, Custody};
 use crate::evidence::Evidence;
@@ -17,8 +18,7 @@ use crate::ledger::{
     UnlinkReason,
 };
 use crate::merge::{
-    Ground, MemoryRows, OwnedRow, OwnedRows as _, RowKey, Side, Undo, UndoRefused, follow, plan,
-    plan_undo,
+    Ground, OwnedRow, OwnedRows as _, RowKey, Side, Undo, UndoRefused, follow, plan, plan_undo,
 };
 use crate::proof::{AccountProof, Proof};
 use crate::subject::Class;

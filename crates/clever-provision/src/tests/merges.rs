@@ -9,7 +9,7 @@ use crate::directory::{Account, AccountState, Custody, LoginMethod};
 use crate::ledger::ProofClass;
 use crate::merge::{Conflict, Ground, MergeRefused, RowKey, Side, plan};
 use crate::proof::{AccountProof, AdminProof, Proof};
-use crate::subject::{Authority, Class};
+use crate::subject::{Class, SharedBy};
 
 pub(super) fn teacher(at: usize, custody: Custody) -> Account {
     Account {
@@ -62,27 +62,23 @@ fn p19_roles_are_what_live_identities_assert() {
         (user(7), BTreeSet::from([Role::DistrictAdmin])),
     ]);
     let proofs = holders(&[&one, &two]);
-    let planned = plan(
-        &side(&one),
-        &side(&two),
-        Ground::Proofs(&proofs),
-        &asserted,
-        Vec::new(),
-        now(),
-    )
-    .unwrap();
+    let plan_with = |asserted: &_| {
+        let (one, two) = (side(&one), side(&two));
+        plan(
+            &one,
+            &two,
+            Ground::Proofs(&proofs),
+            asserted,
+            Vec::new(),
+            now(),
+        )
+        .unwrap()
+    };
+    let planned = plan_with(&asserted);
     assert_eq!(planned.roles, [Role::Teacher, Role::Staff].into());
     // A role that the roster has taken back is not kept by the merge.
     let asserted = BTreeMap::from([(user(0), BTreeSet::from([Role::Teacher]))]);
-    let planned = plan(
-        &side(&one),
-        &side(&two),
-        Ground::Proofs(&proofs),
-        &asserted,
-        Vec::new(),
-        now(),
-    )
-    .unwrap();
+    let planned = plan_with(&asserted);
     assert_eq!(planned.roles, [Role::Teacher].into());
 }
 
@@ -196,7 +192,7 @@ fn merges_that_may_not_be_are_refused_with_the_reason() {
             Some(MergeRefused::NotStanding(two.id.clone()))
         );
     }
-    let authority = Authority::District(district(0));
+    let authority = SharedBy::District(district(0));
     assert_eq!(
         refused(&one, &two, Ground::Authority(&authority, "admin")),
         None

@@ -5,6 +5,7 @@ mod attacks;
 #[cfg(feature = "store")]
 mod import;
 mod ledger;
+mod memory;
 mod merges;
 #[cfg(feature = "postgres")]
 mod proofs;
@@ -12,7 +13,9 @@ mod properties;
 mod record;
 #[cfg(all(feature = "roster", feature = "postgres"))]
 mod roster;
+mod rows;
 #[cfg(feature = "postgres")]
 mod store;
 mod story;
+mod table;
 mod world;

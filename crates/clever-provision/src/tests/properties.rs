@@ -6,17 +6,19 @@ use clever_model::UserId;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::memory::{ApplyError, MemoryAccounts};
 use super::world::{
     World, account, account_id, district, evidence, login, now, policies, user, world_of, worlds,
 };
 use crate::directory::{Account, AccountId, Candidate, Custody, Directory};
 use crate::effects::Notice;
 use crate::evidence::{Evidence, Field};
-use crate::memory::{ApplyError, MemoryAccounts};
 use crate::policy::Policy;
+use crate::reach::in_reach;
 use crate::rule::{Outcome, Rule};
-use crate::subject::{Authority, Class, Classes};
-use crate::{Accepts, Basis, Decided, Decision, Explanation, decide, decide_all, in_reach};
+use crate::subject::{Class, Classes, SharedBy};
+
+use crate::{Accepts, Basis, Decided, Decision, Explanation, decide, decide_all};
 
 fn class_of(world: &World) -> Option<Class> {
     match world.subject.classes {
@@ -120,7 +122,7 @@ fn stricter(a: &Policy, b: &Policy) -> Policy {
 fn renamed(world: &World) -> World {
     let other = |id: &clever_model::DistrictId| district(if *id == district(1) { 9 } else { 8 });
     let mut world = world.clone();
-    if let Authority::District(by) = &mut world.subject.authority {
+    if let SharedBy::District(by) = &mut world.subject.authority {
         *by = other(by);
     }
     for account in world.directory.accounts.values_mut() {

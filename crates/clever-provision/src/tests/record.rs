@@ -4,7 +4,9 @@ use clever_model::{Role, UserId};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::{Person, PersonRead, RecordError, RecordPart, RecordSource};
+use crate::person::{PersonRead, RecordError, RecordPart, RecordSource};
+
+use crate::Person;
 
 fn read(record: &Value) -> PersonRead {
     Person::from_record(record, &RecordSource::default()).unwrap()

@@ -11,18 +11,18 @@ use clever_model::{Role, Timestamp, UserId};
 use clever_sql::{Address, Backend, Connected, Database, Open, Value};
 use tempfile::TempDir;
 
+use super::memory::MemoryAccounts;
 use super::world::{account, account_id, ago, district, login, now, user};
 use crate::directory::{Account, AccountId, Candidate, Custody, LiveLink, LoginMethod};
 use crate::evidence::Evidence;
-use crate::ledger::{Actor, Draft, Event, Impossible, ProofClass, Sharing};
-use crate::memory::MemoryAccounts;
+use crate::ledger::{Actor, Draft, Event, Impossible, ProofClass};
 use crate::merge::{Ground, Side, Undo, plan};
 use crate::policy::Policy;
 use crate::proof::{AccountProof, Proof};
 use crate::store::{
-    AccountStore, Answer, Applied, CandidateMaterial, Material, OwnedTable, StoreError,
+    AccountStore, AccountsError, Answer, Applied, CandidateMaterial, Material, OwnedTable, Refusal,
 };
-use crate::subject::{Authority, Class, Person, Subject};
+use crate::subject::{Class, Person, SharedBy, Subject};
 use crate::{Decision, decide};
 
 const WORKS: &str = "CREATE TABLE works (id TEXT PRIMARY KEY, owner TEXT NOT NULL, origin TEXT NOT NULL, actor TEXT,
@@ -119,7 +119,7 @@ pub(super) fn used(number: usize) -> Account {
 fn employee(id: usize, of: usize) -> Subject {
     Subject {
         id: user(id),
-        authority: Authority::District(district(of)),
+        authority: SharedBy::District(district(of)),
         ..login(Class::Employee, of)
     }
 }
@@ -327,7 +327,10 @@ async fn a28_of_two_decisions_on_one_reading_the_second_is_stale_and_enters_when
                 .await
         };
         assert_eq!(apply(20).await.unwrap(), Applied::Account(account_id(20)));
-        assert!(matches!(apply(21).await, Err(StoreError::Stale { .. })));
+        assert!(matches!(
+            apply(21).await,
+            Err(AccountsError::Refused(Refusal::Stale { .. }))
+        ));
         let (decision, _) = ground.enter(&subject, Vec::new(), &lax(), 21).await;
         assert_eq!(
             decision,
@@ -353,7 +356,7 @@ async fn a28_of_two_decisions_on_one_reading_the_second_is_stale_and_enters_when
 }
 
 /// Merges accounts 0 and 1 with the works of both.
-async fn merge(ground: &mut Kept, at: Timestamp) -> Result<crate::ledger::MergeId, StoreError> {
+async fn merge(ground: &mut Kept, at: Timestamp) -> Result<crate::ledger::MergeId, AccountsError> {
     let a = ground.store.account(&account_id(0)).await?.unwrap();
     let b = ground.store.account(&account_id(1)).await?.unwrap();
     let conflicts = ground.store.conflicts(&works(), &a.id, &b.id).await?;
@@ -453,7 +456,7 @@ async fn a_merge_moves_the_apps_rows_and_an_undo_sends_them_home() {
             .await
             .err();
         assert!(
-            matches!(again, Some(StoreError::UndoRefused(_))),
+            matches!(again, Some(AccountsError::Refused(Refusal::Undo(_)))),
             "{again:?}"
         );
         let redone = ground
@@ -554,7 +557,7 @@ async fn a_review_is_answered_remembered_and_forgotten() {
             .await
             .err();
         assert!(
-            matches!(refused, Some(StoreError::MergeRefused(_))),
+            matches!(refused, Some(AccountsError::Refused(Refusal::Merge(_)))),
             "{refused:?}"
         );
         let nobody = ground
@@ -564,7 +567,9 @@ async fn a_review_is_answered_remembered_and_forgotten() {
             .err();
         assert!(matches!(
             nobody,
-            Some(StoreError::Impossible(Impossible::NoCandidate { .. }))
+            Some(AccountsError::Refused(Refusal::Impossible(
+                Impossible::NoCandidate { .. }
+            )))
         ));
         // The old id has left the roster: now it is one person.
         ground
@@ -633,7 +638,9 @@ async fn a_review_is_answered_remembered_and_forgotten() {
         let closed = ground.store.decline(id, "principal", now()).await.err();
         assert!(matches!(
             closed,
-            Some(StoreError::Impossible(Impossible::NoReview(_)))
+            Some(AccountsError::Refused(Refusal::Impossible(
+                Impossible::NoReview(_)
+            )))
         ));
         ground.store.verify().await.unwrap();
     }

@@ -5,21 +5,21 @@ use std::collections::BTreeSet;
 
 use clever_model::Role;
 
+use super::memory::MemoryAccounts;
 use super::world::{account, account_id, ago, district, login, now, user};
 use crate::directory::{Account, Custody, LiveLink};
-use crate::memory::MemoryAccounts;
+use crate::person::{Question, Source, prefill, questions};
 use crate::policy::Policy;
 use crate::proof::{AccountProof, Proof};
 use crate::rule::Rule;
-use crate::subject::{Arrival, Authority, Class, Person, Purpose, Subject};
-use crate::{
-    Accepts, Basis, Decision, Question, Source, decide, decision_table, prefill, questions,
-};
+use crate::subject::{Arrival, Class, Person, Purpose, SharedBy, Subject};
+
+use crate::{Accepts, Basis, Decided, Decision, decide};
 
 /// A teacher whom nobody but herself shares.
 fn library_teacher() -> Subject {
     Subject {
-        authority: Authority::Teacher(user(0)),
+        authority: SharedBy::Teacher(user(0)),
         ..login(Class::Employee, 1)
     }
 }
@@ -38,19 +38,19 @@ fn signed_up_before() -> Account {
     }
 }
 
+/// Decides with no candidates: by ids and proofs alone.
+fn decided(app: &MemoryAccounts, subject: &Subject, proofs: &[Proof], policy: &Policy) -> Decided {
+    let directory = app.directory(subject, Vec::new());
+    decide(subject, proofs, &directory, policy, now())
+}
+
 #[test]
 fn a_teacher_is_asked_once_merges_with_proof_and_is_known_ever_after() {
     for subject in [library_teacher(), login(Class::Employee, 1)] {
         let mut app = MemoryAccounts::new([signed_up_before()]);
         let policy = Policy::default();
         // First login: the id is not known, so she is asked, and sees no name of anybody.
-        let asked = decide(
-            &subject,
-            &[],
-            &app.directory(&subject, Vec::new()),
-            &policy,
-            now(),
-        );
+        let asked = decided(&app, &subject, &[], &policy);
         assert_eq!(
             asked.decision,
             Decision::Ask {
@@ -61,13 +61,7 @@ fn a_teacher_is_asked_once_merges_with_proof_and_is_known_ever_after() {
         // "Merge": she signs in to her old account, in a flow that was begun to link.
         let linking = with_purpose(subject.clone(), Purpose::Link);
         let proof = Proof::Holder(AccountProof::after_reauthentication(account_id(1), now()));
-        let merged = decide(
-            &linking,
-            &[proof],
-            &app.directory(&linking, Vec::new()),
-            &policy,
-            now(),
-        );
+        let merged = decided(&app, &linking, &[proof], &policy);
         assert_eq!(
             merged.decision,
             Decision::Link {
@@ -77,13 +71,7 @@ fn a_teacher_is_asked_once_merges_with_proof_and_is_known_ever_after() {
         );
         app.apply(&linking, &merged, &account_id(2), now()).unwrap();
         // Every login after: straight in, and refreshed from the API.
-        let known = decide(
-            &subject,
-            &[],
-            &app.directory(&subject, Vec::new()),
-            &policy,
-            now(),
-        );
+        let known = decided(&app, &subject, &[], &policy);
         assert_eq!(
             known.decision,
             Decision::LogIn {
@@ -103,13 +91,7 @@ fn a_teacher_who_is_new_and_a_student_get_accounts_at_once() {
     {
         let mut subject = subject;
         subject.id = user(20 + number);
-        let created = decide(
-            &subject,
-            &[],
-            &app.directory(&subject, Vec::new()),
-            &policy,
-            now(),
-        );
+        let created = decided(&app, &subject, &[], &policy);
         assert_eq!(
             created.decision,
             Decision::Create {
@@ -140,13 +122,7 @@ fn a_roster_makes_accounts_that_their_persons_find_at_their_first_login() {
         ..Policy::default()
     };
     let mut app = MemoryAccounts::new([]);
-    let created = decide(
-        &rostered,
-        &[],
-        &app.directory(&rostered, Vec::new()),
-        &policy,
-        now(),
-    );
+    let created = decided(&app, &rostered, &[], &policy);
     assert_eq!(created.why.rule, Rule::R11);
     app.apply(&rostered, &created, &account_id(1), now())
         .unwrap();
@@ -155,13 +131,7 @@ fn a_roster_makes_accounts_that_their_persons_find_at_their_first_login() {
         Custody::Unclaimed { by: district(1) }
     );
     let arrives = login(Class::Student, 1);
-    let entered = decide(
-        &arrives,
-        &[],
-        &app.directory(&arrives, Vec::new()),
-        &policy,
-        now(),
-    );
+    let entered = decided(&app, &arrives, &[], &policy);
     app.apply(&arrives, &entered, &account_id(2), now())
         .unwrap();
     assert_eq!(app.accounts().len(), 1);
@@ -194,13 +164,7 @@ fn a_teachers_id_from_before_v3_is_followed_and_two_become_a_question() {
     subject.legacy_ids = BTreeSet::from([user(1), user(2)]);
     let mut app = MemoryAccounts::new([of_v2(1, 1)]);
     let policy = Policy::default();
-    let moved = decide(
-        &subject,
-        &[],
-        &app.directory(&subject, Vec::new()),
-        &policy,
-        now(),
-    );
+    let moved = decided(&app, &subject, &[], &policy);
     assert_eq!(
         moved.decision,
         Decision::Link {
@@ -210,23 +174,11 @@ fn a_teachers_id_from_before_v3_is_followed_and_two_become_a_question() {
     );
     assert_eq!(moved.effects.retire, BTreeSet::from([user(1)]));
     app.apply(&subject, &moved, &account_id(9), now()).unwrap();
-    let known = decide(
-        &subject,
-        &[],
-        &app.directory(&subject, Vec::new()),
-        &policy,
-        now(),
-    );
+    let known = decided(&app, &subject, &[], &policy);
     assert_eq!(known.why.rule, Rule::R1);
     // Teacher and school admin were two records before v3.
     let app = MemoryAccounts::new([of_v2(1, 1), of_v2(2, 2)]);
-    let both = decide(
-        &subject,
-        &[],
-        &app.directory(&subject, Vec::new()),
-        &policy,
-        now(),
-    );
+    let both = decided(&app, &subject, &[], &policy);
     assert_eq!(
         both.decision,
         Decision::Ask {
@@ -251,25 +203,13 @@ fn a_district_that_takes_over_a_library_teacher_makes_no_second_account() {
     };
     let (subject, policy) = (login(Class::Employee, 1), Policy::default());
     let app = MemoryAccounts::new([hers(0)]);
-    let known = decide(
-        &subject,
-        &[],
-        &app.directory(&subject, Vec::new()),
-        &policy,
-        now(),
-    );
+    let known = decided(&app, &subject, &[], &policy);
     assert_eq!(known.why.rule, Rule::R1);
     // If it changes, she is asked, and her proof gives the account its second id.
     let app = MemoryAccounts::new([hers(5)]);
     let linking = with_purpose(subject, Purpose::Link);
     let proof = Proof::Holder(AccountProof::after_reauthentication(account_id(1), now()));
-    let joined = decide(
-        &linking,
-        &[proof],
-        &app.directory(&linking, Vec::new()),
-        &policy,
-        now(),
-    );
+    let joined = decided(&app, &linking, &[proof], &policy);
     assert_eq!(joined.why.rule, Rule::R3);
 }
 
@@ -277,7 +217,7 @@ fn a_district_that_takes_over_a_library_teacher_makes_no_second_account() {
 fn a_new_account_is_filled_with_what_clever_gave_and_asks_for_the_rest() {
     let mut teacher = Person::new(user(0), None, [Role::Teacher]);
     teacher.name.first = Some("Ada".to_owned());
-    let library = Authority::Teacher(user(0));
+    let library = SharedBy::Teacher(user(0));
     let filled = prefill(&teacher, &library);
     let fields: Vec<(&str, Source, bool)> = filled
         .iter()
@@ -296,7 +236,7 @@ fn a_new_account_is_filled_with_what_clever_gave_and_asks_for_the_rest() {
     );
     let mut student = Person::new(user(0), Some(district(1)), [Role::Student]);
     student.email = Some("ada@example.org".to_owned());
-    let by_district = Authority::District(district(1));
+    let by_district = SharedBy::District(district(1));
     let roles = prefill(&student, &by_district);
     assert_eq!(roles.len(), 1);
     assert!(questions(&student, &by_district).is_empty());
@@ -314,7 +254,10 @@ fn the_document_shows_the_table_that_decides() {
     );
     let (before, rest) = text.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
-    let wanted = format!("{before}{begin}{}{end}{after}", decision_table());
+    let wanted = format!(
+        "{before}{begin}{}{end}{after}",
+        super::table::decision_table()
+    );
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {

@@ -6,14 +6,14 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::memory::MemoryAccounts;
 use crate::directory::{
     Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, LoginMethod,
 };
 use crate::evidence::{Evidence, Field};
-use crate::memory::MemoryAccounts;
 use crate::policy::Policy;
 use crate::proof::{AccountProof, AdminProof, Proof};
-use crate::subject::{Arrival, Authority, Class, Classes, Purpose, Subject};
+use crate::subject::{Arrival, Class, Classes, Purpose, SharedBy, Subject};
 use crate::{Decided, decide};
 
 pub(super) fn now() -> Timestamp {
@@ -104,7 +104,7 @@ pub(super) fn login(class: Class, by: usize) -> Subject {
     Subject {
         id: user(0),
         legacy_ids: BTreeSet::new(),
-        authority: Authority::District(district(by)),
+        authority: SharedBy::District(district(by)),
         classes: Classes::One(class),
         arrival: Arrival::Login {
             purpose: Purpose::SignIn,
@@ -288,8 +288,8 @@ fn subjects() -> impl Strategy<Value = Subject> {
         1 => Just(Classes::Several),
     ];
     let authority = prop_oneof![
-        4 => (1_usize..3).prop_map(|by| Authority::District(district(by))),
-        1 => (3_usize..5).prop_map(|by| Authority::Teacher(user(by))),
+        4 => (1_usize..3).prop_map(|by| SharedBy::District(district(by))),
+        1 => (3_usize..5).prop_map(|by| SharedBy::Teacher(user(by))),
     ];
     let login = (any::<bool>(), prop::bool::weighted(0.9), any::<bool>()).prop_map(
         |(link, bound, said_new)| Arrival::Login {

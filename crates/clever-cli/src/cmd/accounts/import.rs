@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::import::{Column, CustodyWord, Defaults, read_row};
-use clever_provision::store::{AccountStore, Facts, StoreError};
+use clever_provision::store::{AccountStore, AccountsError, Facts, Refusal};
 use clever_provision::{Account, Class};
 use clever_sql::{Address, Backend as _, Database, Open, Value};
 use serde::Serialize;
@@ -177,11 +177,13 @@ async fn write(
     match accounts.import_known(&all, now).await {
         Ok(()) => report.imported += all.len() as u64,
         // One of them can't be: which, is found one by one.
-        Err(StoreError::Impossible(_)) => {
+        Err(AccountsError::Refused(Refusal::Impossible(_))) => {
             for (row, one) in new {
                 match accounts.import_known(&[one], now).await {
                     Ok(()) => report.imported += 1,
-                    Err(StoreError::Impossible(why)) => report.refuse(row, why.to_string()),
+                    Err(AccountsError::Refused(Refusal::Impossible(why))) => {
+                        report.refuse(row, why.to_string());
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }

@@ -6,7 +6,8 @@ use clever_model::{Clock as _, SystemClock, UserId};
 use clever_provision::ledger::{Actor, Draft, Event};
 use clever_provision::store::{AccountStore, Facts};
 use clever_provision::{
-    Account, AccountId, AccountState, Custody, Outcome, Policy, Rule, Subject, decide,
+    Account, AccountId, AccountState, Basis, Class, Custody, Outcome, Policy, Rejection, Subject,
+    decide,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -23,8 +24,8 @@ pub(super) struct ListArgs {
     /// Only accounts behind this one, in the order of their ids.
     #[arg(long, value_name = "ID")]
     after: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// At most so many; `--after` goes on behind the last one.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 }
 
@@ -81,7 +82,7 @@ pub(super) struct ExplainArgs {
     user: UserId,
 }
 
-/// Lists accounts, a page at a time until enough are found.
+/// Lists accounts, a page at a time until one more than asked for is found: then there are more.
 pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) -> Result<Exit> {
     const PAGE: u32 = 200;
     let mut after = args.after.as_deref().map(AccountId::new);
@@ -95,13 +96,16 @@ pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) 
                 .is_none_or(|state| state == StateWord::of(&account.state))
         };
         found.extend(page.into_iter().filter(wanted));
-        if found.len() >= args.limit as usize {
+        if found.len() > args.limit as usize {
             break;
         }
     }
+    let is_more = found.len() > args.limit as usize;
     found.truncate(args.limit as usize);
+    let next = found.last().filter(|_| is_more).map(|last| &last.id);
     if ui.json {
-        ui.list("accounts", &found.iter().map(document).collect::<Vec<_>>())?;
+        let all: Vec<_> = found.iter().map(document).collect();
+        ui.document(&json!({ "accounts": all, "next": next }))?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
@@ -123,15 +127,21 @@ pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) 
         table.add_row(cells(account));
     }
     ui.rows(&table)?;
-    if found.len() == args.limit as usize
-        && let Some(last) = found.last()
-    {
+    if let Some(next) = next {
         ui.line(format!(
-            "There may be more: --after {}",
-            ui::word(last.id.as_str())
+            "There are more: --after {}",
+            ui::word(next.as_str())
         ))?;
     }
     Ok(Exit::Done)
+}
+
+const fn class(class: Class) -> &'static str {
+    match class {
+        Class::Student => "student",
+        Class::Employee => "employee",
+        Class::Contact => "contact",
+    }
 }
 
 fn governor(custody: &Custody) -> String {
@@ -148,7 +158,7 @@ fn cells(account: &Account) -> [String; 6] {
     let last = account.last_used.map(|at| at.to_string());
     [
         account.id.to_string(),
-        format!("{:?}", account.class).to_lowercase(),
+        class(account.class).to_owned(),
         StateWord::of(&account.state).as_str().to_owned(),
         governor(&account.custody),
         links.join(", "),
@@ -210,8 +220,8 @@ pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) 
     }
     let state = StateWord::of(&account.state).as_str();
     ui.line(format!(
-        "Account {id}: {state}, of a {}, governed by {}",
-        format!("{:?}", account.class).to_lowercase(),
+        "Account {id}: {}, {state}, governed by {}",
+        class(account.class),
         governor(&account.custody)
     ))?;
     for link in &account.links {
@@ -266,7 +276,14 @@ fn said(event: &Event) -> String {
             account, id, basis, ..
         } => match basis {
             Some(basis) => {
-                format!("{id} opens account {account} from now on, by {basis:?}").to_lowercase()
+                let by = match basis {
+                    Basis::SameIdentity => "it is the same person's id",
+                    Basis::Holder => "its holder proved it",
+                    Basis::Admin => "somebody who may decided it",
+                    Basis::Reach => "ids and names agree",
+                    Basis::Score => "the records are one person's beyond doubt",
+                };
+                format!("{id} opens account {account} from now on: {by}")
             }
             None => format!("{id} opens account {account}, which was made for it"),
         },
@@ -355,20 +372,46 @@ pub(super) async fn explain(
         ui.line(format!(
             "By the roster: {}, row {} of the decision table.",
             outcome(decided.outcome()),
-            row(decided.why.rule)
+            decided.why.rule
         ))?;
         for (account, reason) in &decided.why.rejected {
-            ui.line(format!("Not account {account}: {reason:?}"))?;
+            ui.line(format!("Not account {account}: {}", rejection(*reason)))?;
         }
     }
     tell(ui, &history)?;
     Ok(Exit::Done)
 }
 
-fn outcome(outcome: Outcome) -> String {
-    format!("{outcome:?}").to_lowercase()
+const fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::LogIn => "the account that the id opens",
+        Outcome::Link => "an account from before",
+        Outcome::Merge => "two accounts become one",
+        Outcome::Ask => "the person is asked",
+        Outcome::Create => "a new account",
+        Outcome::CreateAndPark => "a new account, and a review",
+        Outcome::Review => "a review",
+        Outcome::Refuse => "nobody whom the app serves",
+    }
 }
 
-fn row(rule: Rule) -> String {
-    format!("{rule:?}")
+const fn rejection(why: Rejection) -> &'static str {
+    match why {
+        Rejection::OutOfReach => "the person's district does not govern it",
+        Rejection::OtherClass => "it is of another sort of person",
+        Rejection::Broken => "its trail of merges breaks",
+        Rejection::NotInDirectory => "it was proven, and not read",
+        Rejection::Suspended => "an admin closed it",
+        Rejection::AlreadyLinked => "somebody else in the roster opens it",
+        Rejection::OtherDistrict => "somebody of another district opens it",
+        Rejection::Contradicted => "the records contradict each other",
+        Rejection::Sibling => "it may be a sibling's",
+        Rejection::Idle => "nobody entered it for too long",
+        Rejection::Ambiguous => "others fit as well",
+        Rejection::Wanted => "somebody else fits it as well",
+        Rejection::Cut => "others may fit as well: the list is not whole",
+        Rejection::Weak => "too little speaks for it",
+        Rejection::Policy => "the policy wants a person's word",
+        Rejection::UnboundLogin => "somebody else may have started the sign-in",
+    }
 }

@@ -9,7 +9,9 @@ use std::sync::mpsc;
 use anyhow::{Context, Result};
 use clever_linkage::{Comparison, Matches, Pair, Side};
 use clever_model::Timestamp;
-use clever_provision::store::{AccountStore, Applied, CandidateMaterial, Material, StoreError};
+use clever_provision::store::{
+    AccountStore, AccountsError, Applied, CandidateMaterial, Material, Refusal,
+};
 use clever_provision::{
     AccountId, Candidate, Decided, Decision, Directory, Policy, Subject, candidates, decide,
     decide_all,
@@ -95,7 +97,7 @@ async fn directory(
     subject: &Subject,
     comparison: &Comparison<'_>,
     matches: &Matches,
-) -> Result<Directory, StoreError> {
+) -> Result<Directory, AccountsError> {
     let found = candidates(comparison, matches);
     let mut directory = store.directory(subject, &[], found).await?;
     directory.truncated = matches.cut;
@@ -198,7 +200,7 @@ impl Write<'_> {
                 .apply(self.subject, one, &[], None, self.material, self.now)
                 .await;
             match applied {
-                Err(StoreError::Stale { .. }) => {}
+                Err(AccountsError::Refused(Refusal::Stale { .. })) => {}
                 other => return Ok(Some(other?)),
             }
             let seen = directory(store, self.subject, comparison, matches).await?;

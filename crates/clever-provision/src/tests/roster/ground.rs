@@ -2,6 +2,7 @@
 
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
+use clever_model::ManualClock;
 use clever_model::{DistrictId, RecordKind, Timestamp, UserId};
 use clever_raw::page::RawPage;
 use clever_sql::Address;
@@ -17,7 +18,7 @@ use crate::directory::AccountId;
 use crate::policy::Policy;
 use crate::record::RecordSource;
 use crate::roster::{FollowError, Followed, follow};
-use crate::store::{AccountStore, StoreError};
+use crate::store::{AccountStore, Refusal};
 use crate::subject::Person;
 use crate::tests::store::database;
 
@@ -149,33 +150,20 @@ impl Ground {
 
     /// Syncs the roster; what is held stays held, unless it is approved.
     pub(super) async fn sync(&mut self, approve: bool) -> SyncReport {
-        let clock = clever_model::ManualClock::at(self.now());
+        let clock = ManualClock::at(self.now());
         let mut options = SyncOptions::default();
-        let policy = SyncPolicy::default();
-        let report = sync(
-            &Served(&self.emulator),
-            &mut self.roster,
-            &policy,
-            &options,
-            &clock,
-            &(),
-        )
-        .await
-        .unwrap();
+        let report = self.sync_with(&options, &clock).await;
         if report.holds.is_empty() || !approve {
             return report;
         }
         options.approve = Some(report.plan_hash);
-        sync(
-            &Served(&self.emulator),
-            &mut self.roster,
-            &policy,
-            &options,
-            &clock,
-            &(),
-        )
-        .await
-        .unwrap()
+        self.sync_with(&options, &clock).await
+    }
+
+    async fn sync_with(&mut self, options: &SyncOptions, clock: &ManualClock) -> SyncReport {
+        let (served, policy) = (Served(&self.emulator), SyncPolicy::default());
+        let done = sync(&served, &mut self.roster, &policy, options, clock, &());
+        done.await.unwrap()
     }
 
     /// Follows the roster to its end.
@@ -196,7 +184,7 @@ impl Ground {
         };
         let (made, mut left) = (&mut self.made, accounts);
         let mut new_id = || {
-            left = left.checked_sub(1).ok_or(StoreError::NoNewId)?;
+            left = left.checked_sub(1).ok_or(Refusal::NoNewId)?;
             *made += 1;
             Ok(AccountId::new(format!("account {made}")))
         };

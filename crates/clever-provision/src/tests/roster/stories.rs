@@ -8,8 +8,8 @@ use super::ground::{Ground, grounds};
 use crate::directory::{Account, AccountId, AccountState, Custody};
 use crate::ledger::{Actor, Draft, Event, ProofClass};
 use crate::roster::FollowError;
-use crate::store::{Facts, StoreError};
-use crate::subject::Class;
+use crate::store::{AccountsError, Facts, Refusal};
+use crate::subject::{Class, Classes};
 use crate::tests::world::account;
 
 async fn fresh(name: &str) -> Vec<Ground> {
@@ -114,6 +114,20 @@ async fn somebody_who_became_two_and_one_again_is_proposed_to_be_one() {
         assert_eq!((done.created, done.reviews), (0, 1), "{done:?}");
         let review = ground.accounts.reviews().await.unwrap().remove(0);
         let second = review.user.clone();
+        assert_eq!(
+            Classes::of(&ground.person(&second).roles),
+            Classes::One(Class::Employee)
+        );
+        let kept = review.candidates.keys().next().unwrap().clone();
+        let holder = ground.accounts.account(&kept).await.unwrap().unwrap();
+        let stays = holder
+            .links
+            .iter()
+            .find(|link| link.in_roster)
+            .unwrap()
+            .id
+            .clone();
+        assert_ne!(stays, second);
         ground
             .accounts
             .decline(review.id, "s1", ground.now())
@@ -126,6 +140,8 @@ async fn somebody_who_became_two_and_one_again_is_proposed_to_be_one() {
         let done = ground.sync_and_follow().await;
         assert_eq!((done.created, done.reviews), (1, 0), "{done:?}");
         let left = ground.account_of(&second).await.unwrap();
+        assert_ne!(left, kept);
+        assert_eq!(ground.account_of(&stays).await, Some(kept));
         ground.emulator.happen(Happening::UserMerge);
         let done = ground.sync_and_follow().await;
         assert_eq!((done.archived, done.reviews), (1, 1), "{done:?}");
@@ -259,7 +275,7 @@ async fn what_was_erased_does_not_come_back_with_the_roster() {
         drop(ground.sync(true).await);
         let refused = ground.follow_until(u32::MAX, u32::MAX).await;
         assert!(
-            matches!(refused, Err(FollowError::Accounts(StoreError::Erased(of))) if of == district)
+            matches!(refused, Err(FollowError::Accounts(AccountsError::Refused(Refusal::Erased(of)))) if of == district)
         );
     }
 }
@@ -270,7 +286,7 @@ async fn another_roster_is_not_taken_for_the_one_that_was_followed() {
         let at = ground.accounts.position(&ground.district).await.unwrap();
         assert!(at.seq > 0);
         let mut empty = clever_sync::SqliteStore::in_memory().unwrap();
-        let mut new_id = || Err(StoreError::NoNewId);
+        let mut new_id = || Err(Refusal::NoNewId.into());
         let (policy, now) = (ground.policy.clone(), ground.now());
         let district = ground.district.clone();
         let refused = crate::roster::follow(

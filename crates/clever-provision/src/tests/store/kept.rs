@@ -163,7 +163,7 @@ async fn lineage_one_person_stays_one_account() {
         );
         assert_eq!(
             ground.store.sharing(&user(2)).await.unwrap(),
-            Some(Sharing::District(district(1)))
+            Some(SharedBy::District(district(1)))
         );
         // A student whose id was re-issued: the old one is out of the roster, the score leads.
         let pupil = Account {
@@ -251,7 +251,7 @@ async fn names_of_tables_are_names_and_addresses_are_understood() {
         .conflicts(&evil, &account_id(0), &account_id(1))
         .await
         .unwrap_err();
-    assert!(matches!(error, StoreError::Name(_)));
+    assert!(matches!(error, AccountsError::Refused(Refusal::Name(_))));
     let error = AccountStore::open("mysql://root:secret@host/db", keys())
         .await
         .unwrap_err()
@@ -286,7 +286,7 @@ async fn field_15_the_store_stands_beside_tables_of_the_app_and_on_its_connectio
     // In the app's own schema it makes nothing.
     let public = format!("{address}&schema=public");
     let error = AccountStore::open(&public, keys()).await.unwrap_err();
-    let StoreError::Database(error) = error else {
+    let AccountsError::Database(error) = error else {
         panic!("{error:?}");
     };
     assert!(error.to_string().contains("provision_links"), "{error}");

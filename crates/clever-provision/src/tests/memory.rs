@@ -1,16 +1,18 @@
-//! Accounts in memory: the reference for what applying a decision means, and a store for an app's tests.
+//! Accounts in memory: the simplest that applying a decision can mean. The properties hold the decisions against it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clever_model::Timestamp;
 
 use crate::decide::{Basis, Decided, Decision};
-use crate::directory::{Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink};
-use crate::subject::{Authority, Classes, Subject};
+use crate::directory::{
+    Account, AccountId, AccountState, Candidate, Custody, Directory, LiveLink, new_account,
+};
+use crate::subject::Subject;
 
 /// Accounts, at a version that every change raises.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryAccounts {
+pub(super) struct MemoryAccounts {
     version: u64,
     accounts: BTreeMap<AccountId, Account>,
 }
@@ -18,7 +20,7 @@ pub struct MemoryAccounts {
 /// Why a decision was not applied. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ApplyError {
+pub(super) enum ApplyError {
     /// The accounts changed since the decision: read the directory again and decide again.
     #[error("decided at version {decided}, the accounts are at {now}: decide again")]
     Stale {
@@ -38,7 +40,7 @@ pub enum ApplyError {
 impl MemoryAccounts {
     /// Takes accounts as they are.
     #[must_use]
-    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+    pub(super) fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
         Self {
             version: 1,
             accounts: accounts
@@ -50,13 +52,13 @@ impl MemoryAccounts {
 
     /// The accounts.
     #[must_use]
-    pub fn accounts(&self) -> &BTreeMap<AccountId, Account> {
+    pub(super) fn accounts(&self) -> &BTreeMap<AccountId, Account> {
         &self.accounts
     }
 
     /// What a decision about `subject` may know, with candidates that the app found.
     #[must_use]
-    pub fn directory(&self, subject: &Subject, candidates: Vec<Candidate>) -> Directory {
+    pub(super) fn directory(&self, subject: &Subject, candidates: Vec<Candidate>) -> Directory {
         let opened_by = |id: &clever_model::UserId| {
             self.accounts
                 .values()
@@ -79,7 +81,7 @@ impl MemoryAccounts {
     /// # Errors
     ///
     /// [`ApplyError`]; then nothing was changed.
-    pub fn apply(
+    pub(super) fn apply(
         &mut self,
         subject: &Subject,
         decided: &Decided,
@@ -143,29 +145,5 @@ impl MemoryAccounts {
         }
         self.version += 1;
         Ok(id)
-    }
-}
-
-/// A new account, in the custody of whoever vouches for the subject.
-pub(crate) fn new_account(subject: &Subject, id: &AccountId) -> Account {
-    let custody = match &subject.authority {
-        Authority::District(by) => Custody::Unclaimed { by: by.clone() },
-        // A Library teacher signed up by herself.
-        Authority::Teacher(by) if *by == subject.id => Custody::Personal,
-        Authority::Teacher(by) => Custody::ClassMade { by: by.clone() },
-    };
-    Account {
-        id: id.clone(),
-        version: 0,
-        custody,
-        class: match subject.classes {
-            Classes::One(class) => class,
-            // Such subjects are refused (R0).
-            Classes::None | Classes::Several => crate::subject::Class::Contact,
-        },
-        state: AccountState::Active,
-        links: Vec::new(),
-        methods: Vec::new(),
-        last_used: None,
     }
 }
