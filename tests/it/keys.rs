@@ -326,7 +326,7 @@ async fn field_f2_f3_an_issuer_that_is_down_at_the_start_costs_one_try_and_lets_
     assert_eq!(
         scene.asked(DISCOVERY).await,
         2,
-        "one more for who has a token"
+        "one more for the person who has a token"
     );
     assert_eq!(scene.sign_in().await, End::Later);
     scene.emulator.happen(Happening::IssuerUp);

@@ -14,6 +14,7 @@ mod connection;
 mod control;
 mod driver;
 mod events;
+mod examples;
 mod feed;
 mod fuzz;
 mod ground;

@@ -29,3 +29,8 @@ pub use tokens::district::{DistrictAppToken, TokenError};
 pub use tokens::user::{
     KindError, LibraryToken, LoginToken, OwnToken, RawToken, TokenHolder, UserToken,
 };
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -22,6 +22,11 @@
 //! | `clever_answer_bytes_total` | counter | bytes of answers, after decompression |
 //! | `clever_answer_seconds` | histogram | from a request to the end of its answer |
 //! | `clever_rate_wait_seconds` | histogram | waits for the rate limit |
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 
 mod call;
 mod district;
@@ -49,3 +54,8 @@ pub use reqwest;
 pub use send::retry::RetryPolicy;
 pub use sign_in::{IssuerKeys, LoginService, Reach, SignInError};
 pub use user::{LibraryTeacher, LibraryVersion, User};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,6 +19,11 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 
 #![cfg_attr(
     test,
@@ -45,3 +50,8 @@ pub use serve::config::{EmulatorConfig, StartError, WorldSource};
 pub use serve::doors::ControlToken;
 pub use serve::emulator::{ConnectedDistrict, Emulator, start};
 pub use world::{CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -181,3 +181,8 @@ impl Linkage {
         comparison::compare(&self.people, &self.nicknames, model, Shape::OneFile, run)
     }
 }
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

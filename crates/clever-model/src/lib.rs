@@ -24,3 +24,8 @@ pub use visible::{is_hidden, is_id, is_word, visible};
 
 /// An instant in UTC, as Clever writes it (`2023-04-23T16:07:28.860Z`).
 pub use jiff::Timestamp;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,6 +6,11 @@
 //! `docs/provisioning.md` has the flow as a picture and the decision table.
 //!
 //! `clever-linkage` compares two files of people, or one with itself; [`candidates`] makes its scores evidence.
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 
 #![cfg_attr(
     test,
@@ -53,3 +58,8 @@ pub use policy::Policy;
 pub use proof::{AccountProof, AdminProof, Proof};
 pub use rule::{Outcome, Rule};
 pub use subject::{Class, Person, SharedBy, Subject};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,6 +4,11 @@
 //! The models read whatever Clever sends: enums keep unknown words, absence may be written in three
 //! ways, an optional field of a wrong type costs that field alone. [`page::RawPage`] splits a list into
 //! records without decoding them; [`drift::Drift`] counts what the models do not know.
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 
 #[cfg(feature = "reqwest")]
 pub mod client;

@@ -29,7 +29,11 @@
 //!
 //! With the feature `postgres`, an address may be `postgres://USER@HOST/DATABASE`; [`Address`] lists what it may say of
 //! TLS and of the schema.
-
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 #![forbid(unsafe_code)]
 
 mod address;
@@ -56,3 +60,8 @@ pub use row::{Row, RowRef};
 pub use sweep::sweep;
 pub use transaction::{Connected, Transaction};
 pub use value::{Type, Value};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

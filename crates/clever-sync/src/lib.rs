@@ -32,6 +32,11 @@
 //! 5. `act`: what is let through is settled, in numbers and a hash, and applied; plans, undo and audit.
 //! 6. `tell`: how districts stand, what changed, why a record is as it is.
 //! 7. `export`, and `run.rs`, which is [`sync`].
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 
 #![cfg_attr(
     test,
@@ -89,3 +94,8 @@ pub use store::{AnyStore, SqliteStore, StoreError};
 pub use tell::explain::explain;
 pub use tell::feed::{ChangeLog, Feed, Record, changes};
 pub use tell::status::DistrictStatus;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -269,7 +269,7 @@ fn choose(way: Way, base: &Base, policy: &SyncPolicy, now: Timestamp) -> Option<
     (due && way != Way::Events).then_some(Why::Due { at })
 }
 
-/// Says that events don't do where the policy asks for what the last run left out.
+/// Says that events are not enough if the policy asks for what the last run left out.
 async fn unfollowed<R: Run>(run: &mut R, policy: &SyncPolicy) -> Result<Option<Why>, StoreError> {
     let kind = RecordKind::Resources;
     let unread = policy.resources && !run.followed(kind).await?;

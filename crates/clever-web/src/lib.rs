@@ -17,7 +17,11 @@
 //! What waits for an answer lies sealed in the store, is bound to the browser's session and lives ten minutes.
 //! Whoever answers "I have an account" proves it to the app, and goes through Clever once more: the link ends in
 //! the same session and with the same Clever user, or not at all.
-
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
 #![forbid(unsafe_code)]
 
 mod accounts;
@@ -51,3 +55,8 @@ pub use session::{FormToken, Profile, SessionKey, SessionStore, SignedIn, Stored
 pub use sql::SqlSessions;
 #[cfg(feature = "tower-sessions")]
 pub use tower::TowerSessions;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

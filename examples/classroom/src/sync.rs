@@ -100,7 +100,7 @@ async fn once(
     Ok(())
 }
 
-/// Archives the accounts of who left, restores those of who is back. Accounts are made at the first sign-in.
+/// Archives the accounts of leavers, restores those of people who are back. Accounts are made at the first sign-in.
 async fn follow_district(
     roster: &mut AnyStore,
     accounts: &AccountPool,

@@ -1,11 +1,13 @@
 //! `cargo xtask tidy`: what the compiler can't see. The arrows between our crates (ARCHITECTURE.md)
 //! hold, no new circle of files appears, a crate with a road keeps to it, clever-client writes no request by hand, nobody
-//! decides on a link beside `decide`, hand-written files stay readable, every source file opens with its purpose, and what
-//! people read is in plain words.
+//! decides on a link beside `decide`, hand-written files stay readable, every source file opens with its purpose, what
+//! people read is in plain words, no link leads nowhere, and each published crate has its page.
 
 mod circles;
 mod decider;
 mod hops;
+mod links;
+mod pages;
 mod prose;
 mod requests;
 mod road;
@@ -122,15 +124,20 @@ pub(crate) fn run() -> Result<()> {
                 sources.push((inside.to_owned(), source));
             }
         }
+        breaches.extend(pages::breaches(package));
         breaches.extend(circles::breaches(package.name.as_str(), &sources));
         breaches.extend(road::breaches(package.name.as_str(), &sources));
     }
+    let mut documents = Vec::new();
     for file in files(root, "md")? {
         let text = fs::read_to_string(&file)
             .with_context(|| format!("could not read {}", file.display()))?;
-        let shown = file.strip_prefix(root).unwrap_or(&file).display();
-        breaches.extend(plain.breaches(&shown.to_string(), &prose::of_markdown(&text)));
+        let path = file.strip_prefix(root).unwrap_or(&file).to_owned();
+        let shown = path.display().to_string();
+        breaches.extend(plain.breaches(&shown, &prose::of_markdown(&text)));
+        documents.push((path, text));
     }
+    breaches.extend(links::breaches(&documents, |path| root.join(path).exists()));
     breaches.extend(hops::breaches(root)?);
     if breaches.is_empty() {
         return Ok(());

@@ -62,7 +62,7 @@ impl Names {
                 .any(|word| self.segments.contains(word))
     }
 
-    /// Names each piece of a request in the code of `file`, tests and documentation left out.
+    /// Names each piece of a request in the code of `file`, apart from tests and documentation.
     pub(super) fn breaches(&self, shown: &str, file: &syn::File) -> Vec<String> {
         let mut texts = Texts::default();
         texts.visit_file(file);

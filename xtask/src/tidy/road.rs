@@ -15,7 +15,7 @@ const ROADS: &[(&str, &[&str])] = &[(
     ],
 )];
 
-/// Crates and the most names that their front pages may show, modules left out.
+/// Crates and the most names that their front pages may show, apart from modules.
 const NAMES: &[(&str, usize)] = &[("clever-provision", 30), ("clever-sync", 40)];
 
 /// Names each arrow that points to a later stage, and a front page with too many names.
@@ -65,7 +65,7 @@ fn turned(package: &str, stages: &[&str], sources: &[(PathBuf, syn::File)]) -> V
     found
 }
 
-/// How many names a file re-exports or declares publicly, modules left out.
+/// How many names a file re-exports or declares publicly, apart from modules.
 fn names(file: &syn::File) -> usize {
     let public = |vis: &Visibility| matches!(vis, Visibility::Public(_));
     let of = |item: &Item| match item {

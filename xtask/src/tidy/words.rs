@@ -50,9 +50,19 @@ const RULES: &[Rule] = &[
         instead: "say who: no account, no user, has no owner",
     },
     Rule {
-        phrase: r"\bdo(?:es)? not do\b",
+        phrase: r"\b(?:do(?:es)? not|don't|doesn't) do\b",
         unless: Some(r"^ (?:it|that|this|so|anything|the)\b"),
         instead: "is not enough, or what can't be done",
+    },
+    Rule {
+        phrase: r",(?: [a-z]+){1,2} left out\b",
+        unless: None,
+        instead: "without, or apart from",
+    },
+    Rule {
+        phrase: r"\b(?:for|first|of) who (?:left|has|is alone|came)\b",
+        unless: None,
+        instead: "the people who, or a noun: leavers",
     },
     Rule {
         phrase: r"\bbelongs? into\b",
@@ -204,6 +214,9 @@ mod tests {
             "The next run goes on from there.",
             "This is nobody's account.",
             "Events alone do not do: none came.",
+            "Events don't do here.",
+            "The ids between two, both left out.",
+            "Archives the accounts of who left.",
             "A password belongs into the file.",
             "Uncertain pairs are left to you.",
             "What is left goes to a review.",

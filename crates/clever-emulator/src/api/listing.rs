@@ -100,7 +100,7 @@ impl<'a, W> Records<'a, W> {
         }
     }
 
-    /// Those of a set of ids that are between two, both left out.
+    /// Those of a set of ids that are between two, without these.
     fn named(&self, after: Option<&str>, before: Option<&str>) -> Option<Vec<Record<'a>>> {
         let Members::Ids(ids) = &self.members else {
             return None;

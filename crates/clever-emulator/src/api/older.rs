@@ -233,7 +233,7 @@ impl<'a> Older<'a> {
         Some(Old { id, record })
     }
 
-    /// All between two ids, both left out, from either end.
+    /// All between two ids, without these, from either end.
     fn between<'s>(
         &'s self,
         after: Option<&'s str>,

@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for Once {
     }
 }
 
-/// A form's fields as JSON: numbers and truths as such, empty ones left out.
+/// A form's fields as JSON: numbers and truths as such, and no empty ones.
 fn from_form(body: &[u8]) -> Result<Value, String> {
     if repeats(&String::from_utf8_lossy(body)) {
         return Err("a field of the form stands there twice".to_owned());

@@ -35,7 +35,7 @@ fn district_state(district: &District) -> Value {
     })
 }
 
-/// The state: the first district's also at the top, for who has only one.
+/// The state: the first district's also at the top, for readers who have only one.
 pub(crate) fn state(shared: &Shared) -> Value {
     let districts: Vec<Value> = shared
         .districts

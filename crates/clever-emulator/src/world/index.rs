@@ -26,7 +26,7 @@ impl Index {
         (id == other).then_some(user)
     }
 
-    /// The ids between two, both left out, with their users. Of two users with one id the first has it.
+    /// The ids between two, without these, with their users. Of two users with one id the first has it.
     pub(crate) fn range(
         &self,
         after: Option<&str>,

@@ -223,7 +223,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The records between two ids, both left out.
+    /// The records between two ids, without these.
     #[must_use]
     pub fn range(&self, after: Option<&str>, before: Option<&str>) -> Iter<'a> {
         let mut base = self.span();

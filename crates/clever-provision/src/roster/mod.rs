@@ -116,8 +116,8 @@ pub fn random_id() -> Result<AccountId, AccountsError> {
 /// Brings the accounts of a district up to its roster. `new_id` makes the id of a new account; the clock is the
 /// caller's.
 ///
-/// Each run of the sync is followed as a whole: first who left, so that a changed Clever id finds the account that
-/// it left behind, then those who fit an account from before, all at once, then everybody.
+/// Each run of the sync is followed as a whole: first the leavers, so that a changed Clever id finds the account that
+/// they left behind, then those who fit an account from before, all at once, then everybody.
 ///
 /// # Errors
 ///

@@ -197,7 +197,7 @@ fn read_only(path: &Path) -> rusqlite::Result<Connection> {
         Path::new(&name).exists()
     };
     // A log has an index while somebody writes: then the locks hold. Without one it is a copy that nobody writes: its index
-    // is made in memory, which SQLite does only for who is alone with a file. Without a log, there is nothing to make.
+    // is made in memory, which SQLite does only for a connection that is alone with a file. Without a log, there is nothing to make.
     let how = match (there("-wal"), there("-shm")) {
         (true, true) => "mode=ro",
         (true, false) => ALONE,
