@@ -39,9 +39,12 @@ mod world;
 
 pub use api::lms::LmsType;
 pub use control::faults::{Fault, FaultRule, Faults, NumberedRule};
+pub use control::seen::SeenRequest;
 pub use life::days::DaySummary;
 pub use life::happenings::Happening;
 pub use serve::config::{EmulatorConfig, StartError, WorldSource};
 pub use serve::doors::ControlToken;
 pub use serve::emulator::{ConnectedDistrict, Emulator, start};
-pub use world::{CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World};
+pub use world::{
+    CertificationUser, CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World,
+};
