@@ -108,7 +108,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         clever.openid(&app),
         WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
     );
-    sync::run(roster.clone(), client, tokens, pool).await?;
+    sync::run(roster.clone(), client, tokens, pool, config.sync_every).await?;
     let roster = Roster::new(roster);
     let site = Site {
         login,

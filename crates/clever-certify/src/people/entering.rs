@@ -163,14 +163,15 @@ impl People<'_> {
         let Some(sight) = self.person.by_button(user).await? else {
             return Ok(Outcome::not_run("nothing leads to Clever"));
         };
+        if !sight.is_app {
+            return Ok(Outcome::not_run("the way in did not lead to the app"));
+        }
         let raw = page::raw_words(&sight.text);
-        Ok(
-            if sight.is_app && raw.is_empty() && !sight.text.trim().is_empty() {
-                Outcome::passed(sight.told())
-            } else {
-                Outcome::failed(sight.told())
-            },
-        )
+        Ok(if raw.is_empty() && !sight.text.trim().is_empty() {
+            Outcome::passed(sight.told())
+        } else {
+            Outcome::failed(sight.told())
+        })
     }
 }
 

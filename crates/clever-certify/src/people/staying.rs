@@ -7,7 +7,7 @@ use super::People;
 use crate::browser::BrowserError;
 use crate::browser::person::Sight;
 use crate::check::Check;
-use crate::finding::Outcome;
+use crate::finding::{Outcome, Verdict};
 
 type Judged = Result<Outcome, BrowserError>;
 
@@ -108,6 +108,10 @@ impl People<'_> {
         if !self.shows_names() {
             return Ok(Outcome::not_run("no page shows who is signed in"));
         }
+        let mut found = self.findings.iter();
+        if found.any(|one| one.check == Check::WayPortal && one.verdict != Verdict::Passed) {
+            return Ok(Outcome::not_run("the portal does not lead into the app"));
+        }
         if let Some(outcome) = self.sign_in(FIRST).await? {
             return Ok(outcome);
         }
@@ -152,8 +156,10 @@ impl People<'_> {
         for tab in [first, second] {
             self.person.browser.to_tab(&tab).await?;
             let sight = self.person.pick(FIRST).await?;
-            let wrong = sight.wrong();
-            if !wrong.is_empty() || !sight.is_in(FIRST) {
+            if !sight.is_app {
+                return Ok(Outcome::not_run("the way in did not lead to the app"));
+            }
+            if !sight.wrong().is_empty() || !sight.is_in(FIRST) {
                 return Ok(Outcome::failed(sight.told()));
             }
         }
