@@ -171,17 +171,16 @@ impl Steps<'_> {
             self.found(Check::UsersRekeyed, sent, Outcome::not_run(why));
             return Ok(());
         };
-        let made_at_sign_in = self.accounts.made_at_sign_in;
-        let is_read =
-            |all: &[Account]| made_at_sign_in || all.iter().any(|one| one.clever_id == new);
+        let old = REKEYED.id();
+        let is_there =
+            |all: &[Account], id: &str| all.iter().any(|one| one.clever_id == id && one.is_active);
+        let is_read = |all: &[Account]| !is_there(all, old) || is_there(all, &new);
         self.accounts.after_sync(is_read).await?;
         self.sign_in(&new).await;
-        let all = self.accounts.read().await?;
-        self.found(
-            Check::UsersRekeyed,
-            sent,
-            judge::one_account(&all, REKEYED.id(), &new),
-        );
+        let judged = |all: &[Account]| judge::one_account(all, old, &new);
+        let is_one = |all: &[Account]| judged(all).verdict < Verdict::Failed;
+        let all = self.accounts.after_sync(is_one).await?;
+        self.found(Check::UsersRekeyed, sent, judged(&all));
         Ok(())
     }
 
