@@ -53,7 +53,9 @@ fn picked(scene: &Scene, entry: Entry) -> Url {
 
 #[tokio::test]
 async fn a_browser_that_comes_from_clever_ends_signed_in() {
-    let Some(program) = chromium() else { return };
+    let Some(program) = chromium().await else {
+        return;
+    };
     for entry in [Entry::Portal, Entry::Library, Entry::InstantLogin] {
         let scene = Scene::new(Person::Teacher).await;
         let profile = TempDir::new().unwrap();
@@ -65,7 +67,9 @@ async fn a_browser_that_comes_from_clever_ends_signed_in() {
 
 #[tokio::test]
 async fn a8_a_planted_callback_signs_a_browser_in_to_nobodys_account() {
-    let Some(program) = chromium() else { return };
+    let Some(program) = chromium().await else {
+        return;
+    };
     let scene = Scene::new(Person::Teacher).await;
     let profile = TempDir::new().unwrap();
     // The attacker's own code, in a link for the victim: without a `state` it leads to Clever's page.
@@ -83,7 +87,9 @@ async fn a8_a_planted_callback_signs_a_browser_in_to_nobodys_account() {
 
 #[tokio::test]
 async fn a31_a_browser_that_blocks_cookies_gets_a_page_that_says_so() {
-    let Some(program) = chromium() else { return };
+    let Some(program) = chromium().await else {
+        return;
+    };
     let scene = Scene::new(Person::Teacher).await;
     let profile = TempDir::new().unwrap();
     let folder = profile.path().join("Default");

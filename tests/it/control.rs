@@ -368,7 +368,9 @@ async fn a_happening_befalls_the_district_that_is_named() {
 
 #[tokio::test]
 async fn the_page_shows_the_world_in_a_browser() {
-    let Some(program) = chromium() else { return };
+    let Some(program) = chromium().await else {
+        return;
+    };
     let emulator = emulator().await;
     Control(&emulator, client())
         .api("/v3.1/users?limit=10")

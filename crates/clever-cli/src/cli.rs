@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Changes(cmd::changes::ChangesArgs),
     /// Run a Clever on this machine to try things against.
     Emulator(clever_emulator::cli::EmulatorArgs),
+    /// Rehearse Clever's certification with an app that runs here.
+    Certify(cmd::certify::CertifyArgs),
     /// Keep tokens and apps under names, sealed.
     #[command(subcommand)]
     Credential(cmd::credential::CredentialCommand),
@@ -171,7 +173,7 @@ Examples:
 
 /// The commands in the order in which somebody needs them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Try it out", &["demo", "emulator"]),
+    ("Try it out", &["demo", "emulator", "certify"]),
     (
         "Connect to Clever",
         &["doctor", "credential", "districts", "login", "me"],

@@ -168,6 +168,7 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Alerts(command) => cmd::alerts::run(&command, ui).await,
         Command::Changes(args) => cmd::changes::run(&args, ui).await,
         Command::Emulator(args) => cmd::emulator::run(args, ui).await,
+        Command::Certify(args) => cmd::certify::run(&args, ui).await,
         Command::Credential(command) => cmd::credential::run(command, ui),
         Command::Districts(args) => cmd::districts::run(&args, ui).await,
         Command::Login(args) => cmd::login::run(&args, ui).await,

@@ -43,6 +43,10 @@ pub struct EmulatorArgs {
     /// and all its faults are listed.
     #[arg(long, requires = "csv")]
     pub lenient: bool,
+    /// Serve the district of a rehearsal of Clever's certification: very long and very short numbers, two roles, names
+    /// in other scripts, a student of whom hardly anything is known.
+    #[arg(long, conflicts_with_all = ["recorded", "csv", "seed", "students", "size"])]
+    pub certification: bool,
     /// The seed of the generated district; the same seed gives the same district.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
@@ -146,6 +150,7 @@ impl EmulatorArgs {
                 folder: folder.clone(),
                 lenient: self.lenient,
             },
+            (None, None) if self.certification => WorldSource::Certification,
             (None, None) => WorldSource::Generated {
                 seed: self.seed,
                 students,

@@ -24,7 +24,6 @@
     doc = "\n# Features\n",
     doc = document_features::document_features!()
 )]
-
 #![cfg_attr(
     test,
     expect(clippy::disallowed_methods, reason = "a test makes its own files")
@@ -44,12 +43,15 @@ mod world;
 
 pub use api::lms::LmsType;
 pub use control::faults::{Fault, FaultRule, Faults, NumberedRule};
+pub use control::seen::SeenRequest;
 pub use life::days::DaySummary;
 pub use life::happenings::Happening;
 pub use serve::config::{EmulatorConfig, StartError, WorldSource};
 pub use serve::doors::ControlToken;
 pub use serve::emulator::{ConnectedDistrict, Emulator, start};
-pub use world::{CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World};
+pub use world::{
+    CertificationUser, CsvError, CsvFault, Flaw, List, Record, RecordingError, Touched, World,
+};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

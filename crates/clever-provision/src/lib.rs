@@ -11,7 +11,6 @@
     doc = "\n# Features\n",
     doc = document_features::document_features!()
 )]
-
 #![cfg_attr(
     test,
     expect(clippy::disallowed_methods, reason = "a test makes its own files")

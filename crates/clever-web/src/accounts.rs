@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clever_auth::SafePath;
 use clever_auth::seal::{Randomness, SealingKeys, SystemRandomness};
-use clever_client::{ClientOptions, LibraryVersion};
+use clever_client::{ClientOptions, LibraryVersion, RetryPolicy};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_provision::Policy;
 use serde::Serialize;
@@ -40,11 +40,15 @@ pub struct AccountsOptions {
 impl Default for AccountsOptions {
     /// The page `/welcome`, and sessions of twelve hours.
     fn default() -> Self {
+        let client = ClientOptions {
+            retry: RetryPolicy::for_a_person(),
+            ..ClientOptions::default()
+        };
         Self {
             policy: Policy::default(),
             ask: SafePath::new("/welcome").unwrap_or_default(),
             session_s: 12 * 3600,
-            client: ClientOptions::default(),
+            client,
             library: LibraryVersion::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandomness),

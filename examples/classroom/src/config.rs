@@ -5,9 +5,11 @@ use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
+use clever_model::span;
 use url::Url;
 
 /// How the app runs.
@@ -24,6 +26,8 @@ pub struct Config {
     pub client: Option<(String, String)>,
     /// Another place of Clever, such as an emulator.
     pub clever: Option<Url>,
+    /// How long the roster is left alone between two readings.
+    pub sync_every: Duration,
     /// Accounts from before Clever: addresses and passwords.
     pub before: Vec<(String, String)>,
 }
@@ -46,6 +50,7 @@ impl Config {
             _ => anyhow::bail!("set both CLEVER_CLIENT_ID and CLEVER_CLIENT_SECRET, or neither"),
         };
         let clever = var("CLEVER_URL").map(|url| url.parse()).transpose();
+        let sync_every = var("CLASSROOM_SYNC_EVERY").unwrap_or_else(|| "5m".to_owned());
         Ok(Self {
             listen: listen
                 .parse()
@@ -57,6 +62,8 @@ impl Config {
             database: var("CLASSROOM_DATABASE"),
             client,
             clever: clever.context("CLEVER_URL is no address")?,
+            sync_every: span::read(&sync_every)
+                .context("CLASSROOM_SYNC_EVERY is no time such as 30s or 5m")?,
             before: Vec::new(),
         })
     }

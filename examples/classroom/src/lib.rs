@@ -18,8 +18,8 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use clever_auth::login::LoginFlow;
-use clever_client::LoginService;
 use clever_client::web::{WebLogin, WebOptions};
+use clever_client::{LoginService, RetryPolicy};
 use clever_sql::Address;
 use clever_web::{AccountPool, AccountsOptions};
 use tokio::net::TcpListener;
@@ -80,7 +80,10 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     };
     let callback = format!("{url}/callback");
     let clever = Clever::find(&config, &callback).await?;
-    let (app, client) = (clever.app(&callback)?, clever.options());
+    let (app, background) = (clever.app(&callback)?, clever.options());
+    // Whoever signs in waits for Clever's answers; the sync has time.
+    let mut client = background.clone();
+    client.retry = RetryPolicy::for_a_person();
     let keys = config.keys()?;
 
     let (store, roster) = config.addresses();
@@ -96,7 +99,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     }
 
     let options = AccountsOptions {
-        client: client.clone(),
+        client,
         ..AccountsOptions::default()
     };
     let accounts = Accounts::new(members.clone(), pool.clone(), keys.clone(), options);
@@ -108,7 +111,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         clever.openid(&app),
         WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
     );
-    sync::run(roster.clone(), client, tokens, pool).await?;
+    sync::run(roster.clone(), background, tokens, pool, config.sync_every).await?;
     let roster = Roster::new(roster);
     let site = Site {
         login,

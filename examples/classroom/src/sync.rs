@@ -14,9 +14,6 @@ use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, sync};
 use clever_web::AccountPool;
 use tracing::{info, warn};
 
-/// How long the roster is left alone between two readings.
-const PAUSE: Duration = Duration::from_secs(300);
-
 /// Where districts' tokens come from.
 #[derive(Clone)]
 pub(crate) enum Tokens {
@@ -62,6 +59,7 @@ pub(crate) async fn run(
     options: ClientOptions,
     tokens: Tokens,
     accounts: AccountPool,
+    pause: Duration,
 ) -> anyhow::Result<()> {
     drop(AnyStore::open(&roster, Open::Create).await?);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -75,7 +73,7 @@ pub(crate) async fn run(
                     let error = format!("{error:#}");
                     warn!(error, "the roster could not be synced");
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(pause).await;
             }
         });
     })?;

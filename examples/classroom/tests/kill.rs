@@ -69,6 +69,7 @@ impl Place {
                 self.clever.client_secret().to_owned(),
             )),
             clever: Some(self.clever.base_url().clone()),
+            sync_every: Duration::from_secs(300),
             before: before
                 .map(|(email, password)| ((*email).to_owned(), (*password).to_owned()))
                 .collect(),

@@ -68,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
+    ("clever-certify", &["clever-emulator", "clever-model"]),
     ("clever-cli", &["*"]),
     ("classroom", &["*"]),
     ("clever-tests", &["*"]),

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod alerts;
+pub(crate) mod certify;
 pub(crate) mod changes;
 pub(crate) mod config;
 pub(crate) mod credential;

@@ -3,6 +3,7 @@
 use clever_auth::credential::CredentialError;
 use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, AppError, KindError, TokenError, address::UnsafeAddress};
+use clever_certify::RehearsalError;
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
@@ -71,6 +72,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().map(setup))
         .or_else(|| cause.downcast_ref().map(app))
         .or_else(|| cause.downcast_ref().map(emulator))
+        .or_else(|| cause.downcast_ref().map(rehearsal))
         .or_else(|| cause.downcast_ref().map(policy))
 }
 
@@ -673,6 +675,19 @@ fn emulator(error: &StartError) -> Cause {
             "a recording is a folder with districts.json, users.json and so on, each an answer of Clever's API",
         ),
         _ => ("emulator", Exit::Failed, None),
+    }
+}
+
+fn rehearsal(error: &RehearsalError) -> Cause {
+    match error {
+        RehearsalError::NoCallback(_) => usage(
+            "no_callback",
+            "name the address that the app has registered at Clever, with --callback URL",
+        ),
+        _ => failed(
+            "no_app",
+            "start the app, pointed at this Clever (docs/certify.md), or name its address with --app",
+        ),
     }
 }
 

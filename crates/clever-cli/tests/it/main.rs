@@ -10,6 +10,7 @@
 
 mod accounts;
 mod awkward;
+mod certify;
 mod columnar;
 mod connect;
 mod consumers;

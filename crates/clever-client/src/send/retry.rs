@@ -44,6 +44,18 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// For calls that a person waits for in front of a browser: a sign-in is over within half a minute, if only with
+    /// a page that says to try later.
+    #[must_use]
+    pub const fn for_a_person() -> Self {
+        Self {
+            max_attempts: 3,
+            base_delay: Duration::from_millis(500),
+            max_delay: Duration::from_secs(2),
+            max_rate_wait: Duration::from_secs(5),
+        }
+    }
+
     /// The wait after `attempt` (from 1) failed: exponential, with `chance` in 0..1 spreading it over
     /// its upper half, so that many clients do not return at once.
     #[must_use]

@@ -14,14 +14,20 @@ const REMEMBERED: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Seen(Mutex<VecDeque<SeenRequest>>);
 
-/// One request.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct SeenRequest {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) status: u16,
-    pub(crate) milliseconds: u64,
-    pub(crate) fault: Option<Fault>,
+/// A request that was answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SeenRequest {
+    /// Its method.
+    pub method: String,
+    /// Its path, without the query.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+    /// How long the answer took.
+    pub milliseconds: u64,
+    /// The fault that befell the answer.
+    pub fault: Option<Fault>,
 }
 
 impl Seen {

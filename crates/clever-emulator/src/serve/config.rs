@@ -27,6 +27,9 @@ pub enum WorldSource {
         /// Whether rows with a fault are left out; else a set with one is not served.
         lenient: bool,
     },
+    /// The district of a rehearsal of Clever's certification, with every
+    /// [`CertificationUser`](crate::CertificationUser).
+    Certification,
     /// A made-up district.
     Generated {
         /// The same seed gives the same district.

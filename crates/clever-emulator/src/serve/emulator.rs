@@ -23,13 +23,13 @@ use super::ticker::Ticker;
 use crate::api::lms::Lms;
 use crate::api::roster;
 use crate::control::faults::Faults;
-use crate::control::seen::Seen;
+use crate::control::seen::{Seen, SeenRequest};
 use crate::districts::{District, Districts};
 use crate::life::days::DaySummary;
 use crate::life::happenings::Happening;
 use crate::life::{attendance, resources};
 use crate::sign_in::app::{App, AppOptions, Person};
-use crate::world::{CsvFault, World, generate, recorded, sftp};
+use crate::world::{CsvFault, World, certification, generate, recorded, sftp};
 
 /// Longest wait for open requests at the end.
 const STOP: Duration = Duration::from_secs(2);
@@ -171,6 +171,7 @@ fn read(
             left_out.append(&mut faults);
             Ok((world, None))
         }
+        WorldSource::Certification => Ok((certification::certification(start), None)),
         WorldSource::Generated { seed, students } => {
             Ok((generate::generate(seed, students, start), None))
         }
@@ -273,6 +274,12 @@ impl Emulator {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// The last hundred requests that were answered, newest first.
+    #[must_use]
+    pub fn last_requests(&self) -> Vec<SeenRequest> {
+        self.shared.seen.all()
     }
 
     /// Lets days of school life pass, in every district; what the first one's did.

@@ -9,6 +9,7 @@
 //! table. Only whole numbers decide, so that the bytes are the same on any machine.
 
 mod base;
+pub(crate) mod certification;
 mod contacts;
 pub(crate) mod dice;
 mod employees;
@@ -33,6 +34,7 @@ pub(crate) mod stamp;
 mod state;
 pub(crate) mod students;
 
+pub use certification::CertificationUser;
 pub use journal::Touched;
 pub use list::{List, Record};
 pub use recorded::RecordingError;

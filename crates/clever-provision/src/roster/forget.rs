@@ -7,7 +7,7 @@ use clever_model::{DistrictId, Timestamp, UserId};
 use serde::Serialize;
 
 use super::run::leave;
-use super::{AccountStore, FollowError, AccountsError};
+use super::{AccountStore, AccountsError, FollowError};
 use crate::directory::{AccountId, Custody};
 use crate::ledger::{Actor, Draft, Event, ProofClass};
 use crate::store::{Holder, Names, by_program};

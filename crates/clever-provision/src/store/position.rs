@@ -55,7 +55,10 @@ impl AccountStore {
     }
 
     /// The same in a transaction.
-    pub(crate) async fn write_rewound(&mut self, district: &DistrictId) -> Result<(), AccountsError> {
+    pub(crate) async fn write_rewound(
+        &mut self,
+        district: &DistrictId,
+    ) -> Result<(), AccountsError> {
         let sql = "DELETE FROM main.provision_positions WHERE district = ?1";
         self.db.execute(sql, &[district.as_str().into()]).await?;
         Ok(())

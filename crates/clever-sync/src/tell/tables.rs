@@ -143,10 +143,10 @@ pub async fn schema(form: SchemaForm) -> Result<String, StoreError> {
             text += "\n-- What each table and column holds.\n";
             for table in described().await? {
                 // Writing to a String can't fail.
-                drop(writeln!(text, "-- {}: {}", table.name, table.holds));
+                let _ = writeln!(text, "-- {}: {}", table.name, table.holds);
                 for column in table.columns {
                     if let Some(holds) = column.holds {
-                        drop(writeln!(text, "-- {}.{}: {holds}", table.name, column.name));
+                        let _ = writeln!(text, "-- {}.{}: {holds}", table.name, column.name);
                     }
                 }
             }
@@ -160,18 +160,18 @@ pub async fn schema(form: SchemaForm) -> Result<String, StoreError> {
             text += "erDiagram\n";
             let tables = described().await?;
             for table in &tables {
-                drop(writeln!(text, "  {} {{", table.name));
+                let _ = writeln!(text, "  {} {{", table.name);
                 for column in &table.columns {
                     let of_type = match column.of_type.as_str() {
                         "" => "TEXT",
                         other => other,
                     };
-                    drop(writeln!(text, "    {of_type} {}", column.name));
+                    let _ = writeln!(text, "    {of_type} {}", column.name);
                 }
                 text += "  }\n";
             }
             for (from, column, to) in NAMES {
-                drop(writeln!(text, "  {to} ||--o{{ {from} : {column}"));
+                let _ = writeln!(text, "  {to} ||--o{{ {from} : {column}");
             }
         }
     }

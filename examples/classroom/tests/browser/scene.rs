@@ -1,5 +1,7 @@
 //! An app, its Clever, and a browser.
 
+use std::time::Duration;
+
 use classroom::Config;
 use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
 use clever_model::Role;
@@ -52,6 +54,7 @@ impl Scene {
                 clever.client_secret().to_owned(),
             )),
             clever: Some(clever.base_url().clone()),
+            sync_every: Duration::from_secs(300),
             before: vec![(EMAIL.to_owned(), PASSWORD.to_owned())],
         });
         let app = app.await.unwrap();

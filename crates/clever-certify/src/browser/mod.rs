@@ -1,0 +1,6 @@
+//! A headless Chromium that is driven, and what somebody does in it.
+
+mod driver;
+pub(crate) mod person;
+
+pub use driver::{Browser, BrowserError};
