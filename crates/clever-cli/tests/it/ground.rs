@@ -15,6 +15,7 @@ pub(crate) fn cleverctl() -> Command {
     for variable in [
         "CLEVER_TOKEN",
         "CLEVER_API_URL",
+        "CLEVER_INSECURE_HTTP",
         "CLEVER_STORE",
         "CLEVER_LOG",
         "CLEVER_AUTH_URL",

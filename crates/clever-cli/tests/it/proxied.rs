@@ -83,7 +83,7 @@ fn the_variables_of_proxies_are_honoured() {
 
     // Left out, the host is looked for by its name, which nobody has.
     let output = sync(remote)
-        .arg("--insecure-http")
+        .env("CLEVER_INSECURE_HTTP", "true")
         .env("HTTP_PROXY", &address)
         .env("NO_PROXY", "emulator.test")
         .output()
