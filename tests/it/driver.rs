@@ -1,4 +1,4 @@
-//! The browser of `clever-certify` in tests: what does not go as told is the test's failure, and a machine without a
+//! The browser of `clever-certify` in tests: a command that fails is the test's failure, and a machine without a
 //! browser skips it.
 
 #![expect(dead_code, reason = "each program of tests drives a part of it")]

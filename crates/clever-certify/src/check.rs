@@ -56,9 +56,9 @@ checks! {
         "Status 302, 303, 400 or 401. Status 500 fails.",
         "Catch the error of the exchange, and show a page that offers the login again.";
     ReplayedCode "replayed-code" "A callback that comes twice signs in once",
-        "Browsers load the callback again: by the back button, a reload, a second click. The second time the app goes on with \
+        "Browsers load the callback again: by the back button, a reload, a second click. The second time the app continues with \
          the session that is there, or offers the login again; it does not crash, and another browser gets no session by it.",
-        "Remember a digest of the code for some minutes. Where it comes again, go on with the live session or begin anew.";
+        "Remember a digest of the code for some minutes. If it comes again, continue with the live session or begin a new login.";
     ExpiredCode "expired-code" "A code that is too old leads to a new login",
         "Clever refuses the exchange after a minute with 400. The app offers the login again, and does not answer with 500.",
         "Treat every answer of the exchange that is not 200 as a login that failed: a page with a link to begin again.";
@@ -102,11 +102,11 @@ checks! {
     RoleTeacher "role-teacher" "A teacher gets in", "The teacher is signed in, and no page says that something is wrong.",
         "Look at every key of `roles`, and at teachers without a section.";
     RoleStaff "role-staff" "Somebody of the staff gets in", "The person is signed in, and no page says that something is wrong.",
-        "Staff are in `roles.staff`. Where the app has no such role, treat them as teachers without classes.";
+        "Staff are in `roles.staff`. If the app has no such role, treat them as teachers without classes.";
     RoleDistrictAdmin "role-district-admin" "An admin of the district gets in",
         "The person is signed in, and no page says that something is wrong.",
-        "District admins belong to no school. Where the app has no such role, treat them as teachers without classes.";
-    RoleContact "role-contact" "A contact is let in, or told why not",
+        "District admins belong to no school. If the app has no such role, treat them as teachers without classes.";
+    RoleContact "role-contact" "A contact is let in, or reads why not",
         "An app for parents signs them in. Any other says in friendly words that it is not for them.",
         "Have a page for people whom the app has no place for: what it is for, whom to ask, and a way back.";
     TwoRoles "two-roles" "Somebody with two roles gets in",
@@ -125,7 +125,7 @@ checks! {
         "There is a button to log out. After it the app's page shows nobody, although Clever still knows the person.",
         "End the app's own session, and don't begin a login by itself on the page that follows.";
     SessionEnds "session-ends" "A session that was ended opens nothing any more",
-        "The cookie of a session that was logged out is worth nothing, even where somebody has kept it.",
+        "The cookie of a session that was logged out is worth nothing, even if somebody has kept it.",
         "Keep sessions on the server and remove them at log-out. A session that is only a signed cookie can't be ended.";
     SharedDevice "shared-device" "The next one at the same computer is never the one before",
         "Somebody else who comes from Clever in the same browser is signed in as who he is, and the session before ends.",
@@ -148,11 +148,11 @@ checks! {
         "Compare Clever's whole list with the accounts, and archive who is missing: never delete.";
     UsersRestored "users-restored" "Who is shared again is restored", "It is the account from before, active again.",
         "Look for the Clever id among archived accounts, too, before a new one is made.";
-    UsersRollover "users-rollover" "A new school year loses nobody's history",
+    UsersRollover "users-rollover" "A new school year keeps the history of every account",
         "Everybody is in another grade, terms and sections are new, and each account is still there, if only archived.",
         "Key accounts on the Clever id alone; let no section or term that ends take people along.";
     UsersRekeyed "users-rekeyed" "A school system with new numbers makes no second account",
-        "Where a district's system gives everybody another number, Clever gives another id. Nobody has two active accounts then.",
+        "If a district's system gives everybody another number, Clever gives another id. Nobody has two active accounts then.",
         "Recognise the same person before a new account is made: same district, same name and birthday, the old id gone at the \
          same time. Hold such a change for a person to look at.";
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clever_auth::seal::{KeyId, SealingKeys, SystemRandomness, random_text};
-use clever_model::span;
+use clever_model::read_span;
 use url::Url;
 
 /// How the app runs.
@@ -62,7 +62,7 @@ impl Config {
             database: var("CLASSROOM_DATABASE"),
             client,
             clever: clever.context("CLEVER_URL is no address")?,
-            sync_every: span::read(&sync_every)
+            sync_every: read_span(&sync_every)
                 .context("CLASSROOM_SYNC_EVERY is no time such as 30s or 5m")?,
             before: Vec::new(),
         })

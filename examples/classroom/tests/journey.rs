@@ -55,6 +55,7 @@ impl Place {
                 clever.client_secret().to_owned(),
             )),
             clever: Some(clever.base_url().clone()),
+            sync_every: Duration::from_secs(300),
             before: vec![(EMAIL.to_owned(), PASSWORD.to_owned())],
         });
         let app = app.await.unwrap();

@@ -1,4 +1,4 @@
-//! Where the app's accounts are read: a file, an address or a command, each time anew.
+//! Where the app's accounts are read: a file, an address or a command, read again each time.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub struct Shell(pub String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AccountSource {
-    /// A file that the app, or a job of its own, writes anew.
+    /// A file that the app, or a job of its own, writes again and again.
     File(PathBuf),
     /// An address that answers with the JSON.
     Url(Url),

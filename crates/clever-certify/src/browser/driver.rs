@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(60);
 /// Names under which Chromium is installed.
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-/// Why a browser does not do what it was told.
+/// Why a command to the browser failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrowserError {

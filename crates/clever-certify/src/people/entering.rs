@@ -157,7 +157,7 @@ impl People<'_> {
         Ok(Entry::At(sight, user))
     }
 
-    /// Somebody for whom the app has no place: told so in friendly words.
+    /// Somebody for whom the app has no place, and who should read that in friendly words.
     async fn turned_away(&mut self, user: User) -> Result<Outcome, BrowserError> {
         self.person.fresh().await?;
         let Some(sight) = self.person.by_button(user).await? else {

@@ -25,7 +25,7 @@ impl People<'_> {
         }
     }
 
-    /// Signs somebody in anew; says what stands against it.
+    /// Signs somebody in from the start; says what stands against it.
     async fn sign_in(&self, user: User) -> Result<Option<Outcome>, BrowserError> {
         self.person.fresh().await?;
         let sight = self.person.by_button(user).await?;

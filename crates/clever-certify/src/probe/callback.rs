@@ -118,7 +118,7 @@ impl Probes<'_> {
             return Ok(Outcome::not_run(NO_LOGIN));
         };
         self.clever.ahead(TOO_OLD);
-        // The login may begin anew by itself; that one is a new login.
+        // The login may begin again by itself; that one is a new login.
         let first = begun.callback.clone();
         let answer = begun.visitor.get(&first).await?;
         let outcome = judge::exchange_refused(&answer);

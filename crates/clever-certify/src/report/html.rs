@@ -39,7 +39,7 @@ impl Report {
                         p { (self.summary()) }
                         p.small {
                             "Made with an emulated Clever and people who don't exist. Clever's own review asks more: \
-                             how accounts are matched, what is logged, who is told when a sync fails."
+                             how accounts are matched, what is logged, who hears of a sync that fails."
                         }
                     }
                     main {

@@ -64,7 +64,7 @@ pub(crate) async fn begin(
         let launch = clever.door("/portal/launch", user);
         way = visitor.walk(&launch, stops).await?;
         if let Some(stateless) = way.stopped_at.take() {
-            // The app begins anew: the second callback has a `state`.
+            // The app begins again: the second callback has a `state`.
             let first = stateless.query().map(ToOwned::to_owned);
             let again = |url: &Url| app.is_callback(url) && url.query() != first.as_deref();
             way = visitor.walk(&stateless, again).await?;

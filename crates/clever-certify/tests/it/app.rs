@@ -302,7 +302,7 @@ impl App {
         )
     }
 
-    /// The page for what Clever answered, where that was no 200.
+    /// The page for an answer of Clever's that is no 200.
     fn refused(&self, status: Option<u16>) -> Response {
         let (breaks, status) = match status {
             Some(429) => (Break::Clever429, 503),

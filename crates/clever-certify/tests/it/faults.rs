@@ -161,7 +161,7 @@ async fn amiss((broken, checks): Broken, browser: Option<&Browser>) -> Option<St
     (found(&report) != wanted).then(|| format!("{broken:?}\n{}", told(&report)))
 }
 
-/// Tries app after app in one browser; all that is amiss is told, not the first alone.
+/// Tries app after app in one browser; the test's failure names all that is amiss, not the first alone.
 async fn in_turn(apps: &[Broken]) {
     let Some(browser) = browser().await else {
         return;

@@ -11,7 +11,7 @@ use clever_certify::{
     AccountSource, Accounts, AppUnderTest, Browser, RehearsalClever, Report, Shell, Verdict, ready,
     rehearse,
 };
-use clever_model::{Role, span};
+use clever_model::{Role, read_span};
 use url::Url;
 
 use crate::diagnostics::{Exit, Usage};
@@ -69,7 +69,7 @@ pub(crate) struct CertifyArgs {
     /// Try nothing in a browser.
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// Where the app's accounts can be read as JSON: a file or an address, read anew after each step.
+    /// Where the app's accounts can be read as JSON: a file or an address, read again after each step.
     #[arg(long, value_name = "FILE|URL", conflicts_with = "users_command")]
     pub(crate) users_json: Option<String>,
     /// A command that prints the app's accounts as JSON.
@@ -82,10 +82,10 @@ pub(crate) struct CertifyArgs {
     #[arg(long, value_name = "COMMAND")]
     pub(crate) sync_command: Option<String>,
     /// How long a change of the roster is waited for in the app's accounts.
-    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = span::read)]
+    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = read_span)]
     pub(crate) patience: Duration,
     /// How long the app is waited for at the start.
-    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = span::read)]
+    #[arg(long, default_value = "2m", value_name = "TIME", value_parser = read_span)]
     pub(crate) wait: Duration,
     /// Where the report for people is written, as one HTML page.
     #[arg(long, default_value = "certify.html", value_name = "FILE")]
@@ -99,7 +99,7 @@ pub(crate) struct CertifyArgs {
 fn short_time(text: &str) -> Result<Duration, String> {
     match text.strip_suffix("ms").map(str::parse) {
         Some(Ok(milliseconds)) => Ok(Duration::from_millis(milliseconds)),
-        _ => span::read(text).map_err(|error| error.to_string()),
+        _ => read_span(text).map_err(|error| error.to_string()),
     }
 }
 

@@ -119,7 +119,7 @@ impl CertificationUser {
         }
     }
 
-    /// The number that the district's own system has for the person, where it has one.
+    /// The number that the district's own system has for the person, if it has one.
     #[must_use]
     pub const fn sis_id(self) -> Option<&'static str> {
         match self {
