@@ -38,9 +38,9 @@ fn the_example_of_a_login_ends_with_its_person() {
     assert_eq!(wanted, "/classes");
 }
 
-#[test]
-fn the_example_of_a_decision_makes_one_account() {
-    let [first, second] = decide::twice().unwrap();
+#[tokio::test]
+async fn the_example_of_a_decision_makes_one_account() {
+    let [first, second] = decide::twice().await.unwrap();
     assert!(matches!(first.decision, Decision::Create { .. }));
     assert!(matches!(second.decision, Decision::LogIn { .. }));
 }

@@ -1,18 +1,19 @@
 //! A student whom a district shares: what is decided the first time, and what the next time.
 //!
 //! ```sh
-//! cargo run -p clever-provision --example decide
+//! cargo run -p clever-provision --features store --example decide
 //! ```
 
 use std::error::Error;
 
+use clever_auth::seal::{KeyId, SealingKeys};
 use clever_model::{Clock, SystemClock};
-use clever_provision::{
-    AccountId, Decided, MemoryAccounts, Person, Policy, RecordSource, Subject, decide,
-};
+use clever_provision::person::RecordSource;
+use clever_provision::store::AccountStore;
+use clever_provision::{AccountId, Decided, Person, Policy, Subject, decide};
 
 /// Decides about the same student in two rosters, and does what was decided in between.
-pub(crate) fn twice() -> Result<[Decided; 2], Box<dyn Error>> {
+pub(crate) async fn twice() -> Result<[Decided; 2], Box<dyn Error>> {
     let record = serde_json::json!({
         "id": "5a25ffb0c1bc2a0036000001",
         "district": "5a25ffb0c1bc2a0036000002",
@@ -21,23 +22,28 @@ pub(crate) fn twice() -> Result<[Decided; 2], Box<dyn Error>> {
     });
     let person = Person::from_record(&record, &RecordSource::default())?.person;
     let subject = Subject::roster(&person)?;
-    // An app keeps its accounts in an `AccountStore`; these live as long as the program.
-    let mut app = MemoryAccounts::new([]);
+    // An app opens its database, with a key of its own. This store lives as long as the program.
+    let keys = SealingKeys::new(KeyId(1), &[7; 32]);
+    let mut accounts = AccountStore::in_memory(keys).await?;
     let (policy, now) = (Policy::default(), SystemClock.now());
 
-    let directory = app.directory(&subject, Vec::new());
+    let directory = accounts.directory(&subject, &[], Vec::new()).await?;
     let first = decide(&subject, &[], &directory, &policy, now);
-    app.apply(&subject, &first, &AccountId::new("account-1"), now)?;
+    let id = AccountId::new("account-1");
+    accounts
+        .apply(&subject, &first, &[], Some(&id), None, now)
+        .await?;
 
-    let directory = app.directory(&subject, Vec::new());
+    let directory = accounts.directory(&subject, &[], Vec::new()).await?;
     let second = decide(&subject, &[], &directory, &policy, now);
     Ok([first, second])
 }
 
 #[cfg_attr(test, expect(dead_code, reason = "a test calls what it calls"))]
 #[expect(clippy::print_stdout, reason = "an example shows what it found")]
-fn main() -> Result<(), Box<dyn Error>> {
-    for decided in twice()? {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    for decided in twice().await? {
         println!("{:?}, by {:?}", decided.decision, decided.why.rule);
     }
     Ok(())

@@ -59,6 +59,6 @@ pub use rule::{Outcome, Rule};
 pub use subject::{Class, Person, SharedBy, Subject};
 
 /// The examples of the README compile.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "store"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::{AccountStore, AccountsError, json, parsed};
 use crate::directory::AccountId;
-use crate::ledger::{Draft, Entry, Event, Hash, MergeRecord, ReviewRecord, Sharing, Standing};
+use crate::ledger::{Draft, Entry, Event, Hash, MergeRecord, ReviewRecord, Standing};
+use crate::subject::SharedBy;
 
 /// Other names for what is forgotten.
 #[derive(Debug, Default)]
@@ -127,7 +128,7 @@ impl AccountStore {
         district: &DistrictId,
     ) -> Result<BTreeSet<UserId>, AccountsError> {
         let of = Some(district);
-        let shared = Sharing::District(district.clone());
+        let shared = SharedBy::District(district.clone());
         let mut ids = BTreeSet::new();
         for (_, text) in self.entries().await? {
             let draft: Draft = parsed(&text, "an event")?;
@@ -276,7 +277,7 @@ impl AccountStore {
         }
         let sql = "SELECT user_id, shared_by FROM main.provision_sharing";
         for mut row in self.db.query(sql, &[]).await? {
-            let shared: Sharing = parsed(&row.text(1)?, "who shares a person")?;
+            let shared: SharedBy = parsed(&row.text(1)?, "who shares a person")?;
             let now = names.renamed(&shared, "who shares a person")?;
             if now != shared {
                 let sql = "UPDATE main.provision_sharing SET shared_by = ?2 WHERE user_id = ?1";
