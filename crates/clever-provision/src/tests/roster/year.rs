@@ -230,6 +230,9 @@ async fn a_year_keeps_one_account_a_person_none_lost_and_none_shared() {
 }
 
 /// `cargo test -p clever-provision --all-features many_years -- --ignored --nocapture`
+///
+/// What it finds is open still: with seed 100 the account that the second id of an employee made at a sign-in stays archived
+/// after Clever has made one person of both again, and no review asks about it.
 #[tokio::test]
 #[ignore = "a search over many seeds, of a few minutes each"]
 async fn many_years_of_small_districts() {
