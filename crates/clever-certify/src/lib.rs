@@ -40,3 +40,8 @@ pub use clever::RehearsalClever;
 pub use finding::{Finding, Verdict};
 pub use rehearsal::{RehearsalError, ready, rehearse};
 pub use report::Report;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

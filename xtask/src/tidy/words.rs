@@ -55,7 +55,7 @@ const RULES: &[Rule] = &[
         instead: "is not enough, or what can't be done",
     },
     Rule {
-        phrase: r",(?: [a-z]+){1,2} left out\b",
+        phrase: r", (?:both|all|each|itself|(?:[a-z]+ )?[a-z]+(?:es|ns|ts|ds)) left out\b",
         unless: None,
         instead: "without, or apart from",
     },

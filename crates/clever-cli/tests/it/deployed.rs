@@ -127,6 +127,7 @@ fn the_services_of_the_compose_file_work_together() {
     let changes = [
         ("http://127.0.0.1:8787", &*api),
         ("0.0.0.0:8787", &*listen),
+        ("0.0.0.0:9464", "127.0.0.1:0"),
         ("/run/secrets/clever_token", token.to_str().unwrap()),
     ];
     let start = |name: &str| {
