@@ -214,6 +214,8 @@ fn an_alert_is_sent_once_a_change_of_state() {
     );
     let all = receiver.wait(8);
     assert_eq!(all[6].body["type"], "clever.district.held");
+    let says = all[6].body["data"]["says"].to_string();
+    assert!(says.contains("held: archiving"), "{says}");
     sync(&emulator.token, &emulator.url, 0);
     assert_eq!(receiver.wait(10)[8].body["data"]["state"], "ok");
     // Nobody syncs any more: another timer hears of it.

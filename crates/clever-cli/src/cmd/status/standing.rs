@@ -13,7 +13,7 @@ use clever_sync::{AnyStore, DistrictStatus};
 use serde::Serialize;
 
 use super::tried::{self, NeverSynced};
-use super::{age, since};
+use super::{age, schools, since};
 use crate::settings::{StoreUrl, TOKEN_VARIABLE};
 use crate::ui::word;
 use crate::vault::VaultArgs;
@@ -92,31 +92,31 @@ pub(crate) async fn said(
     let mut attempts = store.attempts().await?;
     let never = never_synced(&all, &attempts);
     let several = all.len() > 1;
-    let mut told: Vec<Said> = all
-        .into_iter()
-        .map(|status| {
-            let tries = attempts.remove(&status.district_id).unwrap_or_default();
-            let mut sync = sync.to_owned();
-            if several {
-                let _ = write!(sync, " --district {}", word(&status.district_id));
-            }
-            let standing = standing(status, tries, now, limits, &sync);
-            let mut sentences = tried::sentences(&standing.attempts, now);
-            sentences.push(format!(
-                "last success: {}",
-                since(standing.status.last_done_at, now)
-            ));
-            let holds = standing.status.holds.iter();
-            sentences.extend(holds.map(|one| format!("held: {}", one.hold)));
-            Said {
-                district_id: Some(standing.status.district_id),
-                name: standing.status.name,
-                verdict: standing.verdict,
-                sentences,
-                next_step: standing.next_step,
-            }
-        })
-        .collect();
+    let mut told: Vec<Said> = Vec::new();
+    for status in all {
+        let tries = attempts.remove(&status.district_id).unwrap_or_default();
+        let mut sync = sync.to_owned();
+        if several {
+            let _ = write!(sync, " --district {}", word(&status.district_id));
+        }
+        let schools = schools(store, &status).await?;
+        let standing = standing(status, tries, now, limits, &sync);
+        let mut sentences = tried::sentences(&standing.attempts, now);
+        sentences.push(format!(
+            "last success: {}",
+            since(standing.status.last_done_at, now)
+        ));
+        let holds = standing.status.holds.iter();
+        sentences
+            .extend(holds.map(|one| format!("held: {}", schools.named(&one.hold.to_string()))));
+        told.push(Said {
+            district_id: Some(standing.status.district_id),
+            name: standing.status.name,
+            verdict: standing.verdict,
+            sentences,
+            next_step: standing.next_step,
+        });
+    }
     told.extend(never.into_iter().map(|one| Said {
         verdict: if one.attempts.failed_in_a_row >= limits.max_failures {
             Verdict::Failing
