@@ -253,7 +253,9 @@ impl Config {
                     values.map(|value| &*value.clone().leak()).collect();
                 // An address may hold a password.
                 command = command.mut_arg(setting.argument, |arg| {
-                    arg.default_values(values).hide_default_value(true)
+                    // A flag takes no value, so it shows none.
+                    let takes_value = arg.get_action().takes_values();
+                    arg.default_values(values).hide_default_value(takes_value)
                 });
             }
         }
