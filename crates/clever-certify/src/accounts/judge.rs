@@ -139,16 +139,16 @@ pub(super) fn one_account(all: &[Account], old: &str, new: &str) -> Outcome {
     };
     let (before, after) = (of(old), of(new));
     // Two accounts of one id are another check's affair.
-    let is_open = |all: &[&Account]| all.iter().any(|account| account.is_active);
-    let active = [&before, &after]
-        .into_iter()
-        .filter(|all| is_open(all))
-        .count();
-    if active > 1 {
-        return Outcome::failed(format!("the same person has {active} active accounts"));
-    }
     let is_same =
         |one: &&Account, other: &&Account| one.account.is_some() && one.account == other.account;
+    let open = |all: &[&Account]| all.iter().any(|account| account.is_active);
+    // An account that both ids open is one.
+    let is_shared = before
+        .iter()
+        .any(|old| after.iter().any(|new| is_same(old, new)));
+    if open(&before) && open(&after) && !is_shared {
+        return Outcome::failed("the same person has two active accounts");
+    }
     match (before.first(), after.first()) {
         (Some(old), Some(new)) if !is_same(old, new) => Outcome::needs_work(
             "the account from before is closed, and a new one begins without its history",
@@ -235,6 +235,8 @@ mod tests {
         );
         let moved = [account("b", "1", true)];
         assert_eq!(one_account(&moved, "a", "b").verdict, Verdict::Passed);
+        let both = [old.clone(), account("b", "1", true)];
+        assert_eq!(one_account(&both, "a", "b").verdict, Verdict::Passed);
         let two = [old, account("b", "2", true)];
         assert_eq!(one_account(&two, "a", "b").verdict, Verdict::Failed);
         let anew = [account("a", "1", false), account("b", "2", true)];
