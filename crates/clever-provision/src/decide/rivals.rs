@@ -89,30 +89,35 @@ impl<'a> Call<'a> {
         let mut rivals: BTreeMap<&AccountId, Rival<'a>> = BTreeMap::new();
         let mut outside: BTreeMap<&AccountId, &'a Account> = BTreeMap::new();
         let directory = self.directory;
+        // An account may be named twice, by the app and by the store, or by the name of one that was merged into it: what
+        // speaks against it in one place counts for all.
         for candidate in &directory.candidates {
             let Some(account) = directory.standing(&candidate.account) else {
                 self.rejected
                     .insert(candidate.account.clone(), Rejection::Broken);
                 continue;
             };
-            if account.class != class {
-                self.rejected
-                    .insert(account.id.clone(), Rejection::OtherClass);
-                outside.insert(&account.id, account);
-            } else if !in_reach(self.subject, class, account) {
-                self.rejected
-                    .insert(account.id.clone(), Rejection::OutOfReach);
-                outside.insert(&account.id, account);
-            } else if candidate.evidence.iter().any(|one| one.speaks_for()) {
-                let rival = rivals.entry(&account.id).or_insert_with(|| Rival {
-                    account,
-                    evidence: BTreeSet::new(),
-                });
-                rival.evidence.extend(&candidate.evidence);
-            } else {
-                self.rejected.insert(account.id.clone(), Rejection::Weak);
-            }
+            let rival = rivals.entry(&account.id).or_insert_with(|| Rival {
+                account,
+                evidence: BTreeSet::new(),
+            });
+            rival.evidence.extend(&candidate.evidence);
         }
+        rivals.retain(|_, Rival { account, evidence }| {
+            let rejection = if account.class != class {
+                outside.insert(&account.id, account);
+                Rejection::OtherClass
+            } else if !in_reach(self.subject, class, account) {
+                outside.insert(&account.id, account);
+                Rejection::OutOfReach
+            } else if evidence.iter().any(|one| one.speaks_for()) {
+                return true;
+            } else {
+                Rejection::Weak
+            };
+            self.rejected.insert(account.id.clone(), rejection);
+            false
+        });
         self.leave_behind(&mut rivals);
         for id in rivals.keys() {
             let reason = if directory.truncated {

@@ -174,6 +174,21 @@ fn a18_a_recycled_id_with_another_name_is_no_link() {
 }
 
 #[test]
+fn what_speaks_against_an_account_counts_wherever_it_is_named() {
+    let mut world = world_of(
+        login(Class::Student, 1),
+        vec![managed(1, Class::Student, 1)],
+    );
+    assert!(links(&world, 1));
+    // The app names it, and the store names it again with what it remembers.
+    world.directory.candidates.push(Candidate {
+        account: account_id(1),
+        evidence: [Evidence::Contradiction(Field::Name)].into(),
+    });
+    assert!(!links(&world, 1));
+}
+
+#[test]
 fn a19_an_account_long_unused_says_nothing_for_todays_holder_of_its_ids() {
     let mut old = managed(1, Class::Employee, 1);
     let mut world = world_of(login(Class::Employee, 1), vec![old.clone()]);
