@@ -289,7 +289,7 @@ async fn field_20_of_two_runs_at_once_the_one_that_is_refused_leaves_nothing_sta
         assert_eq!(staged(&ground), Vec::<std::path::PathBuf>::new());
         if url.starts_with("postgres") {
             let sql = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE '\\_staging%'";
-            let left = crate::stores::server(&url).await.query_one(sql, &[]).await;
+            let left = crate::stores::client(&url).await.query_one(sql, &[]).await;
             assert_eq!(left.unwrap().get::<_, i64>(0), 0);
         }
         // No run continues with leftovers of another.

@@ -25,7 +25,12 @@ pub(crate) async fn twice() -> Result<[Decided; 2], Box<dyn Error>> {
     // An app opens its database, with a key of its own. This store lives as long as the program.
     let keys = SealingKeys::new(KeyId(1), &[7; 32]);
     let mut accounts = AccountStore::in_memory(keys).await?;
-    let (policy, now) = (Policy::default(), SystemClock.now());
+    // Accounts are made for all whom a district shares, and not when each first signs in.
+    let policy = Policy {
+        create_at_sync: true,
+        ..Policy::default()
+    };
+    let now = SystemClock.now();
 
     let directory = accounts.directory(&subject, &[], Vec::new()).await?;
     let first = decide(&subject, &[], &directory, &policy, now);
