@@ -46,7 +46,7 @@ impl<T: DeserializeOwned + Send + 'static> TypedList<T> {
         self.request.pages()
     }
 
-    /// Reads the list record by record, to its end or to an error; counts drift ([`District::drift`]).
+    /// Reads the list record by record, to its end or to an error; counts drift ([`crate::District::drift`]).
     pub fn records(self) -> impl Stream<Item = Result<Element<T>, ClientError>> + Send + 'static {
         let caller = Arc::clone(self.request.caller());
         let kind = self.kind;

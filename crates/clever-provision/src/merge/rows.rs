@@ -48,7 +48,7 @@ pub struct Conflict {
 ///
 /// Every row has an owner and an origin, both the same account at first. A merge changes owners only; so the
 /// origin says where a row goes when the merge is taken back. Write new rows with the origin
-/// [`crate::ledger::State::opened_by`] has for the identity that writes, before merges are followed, or with
+/// that `AccountStore::opened_by` has for the identity that writes, before merges are followed, or with
 /// the actor and let the undo find out.
 pub trait OwnedRows {
     /// What can fail.
