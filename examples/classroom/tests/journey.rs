@@ -4,13 +4,14 @@
 
 #[path = "../../../crates/clever-web/tests/it/browser.rs"]
 mod browser;
+mod ground;
 mod postgres;
 
 use std::time::{Duration, Instant};
 
 use browser::{Browser, Page};
 use classroom::Config;
-use clever_emulator::{Emulator, EmulatorConfig, Fault, WorldSource};
+use clever_emulator::{Emulator, Fault};
 use clever_model::{RecordKind, Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -35,28 +36,13 @@ impl Place {
     }
 
     async fn new(database: Option<String>) -> Self {
-        let clever = clever_emulator::start(EmulatorConfig {
-            world: WorldSource::Generated {
-                seed: 17,
-                students: 40,
-            },
-            openid: true,
-            ..EmulatorConfig::default()
-        });
+        let clever = clever_emulator::start(ground::clever_of(40));
         let clever = clever.await.unwrap();
         let data = TempDir::new().unwrap();
         let app = classroom::start(Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            url: None,
-            data: data.path().to_owned(),
             database,
-            client: Some((
-                clever.client_id().to_owned(),
-                clever.client_secret().to_owned(),
-            )),
-            clever: Some(clever.base_url().clone()),
-            sync_every: Duration::from_secs(300),
             before: vec![(EMAIL.to_owned(), PASSWORD.to_owned())],
+            ..ground::settings(&clever, data.path())
         });
         let app = app.await.unwrap();
         let url = app.url().to_owned();

@@ -4,6 +4,7 @@
 
 #[path = "../../../crates/clever-web/tests/it/browser.rs"]
 mod browser;
+mod ground;
 mod postgres;
 
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use browser::{Browser, Page};
 use classroom::Config;
 use clever_auth::seal::{KeyId, SealingKeys};
-use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
+use clever_emulator::Emulator;
 use clever_model::Role;
 use clever_provision::store::AccountStore;
 use tempfile::TempDir;
@@ -41,16 +42,8 @@ impl Place {
         let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listen = place.local_addr().unwrap();
         drop(place);
-        let config = EmulatorConfig {
-            world: WorldSource::Generated {
-                seed: 17,
-                students: 40,
-            },
-            openid: true,
-            ..EmulatorConfig::default()
-        };
         Self {
-            clever: clever_emulator::start(config).await.unwrap(),
+            clever: clever_emulator::start(ground::clever_of(40)).await.unwrap(),
             listen,
             data: TempDir::new().unwrap(),
             database,
@@ -60,19 +53,11 @@ impl Place {
     fn config(&self, before: &[(&str, &str)]) -> Config {
         let before = before.iter();
         Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            url: None,
-            data: self.data.path().to_owned(),
             database: self.database.clone(),
-            client: Some((
-                self.clever.client_id().to_owned(),
-                self.clever.client_secret().to_owned(),
-            )),
-            clever: Some(self.clever.base_url().clone()),
-            sync_every: Duration::from_secs(300),
             before: before
                 .map(|(email, password)| ((*email).to_owned(), (*password).to_owned()))
                 .collect(),
+            ..ground::settings(&self.clever, self.data.path())
         }
     }
 

@@ -100,14 +100,20 @@ impl Store {
         connection.query_row(sql, [], |row| row.get(0)).expect(sql)
     }
 
-    /// Runs `cleverctl sync` against `emulator`.
-    pub(crate) fn sync(&self, emulator: &Emulator, args: &[&str]) -> Output {
-        cleverctl()
+    /// `cleverctl sync` against `emulator`, ready to run.
+    pub(crate) fn syncing(&self, emulator: &Emulator, args: &[&str]) -> Command {
+        let mut command = cleverctl();
+        command
             .args(["sync", "--store", &self.url(), "--api-url", &emulator.url])
             .args(args)
-            .env("CLEVER_TOKEN", &emulator.token)
-            .output()
-            .expect("the binary runs")
+            .env("CLEVER_TOKEN", &emulator.token);
+        command
+    }
+
+    /// Runs `cleverctl sync` against `emulator`.
+    pub(crate) fn sync(&self, emulator: &Emulator, args: &[&str]) -> Output {
+        let mut command = self.syncing(emulator, args);
+        command.output().expect("the binary runs")
     }
 
     /// Runs `cleverctl sync --json`, checks its exit code and returns the report.

@@ -192,18 +192,8 @@ fn cron_leaves_a_file_for_node_exporter_also_of_a_run_that_failed() {
         0o644
     );
     let success = sample(&text, "clever_sync_last_success_timestamp_seconds{").unwrap();
-    let mut command = cleverctl();
-    command.args([
-        "sync",
-        "-q",
-        "--store",
-        &store.url(),
-        "--api-url",
-        &emulator.url,
-    ]);
-    command
-        .args(["--metrics-file", to])
-        .env("CLEVER_TOKEN", "rotated-away");
+    let mut command = store.syncing(&emulator, &["-q", "--metrics-file", to]);
+    command.env("CLEVER_TOKEN", "rotated-away");
     assert_eq!(command.output().unwrap().status.code(), Some(4));
     let text = fs::read_to_string(&file).unwrap();
     assert_eq!(

@@ -122,16 +122,8 @@ fn a_run_that_is_held_is_a_try_that_did_its_work() {
 #[cfg(unix)]
 fn hanging(store: &Store, more: &[&str]) -> (Emulator, std::process::Child) {
     let emulator = Emulator::start(&["--students", "20", "--fault", "hang@/users"]);
-    let mut command = cleverctl();
-    command.args([
-        "sync",
-        "-q",
-        "--store",
-        &store.url(),
-        "--api-url",
-        &emulator.url,
-    ]);
-    command.args(more).env("CLEVER_TOKEN", &emulator.token);
+    let mut command = store.syncing(&emulator, more);
+    command.arg("-q");
     let mut process = command.stdout(Stdio::null()).spawn().unwrap();
     let says =
         "SELECT count(*) FROM attempts WHERE stage = 'learn' AND kind = 'users' AND pages > 0";

@@ -12,9 +12,13 @@ use crate::store::{Hash, State, StoreError};
 pub(crate) const TABLES: Tables = Tables {
     store: "roster",
     versions: &[Version {
-        sqlite: include_str!("schema/sqlite.sql"),
+        sqlite: concat!(
+            include_str!("schema/sqlite.sql"),
+            include_str!("schema/views.sql")
+        ),
         postgres: concat!(
             include_str!("schema/postgres.sql"),
+            include_str!("schema/views.sql"),
             include_str!("schema/comments.sql")
         ),
     }],

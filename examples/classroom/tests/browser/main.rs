@@ -11,5 +11,7 @@
 mod driver;
 mod edges;
 mod flows;
+#[path = "../ground/mod.rs"]
+mod ground;
 mod layout;
 mod scene;

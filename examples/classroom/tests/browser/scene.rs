@@ -1,15 +1,14 @@
 //! An app, its Clever, and a browser.
 
-use std::time::Duration;
-
 use classroom::Config;
-use clever_emulator::{Emulator, EmulatorConfig, WorldSource};
+use clever_emulator::{Emulator, EmulatorConfig};
 use clever_model::Role;
 use serde_json::Value;
 use tempfile::TempDir;
 use url::Url;
 
 use crate::driver::Driver;
+use crate::ground;
 
 /// The address and the password of the account from before.
 pub(crate) const EMAIL: &str = "old@mail.example";
@@ -33,29 +32,16 @@ impl Scene {
         drop(place);
         let url: Url = format!("http://{listen}/").parse().unwrap();
         let config = EmulatorConfig {
-            world: WorldSource::Generated {
-                seed: 17,
-                students: 80,
-            },
             redirect_uris: vec![format!("{url}callback")],
-            openid: true,
             connected,
-            ..EmulatorConfig::default()
+            ..ground::clever_of(80)
         };
         let clever = clever_emulator::start(config).await.unwrap();
         let data = TempDir::new().unwrap();
         let app = classroom::start(Config {
             listen,
-            url: None,
-            data: data.path().to_owned(),
-            database: None,
-            client: Some((
-                clever.client_id().to_owned(),
-                clever.client_secret().to_owned(),
-            )),
-            clever: Some(clever.base_url().clone()),
-            sync_every: Duration::from_secs(300),
             before: vec![(EMAIL.to_owned(), PASSWORD.to_owned())],
+            ..ground::settings(&clever, data.path())
         });
         let app = app.await.unwrap();
         tokio::spawn(app.run());

@@ -218,27 +218,6 @@ CREATE VIEW active_students AS
         SELECT coalesce(iso[1], us[3])::int AS y, coalesce(iso[2], us[1])::int AS m, coalesce(iso[3], us[2])::int AS d
     ) AS n
     WHERE u.archived_at IS NULL;
-CREATE VIEW section_students AS
-    SELECT e.district_id, e.section_id, s.name AS section_name, e.user_id AS student_id, u.first_name, u.last_name, u.email,
-           s.school_id, c.name AS course_name, t.name AS term_name, t.term_start, t.term_end
-    FROM enrollments e
-    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
-    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
-    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
-    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
-    WHERE e.role = 'student';
-CREATE VIEW teacher_sections AS
-    SELECT e.district_id, e.user_id AS teacher_id, u.first_name, u.last_name, u.email, e.is_primary,
-           e.section_id, s.name AS section_name, s.subject, s.grade, s.period, s.school_id, c.name AS course_name,
-           t.name AS term_name, t.term_start, t.term_end,
-           (SELECT count(*) FROM enrollments p WHERE p.district_id = e.district_id AND p.section_id = e.section_id
-            AND p.role = 'student') AS students
-    FROM enrollments e
-    JOIN sections s ON s.district_id = e.district_id AND s.id = e.section_id
-    JOIN users u ON u.district_id = e.district_id AND u.id = e.user_id
-    LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
-    LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
-    WHERE e.role = 'teacher';
 
 -- A changed row is written anew: with room on its page it goes there, and no index need know.
 ALTER TABLE schools SET (fillfactor = 85);
@@ -250,6 +229,3 @@ ALTER TABLE resources SET (fillfactor = 85);
 ALTER TABLE _state SET (fillfactor = 90);
 -- A change is written once and read seldom: compressing its records, which the server does from 2 KB a row on, costs more than it saves.
 ALTER TABLE changes SET (toast_tuple_target = 8160);
-
-CREATE TABLE _schema (version BIGINT NOT NULL);
-INSERT INTO _schema VALUES (1);
