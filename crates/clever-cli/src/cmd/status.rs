@@ -326,7 +326,7 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
         ui.line(sentence)?;
     }
     ui.line(format!(
-        "last success: {}; last run: {} {} by {}, {}",
+        "last success: {}; last run: {}, {}, by {}, {}",
         since(status.last_done_at, now),
         status.last_run,
         since(Some(status.last_run_at), now),
