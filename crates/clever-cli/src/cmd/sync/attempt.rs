@@ -1,8 +1,10 @@
 //! Each try of a sync becomes a row of the store, however it ends: also if the run wrote nothing else.
 //!
-//! The rows are written over a connection of their own. A store that can't be written takes no sync with it for that:
-//! the run says what is wrong with the store, and this only logs it.
+//! The rows are written over a connection of their own, as the run's may be within a transaction. It is there only while
+//! it is used, or while runs say how far they are: a pooler may have one connection, and the run needs it. A store that
+//! can't be written takes no sync with it for that: the run says what is wrong with the store, and this only logs it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +34,25 @@ pub(crate) struct Recorder {
     /// How long an ending waits for another that writes.
     patience: Duration,
     store: tokio::sync::Mutex<Option<AnyStore>>,
+    /// How many runs say how far they are.
+    beats: AtomicUsize,
+}
+
+/// One of the runs that say how far they are.
+#[derive(Debug)]
+struct Beating(Arc<Recorder>);
+
+impl Beating {
+    fn new(recorder: &Arc<Recorder>) -> Self {
+        recorder.beats.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(recorder))
+    }
+}
+
+impl Drop for Beating {
+    fn drop(&mut self) {
+        self.0.beats.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Recorder {
@@ -42,6 +63,7 @@ impl Recorder {
             url,
             patience,
             store: tokio::sync::Mutex::new(None),
+            beats: AtomicUsize::new(0),
         })
     }
 
@@ -69,15 +91,13 @@ impl Recorder {
             Ok(()) => ask(store).await,
             Err(error) => Err(error),
         };
-        match asked {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                warn!(%error, "the attempt is not written");
-                // A connection that broke is made again.
-                *slot = None;
-                None
-            }
+        // A connection that broke is made again.
+        if asked.is_err() || self.beats.load(Ordering::SeqCst) == 0 {
+            *slot = None;
         }
+        asked
+            .inspect_err(|error| warn!(%error, "the attempt is not written"))
+            .ok()
     }
 
     /// Sends whoever is on call the alerts that are due.
@@ -166,7 +186,20 @@ pub(crate) struct Attempt {
     /// Its number; none while there is no row.
     number: Option<i64>,
     heard: Arc<Mutex<Heard>>,
-    beat: Option<JoinHandle<()>>,
+    beat: Option<Beat>,
+}
+
+/// Says every few seconds how far a run is, until it is dropped.
+#[derive(Debug)]
+struct Beat {
+    task: JoinHandle<()>,
+    _beating: Beating,
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Attempt {
@@ -186,34 +219,45 @@ impl Attempt {
             beat: None,
         };
         attempt.written(BEGIN_PATIENCE).await;
+        attempt.beat();
         attempt
     }
 
-    /// Takes note that there is a store now, if there was none.
-    pub(crate) async fn stored(&mut self) {
-        if self.number.is_none() {
-            self.written(BEGIN_PATIENCE).await;
+    /// Makes the row in the run's own store, if there was none before.
+    pub(crate) async fn stored(&mut self, store: &mut AnyStore) {
+        if self.number.is_some() || self.recorder.url.is_none() {
+            return;
         }
+        match self.row(store).await {
+            Ok(number) => self.number = Some(number),
+            Err(error) => warn!(%error, "the attempt is not written"),
+        }
+        self.beat();
     }
 
     /// Makes the row.
     async fn written(&mut self, patience: Duration) {
-        let (district, credential) = (self.district.as_deref(), self.credential.as_deref());
-        let begun = self.recorder.ask(patience, async |store| {
-            // A token does not say whose it is; in a store of one district it is hardly another's.
-            let known = store.districts().await?;
-            let district = match (district, known.as_slice()) {
-                (None, [only]) => Some(only.as_str()),
-                (district, _) => district,
-            };
-            store
-                .begin_attempt(district, credential, self.started)
-                .await
-        });
-        self.number = begun.await;
+        let row = self.recorder.ask(patience, async |store| self.row(store).await);
+        self.number = row.await;
+    }
+
+    async fn row(&self, store: &mut AnyStore) -> Result<i64, StoreError> {
+        // A token does not say whose it is; in a store of one district it is hardly another's.
+        let known = store.districts().await?;
+        let district = match (self.district.as_deref(), known.as_slice()) {
+            (None, [only]) => Some(only.as_str()),
+            (district, _) => district,
+        };
+        store
+            .begin_attempt(district, self.credential.as_deref(), self.started)
+            .await
+    }
+
+    /// Says from now on how far the run is.
+    fn beat(&mut self) {
         let Some(number) = self.number else { return };
         let (recorder, heard) = (Arc::clone(&self.recorder), Arc::clone(&self.heard));
-        self.beat = Some(tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let mut said = Reached::default();
             loop {
                 tokio::time::sleep(BEAT).await;
@@ -226,12 +270,16 @@ impl Attempt {
                         .note_attempt(number, &now.reached, SystemClock.now())
                         .await
                 });
-                // While another writes, the next beat says it.
-                if note.await.is_some() {
+                // While another writes, or has the only connection, a later beat says it.
+                if let Ok(Some(())) = tokio::time::timeout(BEAT, note).await {
                     said = now.reached;
                 }
             }
-        }));
+        });
+        self.beat = Some(Beat {
+            task,
+            _beating: Beating::new(&self.recorder),
+        });
     }
 
     /// Hears of a run's steps, and passes them on.
@@ -280,15 +328,10 @@ impl Attempt {
     }
 
     async fn ended(&mut self, ended: Ended) {
-        if let Some(beat) = self.beat.take() {
-            beat.abort();
-        }
+        self.beat = None;
         let patience = self.recorder.patience;
         if self.number.is_none() {
             self.written(patience).await;
-            if let Some(beat) = self.beat.take() {
-                beat.abort();
-            }
         }
         let Some(number) = self.number else { return };
         let heard = self
@@ -305,13 +348,5 @@ impl Attempt {
             store.end_attempt(number, &ended).await
         });
         write.await;
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(beat) = self.beat.take() {
-            beat.abort();
-        }
     }
 }

@@ -111,7 +111,7 @@ async fn tried(
         }
     }
     let mut store = open(args).await?;
-    attempt.stored().await;
+    attempt.stored(&mut store).await;
     let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
     let admit = admit(args, meant, &known)?;
     let report = reconcile(
