@@ -13,7 +13,9 @@ use clever_client::{ClientOptions, District, LoginService};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
 use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
-use serde_json::{Value, json};
+use indicatif::ProgressBar;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -23,9 +25,9 @@ use super::attempt::{Attempt, Recorder};
 use super::once::{self, over_at};
 use crate::access::{Way, no_redirect};
 use crate::diagnostics::{self, Exit, Usage};
-use crate::progress::{Named, Watch};
+use crate::progress::{Bars, Watch};
 use crate::signals::Stop;
-use crate::ui::{self, Ui, count, counted};
+use crate::ui::{self, Document, Ui, count, counted};
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -55,13 +57,59 @@ struct Line {
     said: String,
     counts: [u64; 5],
     seconds: u64,
-    json: Value,
+    json: DistrictRun,
+}
+
+/// How the run of a district ended, or why a credential can't be used.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct DistrictRun {
+    credential: String,
+    /// The district; the credential's name, if its districts can't be listed.
+    district: String,
+    /// The exit code that it would have alone.
+    exit: u8,
+    seconds: u64,
+    /// What the run did; none if it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Box<SyncReport>>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<diagnostics::Told>,
+}
+
+// A line of a schedule.
+impl Document for DistrictRun {
+    const NAME: &'static str = "sync-all-run";
+}
+
+/// A district of the store that no credential lists.
+#[derive(JsonSchema, Serialize)]
+struct Unlisted<'a> {
+    district: &'a str,
+    #[schemars(with = "Option<clever_model::schema::Instant>")]
+    last_success: Option<Timestamp>,
+}
+
+/// How the runs of all districts ended.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct AllRuns<'a> {
+    districts: Vec<&'a DistrictRun>,
+    unlisted: Vec<Unlisted<'a>>,
+    /// The exit code of the command.
+    exit: u8,
+}
+
+impl Document for AllRuns<'_> {
+    const NAME: &'static str = "sync-all";
 }
 
 /// Everything that lives as long as the command.
 struct Fleet {
     args: Arc<SyncArgs>,
     ui: Ui,
+    bars: Bars,
+    /// How many of the round's districts are done.
+    done: ProgressBar,
     targets: BTreeMap<String, Target>,
     /// As the policy's file last said.
     policies: Arc<SyncPolicies>,
@@ -88,6 +136,8 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         // A typing error in the policy ends the command before anything starts.
         policies: Arc::new(once::policies(args.policy.as_deref())?),
         ui: *ui,
+        bars: Bars::new(ui),
+        done: ProgressBar::hidden(),
         targets: BTreeMap::new(),
         turns: Turns::new(),
         running: BTreeSet::new(),
@@ -113,6 +163,9 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
                 // A schedule continues with the districts that it knows.
                 Err(error) if listed => fleet.tell("the list of districts", &error),
                 list => list?,
+            }
+            if !listed && args.every.is_none() {
+                fleet.done = fleet.bars.districts(fleet.targets.len() as u64);
             }
             listed = true;
             if !fleet.lines.is_empty() {
@@ -158,6 +211,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     while let Some(end) = ended.recv().await {
         fleet.running.remove(&end.district);
     }
+    fleet.done.finish_and_clear();
     fleet.summary()?;
     if asked {
         // A schedule is ended by being asked to; a single round that was cut short is not done.
@@ -314,12 +368,7 @@ impl Fleet {
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
-        let ui = self.ui;
-        let watch: Arc<dyn clever_client::Watch> = if !self.ui.is_talkative() {
-            Arc::new(())
-        } else {
-            Arc::new(Named(district.to_owned(), self.ui))
-        };
+        let watch = Arc::new(Watch::of(&self.bars, district));
         let listed = district.to_owned();
         let recorder = Arc::clone(&self.recorder);
         aside(district.to_owned(), tell, async move || {
@@ -327,7 +376,7 @@ impl Fleet {
             let mut attempt = Attempt::begin(&recorder, Some(&listed), Some(&credential)).await;
             let result = tokio::select! {
                 _ = stopped.changed() => None,
-                result = one(&ui, &args, &policies, &listed, target, watch, &attempt) => Some(result),
+                result = one(&args, &policies, &listed, target, watch, &attempt) => Some(result),
             };
             let Some(result) = result else {
                 attempt.stopped().await;
@@ -342,6 +391,7 @@ impl Fleet {
     /// Takes note of a run's end, and tells it.
     fn end(&mut self, end: Ended) -> Result<()> {
         self.running.remove(&end.district);
+        self.done.inc(1);
         let credential = self
             .targets
             .get(&end.district)
@@ -363,8 +413,17 @@ impl Fleet {
                 failed(&credential, &end.district, error, end.seconds)
             }
         };
+        // A round has an end to count towards; a schedule has none.
+        let so_far = match self.args.every {
+            None => format!(
+                "{} of {}; ",
+                self.targets.len() - self.turns.len() - self.running.len(),
+                counted(self.targets.len() as u64, "district", "districts")
+            ),
+            Some(_) => String::new(),
+        };
         self.note(format!(
-            "{}: {} in {} s; {} running",
+            "{}: {} in {} s; {so_far}{} running",
             end.district,
             line.said,
             end.seconds,
@@ -390,15 +449,14 @@ impl Fleet {
     }
 
     fn note(&self, text: String) {
-        if self.ui.is_talkative() {
-            self.ui.note(text);
-        }
+        self.bars.note(&text);
     }
 
     /// Tells of an error; `what` is what it ended, or what follows.
     fn tell(&self, what: &str, error: &anyhow::Error) {
         if self.ui.is_talkative() {
-            diagnostics::tell_of(&self.ui, what, error);
+            self.bars
+                .suspend(|| diagnostics::tell_of(&self.ui, what, error));
         }
     }
 
@@ -417,15 +475,15 @@ impl Fleet {
             if self.args.every.is_some() {
                 return Ok(());
             }
-            let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
-            let unlisted = self.unlisted.iter().map(|district| {
-                let at = self.known.get(district).copied().flatten();
-                json!({ "district": district, "last_success": at })
+            let unlisted = self.unlisted.iter().map(|district| Unlisted {
+                district,
+                last_success: self.known.get(district).copied().flatten(),
             });
-            let unlisted: Vec<Value> = unlisted.collect();
-            return self.ui.document(
-                &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
-            );
+            return self.ui.document(&AllRuns {
+                districts: self.lines.values().map(|line| &line.json).collect(),
+                unlisted: unlisted.collect(),
+                exit: self.worst() as u8,
+            });
         }
         let mut lines = self.lines.values();
         let uneventful = lines.all(|line| line.exit == Exit::Done && line.counts == [0; 5]);
@@ -584,24 +642,22 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
 
 /// Syncs one district once: the one that was listed, or none.
 async fn one(
-    ui: &Ui,
     args: &SyncArgs,
     policies: &SyncPolicies,
     listed: &str,
     target: Target,
-    watch: Arc<dyn clever_client::Watch>,
+    watch: Arc<Watch>,
     attempt: &Attempt,
 ) -> Result<SyncReport> {
     let options = ClientOptions {
         page_limit: args.page_size,
-        watch,
+        watch: Arc::clone(&watch) as _,
         ..args.service.options()
     };
     let district = target.way.open(options).await?;
     let mut store = once::open(args).await?;
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
-    let watch = Watch::silent(ui);
     once::reconcile(
         args, policies, admit, &district, &mut store, &watch, attempt,
     )
@@ -634,10 +690,14 @@ fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
             sum(|kind| kind.held),
         ],
         seconds,
-        json: json!({
-            "credential": credential, "district": report.district_id, "exit": exit as u8, "seconds": seconds,
-            "report": report,
-        }),
+        json: DistrictRun {
+            credential: credential.to_owned(),
+            district: report.district_id.clone(),
+            exit: exit as u8,
+            seconds,
+            report: Some(Box::new(report.clone())),
+            error: None,
+        },
     }
 }
 
@@ -659,10 +719,14 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
         said: said.to_owned(),
         counts: [0; 5],
         seconds,
-        json: json!({
-            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds,
-            "error": diagnostics::told(error),
-        }),
+        json: DistrictRun {
+            credential: credential.to_owned(),
+            district: district.to_owned(),
+            exit: exit as u8,
+            seconds,
+            report: None,
+            error: Some(diagnostics::told(error)),
+        },
     }
 }
 
