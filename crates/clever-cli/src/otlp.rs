@@ -26,7 +26,7 @@ impl Exporter {
     /// Begins, if a collector is named.
     pub(crate) fn begin() -> Result<Option<Self>> {
         let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if !COLLECTORS.iter().any(|name| is_set(&name)) {
+        if !COLLECTORS.iter().any(is_set) {
             return Ok(None);
         }
         let exporter = SpanExporter::builder().with_http().build();

@@ -91,7 +91,7 @@ impl Bars {
 #[derive(Debug)]
 pub(crate) struct Watch {
     bars: Bars,
-    /// The district, where it is one of many.
+    /// The district, if it is one of many.
     of: Option<String>,
     current: Mutex<Current>,
 }
@@ -135,7 +135,7 @@ impl Watch {
         }
     }
 
-    /// Shows the sync of one of many districts: a bar if a person watches, else nothing, as its end is told.
+    /// Shows the sync of one of many districts: a bar if a person watches, else nothing: a line reports its end.
     pub(crate) fn of(bars: &Bars, district: &str) -> Self {
         Self {
             bars: bars.clone(),

@@ -122,7 +122,7 @@ fn what_a_store_says() {
     held("forget-sweep", of(&store, &["forget", "--sweep"], 0));
     let readmit = ["forget", "--readmit", "--person", user];
     let readmitted = held("forget-readmit", of(&store, &readmit, 0));
-    assert_eq!(readmitted["readmitted"], 1);
+    assert!(readmitted["readmitted"].as_u64() > Some(0));
 
     let accounts = folder.path().join("accounts.db");
     let accounts = format!("sqlite:{}", accounts.display());

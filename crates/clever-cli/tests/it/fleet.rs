@@ -465,7 +465,7 @@ async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody
     assert_eq!(told(2)[1], failing);
     round(1);
     told(2);
-    // It is well again; the other waits still, and is not told of again.
+    // It is well again; the other waits still, and nobody hears of it again.
     fleet.emulator.faults().clear();
     round(3);
     let well = (ids[4].clone(), "clever.district.recovered".to_owned());

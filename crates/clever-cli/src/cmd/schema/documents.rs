@@ -1,6 +1,7 @@
 //! The schemas of what `--json` prints, as files that a program can check against.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -17,14 +18,15 @@ use crate::cmd::{
 };
 use crate::diagnostics::{Exit, Failure, Usage};
 use crate::ui::{Document, Shape, Ui, counted};
+use crate::writing::write_whole;
 
 /// Every document that `--json` prints.
 fn all() -> Vec<Shape> {
     let mut all = vec![
         Shape::of::<Failure>(),
         Shape::of::<SyncReport>(),
-        Shape::of::<sync::fleet::AllRuns<'static>>(),
-        Shape::of::<sync::fleet::DistrictRun>(),
+        Shape::of::<sync::fleet::document::AllRuns<'static>>(),
+        Shape::of::<sync::fleet::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
         Shape::of::<plan::Shown<'static>>(),
@@ -109,7 +111,7 @@ pub(super) fn run(folder: &Path, ui: &Ui) -> Result<Exit> {
     for shape in &all {
         let path = folder.join(format!("{}.json", shape.name));
         let text = serde_json::to_string_pretty(&shape.schema)? + "\n";
-        fs::write(path, text).with_context(failed)?;
+        write_whole(&path, |file| Ok(file.write_all(text.as_bytes())?))?;
     }
     if ui.json {
         ui.document(&Written {

@@ -3,44 +3,38 @@
 //! A district that fails, hangs or is held takes its slot and nothing else. Whose turn it is decides
 //! [`clever_sync::fleet`]; here are the threads, the lists of districts and the words.
 
+pub(crate) mod document;
+mod listed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clever_auth::credential::Secret;
-use clever_client::{ClientOptions, District, LoginService};
+use anyhow::{Result, bail};
+use clever_client::ClientOptions;
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
 use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use indicatif::ProgressBar;
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::document::{AllRuns, DistrictRun, Unlisted};
+use self::listed::{Target, credentials, districts};
 use super::Told;
 use super::args::SyncArgs;
 use super::attempt::{Attempt, Recorder};
 use super::once::{self, over_at};
-use crate::access::{Way, no_redirect};
-use crate::diagnostics::{self, Exit, Usage};
+use crate::diagnostics::{self, Exit};
 use crate::progress::{Bars, Watch};
 use crate::signals::Stop;
-use crate::ui::{self, Document, Ui, count, counted};
+use crate::ui::{self, Ui, count, counted};
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often alerts are looked for while districts are synced.
 const ALERT_EVERY: Duration = Duration::from_secs(60);
-
-/// A district, and how it is opened.
-#[derive(Clone)]
-struct Target {
-    credential: String,
-    way: Way,
-}
 
 /// How one run of one district ended.
 struct Ended {
@@ -58,49 +52,6 @@ struct Line {
     counts: [u64; 5],
     seconds: u64,
     json: DistrictRun,
-}
-
-/// How the run of a district ended, or why a credential can't be used.
-#[derive(Debug, JsonSchema, Serialize)]
-pub(crate) struct DistrictRun {
-    credential: String,
-    /// The district; the credential's name, if its districts can't be listed.
-    district: String,
-    /// The exit code that it would have alone.
-    exit: u8,
-    seconds: u64,
-    /// What the run did; none if it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Box<SyncReport>>,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<diagnostics::Told>,
-}
-
-// A line of a schedule.
-impl Document for DistrictRun {
-    const NAME: &'static str = "sync-all-run";
-}
-
-/// A district of the store that no credential lists.
-#[derive(JsonSchema, Serialize)]
-struct Unlisted<'a> {
-    district: &'a str,
-    #[schemars(with = "Option<clever_model::schema::Instant>")]
-    last_success: Option<Timestamp>,
-}
-
-/// How the runs of all districts ended.
-#[derive(JsonSchema, Serialize)]
-pub(crate) struct AllRuns<'a> {
-    districts: Vec<&'a DistrictRun>,
-    unlisted: Vec<Unlisted<'a>>,
-    /// The exit code of the command.
-    exit: u8,
-}
-
-impl Document for AllRuns<'_> {
-    const NAME: &'static str = "sync-all";
 }
 
 /// Everything that lives as long as the command.
@@ -306,7 +257,7 @@ impl Fleet {
         for (district, target) in targets {
             let new = !self.known.contains_key(district) && !self.targets.contains_key(district);
             if new && !self.known.is_empty() {
-                self.note(format!(
+                self.note(&format!(
                     "{district} ({}) is new to the store",
                     target.credential
                 ));
@@ -321,7 +272,7 @@ impl Fleet {
         // A single round says it at its end.
         if self.args.every.is_some() {
             for district in gone.difference(&self.unlisted) {
-                self.note(self.unlisted_line(district));
+                self.note(&self.unlisted_line(district));
             }
         }
         self.unlisted = gone;
@@ -355,7 +306,7 @@ impl Fleet {
             }
             _ => drop(self.turns.remove(district)),
         }
-        self.note(format!(
+        self.note(&format!(
             "{district} ({}): begins; {} running",
             target.credential,
             self.running.len()
@@ -422,7 +373,7 @@ impl Fleet {
             ),
             Some(_) => String::new(),
         };
-        self.note(format!(
+        self.note(&format!(
             "{}: {} in {} s; {so_far}{} running",
             end.district,
             line.said,
@@ -434,7 +385,7 @@ impl Fleet {
         {
             let now = SystemClock.now();
             let wait = turn.due.duration_since(now).unsigned_abs();
-            self.note(format!(
+            self.note(&format!(
                 "{}: next run at {}",
                 end.district,
                 over_at(now, wait)
@@ -448,8 +399,8 @@ impl Fleet {
         Ok(())
     }
 
-    fn note(&self, text: String) {
-        self.bars.note(&text);
+    fn note(&self, text: &str) {
+        self.bars.note(text);
     }
 
     /// Tells of an error; `what` is what it ended, or what follows.
@@ -544,74 +495,6 @@ impl Fleet {
             ))?;
         }
         Ok(())
-    }
-}
-
-/// The credentials that are meant: those named, else all that are kept.
-fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
-    let kept = args.app.vault.read()?;
-    let names = args.app.names();
-    let mut all = Vec::new();
-    if names.is_empty() {
-        all.extend(
-            kept.iter()
-                .map(|(name, one)| (name.to_owned(), one.secret.clone())),
-        );
-    }
-    for name in names {
-        all.push((
-            name.clone(),
-            crate::access::kept(&args.app.vault, name)?.secret,
-        ));
-    }
-    if all.is_empty() {
-        return Err(Usage::new("--all needs a credential, and none is kept")
-            .hint("keep one with `cleverctl credential add NAME`")
-            .into());
-    }
-    Ok(all)
-}
-
-/// The districts that a credential opens.
-async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(String, Target)>> {
-    let target = |way| Target {
-        credential: name.to_owned(),
-        way,
-    };
-    match secret {
-        Secret::App {
-            client_id,
-            client_secret,
-        } => {
-            let app = args
-                .app
-                .made(&args.service, &no_redirect()?, &client_id, client_secret)?;
-            let login = LoginService::new(args.service.options())?;
-            let grants = login
-                .district_grants(&app, None)
-                .await
-                .context("could not list the districts")?;
-            let mut found = BTreeMap::new();
-            for grant in grants {
-                let way = Way::App(
-                    Box::new((app.clone(), login.clone())),
-                    grant.district.clone(),
-                );
-                found.insert(grant.district.to_string(), target(way));
-            }
-            Ok(found.into_iter().collect())
-        }
-        Secret::DistrictApp { token, .. } => {
-            let opened = District::new(args.service.options(), token.clone())?;
-            let page = opened
-                .district()
-                .await
-                .context("could not read the district")?;
-            let records = page.records();
-            Ok(records
-                .map(|record| (record.id.to_owned(), target(Way::Token(token.clone()))))
-                .collect())
-        }
     }
 }
 
