@@ -143,7 +143,7 @@ fn what_a_store_says() {
     held("accounts-show", of_accounts(&["show", account, "--values"]));
     held("accounts-explain", of_accounts(&["explain", person]));
     let rows = folder.path().join("rows.csv");
-    fs::write(&rows, "id,class,birth\n7,student,soon\n,student,\n").unwrap();
+    fs::write(&rows, "account,class,birth\n7,student,soon\n,student,\n").unwrap();
     let import = [
         "import",
         "--csv",
