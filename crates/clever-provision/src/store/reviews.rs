@@ -27,6 +27,7 @@ const REVIEW_TTL: i64 = 30 * 86_400;
 
 /// What a person who decides sees: both records, side by side. Personal data; `Debug` hides it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Material {
     /// The person's record, by field.
     pub person: BTreeMap<String, String>,
@@ -36,6 +37,7 @@ pub struct Material {
 
 /// One candidate of a [`Material`]. Personal data; `Debug` hides it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CandidateMaterial {
     /// The account's record, by field.
     pub account: BTreeMap<String, String>,
@@ -72,6 +74,7 @@ impl fmt::Debug for CandidateMaterial {
 
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Review {
     /// The review's id.
     pub id: ReviewId,
@@ -80,6 +83,7 @@ pub struct Review {
     /// Whose data it is.
     pub district: Option<DistrictId>,
     /// When it is too late to answer.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub expires: Timestamp,
     /// The account that the person has meanwhile, if one.
     pub meanwhile: Option<AccountId>,
@@ -91,6 +95,7 @@ pub struct Review {
 
 /// What an answer came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The identity opens the account now.
