@@ -148,7 +148,7 @@ fn changes_are_found_by_time_run_and_sort() {
     let half = all.len() / 2;
     let edit = rusqlite::Connection::open(store.path()).unwrap();
     edit.execute(
-        "UPDATE changes SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days') WHERE seq <= ?1",
+        "UPDATE _changes SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days') WHERE seq <= ?1",
         [half],
     )
     .unwrap();

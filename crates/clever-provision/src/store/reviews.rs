@@ -8,7 +8,7 @@ use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, AccountsError, Facts, OwnedTable, Refusal, json, parsed};
+use super::{AccountStore, AccountsError, Facts, Needs, OwnedTable, Refusal, json, parsed};
 use crate::decide::{Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
@@ -440,12 +440,17 @@ impl AccountStore {
             },
         };
         self.append(&[resolved]).await?;
-        let meanwhile = self.opened_by(&record.id).await?;
-        if let Some(meanwhile) = meanwhile.filter(|meanwhile| meanwhile != account) {
-            return self
-                .write_approved_merge(&meanwhile, account, tables, now)
-                .await
-                .map(Answer::Merged);
+        // The account may have been merged since the question was asked.
+        let account = &self.standing(account).await?;
+        match self.opened_by(&record.id).await? {
+            Some(meanwhile) if meanwhile == *account => {
+                return Ok(Answer::Linked(meanwhile));
+            }
+            Some(meanwhile) => {
+                let merged = self.write_approved_merge(&meanwhile, account, tables, now);
+                return merged.await.map(Answer::Merged);
+            }
+            None => {}
         }
         let proofs = [Proof::Admin(AdminProof::of_district_admin(
             account.clone(),
@@ -466,6 +471,17 @@ impl AccountStore {
             }
             .into()),
         }
+    }
+
+    /// The account that stands for one today.
+    async fn standing(&mut self, account: &AccountId) -> Result<AccountId, AccountsError> {
+        let needs = Needs {
+            accounts: [account.clone()].into(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        let stands = state.standing(account).cloned();
+        Ok(stands.ok_or_else(|| Impossible::NoAccount(account.clone()))?)
     }
 
     async fn write_approved_merge(

@@ -256,7 +256,7 @@ pub(crate) fn chain(kinds: &[RecordKind]) -> String {
         "WITH RECURSIVE chain (seq) AS (
              SELECT s.seq FROM main._districts d JOIN main._state s ON s.district = d.district AND s.kind IN ({}) AND s.id = ?2
              WHERE d.district_id = ?1 AND s.seq > ?3
-             UNION ALL SELECT c.prev FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
+             UNION ALL SELECT c.prev FROM chain JOIN main._changes c ON c.district_id = ?1 AND c.seq = chain.seq
              WHERE c.prev > ?3 AND c.prev < c.seq)",
         kinds.join(", ")
     )

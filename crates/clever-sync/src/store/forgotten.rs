@@ -274,8 +274,7 @@ pub(crate) async fn unname<B: Backend>(db: &mut B, district: &str) -> Result<(),
     for mut row in db.query(sql, &[district.into()]).await? {
         let (note, place) = (row.count(0)?, place_of(&row.text(1)?));
         let params = [district.into(), row.count(2)?.into(), place.into()];
-        let sql =
-            "UPDATE main.changes SET id = ?3 WHERE district_id = ?1 AND seq = ?2 AND op = 'forget'";
+        let sql = "UPDATE main._changes SET id = ?3 WHERE district_id = ?1 AND seq = ?2 AND op = 'forget'";
         db.execute(sql, &params).await?;
         let sql = "UPDATE main.forgotten SET is_named = 0 WHERE district_id = ?1 AND note = ?2";
         db.execute(sql, &[district.into(), note.into()]).await?;

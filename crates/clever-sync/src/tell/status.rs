@@ -127,7 +127,7 @@ impl<B: RosterDb> SqlStore<B> {
             status.changes = self
                 .db
                 .one(
-                    "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
+                    "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1",
                     &[status.district_id.as_str().into()],
                 )
                 .await?
