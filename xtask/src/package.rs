@@ -53,14 +53,20 @@ pub(crate) fn run(profile: &str, check: bool) -> Result<()> {
 }
 
 fn wheel(root: &Path, tools: &Path, out: &Path, program: &str, profile: &str) -> Result<()> {
-    does(
-        Command::new(tools.join("maturin"))
-            .args(["build", "--quiet", "--profile", profile, "--out"])
-            .arg(out.join("wheels"))
-            .current_dir(root.join("packages/python").join(program))
-            .env("CARGO_TARGET_DIR", root.join("target")),
-        &format!("build the wheel of {program}"),
-    )
+    say(&format!("the wheel of {program}"));
+    let built = Command::new(tools.join("maturin"))
+        .args(["build", "--quiet", "--profile", profile, "--out"])
+        .arg(out.join("wheels"))
+        .current_dir(root.join("packages/python").join(program))
+        .env("CARGO_TARGET_DIR", root.join("target"))
+        .stdin(Stdio::null())
+        .output()
+        .context("could not start maturin")?;
+    if !built.status.success() {
+        let said = String::from_utf8_lossy(&built.stderr);
+        bail!("could not build the wheel of {program}:\n{said}");
+    }
+    Ok(())
 }
 
 /// Makes the package of this machine, and the one that people name.

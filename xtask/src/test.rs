@@ -78,6 +78,8 @@ pub(crate) fn run() -> Result<()> {
         &cargo,
         &["package", "--quiet", "--allow-dirty", "-p", "clever-raw"],
     )?;
+    // In the profile of the tests, whose libraries are there.
+    crate::package::run("dev", true)?;
     ensure("cargo-deny", &cargo)?;
     step(
         "licences and sources",

@@ -252,15 +252,19 @@ async fn story(scene: &Scene) {
     assert!(scene.places(&marks).await.len() >= 8, "a look does nothing");
     let nobody_to_ask = scene.document(&all, 2);
     assert_eq!(nobody_to_ask["error"]["code"], "usage");
-    let done = scene.document(&[&all[..], &["--yes"]].concat(), 3);
+    let holding = looked["files"]["holding"].as_array().unwrap();
+    assert_eq!(holding.len(), 1, "{holding:?}");
+    assert!(holding[0].as_str().unwrap().ends_with("students.csv"));
+    let all = [&all[..], &["--delete-files", "--yes"]].concat();
+    let done = scene.document(&all, 0);
     assert_eq!(done["roster"]["counts"]["records"], 2, "{done}");
     assert_eq!(done["roster"]["waits_for"], json!(["accounts", "app"]));
     assert_eq!(done["accounts"]["accounts"].as_array().unwrap().len(), 1);
     assert_eq!(done["accounts_swept"], true);
-    let holding = done["files"]["holding"].as_array().unwrap();
-    assert_eq!(holding.len(), 1, "{holding:?}");
-    assert!(holding[0].as_str().unwrap().ends_with("students.csv"));
-    fs::remove_dir_all(out).unwrap();
+    assert_eq!(done["files"]["holding"], json!([]));
+    assert_eq!(done["files"]["deleted"], looked["files"]["holding"]);
+    let left = fs::read_dir(out).unwrap().count();
+    assert!(left > 3, "the other files of the export stay: {left}");
 
     // The reader hears of it once, with ids; later readers see digests.
     assert_eq!(scene.places(&MARKS).await, [""; 0]);

@@ -1,4 +1,4 @@
-//! Which files of a folder hold a person.
+//! Which files of a folder hold a person; they can be deleted.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use tracing::warn;
 
 /// Files that are forms of their own, which nobody reads here.
 const CLOSED: [&str; 7] = ["parquet", "gz", "zst", "bz2", "xz", "7z", "xlsx"];
@@ -17,13 +18,29 @@ const CLOSED: [&str; 7] = ["parquet", "gz", "zst", "bz2", "xz", "7z", "xlsx"];
 pub(crate) struct FoundFiles {
     /// Files that hold the person.
     pub(super) holding: Vec<String>,
+    /// Files that held the person and were deleted.
+    pub(super) deleted: Vec<String>,
     /// Files that could not be looked into.
     pub(super) unread: Vec<String>,
 }
 
 impl FoundFiles {
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether no file is known or feared to hold the person.
+    pub(super) fn are_clean(&self) -> bool {
         self.holding.is_empty() && self.unread.is_empty()
+    }
+
+    /// Deletes the files that hold the person; one that can't be deleted stays named.
+    pub(super) fn delete(&mut self) {
+        for file in std::mem::take(&mut self.holding) {
+            match fs::remove_file(&file) {
+                Ok(()) => self.deleted.push(file),
+                Err(error) => {
+                    warn!(file, %error, "the file could not be deleted");
+                    self.holding.push(file);
+                }
+            }
+        }
     }
 }
 

@@ -56,9 +56,14 @@ pub(crate) struct ForgetArgs {
     readmit: bool,
     /// Look through this folder too, and name the files that hold the person. May be given several times.
     ///
-    /// They are left as they are: delete them, or write them again with `cleverctl export`.
+    /// They are left as they are, unless --delete-files is given: delete them, or write them again with `cleverctl export`.
     #[arg(long, value_name = "DIR", requires = "person")]
     exports: Vec<PathBuf>,
+    /// Delete the files below --exports that hold the person.
+    ///
+    /// Write the exports again then: a set that lacks a file is no set.
+    #[arg(long, requires = "exports")]
+    delete_files: bool,
     /// Do not wait for readers of the changes.
     ///
     /// Without this option, the change that tells them whom to forget has the person's id until each has read it.
@@ -103,6 +108,7 @@ pub(crate) struct Everywhere {
 
 impl Document for Everywhere {
     const NAME: &'static str = "forget";
+    const VERSION: u32 = 2;
 }
 
 /// What was forgotten before.
@@ -222,12 +228,15 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
         let forgotten = forget(&mut store, &request, policy, &key, &SystemClock).await;
         done.roster = Some(forgotten.context("the roster's store forgot nothing")?);
     }
+    if args.delete_files {
+        done.files.delete();
+    }
     if ui.json {
         ui.document(&done)?;
     } else {
         print(&done, args, ui)?;
     }
-    Ok(if done.files.is_empty() {
+    Ok(if done.files.are_clean() {
         Exit::Done
     } else {
         Exit::Held
@@ -338,6 +347,11 @@ fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {
         }
     } else if !args.accounts.is_named() {
         ui.line("No database of accounts was named (--accounts): none was looked at.")?;
+    }
+    for file in &done.files.deleted {
+        ui.line(format!(
+            "Deleted {file}. Write the export that it was part of again."
+        ))?;
     }
     for file in &done.files.holding {
         ui.toned(
