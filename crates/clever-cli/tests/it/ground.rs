@@ -1,7 +1,7 @@
 //! What every story stands on: the binary, an emulator process, a store, the recorded district.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -44,6 +44,7 @@ pub(crate) struct Emulator {
     pub(crate) token: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
+    users: Value,
 }
 
 impl Emulator {
@@ -59,15 +60,21 @@ impl Emulator {
         BufReader::new(process.stdout.take().expect("its output is piped"))
             .read_line(&mut line)
             .expect("it prints a line");
-        let start: Value = serde_json::from_str(&line).expect("the line is JSON");
+        let start = held("emulator", &line);
         let text = |key: &str| start[key].as_str().expect(key).to_owned();
         Self {
             url: text("base_url"),
             token: text("district_token"),
             client_id: text("client_id"),
             client_secret: text("client_secret"),
+            users: start["user_tokens"].clone(),
             process,
         }
+    }
+
+    /// The token of somebody of a role.
+    pub(crate) fn user(&self, role: &str) -> String {
+        self.users[role].as_str().expect(role).to_owned()
     }
 }
 
@@ -120,7 +127,7 @@ impl Store {
     pub(crate) fn report(&self, emulator: &Emulator, exit: i32) -> Value {
         let output = self.sync(emulator, &["--json"]);
         assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
-        serde_json::from_slice(&output.stdout).expect("the report is one JSON document")
+        held("sync", &output.stdout)
     }
 
     /// Runs a command over the store, checks its exit code, and gives what it printed, errors last.
@@ -134,6 +141,59 @@ impl Store {
         assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
         String::from_utf8(output.stdout).expect("it prints text") + &said
     }
+}
+
+/// Runs a command at a terminal of 100 columns at which somebody types; gives what that shows.
+#[cfg(target_os = "linux")]
+pub(crate) fn at_a_terminal(command: &Command, types: &str) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let line = shlex::try_join(words.iter().map(AsRef::as_ref)).expect("words of a shell");
+    let mut terminal = Command::new("script");
+    terminal.args([
+        "-qec",
+        &format!("stty cols 100 rows 30; {line}"),
+        "/dev/null",
+    ]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut shown = terminal
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script` of util-linux runs");
+    let mut hands = shown.stdin.take().expect("its input is piped");
+    hands.write_all(types.as_bytes()).expect("it listens");
+    drop(hands);
+    let output = shown.wait_with_output().expect("it ends");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Holds a document that was printed against its schema, and gives it.
+pub(crate) fn held(name: &str, text: impl AsRef<[u8]>) -> Value {
+    let text = String::from_utf8_lossy(text.as_ref()).into_owned();
+    let document: Value = serde_json::from_str(&text).expect(&text);
+    let file = format!("../../docs/schema/{name}.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let schema = fs::read_to_string(&file).expect(name);
+    let mut schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    // A reader may meet names that it does not know; the program says none that its schema does not.
+    schema["unevaluatedProperties"] = false.into();
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the schema is one");
+    let wrong: Vec<String> = validator
+        .iter_errors(&document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "{name}: {}\n{text}", wrong.join("\n"));
+    document
 }
 
 /// What a process said on standard error.

@@ -7,6 +7,8 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use crate::ground::at_a_terminal;
 use crate::ground::{Emulator, Store, cleverctl, errors};
 
 fn small() -> Emulator {
@@ -439,4 +441,81 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
     let error: Value = serde_json::from_str(error).unwrap();
     assert_eq!(error["schema_version"], 1);
     assert_eq!(error["error"]["code"], "not_found");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_sees_the_step_and_the_total_of_each_list() {
+    // A second page of people and a first one of sections that take so long that a person reads what is shown.
+    let emulator = Emulator::start(&[
+        "--students",
+        "300",
+        "--fault",
+        "slow@/users#2",
+        "--fault",
+        "slow@/sections#1",
+    ]);
+    let store = Store::new();
+    let seen = at_a_terminal(&store.syncing(&emulator, &["--page-size", "50"]), "");
+    let bars = anstream::adapter::strip_str(&seen).to_string();
+    let users = store.number("SELECT count(*) FROM users");
+    let frames: Vec<&str> = bars.split(['\r', '\n']).collect();
+    let is_seen = |begin: &str, end: &str| {
+        let mut frames = frames.iter();
+        frames.any(|frame| frame.starts_with(begin) && frame.trim_end().ends_with(end))
+    };
+    let of = format!(" 50 of {users}");
+    assert!(is_seen("step 4 of 7: reading users ", &of), "{bars}");
+    assert!(is_seen("step 5 of 7: reading sections", ""), "{bars}");
+    for frame in frames {
+        assert!(frame.chars().count() <= 100, "{frame:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_undo_asks_at_a_terminal_and_only_a_yes_is_one() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let roster = rusqlite::Connection::open(store.path()).unwrap();
+    let sql = "SELECT id FROM users ORDER BY id LIMIT 1";
+    let id: String = roster.query_row(sql, [], |row| row.get(0)).unwrap();
+    let archived =
+        format!("SELECT count(*) FROM users WHERE id = '{id}' AND archived_at IS NOT NULL");
+    let undo = |more: &[&str], types: &str| {
+        let mut command = cleverctl();
+        command.args(["undo", "1", "--record", &id, "--store", &store.url()]);
+        at_a_terminal(command.args(more), types)
+    };
+    for types in ["n\n", "\n", ""] {
+        let seen = undo(&[], types);
+        assert!(seen.contains("Take this back? [y/N]"), "{seen}");
+        assert!(seen.contains("Nothing was taken back."), "{seen}");
+        assert_eq!(store.number(&archived), 0, "{types:?}");
+    }
+    let seen = undo(&[], "y\n");
+    assert!(seen.contains("Take this back? [y/N]"), "{seen}");
+    assert_eq!(store.number(&archived), 1, "{seen}");
+    let again = undo(&["--yes"], "");
+    assert!(!again.contains("Take this back?"), "{again}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_colour_unless_its_variables_want_none() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let mut status = cleverctl();
+    status.args(["status", "--store", &store.url()]);
+    status.env_remove("NO_COLOR");
+    let seen = at_a_terminal(&status, "");
+    assert!(
+        seen.contains("\u{1b}[32mOK") || seen.contains("\u{1b}[1m\u{1b}[32mOK"),
+        "{seen:?}"
+    );
+    let seen = at_a_terminal(status.env("NO_COLOR", "1"), "");
+    assert!(
+        seen.contains("OK  ") && !seen.contains('\u{1b}'),
+        "{seen:?}"
+    );
 }

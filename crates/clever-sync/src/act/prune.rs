@@ -34,6 +34,7 @@ pub struct PruneRequest {
 
 /// What was taken away, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pruned {
     /// Archived records, by kind.
     pub records: BTreeMap<RecordKind, u64>,

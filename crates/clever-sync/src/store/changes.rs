@@ -27,6 +27,7 @@ pub struct ChangeFilter {
 
 /// One row of the feed. `Debug` shows no values, which may be of children.
 #[derive(Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its number; numbers have no gap within a district.
     pub seq: u64,
@@ -45,6 +46,7 @@ pub struct Change {
     /// The record after.
     pub after: Option<Box<RawValue>>,
     /// When it was applied.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// The event that told it; none where a snapshot or an undo did.
     pub event: Option<String>,

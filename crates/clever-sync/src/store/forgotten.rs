@@ -66,6 +66,7 @@ impl KeptOut {
 
 /// What a note is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// One person.
@@ -87,6 +88,7 @@ impl Subject {
 
 /// A note of what was forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// The district.
     pub district_id: String,
@@ -97,6 +99,7 @@ pub struct Note {
     /// The digest of its id.
     pub digest: String,
     /// When it was forgotten.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// The person or program that did it, by its own name.
     pub actor: String,

@@ -10,6 +10,7 @@ use clever_model::{RecordKind, Timestamp};
 use clever_sync::report::attempt::Attempts;
 use clever_sync::report::measure::events_behind;
 use clever_sync::{AnyStore, DistrictStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tried::{self, NeverSynced};
@@ -19,7 +20,7 @@ use crate::ui::word;
 use crate::vault::VaultArgs;
 
 /// What is to be said of a district in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
     /// In step, and lately.
@@ -48,8 +49,8 @@ impl Verdict {
 }
 
 /// A district's status, and what follows from it now.
-#[derive(Debug, Serialize)]
-pub(super) struct Standing {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Standing {
     #[serde(flatten)]
     pub(super) status: DistrictStatus,
     pub(super) verdict: Verdict,

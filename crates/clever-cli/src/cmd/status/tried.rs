@@ -3,14 +3,15 @@
 use anyhow::Result;
 use clever_model::Timestamp;
 use clever_sync::report::attempt::{Attempt, Attempts, Ending, Stage};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::since;
 use crate::ui::{Tone, Ui, counted};
 
 /// A district that was tried and never synced, or a credential of which nobody knows the districts.
-#[derive(Debug, Serialize)]
-pub(super) struct NeverSynced {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct NeverSynced {
     /// The district; none if no try came so far as to know it.
     pub(super) district_id: Option<String>,
     pub(super) attempts: Attempts,

@@ -145,6 +145,10 @@ impl<P: Progress> Progress for Steps<'_, P> {
         self.on.opened(district);
     }
 
+    fn lists(&self, kinds: &[RecordKind]) {
+        self.on.lists(kinds);
+    }
+
     fn stage(&self, stage: Stage) {
         self.hear(|heard| heard.reached.stage = stage);
         self.on.stage(stage);
@@ -237,7 +241,9 @@ impl Attempt {
 
     /// Makes the row.
     async fn written(&mut self, patience: Duration) {
-        let row = self.recorder.ask(patience, async |store| self.row(store).await);
+        let row = self
+            .recorder
+            .ask(patience, async |store| self.row(store).await);
         self.number = row.await;
     }
 

@@ -7,7 +7,12 @@ use clever_sync::{Outcome, RunPath, SyncReport};
 
 use crate::cmd::drift;
 use crate::cmd::holds::{Holds, Schools};
-use crate::ui::{self, Tone, Ui, count, counted, grouped, word};
+use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
+
+// What `sync`, `plan apply` and `undo` print.
+impl Document for SyncReport {
+    const NAME: &'static str = "sync";
+}
 
 /// The ids of the schools that a report names.
 pub(crate) fn schools(report: &SyncReport) -> Vec<String> {

@@ -49,6 +49,7 @@ pub struct ForgetRequest {
 
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forgotten {
     /// The district.
     pub district_id: String,
