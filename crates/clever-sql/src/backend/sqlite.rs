@@ -26,6 +26,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Statements that are kept prepared.
 const PREPARED: usize = 96;
 
+/// Rows that one statement inserts, if none can meet another: what each statement costs is shared, and its cursors stay where
+/// the last row went. The first that is refused ends it.
+const TOGETHER: usize = 32;
+
 /// A connection to SQLite.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -343,19 +347,29 @@ impl Backend for Sqlite {
         conflict: &str,
     ) -> Result<(), DatabaseError> {
         let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let marks = vec!["?"; names.len()].join(", ");
-        let sql = format!(
-            "INSERT INTO {table} ({}) VALUES ({marks}) {conflict}",
-            names.join(", ")
-        );
-        let run = || {
+        let names = names.join(", ");
+        let marks = format!("({})", vec!["?"; columns.len()].join(", "));
+        let run = |rows: &[Value<'_>], together: usize| {
+            let marks = vec![marks.as_str(); together].join(", ");
+            let or = if together > 1 { " OR FAIL" } else { "" };
+            let sql = format!("INSERT{or} INTO {table} ({names}) VALUES {marks} {conflict}");
             let mut statement = self.connection.prepare_cached(&sql)?;
-            for row in rows.chunks(columns.len()) {
-                statement.execute(params_from_iter(row))?;
+            for rows in rows.chunks(columns.len() * together) {
+                statement.execute(params_from_iter(rows))?;
             }
             Ok(())
         };
-        run().map_err(|error| self.told(error))
+        // A row that may meet another is written by itself: so nothing need be kept to take the statement back.
+        let many = match conflict {
+            "" => rows.len() - rows.len() % (columns.len() * TOGETHER),
+            _ => 0,
+        };
+        let (many, rest) = rows.split_at(many);
+        let done = [(many, TOGETHER), (rest, 1)]
+            .into_iter()
+            .filter(|(rows, _)| !rows.is_empty())
+            .try_for_each(|(rows, together)| run(rows, together));
+        done.map_err(|error| self.told(error))
     }
 
     async fn relieve(&mut self) -> Result<(), DatabaseError> {

@@ -166,6 +166,40 @@ async fn what_is_written_is_read_as_it_was() {
 }
 
 #[tokio::test]
+async fn however_many_rows_are_inserted_each_is_there_and_one_that_is_refused_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    for address in places("many", &folder).await {
+        let mut db = open(&address).await;
+        let mut next = 0_i64;
+        let mut rows = |count: i64| -> Vec<Value<'static>> {
+            let numbers = next..next + count;
+            next += count;
+            numbers
+                .flat_map(|number| [number.to_string().into(), number.into(), Value::Null])
+                .collect()
+        };
+        let mut all = 0;
+        for some in [0, 1, 31, 32, 33, 64, 100] {
+            let rows = rows(some);
+            db.insert("main.works", &COLUMNS, &rows, "").await.unwrap();
+            all += some;
+            assert_eq!(count(&mut db).await, all);
+        }
+        let other = "SELECT count(*) FROM main.works WHERE id <> CAST(pages AS TEXT)";
+        assert_eq!(db.one(other, &[]).await.unwrap().int(0).unwrap(), 0);
+        for refused in [0, 40, 69] {
+            let mut rows = rows(70);
+            rows[refused * COLUMNS.len()] = "7".into();
+            let mut writing = Transaction::write(&mut db).await.unwrap();
+            let clash = writing.insert("main.works", &COLUMNS, &rows, "").await;
+            assert!(clash.is_err(), "{refused}");
+            drop(writing);
+            assert_eq!(count(&mut db).await, all, "{refused}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_transaction_that_is_dropped_never_was() {
     let folder = TempDir::new().unwrap();
     for address in places("drop", &folder).await {

@@ -29,6 +29,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
 
     async fn clear(&mut self) -> Result<(), StoreError> {
         self.bodies = 0;
+        self.tallied = None;
         self.staged_to = None;
         self.noted = None;
         self.db.batch(self.db.dialect().empty).await?;
@@ -55,6 +56,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         let sql = format!("UPDATE staging.staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
         self.unplanned = true;
+        self.tallied = None;
         self.staged_to = None;
         let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
         self.bodies = self.db.one(sql, &[]).await?.int(0)?;

@@ -6,7 +6,7 @@ use crate::report::SyncReport;
 use crate::store::base::{base, last_report};
 use crate::store::sql::{Connected, RosterDb, SqlStore};
 use crate::store::staging::Staging as Area;
-use crate::store::{Base, KeptOut, Store, StoreError, forgotten};
+use crate::store::{Base, KeptOut, Store, StoreError, Tally, forgotten};
 
 /// A run of one district over an SQL store.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct SqlRun<'a, B: RosterDb> {
     pub(crate) bodies: i64,
     /// The last in order of what was staged since the area was empty; none where that is not known.
     pub(crate) staged_to: Option<(RecordKind, String)>,
+    /// How much is staged, if nothing was staged or held since it was counted.
+    pub(crate) tallied: Option<Tally>,
     /// Whether something was staged that the database knows nothing of when it plans.
     pub(crate) unplanned: bool,
     /// The people who may not come in again, if anybody was forgotten.
@@ -50,6 +52,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
             noted: None,
             bodies: 0,
             staged_to: None,
+            tallied: None,
             unplanned: false,
             kept_out,
             told: None,

@@ -91,7 +91,8 @@ async fn updates<B: RosterDb>(
          WHERE kind = ?1 AND op = ?2 AND held = 0 AND schools IS NOT NULL GROUP BY schools";
     let params = [(kind as i64).into(), (Op::Update as i64).into()];
     for mut row in run.db.query(sql, &params).await? {
-        let (schools, count) = (listed(row.maybe_text(0)?), row.count(1)?);
+        let (schools, count) = (row.maybe_text(0)?, row.count(1)?);
+        let schools = listed(schools.as_deref());
         for school in schools {
             let of = found.entry(school);
             of.or_insert_with_key(|school| nothing(school)).updated += count;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clever_model::RecordKind;
+use clever_sql::RowRef;
 
 use crate::store::run::SqlRun;
 use crate::store::spell::{CHECKED, edit, kind_of, op_of, schools as spelled};
@@ -77,6 +78,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
             ]);
         }
         self.unplanned = true;
+        self.tallied = None;
         // Nobody else writes here; the store itself stays unlocked.
         let mut staging = Transaction::begin(self.db).await?;
         staging
@@ -89,6 +91,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     }
 
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
+        self.tallied = None;
         let sql = format!(
             "DELETE FROM staging.staged WHERE kind = ?1 AND id {}",
             self.db.kind().among(2)
@@ -101,6 +104,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     }
 
     async fn unstage_archived(&mut self, kind: RecordKind) -> Result<(), StoreError> {
+        self.tallied = None;
         let params = [(kind as i64).into(), (Op::Archive as i64).into()];
         self.db
             .execute(
@@ -131,20 +135,22 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         );
         let kind = after.0.map_or(-1, |kind| kind as i64);
         let params = [kind.into(), after.1.into(), limit.into()];
-        let rows = self.db.query(&sql, &params).await?;
-        rows.into_iter()
-            .map(|mut row| {
-                Ok(Staged {
-                    kind: kind_of(row.int(0)?, 0)?,
-                    id: row.text(1)?,
-                    edit: edit(&mut row)?,
-                    record: row.maybe_text(6)?,
-                    event: row.maybe_text(7)?,
-                    refused: row.maybe_bytes(9)?,
-                    held: row.int(10)? != 0,
-                })
-            })
-            .collect()
+        let mut staged = Vec::new();
+        // Every record of a first load passes here.
+        let read = &mut |row: RowRef<'_>| {
+            staged.push(Staged {
+                kind: kind_of(row.int(0)?, 0)?,
+                id: row.text(1)?.to_owned(),
+                edit: edit(row)?,
+                record: row.maybe_text(6)?.map(ToOwned::to_owned),
+                event: row.maybe_text(7)?.map(ToOwned::to_owned),
+                refused: row.maybe_bytes(9)?,
+                held: row.int(10)? != 0,
+            });
+            Ok(())
+        };
+        self.db.each(&sql, &params, read).await?;
+        Ok(staged)
     }
 
     async fn staged_ops(
@@ -167,6 +173,9 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     }
 
     async fn tally(&mut self) -> Result<Tally, StoreError> {
+        if let Some(tally) = &self.tallied {
+            return Ok(tally.clone());
+        }
         if std::mem::take(&mut self.unplanned) {
             self.db.batch(self.db.dialect().staged).await?;
         }
@@ -178,7 +187,8 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
                 &[],
             )
             .await?;
-        rows.into_iter()
+        let tally: Result<Tally, StoreError> = rows
+            .into_iter()
             .map(|mut row| {
                 let key = (
                     kind_of(row.int(0)?, 0)?,
@@ -187,7 +197,10 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
                 );
                 Ok((key, (row.count(3)?, row.count(4)?)))
             })
-            .collect()
+            .collect();
+        let tally = tally?;
+        self.tallied = Some(tally.clone());
+        Ok(tally)
     }
 
     async fn hold(
@@ -196,6 +209,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         op: Op,
         which: Which<'_>,
     ) -> Result<u64, StoreError> {
+        self.tallied = None;
         let sql = format!(
             "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0"
         );
@@ -217,6 +231,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {
+        self.tallied = None;
         self.db
             .execute("UPDATE staging.staged SET held = 0 WHERE held <> 0", &[])
             .await?;

@@ -185,8 +185,8 @@ CREATE VIEW enrollments AS
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
 
--- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A sync numbers the
--- change that it is about to tell first: then nothing need be kept. It is done with the owner's rights, whoever writes.
+-- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A change that is
+-- reported gives the row another `source`, and has what it was for `before`: then nothing need be kept. It is done with the owner's rights, whoever writes.
 CREATE FUNCTION _keep_after() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
 BEGIN
     EXECUTE format(
@@ -198,25 +198,25 @@ BEGIN
 END
 $body$;
 CREATE TRIGGER _districts_edited AFTER UPDATE OF record ON districts FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(0);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(0);
 CREATE TRIGGER _districts_deleted AFTER DELETE ON districts FOR EACH ROW EXECUTE FUNCTION _keep_after(0);
 CREATE TRIGGER _schools_edited AFTER UPDATE OF record ON schools FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(1);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(1);
 CREATE TRIGGER _schools_deleted AFTER DELETE ON schools FOR EACH ROW EXECUTE FUNCTION _keep_after(1);
 CREATE TRIGGER _terms_edited AFTER UPDATE OF record ON terms FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(2);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(2);
 CREATE TRIGGER _terms_deleted AFTER DELETE ON terms FOR EACH ROW EXECUTE FUNCTION _keep_after(2);
 CREATE TRIGGER _courses_edited AFTER UPDATE OF record ON courses FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(3);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(3);
 CREATE TRIGGER _courses_deleted AFTER DELETE ON courses FOR EACH ROW EXECUTE FUNCTION _keep_after(3);
 CREATE TRIGGER _users_edited AFTER UPDATE OF record ON users FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(4);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(4);
 CREATE TRIGGER _users_deleted AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION _keep_after(4);
 CREATE TRIGGER _sections_edited AFTER UPDATE OF record ON sections FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(5);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(5);
 CREATE TRIGGER _sections_deleted AFTER DELETE ON sections FOR EACH ROW EXECUTE FUNCTION _keep_after(5);
 CREATE TRIGGER _resources_edited AFTER UPDATE OF record ON resources FOR EACH ROW
-    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(6);
+    WHEN (OLD.record IS DISTINCT FROM NEW.record AND OLD.source = NEW.source) EXECUTE FUNCTION _keep_after(6);
 CREATE TRIGGER _resources_deleted AFTER DELETE ON resources FOR EACH ROW EXECUTE FUNCTION _keep_after(6);
 
 -- Views for people who ask. Their dates are of type `date`, or NULL for a text that is no date: a month is begun and days are added, so

@@ -185,9 +185,9 @@ CREATE VIEW enrollments AS
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
 
--- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A sync numbers the
--- change that it is about to tell first: then nothing need be kept. One trigger a table and way.
-CREATE TRIGGER _districts_edited AFTER UPDATE OF record ON districts WHEN OLD.record IS NOT NEW.record BEGIN
+-- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A change that is
+-- reported gives the row another `source`, and has what it was for `before`: then nothing need be kept. One trigger a table and way.
+CREATE TRIGGER _districts_edited AFTER UPDATE OF record ON districts WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 0 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -197,7 +197,7 @@ CREATE TRIGGER _districts_deleted AFTER DELETE ON districts BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 0 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _schools_edited AFTER UPDATE OF record ON schools WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _schools_edited AFTER UPDATE OF record ON schools WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 1 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -207,7 +207,7 @@ CREATE TRIGGER _schools_deleted AFTER DELETE ON schools BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 1 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _terms_edited AFTER UPDATE OF record ON terms WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _terms_edited AFTER UPDATE OF record ON terms WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 2 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -217,7 +217,7 @@ CREATE TRIGGER _terms_deleted AFTER DELETE ON terms BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 2 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _courses_edited AFTER UPDATE OF record ON courses WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _courses_edited AFTER UPDATE OF record ON courses WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 3 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -227,7 +227,7 @@ CREATE TRIGGER _courses_deleted AFTER DELETE ON courses BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 3 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _users_edited AFTER UPDATE OF record ON users WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _users_edited AFTER UPDATE OF record ON users WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 4 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -237,7 +237,7 @@ CREATE TRIGGER _users_deleted AFTER DELETE ON users BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 4 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _sections_edited AFTER UPDATE OF record ON sections WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _sections_edited AFTER UPDATE OF record ON sections WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 5 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
@@ -247,7 +247,7 @@ CREATE TRIGGER _sections_deleted AFTER DELETE ON sections BEGIN
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 5 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
 END;
-CREATE TRIGGER _resources_edited AFTER UPDATE OF record ON resources WHEN OLD.record IS NOT NEW.record BEGIN
+CREATE TRIGGER _resources_edited AFTER UPDATE OF record ON resources WHEN OLD.record IS NOT NEW.record AND OLD.source = NEW.source BEGIN
     UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
         SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 6 AND s.id = OLD.id
         WHERE d.district_id = OLD.district_id);
