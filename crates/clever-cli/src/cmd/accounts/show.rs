@@ -9,6 +9,7 @@ use clever_provision::{
     Account, AccountId, AccountState, Basis, Class, Custody, Outcome, Policy, Rejection, Subject,
     decide,
 };
+use clever_sync::words::masked;
 use serde::Serialize;
 use serde_json::json;
 
@@ -188,8 +189,7 @@ fn shown(value: &str, open: bool) -> String {
     if open {
         return value.to_owned();
     }
-    let first: String = value.chars().take(1).collect();
-    format!("{first}…")
+    masked(value)
 }
 
 /// Shows one account.

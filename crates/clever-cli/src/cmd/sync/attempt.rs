@@ -237,7 +237,9 @@ impl Attempt {
 
     /// Makes the row.
     async fn written(&mut self, patience: Duration) {
-        let row = self.recorder.ask(patience, async |store| self.row(store).await);
+        let row = self
+            .recorder
+            .ask(patience, async |store| self.row(store).await);
         self.number = row.await;
     }
 
