@@ -45,9 +45,13 @@ impl Console {
     /// All pages, under the path of the options: to be merged into an app's own router.
     pub fn router(&self) -> Router {
         let site = Arc::clone(&self.0);
-        let pages = pages::routes()
-            .route("/enter", get(door::show).post(door::enter))
-            .route("/leave", post(door::leave))
+        let pages = match &self.0.options.gate {
+            Some(_) => pages::routes(),
+            None => pages::routes()
+                .route("/enter", get(door::show).post(door::enter))
+                .route("/leave", post(door::leave)),
+        };
+        let pages = pages
             .fallback(async || crate::trouble::Trouble::Missing)
             .layer(DefaultBodyLimit::max(MAX_FORM))
             .layer(from_fn_with_state(Arc::clone(&site), door::guard))

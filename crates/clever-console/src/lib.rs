@@ -2,16 +2,12 @@
 //!
 //! [`Console`] is an axum router under a path of its own. It reads and writes through `clever-sync` and `clever-provision`
 //! alone, by the functions that `cleverctl` uses too, and has no SQL of its own. Pages are made on the server and whole
-//! without scripts. Who may do what is said in one place, [`Role`]; who did what and why is a row of the store's table
-//! `audit`.
+//! without scripts. [`Role`] says in one place what somebody may do; each deed is a row of the store's table `audit`, with who did it and
+//! why.
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",
     doc = document_features::document_features!()
-)]
-#![cfg_attr(
-    test,
-    expect(clippy::disallowed_methods, reason = "a test makes its own files")
 )]
 
 mod console;

@@ -42,7 +42,12 @@ impl Stores {
 
     /// Adds the app's accounts. `tables` are those whose rows belong to accounts: a merge moves them.
     #[must_use]
-    pub fn with_accounts(mut self, address: &str, keys: SealingKeys, tables: Vec<OwnedTable>) -> Self {
+    pub fn with_accounts(
+        mut self,
+        address: &str,
+        keys: SealingKeys,
+        tables: Vec<OwnedTable>,
+    ) -> Self {
         self.accounts = Some(Accounts {
             address: address.to_owned(),
             keys,
@@ -82,7 +87,9 @@ impl Stores {
 
     /// The app's tables whose rows belong to accounts.
     pub(crate) fn tables(&self) -> &[OwnedTable] {
-        self.accounts.as_ref().map_or(&[], |accounts| &accounts.tables)
+        self.accounts
+            .as_ref()
+            .map_or(&[], |accounts| &accounts.tables)
     }
 }
 
@@ -108,7 +115,7 @@ impl<S> Pool<S> {
     }
 }
 
-/// A connection on loan. One that failed is not given back: the next one is made anew.
+/// A connection on loan. One that failed is not given back: the next visitor gets a new one.
 pub(crate) struct Lent<'a, S> {
     pool: &'a Pool<S>,
     store: S,
@@ -126,7 +133,11 @@ impl<'a, S> Lent<'a, S> {
 
     /// Gives the connection back, for others.
     pub(crate) fn back(self) {
-        let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self
+            .pool
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         idle.push(self.store);
     }
 }

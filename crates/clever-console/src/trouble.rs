@@ -24,6 +24,9 @@ pub(crate) enum Trouble {
     /// It is against a rule of accounts.
     #[error("{0}")]
     Refused(String),
+    /// The app in which the console lies let nobody in.
+    #[error("sign in to the app first, as somebody who may come in here")]
+    Out,
     /// Too often.
     #[error("that was tried too often: wait a minute, then try again")]
     TooOften,
@@ -40,7 +43,7 @@ impl Trouble {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Missing => StatusCode::NOT_FOUND,
-            Self::Role(_) | Self::Form => StatusCode::FORBIDDEN,
+            Self::Role(_) | Self::Form | Self::Out => StatusCode::FORBIDDEN,
             Self::Moved(_) | Self::Refused(_) => StatusCode::CONFLICT,
             Self::Wrong(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,

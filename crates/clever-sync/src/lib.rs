@@ -68,7 +68,7 @@ pub mod erase {
     pub use crate::store::forgotten::{Note, Subject};
 }
 
-/// What people are told, in words that the command line and pages share: how a district stands, what is held, how tries
+/// The words that the command line and pages share: how a district stands, what is held, how tries
 /// ended.
 pub mod words {
     pub use crate::tell::holds::{Holds, Schools, noticed};

@@ -121,18 +121,12 @@ pub async fn sync<S: Store>(
         base: &base,
         kinds: policy.kinds(),
         now: started_at,
+        beforehand: beforehand.as_deref(),
         // What is let through now may not be what a later run is asked to let through.
         keeps: options.approve.is_none() && beforehand.is_none(),
         span: span.clone(),
     };
-    let approval = match (&options.approve, &beforehand) {
-        (Some(hash), _) => Approval::Now(hash),
-        (None, Some(hash)) => Approval::Beforehand(hash),
-        (None, None) => Approval::None,
-    };
-    let settled = learn_check_settle(
-        &walk, source, &mut run, policy, options, approval, clock, progress,
-    );
+    let settled = learn_check_settle(&walk, source, &mut run, policy, options, clock, progress);
     let (mut report, cursor) = match settled.instrument(span.clone()).await {
         Ok(settled) => settled,
         Err(error) => {
@@ -176,7 +170,6 @@ async fn learn_check_settle<R: Run>(
     run: &mut R,
     policy: &SyncPolicy,
     options: &SyncOptions,
-    approval: Approval<'_>,
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<(SyncReport, Option<String>), SyncError> {
@@ -197,6 +190,11 @@ async fn learn_check_settle<R: Run>(
         .instrument(info_span!("check"))
         .await?;
     progress.stage(Stage::Settle);
+    let approval = match (&options.approve, walk.beforehand) {
+        (Some(hash), _) => Approval::Now(hash),
+        (None, Some(hash)) => Approval::Beforehand(hash),
+        (None, None) => Approval::None,
+    };
     settle(run, &mut report, approval)
         .instrument(info_span!("settle"))
         .await?;

@@ -1,6 +1,6 @@
 //! What each request and each answer must have, whatever the page.
 //!
-//! Decision: the console is told its address, and believes no header of a proxy. A request for another host is a name that
+//! Decision: the console knows its address from its options, and believes no header of a proxy. A request for another host is a name that
 //! somebody has pointed here; a form from another origin is somebody else's page.
 
 use std::sync::Arc;
@@ -39,7 +39,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let is_asset = path.ends_with("/console.css") || path.ends_with("/console.js");
-    let is_door = path.ends_with("/enter");
+    let is_door = path.ends_with("/enter") && site.options.gate.is_none();
     let mut visitor = None;
     let mut response = match refused(&site, &request) {
         Some(refused) => refused,
@@ -52,6 +52,7 @@ pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next:
                     in_time(next.run(request)).await
                 }
                 None if is_asset || is_door => in_time(next.run(request)).await,
+                None if site.options.gate.is_some() => Trouble::Out.into_response(),
                 None => to_the_door(&site),
             }
         }
@@ -81,7 +82,12 @@ async fn in_time(answer: impl Future<Output = Response>) -> Response {
 fn refused(site: &Site, request: &Request) -> Option<Response> {
     let origin = site.options.origin.as_str();
     let own_host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name: HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     if header(HOST) != Some(own_host) {
         return Some(StatusCode::MISDIRECTED_REQUEST.into_response());
     }

@@ -5,5 +5,5 @@ mod parts;
 mod pictures;
 
 pub(crate) use page::{Sent, page, trouble};
-pub(crate) use parts::{badge, empty, form, kind_of, names, shown, time, why};
+pub(crate) use parts::{badge, capital, empty, form, kind_of, names, shown, time, why};
 pub(crate) use pictures::{bars, columns, line, strip};

@@ -23,12 +23,17 @@ const MENU: [(&str, &str); 6] = [
 ];
 
 /// A page with its frame. Titles name no person.
-pub(crate) fn page(site: &Site, visitor: Option<&Visitor>, title: &str, content: &Markup) -> Markup {
+pub(crate) fn page(
+    site: &Site,
+    visitor: Option<&Visitor>,
+    title: &str,
+    content: &Markup,
+) -> Markup {
     framed(site, visitor, title, None, content)
 }
 
 impl Visitor {
-    /// A page for this visitor. With `again`, browsers load it anew after so many seconds.
+    /// A page for this visitor. With `again`, browsers load it again after so many seconds.
     pub(crate) fn page(
         &self,
         site: &Site,

@@ -64,7 +64,9 @@ pub(crate) fn shown(value: &str, open: bool) -> Cow<'_, str> {
 
 /// The kind that a path names.
 pub(crate) fn kind_of(word: &str) -> Option<RecordKind> {
-    RecordKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    RecordKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
 }
 
 /// What a record is called: a person by first and last name, everything else by its own.
@@ -72,6 +74,17 @@ pub(crate) fn names(record: &Value) -> String {
     let text = |place: &str| record.pointer(place).and_then(Value::as_str);
     match (text("/name/first"), text("/name/last"), text("/name")) {
         (None, None, Some(name)) => name.to_owned(),
-        (first, last, _) => [first, last].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        (first, last, _) => [first, last]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
     }
+}
+
+/// A sentence with a capital letter.
+pub(crate) fn capital(text: &str) -> String {
+    let mut all = text.chars();
+    let first = all.next().map(|first| first.to_uppercase().to_string());
+    first.unwrap_or_default() + all.as_str()
 }

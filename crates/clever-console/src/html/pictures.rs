@@ -41,7 +41,11 @@ pub(crate) fn strip(days: &[String], nights: &[Night]) -> Markup {
 pub(crate) fn bars(millibits: i32, largest: i32) -> Markup {
     let largest = largest.unsigned_abs().max(1);
     let length = millibits.unsigned_abs().min(largest) * 48 / largest;
-    let (class, x) = if millibits < 0 { ("against", 50 - length) } else { ("for", 50) };
+    let (class, x) = if millibits < 0 {
+        ("against", 50 - length)
+    } else {
+        ("for", 50)
+    };
     html! {
         svg.bar aria-hidden="true" viewBox="0 0 100 10" preserveAspectRatio="none" {
             line x1="50" x2="50" y1="0" y2="10" {}
@@ -90,7 +94,12 @@ pub(crate) fn line(title: &str, values: &[(String, u64)]) -> Markup {
 }
 
 fn most(values: &[(String, u64)]) -> u64 {
-    values.iter().map(|(_, value)| *value).max().unwrap_or(0).max(1)
+    values
+        .iter()
+        .map(|(_, value)| *value)
+        .max()
+        .unwrap_or(0)
+        .max(1)
 }
 
 fn high(value: u64, most: u64) -> u64 {

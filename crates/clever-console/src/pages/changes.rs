@@ -145,17 +145,24 @@ pub(crate) async fn one(
     let mut store = site.stores.roster().await?;
     let found = store.changes(&district, &filter).await?;
     store.back();
-    let change = found.into_iter().find(|change| change.seq == seq).ok_or(Trouble::Missing)?;
+    let change = found
+        .into_iter()
+        .find(|change| change.seq == seq)
+        .ok_or(Trouble::Missing)?;
     let read = |json: Option<&str>| -> BTreeMap<String, String> {
         let value = json.and_then(|json| serde_json::from_str(json).ok());
-        value.map(|value: Value| super::record::fields(&value)).unwrap_or_default()
+        value
+            .map(|value: Value| super::record::fields(&value))
+            .unwrap_or_default()
     };
     let before = read(change.before.as_ref().map(|json| json.get()));
     let after = read(change.after.as_ref().map(|json| json.get()));
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let is_open = |name: &str| super::record::is_open(change.kind, name);
     let cell = |of: &BTreeMap<String, String>, name: &str| {
-        of.get(name).map(|value| shown(value, is_open(name)).into_owned()).unwrap_or_default()
+        of.get(name)
+            .map(|value| shown(value, is_open(name)).into_owned())
+            .unwrap_or_default()
     };
     let differs = |name: &String| before.get(name) != after.get(name);
     let place = format!("/districts/{district}");
@@ -164,7 +171,7 @@ pub(crate) async fn one(
         p { (change.op) " of " (change.kind) " "
             a.id href=(site.at(&format!("{place}/records/{}/{}", change.kind, change.id))) { (change.id) } ", "
             (time(Some(change.at), now)) ", by run " a href=(site.at(&format!("{place}/runs/{}", change.run))) { (change.run) }
-            @if let Some(event) = &change.event { ", told by event " span.id { (event) } } "." }
+            @if let Some(event) = &change.event { " (event " span.id { (event) } ")" } "." }
         div.scroll tabindex="0" role="region" aria-label="Before and after" {
             table {
                 thead { tr { th scope="col" { "Field" } th scope="col" { "Before" } th scope="col" { "After" } } }

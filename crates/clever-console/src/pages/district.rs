@@ -129,7 +129,10 @@ fn live(open: &Attempt, now: Timestamp) -> Markup {
 
 fn pictures(sizes: &[Size]) -> Markup {
     let of = |value: &dyn Fn(&Size) -> u64| -> Vec<(String, u64)> {
-        sizes.iter().map(|size| (size.day.clone(), value(size))).collect()
+        sizes
+            .iter()
+            .map(|size| (size.day.clone(), value(size)))
+            .collect()
     };
     let role = |size: &Size, role: &str| size.roles.get(role).copied().unwrap_or_default();
     html! {

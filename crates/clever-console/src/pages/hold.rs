@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::door::Visitor;
-use crate::html::{Sent, form, names, shown, time, why};
+use crate::html::{Sent, capital, form, names, shown, time, why};
 use crate::pages::district::to;
 use crate::pages::home::{name, stand};
 use crate::site::{On, Shared, Site, may_see, needs, reason};
@@ -37,7 +37,11 @@ struct Held {
 }
 
 /// Reads what the district's last run held; none if nothing is.
-async fn held(store: &mut AnyStore, district: &str, now: Timestamp) -> Result<Option<Held>, Trouble> {
+async fn held(
+    store: &mut AnyStore,
+    district: &str,
+    now: Timestamp,
+) -> Result<Option<Held>, Trouble> {
     let (all, _) = stand(store, Some(district), now).await?;
     let standing = all.into_iter().next().ok_or(Trouble::Missing)?;
     let Some(hash) = standing.status.held_hash.clone() else {
@@ -53,7 +57,10 @@ async fn held(store: &mut AnyStore, district: &str, now: Timestamp) -> Result<Op
     }
     Ok(Some(Held {
         count: standing.status.holds.iter().map(|one| one.hold.count).sum(),
-        approval: store.approval(district).await?.filter(|one| one.hash == hash),
+        approval: store
+            .approval(district)
+            .await?
+            .filter(|one| one.hash == hash),
         deeds: store.judged(Some(district), None, DEEDS).await?,
         standing,
         hash,
@@ -141,7 +148,12 @@ pub(crate) async fn approve(
     needs(&sent.visitor, Role::Operator)?;
     may_see(&sent.visitor, &district)?;
     let mut store = site.stores.roster().await?;
-    let digits: String = sent.fields.count.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}')).collect();
+    let digits: String = sent
+        .fields
+        .count
+        .chars()
+        .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}'))
+        .collect();
     let count = digits.parse().map_err(|_| {
         Trouble::Wrong("Type how many are held, as a number. Nothing was approved.".to_owned())
     })?;
@@ -221,7 +233,8 @@ pub(crate) async fn leave(
         reason: reason(&sent.fields.reason)?,
         key: None,
     };
-    site.judge(&mut store, &sent.visitor, "leave_held", on).await?;
+    site.judge(&mut store, &sent.visitor, "leave_held", on)
+        .await?;
     store.back();
     Ok(to(&site, &format!("/districts/{district}/hold")))
 }
@@ -295,13 +308,13 @@ fn page(site: &Site, visitor: &Visitor, district: &str, held: &Held, open: bool)
     visitor.page(site, &format!("Held in {}", name(status)), None, &content)
 }
 
-fn capital(text: &str) -> String {
-    let mut all = text.chars();
-    let first = all.next().map(|first| first.to_uppercase().to_string());
-    first.unwrap_or_default() + all.as_str()
-}
-
-fn approved(site: &Site, visitor: &Visitor, place: &str, approval: &Approval, now: Timestamp) -> Markup {
+fn approved(
+    site: &Site,
+    visitor: &Visitor,
+    place: &str,
+    approval: &Approval,
+    now: Timestamp,
+) -> Markup {
     html! {
         div.box.done #approved role="status" {
             p { strong { "Approved by " (approval.by.actor) } ", " (time(Some(approval.by.at), now)) ": " (approval.by.reason) }
@@ -358,8 +371,8 @@ fn samples(site: &Site, district: &str, held: &Held, open: bool) -> Markup {
                             @let called = record.as_ref().map(names).unwrap_or_default();
                             tr {
                                 td.id { a href=(site.at(&format!("/districts/{district}/records/{}/{}", sample.kind, sample.id))) { (sample.id) } }
-                                // What is no person has no secret in its name.
-                                td { (shown(&called, open || kind != "users")) }
+                                // A section often has its teacher's name in its own.
+                                td { (shown(&called, open || super::record::is_open(sample.kind, "name"))) }
                                 td { (sample.op) "d" }
                                 td { (sample.fields.join(", ")) }
                             }
@@ -373,9 +386,14 @@ fn samples(site: &Site, district: &str, held: &Held, open: bool) -> Markup {
 
 /// The text to the district, and a link that opens it in a program for mail.
 fn letter(texts: &Holds<'_>, name: &str, first: Option<Timestamp>, now: Timestamp) -> Markup {
-    let day = first.map(|at| at.strftime("%F").to_string()).unwrap_or_default();
+    let day = first
+        .map(|at| at.strftime("%F").to_string())
+        .unwrap_or_default();
     let lines = texts.letter(name, &format!("{day} ({})", since(first, now)));
-    let subject = lines.first().and_then(|line| line.strip_prefix("Subject: ")).unwrap_or_default();
+    let subject = lines
+        .first()
+        .and_then(|line| line.strip_prefix("Subject: "))
+        .unwrap_or_default();
     let body = lines.iter().skip(2).cloned().collect::<Vec<_>>().join("\n");
     let encoded: String = form_urlencoded::Serializer::new(String::new())
         .append_pair("subject", subject)

@@ -16,7 +16,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::door::Visitor;
-use crate::html::{badge, empty, strip, time};
+use crate::html::{badge, capital, empty, strip, time};
 use crate::site::{Shared, Site};
 use crate::trouble::Trouble;
 
@@ -121,13 +121,7 @@ pub(crate) async fn show(
 }
 
 /// Why a district needs somebody, and where to go.
-fn card(
-    site: &Site,
-    one: &Standing,
-    schools: &Schools,
-    waiting: bool,
-    now: Timestamp,
-) -> Markup {
+fn card(site: &Site, one: &Standing, schools: &Schools, waiting: bool, now: Timestamp) -> Markup {
     let status = &one.status;
     let place = site.at(&format!("/districts/{}", status.district_id));
     html! {
@@ -135,10 +129,15 @@ fn card(
         @for sentence in sentences(&one.attempts, now) { p { (sentence) } }
         @match one.verdict {
             Verdict::Held => {
-                @for held in &status.holds {
-                    p { (schools.named(&held.hold.to_string())) }
-                    p.quiet { "Waits since " (time(Some(held.since), now)) "; if approved, " (noticed(&held.hold)) "." }
+                @for (at, held) in status.holds.iter().enumerate() {
+                    @if status.holds.iter().take(at).all(|before| before.hold.cause != held.hold.cause) {
+                        p { (schools.named(&capital(&held.hold.cause.to_string()))) "." }
+                    }
                 }
+                ul { @for held in &status.holds {
+                    li { @if let Some(id) = &held.hold.school { (schools.name(id)) ": " } "if approved, " (noticed(&held.hold)) }
+                } }
+                p.quiet { "It waits since " (time(status.holds.iter().map(|held| held.since).min(), now)) "." }
                 p { a.decide href={ (place) "/hold" } {
                     @if waiting { "Approved: see what waits for the next run" } @else { "Look and decide" }
                 } }
@@ -181,7 +180,9 @@ fn table(
 ) -> Markup {
     let days = days(now);
     let words = ["", "ok", "held", "failing", "stale", "empty"];
-    let shown = all.iter().filter(|one| state.is_empty() || one.verdict.word() == state);
+    let shown = all
+        .iter()
+        .filter(|one| state.is_empty() || one.verdict.word() == state);
     html! {
         form method="get" action=(site.at("/")) {
             label for="state" { "Show" }

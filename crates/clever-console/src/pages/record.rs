@@ -35,10 +35,21 @@ struct Found {
 /// The values of a record by their paths, as `roles.student.grade`.
 pub(super) fn fields(value: &Value) -> BTreeMap<String, String> {
     fn walk(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
-        let under = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        let under = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
+        };
         match value {
-            Value::Object(all) => all.iter().for_each(|(name, value)| walk(&under(name), value, into)),
-            Value::Array(all) => all.iter().enumerate().for_each(|(at, value)| walk(&under(&at.to_string()), value, into)),
+            Value::Object(all) => all
+                .iter()
+                .for_each(|(name, value)| walk(&under(name), value, into)),
+            Value::Array(all) => all
+                .iter()
+                .enumerate()
+                .for_each(|(at, value)| walk(&under(&at.to_string()), value, into)),
             Value::Null => {}
             Value::String(text) => drop(into.insert(path.to_owned(), text.clone())),
             other => drop(into.insert(path.to_owned(), other.to_string())),
@@ -49,12 +60,31 @@ pub(super) fn fields(value: &Value) -> BTreeMap<String, String> {
     all
 }
 
-/// Says whether a field is shown unmasked: all of what is no person, and of people what names nobody.
+/// Says whether a field is shown unmasked: of people what names nobody, of sections all but the name, which often has a
+/// teacher's, and all of everything else.
 pub(super) fn is_open(kind: RecordKind, path: &str) -> bool {
-    let last = path.rsplit('.').find(|part| part.parse::<u32>().is_err()).unwrap_or(path);
-    let names_nobody = ["id", "district", "created", "last_modified", "school", "schools", "grade", "graduation_year"];
-    kind != RecordKind::Users || names_nobody.contains(&last)
+    let last = path
+        .rsplit('.')
+        .find(|part| part.parse::<u32>().is_err())
+        .unwrap_or(path);
+    match kind {
+        RecordKind::Users => NAMES_NOBODY.contains(&last),
+        RecordKind::Sections => last != "name",
+        _ => true,
+    }
 }
+
+/// The fields of a person's record that name nobody.
+const NAMES_NOBODY: [&str; 8] = [
+    "id",
+    "district",
+    "created",
+    "last_modified",
+    "school",
+    "schools",
+    "grade",
+    "graduation_year",
+];
 
 async fn find(
     site: &Site,
@@ -64,9 +94,15 @@ async fn find(
     id: &str,
 ) -> Result<Found, Trouble> {
     let kind = kind_of(kind).ok_or(Trouble::Missing)?;
-    let json = store.record(district, kind, id).await?.ok_or(Trouble::Missing)?;
+    let json = store
+        .record(district, kind, id)
+        .await?
+        .ok_or(Trouble::Missing)?;
     let all = explain(store, district, id).await?;
-    let explained = all.into_iter().find(|one| one.kind == kind).ok_or(Trouble::Missing)?;
+    let explained = all
+        .into_iter()
+        .find(|one| one.kind == kind)
+        .ok_or(Trouble::Missing)?;
     let mut places = Vec::new();
     let mut account = None;
     if kind == RecordKind::Users {
@@ -135,12 +171,13 @@ fn page(site: &Site, visitor: &Visitor, district: &str, found: &Found, open: boo
     let place = format!("/districts/{district}");
     let here = format!("{place}/records/{}/{}", found.kind, found.id);
     let is_person = found.kind == RecordKind::Users;
+    let is_masked = is_person || found.kind == RecordKind::Sections;
     let content = html! {
         p { a href=(site.at(&place)) { "To the district" } }
         @if let Some(at) = found.explained.archived_at {
             p.box.warn role="status" { "It left the roster " (time(Some(at), now)) ". Nothing of it is deleted." }
         }
-        @if is_person && !open && visitor.person.role >= Role::Operator {
+        @if is_masked && !open && visitor.person.role >= Role::Operator {
             (form(site, visitor, &format!("{here}/reveal"), &html! {
                 (why("why-reveal"))
                 button #reveal type="submit" { "Reveal" }
@@ -152,7 +189,7 @@ fn page(site: &Site, visitor: &Visitor, district: &str, found: &Found, open: boo
             h2 { "Sections" }
             @if found.places.is_empty() { p { "In no section." } }
             ul { @for at in &found.places { li {
-                a href=(site.at(&format!("{place}/records/sections/{}", at.section))) { (at.name.as_deref().unwrap_or(&at.section)) } ", as " (at.role)
+                a href=(site.at(&format!("{place}/records/sections/{}", at.section))) { (at.name.as_deref().map_or(at.section.as_str().into(), |name| shown(name, open))) } ", as " (at.role)
             } } }
             h2 { "The app's account" }
             @match &found.account {
@@ -170,7 +207,12 @@ fn page(site: &Site, visitor: &Visitor, district: &str, found: &Found, open: boo
             } }
         }
     };
-    visitor.page(site, &format!("{} {}", one(found.kind), found.id), None, &content)
+    visitor.page(
+        site,
+        &format!("{} {}", one(found.kind), found.id),
+        None,
+        &content,
+    )
 }
 
 fn one(kind: RecordKind) -> &'static str {

@@ -107,7 +107,11 @@ pub(crate) async fn undo(
     needs(&sent.visitor, Role::Operator)?;
     may_see(&sent.visitor, &district)?;
     let does = sent.fields.step == "do";
-    let why = if does { reason(&sent.fields.reason)? } else { "" };
+    let why = if does {
+        reason(&sent.fields.reason)?
+    } else {
+        ""
+    };
     let school = sent.fields.school.trim();
     let request = UndoRequest {
         district_id: district.clone(),
@@ -152,7 +156,10 @@ pub(crate) async fn undo(
             a href=(site.at(&format!("/districts/{district}/runs/{run}"))) { "Leave it" }
         }))
     };
-    Ok(sent.visitor.page(&site, &format!("Take run {run} back?"), None, &content).into_response())
+    Ok(sent
+        .visitor
+        .page(&site, &format!("Take run {run} back?"), None, &content)
+        .into_response())
 }
 
 fn why_field() -> Markup {

@@ -20,7 +20,7 @@ const SAMPLES: usize = 20;
 /// Who let through what is held, by its hash.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Approval<'a> {
-    /// Nobody.
+    /// Nobody let it through.
     None,
     /// Whoever started the run: it fails if something else is held.
     Now(&'a str),

@@ -22,9 +22,9 @@ const COLUMNS: &str = "key, district_id, at, actor, role, deed, subject, reason"
 pub struct Deed<'a> {
     /// The district; empty if it is of none.
     pub district_id: &'a str,
-    /// When.
+    /// When it was done.
     pub at: Timestamp,
-    /// Who.
+    /// Who did it.
     pub actor: &'a str,
     /// The person's role.
     pub role: &'a str,
@@ -32,7 +32,7 @@ pub struct Deed<'a> {
     pub deed: &'a str,
     /// To what: a run, the kind and id of a record, an account; never a name.
     pub subject: &'a str,
-    /// Why.
+    /// Why it was done.
     pub reason: &'a str,
     /// The key under which a program sent it: the same is written once.
     pub key: Option<&'a str>,
@@ -45,7 +45,7 @@ pub struct Judged {
     pub key: i64,
     /// The district; empty if it is of none.
     pub district_id: String,
-    /// When.
+    /// When it was done.
     pub at: Timestamp,
     /// Who; `sync` for what a run did about an approval.
     pub actor: String,
@@ -55,7 +55,7 @@ pub struct Judged {
     pub deed: String,
     /// To what.
     pub subject: String,
-    /// Why.
+    /// Why it was done.
     pub reason: String,
 }
 

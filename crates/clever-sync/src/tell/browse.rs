@@ -53,7 +53,7 @@ pub struct ChangeLine {
     pub op: Op,
     /// The fields that changed.
     pub fields: Vec<String>,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
     /// The event that told it.
     pub event: Option<String>,

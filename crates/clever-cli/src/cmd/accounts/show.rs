@@ -3,18 +3,17 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clever_model::{Clock as _, SystemClock, UserId};
-use clever_provision::ledger::{Actor, Draft, Event};
+use clever_provision::ledger::Draft;
 use clever_provision::store::{AccountStore, Facts};
 use clever_provision::{
-    Account, AccountId, AccountState, Basis, Class, Custody, Outcome, Policy, Rejection, Subject,
-    decide,
+    Account, AccountId, AccountState, Class, Custody, Outcome, Policy, Rejection, Subject, decide,
 };
 use clever_sync::words::masked;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::diagnostics::{Exit, NotThere};
-use crate::ui::{self, Ui, counted};
+use crate::ui::{self, Ui};
 
 /// Arguments of `accounts list`.
 #[derive(Debug, Args)]
@@ -256,69 +255,13 @@ fn event_document((seq, draft): &(u64, Draft)) -> serde_json::Value {
 
 fn tell(ui: &Ui, history: &[(u64, Draft)]) -> Result<()> {
     for (seq, draft) in history {
-        let by = match &draft.actor {
-            Actor::Program => "by rule".to_owned(),
-            Actor::Identity(id) => format!("at a sign-in of {id}"),
-            Actor::Holder(id) => format!("by the holder of account {id}"),
-            Actor::Staff(id) => format!("by {id}"),
-        };
         let at: String = draft.at.to_string().chars().take(10).collect();
-        ui.line(format!("{at} {}, {by} (entry {seq})", said(&draft.event)))?;
+        ui.line(format!(
+            "{at} {}, {} (entry {seq})",
+            draft.event, draft.actor
+        ))?;
     }
     Ok(())
-}
-
-fn said(event: &Event) -> String {
-    match event {
-        Event::Created { account, .. } => format!("account {account} was made"),
-        Event::Claimed { account } => format!("account {account} was entered for the first time"),
-        Event::Linked {
-            account, id, basis, ..
-        } => match basis {
-            Some(basis) => {
-                let by = match basis {
-                    Basis::SameIdentity => "it is the same person's id",
-                    Basis::Holder => "its holder proved it",
-                    Basis::Admin => "somebody who may decided it",
-                    Basis::Reach => "ids and names agree",
-                    Basis::Score => "the records are one person's beyond doubt",
-                };
-                format!("{id} opens account {account} from now on: {by}")
-            }
-            None => format!("{id} opens account {account}, which was made for it"),
-        },
-        Event::Unlinked { account, id, .. } => format!("{id} opens account {account} no longer"),
-        Event::Merged {
-            survivor, absorbed, ..
-        } => {
-            format!("account {absorbed} was merged into {survivor}")
-        }
-        Event::Unmerged { merge } => format!("merge {merge} was taken back"),
-        Event::Asked { id, .. } => format!("{id} was asked for an account from before"),
-        Event::Declined { .. } => "somebody said that it is not the person's".to_owned(),
-        Event::ReviewOpened { id, .. } => format!("a person was asked about {id}"),
-        Event::Resolved { review, .. } => format!("review {review} was answered"),
-        Event::Archived { account } => format!("account {account} was archived"),
-        Event::Restored { account } => format!("account {account} was restored"),
-        Event::Suspended { account } => format!("account {account} was suspended"),
-        Event::Quarantined { account, .. } => {
-            format!("ways into account {account} that nobody proved were closed")
-        }
-        Event::Released { account, .. } => format!("a way into account {account} was proven"),
-        Event::WaysIn { account, .. } => format!("the ways into account {account} changed"),
-        Event::InRoster { id, is } => {
-            let there = if *is { "is in" } else { "left" };
-            format!("{id} {there} the roster")
-        }
-        Event::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
-        Event::Rewritten { entries, .. } => format!(
-            "{} written again without the people who were forgotten",
-            counted(*entries, "entry was", "entries were")
-        ),
-        Event::Erased { district } => {
-            format!("the personal data of district {district} were erased")
-        }
-    }
 }
 
 /// Explains which account is a person's.

@@ -4,7 +4,7 @@ CREATE TABLE audit (
     actor TEXT NOT NULL, role TEXT NOT NULL, deed TEXT NOT NULL, subject TEXT NOT NULL, reason TEXT NOT NULL, done_key TEXT,
     UNIQUE (district_id, key)
 );
-CREATE UNIQUE INDEX audit_done ON audit (done_key) WHERE done_key IS NOT NULL;
+CREATE UNIQUE INDEX audit_done ON audit (district_id, done_key) WHERE done_key IS NOT NULL;
 CREATE TABLE _approvals (
     district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, hash TEXT NOT NULL, audit BIGINT NOT NULL
 );

@@ -8,7 +8,7 @@ CREATE TABLE audit (
     UNIQUE (district_id, key)
 );
 -- A deed that was sent twice is done once.
-CREATE UNIQUE INDEX audit_done ON audit (done_key) WHERE done_key IS NOT NULL;
+CREATE UNIQUE INDEX audit_done ON audit (district_id, done_key) WHERE done_key IS NOT NULL;
 
 -- What the next run of a district may let through of what is held: exactly what has this hash. `audit` says who approved it.
 CREATE TABLE _approvals (
