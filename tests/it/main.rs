@@ -23,6 +23,7 @@ mod keys;
 mod life;
 mod lists;
 mod login;
+mod once;
 mod openid;
 mod own_store;
 mod promises;

@@ -20,7 +20,7 @@ use crate::stores::database;
 
 /// A district as somebody wrote it down.
 #[derive(Clone)]
-struct Roster(BTreeMap<RecordKind, Vec<Value>>);
+pub(crate) struct Roster(BTreeMap<RecordKind, Vec<Value>>);
 
 fn page(records: &[Value]) -> RawPage {
     let mut records = records.to_vec();
@@ -44,7 +44,7 @@ impl RosterSource for Roster {
     }
 }
 
-fn student(number: usize, school: &str) -> Value {
+pub(crate) fn student(number: usize, school: &str) -> Value {
     json!({ "id": format!("u{number:03}"), "name": { "last": format!("N{number}") },
             "roles": { "student": { "school": school, "schools": [school], "grade": "3" } } })
 }
@@ -64,7 +64,7 @@ fn named(id: &str) -> Value {
 
 impl Roster {
     /// Two schools, so many students at the first and sections with ten of them each.
-    fn new(students: usize, sections: usize) -> Self {
+    pub(crate) fn new(students: usize, sections: usize) -> Self {
         let mut users: Vec<Value> = (1..=students).map(|number| student(number, "s1")).collect();
         users.push(json!({ "id": "v1", "name": { "last": "T" }, "roles": { "teacher": { "school": "s1", "schools": ["s1"] } } }));
         Self(BTreeMap::from([
@@ -81,18 +81,18 @@ impl Roster {
         ]))
     }
 
-    fn all(&mut self, kind: RecordKind) -> &mut Vec<Value> {
+    pub(crate) fn all(&mut self, kind: RecordKind) -> &mut Vec<Value> {
         self.0.entry(kind).or_default()
     }
 
-    fn one(&mut self, kind: RecordKind, id: &str) -> &mut Value {
+    pub(crate) fn one(&mut self, kind: RecordKind, id: &str) -> &mut Value {
         self.all(kind)
             .iter_mut()
             .find(|one| one["id"] == id)
             .unwrap()
     }
 
-    fn remove(&mut self, kind: RecordKind, id: &str) {
+    pub(crate) fn remove(&mut self, kind: RecordKind, id: &str) {
         self.all(kind).retain(|one| one["id"] != id);
     }
 
@@ -107,7 +107,7 @@ impl Roster {
 }
 
 /// An empty store of each kind, by what the test calls it.
-async fn stores(folder: &TempDir, name: &str) -> Vec<Kept> {
+pub(crate) async fn stores(folder: &TempDir, name: &str) -> Vec<Kept> {
     let mut all = vec![Kept::sqlite(folder.path().join("roster.db"))];
     if let Some(url) = database(name).await {
         all.push(Kept::postgres(&url).await);
@@ -124,7 +124,7 @@ async fn run(kept: &Kept, roster: &Roster, options: &SyncOptions) -> SyncReport 
         .unwrap()
 }
 
-async fn again(kept: &Kept, roster: &Roster) -> SyncReport {
+pub(crate) async fn again(kept: &Kept, roster: &Roster) -> SyncReport {
     run(kept, roster, &SyncOptions::default()).await
 }
 
@@ -136,7 +136,7 @@ async fn approve(kept: &Kept, roster: &Roster, report: &SyncReport) -> SyncRepor
     run(kept, roster, &options).await
 }
 
-async fn audit(kept: &Kept) -> u64 {
+pub(crate) async fn audit(kept: &Kept) -> u64 {
     let mut store: AnyStore = kept.open().await;
     let district = DistrictId::new("d").unwrap();
     mark_edited(&mut store, &district, &SyncPolicy::default())
@@ -144,7 +144,7 @@ async fn audit(kept: &Kept) -> u64 {
         .unwrap()
 }
 
-async fn lines(kept: &Kept, sql: &str) -> Vec<String> {
+pub(crate) async fn lines(kept: &Kept, sql: &str) -> Vec<String> {
     let rows = kept.rows(sql).await.into_iter();
     let text = |row: Vec<Option<String>>| {
         let cells = row
@@ -157,7 +157,7 @@ async fn lines(kept: &Kept, sql: &str) -> Vec<String> {
     rows
 }
 
-async fn number(kept: &Kept, sql: &str) -> u64 {
+pub(crate) async fn number(kept: &Kept, sql: &str) -> u64 {
     lines(kept, sql).await[0].parse().unwrap()
 }
 

@@ -7,6 +7,7 @@ macro_rules! checks {
     ($($check:ident $word:literal $title:literal, $expects:literal, $mends:literal;)*) => {
         /// One check of the rehearsal.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[non_exhaustive]
         pub enum Check {
             $(#[doc = $title] #[serde(rename = $word)] $check,)*

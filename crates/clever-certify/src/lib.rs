@@ -39,7 +39,7 @@ pub use check::Check;
 pub use clever::RehearsalClever;
 pub use finding::{Finding, Verdict};
 pub use rehearsal::{RehearsalError, ready, rehearse};
-pub use report::Report;
+pub use report::{Report, Told};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

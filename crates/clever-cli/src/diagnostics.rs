@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use clever_client::ClientError;
 use clever_sync::report::attempt::Failure as Kept;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ui::Ui;
+use crate::ui::{Document, Ui};
 
 /// How a run ended, for scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,12 +92,12 @@ struct Diagnosis {
 }
 
 /// An error as `--json` prints it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct Failure {
     error: Told,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct Told {
     code: &'static str,
     message: String,
@@ -104,6 +105,10 @@ pub(crate) struct Told {
     causes: Vec<String>,
     hint: Option<String>,
     exit: u8,
+}
+
+impl Document for Failure {
+    const NAME: &'static str = "error";
 }
 
 impl Failure {

@@ -15,6 +15,8 @@ mod cmd;
 mod config;
 mod diagnostics;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod progress;
 mod settings;
 mod signals;
@@ -30,9 +32,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clever_model::visible;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::cli::{Command, LogFormat};
 use crate::config::Config;
@@ -61,7 +63,16 @@ async fn main() -> ExitCode {
             return exit.into();
         }
     };
-    log(&cli.log, cli.log_format);
+    #[cfg(feature = "otlp")]
+    let exporter = match otlp::Exporter::begin() {
+        Ok(exporter) => exporter,
+        Err(error) => return failed(&ui, &error).into(),
+    };
+    #[cfg(feature = "otlp")]
+    let spans = exporter.as_ref().map(otlp::Exporter::layer);
+    #[cfg(not(feature = "otlp"))]
+    let spans = None::<tracing_subscriber::layer::Identity>;
+    log(&cli.log, cli.log_format, spans);
     let ui = Ui::new(cli.json, cli.quiet, cli.color);
     match run(cli.command, &config, &ui).await {
         Ok(exit) => exit.into(),
@@ -81,16 +92,19 @@ fn failed(ui: &Ui, error: &anyhow::Error) -> Exit {
     diagnostics::exit(error)
 }
 
-/// Sends the log lines of our own crates to standard error. Those of others may hold what they send and receive.
-fn log(filter: &str, format: LogFormat) {
-    let ours = filter_fn(|event| event.target().starts_with("clever"));
+/// Sends the log lines of our own crates to standard error, and their `spans` to whoever takes them. Those of others may
+/// hold what they send and receive.
+fn log(filter: &str, format: LogFormat, spans: Option<impl Layer<Registry> + Send + Sync>) {
+    let ours = || filter_fn(|event| event.target().starts_with("clever"));
+    let wanted = ours().and(EnvFilter::new(filter));
     let lines = fmt::layer().with_ansi(false).with_writer(ui::Log);
     let lines = match format {
-        LogFormat::Text => lines.with_filter(ours).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(ours).boxed(),
+        LogFormat::Text => lines.with_filter(wanted).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(wanted).boxed(),
     };
+    let spans = spans.map(|spans| spans.with_filter(ours().and(LevelFilter::DEBUG)));
     tracing_subscriber::registry()
-        .with(EnvFilter::new(filter))
+        .with(spans)
         .with(lines)
         .init();
 }

@@ -6,16 +6,17 @@ use std::time::Duration;
 use clever_client::Notice;
 use clever_model::{RecordKind, visible};
 use clever_sync::Progress;
-use indicatif::{ProgressBar, ProgressStyle};
+use clever_sync::report::attempt::Stage;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::ui::{self, Ui};
 
-/// Shows a sync's progress on standard error.
-#[derive(Debug)]
-pub(crate) struct Watch {
+/// The bars that a person watches, below what else is said.
+#[derive(Debug, Clone)]
+pub(crate) struct Bars {
     ui: Ui,
     mode: Mode,
-    current: Mutex<Current>,
+    all: MultiProgress,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,45 +26,122 @@ enum Mode {
     Silent,
 }
 
+impl Bars {
+    /// Chooses bars or lines by whether standard error is a terminal.
+    pub(crate) fn new(ui: &Ui) -> Self {
+        Self {
+            ui: *ui,
+            mode: match (ui.is_talkative(), ui.is_watched()) {
+                (false, _) => Mode::Silent,
+                (true, true) => Mode::Bars,
+                (true, false) => Mode::Lines,
+            },
+            all: MultiProgress::new(),
+        }
+    }
+
+    /// Says something above the bars.
+    pub(crate) fn note(&self, text: &str) {
+        if self.mode != Mode::Silent {
+            self.all.suspend(|| self.ui.note(text));
+        }
+    }
+
+    /// Says what is said by itself above the bars.
+    pub(crate) fn suspend(&self, say: impl FnOnce()) {
+        self.all.suspend(say);
+    }
+
+    /// Shows a bar above the others, or in the place of one: with a total, or without one while it is not known. It is
+    /// ready before it is seen.
+    fn show(&self, text: &str, total: Option<u64>, instead_of: Option<ProgressBar>) -> ProgressBar {
+        let (bar, template) = match total {
+            Some(total) => (
+                ProgressBar::new(total),
+                "{msg} {wide_bar} {human_pos} of {human_len}",
+            ),
+            None => (ProgressBar::no_length(), "{msg} {spinner}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let bar = bar.with_message(visible(text).into_owned());
+        let bar = match instead_of {
+            Some(old) => {
+                let bar = self.all.insert_before(&old, bar);
+                self.all.remove(&old);
+                bar
+            }
+            None => self.all.insert(0, bar),
+        };
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
+    /// The bar over so many districts, below those of the runs; hidden where nobody watches.
+    pub(crate) fn districts(&self, total: u64) -> ProgressBar {
+        if self.mode != Mode::Bars {
+            return ProgressBar::hidden();
+        }
+        self.show("districts", Some(total), None)
+    }
+}
+
+/// Shows a sync's progress on standard error.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    bars: Bars,
+    /// The district, if it is one of many.
+    of: Option<String>,
+    current: Mutex<Current>,
+}
+
 #[derive(Debug, Default)]
 struct Current {
     kind: Option<RecordKind>,
     records: u64,
     bytes: u64,
     bar: Option<ProgressBar>,
+    /// What is done, in order, as far as that is known.
+    steps: Vec<Step>,
+}
+
+/// A step that a person sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Read(RecordKind),
+    Events,
+    Check,
+    Write,
+}
+
+impl Current {
+    /// Which step of how many.
+    fn at(&self, step: Step) -> String {
+        match self.steps.iter().position(|one| *one == step) {
+            Some(at) => format!("step {} of {}: ", at + 1, self.steps.len()),
+            None => String::new(),
+        }
+    }
 }
 
 impl Watch {
-    /// Chooses bars or lines by whether standard error is a terminal.
+    /// Shows one sync.
     pub(crate) fn new(ui: &Ui) -> Self {
-        let mode = match (ui.is_talkative(), ui.is_watched()) {
-            (false, _) => Mode::Silent,
-            (true, true) => Mode::Bars,
-            (true, false) => Mode::Lines,
-        };
         Self {
-            ui: *ui,
-            mode,
+            bars: Bars::new(ui),
+            of: None,
             current: Mutex::default(),
         }
     }
 
-    /// Shows nothing: the run is one of many.
-    pub(crate) fn silent(ui: &Ui) -> Self {
+    /// Shows the sync of one of many districts: a bar if a person watches, else nothing: a line reports its end.
+    pub(crate) fn of(bars: &Bars, district: &str) -> Self {
         Self {
-            ui: *ui,
-            mode: Mode::Silent,
+            bars: bars.clone(),
+            of: Some(district.to_owned()),
             current: Mutex::default(),
         }
-    }
-
-    fn bar(text: &str) -> ProgressBar {
-        let bar = ProgressBar::new_spinner().with_message(visible(text).into_owned());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(120));
-        bar
     }
 
     fn with(&self, change: impl FnOnce(&mut Current)) {
@@ -77,38 +155,89 @@ impl Watch {
 
     /// How the program speaks while it works.
     pub(crate) fn ui(&self) -> &Ui {
-        &self.ui
+        &self.bars.ui
     }
 
     /// Ends the last line or bar, before anything else is said.
     pub(crate) fn end(&self) {
-        self.with(|current| self.close(current));
+        self.with(|current| {
+            self.close(current);
+            self.clear(current);
+        });
     }
 
-    /// Ends the line or bar of the current kind.
-    fn close(&self, current: &mut Current) {
+    /// Says whether a line is said of each step.
+    fn has_lines(&self) -> bool {
+        self.bars.mode == Mode::Lines && self.of.is_none()
+    }
+
+    /// Takes the bar away.
+    fn clear(&self, current: &mut Current) {
         if let Some(bar) = current.bar.take() {
             bar.finish_and_clear();
+            self.bars.all.remove(&bar);
         }
+    }
+
+    /// Ends the current step.
+    fn close(&self, current: &mut Current) {
         // A list of which nothing was read failed; its error says so.
         let read = current.kind.take().filter(|_| current.bytes > 0);
-        if let (Some(kind), Mode::Lines) = (read, self.mode) {
-            self.ui
-                .note(read_line(kind, current.records, current.bytes));
+        if let (Some(kind), true) = (read, self.has_lines()) {
+            self.bars
+                .note(&read_line(kind, current.records, current.bytes));
         }
-        current.kind = None;
         (current.records, current.bytes) = (0, 0);
+    }
+
+    /// Begins a step's bar.
+    fn begin(&self, current: &mut Current, step: Step, total: Option<u64>) {
+        if self.bars.mode == Mode::Bars {
+            let text = self.says(current, step);
+            let bar = self.bars.show(&text, total, current.bar.take());
+            current.bar = Some(bar);
+        }
+    }
+
+    /// What a step's bar says.
+    fn says(&self, current: &Current, step: Step) -> String {
+        let district = self.of.as_ref().map(|district| format!("{district}: "));
+        let does = match step {
+            Step::Read(kind) => format!("reading {kind}"),
+            Step::Events => format!("reading events: {}", ui::grouped(current.records)),
+            Step::Check => "checking".to_owned(),
+            Step::Write => "writing".to_owned(),
+        };
+        district.unwrap_or_default() + &current.at(step) + &does
     }
 }
 
 impl Progress for Watch {
+    fn lists(&self, kinds: &[RecordKind]) {
+        self.with(|current| {
+            let lists = kinds
+                .iter()
+                .copied()
+                .filter(|kind| *kind != RecordKind::Districts);
+            current.steps = lists.map(Step::Read).collect();
+            current.steps.extend([Step::Check, Step::Write]);
+        });
+    }
+
+    fn stage(&self, stage: Stage) {
+        if stage == Stage::Check {
+            self.with(|current| {
+                self.close(current);
+                self.begin(current, Step::Check, None);
+            });
+        }
+    }
+
     fn reading(&self, kind: RecordKind) {
         self.with(|current| {
             self.close(current);
             current.kind = Some(kind);
-            if self.mode == Mode::Bars {
-                current.bar = Some(Self::bar(&format!("reading {kind}")));
-            }
+            self.begin(current, Step::Read(kind), None);
         });
     }
 
@@ -116,31 +245,53 @@ impl Progress for Watch {
         self.with(|current| {
             current.records += records as u64;
             current.bytes += bytes as u64;
+            // The total is known with the first page.
+            let known = current.bar.as_ref().and_then(ProgressBar::length);
+            if let Some(total) = total.filter(|total| known != Some(*total)) {
+                self.begin(current, Step::Read(kind), Some(total));
+            }
             if let Some(bar) = &current.bar {
-                let of = total.map_or(String::new(), |total| format!(" of {}", ui::grouped(total)));
-                let (read, size) = (ui::grouped(current.records), ui::bytes(current.bytes));
-                bar.set_message(format!("reading {kind}: {read}{of} ({size})"));
+                if bar.length().is_none() {
+                    let says = self.says(current, Step::Read(kind));
+                    bar.set_message(format!("{says}: {}", ui::grouped(current.records)));
+                }
+                bar.set_position(current.records);
+            }
+        });
+    }
+
+    fn events(&self, events: usize) {
+        self.with(|current| {
+            if current.steps.first() != Some(&Step::Events) {
+                self.close(current);
+                current.steps = vec![Step::Events, Step::Check, Step::Write];
+                self.begin(current, Step::Events, None);
+            }
+            current.records += events as u64;
+            if let Some(bar) = &current.bar {
+                bar.set_message(self.says(current, Step::Events));
             }
         });
     }
 
     fn applying(&self, done: u64, total: u64) {
         self.with(|current| {
-            if current.kind.is_some() {
+            let known = current.bar.as_ref().and_then(ProgressBar::length);
+            if done == 0 || current.kind.is_some() || known != Some(total) {
                 self.close(current);
+                self.begin(current, Step::Write, Some(total));
             }
-            if self.mode == Mode::Bars {
-                let bar = current.bar.get_or_insert_with(|| Self::bar(""));
-                let (done, total) = (ui::grouped(done), ui::grouped(total));
-                bar.set_message(format!("writing changes: {done} of {total}"));
+            if let Some(bar) = &current.bar {
+                bar.set_position(done);
             }
             if done == total {
-                if let Some(bar) = current.bar.take() {
-                    bar.finish_and_clear();
-                }
-                if self.mode == Mode::Lines {
-                    self.ui
-                        .note(format!("wrote {}", ui::counted(total, "record", "records")));
+                self.close(current);
+                self.clear(current);
+                if self.has_lines() {
+                    self.bars.note(&format!(
+                        "wrote {}",
+                        ui::counted(total, "record", "records")
+                    ));
                 }
             }
         });
@@ -150,21 +301,10 @@ impl Progress for Watch {
 /// What takes longer than it should is said at once: above the bar, or as a line of its own.
 impl clever_client::Watch for Watch {
     fn notice(&self, notice: &Notice) {
-        self.with(|current| match (self.mode, &current.bar) {
-            (Mode::Silent, _) => {}
-            (_, Some(bar)) => bar.suspend(|| self.ui.note(notice.to_string())),
-            (_, None) => self.ui.note(notice.to_string()),
+        self.bars.note(&match &self.of {
+            Some(district) => format!("{district}: {notice}"),
+            None => notice.to_string(),
         });
-    }
-}
-
-/// Says for one of many districts what takes longer than it should.
-#[derive(Debug)]
-pub(crate) struct Named(pub(crate) String, pub(crate) Ui);
-
-impl clever_client::Watch for Named {
-    fn notice(&self, notice: &Notice) {
-        self.1.note(format!("{}: {notice}", self.0));
     }
 }
 

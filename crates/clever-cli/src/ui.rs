@@ -4,21 +4,22 @@
 //! What is printed may hold text from outside: a district's name, an id, a file's name, Clever's own words. Each
 //! way out makes it harmless, so that no caller has to think of it. Clippy refuses every other way.
 
+mod document;
 mod json;
 mod log;
 mod number;
 mod rows;
 mod wrap;
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, StderrLock, StdoutLock, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clever_model::visible;
-use serde::Serialize;
 
+use document::Versioned;
+pub(crate) use document::{Document, Shape};
 pub(crate) use log::Log;
 pub(crate) use number::{bytes, count, counted, grouped, word};
 pub(crate) use rows::{Rows, table};
@@ -150,16 +151,11 @@ impl Ui {
     }
 
     /// Prints one JSON document, on one line: an object with the version of its shape.
-    pub(crate) fn document(&self, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn document(&self, value: &impl Document) -> Result<()> {
         let mut out = out();
         json::write(&mut out, &Versioned::new(value))?;
         out.flush()?;
         Ok(())
-    }
-
-    /// Prints a list as a JSON document, under its name.
-    pub(crate) fn list(&self, name: &'static str, values: &impl Serialize) -> Result<()> {
-        self.document(&BTreeMap::from([(name, values)]))
     }
 
     /// Prints a text of our own as it is: a script, a greeting.
@@ -210,27 +206,6 @@ fn coloured(line: &str, word: &str, tone: Tone, wanted: bool) -> String {
     }
 }
 
-/// The version of the documents' shapes. It grows when a name goes or gets another meaning; new names may come at any
-/// time.
-const SCHEMA_VERSION: u32 = 1;
-
-/// A document with the version of its shape.
-#[derive(Serialize)]
-struct Versioned<'a, T> {
-    schema_version: u32,
-    #[serde(flatten)]
-    document: &'a T,
-}
-
-impl<'a, T> Versioned<'a, T> {
-    fn new(document: &'a T) -> Self {
-        Self {
-            schema_version: SCHEMA_VERSION,
-            document,
-        }
-    }
-}
-
 /// Lines that are written together, each a record for a program.
 #[derive(Debug, Default)]
 pub(crate) struct Records(Vec<u8>);
@@ -243,7 +218,7 @@ impl Records {
     }
 
     /// Adds a JSON document.
-    pub(crate) fn document(&mut self, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn document(&mut self, value: &impl Document) -> Result<()> {
         json::write(&mut self.0, &Versioned::new(value))
     }
 

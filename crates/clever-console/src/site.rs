@@ -115,7 +115,7 @@ impl Site {
             deed,
             subject: on.subject,
             reason: on.reason,
-            key: on.key,
+            key: visitor.key.as_deref(),
         }
     }
 }
@@ -125,7 +125,6 @@ pub(crate) struct On<'a> {
     pub(crate) district: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) reason: &'a str,
-    pub(crate) key: Option<&'a str>,
 }
 
 /// Refuses whoever has a lesser role.

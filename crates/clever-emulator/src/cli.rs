@@ -1,13 +1,14 @@
 //! The emulator on a command line: its options, and what it says when it has started. `cleverctl emulator` and
 //! the binary `clever-emulator` share them.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clever_model::{Role, read_span};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{ControlToken, CsvFault, Emulator, EmulatorConfig, FaultRule, LmsType, WorldSource};
 
@@ -197,55 +198,126 @@ pub fn left_out(emulator: &Emulator) -> Vec<String> {
     emulator.left_out().iter().map(said).collect()
 }
 
-/// What a started emulator says: one line of JSON for programs, or lines for people.
+/// What it says when it has started.
 #[must_use]
-pub fn greeting(emulator: &Emulator, as_json: bool) -> String {
+pub fn greeting(emulator: &Emulator) -> String {
     let base_url = emulator.base_url().as_str().trim_end_matches('/');
     let token = Some(emulator.district_token()).filter(|token| !token.is_empty());
     let (id, secret) = (emulator.client_id(), emulator.client_secret());
-    if !as_json {
-        let token = token.unwrap_or("none");
-        let control = emulator.control_token();
-        let page = control.map(|token| format!("?token={token}"));
-        let page = page.unwrap_or_default();
-        let header = control.map(|token| format!(" -H 'Authorization: Bearer {token}'"));
-        let header = header.unwrap_or_default();
-        return format!(
-            "Clever emulator on {base_url}\n\
-             district token: {token}\n\
-             client id: {id}\n\
-             client secret: {secret}\n\
-             portal: {base_url}/in/springfield\n\
-             page and buttons: {base_url}/{page}\n\n\
-             Try it from another terminal:\n  \
-             curl -H 'Authorization: Bearer {token}' '{base_url}/v3.1/users?limit=2'\n  \
-             curl -X POST {base_url}/_emulator/days -d '{{\"days\": 1}}' -H 'Content-Type: application/json'{header}\n  \
-             CLEVER_TOKEN={token} cleverctl sync --api-url {base_url}\n  \
-             CLEVER_CLIENT_ID={id} CLEVER_CLIENT_SECRET={secret} cleverctl login --api-url {base_url}\n\
-             Ctrl-C ends it.\n"
-        );
+    let token = token.unwrap_or("none");
+    let control = emulator.control_token();
+    let page = control.map(|token| format!("?token={token}"));
+    let page = page.unwrap_or_default();
+    let header = control.map(|token| format!(" -H 'Authorization: Bearer {token}'"));
+    let header = header.unwrap_or_default();
+    format!(
+        "Clever emulator on {base_url}\n\
+         district token: {token}\n\
+         client id: {id}\n\
+         client secret: {secret}\n\
+         portal: {base_url}/in/springfield\n\
+         page and buttons: {base_url}/{page}\n\n\
+         Try it from another terminal:\n  \
+         curl -H 'Authorization: Bearer {token}' '{base_url}/v3.1/users?limit=2'\n  \
+         curl -X POST {base_url}/_emulator/days -d '{{\"days\": 1}}' -H 'Content-Type: application/json'{header}\n  \
+         CLEVER_TOKEN={token} cleverctl sync --api-url {base_url}\n  \
+         CLEVER_CLIENT_ID={id} CLEVER_CLIENT_SECRET={secret} cleverctl login --api-url {base_url}\n\
+         Ctrl-C ends it.\n"
+    )
+}
+
+/// What a program needs that has started the emulator: addresses, secrets of its own making, some of its people.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Started {
+    /// Its address.
+    pub base_url: String,
+    /// Its districts.
+    pub districts: Vec<StartedDistrict>,
+    /// The address of the control API.
+    pub control: String,
+    /// The token that the control API asks for, if it does.
+    pub control_token: Option<String>,
+    /// The token of the first district; none for Clever Library.
+    pub district_token: Option<String>,
+    /// The app's id.
+    pub client_id: String,
+    /// The app's secret.
+    pub client_secret: String,
+    /// Somebody of each role; none where nobody has it.
+    pub users: BTreeMap<String, Option<String>>,
+    /// Their tokens.
+    pub user_tokens: BTreeMap<String, String>,
+}
+
+/// A district of the emulator.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct StartedDistrict {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The app's token for it.
+    pub token: Option<String>,
+}
+
+impl Started {
+    /// The version of the shape; another shape has another.
+    pub const VERSION: u32 = 1;
+
+    /// What there is to say of `emulator`.
+    #[must_use]
+    pub fn of(emulator: &Emulator) -> Self {
+        let base_url = emulator.base_url().as_str().trim_end_matches('/');
+        let users: BTreeMap<String, Option<String>> = emulator.with_world(|world| {
+            let sample = |role: Role| {
+                let first = world.with_role(role).keys().next();
+                (role.to_string(), first.map(|id| id.to_string()))
+            };
+            Role::ALL.into_iter().map(sample).collect()
+        });
+        let user_tokens = users
+            .iter()
+            .filter_map(|(role, id)| Some((role.clone(), emulator.user_token(id.as_deref()?))))
+            .collect();
+        let districts = emulator.districts().into_iter();
+        Self {
+            districts: districts
+                .map(|one| StartedDistrict {
+                    id: one.id,
+                    name: one.name,
+                    token: one.token,
+                })
+                .collect(),
+            control: format!("{base_url}/_emulator"),
+            control_token: emulator.control_token().map(ToString::to_string),
+            district_token: Some(emulator.district_token().to_string())
+                .filter(|token| !token.is_empty()),
+            client_id: emulator.client_id().to_string(),
+            client_secret: emulator.client_secret().to_string(),
+            base_url: base_url.to_owned(),
+            users,
+            user_tokens,
+        }
     }
-    let users = emulator.with_world(|world| {
-        let sample = |role: Role| (role.to_string(), json!(world.with_role(role).keys().next()));
-        Role::ALL
-            .into_iter()
-            .map(sample)
-            .collect::<serde_json::Map<_, _>>()
-    });
-    let tokens: serde_json::Map<_, _> = users
-        .iter()
-        .filter_map(|(role, id)| Some((role.clone(), json!(emulator.user_token(id.as_str()?)))))
-        .collect();
-    let districts: Vec<_> = emulator
-        .districts()
-        .into_iter()
-        .map(|one| json!({ "id": one.id, "name": one.name, "token": one.token }))
-        .collect();
-    let line = json!({
-        "base_url": base_url, "districts": districts, "control": format!("{base_url}/_emulator"), "control_token": emulator.control_token(), "district_token": token,
-        "client_id": id, "client_secret": secret, "users": users, "user_tokens": tokens,
-    });
-    format!("{line}\n")
+
+    /// As one line of JSON.
+    #[must_use]
+    pub fn line(&self) -> String {
+        #[derive(Serialize)]
+        struct Versioned<'a> {
+            schema_version: u32,
+            #[serde(flatten)]
+            started: &'a Started,
+        }
+        let line = serde_json::to_string(&Versioned {
+            schema_version: Self::VERSION,
+            started: self,
+        });
+        // Texts alone, which can't fail.
+        line.unwrap_or_default() + "\n"
+    }
 }
 
 #[cfg(test)]
@@ -286,7 +358,7 @@ mod tests {
             "canvas",
         ];
         let emulator = started(&args).await;
-        let line: Value = serde_json::from_str(&greeting(&emulator, true)).unwrap();
+        let line: Value = serde_json::from_str(&Started::of(&emulator).line()).unwrap();
         for name in [
             "base_url",
             "control",
@@ -305,10 +377,10 @@ mod tests {
             assert!(line["users"][&role].is_string(), "{role}");
             assert!(line["user_tokens"][&role].is_string(), "{role}");
         }
-        assert_eq!(greeting(&emulator, true).lines().count(), 1);
+        assert_eq!(Started::of(&emulator).line().lines().count(), 1);
         let library = started(&["--library", "--students", "10"]).await;
-        let line: Value = serde_json::from_str(&greeting(&library, true)).unwrap();
+        let line: Value = serde_json::from_str(&Started::of(&library).line()).unwrap();
         assert!(line["district_token"].is_null());
-        assert!(greeting(&library, false).contains("district token: none"));
+        assert!(greeting(&library).contains("district token: none"));
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting, left_out};
+use clever_emulator::cli::{EmulatorArgs, Started, asked_to_end, greeting, left_out};
 use clever_model::visible;
 
 /// A Clever on this machine to try things against; it lives, ages and misbehaves on command.
@@ -38,7 +38,11 @@ async fn main() -> ExitCode {
         emulator.faults().add(rule);
     }
     left_out(&emulator).iter().for_each(|line| note(line));
-    print(&greeting(&emulator, cli.json));
+    if cli.json {
+        print(&Started::of(&emulator).line());
+    } else {
+        print(&greeting(&emulator));
+    }
     let ended = asked_to_end().await;
     emulator.stop().await;
     if ended.is_ok() {

@@ -14,6 +14,7 @@ pub(crate) const MAX_LEVELS: usize = 8;
 
 /// The sort of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A person's first name.

@@ -59,6 +59,7 @@ pub struct Frequencies {
 
 /// What a model was trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Training {
     /// Records of the left file.
     pub left: u64,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A kind of record, in the order in which a snapshot reads them: parents before children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RecordKind {
     /// The district itself.

@@ -8,6 +8,8 @@ mod date;
 mod ids;
 mod kind;
 mod role;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod span;
 mod visible;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A role of a user. Teacher, staff and district admin may meet in one user; student and contact
 /// never share a user with any other role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A pupil.

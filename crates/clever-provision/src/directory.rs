@@ -12,6 +12,7 @@ use crate::subject::{Class, Classes, SharedBy, Subject};
 
 /// An account's id, as the app has it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountId(Box<str>);
 
 impl AccountId {
@@ -42,6 +43,7 @@ impl fmt::Debug for AccountId {
 
 /// Who governs an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Custody {
     /// Made by a district's roster; no credential was ever set, nobody ever entered.
     Unclaimed {
@@ -64,6 +66,7 @@ pub enum Custody {
 
 /// Whether an account may be entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum AccountState {
     /// It may.
     Active,
@@ -80,6 +83,7 @@ pub enum AccountState {
 
 /// A Clever identity that opens an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LiveLink {
     /// Clever's id of the person.
     pub id: UserId,

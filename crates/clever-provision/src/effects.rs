@@ -9,6 +9,7 @@ use crate::directory::Account;
 
 /// Somebody whom a notice goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Notice {
     /// The account's holder, at every address that was proven.
     Holder,
@@ -18,8 +19,13 @@ pub enum Notice {
 
 /// What applying a decision must do, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Effects {
     /// End every session of the account that is older.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub revoke_sessions_before: Option<Timestamp>,
     /// Login methods that can neither log in nor recover any more, until their holder proves them.
     pub quarantine: BTreeSet<Box<str>>,

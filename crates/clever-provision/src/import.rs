@@ -16,6 +16,7 @@ macro_rules! columns {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// What a column of the app's accounts says.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Column {
             $($(#[$doc])* $name),+

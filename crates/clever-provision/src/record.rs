@@ -29,6 +29,7 @@ pub struct RecordSource {
 
 /// A part of a record that says something of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RecordPart {
@@ -75,6 +76,7 @@ impl fmt::Display for RecordPart {
 
 /// How many values of each part said something and could not be read. No value is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Unread(BTreeMap<RecordPart, u64>);
 

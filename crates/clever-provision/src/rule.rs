@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// A row of the decision table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Rule {
     /// The subject can't be served.
     R0,

@@ -11,6 +11,7 @@ use crate::scoped::{Scoped, SisId, StudentNumber};
 
 /// The sorts of people that never share an account: a teacher who is a parent is two records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Class {
     /// A student.
     Student,
@@ -61,6 +62,7 @@ impl Classes {
 
 /// Who shares a person with the app and so vouches for them, by name: `clever_auth::Authority` says only of which sort.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SharedBy {
     /// The person's district, by contract.

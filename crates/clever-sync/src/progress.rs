@@ -14,6 +14,11 @@ pub trait Progress: Sync {
         let _ = district;
     }
 
+    /// These lists are read if a snapshot is, in this order; the first one is the district's own record.
+    fn lists(&self, kinds: &[RecordKind]) {
+        let _ = kinds;
+    }
+
     /// A stage begins.
     fn stage(&self, stage: Stage) {
         let _ = stage;
@@ -63,6 +68,10 @@ impl<'a> Timed<'a> {
 impl Progress for Timed<'_> {
     fn opened(&self, district: &DistrictId) {
         self.on.opened(district);
+    }
+
+    fn lists(&self, kinds: &[RecordKind]) {
+        self.on.lists(kinds);
     }
 
     fn stage(&self, stage: Stage) {

@@ -104,6 +104,7 @@ pub async fn sync<S: Store>(
     let district = district_record(&page)?;
     options.admit.check(&district.id)?;
     progress.opened(&district.id);
+    progress.lists(policy.kinds());
     let span = info_span!("sync", district = district.id.as_str());
     info!(parent: &span, "reading");
     let mut run = store.begin(&district.id).await?;

@@ -101,6 +101,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     }
 
     let options = AccountsOptions {
+        policy: sync::policy(),
         client,
         ..AccountsOptions::default()
     };

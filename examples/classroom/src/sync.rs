@@ -14,6 +14,14 @@ use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, sync};
 use clever_web::AccountPool;
 use tracing::{info, warn};
 
+/// What sign-ins and the roster may decide alike. A student whom Clever gave another id keeps the account.
+pub(crate) fn policy() -> Policy {
+    Policy {
+        id_change_auto: true,
+        ..Policy::default()
+    }
+}
+
 /// Where districts' tokens come from.
 #[derive(Clone)]
 pub(crate) enum Tokens {
@@ -104,7 +112,7 @@ async fn follow_district(
     accounts: &AccountPool,
     district: &DistrictId,
 ) -> anyhow::Result<()> {
-    let (policy, now) = (Policy::default(), SystemClock.now());
+    let (policy, now) = (policy(), SystemClock.now());
     let mut accounts = accounts.get().await?;
     let done = follow(
         roster,

@@ -4,6 +4,8 @@ mod html;
 mod json;
 mod junit;
 
+pub use json::Told;
+
 use crate::finding::{Finding, Verdict};
 
 /// What a rehearsal found: each check once, in the order of [`Check::ALL`](crate::Check::ALL).

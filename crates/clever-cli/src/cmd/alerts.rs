@@ -2,12 +2,14 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::alerts::{AlertArgs, Alerts};
 use crate::cmd::status;
 use crate::diagnostics::{Exit, Usage};
 use crate::settings::StoreArgs;
-use crate::ui::{Ui, counted};
+use crate::ui::{Document, Ui, counted};
 use crate::vault::VaultArgs;
 
 /// What to do about alerts.
@@ -41,6 +43,16 @@ pub(crate) struct CheckArgs {
     vault: VaultArgs,
 }
 
+/// How many places heard of it, or how many alerts were sent.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Sent {
+    sent: usize,
+}
+
+impl Document for Sent {
+    const NAME: &'static str = "alerts";
+}
+
 /// Tests, or checks and tells.
 pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
     match command {
@@ -48,7 +60,7 @@ pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
             let alerts = wanted(args, 1)?;
             let told = alerts.test().await?;
             if ui.json {
-                ui.document(&serde_json::json!({ "sent": told }))?;
+                ui.document(&Sent { sent: told })?;
             } else {
                 let places = counted(told as u64, "place", "places");
                 ui.line(format!("A test was sent to {places}, and taken."))?;
@@ -61,7 +73,7 @@ pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
             let sync = status::sync_command(&url, &args.vault);
             let told = alerts.check(&mut store, &sync).await?;
             if ui.json {
-                ui.document(&serde_json::json!({ "sent": told }))?;
+                ui.document(&Sent { sent: told })?;
             } else if told > 0 || !ui.quiet {
                 ui.line(format!(
                     "{} sent.",

@@ -8,14 +8,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_certify::{
-    AccountSource, Accounts, AppUnderTest, Browser, RehearsalClever, Report, Shell, Verdict, ready,
-    rehearse,
+    AccountSource, Accounts, AppUnderTest, Browser, RehearsalClever, Report, Shell, Told, Verdict,
+    ready, rehearse,
 };
 use clever_model::{Role, read_span};
 use url::Url;
 
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::{Tone, Ui};
+use crate::ui::{Document, Tone, Ui};
 use crate::writing::write_whole;
 
 /// Arguments of `certify`.
@@ -180,7 +180,7 @@ pub(crate) async fn run(args: &CertifyArgs, ui: &Ui) -> Result<Exit> {
         written(path, &report.junit())?;
     }
     if ui.json {
-        ui.document(&report.json())?;
+        ui.document(&report.told())?;
     } else {
         print(&report, &args.report, ui)?;
     }
@@ -190,6 +190,10 @@ pub(crate) async fn run(args: &CertifyArgs, ui: &Ui) -> Result<Exit> {
         _ if lacks_browser => Exit::Held,
         _ => Exit::Done,
     })
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "certify";
 }
 
 fn written(path: &Path, text: &str) -> Result<()> {

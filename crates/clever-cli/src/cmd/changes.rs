@@ -1,6 +1,6 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
-mod deliver;
+pub(crate) mod deliver;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,13 +9,15 @@ use anyhow::Result;
 use clap::{ArgGroup, Args, ValueEnum};
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::diagnostics::{Exit, NotThere, Usage};
 use crate::settings::StoreArgs;
 use crate::signals::Stop;
-use crate::ui::{self, Records, Ui, word};
+use crate::ui::{self, Document, Records, Ui, word};
 use crate::webhook::Webhook;
 
 /// Arguments of `changes`.
@@ -280,6 +282,21 @@ async fn last_before(
     Ok(low)
 }
 
+/// The changes of a district.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Listed {
+    changes: Vec<Change>,
+}
+
+impl Document for Listed {
+    const NAME: &'static str = "changes";
+}
+
+// A line of what a consumer gets.
+impl Document for Change {
+    const NAME: &'static str = "change";
+}
+
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     let url = args.store.url()?;
@@ -305,7 +322,7 @@ pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
         }
     }
     if ui.json {
-        ui.list("changes", &changes)?;
+        ui.document(&Listed { changes })?;
         return Ok(Exit::Done);
     }
     if changes.is_empty() {

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_files::Draft;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{Config, NAME, Setting, TEMPLATE, shown};
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// What to do with the settings.
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,16 @@ pub(crate) struct InitArgs {
     file: PathBuf,
 }
 
+/// The file that was written.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Begun {
+    file: String,
+}
+
+impl Document for Begun {
+    const NAME: &'static str = "init";
+}
+
 /// Writes a file of settings with comments.
 pub(crate) fn init(args: &InitArgs, ui: &Ui) -> Result<Exit> {
     let shown = args.file.display();
@@ -47,7 +58,9 @@ pub(crate) fn init(args: &InitArgs, ui: &Ui) -> Result<Exit> {
         })
         .with_context(|| format!("could not write {shown}"))?;
     if ui.json {
-        ui.document(&serde_json::json!({ "file": args.file }))?;
+        ui.document(&Begun {
+            file: args.file.display().to_string(),
+        })?;
     } else {
         ui.line(format!("wrote {shown}"))?;
     }
@@ -55,14 +68,26 @@ pub(crate) fn init(args: &InitArgs, ui: &Ui) -> Result<Exit> {
 }
 
 /// A setting as it is in force.
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Row {
     key: &'static str,
     value: Option<String>,
     /// `environment`, `file` or `default`.
     from: &'static str,
     /// The variable or the file.
     place: Option<String>,
+}
+
+/// The settings in force.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Shown {
+    /// The file of settings, if there is one.
+    file: Option<String>,
+    settings: Vec<Row>,
+}
+
+impl Document for Shown {
+    const NAME: &'static str = "config";
 }
 
 /// Shows the settings in force; `command` knows variables and defaults.
@@ -76,7 +101,10 @@ pub(crate) fn run(
     let rows = config.settings.iter();
     let rows: Vec<Row> = rows.map(|setting| row(setting, config, command)).collect();
     if ui.json {
-        ui.document(&serde_json::json!({ "file": config.file, "settings": rows }))?;
+        ui.document(&Shown {
+            file: config.file.as_ref().map(|file| file.display().to_string()),
+            settings: rows,
+        })?;
         return Ok(Exit::Done);
     }
     let mut table = ui::table(&["Setting", "Value", "From"], 3);

@@ -11,6 +11,8 @@ use anyhow::{Context, Result};
 use clap::{Args, FromArgMatches as _};
 use clever_console::{Console, Options, Person, Role, Runner, Started, Stores};
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -21,7 +23,7 @@ use crate::cmd::sync::{self, SyncArgs, policies};
 use crate::diagnostics::{Exit, Usage};
 use crate::settings::{StoreArgs, StoreUrl};
 use crate::signals::Stop;
-use crate::ui::Ui;
+use crate::ui::{Document, Ui};
 
 /// Arguments of `console`.
 #[derive(Debug, Args)]
@@ -65,6 +67,17 @@ pub(crate) struct ConsoleArgs {
     /// How the pages may sync: options of `cleverctl sync`.
     #[arg(last = true, value_name = "SYNC OPTIONS")]
     sync: Vec<String>,
+}
+
+/// How to come in.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Link {
+    /// An address that is good once, for ten minutes.
+    link: String,
+}
+
+impl Document for Link {
+    const NAME: &'static str = "console";
 }
 
 /// Serves until it is told to end.
@@ -127,7 +140,7 @@ async fn serve(
         district: None,
     })?;
     if ui.json {
-        ui.document(&serde_json::json!({ "link": link }))?;
+        ui.document(&Link { link })?;
     } else {
         ui.line("Open this link; it is good once, for ten minutes. Ctrl-C ends the console.")?;
         ui.command(&link)?;

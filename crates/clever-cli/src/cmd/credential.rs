@@ -7,12 +7,13 @@ use clap::{Args, Subcommand};
 use clever_auth::DistrictAppToken;
 use clever_auth::credential::{Credential, Secret};
 use clever_model::DistrictId;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::access::MissingApp;
 use crate::diagnostics::Exit;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 use crate::vault::{NoCredential, VaultArgs};
 
 /// What to do with credentials.
@@ -79,6 +80,45 @@ pub(crate) struct ReplaceArgs {
     vault: VaultArgs,
 }
 
+/// The name of the credential that was added, replaced or removed.
+#[derive(Default, JsonSchema, Serialize)]
+pub(crate) struct Changed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<&'a str>,
+    /// `district token` or `app`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+}
+
+impl Document for Changed<'_> {
+    const NAME: &'static str = "credential";
+}
+
+/// What is kept, without a secret.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Kept<'a> {
+    credentials: Vec<Shown<'a>>,
+}
+
+impl Document for Kept<'_> {
+    const NAME: &'static str = "credentials";
+}
+
+/// A credential without its secret.
+#[derive(JsonSchema, Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    /// `district token` or `app`.
+    kind: &'static str,
+    /// The district or the client id.
+    opens: Option<&'a str>,
+    description: &'a str,
+}
+
 /// Adds, replaces, lists or removes.
 pub(crate) fn run(command: CredentialCommand, ui: &Ui) -> Result<Exit> {
     match command {
@@ -92,7 +132,10 @@ pub(crate) fn run(command: CredentialCommand, ui: &Ui) -> Result<Exit> {
                     .ok_or_else(|| NoCredential(name.clone()).into())
             })?;
             if ui.json {
-                ui.document(&json!({ "removed": name }))?;
+                ui.document(&Changed {
+                    removed: Some(&name),
+                    ..Changed::default()
+                })?;
             } else {
                 ui.line(format!("removed `{name}`"))?;
             }
@@ -115,7 +158,11 @@ fn add(args: AddArgs, ui: &Ui) -> Result<()> {
     args.vault
         .change(|all| Ok(all.add(&args.name, credential)?))?;
     if ui.json {
-        ui.document(&json!({ "added": args.name, "kind": kind }))
+        ui.document(&Changed {
+            added: Some(&args.name),
+            kind: Some(kind),
+            ..Changed::default()
+        })
     } else {
         ui.line(format!("added `{}` ({kind})", args.name))
     }
@@ -172,7 +219,11 @@ fn replace(args: &ReplaceArgs, ui: &Ui) -> Result<()> {
         Ok(all.replace(&args.name, credential).map(drop)?)
     })?;
     if ui.json {
-        ui.document(&json!({ "replaced": args.name, "kind": kind }))
+        ui.document(&Changed {
+            replaced: Some(&args.name),
+            kind: Some(kind),
+            ..Changed::default()
+        })
     } else {
         ui.line(format!("replaced the secret of `{}` ({kind})", args.name))
     }
@@ -196,16 +247,15 @@ fn opens(secret: &Secret) -> Option<&str> {
 fn list(vault: &VaultArgs, ui: &Ui) -> Result<()> {
     let all = vault.read()?;
     if ui.json {
-        let shown: Vec<_> = all
-            .iter()
-            .map(|(name, one)| {
-                json!({
-                    "name": name, "kind": kind(&one.secret), "opens": opens(&one.secret),
-                    "description": one.description,
-                })
-            })
-            .collect();
-        return ui.list("credentials", &shown);
+        let shown = all.iter().map(|(name, one)| Shown {
+            name,
+            kind: kind(&one.secret),
+            opens: opens(&one.secret),
+            description: &one.description,
+        });
+        return ui.document(&Kept {
+            credentials: shown.collect(),
+        });
     }
     let mut table = ui::table(&["Name", "Kind", "District or client id", "Description"], 4);
     let mut rows = 0;

@@ -11,13 +11,14 @@ use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
 use clever_model::SystemClock;
 use clever_sync::words::Schools;
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cmd::sync::report::print;
 use crate::diagnostics::{Exit, Usage};
 use crate::progress::Watch;
 use crate::settings::StoreUrl;
-use crate::ui::{Ui, counted, word};
+use crate::ui::{Document, Ui, counted, word};
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -34,6 +35,19 @@ pub(crate) struct DemoArgs {
     /// The seed of the district and of its day.
     #[arg(long, default_value_t = 7, value_name = "N")]
     pub(crate) seed: u64,
+}
+
+/// What both syncs and the day between did.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Shown {
+    store: String,
+    first: SyncReport,
+    day: DaySummary,
+    second: SyncReport,
+}
+
+impl Document for Shown {
+    const NAME: &'static str = "demo";
 }
 
 /// The store's file is there already.
@@ -100,9 +114,12 @@ pub(crate) async fn run(args: DemoArgs, ui: &Ui) -> Result<Exit> {
     let requests = emulator.requests();
     emulator.stop().await;
     if ui.json {
-        ui.document(
-            &json!({ "store": args.store.to_string(), "first": first, "day": day, "second": second }),
-        )?;
+        ui.document(&Shown {
+            store: args.store.to_string(),
+            first,
+            day,
+            second,
+        })?;
         return Ok(Exit::Done);
     }
     print(ui, &second, &Schools::default())?;

@@ -4,11 +4,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_client::{District, LoginService};
 use clever_model::DistrictId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
 use crate::diagnostics::Exit;
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// Arguments of `districts`.
 #[derive(Debug, Args)]
@@ -23,8 +24,8 @@ pub(crate) struct DistrictsArgs {
 }
 
 /// One district, as printed.
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Row {
     district: String,
     name: Option<String>,
     state: Option<String>,
@@ -33,6 +34,16 @@ struct Row {
     scopes: Vec<String>,
     /// Why its record could not be read.
     error: Option<String>,
+}
+
+/// The districts that connected the app.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Connected {
+    districts: Vec<Row>,
+}
+
+impl Document for Connected {
+    const NAME: &'static str = "districts";
 }
 
 /// The part of a district's record that is shown.
@@ -80,7 +91,7 @@ pub(crate) async fn run(args: &DistrictsArgs, ui: &Ui) -> Result<Exit> {
         });
     }
     if ui.json {
-        ui.list("districts", &rows)?;
+        ui.document(&Connected { districts: rows })?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {

@@ -8,6 +8,7 @@ use clap::Args;
 use clever_auth::{AnswerError, App, Discovery, IdTokenVerifier, KindError, RawToken};
 use clever_client::{ClientError, District, ErrorKind, LoginService, SignInError};
 use clever_model::{DistrictId, RecordKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use url::Url;
 
@@ -15,7 +16,7 @@ use crate::access::{self, AppArgs, NoneConnected, ServiceArgs, SeveralDistricts}
 use crate::cmd::districts;
 use crate::diagnostics::{self, Exit};
 use crate::settings::MissingToken;
-use crate::ui::{self, Tone, Ui};
+use crate::ui::{self, Document, Tone, Ui};
 
 /// How far two clocks may be apart, in seconds: beyond it, id tokens are refused.
 const SKEW_S: i64 = 60;
@@ -42,9 +43,9 @@ pub(crate) struct DoctorArgs {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+pub(crate) enum Outcome {
     Ok,
     Warning,
     Failed,
@@ -52,8 +53,8 @@ enum Outcome {
 }
 
 /// One check.
-#[derive(Debug, Serialize)]
-struct Step {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Step {
     step: &'static str,
     outcome: Outcome,
     /// What was found.
@@ -61,6 +62,16 @@ struct Step {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
+}
+
+/// What was checked.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Told<'a> {
+    steps: &'a [Step],
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "doctor";
 }
 
 /// All checks so far, and how the run must end.
@@ -136,7 +147,9 @@ pub(crate) async fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit> {
         district(&mut checks, args, &service, app.as_ref()).await?;
     }
     if ui.json {
-        ui.list("steps", &checks.steps)?;
+        ui.document(&Told {
+            steps: &checks.steps,
+        })?;
     } else {
         for step in &checks.steps {
             let (tone, mark) = match step.outcome {

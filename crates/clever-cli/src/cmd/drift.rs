@@ -10,7 +10,7 @@ use clever_raw::drift::Drift;
 use clever_raw::drift::survey::{Survey, Version};
 
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::{self, Ui, counted, grouped};
+use crate::ui::{self, Document, Ui, counted, grouped};
 
 /// Arguments of `drift`.
 #[derive(Debug, Args)]
@@ -86,6 +86,10 @@ pub(crate) fn run(args: &DriftArgs, ui: &Ui) -> Result<Exit> {
     } else {
         Exit::Failed
     })
+}
+
+impl Document for Survey {
+    const NAME: &'static str = "drift";
 }
 
 /// Prints drift, a line a place.

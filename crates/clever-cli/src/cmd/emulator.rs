@@ -1,11 +1,16 @@
 //! `cleverctl emulator`: a Clever on this machine, until interrupted.
 
 use anyhow::{Context, Result};
-use clever_emulator::cli::{EmulatorArgs, asked_to_end, greeting, left_out};
+use clever_emulator::cli::{EmulatorArgs, Started, asked_to_end, greeting, left_out};
 
 use crate::diagnostics::Exit;
 use crate::settings::TOKEN_VARIABLE;
-use crate::ui::Ui;
+use crate::ui::{Document, Ui};
+
+impl Document for Started {
+    const NAME: &'static str = "emulator";
+    const VERSION: u32 = Self::VERSION;
+}
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: EmulatorArgs, ui: &Ui) -> Result<Exit> {
@@ -17,7 +22,11 @@ pub(crate) async fn run(args: EmulatorArgs, ui: &Ui) -> Result<Exit> {
         emulator.faults().add(rule);
     }
     left_out(&emulator).iter().for_each(|line| ui.note(line));
-    ui.verbatim(greeting(&emulator, ui.json).as_bytes())?;
+    if ui.json {
+        ui.document(&Started::of(&emulator))?;
+    } else {
+        ui.verbatim(greeting(&emulator).as_bytes())?;
+    }
     asked_to_end().await.context("could not wait for Ctrl-C")?;
     emulator.stop().await;
     Ok(Exit::Done)

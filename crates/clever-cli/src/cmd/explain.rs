@@ -6,13 +6,14 @@ use anyhow::Result;
 use clap::Args;
 use clever_sync::details::{Explanation, FieldOrigin};
 use clever_sync::{AnyStore, explain};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cmd::changes::district;
 use crate::diagnostics::{Exit, NotThere};
 use crate::settings::StoreArgs;
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
@@ -38,12 +39,22 @@ pub(crate) struct ExplainArgs {
 }
 
 /// A record's explanation, with its values if they are asked for.
-#[derive(Debug, Serialize)]
-struct Told {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Told {
     #[serde(flatten)]
     explanation: Explanation,
     #[serde(skip_serializing_if = "Option::is_none")]
     values: Option<BTreeMap<String, Value>>,
+}
+
+/// The records of an id.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Explained {
+    records: Vec<Told>,
+}
+
+impl Document for Explained {
+    const NAME: &'static str = "explain";
 }
 
 /// Prints where each field of a record comes from.
@@ -90,7 +101,7 @@ pub(crate) async fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit> {
         });
     }
     if ui.json {
-        ui.list("records", &told)?;
+        ui.document(&Explained { records: told })?;
         return Ok(Exit::Done);
     }
     for record in &told {

@@ -1,16 +1,19 @@
 //! `cleverctl export`: a roster as files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clever_sync::{ExportFormat, Exported, export};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cmd::changes::district;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
 use crate::signals::leave_nothing_half_written;
-use crate::ui::{self, Ui, grouped};
+use crate::ui::{self, Document, Ui, grouped};
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -71,6 +74,16 @@ pub(crate) struct NotForSpreadsheets;
 #[cfg(not(feature = "parquet"))]
 pub(crate) struct NoParquet;
 
+/// The rows of each file.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Written {
+    files: BTreeMap<String, u64>,
+}
+
+impl Document for Written {
+    const NAME: &'static str = "export";
+}
+
 /// Writes the files and says how many rows each has.
 pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
     let for_people = args.reader == Some(ReadBy::Spreadsheets);
@@ -103,7 +116,7 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
         ));
     }
     if ui.json {
-        ui.list("files", &files)?;
+        ui.document(&Written { files })?;
         return Ok(Exit::Done);
     }
     let mut table = ui::table(&["File", "Rows"], 1);

@@ -16,8 +16,9 @@ use clever_auth::login::{Login, LoginFlow, SignedIn};
 use clever_auth::seal::{KeyId, Randomness, SealingKeys, SystemRandomness};
 use clever_auth::{AnswerError, Authority, IdTokenVerifier, OpenId, RedirectUri, SafePath};
 use clever_client::{IssuerKeys, LoginService, SignInError};
-use clever_model::{Clock, DistrictId, SystemClock};
-use serde_json::json;
+use clever_model::{Clock, DistrictId, SystemClock, UserId};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use url::Url;
@@ -26,7 +27,7 @@ use self::callback::Waiting;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::Ui;
+use crate::ui::{Document, Ui};
 
 /// Arguments of `login`.
 #[derive(Debug, Args)]
@@ -125,6 +126,28 @@ fn open(address: &Url) -> bool {
         .is_ok()
 }
 
+/// Who signed in.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Told<'a> {
+    user: &'a UserId,
+    /// The id before API v3, if it is another.
+    legacy_id: Option<&'a UserId>,
+    district: Option<&'a DistrictId>,
+    /// `district` or `teacher`.
+    shared_by: &'static str,
+    /// The role of this login.
+    role: Option<&'a str>,
+    name: &'a str,
+    /// Nobody verified it.
+    email: Option<&'a str>,
+    /// Whether an id token came and was checked.
+    id_token: bool,
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "login";
+}
+
 fn print(signed_in: &SignedIn<Login>, ui: &Ui) -> Result<()> {
     let login = &signed_in.login;
     let authority = match login.authority() {
@@ -140,11 +163,16 @@ fn print(signed_in: &SignedIn<Login>, ui: &Ui) -> Result<()> {
     let email = login.email();
     let email = email.as_ref().map(clever_auth::UnverifiedEmail::as_str);
     if ui.json {
-        return ui.document(&json!({
-            "user": login.user_id(), "legacy_id": login.legacy_id(), "district": login.district(),
-            "shared_by": authority, "role": login.role_hint(), "name": name, "email": email,
-            "id_token": login.had_id_token(),
-        }));
+        return ui.document(&Told {
+            user: login.user_id(),
+            legacy_id: login.legacy_id(),
+            district: login.district(),
+            shared_by: authority,
+            role: login.role_hint(),
+            name: &name,
+            email,
+            id_token: login.had_id_token(),
+        });
     }
     ui.line(format!("signed in: {} ({})", name, login.user_id()))?;
     ui.line(match login.district() {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::diagnostics::Exit;
-use crate::ui::{Ui, counted};
+use crate::ui::{Document, Ui, counted};
 
 /// Arguments of `man`.
 #[derive(Debug, Args)]
@@ -18,6 +19,17 @@ pub(crate) struct ManArgs {
     /// The folder to write the pages into.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+}
+
+/// The pages that were written.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Written {
+    folder: String,
+    pages: usize,
+}
+
+impl Document for Written {
+    const NAME: &'static str = "man";
 }
 
 /// Writes a page for each command below `command`.
@@ -33,7 +45,10 @@ pub(crate) fn run(args: &ManArgs, command: clap::Command, ui: &Ui) -> Result<Exi
         .filter(|page| page.file_name().to_string_lossy().starts_with("cleverctl"))
         .count();
     if ui.json {
-        ui.document(&json!({ "folder": folder, "pages": pages }))?;
+        ui.document(&Written {
+            folder: folder.display().to_string(),
+            pages,
+        })?;
     } else {
         ui.line(format!(
             "{} in {}",

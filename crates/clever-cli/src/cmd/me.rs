@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::{AnswerError, Authority, RawToken};
 use clever_client::{District, LoginService, SignInError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
 use crate::cmd::districts;
 use crate::diagnostics::Exit;
 use crate::settings::{self, MissingToken, TOKEN_VARIABLE};
-use crate::ui::Ui;
+use crate::ui::{Document, Ui};
 
 /// Arguments of `me`.
 #[derive(Debug, Args)]
@@ -26,6 +27,34 @@ pub(crate) struct MeArgs {
     /// Without this option, it is read from CLEVER_TOKEN.
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What a token is, and whose.
+#[derive(JsonSchema, Serialize)]
+#[serde(tag = "kind")]
+pub(crate) enum Whose {
+    /// A user's.
+    #[serde(rename = "user token")]
+    User {
+        user: String,
+        /// None for a Clever Library teacher.
+        district: Option<String>,
+        /// `district` or `teacher`.
+        shared_by: &'static str,
+        /// The role of this login.
+        role: Option<String>,
+    },
+    /// A district's, for the app.
+    #[serde(rename = "district-app token")]
+    District {
+        district: String,
+        name: Option<String>,
+        state: Option<String>,
+    },
+}
+
+impl Document for Whose {
+    const NAME: &'static str = "me";
 }
 
 /// Asks Clever and prints.
@@ -47,10 +76,12 @@ pub(crate) async fn run(args: &MeArgs, ui: &Ui) -> Result<Exit> {
                 Authority::Teacher => "teacher",
             };
             if ui.json {
-                ui.document(&json!({
-                    "kind": "user token", "user": holder.user, "district": holder.district,
-                    "shared_by": authority, "role": holder.role,
-                }))?;
+                ui.document(&Whose::User {
+                    user: holder.user.to_string(),
+                    district: holder.district.as_ref().map(ToString::to_string),
+                    shared_by: authority,
+                    role: holder.role,
+                })?;
             } else {
                 ui.line(format!("user token of {}", holder.user))?;
                 ui.line(match &holder.district {
@@ -73,10 +104,11 @@ pub(crate) async fn run(args: &MeArgs, ui: &Ui) -> Result<Exit> {
                 .context("the token is neither a user's nor a district's")?;
             let id = shown.id.unwrap_or_else(|| "?".to_owned());
             if ui.json {
-                ui.document(&json!({
-                    "kind": "district-app token", "district": id, "name": shown.name,
-                    "state": shown.state,
-                }))?;
+                ui.document(&Whose::District {
+                    district: id,
+                    name: shown.name,
+                    state: shown.state,
+                })?;
             } else {
                 ui.line(format!("district-app token of {id}"))?;
                 ui.line(format!("name: {}", shown.name.as_deref().unwrap_or("?")))?;

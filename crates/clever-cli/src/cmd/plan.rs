@@ -8,6 +8,7 @@ use clever_model::{SchoolId, SystemClock};
 use clever_sync::details::PlanSample;
 use clever_sync::words::Schools;
 use clever_sync::{Outcome, Plan, apply_plan};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::sync::{policies, report};
@@ -15,7 +16,7 @@ use crate::diagnostics::Exit;
 use crate::progress::Watch;
 use crate::settings::StoreArgs;
 use crate::signals::leave_nothing_half_written;
-use crate::ui::{self, Tone, Ui, counted, grouped, word};
+use crate::ui::{self, Document, Tone, Ui, counted, grouped, word};
 
 /// What to do with a plan.
 #[derive(Debug, Subcommand)]
@@ -103,11 +104,15 @@ pub(crate) async fn run(command: PlanCommand, ui: &Ui) -> Result<Exit> {
 }
 
 /// A plan and some of its records, as JSON.
-#[derive(Debug, Serialize)]
-struct Shown<'a> {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Shown<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     samples: &'a [PlanSample],
+}
+
+impl Document for Shown<'_> {
+    const NAME: &'static str = "plan";
 }
 
 /// The id of the school that a hold speaks of.

@@ -9,11 +9,13 @@ use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::AnyStore;
 use clever_sync::erase::{PruneRequest, Pruned, prune};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cmd::changes::district;
 use crate::diagnostics::{Exit, Usage};
 use crate::settings::StoreArgs;
-use crate::ui::{self, Ui, grouped};
+use crate::ui::{self, Document, Ui, grouped};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -148,9 +150,19 @@ async fn go(
     Ok(all)
 }
 
+/// What was taken away, by district.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Told<'a> {
+    districts: &'a BTreeMap<String, Pruned>,
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "prune";
+}
+
 fn told(all: &BTreeMap<String, Pruned>, dry_run: bool, ui: &Ui) -> Result<Exit> {
     if ui.json {
-        ui.list("districts", all)?;
+        ui.document(&Told { districts: all })?;
         return Ok(Exit::Done);
     }
     let nothing = all

@@ -10,13 +10,14 @@ use clap::{Args, Subcommand};
 use clever_model::Clock as _;
 use clever_model::SystemClock;
 use clever_provision::AccountId;
-use clever_provision::ledger::ReviewId;
+use clever_provision::ledger::{MergeId, ReviewId};
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::accounts_at::AccountsAt;
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// Arguments of `review`.
 #[derive(Debug, Args)]
@@ -77,6 +78,78 @@ struct TablesFile {
     table: Vec<OwnedTable>,
 }
 
+impl Document for Review {
+    const NAME: &'static str = "review";
+}
+
+/// The queue.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Open<'a> {
+    reviews: &'a [Review],
+}
+
+impl Document for Open<'_> {
+    const NAME: &'static str = "reviews";
+}
+
+/// What came of an approval: the account that opens now, or the merge of two.
+#[derive(Default, JsonSchema, Serialize)]
+pub(crate) struct Approved<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    linked: Option<&'a AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<MergeId>,
+}
+
+impl<'a> Approved<'a> {
+    fn of(answer: &'a Answer) -> Self {
+        match answer {
+            Answer::Linked(account) => Self {
+                linked: Some(account),
+                ..Self::default()
+            },
+            Answer::Merged(merge) => Self {
+                merged: Some(*merge),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+impl Document for Approved<'_> {
+    const NAME: &'static str = "review-approve";
+}
+
+/// The review that was declined.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Declined {
+    declined: u64,
+}
+
+impl Document for Declined {
+    const NAME: &'static str = "review-decline";
+}
+
+/// How many reviews ended unanswered.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Expired {
+    expired: u64,
+}
+
+impl Document for Expired {
+    const NAME: &'static str = "review-expire";
+}
+
+/// How many entries of the ledger were read and held.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Verified {
+    entries: u64,
+}
+
+impl Document for Verified {
+    const NAME: &'static str = "review-verify";
+}
+
 /// Shows the queue, or answers.
 pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let mut store = args.place.open(false).await?;
@@ -99,7 +172,7 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
             )
             .await?;
             if ui.json {
-                ui.document(&answer)?;
+                ui.document(&Approved::of(&answer))?;
             } else {
                 ui.line(said(&answer))?;
             }
@@ -109,7 +182,7 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
                 .decline(ReviewId(*id), staff(args)?, SystemClock.now())
                 .await?;
             if ui.json {
-                ui.document(&serde_json::json!({ "declined": id }))?;
+                ui.document(&Declined { declined: *id })?;
             } else {
                 ui.line("declined: not asked again until something else speaks for it")?;
             }
@@ -117,7 +190,7 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         Some(ReviewCommand::Expire) => {
             let ended = store.expire(SystemClock.now()).await?;
             if ui.json {
-                ui.document(&serde_json::json!({ "expired": ended }))?;
+                ui.document(&Expired { expired: ended })?;
             } else {
                 ui.line(format!(
                     "{} expired",
@@ -128,7 +201,7 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         Some(ReviewCommand::Verify) => {
             let entries = store.verify().await?;
             if ui.json {
-                ui.document(&serde_json::json!({ "entries": entries }))?;
+                ui.document(&Verified { entries })?;
             } else {
                 ui.line(format!(
                     "{}: the chain holds, and the tables are what it folds to",
@@ -198,7 +271,7 @@ fn said(answer: &Answer) -> String {
 async fn list(store: &mut AccountStore, args: &ReviewArgs, ui: &Ui) -> Result<()> {
     let open = store.reviews().await?;
     if ui.json {
-        return ui.list("reviews", &open);
+        return ui.document(&Open { reviews: &open });
     }
     if open.is_empty() {
         return if ui.quiet {

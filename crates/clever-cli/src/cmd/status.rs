@@ -15,13 +15,14 @@ use clever_sync::words::{
     standing,
 };
 use clever_sync::{AnyStore, DistrictStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
 use crate::cmd::holds;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
-use crate::ui::{self, Tone, Ui, count, counted, grouped, word};
+use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
 use said::how;
 pub(crate) use said::{Said, said, sync_command};
@@ -173,10 +174,31 @@ fn never_print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> {
 }
 
 /// The document that scripts get.
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Told<'a> {
     districts: &'a [Standing],
     never_synced: &'a [NeverSynced],
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "status";
+}
+
+/// A text to send to a district.
+#[derive(JsonSchema, Serialize)]
+struct Letter {
+    district_id: String,
+    text: String,
+}
+
+/// The texts to send.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Letters {
+    letters: Vec<Letter>,
+}
+
+impl Document for Letters {
+    const NAME: &'static str = "status-letter";
 }
 
 /// Failing outranks waiting: a stale district gets no rosters, a held one gets all but a part.
@@ -286,10 +308,13 @@ async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui
         letters.push((status.district_id.clone(), lines));
     }
     if ui.json {
-        let texts = letters.iter().map(|(district, lines)| {
-            serde_json::json!({ "district_id": district, "text": lines.join("\n") })
+        let texts = letters.into_iter().map(|(district_id, lines)| Letter {
+            district_id,
+            text: lines.join("\n"),
         });
-        ui.list("letters", &texts.collect::<Vec<_>>())?;
+        ui.document(&Letters {
+            letters: texts.collect(),
+        })?;
         return Ok(Exit::Done);
     }
     if letters.is_empty() {

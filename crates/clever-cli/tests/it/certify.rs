@@ -3,10 +3,9 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::ground::{cleverctl, errors};
+use crate::ground::{cleverctl, errors, held};
 
 /// A small app: a front page, and a callback that answers every request with `status`.
 fn app(status: u16) -> String {
@@ -60,7 +59,7 @@ fn a_rehearsal_is_told_to_people_to_scripts_and_to_a_builds_server() {
     let (url, folder) = (app(401), TempDir::new().unwrap());
     let output = certify(&url, &["--json", "--junit", "certify.xml"], &folder);
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = held("certify", &output.stdout);
     assert_eq!(report["schema_version"], 1);
     let verdict = |check: &str| {
         let all = report["checks"].as_array().unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::ground::{cleverctl, errors, recorded};
+use crate::ground::{cleverctl, errors, held, recorded};
 
 #[test]
 fn the_recorded_district_has_no_drift() {
@@ -89,7 +89,7 @@ fn field_19_drift_of_nothing_is_no_good_news() {
         );
         assert!(!prose.contains("No drift"), "{text}: {prose}");
         assert_eq!(prose.contains("refused:"), refused, "{text}: {prose}");
-        let survey: Value = serde_json::from_str(&said(&["--json"])).unwrap();
+        let survey = held("drift", said(&["--json"]));
         assert_eq!(survey["read"], serde_json::json!({}), "{text}");
     }
     // One of two files is good: what was read is said, and what was not.

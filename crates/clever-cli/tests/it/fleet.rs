@@ -1,5 +1,6 @@
 //! `sync --all`: thirty districts, of which one hangs, some fail and one is held; the others do not notice.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use clever_model::RecordKind;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::ground::{Store, cleverctl, errors};
+use crate::ground::{Store, cleverctl, errors, held};
+use crate::told::{Receiver, SECRET, is_signed};
 
 const DISTRICTS: u64 = 30;
 
@@ -72,7 +74,7 @@ impl Fleet {
     /// Syncs all once; gives the exit code and the districts' lines.
     fn once(&self, args: &[&str]) -> (Option<i32>, Vec<Value>) {
         let output = self.sync(args).arg("--json").output().unwrap();
-        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let told = held("sync-all", &output.stdout);
         let lines = told["districts"].as_array().cloned().unwrap_or_default();
         assert!(!lines.is_empty(), "{}", errors(&output));
         (output.status.code(), lines)
@@ -218,9 +220,10 @@ async fn a_schedule_finds_new_tokens_by_itself_and_ends_with_0() {
         .emulator
         .faults()
         .add(Fault::RotateToken.on("/sections").nth(1));
+    let lines = fleet.folder.path().join("lines");
     let mut process = fleet
         .sync(&["--every", "1s", "--jitter", "1s", "--json"])
-        .stdout(Stdio::null())
+        .stdout(fs::File::create(&lines).unwrap())
         .spawn()
         .unwrap();
     let begun = Instant::now();
@@ -241,6 +244,11 @@ async fn a_schedule_finds_new_tokens_by_itself_and_ends_with_0() {
         .unwrap();
     assert!(sent.success());
     assert_eq!(process.wait().unwrap().code(), Some(0));
+    let lines = fs::read_to_string(&lines).unwrap();
+    assert!(lines.lines().count() >= 6, "{lines}");
+    lines
+        .lines()
+        .for_each(|line| drop(held("sync-all-run", line)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -413,4 +421,102 @@ async fn field_23_a_district_that_is_new_to_a_store_with_others_is_let_in_by_nam
     let again = sync(&second, &[]);
     assert_eq!(again.status.code(), Some(0), "{}", errors(&again));
     assert!(!errors(&again).contains("new to the store"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody_once_each() {
+    let fleet = Fleet::start(6).await;
+    let (ids, receiver) = (fleet.ids(), Receiver::start());
+    let round = |exit: i32| {
+        let mut command = fleet.sync(&["--max-failures", "2", "--alert-webhook", &receiver.url]);
+        let output = command.env("CLEVER_WEBHOOK_SECRET", SECRET).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+    };
+    let told = |count: usize| {
+        let all = receiver.wait(count);
+        assert_eq!(all.len(), count, "{all:?}");
+        assert!(all.iter().all(is_signed));
+        let told = all.iter().map(|got| {
+            let district = got.body["data"]["district_id"].as_str().unwrap();
+            (
+                district.to_owned(),
+                got.body["type"].as_str().unwrap().to_owned(),
+            )
+        });
+        told.collect::<Vec<_>>()
+    };
+    round(0);
+    told(0);
+    // One is held at once, and one fails twice before anybody is woken.
+    fleet.emulator.with_world_of(&ids[1], |world| {
+        world.retain(RecordKind::Users, |at| at < 3)
+    });
+    let part = fleet.page_of(&ids[4]);
+    fleet
+        .emulator
+        .faults()
+        .add(Fault::Html404.on(part).times(u64::MAX));
+    round(1);
+    let waits = (ids[1].clone(), "clever.district.held".to_owned());
+    assert_eq!(told(1), [waits]);
+    round(1);
+    let failing = (ids[4].clone(), "clever.district.failing".to_owned());
+    assert_eq!(told(2)[1], failing);
+    round(1);
+    told(2);
+    // It is well again; the other waits still, and nobody hears of it again.
+    fleet.emulator.faults().clear();
+    round(3);
+    let well = (ids[4].clone(), "clever.district.recovered".to_owned());
+    assert_eq!(told(3)[2], well);
+    round(3);
+    told(3);
+}
+
+/// Runs a command at a terminal of 100 columns, and gives what that got.
+#[cfg(target_os = "linux")]
+pub(crate) fn at_a_terminal(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let line = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap();
+    let mut terminal = Command::new("script");
+    terminal.args([
+        "-qec",
+        &format!("stty cols 100 rows 30; {line}"),
+        "/dev/null",
+    ]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let output = terminal
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_sees_how_many_districts_are_done_and_the_step_of_each() {
+    let fleet = Fleet::start(3).await;
+    let last = fleet.ids().into_iter().max().unwrap();
+    // So slow that a person reads what is shown.
+    let part = fleet.page_of(&last);
+    fleet.emulator.faults().add(Fault::Slow.on(part));
+    let seen = at_a_terminal(&fleet.sync(&["--concurrency", "1"]));
+    let bars = anstream::adapter::strip_str(&seen).to_string();
+    for part in [
+        "1 of 3 districts; 0 running",
+        "3 of 3 districts; 0 running",
+        &format!("{last}: step 4 of 7: reading users "),
+        " 2 of 3",
+    ] {
+        assert!(bars.contains(part), "{part}: {bars}");
+    }
+    assert!(bars.contains("3 done"), "the table is last: {bars}");
 }

@@ -14,7 +14,7 @@ use crate::ground::{Emulator, cleverctl, errors};
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
 /// What Zebediah and his mother are known by, besides Clever's ids.
-const MARKS: [&str; 6] = [
+pub(crate) const MARKS: [&str; 6] = [
     "Zebediah",
     "Quillfeather",
     "zeb@quill.example.org",
@@ -187,7 +187,7 @@ impl Scene {
     }
 }
 
-fn files(folder: &Path, all: &mut Vec<(String, Vec<u8>)>) {
+pub(crate) fn files(folder: &Path, all: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

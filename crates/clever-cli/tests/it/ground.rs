@@ -44,6 +44,7 @@ pub(crate) struct Emulator {
     pub(crate) token: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
+    users: Value,
 }
 
 impl Emulator {
@@ -59,15 +60,21 @@ impl Emulator {
         BufReader::new(process.stdout.take().expect("its output is piped"))
             .read_line(&mut line)
             .expect("it prints a line");
-        let start: Value = serde_json::from_str(&line).expect("the line is JSON");
+        let start = held("emulator", &line);
         let text = |key: &str| start[key].as_str().expect(key).to_owned();
         Self {
             url: text("base_url"),
             token: text("district_token"),
             client_id: text("client_id"),
             client_secret: text("client_secret"),
+            users: start["user_tokens"].clone(),
             process,
         }
+    }
+
+    /// The token of somebody of a role.
+    pub(crate) fn user(&self, role: &str) -> String {
+        self.users[role].as_str().expect(role).to_owned()
     }
 }
 
@@ -120,7 +127,7 @@ impl Store {
     pub(crate) fn report(&self, emulator: &Emulator, exit: i32) -> Value {
         let output = self.sync(emulator, &["--json"]);
         assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
-        serde_json::from_slice(&output.stdout).expect("the report is one JSON document")
+        held("sync", &output.stdout)
     }
 
     /// Runs a command over the store, checks its exit code, and gives what it printed, errors last.
@@ -134,6 +141,28 @@ impl Store {
         assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
         String::from_utf8(output.stdout).expect("it prints text") + &said
     }
+}
+
+/// Holds a document that was printed against its schema, and gives it.
+pub(crate) fn held(name: &str, text: impl AsRef<[u8]>) -> Value {
+    let text = String::from_utf8_lossy(text.as_ref()).into_owned();
+    let document: Value = serde_json::from_str(&text).expect(&text);
+    let file = format!("../../docs/schema/{name}.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let schema = fs::read_to_string(&file).expect(name);
+    let mut schema: Value = serde_json::from_str(&schema).expect("the schema is JSON");
+    // A reader may meet names that it does not know; the program says none that its schema does not.
+    schema["unevaluatedProperties"] = false.into();
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the schema is one");
+    let wrong: Vec<String> = validator
+        .iter_errors(&document)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(wrong.is_empty(), "{name}: {}\n{text}", wrong.join("\n"));
+    document
 }
 
 /// What a process said on standard error.

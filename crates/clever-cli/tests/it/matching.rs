@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::ground::{cleverctl, errors};
+use crate::ground::{cleverctl, errors, held};
 
 pub(crate) const CONFIG: &str = r#"
 left = { id = "account" }
@@ -114,7 +114,7 @@ fn people_get_their_accounts_and_doubts_are_for_people() {
         "review.csv",
     ];
     let output = matched(folder, &trained, 0);
-    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let summary = held("match", &output.stdout);
     assert_eq!(
         (&summary["left"], &summary["right"]),
         (&401.into(), &402.into())
@@ -149,6 +149,27 @@ fn people_get_their_accounts_and_doubts_are_for_people() {
     );
     assert_eq!(fs::read(folder.join("links.csv")).unwrap(), before);
     assert_eq!(fs::read(folder.join("model.toml")).unwrap(), model);
+}
+
+#[test]
+fn d11_where_nobody_is_linked_nobody_is_linked_falsely() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let folder = folder.path();
+    files(folder);
+    // Two strangers: nobody is linked, and the sum of nothing is no negative number.
+    for (file, head) in [("accounts.csv", "account,"), ("roster.csv", "clever_id,")] {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        let strangers = |line: &&str| line.starts_with(head) || line[1..].starts_with("900,");
+        let some: Vec<&str> = text.lines().filter(strangers).collect();
+        assert!(some.len() >= 2, "{some:?}");
+        fs::write(folder.join(file), some.join("\n") + "\n").unwrap();
+    }
+    let said = matched(folder, &[], 0);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("by their weights: 0.0000"), "{said}");
+    let json = matched(folder, &["--json"], 0);
+    let text = String::from_utf8_lossy(&json.stdout).into_owned();
+    assert!(text.contains("\"expected_false\":0.0"), "{text}");
 }
 
 #[test]

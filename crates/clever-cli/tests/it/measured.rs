@@ -81,7 +81,7 @@ impl Drop for Scraped {
 }
 
 /// The value of the first sample that begins so.
-fn sample(text: &str, begin: &str) -> Option<f64> {
+pub(crate) fn sample(text: &str, begin: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with(begin))?;
     line.rsplit_once(' ')?.1.parse().ok()
 }

@@ -30,7 +30,7 @@ async fn story(scene: &Scene) {
     assert_eq!(of(&nothing)["records"], serde_json::json!({}));
     assert_eq!(scene.document(&["prune"], 2)["error"]["code"], "usage");
 
-    scene.execute("UPDATE users SET archived_at = '2020-01-01T00:00:00Z' WHERE archived_at IS NOT NULL; UPDATE changes SET at = '2020-01-01T00:00:00Z' WHERE run = 1").await;
+    scene.execute("UPDATE users SET archived_at = '2020-01-01T00:00:00Z' WHERE archived_at IS NOT NULL; UPDATE _changes SET at = '2020-01-01T00:00:00Z' WHERE run = 1").await;
     let looked = scene.document(
         &["prune", "--archived-before", "2021-01-01", "--dry-run"],
         0,

@@ -11,9 +11,8 @@ use clever_provision::{
     Account, AccountId, AccountState, Candidate, Class, Custody, Evidence, LoginMethod, Person,
     Policy, Subject, decide,
 };
-use serde_json::Value;
 
-use crate::ground::{cleverctl, errors};
+use crate::ground::{cleverctl, errors, held};
 
 const KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
@@ -116,9 +115,11 @@ async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
         text(&list)
     );
     let all = review(folder, &["--json"]);
-    let all: Value = serde_json::from_slice(&all.stdout).unwrap();
+    let all = held("reviews", &all.stdout);
     let id = |at: usize| all["reviews"][at]["id"].to_string();
     assert_eq!(all["reviews"][0]["material"]["person"]["first"], "Ximena");
+    let shown = review(folder, &["show", &id(0), "--json"]);
+    held("review", &shown.stdout);
     let shown = text(&review(folder, &["show", &id(0)]));
     for wanted in [
         "Ximena",
@@ -157,8 +158,32 @@ async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
     let declined = review(folder, &["decline", &id(1), "--as", "t7"]);
     assert_eq!(declined.status.code(), Some(0), "{}", errors(&declined));
     assert!(text(&review(folder, &[])).contains("Nothing to review."));
+    let verified = review(folder, &["verify", "--json"]);
+    assert!(held("review-verify", &verified.stdout)["entries"].as_u64() > Some(0));
+    let expired = review(folder, &["expire", "--json"]);
+    assert_eq!(held("review-expire", &expired.stdout)["expired"], 0);
     assert!(text(&review(folder, &["verify"])).contains("the chain holds"));
     assert!(text(&review(folder, &["expire"])).contains("0 reviews expired"));
+}
+
+#[tokio::test]
+async fn answers_are_documents_too() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let folder = folder.path();
+    accounts(folder).await;
+    let all = held("reviews", &review(folder, &["--json"]).stdout);
+    let [first, second] = [0, 1].map(|at: usize| all["reviews"][at]["id"].to_string());
+    let approve = ["approve", &first, "--account", "a1", "--as", "t7", "--json"];
+    let approved = review(folder, &approve);
+    assert_eq!(
+        held("review-approve", &approved.stdout)["linked"],
+        "a1",
+        "{}",
+        errors(&approved)
+    );
+    let declined = review(folder, &["decline", &second, "--as", "t7", "--json"]);
+    let declined = held("review-decline", &declined.stdout);
+    assert_eq!(declined["declined"].to_string(), second);
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ What the keys do not cover is yours to index, as your questions need it. An inde
 CREATE INDEX app_roles_by_school ON user_roles (district_id, school_id);  -- who is at a school
 CREATE INDEX app_users_by_email ON users (district_id, email);             -- whose address is this
 CREATE INDEX app_sections_by_school ON sections (district_id, school_id); -- the classes of a school
-CREATE INDEX app_changes_by_time ON changes (district_id, at);             -- what changed since
+CREATE INDEX app_changes_by_time ON _changes (district_id, at);            -- what changed since, in the view changes
 ```
 
 Each is a row more to write for every row that changes.

@@ -1,4 +1,4 @@
-//! A PostgreSQL of one test's own, to be killed.
+//! A PostgreSQL of one test's own, to be killed or to demand TLS.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 
 /// A server in a folder and on a port of its own; it ends with the value.
@@ -62,6 +63,71 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Lets nobody in but over TLS, with a certificate of an authority that nobody knows; gives that authority's own
+    /// certificate.
+    pub(crate) fn demand_tls(&self) -> String {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let key = KeyPair::generate().unwrap();
+        let authority = CertifiedIssuer::self_signed(params, key).unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap().pem();
+        for (name, text) in [
+            ("server.crt", certificate.as_str()),
+            ("server.key", &key.serialize_pem()),
+            ("postgresql.auto.conf", "ssl = on\n"),
+            (
+                "pg_hba.conf",
+                "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
+            ),
+        ] {
+            let path = format!("{}/{name}", self.data());
+            fs::write(&path, text).unwrap();
+            let owner = if self.root { "postgres" } else { "" };
+            for command in [&["chmod", "600", &path][..], &["chown", owner, &path]] {
+                if command[1].is_empty() {
+                    continue;
+                }
+                let done = Command::new(command[0]).args(&command[1..]).status();
+                assert!(done.unwrap().success());
+            }
+        }
+        let data = self.data();
+        assert!(self.program("pg_ctl", &["-D", &data, "-m", "fast", "-w", "stop"]));
+        self.start_again();
+        authority.pem()
+    }
+
+    /// The address for whoever speaks TLS and believes this authority alone.
+    pub(crate) fn tls_url(&self, authority: &str) -> String {
+        format!(
+            "postgres://postgres@localhost:{}/postgres?sslmode=verify-full&sslrootcert={authority}",
+            self.port
+        )
+    }
+
+    /// Everything that its tables hold, as text.
+    pub(crate) fn dump(&self) -> String {
+        let socket = self.folder.path().display().to_string();
+        let output = Command::new(self.programs.join("pg_dump"))
+            .args([
+                "-h",
+                &socket,
+                "-p",
+                &self.port.to_string(),
+                "-U",
+                "postgres",
+            ])
+            .arg("postgres")
+            .current_dir("/")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     fn data(&self) -> String {

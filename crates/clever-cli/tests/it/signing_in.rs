@@ -4,10 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Stdio};
 
-use serde_json::Value;
-
 use crate::connect::{as_app, get, run, small, somebody};
-use crate::ground::{Emulator, errors};
+use crate::ground::{Emulator, errors, held};
 
 /// A login that waits for its browser.
 struct Begun {
@@ -80,7 +78,7 @@ impl Begun {
         assert_eq!(get(&self.back, None).0, 200);
         let (code, out, told) = self.end();
         assert_eq!(code, Some(0), "{told}");
-        let login: Value = serde_json::from_str(&out).unwrap();
+        let login = held("login", &out);
         assert_eq!(login["user"], student);
         assert_eq!(login["shared_by"], "district");
     }

@@ -7,6 +7,7 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::fleet::at_a_terminal;
 use crate::ground::{Emulator, Store, cleverctl, errors};
 
 fn small() -> Emulator {
@@ -146,7 +147,7 @@ fn changes_are_found_by_time_run_and_sort() {
     let half = all.len() / 2;
     let edit = rusqlite::Connection::open(store.path()).unwrap();
     edit.execute(
-        "UPDATE changes SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days') WHERE seq <= ?1",
+        "UPDATE _changes SET at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-2 days') WHERE seq <= ?1",
         [half],
     )
     .unwrap();
@@ -439,4 +440,33 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
     let error: Value = serde_json::from_str(error).unwrap();
     assert_eq!(error["schema_version"], 1);
     assert_eq!(error["error"]["code"], "not_found");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_sees_the_step_and_the_total_of_each_list() {
+    // A second page of people and a first one of sections that take so long that a person reads what is shown.
+    let emulator = Emulator::start(&[
+        "--students",
+        "300",
+        "--fault",
+        "slow@/users#2",
+        "--fault",
+        "slow@/sections#1",
+    ]);
+    let store = Store::new();
+    let seen = at_a_terminal(&store.syncing(&emulator, &["--page-size", "50"]));
+    let bars = anstream::adapter::strip_str(&seen).to_string();
+    let users = store.number("SELECT count(*) FROM users");
+    let frames: Vec<&str> = bars.split(['\r', '\n']).collect();
+    let is_seen = |begin: &str, end: &str| {
+        let mut frames = frames.iter();
+        frames.any(|frame| frame.starts_with(begin) && frame.trim_end().ends_with(end))
+    };
+    let of = format!(" 50 of {users}");
+    assert!(is_seen("step 4 of 7: reading users ", &of), "{bars}");
+    assert!(is_seen("step 5 of 7: reading sections", ""), "{bars}");
+    for frame in frames {
+        assert!(frame.chars().count() <= 100, "{frame:?}");
+    }
 }

@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::ground::{Emulator, Store, cleverctl, errors};
 use crate::measured::Scraped;
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU";
 
 /// What a receiver got: its headers, in lower case, and its body.
 #[derive(Debug, Clone)]
-struct Got {
+pub(crate) struct Got {
     head: String,
-    body: Value,
+    pub(crate) body: Value,
     text: String,
 }
 
@@ -34,15 +34,15 @@ impl Got {
 
 /// A receiver of webhooks on loopback.
 #[derive(Debug, Clone)]
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     got: Arc<Mutex<Vec<Got>>>,
     /// What it answers next; 204 if nothing is set.
     answers: Arc<Mutex<Vec<u16>>>,
 }
 
 impl Receiver {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let receiver = Self {
             url: format!("http://{}/hook", listener.local_addr().unwrap()),
@@ -82,12 +82,12 @@ impl Receiver {
         receiver
     }
 
-    fn all(&self) -> Vec<Got> {
+    pub(crate) fn all(&self) -> Vec<Got> {
         self.got.lock().unwrap().clone()
     }
 
     /// Waits for so many.
-    fn wait(&self, count: usize) -> Vec<Got> {
+    pub(crate) fn wait(&self, count: usize) -> Vec<Got> {
         for _ in 0..300 {
             let all = self.all();
             if all.len() >= count {
@@ -100,7 +100,7 @@ impl Receiver {
 }
 
 /// Checks a signature as receivers do: with another program than ours.
-fn is_signed(got: &Got) -> bool {
+pub(crate) fn is_signed(got: &Got) -> bool {
     let script = "import base64,hashlib,hmac,sys\n\
         key=base64.b64decode(sys.argv[1].removeprefix('whsec_'))\n\
         text=(sys.argv[2]+'.'+sys.argv[3]+'.').encode()+sys.stdin.buffer.read()\n\

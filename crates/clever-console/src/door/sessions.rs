@@ -22,6 +22,8 @@ pub(crate) struct Visitor {
     pub(crate) person: Person,
     /// The token of the session's forms.
     pub(crate) form: String,
+    /// The key of the form that was sent: sent twice, it is one row of the audit.
+    pub(crate) key: Option<String>,
 }
 
 impl Visitor {
@@ -67,6 +69,7 @@ impl Sessions {
         let visitor = Visitor {
             person,
             form: random_text(&SystemRandomness)?,
+            key: None,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, session| is_good(session, now));
@@ -98,6 +101,7 @@ impl Sessions {
         let form = blake3::keyed_hash(&self.secret, person.name.as_bytes());
         Visitor {
             form: form.to_hex().to_string(),
+            key: None,
             person,
         }
     }

@@ -109,6 +109,8 @@ pub(crate) fn trouble(site: &Site, visitor: Option<&Visitor>, trouble: &Trouble)
 struct Whole<T> {
     #[serde(default)]
     form: String,
+    #[serde(default)]
+    key: Option<String>,
     #[serde(flatten)]
     fields: T,
 }
@@ -124,7 +126,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Site>> for Sent<T> {
 
     async fn from_request(request: Request, site: &Arc<Site>) -> Result<Self, Trouble> {
         let visitor = request.extensions().get::<Visitor>().cloned();
-        let visitor = visitor.ok_or(Trouble::Form)?;
+        let mut visitor = visitor.ok_or(Trouble::Form)?;
         let sent = Form::<Whole<T>>::from_request(request, site).await;
         let Form(sent) = sent.map_err(|_| {
             Trouble::Wrong("The form can't be read, and nothing was done.".to_owned())
@@ -132,6 +134,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Site>> for Sent<T> {
         if !visitor.sent(&sent.form) {
             return Err(Trouble::Form);
         }
+        visitor.key = sent.key.filter(|key| !key.is_empty());
         Ok(Self {
             visitor,
             fields: sent.fields,

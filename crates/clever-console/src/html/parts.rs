@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use clever_auth::seal::{SystemRandomness, random_text};
 use clever_model::{RecordKind, Timestamp, visible};
 use clever_sync::words::{Verdict, masked, since};
 use maud::{Markup, html};
@@ -40,6 +41,8 @@ pub(crate) fn form(site: &Site, visitor: &Visitor, action: &str, content: &Marku
     html! {
         form method="post" action=(site.at(action)) {
             input type="hidden" name="form" value=(visitor.form);
+            // Without randomness a form has no key, and is a row each time.
+            input type="hidden" name="key" value=(random_text(&SystemRandomness).unwrap_or_default());
             (content)
         }
     }

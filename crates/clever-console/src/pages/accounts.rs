@@ -175,7 +175,6 @@ async fn note(
         district: governor(account).map_or("", DistrictId::as_str),
         subject: &subject,
         reason: why,
-        key: None,
     };
     site.judge(&mut store, visitor, deed, on).await?;
     store.back();

@@ -211,7 +211,6 @@ pub(crate) async fn sync(
             district: &district,
             subject: "district",
             reason: "",
-            key: None,
         };
         site.judge(&mut store, &sent.visitor, "sync", on).await?;
     }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use clever_model::Timestamp;
 use clever_sync::AnyStore;
-use clever_sync::look::{Approval, ApproveError, Judged};
+use clever_sync::look::{Approval, ApproveError, Deed, Judged};
 use clever_sync::report::{HeldSample, Unit};
 use clever_sync::words::{Holds, Schools, Standing, grouped, noticed, percent, since};
 use maud::{Markup, html};
@@ -119,7 +119,6 @@ pub(crate) async fn reveal(
         district: &district,
         subject: &subject,
         reason: why,
-        key: None,
     };
     site.judge(&mut store, &sent.visitor, "reveal", on).await?;
     let deeds = store.judged(Some(&district), None, DEEDS).await?;
@@ -161,9 +160,12 @@ pub(crate) async fn approve(
         district: &district,
         subject: &sent.fields.hash,
         reason: reason(&sent.fields.reason)?,
-        key: None,
     };
-    let deed = site.deed(&sent.visitor, "approve", &on);
+    // The same page may approve again after a withdrawal: who was first is known without a key.
+    let deed = Deed {
+        key: None,
+        ..site.deed(&sent.visitor, "approve", &on)
+    };
     let approved = store.approve_held(&sent.fields.hash, count, &deed).await;
     if let Err(refused) = approved {
         return Err(not_approved(&mut store, &district, refused, site.now()).await?);
@@ -231,7 +233,6 @@ pub(crate) async fn leave(
         district: &district,
         subject: &held.hash,
         reason: reason(&sent.fields.reason)?,
-        key: None,
     };
     site.judge(&mut store, &sent.visitor, "leave_held", on)
         .await?;
@@ -252,7 +253,6 @@ pub(crate) async fn withdraw(
         district: &district,
         subject: "approval",
         reason: reason(&sent.fields.reason)?,
-        key: None,
     };
     let deed = site.deed(&sent.visitor, "withdraw", &on);
     if !store.withdraw_approval(&deed).await? {

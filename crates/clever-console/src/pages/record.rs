@@ -159,7 +159,6 @@ pub(crate) async fn reveal(
         district: &district,
         subject: &subject,
         reason: why,
-        key: None,
     };
     site.judge(&mut store, &sent.visitor, "reveal", on).await?;
     store.back();

@@ -185,7 +185,6 @@ async fn note(
         district: review.district.as_ref().map_or("", DistrictId::as_str),
         subject: &subject,
         reason: why.trim(),
-        key: None,
     };
     site.judge(&mut store, visitor, deed, on).await?;
     store.back();

@@ -135,7 +135,6 @@ pub(crate) async fn undo(
             district: &district,
             subject: &subject,
             reason: why,
-            key: None,
         };
         site.judge(&mut store, &sent.visitor, "undo", on).await?;
         store.back();

@@ -22,6 +22,7 @@ const DAY: i64 = 86_400;
 
 /// What some days of life did, in people and places.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct DaySummary {
     /// Days that passed.

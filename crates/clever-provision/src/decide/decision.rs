@@ -10,6 +10,7 @@ use crate::rule::{Outcome, Rule};
 
 /// On what a link rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Basis {
     /// Clever itself says that it is the same identity, under an id from before v3.
     SameIdentity,
@@ -25,6 +26,7 @@ pub enum Basis {
 
 /// What an asked person may answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Accepts {
     /// "One of these is mine", and proof of it; or "none".
     ProofOfOffer,
@@ -36,6 +38,7 @@ pub enum Accepts {
 
 /// Which account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Decision {
     /// This one, which the identity opens already.
     LogIn {
@@ -79,6 +82,7 @@ pub enum Decision {
 
 /// Why a candidate was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rejection {
     /// Nobody whom the subject's authority governs.

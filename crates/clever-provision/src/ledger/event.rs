@@ -14,11 +14,13 @@ use crate::subject::{Class, SharedBy};
 
 /// A merge, named by the place of its event in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct MergeId(pub u64);
 
 /// A review, named by the place of the event that opened it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct ReviewId(pub u64);
 
@@ -36,6 +38,7 @@ impl fmt::Display for ReviewId {
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// The program, by its rules.
@@ -50,6 +53,7 @@ pub enum Actor {
 
 /// On what proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProofClass {
     /// None: by reach alone.
@@ -64,6 +68,7 @@ pub enum ProofClass {
 
 /// Why an identity opens an account no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnlinkReason {
     /// Clever says that another id is the same identity: the old id goes on meaning this account.
@@ -76,6 +81,7 @@ pub enum UnlinkReason {
 
 /// How a review ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewOutcome {
     /// It is this account.
@@ -88,6 +94,7 @@ pub enum ReviewOutcome {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// An account is there from now on.
@@ -163,6 +170,7 @@ pub enum Event {
         /// Whose data it is.
         district: Option<DistrictId>,
         /// When it is too late to answer.
+        #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
         expires: Timestamp,
     },
     /// A review ended.
@@ -206,6 +214,10 @@ pub enum Event {
         /// Which account.
         account: AccountId,
         /// The app's ids of the ways, and when each was last proven.
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "BTreeMap<Box<str>, Option<clever_model::schema::Instant>>")
+        )]
         methods: BTreeMap<Box<str>, Option<Timestamp>>,
     },
     /// The app said whether the roster has an identity.
@@ -238,8 +250,10 @@ pub enum Event {
 
 /// An event to append: with who, when and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Draft {
     /// When it happened.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// Who did it.
     pub actor: Actor,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A SHA-256 hash, as 64 hexadecimal digits in files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct Hash(pub [u8; 32]);
 

@@ -75,6 +75,8 @@ pub struct MergeRecord {
     pub absorbed: AccountId,
     /// When it happened.
     pub at: Timestamp,
+    /// The one that stays was archived, and the other was not.
+    pub opened: bool,
     /// The event that took it back.
     pub undone_by: Option<u64>,
 }
@@ -555,12 +557,18 @@ impl State {
             self.one_of_a_district(survivor, links, link.district.as_ref())?;
         }
         let gone = self.entered(absorbed)?;
+        let open = gone.state == AccountState::Active;
         gone.before = Some(gone.state.clone());
         gone.state = AccountState::Merged {
             into: survivor.clone(),
         };
         gone.sessions_since = Some(at);
         let stays = self.entered(survivor)?;
+        // The person of both is here.
+        let opened = open && stays.state == AccountState::Archived;
+        if opened {
+            stays.state = AccountState::Active;
+        }
         stays.children.insert(absorbed.clone());
         stays.sessions_since = Some(at);
         let (survivor, absorbed) = (survivor.clone(), absorbed.clone());
@@ -570,6 +578,7 @@ impl State {
                 survivor,
                 absorbed,
                 at,
+                opened,
                 undone_by: None,
             },
         );
@@ -591,9 +600,12 @@ impl State {
         let back = self.known(&record.absorbed)?;
         back.state = back.before.take().unwrap_or(AccountState::Active);
         back.sessions_since = Some(at);
-        self.known(&record.survivor)?
-            .children
-            .remove(&record.absorbed);
+        let stays = self.known(&record.survivor)?;
+        stays.children.remove(&record.absorbed);
+        let is_here = stays.links.values().any(|link| link.in_roster);
+        if record.opened && !is_here && stays.state == AccountState::Active {
+            stays.state = AccountState::Archived;
+        }
         self.known(&stands)?.sessions_since = Some(at);
         if let Some(record) = self.merges.get_mut(&merge) {
             record.undone_by = Some(seq);

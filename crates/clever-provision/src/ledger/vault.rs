@@ -14,6 +14,7 @@ use crate::evidence::Evidence;
 
 /// A digest under a district's key: without the key it says nothing, and the key dies with the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Pair(Hash);
 

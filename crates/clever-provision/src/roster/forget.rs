@@ -14,6 +14,7 @@ use crate::store::{Holder, Names, by_program};
 
 /// What was forgotten of the accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ForgottenAccounts {
     /// Identities that have another name now.
     pub identities: u64,

@@ -48,6 +48,7 @@ const BATCH: u32 = 50;
 
 /// What following a roster came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Followed {
     /// Changes of people that were dealt with.
     pub changes: u64,

@@ -293,7 +293,7 @@ impl<L: ChangeLog> Run<'_, L> {
                     self.ask(&other, &gone, &facts).await?;
                 }
             }
-            let found = self.accounts.candidates(&person).await?;
+            let found = self.accounts.successors(&person).await?;
             for candidate in found.candidates {
                 let one = self.accounts.account(&candidate.account).await?;
                 let Some(one) = one.filter(|one| one.id != gone && lives(one, self.district, None))

@@ -120,6 +120,17 @@ impl AccountStore {
     ///
     /// Where the database fails.
     pub async fn candidates(&mut self, person: &Person) -> Result<Found, AccountsError> {
+        self.found(person, false).await
+    }
+
+    /// The accounts that may be of a person who left: as [`AccountStore::candidates`] finds them, and those whose holder has
+    /// the person's id in the district's system and a role in common, under whatever name.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn successors(&mut self, person: &Person) -> Result<Found, AccountsError> {
+        self.found(person, true).await
+    }
+
+    async fn found(&mut self, person: &Person, has_left: bool) -> Result<Found, AccountsError> {
         let Classes::One(class) = Classes::of(&person.roles) else {
             return Ok(Found::default());
         };
@@ -151,7 +162,7 @@ impl AccountStore {
                 let Some(known) = self.facts(&holder).await? else {
                     continue;
                 };
-                if let Some(one) = speaking(&account, class, &known, person) {
+                if let Some(one) = speaking(&account, class, &known, person, has_left) {
                     evidence.entry(account.id.clone()).or_default().extend(&one);
                     let all = &mut found.material.candidates;
                     all.entry(account.id)
@@ -369,6 +380,7 @@ fn speaking(
     class: Class,
     known: &Facts,
     person: &Person,
+    has_left: bool,
 ) -> Option<BTreeSet<Evidence>> {
     if account.class != class {
         return None;
@@ -378,7 +390,10 @@ fn speaking(
     let mut links = account.links.iter();
     let left = links.any(|link| link.district.as_ref() == of && !link.in_roster);
     let evidence = known.evidence(person);
-    counts(&evidence, lives, left).then_some(evidence)
+    let took_over = has_left
+        && evidence.contains(&Evidence::ScopedSis)
+        && !known.roles.is_disjoint(&person.roles);
+    (took_over || counts(&evidence, lives, left)).then_some(evidence)
 }
 
 fn identity(text: String) -> Result<UserId, AccountsError> {

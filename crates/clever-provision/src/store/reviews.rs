@@ -8,7 +8,7 @@ use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_sql::Backend;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountStore, AccountsError, Facts, OwnedTable, Refusal, json, parsed};
+use super::{AccountStore, AccountsError, Facts, Needs, OwnedTable, Refusal, json, parsed};
 use crate::decide::{Decision, decide};
 use crate::directory::AccountId;
 use crate::effects::Effects;
@@ -27,6 +27,7 @@ const REVIEW_TTL: i64 = 30 * 86_400;
 
 /// What a person who decides sees: both records, side by side. Personal data; `Debug` hides it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Material {
     /// The person's record, by field.
     pub person: BTreeMap<String, String>,
@@ -36,6 +37,7 @@ pub struct Material {
 
 /// One candidate of a [`Material`]. Personal data; `Debug` hides it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CandidateMaterial {
     /// The account's record, by field.
     pub account: BTreeMap<String, String>,
@@ -72,6 +74,7 @@ impl fmt::Debug for CandidateMaterial {
 
 /// A question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Review {
     /// The review's id.
     pub id: ReviewId,
@@ -80,6 +83,7 @@ pub struct Review {
     /// Whose data it is.
     pub district: Option<DistrictId>,
     /// When it is too late to answer.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub expires: Timestamp,
     /// The account that the person has meanwhile, if one.
     pub meanwhile: Option<AccountId>,
@@ -91,6 +95,7 @@ pub struct Review {
 
 /// What an answer came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The identity opens the account now.
@@ -435,12 +440,17 @@ impl AccountStore {
             },
         };
         self.append(&[resolved]).await?;
-        let meanwhile = self.opened_by(&record.id).await?;
-        if let Some(meanwhile) = meanwhile.filter(|meanwhile| meanwhile != account) {
-            return self
-                .write_approved_merge(&meanwhile, account, tables, now)
-                .await
-                .map(Answer::Merged);
+        // The account may have been merged since the question was asked.
+        let account = &self.standing(account).await?;
+        match self.opened_by(&record.id).await? {
+            Some(meanwhile) if meanwhile == *account => {
+                return Ok(Answer::Linked(meanwhile));
+            }
+            Some(meanwhile) => {
+                let merged = self.write_approved_merge(&meanwhile, account, tables, now);
+                return merged.await.map(Answer::Merged);
+            }
+            None => {}
         }
         let proofs = [Proof::Admin(AdminProof::of_district_admin(
             account.clone(),
@@ -461,6 +471,17 @@ impl AccountStore {
             }
             .into()),
         }
+    }
+
+    /// The account that stands for one today.
+    async fn standing(&mut self, account: &AccountId) -> Result<AccountId, AccountsError> {
+        let needs = Needs {
+            accounts: [account.clone()].into(),
+            ..Needs::default()
+        };
+        let state = self.load(&needs).await?;
+        let stands = state.standing(account).cloned();
+        Ok(stands.ok_or_else(|| Impossible::NoAccount(account.clone()))?)
     }
 
     async fn write_approved_merge(

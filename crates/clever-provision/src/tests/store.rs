@@ -13,7 +13,9 @@ use tempfile::TempDir;
 
 use super::memory::MemoryAccounts;
 use super::world::{account, account_id, ago, district, login, now, user};
-use crate::directory::{Account, AccountId, Candidate, Custody, LiveLink, LoginMethod};
+use crate::directory::{
+    Account, AccountId, AccountState, Candidate, Custody, LiveLink, LoginMethod,
+};
 use crate::evidence::Evidence;
 use crate::ledger::{Actor, Draft, Event, Impossible, ProofClass};
 use crate::merge::{Ground, Side, Undo, plan};
@@ -642,6 +644,48 @@ async fn a_review_is_answered_remembered_and_forgotten() {
                 Impossible::NoReview(_)
             )))
         ));
+        ground.store.verify().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_goes_to_the_account_that_the_named_one_was_merged_into() {
+    for mut ground in stores("answer_merged").await {
+        let one = Account {
+            last_used: Some(ago(900)),
+            ..used(0)
+        };
+        let mut other = used(1);
+        other.links[0].district = Some(district(2));
+        other.custody = Custody::Managed { by: district(2) };
+        other.last_used = Some(ago(500));
+        let all = [one, other];
+        ground.store.import(&all, ago(1000)).await.unwrap();
+        let newcomer = Subject {
+            id: user(5),
+            ..login(Class::Employee, 1).says_new()
+        };
+        let weak = [Evidence::NamesAgree];
+        let (_, applied) = ground
+            .enter(&newcomer, evidence(&weak, 0), &lax(), 30)
+            .await;
+        assert_eq!(applied, Applied::Account(account_id(30)));
+        let review = ground.store.reviews().await.unwrap().remove(0);
+        let (old, now) = (user(0), now());
+        let left = ground.store.set_in_roster(&old, false, now);
+        left.await.unwrap();
+        merge(&mut ground, now).await.unwrap();
+        let merged = ground.store.account(&account_id(0)).await.unwrap().unwrap();
+        let into = account_id(1);
+        assert_eq!(merged.state, AccountState::Merged { into: into.clone() });
+        let answer = ground
+            .store
+            .approve(review.id, &account_id(0), "principal", &works(), now)
+            .await;
+        assert!(matches!(answer, Ok(Answer::Merged(_))), "{answer:?}");
+        let opened = ground.store.opened_by(&user(5)).await.unwrap();
+        let holder = ground.store.opened_by(&user(1)).await.unwrap();
+        assert_eq!(opened, holder);
         ground.store.verify().await.unwrap();
     }
 }

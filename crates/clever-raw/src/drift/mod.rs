@@ -27,6 +27,7 @@ const MAX_NAME: usize = 100;
 ///
 /// Holds no value of a record, unless it was made [`Drift::with_values`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Drift {
     /// Fields that no document declares.

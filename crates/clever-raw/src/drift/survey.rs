@@ -27,6 +27,7 @@ pub enum Version {
 
 /// A record, or a text, that could not be read. Holds nothing of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refused {
     /// Where it stands: the text's name, and the record's place in it.
     pub place: String,
@@ -36,6 +37,7 @@ pub struct Refused {
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Survey {
     /// Records read, by kind.
     pub read: BTreeMap<String, u64>,

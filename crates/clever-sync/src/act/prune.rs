@@ -34,6 +34,7 @@ pub struct PruneRequest {
 
 /// What was taken away, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Pruned {
     /// Archived records, by kind.
     pub records: BTreeMap<RecordKind, u64>,
@@ -104,7 +105,7 @@ pub async fn prune<B: RosterDb>(
                 }
             }
         }
-        let sql = "SELECT count(*) FROM main.changes WHERE district_id = ?1 AND seq < ?2";
+        let sql = "SELECT count(*) FROM main._changes WHERE district_id = ?1 AND seq < ?2";
         let params = [id.into(), floor.into()];
         pruned.changes = store.db.one(sql, &params).await?.count(0)?;
         return Ok(pruned);
@@ -143,7 +144,7 @@ pub async fn prune<B: RosterDb>(
 
 /// The number of the first change that the feed has; 1 for an empty one.
 async fn first<B: RosterDb>(db: &mut B, district: &str) -> Result<u64, StoreError> {
-    let sql = "SELECT coalesce(min(seq), 1) FROM main.changes WHERE district_id = ?1";
+    let sql = "SELECT coalesce(min(seq), 1) FROM main._changes WHERE district_id = ?1";
     Ok(db.one(sql, &[district.into()]).await?.count(0)?)
 }
 
@@ -155,8 +156,8 @@ async fn floor<B: RosterDb>(
 ) -> Result<u64, PruneError> {
     // Instants ascend with the numbers: the last one before it is found from the end. The very last change stays, so that numbers
     // continue from it.
-    let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1 AND at < ?2
-         AND seq < (SELECT max(seq) FROM main.changes WHERE district_id = ?1)";
+    let sql = "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1 AND at < ?2
+         AND seq < (SELECT max(seq) FROM main._changes WHERE district_id = ?1)";
     let params = [district.into(), before.to_string().into()];
     let wanted = db.one(sql, &params).await?.count(0)?;
     let first = first(db, district).await?;
@@ -232,6 +233,23 @@ async fn step<B: RosterDb>(
         writing.roll_back().await?;
         return Ok(0);
     }
+    // What followed their changes is found by their states, which go: it is kept with the changes from now on.
+    let sql = format!(
+        "WITH RECURSIVE chain (seq) AS (
+             SELECT s.seq FROM main._state s WHERE s.district = ?3 AND s.kind = ?4 AND s.id {among}
+             UNION ALL SELECT c.prev FROM chain JOIN main._changes c ON c.district_id = ?1 AND c.seq = chain.seq
+             WHERE c.prev < c.seq)
+         UPDATE main._changes SET after = (
+             SELECT v.after FROM main.changes v WHERE v.district_id = ?1 AND v.seq = _changes.seq)
+         WHERE district_id = ?1 AND after IS NULL AND seq IN (SELECT seq FROM chain)"
+    );
+    let params = [
+        district.into(),
+        these(),
+        number.into(),
+        (kind as i64).into(),
+    ];
+    db.execute(&sql, &params).await?;
     let sql = format!("DELETE FROM main.{kind} WHERE district_id = ?1 AND id {among}");
     db.execute(&sql, &[district.into(), these()]).await?;
     let sql = format!("DELETE FROM main._state WHERE district = ?1 AND id {among} AND kind = ?3");
@@ -273,7 +291,7 @@ async fn unchain<B: RosterDb>(
     let db = writing.db();
     lock(db, district).await?;
     for sql in [
-        "UPDATE main.changes SET prev = NULL WHERE district_id = ?1 AND prev < ?2",
+        "UPDATE main._changes SET prev = NULL WHERE district_id = ?1 AND prev < ?2",
         "UPDATE main._state SET seq = 0 WHERE seq > 0 AND seq < ?2
          AND district = (SELECT district FROM main._districts WHERE district_id = ?1)",
     ] {
@@ -301,7 +319,7 @@ async fn cut<B: RosterDb>(
     let params = [district.into(), to.into()];
     let rows = db
         .execute(
-            "DELETE FROM main.changes WHERE district_id = ?1 AND seq < ?2",
+            "DELETE FROM main._changes WHERE district_id = ?1 AND seq < ?2",
             &params,
         )
         .await?;

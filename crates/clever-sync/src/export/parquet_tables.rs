@@ -245,7 +245,7 @@ async fn changes<B: RosterDb>(
         let name = entry.map_err(failed(folder.clone()))?.file_name();
         told = told.max(last_of(&name.to_string_lossy(), &district).unwrap_or(0));
     }
-    let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1";
+    let sql = "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1";
     let mut newest = reader
         .store
         .db

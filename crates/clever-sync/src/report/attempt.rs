@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The stages of a try, in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// The store and the district are opened.
@@ -53,6 +54,7 @@ impl fmt::Display for Stage {
 
 /// How a try ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Ending {
     /// Everything was applied.
@@ -114,6 +116,7 @@ impl fmt::Display for Ending {
 
 /// How far a try came.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reached {
     /// The stage that it came to.
     pub stage: Stage,
@@ -127,6 +130,7 @@ pub struct Reached {
 
 /// Why a try failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// A word for scripts, as in `unauthorized`.
     pub code: String,
@@ -142,6 +146,7 @@ pub struct Failure {
 
 /// One try of a sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempt {
     /// Its number in the store.
     pub number: i64,
@@ -150,10 +155,16 @@ pub struct Attempt {
     /// The credential that it used, by name; none if it was a token alone.
     pub credential: Option<String>,
     /// When it began.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub started_at: Timestamp,
     /// When it ended, or when the next try found that it had; none while it runs.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub ended_at: Option<Timestamp>,
     /// When it last gave a sign of life.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub seen_at: Timestamp,
     /// How it ended; none while it runs.
     pub ending: Option<Ending>,
@@ -169,6 +180,7 @@ pub struct Attempt {
 
 /// The tries since a district's last success.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Attempts {
     /// The last one that ended.
     pub last: Option<Attempt>,

@@ -18,6 +18,7 @@ pub(crate) const SHARED: [RecordKind; 3] =
 /// Something odd in the roster that stops nothing: a reference that leads nowhere, or a list that was read once and is
 /// closed to the app now (its field is the scope, and the count that of the records which stay).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The kind of the records that refer.
     pub kind: RecordKind,

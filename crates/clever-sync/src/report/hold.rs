@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which part of a kind's changes is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The archiving.
@@ -29,6 +30,7 @@ impl fmt::Display for Part {
 
 /// What a hold counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Records of the kind.
@@ -40,6 +42,7 @@ pub enum Unit {
 
 /// A part of the plan that waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hold {
     /// The kind of record.
     pub kind: RecordKind,
@@ -99,6 +102,7 @@ impl fmt::Display for Hold {
 
 /// What probably caused a large change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Cause {
@@ -163,6 +167,7 @@ impl fmt::Display for Cause {
 
 /// A record that is held: enough to find it in the store, and nothing that it says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeldSample {
     /// The kind of record.
     pub kind: RecordKind,
@@ -178,6 +183,7 @@ pub struct HeldSample {
 /// How large a kind was when something of it was first held. What is applied beside a hold must not dilute it:
 /// else so many new records would let the same archiving through on the next day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Size {
     /// Active records.
     pub active: u64,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A reason why a walk proves nothing about what it did not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "doubt")]
 #[non_exhaustive]
 pub enum Doubt {
@@ -48,6 +49,7 @@ pub enum Doubt {
 
 /// Whether the walk over one kind was provably complete.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// Why it is not; empty when it is.
     pub doubts: Vec<Doubt>,
@@ -76,6 +78,7 @@ impl Certificate {
 
 /// Why a run read a snapshot where events may have done, or could not use events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "why")]
 #[non_exhaustive]
 pub enum Why {
@@ -89,6 +92,7 @@ pub enum Why {
     #[error("the last snapshot is of {at}: one is due")]
     Due {
         /// When it was applied.
+        #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
         at: Timestamp,
     },
     /// The feed holds no event: events are not switched on, or nothing happened for 30 days.
@@ -142,6 +146,7 @@ impl Why {
 
 /// What came over the feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventCounts {
     /// Events that were read.
     pub read: u64,
@@ -155,6 +160,7 @@ pub struct EventCounts {
 
 /// A record that came and is no text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refused {
     /// Its id.
     pub id: String,
@@ -176,8 +182,10 @@ impl fmt::Display for Refused {
 
 /// What a run did not read again, as an earlier one had staged it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resumed {
     /// When the earlier run began to read.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub began_at: Timestamp,
     /// How many records it had read.
     pub records: u64,

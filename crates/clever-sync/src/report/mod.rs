@@ -32,6 +32,7 @@ impl fmt::Display for RunPath {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Everything was applied.
@@ -59,6 +60,7 @@ impl Outcome {
 
 /// How a run learnt what the roster should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RunPath {
     /// Every list was read.
@@ -98,6 +100,7 @@ impl RunPath {
 
 /// What a run did to one kind, in records.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KindReport {
     /// Records that came.
     pub seen: u64,
@@ -130,6 +133,7 @@ pub struct KindReport {
 
 /// Places of active users in active sections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enrollments {
     /// Students' places.
     pub students: u64,
@@ -139,6 +143,7 @@ pub struct Enrollments {
 
 /// What one sync did.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[must_use = "a report may hold something for approval"]
 pub struct SyncReport {
     /// The run's number, from 1; none for a plan that was not applied.
@@ -148,8 +153,10 @@ pub struct SyncReport {
     /// The district's name.
     pub district_name: String,
     /// When the run began.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub started_at: Timestamp,
     /// When it ended.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub finished_at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
@@ -196,6 +203,7 @@ pub struct SyncReport {
 
 /// What an undo found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UndoCounts {
     /// The run that was taken back.
     pub run: u64,

@@ -27,6 +27,7 @@ pub struct ChangeFilter {
 
 /// One row of the feed. `Debug` shows no values, which may be of children.
 #[derive(Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its number; numbers have no gap within a district.
     pub seq: u64,
@@ -45,6 +46,7 @@ pub struct Change {
     /// The record after.
     pub after: Option<Box<RawValue>>,
     /// When it was applied.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// The event that told it; none where a snapshot or an undo did.
     pub event: Option<String>,
@@ -254,7 +256,7 @@ pub(crate) fn chain(kinds: &[RecordKind]) -> String {
         "WITH RECURSIVE chain (seq) AS (
              SELECT s.seq FROM main._districts d JOIN main._state s ON s.district = d.district AND s.kind IN ({}) AND s.id = ?2
              WHERE d.district_id = ?1 AND s.seq > ?3
-             UNION ALL SELECT c.prev FROM chain JOIN main.changes c ON c.district_id = ?1 AND c.seq = chain.seq
+             UNION ALL SELECT c.prev FROM chain JOIN main._changes c ON c.district_id = ?1 AND c.seq = chain.seq
              WHERE c.prev > ?3 AND c.prev < c.seq)",
         kinds.join(", ")
     )

@@ -66,6 +66,7 @@ impl KeptOut {
 
 /// What a note is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// One person.
@@ -87,6 +88,7 @@ impl Subject {
 
 /// A note of what was forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Note {
     /// The district.
     pub district_id: String,
@@ -97,6 +99,7 @@ pub struct Note {
     /// The digest of its id.
     pub digest: String,
     /// When it was forgotten.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// The person or program that did it, by its own name.
     pub actor: String,
@@ -271,8 +274,7 @@ pub(crate) async fn unname<B: Backend>(db: &mut B, district: &str) -> Result<(),
     for mut row in db.query(sql, &[district.into()]).await? {
         let (note, place) = (row.count(0)?, place_of(&row.text(1)?));
         let params = [district.into(), row.count(2)?.into(), place.into()];
-        let sql =
-            "UPDATE main.changes SET id = ?3 WHERE district_id = ?1 AND seq = ?2 AND op = 'forget'";
+        let sql = "UPDATE main._changes SET id = ?3 WHERE district_id = ?1 AND seq = ?2 AND op = 'forget'";
         db.execute(sql, &params).await?;
         let sql = "UPDATE main.forgotten SET is_named = 0 WHERE district_id = ?1 AND note = ?2";
         db.execute(sql, &[district.into(), note.into()]).await?;

@@ -211,13 +211,13 @@ impl<B: RosterDb> SqlStore<B> {
             Some(before) => before,
             None => {
                 let sql =
-                    "SELECT coalesce(max(seq), 0) + 1 FROM main.changes WHERE district_id = ?1";
+                    "SELECT coalesce(max(seq), 0) + 1 FROM main._changes WHERE district_id = ?1";
                 self.db.one(sql, &[district_id.into()]).await?.count(0)?
             }
         };
         let end = end.min(u64::try_from(i64::MAX).unwrap_or_default());
         let begin = end.saturating_sub(SPAN).max(1);
-        let sql = "SELECT seq, run, kind, id, op, fields, at, event FROM main.changes
+        let sql = "SELECT seq, run, kind, id, op, fields, at, event FROM main._changes
              WHERE district_id = ?1 AND seq >= ?2 AND seq < ?3 AND (CAST(?4 AS TEXT) IS NULL OR kind = ?4)
              AND (CAST(?5 AS TEXT) IS NULL OR op = ?5) AND (CAST(?6 AS BIGINT) IS NULL OR run = ?6)
              AND (CAST(?7 AS TEXT) IS NULL OR fields LIKE ?7 ESCAPE '!' OR fields LIKE ?8 ESCAPE '!')

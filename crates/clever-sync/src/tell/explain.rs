@@ -15,6 +15,7 @@ use crate::store::{Op, StoreError};
 
 /// Where a field's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldOrigin {
     /// The change in the feed.
     pub seq: u64,
@@ -25,19 +26,26 @@ pub struct FieldOrigin {
     /// The event that told it, if one did.
     pub event: Option<String>,
     /// When it was written.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
 }
 
 /// What a record is, and since when it says what it says.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Explanation {
     /// The kind of record.
     pub kind: RecordKind,
     /// The record.
     pub id: String,
     /// When it was first seen.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub first_seen_at: Timestamp,
     /// When it was archived; none while it is active.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub archived_at: Option<Timestamp>,
     /// The last change of each field, by its path; fields that went are named too.
     pub fields: BTreeMap<String, FieldOrigin>,

@@ -14,6 +14,7 @@ use crate::tell::words::age;
 
 /// What is to be said of a district in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// In step, and lately.
@@ -44,6 +45,7 @@ impl Verdict {
 
 /// A district's status, and what follows from it now.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Standing {
     #[serde(flatten)]
     /// How the district stands.

@@ -18,6 +18,7 @@ const MAX_RUNS: u64 = 200;
 
 /// How a district of the store stands.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DistrictStatus {
     /// The district's id.
     pub district_id: String,
@@ -30,14 +31,23 @@ pub struct DistrictStatus {
     /// The number of the last run.
     pub last_run: u64,
     /// When that run ended.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub last_run_at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
     /// How the last run learnt the roster.
     pub path: RunPath,
     /// When a run last brought the store wholly in step: everything applied, every list provably complete.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub last_done_at: Option<Timestamp>,
     /// When a snapshot was last wholly applied.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub snapshot_at: Option<Timestamp>,
     /// The event that the feed was applied to; none where there are no events.
     pub event_cursor: Option<String>,
@@ -61,11 +71,13 @@ pub struct DistrictStatus {
 
 /// Something held, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StandingHold {
     /// What is held.
     #[serde(flatten)]
     pub hold: Hold,
     /// When the first of the runs ended that held it ever since.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub since: Timestamp,
 }
 
@@ -143,7 +155,7 @@ impl<B: RosterDb> SqlStore<B> {
             status.changes = self
                 .db
                 .one(
-                    "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
+                    "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1",
                     &[status.district_id.as_str().into()],
                 )
                 .await?

@@ -58,6 +58,7 @@ pub enum SchemaForm {
 
 /// A table or view that others may read.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Described {
     /// Its name.
     pub name: String,
@@ -71,6 +72,7 @@ pub struct Described {
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DescribedColumn {
     /// Its name.
     pub name: String,

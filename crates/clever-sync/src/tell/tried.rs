@@ -8,6 +8,7 @@ use crate::tell::words::{counted, since};
 
 /// A district that was tried and never synced, or a credential of which nobody knows the districts.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NeverSynced {
     /// The district; none if no try came so far as to know it.
     pub district_id: Option<String>,

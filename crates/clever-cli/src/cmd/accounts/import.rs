@@ -10,10 +10,11 @@ use clever_provision::import::{Column, CustodyWord, Defaults, read_row};
 use clever_provision::store::{AccountStore, AccountsError, Facts, Refusal};
 use clever_provision::{Account, Class};
 use clever_sql::{Address, Backend as _, Database, Open, Value};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::{Exit, Usage};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// Accounts that are written in one transaction.
 const BATCH: usize = 200;
@@ -78,16 +79,16 @@ fn class(text: &str) -> Result<Class, String> {
 }
 
 /// A row that was not taken over. No value is in it.
-#[derive(Debug, Serialize)]
-struct Refused {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Refused {
     /// Its number, from 1; the header is none.
     row: usize,
     why: String,
 }
 
 /// What came of an import.
-#[derive(Debug, Default, Serialize)]
-struct Report {
+#[derive(Debug, Default, JsonSchema, Serialize)]
+pub(crate) struct Report {
     rows: usize,
     imported: u64,
     /// Accounts that were there; what is known of their holders was renewed.
@@ -98,6 +99,10 @@ struct Report {
     /// Columns of the file that mean nothing here.
     ignored: Vec<String>,
     dry_run: bool,
+}
+
+impl Document for Report {
+    const NAME: &'static str = "accounts-import";
 }
 
 /// Takes accounts over.

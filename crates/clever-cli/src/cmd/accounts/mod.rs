@@ -1,8 +1,8 @@
 //! `cleverctl accounts`: the app's accounts, as the roster and their holders made them.
 
-mod import;
-mod show;
-mod sync;
+pub(crate) mod import;
+pub(crate) mod show;
+pub(crate) mod sync;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

@@ -1,19 +1,22 @@
 //! `cleverctl accounts list`, `show` and `explain`. Values of people are masked unless they are asked for.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use clever_model::{Clock as _, SystemClock, UserId};
-use clever_provision::ledger::Draft;
+use clever_model::{Clock as _, SystemClock, Timestamp, UserId};
+use clever_provision::ledger::{Actor, Draft, Event, ProofClass};
 use clever_provision::store::{AccountStore, Facts};
 use clever_provision::{
-    Account, AccountId, AccountState, Class, Custody, Outcome, Policy, Rejection, Subject, decide,
+    Account, AccountId, AccountState, Class, Custody, Decision, LiveLink, Outcome, Policy,
+    Rejection, Rule, Subject, decide,
 };
 use clever_sync::words::masked;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::diagnostics::{Exit, NotThere};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// Arguments of `accounts list`.
 #[derive(Debug, Args)]
@@ -30,7 +33,7 @@ pub(super) struct ListArgs {
 }
 
 /// A state of accounts, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum StateWord {
     /// May be entered.
@@ -104,8 +107,10 @@ pub(super) async fn list(accounts: &mut AccountStore, args: &ListArgs, ui: &Ui) 
     found.truncate(args.limit as usize);
     let next = found.last().filter(|_| is_more).map(|last| &last.id);
     if ui.json {
-        let all: Vec<_> = found.iter().map(document).collect();
-        ui.document(&json!({ "accounts": all, "next": next }))?;
+        ui.document(&Page {
+            accounts: found.iter().map(Shown::of).collect(),
+            next,
+        })?;
         return Ok(Exit::Done);
     }
     if found.is_empty() {
@@ -166,21 +171,103 @@ fn cells(account: &Account) -> [String; 6] {
     ]
 }
 
-fn document(account: &Account) -> serde_json::Value {
-    let into = match &account.state {
-        AccountState::Merged { into } => Some(into),
-        _ => None,
-    };
-    json!({
-        "account": account.id,
-        "class": account.class,
-        "state": StateWord::of(&account.state),
-        "merged_into": into,
-        "custody": account.custody,
-        "links": account.links,
-        "ways_in": account.methods.len(),
-        "last_used": account.last_used,
-    })
+/// An account without what is known of its holder.
+#[derive(JsonSchema, Serialize)]
+struct Shown<'a> {
+    account: &'a AccountId,
+    class: Class,
+    state: StateWord,
+    /// The account that it became part of.
+    merged_into: Option<&'a AccountId>,
+    custody: &'a Custody,
+    links: &'a [LiveLink],
+    /// How many ways into it there are.
+    ways_in: usize,
+    #[schemars(with = "Option<clever_model::schema::Instant>")]
+    last_used: Option<Timestamp>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(account: &'a Account) -> Self {
+        Self {
+            account: &account.id,
+            class: account.class,
+            state: StateWord::of(&account.state),
+            merged_into: match &account.state {
+                AccountState::Merged { into } => Some(into),
+                _ => None,
+            },
+            custody: &account.custody,
+            links: &account.links,
+            ways_in: account.methods.len(),
+            last_used: account.last_used,
+        }
+    }
+}
+
+/// A page of accounts.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Page<'a> {
+    accounts: Vec<Shown<'a>>,
+    /// The account to go on behind; none at the end.
+    next: Option<&'a AccountId>,
+}
+
+impl Document for Page<'_> {
+    const NAME: &'static str = "accounts-list";
+}
+
+/// An account, what is known of its holder, and what happened to it.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct InFull<'a> {
+    account: Shown<'a>,
+    /// Values by field, of each identity; masked unless they are asked for.
+    known: Vec<BTreeMap<String, String>>,
+    history: Vec<Entry<'a>>,
+}
+
+impl Document for InFull<'_> {
+    const NAME: &'static str = "accounts-show";
+}
+
+/// An entry of the ledger.
+#[derive(JsonSchema, Serialize)]
+struct Entry<'a> {
+    entry: u64,
+    #[schemars(with = "clever_model::schema::Instant")]
+    at: Timestamp,
+    actor: &'a Actor,
+    proof: ProofClass,
+    event: &'a Event,
+}
+
+impl<'a> Entry<'a> {
+    fn of((entry, draft): &'a (u64, Draft)) -> Self {
+        Self {
+            entry: *entry,
+            at: draft.at,
+            actor: &draft.actor,
+            proof: draft.proof,
+            event: &draft.event,
+        }
+    }
+}
+
+/// Which account is a person's, and why.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Explained<'a> {
+    clever_id: &'a UserId,
+    account: Option<&'a AccountId>,
+    /// What the roster would decide today; none for whom the roster does not have.
+    decision: Option<&'a Decision>,
+    /// The row of the decision table.
+    rule: Option<Rule>,
+    rejected: Option<&'a BTreeMap<AccountId, Rejection>>,
+    history: Vec<Entry<'a>>,
+}
+
+impl Document for Explained<'_> {
+    const NAME: &'static str = "accounts-explain";
 }
 
 /// A value as it is, or its first letter.
@@ -207,14 +294,14 @@ pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) 
         let fields = facts.fields().into_iter();
         fields
             .map(|(name, value)| (name, shown(&value, args.values)))
-            .collect::<std::collections::BTreeMap<_, _>>()
+            .collect::<BTreeMap<_, _>>()
     };
     if ui.json {
-        ui.document(&json!({
-            "account": document(&account),
-            "known": known.iter().map(fields).collect::<Vec<_>>(),
-            "history": history.iter().map(event_document).collect::<Vec<_>>(),
-        }))?;
+        ui.document(&InFull {
+            account: Shown::of(&account),
+            known: known.iter().map(fields).collect(),
+            history: history.iter().map(Entry::of).collect(),
+        })?;
         return Ok(Exit::Done);
     }
     let state = StateWord::of(&account.state).as_str();
@@ -247,10 +334,6 @@ pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) 
         ui.line("Values are masked; --values shows them.")?;
     }
     Ok(Exit::Done)
-}
-
-fn event_document((seq, draft): &(u64, Draft)) -> serde_json::Value {
-    json!({ "entry": seq, "at": draft.at, "actor": draft.actor, "proof": draft.proof, "event": draft.event })
 }
 
 fn tell(ui: &Ui, history: &[(u64, Draft)]) -> Result<()> {
@@ -297,14 +380,14 @@ pub(super) async fn explain(
         ));
     }
     if ui.json {
-        ui.document(&json!({
-            "clever_id": args.user,
-            "account": opens,
-            "decision": would.as_ref().map(|it| &it.decision),
-            "rule": would.as_ref().map(|it| it.why.rule),
-            "rejected": would.as_ref().map(|it| &it.why.rejected),
-            "history": history.iter().map(event_document).collect::<Vec<_>>(),
-        }))?;
+        ui.document(&Explained {
+            clever_id: &args.user,
+            account: opens.as_ref(),
+            decision: would.as_ref().map(|it| &it.decision),
+            rule: would.as_ref().map(|it| it.why.rule),
+            rejected: would.as_ref().map(|it| &it.why.rejected),
+            history: history.iter().map(Entry::of).collect(),
+        })?;
         return Ok(Exit::Done);
     }
     match &opens {

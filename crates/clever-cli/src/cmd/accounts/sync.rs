@@ -8,11 +8,13 @@ use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::roster::{Followed, follow, random_id};
 use clever_provision::store::AccountStore;
 use clever_provision::{Class, Policy};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::diagnostics::Exit;
 use crate::metrics::{FileArgs, Metrics};
 use crate::settings::StoreArgs;
-use crate::ui::{self, Ui};
+use crate::ui::{self, Document, Ui};
 
 /// How the store names this reader of its changes.
 const CONSUMER: &str = "accounts";
@@ -103,7 +105,7 @@ async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Re
         all.insert(id, done);
     }
     if ui.json {
-        ui.list("districts", &all)?;
+        ui.document(&Told { districts: &all })?;
         return Ok(Exit::Done);
     }
     if all.is_empty() {
@@ -113,6 +115,16 @@ async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Re
         say(ui, district, done)?;
     }
     Ok(Exit::Done)
+}
+
+/// What came of each district.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Told<'a> {
+    districts: &'a BTreeMap<String, Followed>,
+}
+
+impl Document for Told<'_> {
+    const NAME: &'static str = "accounts-sync";
 }
 
 fn say(ui: &Ui, district: &str, done: &Followed) -> Result<()> {

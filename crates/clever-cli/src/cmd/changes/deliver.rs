@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clever_model::{Clock, SystemClock};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, StoreError};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::{ChangesArgs, PATIENCE};
 use crate::diagnostics::{self, Exit};
 use crate::signals::Stop;
-use crate::ui::{Ui, counted};
+use crate::ui::{Document, Ui, counted};
 use crate::webhook::{NotDelivered, Webhook};
 
 /// Changes in one message.
@@ -22,6 +24,16 @@ const TRIES: u32 = 6;
 /// The first wait after a failure; each one after it is twice as long, and at most [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(300);
+
+/// How many changes a webhook took.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Delivered {
+    delivered: u64,
+}
+
+impl Document for Delivered {
+    const NAME: &'static str = "delivered";
+}
 
 /// A message that is on its way: the same whenever it is sent again.
 struct Message {
@@ -114,7 +126,7 @@ pub(super) async fn deliver(
         }
     }
     if ui.json {
-        ui.document(&json!({ "delivered": delivered }))?;
+        ui.document(&Delivered { delivered })?;
     } else if delivered > 0 || !ui.quiet {
         ui.line(format!(
             "{} delivered.",

@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,8 +13,8 @@ use serde_json::Value;
 const CLOSED: [&str; 7] = ["parquet", "gz", "zst", "bz2", "xz", "7z", "xlsx"];
 
 /// What was found.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct FoundFiles {
+#[derive(Debug, Default, JsonSchema, Serialize)]
+pub(crate) struct FoundFiles {
     /// Files that hold the person.
     pub(super) holding: Vec<String>,
     /// Files that could not be looked into.

@@ -13,6 +13,7 @@ use clever_provision::ledger::Actor;
 use clever_provision::roster::ForgottenAccounts;
 use clever_sync::AnyStore;
 use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::files::{FoundFiles, Marks};
@@ -21,7 +22,7 @@ use crate::cmd::changes::district;
 use crate::cmd::sync::policies;
 use crate::diagnostics::{Exit, Usage};
 use crate::settings::StoreArgs;
-use crate::ui::{self, Tone, Ui, counted, grouped};
+use crate::ui::{self, Document, Tone, Ui, counted, grouped};
 
 /// Arguments of `forget`.
 #[derive(Debug, Args)]
@@ -84,8 +85,8 @@ pub(crate) struct ForgetArgs {
 }
 
 /// What was forgotten, everywhere.
-#[derive(Debug, Serialize)]
-struct Everywhere {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Everywhere {
     /// Whether it was done, or only looked at.
     dry_run: bool,
     /// In the store of rosters.
@@ -98,6 +99,42 @@ struct Everywhere {
     accounts_swept: Option<bool>,
     /// Files that hold the person, and files that could not be looked into.
     files: FoundFiles,
+}
+
+impl Document for Everywhere {
+    const NAME: &'static str = "forget";
+}
+
+/// What was forgotten before.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Notes<'a> {
+    /// Whether there was a key to check the signatures with.
+    checked: bool,
+    notes: &'a [Note],
+}
+
+impl Document for Notes<'_> {
+    const NAME: &'static str = "forget-list";
+}
+
+/// Whether the database was written again.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Swept {
+    swept: bool,
+}
+
+impl Document for Swept {
+    const NAME: &'static str = "forget-sweep";
+}
+
+/// How many notes kept somebody out until now.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Readmitted {
+    readmitted: u64,
+}
+
+impl Document for Readmitted {
+    const NAME: &'static str = "forget-readmit";
 }
 
 /// Forgets, or does what else is asked of the notes.
@@ -373,11 +410,6 @@ async fn list(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
         (Err(_), _) => false,
     };
     if ui.json {
-        #[derive(Serialize)]
-        struct Notes<'a> {
-            checked: bool,
-            notes: &'a [Note],
-        }
         ui.document(&Notes {
             checked,
             notes: &notes,
@@ -421,7 +453,7 @@ async fn swept(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exit>
         done &= args.accounts.open(false).await?.sweep().await?;
     }
     if ui.json {
-        ui.document(&BTreeMap::from([("swept", done)]))?;
+        ui.document(&Swept { swept: done })?;
     } else if done {
         ui.line("The database was rewritten without what was erased.")?;
     } else {
@@ -438,7 +470,7 @@ async fn readmit(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exi
     let district = DistrictId::new(named).context("the district's id can't be used")?;
     let notes = store.readmit(&district, args.person.as_deref()).await?;
     if ui.json {
-        ui.document(&BTreeMap::from([("readmitted", notes)]))?;
+        ui.document(&Readmitted { readmitted: notes })?;
     } else if notes > 0 {
         ui.line("It may come in again: the next snapshot reads it (`cleverctl sync --full`).")?;
     } else {

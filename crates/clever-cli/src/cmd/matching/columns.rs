@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clever_linkage::{ColumnReading, DateForm, Kind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::config::MatchFile;
@@ -9,8 +10,8 @@ use super::table::{SeparatedFile, Table, TableError};
 use crate::ui::grouped;
 
 /// How a column was read, without its values.
-#[derive(Debug, Serialize)]
-pub(super) struct ColumnSummary {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct ColumnSummary {
     file: String,
     field: String,
     column: String,

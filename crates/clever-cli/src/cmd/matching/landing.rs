@@ -16,6 +16,7 @@ use clever_provision::{
     AccountId, Candidate, Decided, Decision, Directory, Policy, Subject, candidates, decide,
     decide_all,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::config::MatchFile;
@@ -27,8 +28,8 @@ use super::table::{SeparatedFile, Table, TableError, rows_of};
 const TRIES: usize = 3;
 
 /// What landed.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Landed {
+#[derive(Debug, Default, JsonSchema, Serialize)]
+pub(crate) struct Landed {
     /// People whose account opens for them from now on.
     pub(super) linked: usize,
     /// Open questions to a person, those of earlier runs among them.

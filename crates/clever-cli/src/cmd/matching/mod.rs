@@ -26,12 +26,13 @@ use clever_provision::duplicates;
 use clever_provision::store::AccountStore;
 use csv::StringRecord;
 use indicatif::ProgressBar;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
 use crate::progress;
 use crate::signals::leave_nothing_half_written;
-use crate::ui::{self, Ui, grouped};
+use crate::ui::{self, Document, Ui, grouped};
 use crate::vault::VaultArgs;
 use crate::writing::write_whole;
 use columns::ColumnSummary;
@@ -141,8 +142,8 @@ pub(crate) struct MatchArgs {
 }
 
 /// What was done, for `--json`.
-#[derive(Debug, Serialize)]
-struct Summary {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Summary {
     left: usize,
     right: usize,
     trained: bool,
@@ -155,8 +156,12 @@ struct Summary {
     landed: Option<Landed>,
 }
 
-#[derive(Debug, Serialize)]
-struct LinkSummary {
+impl Document for Summary {
+    const NAME: &'static str = "match";
+}
+
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct LinkSummary {
     /// How often each decision was made, by its name.
     decisions: BTreeMap<String, usize>,
     /// How many of the new links are false, as the weights expect it.
@@ -167,8 +172,8 @@ struct LinkSummary {
     cut: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct ClusterSummary {
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct ClusterSummary {
     clusters: usize,
     records: usize,
     /// Pairs that may be one person's, those for review among them.

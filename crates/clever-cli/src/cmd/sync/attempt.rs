@@ -145,6 +145,10 @@ impl<P: Progress> Progress for Steps<'_, P> {
         self.on.opened(district);
     }
 
+    fn lists(&self, kinds: &[RecordKind]) {
+        self.on.lists(kinds);
+    }
+
     fn stage(&self, stage: Stage) {
         self.hear(|heard| heard.reached.stage = stage);
         self.on.stage(stage);

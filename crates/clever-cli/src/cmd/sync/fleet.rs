@@ -3,27 +3,30 @@
 //! A district that fails, hangs or is held takes its slot and nothing else. Whose turn it is decides
 //! [`clever_sync::fleet`]; here are the threads, the lists of districts and the words.
 
+pub(crate) mod document;
+mod listed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clever_auth::credential::Secret;
-use clever_client::{ClientOptions, District, LoginService};
+use anyhow::{Result, bail};
+use clever_client::ClientOptions;
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::fleet::{Next, Turn, Turns, later, next};
 use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
-use serde_json::{Value, json};
+use indicatif::ProgressBar;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::document::{AllRuns, DistrictRun, Unlisted};
+use self::listed::{Target, credentials, districts};
 use super::Told;
 use super::args::SyncArgs;
 use super::attempt::{Attempt, Recorder};
 use super::once::{self, over_at};
-use crate::access::{Way, no_redirect};
-use crate::diagnostics::{self, Exit, Usage};
-use crate::progress::{Named, Watch};
+use crate::diagnostics::{self, Exit};
+use crate::progress::{Bars, Watch};
 use crate::signals::Stop;
 use crate::ui::{self, Ui, count, counted};
 
@@ -32,13 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often alerts are looked for while districts are synced.
 const ALERT_EVERY: Duration = Duration::from_secs(60);
-
-/// A district, and how it is opened.
-#[derive(Clone)]
-struct Target {
-    credential: String,
-    way: Way,
-}
 
 /// How one run of one district ended.
 struct Ended {
@@ -55,13 +51,16 @@ struct Line {
     said: String,
     counts: [u64; 5],
     seconds: u64,
-    json: Value,
+    json: DistrictRun,
 }
 
 /// Everything that lives as long as the command.
 struct Fleet {
     args: Arc<SyncArgs>,
     ui: Ui,
+    bars: Bars,
+    /// How many of the round's districts are done.
+    done: ProgressBar,
     targets: BTreeMap<String, Target>,
     /// As the policy's file last said.
     policies: Arc<SyncPolicies>,
@@ -88,6 +87,8 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         // A typing error in the policy ends the command before anything starts.
         policies: Arc::new(once::policies(args.policy.as_deref())?),
         ui: *ui,
+        bars: Bars::new(ui),
+        done: ProgressBar::hidden(),
         targets: BTreeMap::new(),
         turns: Turns::new(),
         running: BTreeSet::new(),
@@ -113,6 +114,9 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
                 // A schedule continues with the districts that it knows.
                 Err(error) if listed => fleet.tell("the list of districts", &error),
                 list => list?,
+            }
+            if !listed && args.every.is_none() {
+                fleet.done = fleet.bars.districts(fleet.targets.len() as u64);
             }
             listed = true;
             if !fleet.lines.is_empty() {
@@ -158,6 +162,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     while let Some(end) = ended.recv().await {
         fleet.running.remove(&end.district);
     }
+    fleet.done.finish_and_clear();
     fleet.summary()?;
     if asked {
         // A schedule is ended by being asked to; a single round that was cut short is not done.
@@ -252,7 +257,7 @@ impl Fleet {
         for (district, target) in targets {
             let new = !self.known.contains_key(district) && !self.targets.contains_key(district);
             if new && !self.known.is_empty() {
-                self.note(format!(
+                self.note(&format!(
                     "{district} ({}) is new to the store",
                     target.credential
                 ));
@@ -267,7 +272,7 @@ impl Fleet {
         // A single round says it at its end.
         if self.args.every.is_some() {
             for district in gone.difference(&self.unlisted) {
-                self.note(self.unlisted_line(district));
+                self.note(&self.unlisted_line(district));
             }
         }
         self.unlisted = gone;
@@ -301,7 +306,7 @@ impl Fleet {
             }
             _ => drop(self.turns.remove(district)),
         }
-        self.note(format!(
+        self.note(&format!(
             "{district} ({}): begins; {} running",
             target.credential,
             self.running.len()
@@ -314,12 +319,7 @@ impl Fleet {
         let policies = Arc::clone(&self.policies);
         let args = Arc::clone(&self.args);
         let (tell, mut stopped) = (tell.clone(), stopped.clone());
-        let ui = self.ui;
-        let watch: Arc<dyn clever_client::Watch> = if !self.ui.is_talkative() {
-            Arc::new(())
-        } else {
-            Arc::new(Named(district.to_owned(), self.ui))
-        };
+        let watch = Arc::new(Watch::of(&self.bars, district));
         let listed = district.to_owned();
         let recorder = Arc::clone(&self.recorder);
         aside(district.to_owned(), tell, async move || {
@@ -327,7 +327,7 @@ impl Fleet {
             let mut attempt = Attempt::begin(&recorder, Some(&listed), Some(&credential)).await;
             let result = tokio::select! {
                 _ = stopped.changed() => None,
-                result = one(&ui, &args, &policies, &listed, target, watch, &attempt) => Some(result),
+                result = one(&args, &policies, &listed, target, watch, &attempt) => Some(result),
             };
             let Some(result) = result else {
                 attempt.stopped().await;
@@ -342,6 +342,7 @@ impl Fleet {
     /// Takes note of a run's end, and tells it.
     fn end(&mut self, end: Ended) -> Result<()> {
         self.running.remove(&end.district);
+        self.done.inc(1);
         let credential = self
             .targets
             .get(&end.district)
@@ -363,8 +364,17 @@ impl Fleet {
                 failed(&credential, &end.district, error, end.seconds)
             }
         };
-        self.note(format!(
-            "{}: {} in {} s; {} running",
+        // A round has an end to count towards; a schedule has none.
+        let so_far = match self.args.every {
+            None => format!(
+                "{} of {}; ",
+                self.targets.len() - self.turns.len() - self.running.len(),
+                counted(self.targets.len() as u64, "district", "districts")
+            ),
+            Some(_) => String::new(),
+        };
+        self.note(&format!(
+            "{}: {} in {} s; {so_far}{} running",
             end.district,
             line.said,
             end.seconds,
@@ -375,7 +385,7 @@ impl Fleet {
         {
             let now = SystemClock.now();
             let wait = turn.due.duration_since(now).unsigned_abs();
-            self.note(format!(
+            self.note(&format!(
                 "{}: next run at {}",
                 end.district,
                 over_at(now, wait)
@@ -389,16 +399,15 @@ impl Fleet {
         Ok(())
     }
 
-    fn note(&self, text: String) {
-        if self.ui.is_talkative() {
-            self.ui.note(text);
-        }
+    fn note(&self, text: &str) {
+        self.bars.note(text);
     }
 
     /// Tells of an error; `what` is what it ended, or what follows.
     fn tell(&self, what: &str, error: &anyhow::Error) {
         if self.ui.is_talkative() {
-            diagnostics::tell_of(&self.ui, what, error);
+            self.bars
+                .suspend(|| diagnostics::tell_of(&self.ui, what, error));
         }
     }
 
@@ -417,15 +426,15 @@ impl Fleet {
             if self.args.every.is_some() {
                 return Ok(());
             }
-            let all: Vec<&Value> = self.lines.values().map(|line| &line.json).collect();
-            let unlisted = self.unlisted.iter().map(|district| {
-                let at = self.known.get(district).copied().flatten();
-                json!({ "district": district, "last_success": at })
+            let unlisted = self.unlisted.iter().map(|district| Unlisted {
+                district,
+                last_success: self.known.get(district).copied().flatten(),
             });
-            let unlisted: Vec<Value> = unlisted.collect();
-            return self.ui.document(
-                &json!({ "districts": all, "unlisted": unlisted, "exit": self.worst() as u8 }),
-            );
+            return self.ui.document(&AllRuns {
+                districts: self.lines.values().map(|line| &line.json).collect(),
+                unlisted: unlisted.collect(),
+                exit: self.worst() as u8,
+            });
         }
         let mut lines = self.lines.values();
         let uneventful = lines.all(|line| line.exit == Exit::Done && line.counts == [0; 5]);
@@ -489,74 +498,6 @@ impl Fleet {
     }
 }
 
-/// The credentials that are meant: those named, else all that are kept.
-fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
-    let kept = args.app.vault.read()?;
-    let names = args.app.names();
-    let mut all = Vec::new();
-    if names.is_empty() {
-        all.extend(
-            kept.iter()
-                .map(|(name, one)| (name.to_owned(), one.secret.clone())),
-        );
-    }
-    for name in names {
-        all.push((
-            name.clone(),
-            crate::access::kept(&args.app.vault, name)?.secret,
-        ));
-    }
-    if all.is_empty() {
-        return Err(Usage::new("--all needs a credential, and none is kept")
-            .hint("keep one with `cleverctl credential add NAME`")
-            .into());
-    }
-    Ok(all)
-}
-
-/// The districts that a credential opens.
-async fn districts(args: &SyncArgs, name: &str, secret: Secret) -> Result<Vec<(String, Target)>> {
-    let target = |way| Target {
-        credential: name.to_owned(),
-        way,
-    };
-    match secret {
-        Secret::App {
-            client_id,
-            client_secret,
-        } => {
-            let app = args
-                .app
-                .made(&args.service, &no_redirect()?, &client_id, client_secret)?;
-            let login = LoginService::new(args.service.options())?;
-            let grants = login
-                .district_grants(&app, None)
-                .await
-                .context("could not list the districts")?;
-            let mut found = BTreeMap::new();
-            for grant in grants {
-                let way = Way::App(
-                    Box::new((app.clone(), login.clone())),
-                    grant.district.clone(),
-                );
-                found.insert(grant.district.to_string(), target(way));
-            }
-            Ok(found.into_iter().collect())
-        }
-        Secret::DistrictApp { token, .. } => {
-            let opened = District::new(args.service.options(), token.clone())?;
-            let page = opened
-                .district()
-                .await
-                .context("could not read the district")?;
-            let records = page.records();
-            Ok(records
-                .map(|record| (record.id.to_owned(), target(Way::Token(token.clone()))))
-                .collect())
-        }
-    }
-}
-
 /// Runs on a thread of its own, and tells how it ended; also if it panics, so that its slot is free again.
 fn aside<R: Future<Output = Result<SyncReport>>>(
     district: String,
@@ -584,24 +525,22 @@ fn aside<R: Future<Output = Result<SyncReport>>>(
 
 /// Syncs one district once: the one that was listed, or none.
 async fn one(
-    ui: &Ui,
     args: &SyncArgs,
     policies: &SyncPolicies,
     listed: &str,
     target: Target,
-    watch: Arc<dyn clever_client::Watch>,
+    watch: Arc<Watch>,
     attempt: &Attempt,
 ) -> Result<SyncReport> {
     let options = ClientOptions {
         page_limit: args.page_size,
-        watch,
+        watch: Arc::clone(&watch) as _,
         ..args.service.options()
     };
     let district = target.way.open(options).await?;
     let mut store = once::open(args).await?;
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
-    let watch = Watch::silent(ui);
     once::reconcile(
         args, policies, admit, &district, &mut store, &watch, attempt,
     )
@@ -634,10 +573,14 @@ fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
             sum(|kind| kind.held),
         ],
         seconds,
-        json: json!({
-            "credential": credential, "district": report.district_id, "exit": exit as u8, "seconds": seconds,
-            "report": report,
-        }),
+        json: DistrictRun {
+            credential: credential.to_owned(),
+            district: report.district_id.clone(),
+            exit: exit as u8,
+            seconds,
+            report: Some(Box::new(report.clone())),
+            error: None,
+        },
     }
 }
 
@@ -659,10 +602,14 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
         said: said.to_owned(),
         counts: [0; 5],
         seconds,
-        json: json!({
-            "credential": credential, "district": district, "exit": exit as u8, "seconds": seconds,
-            "error": diagnostics::told(error),
-        }),
+        json: DistrictRun {
+            credential: credential.to_owned(),
+            district: district.to_owned(),
+            exit: exit as u8,
+            seconds,
+            report: None,
+            error: Some(diagnostics::told(error)),
+        },
     }
 }
 

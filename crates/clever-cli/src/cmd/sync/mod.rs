@@ -2,7 +2,7 @@
 
 mod args;
 mod attempt;
-mod fleet;
+pub(crate) mod fleet;
 mod once;
 pub(crate) mod report;
 

@@ -8,7 +8,12 @@ use clever_sync::{Outcome, RunPath, SyncReport};
 
 use crate::cmd::drift;
 use crate::cmd::holds;
-use crate::ui::{self, Tone, Ui, count, counted, grouped, word};
+use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
+
+// What `sync`, `plan apply` and `undo` print.
+impl Document for SyncReport {
+    const NAME: &'static str = "sync";
+}
 
 /// Prints a report as people read it, with the names of schools that are known.
 pub(crate) fn print(ui: &Ui, report: &SyncReport, schools: &Schools) -> Result<()> {

@@ -2,13 +2,14 @@
 
 use clever_emulator::Happening;
 use clever_model::{RecordKind, Role, UserId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ground::{Ground, grounds};
 use crate::directory::{Account, AccountId, AccountState, Custody};
 use crate::ledger::{Actor, Draft, Event, ProofClass};
+use crate::merge::Undo;
 use crate::roster::FollowError;
-use crate::store::{AccountsError, Facts, Refusal};
+use crate::store::{AccountsError, Answer, Facts, Refusal};
 use crate::subject::{Class, Classes};
 use crate::tests::world::account;
 
@@ -102,6 +103,60 @@ async fn a_new_twin_gets_an_account_of_their_own_and_takes_none() {
         let done = ground.sync_and_follow().await;
         assert_eq!((done.created, done.linked, done.reviews), (0, 0, 1));
         assert_eq!(ground.account_of(&third).await, None);
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_over_the_number_of_a_leaver_in_the_same_role_is_proposed_under_another_name_too()
+ {
+    for mut ground in fresh("roster_took_over").await {
+        let employee = |id: &str, last: &str, roles: Value| {
+            let name = json!({ "first": "Ada", "last": last });
+            let record =
+                json!({ "id": id, "district": ground.district, "name": name, "roles": roles });
+            ground.put(id, &record);
+            UserId::new(id).unwrap()
+        };
+        let (teacher, staff) = (json!({ "sis_id": "T901" }), json!({ "staff_id": "S901" }));
+        employee("u-aking", "King", json!({ "staff": staff }));
+        let stays = employee("u-jackson", "Jackson", json!({ "teacher": teacher }));
+        // One with the number in another role is another person.
+        employee("u-may", "May", json!({ "teacher": { "sis_id": "S901" } }));
+        let both = json!({ "teacher": teacher, "staff": staff });
+        ground.sync_and_follow().await;
+        let left = ground.account_of(&UserId::new("u-aking").unwrap()).await;
+        // Clever makes one of both, whose name is the new one since her wedding.
+        let record = json!({ "id": stays, "district": ground.district, "roles": both,
+                             "name": { "first": "Ada", "last": "Jackson" } });
+        ground.put(stays.as_str(), &record);
+        ground.remove("u-aking");
+        let done = ground.sync_and_follow().await;
+        assert_eq!((done.archived, done.reviews), (1, 1), "{done:?}");
+        let review = ground.accounts.reviews().await.unwrap().remove(0);
+        assert_eq!(review.user, stays);
+        let left = left.unwrap();
+        assert_eq!(review.candidates.keys().next(), Some(&left));
+        // The account that stays is the archived one; its person is here.
+        let kept = ground.account_of(&stays).await.unwrap();
+        let now = ground.now();
+        let answer = ground
+            .accounts
+            .approve(review.id, &left, "s1", &[], now)
+            .await;
+        let Answer::Merged(merge) = answer.unwrap() else {
+            panic!("not merged")
+        };
+        assert_eq!(ground.account_of(&stays).await.as_ref(), Some(&left));
+        assert_eq!(state(&mut ground, &left).await, AccountState::Active);
+        let undo = Undo {
+            actor: Actor::Staff("s1".into()),
+            proof: ProofClass::Staff,
+            at: now,
+        };
+        ground.accounts.undo(merge, &undo, &[]).await.unwrap();
+        assert_eq!(state(&mut ground, &left).await, AccountState::Archived);
+        assert_eq!(state(&mut ground, &kept).await, AccountState::Active);
+        ground.accounts.verify().await.unwrap();
     }
 }
 

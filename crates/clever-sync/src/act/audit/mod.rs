@@ -1,8 +1,8 @@
 //! Looks for rows that someone else edited: columns that do not say what their record says, records whose
 //! bytes are not those that were seen, rows that are gone, that are archived and should not be, or that no sync wrote.
 //!
-//! They are mended from the feed of changes, which has every record as it last was; a snapshot after it adds what
-//! the feed does not tell. The tables beside a record's own are what the record says (`children.rs`).
+//! They are mended from the feed of changes, in which the database keeps what a row was before somebody else wrote over
+//! it; a snapshot after it adds what the feed does not tell. The tables beside a record's own are what the record says (`children.rs`).
 
 mod children;
 
@@ -188,20 +188,24 @@ async fn restore<B: RosterDb>(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "{} SELECT coalesce(c.after, c.before), c.at, c.run,
-                (SELECT at FROM main.changes WHERE district_id = ?1 AND seq = (SELECT min(seq) FROM chain))
+                (SELECT at FROM main._changes WHERE district_id = ?1 AND seq = (SELECT min(seq) FROM chain))
          FROM main.changes c WHERE c.district_id = ?1 AND c.seq = (SELECT max(seq) FROM chain)",
         changes::chain(&[kind])
     );
     let params = [district.as_str().into(), id.into(), 0_i64.into()];
-    let last = store.db.maybe(&sql, &params).await?;
-    let Some(mut last) = last else {
+    let mut last = store.db.maybe(&sql, &params).await?;
+    let record = match &mut last {
+        Some(row) => row.maybe_text(0)?,
+        None => None,
+    };
+    let (Some(mut last), Some(record)) = (last, record) else {
         // Nobody knows what it was: then it is new when it comes again.
         let params = [store.number().into(), (kind as i64).into(), id.into()];
         let sql = "DELETE FROM main._state WHERE district = ?1 AND kind = ?2 AND id = ?3";
         store.db.execute(sql, &params).await?;
         return Ok(());
     };
-    let (record, at, run) = (last.text(0)?, last.text(1)?, last.int(2)?);
+    let (at, run) = (last.text(1)?, last.int(2)?);
     let first = last.text(3)?;
     let value: Value = reading::value(&record).unwrap_or_default();
     let mut names = vec![

@@ -49,6 +49,7 @@ pub struct ForgetRequest {
 
 /// What was forgotten, or would be.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forgotten {
     /// The district.
     pub district_id: String,
@@ -224,7 +225,7 @@ async fn last_change<B: RosterDb>(
     store: &mut SqlRun<'_, B>,
     district: &DistrictId,
 ) -> Result<u64, StoreError> {
-    let sql = "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1";
+    let sql = "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1";
     Ok(store
         .db
         .one(sql, &[district.as_str().into()])
@@ -287,7 +288,7 @@ impl Forgetting<'_> {
             } else {
                 place_of(&digest)
             };
-            let sql = "INSERT INTO main.changes (district_id, seq, run, kind, id, op, at) VALUES (?1, ?2, ?3, ?4, ?5, 'forget', ?6)";
+            let sql = "INSERT INTO main._changes (district_id, seq, run, kind, id, op, at) VALUES (?1, ?2, ?3, ?4, ?5, 'forget', ?6)";
             let params = [
                 id.into(),
                 self.change.into(),

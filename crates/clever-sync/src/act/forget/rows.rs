@@ -14,7 +14,7 @@ const BY_ID: [&str; 9] = [
     "user_roles",
     "_user_schools",
     "_contacts",
-    "changes",
+    "_changes",
     "runs",
     "findings",
     "attempts",

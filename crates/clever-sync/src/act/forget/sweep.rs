@@ -11,7 +11,7 @@ const TABLES: [&str; 10] = [
     "user_roles",
     "_user_schools",
     "_contacts",
-    "changes",
+    "_changes",
     "runs",
     "attempts",
     "findings",

@@ -166,7 +166,7 @@ impl Traces {
         district: &DistrictId,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
-        let sql = "UPDATE main.changes SET op = 'forget', id = ?3, fields = NULL, before = NULL, after = NULL,
+        let sql = "UPDATE main._changes SET op = 'forget', id = ?3, fields = NULL, before = NULL, after = NULL,
              event = NULL, prev = NULL WHERE district_id = ?1 AND kind = 'users' AND id = ?2";
         for (id, place) in &self.ids {
             let params = [
@@ -185,6 +185,7 @@ impl Traces {
         district: &DistrictId,
     ) -> Result<u64, StoreError> {
         let mut changed = 0;
+        // Of the view: a record that followed a change counts with it, though it is kept once.
         let columns = "SELECT seq, kind, before, after, fields FROM main.changes WHERE district_id = ?1 AND seq > ?3
              AND (lower(before) LIKE lower(?2) OR lower(after) LIKE lower(?2) OR fields LIKE ?2) ORDER BY seq LIMIT ?4";
         for pattern in self.looked_for(None) {
@@ -217,7 +218,7 @@ impl Traces {
                         continue;
                     }
                     let [before, now] = now;
-                    let sql = "UPDATE main.changes SET before = ?3, after = ?4, fields = ?5 WHERE district_id = ?1 AND seq = ?2";
+                    let sql = "UPDATE main._changes SET before = ?3, after = CASE WHEN after IS NOT NULL THEN ?4 END, fields = ?5 WHERE district_id = ?1 AND seq = ?2";
                     let params = [
                         district.as_str().into(),
                         after.into(),

@@ -24,6 +24,7 @@ const FORMAT: u32 = 1;
 
 /// What a plan is made from and what it would do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     format: u32,
     /// The district.
@@ -31,10 +32,15 @@ pub struct Plan {
     /// Its name.
     pub district_name: String,
     /// When it was made.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub made_at: Timestamp,
     /// The run of the store that it was made from.
     pub base_run: u64,
     pub(crate) base_cursor: Option<String>,
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub(crate) base_snapshot_at: Option<Timestamp>,
     pub(crate) cursor: Option<String>,
     pub(crate) whole: bool,
@@ -126,6 +132,7 @@ impl Line {
 
 /// One record of a plan, to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlanSample {
     /// The kind of record.
     pub kind: RecordKind,
@@ -141,6 +148,7 @@ pub struct PlanSample {
 
 /// A field that a plan changes. Its values may be personal data, and `Debug` does not show them.
 #[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldChange {
     /// Its path: `roles.student.grade`.
     pub field: String,

@@ -100,7 +100,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             .store
             .db
             .one(
-                "SELECT coalesce(max(seq), 0) FROM main.changes WHERE district_id = ?1",
+                "SELECT coalesce(max(seq), 0) FROM main._changes WHERE district_id = ?1",
                 &[self.district_id.into()],
             )
             .await?
@@ -218,6 +218,9 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             .collect();
         let (touched, said): (Vec<_>, Vec<_>) =
             read.iter().partition(|read| read.staged.op() == Op::Touch);
+        // Before the rows: for the database, what a row was is then `before` of this change, and it keeps no copy.
+        let links = self.link(kind, rows, &before).await?;
+        self.keep_state(kind, rows, &links).await?;
         let keys = self.keys(kind, &read).await?;
         self.put(kind, &said, false, &keys).await?;
         self.put(kind, &touched, true, &keys).await?;
@@ -231,8 +234,6 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             RecordKind::Sections => self.places(&read, &gone, keys, &before).await?,
             _ => {}
         }
-        let links = self.link(kind, rows, &before).await?;
-        self.keep_state(kind, rows, &links).await?;
         self.tell(kind, rows, &links, &before).await
     }
 

@@ -14,7 +14,7 @@ COMMENT ON VIEW enrollments IS 'Places of active users in active sections';
 COMMENT ON VIEW active_students IS 'Students who are in the roster today, with a real date of birth and the name of their school';
 COMMENT ON VIEW section_students IS 'Students and their sections, with names and the real dates of the term';
 COMMENT ON VIEW teacher_sections IS 'Teachers and their sections, with how many students each has and the real dates of the term';
-COMMENT ON TABLE changes IS 'What changed, one row a record and run, numbered without a gap within a district';
+COMMENT ON VIEW changes IS 'What changed, one row a record and run, numbered without a gap within a district';
 COMMENT ON TABLE runs IS 'What each run did';
 COMMENT ON TABLE attempts IS 'Each try of a sync, however it ended; the last 200 of a district';
 COMMENT ON TABLE findings IS 'References that lead to no record, as of the last run that changed anything';

@@ -80,9 +80,11 @@ CREATE VIEW contacts AS
     JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
 
 -- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
--- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
--- place would have a run's changes lie scattered, so that each would cost pages of its own.
-CREATE TABLE changes (
+-- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A
+-- record's history is a chain: its state names its last change, and `prev` the one before each. An index in its place would
+-- have a run's changes lie scattered, so that each would cost pages of its own. A record is kept once: what followed a change
+-- is `before` of the record's next one, or its row. `after` is filled only where neither has it; the view `changes` reads it.
+CREATE TABLE _changes (
     district_id TEXT COLLATE "C" NOT NULL, seq BIGINT NOT NULL, run BIGINT NOT NULL,
     kind TEXT NOT NULL, id TEXT COLLATE "C" NOT NULL,
     op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
@@ -183,6 +185,40 @@ CREATE VIEW enrollments AS
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
 
+-- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A sync numbers the
+-- change that it is about to tell first: then nothing need be kept. It is done with the owner's rights, whoever writes.
+CREATE FUNCTION _keep_after() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
+BEGIN
+    EXECUTE format(
+        'UPDATE %1$I._changes SET after = $1 WHERE district_id = $2 AND after IS NULL AND op NOT IN (''archive'', ''forget'') AND seq = (
+             SELECT s.seq FROM %1$I._districts d JOIN %1$I._state s ON s.district = d.district AND s.kind = $3 AND s.id = $4
+             WHERE d.district_id = $2)', TG_TABLE_SCHEMA)
+    USING OLD.record, OLD.district_id, TG_ARGV[0]::bigint, OLD.id;
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER _districts_edited AFTER UPDATE OF record ON districts FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(0);
+CREATE TRIGGER _districts_deleted AFTER DELETE ON districts FOR EACH ROW EXECUTE FUNCTION _keep_after(0);
+CREATE TRIGGER _schools_edited AFTER UPDATE OF record ON schools FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(1);
+CREATE TRIGGER _schools_deleted AFTER DELETE ON schools FOR EACH ROW EXECUTE FUNCTION _keep_after(1);
+CREATE TRIGGER _terms_edited AFTER UPDATE OF record ON terms FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(2);
+CREATE TRIGGER _terms_deleted AFTER DELETE ON terms FOR EACH ROW EXECUTE FUNCTION _keep_after(2);
+CREATE TRIGGER _courses_edited AFTER UPDATE OF record ON courses FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(3);
+CREATE TRIGGER _courses_deleted AFTER DELETE ON courses FOR EACH ROW EXECUTE FUNCTION _keep_after(3);
+CREATE TRIGGER _users_edited AFTER UPDATE OF record ON users FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(4);
+CREATE TRIGGER _users_deleted AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION _keep_after(4);
+CREATE TRIGGER _sections_edited AFTER UPDATE OF record ON sections FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(5);
+CREATE TRIGGER _sections_deleted AFTER DELETE ON sections FOR EACH ROW EXECUTE FUNCTION _keep_after(5);
+CREATE TRIGGER _resources_edited AFTER UPDATE OF record ON resources FOR EACH ROW
+    WHEN (OLD.record IS DISTINCT FROM NEW.record) EXECUTE FUNCTION _keep_after(6);
+CREATE TRIGGER _resources_deleted AFTER DELETE ON resources FOR EACH ROW EXECUTE FUNCTION _keep_after(6);
+
 -- Views for people who ask. Their dates are of type `date`, or NULL for a text that is no date: a month is begun and days are added, so
 -- that no text is an error.
 CREATE VIEW _term_dates AS
@@ -228,4 +264,4 @@ ALTER TABLE sections SET (fillfactor = 85);
 ALTER TABLE resources SET (fillfactor = 85);
 ALTER TABLE _state SET (fillfactor = 90);
 -- A change is written once and read seldom: compressing its records, which the server does from 2 KB a row on, costs more than it saves.
-ALTER TABLE changes SET (toast_tuple_target = 8160);
+ALTER TABLE _changes SET (toast_tuple_target = 8160);

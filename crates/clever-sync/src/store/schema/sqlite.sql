@@ -80,9 +80,11 @@ CREATE VIEW contacts AS
     JOIN users u ON u.district_id = c.district_id AND u.id = c.student_id AND u.archived_at IS NULL;
 
 -- What changed, one row a record and run; `seq` has no gap within a district. `event` told it; NULL where a snapshot or an
--- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A record's history is a chain: its state names its last change, and `prev` the one before each. An index in its
--- place would have a run's changes lie scattered, so that each would cost pages of its own.
-CREATE TABLE changes (
+-- undo did. A row of a record that was forgotten has the operation `forget`, no values, and `forgotten-DIGEST` for an id. A
+-- record's history is a chain: its state names its last change, and `prev` the one before each. An index in its place would
+-- have a run's changes lie scattered, so that each would cost pages of its own. A record is kept once: what followed a change
+-- is `before` of the record's next one, or its row. `after` is filled only where neither has it; the view `changes` reads it.
+CREATE TABLE _changes (
     district_id TEXT NOT NULL, seq INTEGER NOT NULL, run INTEGER NOT NULL,
     kind TEXT NOT NULL, id TEXT NOT NULL,
     op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
@@ -182,6 +184,79 @@ CREATE VIEW enrollments AS
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
     JOIN _people p ON p.key = e.person
     JOIN users u ON u.district_id = s.district_id AND u.id = p.id AND u.archived_at IS NULL;
+
+-- What a record was before somebody else writes over its row, or deletes it, is what followed its last change. A sync numbers the
+-- change that it is about to tell first: then nothing need be kept. One trigger a table and way.
+CREATE TRIGGER _districts_edited AFTER UPDATE OF record ON districts WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 0 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _districts_deleted AFTER DELETE ON districts BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 0 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _schools_edited AFTER UPDATE OF record ON schools WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 1 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _schools_deleted AFTER DELETE ON schools BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 1 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _terms_edited AFTER UPDATE OF record ON terms WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 2 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _terms_deleted AFTER DELETE ON terms BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 2 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _courses_edited AFTER UPDATE OF record ON courses WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 3 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _courses_deleted AFTER DELETE ON courses BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 3 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _users_edited AFTER UPDATE OF record ON users WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 4 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _users_deleted AFTER DELETE ON users BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 4 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _sections_edited AFTER UPDATE OF record ON sections WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 5 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _sections_deleted AFTER DELETE ON sections BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 5 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _resources_edited AFTER UPDATE OF record ON resources WHEN OLD.record IS NOT NEW.record BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 6 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
+CREATE TRIGGER _resources_deleted AFTER DELETE ON resources BEGIN
+    UPDATE _changes SET after = OLD.record WHERE district_id = OLD.district_id AND after IS NULL AND op NOT IN ('archive', 'forget') AND seq = (
+        SELECT s.seq FROM _districts d JOIN _state s ON s.district = d.district AND s.kind = 6 AND s.id = OLD.id
+        WHERE d.district_id = OLD.district_id);
+END;
 
 -- Views for people who ask. Their dates are real: ISO 8601, or NULL for a text that is no date. A text is a date if SQLite's calendar
 -- gives it back unchanged.

@@ -20,3 +20,32 @@ CREATE VIEW teacher_sections AS
     LEFT JOIN courses c ON c.district_id = s.district_id AND c.id = s.course_id AND c.archived_at IS NULL
     LEFT JOIN _term_dates t ON t.district_id = s.district_id AND t.id = s.term_id
     WHERE e.role = 'teacher';
+
+-- The feed. What followed a change is what its row has, or the record as it stands if no other change followed, or what the next
+-- one was made to: from the record's last change, whose number its state has, back to the one that follows.
+CREATE VIEW changes AS
+    SELECT c.district_id, c.seq, c.run, c.kind, c.id, c.op, c.fields, c.before,
+        CAST(CASE WHEN c.after IS NOT NULL OR c.op IN ('archive', 'forget') THEN c.after ELSE (
+            WITH RECURSIVE later (seq, prev, before) AS (
+                SELECT l.seq, l.prev, l.before FROM _districts d
+                JOIN _state s ON s.district = d.district AND s.id = c.id AND s.kind = CASE c.kind WHEN 'districts' THEN 0 WHEN 'schools' THEN 1 WHEN 'terms' THEN 2 
+                    WHEN 'courses' THEN 3 WHEN 'users' THEN 4 WHEN 'sections' THEN 5 WHEN 'resources' THEN 6 END
+                JOIN _changes l ON l.district_id = d.district_id AND l.seq = s.seq
+                WHERE d.district_id = c.district_id
+                UNION ALL
+                SELECT l.seq, l.prev, l.before FROM later
+                JOIN _changes l ON l.district_id = c.district_id AND l.seq = later.prev
+                WHERE later.prev > c.seq AND later.prev < later.seq
+            )
+            SELECT CASE WHEN later.prev = c.seq THEN later.before ELSE CASE c.kind
+             WHEN 'districts' THEN (SELECT r.record FROM districts r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'schools' THEN (SELECT r.record FROM schools r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'terms' THEN (SELECT r.record FROM terms r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'courses' THEN (SELECT r.record FROM courses r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'users' THEN (SELECT r.record FROM users r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'sections' THEN (SELECT r.record FROM sections r WHERE r.district_id = c.district_id AND r.id = c.id)
+             WHEN 'resources' THEN (SELECT r.record FROM resources r WHERE r.district_id = c.district_id AND r.id = c.id) END END
+            FROM later WHERE later.prev = c.seq OR later.seq = c.seq
+        ) END AS TEXT) AS after,
+        c.at, c.event, c.prev
+    FROM _changes c;
