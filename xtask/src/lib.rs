@@ -10,8 +10,10 @@ mod bench;
 mod deploy;
 mod generate;
 mod import;
+mod package;
 mod packages;
 mod postgres;
+mod python;
 mod say;
 mod test;
 mod tidy;
@@ -101,6 +103,15 @@ enum Task {
     Screenshots,
     /// Check deploy/ by the rules of those who run it: Kubernetes' schemas, the Compose specification, hadolint.
     Deploy,
+    /// Build what people without Rust install, into target/packages: wheels for PyPI, packages for npm.
+    Package {
+        /// Install them into fresh places too, and use them there.
+        #[arg(long)]
+        check: bool,
+        /// The profile of the programs.
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -136,6 +147,7 @@ fn run() -> Result<()> {
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),
+        Task::Package { check, profile } => package::run(&profile, check),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

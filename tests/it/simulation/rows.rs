@@ -23,7 +23,7 @@ const TABLES: [&str; 14] = [
     "user_roles",
     "_user_schools",
     "_contacts",
-    "changes",
+    "_changes",
     "runs",
     "findings",
     "_districts",

@@ -9,6 +9,8 @@ use clever_model::RecordKind;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use crate::ground::at_a_terminal;
 use crate::ground::{Store, cleverctl, errors, held};
 use crate::told::{Receiver, SECRET, is_signed};
 
@@ -474,32 +476,6 @@ async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody
     told(3);
 }
 
-/// Runs a command at a terminal of 100 columns, and gives what that got.
-#[cfg(target_os = "linux")]
-pub(crate) fn at_a_terminal(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    let line = shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap();
-    let mut terminal = Command::new("script");
-    terminal.args([
-        "-qec",
-        &format!("stty cols 100 rows 30; {line}"),
-        "/dev/null",
-    ]);
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => terminal.env(name, value),
-            None => terminal.env_remove(name),
-        };
-    }
-    let output = terminal
-        .env("TERM", "xterm")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_sees_how_many_districts_are_done_and_the_step_of_each() {
@@ -508,7 +484,7 @@ async fn a_terminal_sees_how_many_districts_are_done_and_the_step_of_each() {
     // So slow that a person reads what is shown.
     let part = fleet.page_of(&last);
     fleet.emulator.faults().add(Fault::Slow.on(part));
-    let seen = at_a_terminal(&fleet.sync(&["--concurrency", "1"]));
+    let seen = at_a_terminal(&fleet.sync(&["--concurrency", "1"]), "");
     let bars = anstream::adapter::strip_str(&seen).to_string();
     for part in [
         "1 of 3 districts; 0 running",

@@ -1,7 +1,7 @@
 //! What every story stands on: the binary, an emulator process, a store, the recorded district.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -141,6 +141,37 @@ impl Store {
         assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
         String::from_utf8(output.stdout).expect("it prints text") + &said
     }
+}
+
+/// Runs a command at a terminal of 100 columns at which somebody types; gives what that shows.
+#[cfg(target_os = "linux")]
+pub(crate) fn at_a_terminal(command: &Command, types: &str) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let line = shlex::try_join(words.iter().map(AsRef::as_ref)).expect("words of a shell");
+    let mut terminal = Command::new("script");
+    terminal.args([
+        "-qec",
+        &format!("stty cols 100 rows 30; {line}"),
+        "/dev/null",
+    ]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut shown = terminal
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script` of util-linux runs");
+    let mut hands = shown.stdin.take().expect("its input is piped");
+    hands.write_all(types.as_bytes()).expect("it listens");
+    drop(hands);
+    let output = shown.wait_with_output().expect("it ends");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Holds a document that was printed against its schema, and gives it.

@@ -7,7 +7,8 @@ use std::process::{Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::fleet::at_a_terminal;
+#[cfg(target_os = "linux")]
+use crate::ground::at_a_terminal;
 use crate::ground::{Emulator, Store, cleverctl, errors};
 
 fn small() -> Emulator {
@@ -455,7 +456,7 @@ fn a_terminal_sees_the_step_and_the_total_of_each_list() {
         "slow@/sections#1",
     ]);
     let store = Store::new();
-    let seen = at_a_terminal(&store.syncing(&emulator, &["--page-size", "50"]));
+    let seen = at_a_terminal(&store.syncing(&emulator, &["--page-size", "50"]), "");
     let bars = anstream::adapter::strip_str(&seen).to_string();
     let users = store.number("SELECT count(*) FROM users");
     let frames: Vec<&str> = bars.split(['\r', '\n']).collect();
@@ -469,4 +470,52 @@ fn a_terminal_sees_the_step_and_the_total_of_each_list() {
     for frame in frames {
         assert!(frame.chars().count() <= 100, "{frame:?}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_undo_asks_at_a_terminal_and_only_a_yes_is_one() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let roster = rusqlite::Connection::open(store.path()).unwrap();
+    let sql = "SELECT id FROM users ORDER BY id LIMIT 1";
+    let id: String = roster.query_row(sql, [], |row| row.get(0)).unwrap();
+    let archived =
+        format!("SELECT count(*) FROM users WHERE id = '{id}' AND archived_at IS NOT NULL");
+    let undo = |more: &[&str], types: &str| {
+        let mut command = cleverctl();
+        command.args(["undo", "1", "--record", &id, "--store", &store.url()]);
+        at_a_terminal(command.args(more), types)
+    };
+    for types in ["n\n", "\n", ""] {
+        let seen = undo(&[], types);
+        assert!(seen.contains("Take this back? [y/N]"), "{seen}");
+        assert!(seen.contains("Nothing was taken back."), "{seen}");
+        assert_eq!(store.number(&archived), 0, "{types:?}");
+    }
+    let seen = undo(&[], "y\n");
+    assert!(seen.contains("Take this back? [y/N]"), "{seen}");
+    assert_eq!(store.number(&archived), 1, "{seen}");
+    let again = undo(&["--yes"], "");
+    assert!(!again.contains("Take this back?"), "{again}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_colour_unless_its_variables_want_none() {
+    let (emulator, store) = (small(), Store::new());
+    store.report(&emulator, 0);
+    let mut status = cleverctl();
+    status.args(["status", "--store", &store.url()]);
+    status.env_remove("NO_COLOR");
+    let seen = at_a_terminal(&status, "");
+    assert!(
+        seen.contains("\u{1b}[32mOK") || seen.contains("\u{1b}[1m\u{1b}[32mOK"),
+        "{seen:?}"
+    );
+    let seen = at_a_terminal(status.env("NO_COLOR", "1"), "");
+    assert!(
+        seen.contains("OK  ") && !seen.contains('\u{1b}'),
+        "{seen:?}"
+    );
 }
