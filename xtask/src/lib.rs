@@ -99,7 +99,7 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
-    /// Write pictures of the example app's pages, light and dark, into docs/images/.
+    /// Write pictures of the pages of the example app and of the console, light and dark, into docs/images/.
     Screenshots,
     /// Check deploy/ by the rules of those who run it: Kubernetes' schemas, the Compose specification, hadolint.
     Deploy,

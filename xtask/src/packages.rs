@@ -56,6 +56,30 @@ pub(crate) fn ensure_languages() {
     }
 }
 
+/// Makes sure of axe-core, which looks at the console's pages as a screen reader meets them; its test skips without.
+pub(crate) fn ensure_axe(root: &Path) {
+    let folder = root.join("target/axe");
+    if folder.join("node_modules/axe-core/axe.min.js").is_file() {
+        return;
+    }
+    say("axe-core is missing: installing it from npm into target/axe");
+    let prefix = folder.to_string_lossy();
+    // No script of a package runs.
+    let install = [
+        "install",
+        "--prefix",
+        &prefix,
+        "--silent",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "axe-core@4.10.3",
+    ];
+    if std::fs::create_dir_all(&folder).is_err() || !succeeds("npm", &install) {
+        say("axe-core can't be installed: the test of the console with it will skip");
+    }
+}
+
 /// Installs packages, or says which tests will skip.
 fn install(missing: &str, packages: &[&str], tests: &str) {
     let root = Command::new("id")

@@ -35,6 +35,7 @@ pub(crate) fn run() -> Result<()> {
     features(&cargo)?;
     crate::deploy::run()?;
     packages::ensure_browser();
+    packages::ensure_axe(&crate::root()?);
     packages::ensure_pooler();
     packages::ensure_promtool();
     packages::ensure_languages();
@@ -101,25 +102,28 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Has the browser test of the example app write pictures of its pages into `docs/images/`.
+/// Has the browser tests of the example app and of the console write pictures of their pages into `docs/images/`.
 pub(crate) fn screenshots() -> Result<()> {
     packages::ensure_browser();
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let folder = crate::root()?.join("docs/images");
     let folder = folder.to_string_lossy();
     let env = [("CLEVER_SCREENSHOTS", &*folder)];
-    let args = [
-        "test",
-        "--quiet",
-        "-p",
-        "classroom",
-        "--test",
-        "browser",
-        "--",
-        "--ignored",
-        "pictures",
-    ];
-    step_env("screenshots", &cargo, &args, &env)
+    for (package, tests) in [("classroom", "browser"), ("clever-console", "it")] {
+        let args = [
+            "test",
+            "--quiet",
+            "--workspace",
+            "--all-features",
+            "--test",
+            tests,
+            "--",
+            "--ignored",
+            "pictures",
+        ];
+        step_env(&format!("screenshots of {package}"), &cargo, &args, &env)?;
+    }
+    Ok(())
 }
 
 /// From so many lives on, building them optimized takes less time than it saves.

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
+use clever_auth::seal::SealingKeys;
 use clever_provision::store::AccountStore;
 use clever_sync::erase::NotesKey;
 
@@ -37,14 +38,20 @@ impl AccountsAt {
         self.vault.notes_key(make)
     }
 
-    /// Opens the database. With `make_key`, a missing key is made: only a command that writes accounts may need one.
-    pub(crate) async fn open(&self, make_key: bool) -> Result<AccountStore> {
-        let Some(address) = self.accounts.as_deref() else {
+    /// The address of the database, and the key to what is sealed in it.
+    pub(crate) fn address(&self, make_key: bool) -> Result<(String, SealingKeys)> {
+        let Some(address) = &self.accounts else {
             return Err(Usage::new("no database of accounts is named")
                 .hint("name it with --accounts or CLEVER_ACCOUNTS")
                 .into());
         };
-        AccountStore::open(address, self.vault.key(make_key)?)
+        Ok((address.clone(), self.vault.key(make_key)?))
+    }
+
+    /// Opens the database. With `make_key`, a missing key is made: only a command that writes accounts may need one.
+    pub(crate) async fn open(&self, make_key: bool) -> Result<AccountStore> {
+        let (address, key) = self.address(make_key)?;
+        AccountStore::open(&address, key)
             .await
             .context("could not open the accounts")
     }

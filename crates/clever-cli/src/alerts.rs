@@ -10,12 +10,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp, read_span};
 use clever_sync::AnyStore;
+use clever_sync::words::{Limits, Verdict};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use url::Url;
 
-use crate::cmd::status::{Limits, Said, Verdict, said};
+use crate::cmd::status::{Said, said};
 use crate::diagnostics::{self, Usage};
 use crate::ui::Ui;
 use crate::webhook::Webhook;

@@ -123,6 +123,8 @@ pub(crate) enum Command {
     Export(cmd::export::ExportArgs),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
+    /// Serve pages on which people look, approve and undo.
+    Console(Box<cmd::console::ConsoleArgs>),
     /// Test alerts, or send those that are due.
     #[command(subcommand)]
     Alerts(cmd::alerts::AlertsCommand),
@@ -178,7 +180,10 @@ const GROUPS: &[(&str, &[&str])] = &[
         "Connect to Clever",
         &["doctor", "credential", "districts", "login", "me"],
     ),
-    ("Sync", &["sync", "status", "plan", "undo", "alerts"]),
+    (
+        "Sync",
+        &["sync", "status", "console", "plan", "undo", "alerts"],
+    ),
     ("Look", &["changes", "explain", "export", "schema", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),
     ("Privacy", &["forget", "prune"]),

@@ -179,6 +179,7 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Prune(args) => cmd::prune::run(&args, ui).await,
         Command::Export(args) => cmd::export::run(&args, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,
+        Command::Console(args) => cmd::console::run(&args, ui).await,
         Command::Alerts(command) => cmd::alerts::run(&command, ui).await,
         Command::Changes(args) => cmd::changes::run(&args, ui).await,
         Command::Emulator(args) => cmd::emulator::run(args, ui).await,

@@ -35,6 +35,11 @@ impl StoreUrl {
         }
     }
 
+    /// The address itself.
+    pub(crate) fn address(&self) -> &Address {
+        &self.0
+    }
+
     /// The same in this schema, if one is named.
     pub(crate) fn in_schema(self, schema: Option<&str>) -> Result<Self, AddressError> {
         match schema {

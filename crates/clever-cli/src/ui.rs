@@ -92,6 +92,15 @@ impl Ui {
         }
     }
 
+    /// The same for something that goes on by itself: results alone, in words.
+    pub(crate) fn in_the_background(self) -> Self {
+        Self {
+            json: false,
+            quiet: true,
+            ..self
+        }
+    }
+
     /// Says whether progress and asides are wanted: a script reads one document, and cron mails every line.
     pub(crate) fn is_talkative(&self) -> bool {
         !self.json && !self.quiet

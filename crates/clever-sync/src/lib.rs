@@ -68,6 +68,23 @@ pub mod erase {
     pub use crate::store::forgotten::{Note, Subject};
 }
 
+/// The words that the command line and pages share: how a district stands, what is held, how tries
+/// ended.
+pub mod words {
+    pub use crate::tell::holds::{Holds, Schools, noticed};
+    pub use crate::tell::standing::{Limits, Standing, Verdict, active, never_synced, standing};
+    pub use crate::tell::tried::{NeverSynced, next_step, sentences};
+    pub use crate::tell::words::{counted, for_people, grouped, masked, percent, since};
+}
+
+/// What is looked through a page at a time, and what people judged.
+pub mod look {
+    pub use crate::store::judged::{Approval, ApproveError, Deed, Judged};
+    pub use crate::tell::browse::{
+        ChangeLine, ChangePage, Consumer, Looked, Night, PlaceLine, RunLine, Size,
+    };
+}
+
 /// The parts of plans, explanations and statuses.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};

@@ -7,7 +7,7 @@ use clever_model::{Clock, DistrictId, RecordKind, Timestamp};
 use tracing::{Instrument as _, info, info_span};
 
 use crate::act::plan::{self, Plan};
-use crate::act::settle::settle;
+use crate::act::settle::{Approval, settle};
 use crate::check::judge::check;
 use crate::check::policy::SyncPolicy;
 use crate::error::SyncError;
@@ -109,14 +109,22 @@ pub async fn sync<S: Store>(
     info!(parent: &span, "reading");
     let mut run = store.begin(&district.id).await?;
     let base = run.base().clone();
+    let beforehand = match run.approved().await {
+        Ok(approved) => approved,
+        Err(error) => {
+            run.leave().await;
+            return Err(error.into());
+        }
+    };
     let walk = Walk {
         district: &district,
         page: &page,
         base: &base,
         kinds: policy.kinds(),
         now: started_at,
+        beforehand: beforehand.as_deref(),
         // What is let through now may not be what a later run is asked to let through.
-        keeps: options.approve.is_none(),
+        keeps: options.approve.is_none() && beforehand.is_none(),
         span: span.clone(),
     };
     let settled = learn_check_settle(&walk, source, &mut run, policy, options, clock, progress);
@@ -183,7 +191,12 @@ async fn learn_check_settle<R: Run>(
         .instrument(info_span!("check"))
         .await?;
     progress.stage(Stage::Settle);
-    settle(run, &mut report, options.approve.as_deref())
+    let approval = match (&options.approve, walk.beforehand) {
+        (Some(hash), _) => Approval::Now(hash),
+        (None, Some(hash)) => Approval::Beforehand(hash),
+        (None, None) => Approval::None,
+    };
+    settle(run, &mut report, approval)
         .instrument(info_span!("settle"))
         .await?;
     // A list without anything may be a mistake that nothing of the store contradicts: no events build on it.

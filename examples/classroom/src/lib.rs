@@ -4,6 +4,7 @@
 mod accounts;
 mod clever;
 mod config;
+mod console;
 mod forms;
 mod fresh;
 mod members;
@@ -85,6 +86,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
     let mut client = background.clone();
     client.retry = RetryPolicy::for_a_person();
     let keys = config.keys()?;
+    let console_keys = keys.clone();
 
     let (store, roster) = config.addresses();
     let roster = Address::parse(&roster).context("CLASSROOM_DATABASE can't be used")?;
@@ -113,6 +115,7 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         WebOptions::default().with_pages(pages::notice::pages(policy.clone())),
     );
     sync::run(roster.clone(), background, tokens, pool, config.sync_every).await?;
+    let console = roster.clone();
     let roster = Roster::new(roster);
     let site = Site {
         login,
@@ -121,9 +124,11 @@ pub async fn start(config: Config) -> anyhow::Result<App> {
         roster,
         demo,
     };
+    // It sets headers of its own, so it stands beside the app's pages.
+    let console = console::router(&site, &url, console, &store, console_keys)?;
     Ok(App {
         listener,
-        router: router(site, &policy)?,
+        router: router(site, &policy)?.merge(console),
         url,
         _clever: clever,
     })

@@ -66,6 +66,16 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-sql",
         ],
     ),
+    (
+        "clever-console",
+        &[
+            "clever-auth",
+            "clever-model",
+            "clever-provision",
+            "clever-sql",
+            "clever-sync",
+        ],
+    ),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
     ("clever-certify", &["clever-emulator", "clever-model"]),

@@ -9,11 +9,11 @@ use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District};
 use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
 use clever_model::SystemClock;
+use clever_sync::words::Schools;
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cmd::holds::Schools;
 use crate::cmd::sync::report::print;
 use crate::diagnostics::{Exit, Usage};
 use crate::progress::Watch;

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod certify;
 pub(crate) mod changes;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod credential;
 pub(crate) mod demo;
 pub(crate) mod districts;

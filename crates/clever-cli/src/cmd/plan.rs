@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_model::{SchoolId, SystemClock};
 use clever_sync::details::PlanSample;
+use clever_sync::words::Schools;
 use clever_sync::{Outcome, Plan, apply_plan};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cmd::holds::Schools;
 use crate::cmd::sync::{policies, report};
 use crate::diagnostics::Exit;
 use crate::progress::Watch;
@@ -230,8 +230,7 @@ async fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit> {
     if ui.json {
         ui.document(&report)?;
     } else {
-        let names = report::schools(&report);
-        let schools = Schools::read(&mut store, &report.district_id, names).await?;
+        let schools = Schools::of_report(&mut store, &report).await?;
         report::print(ui, &report, &schools)?;
     }
     Ok(if report.outcome == Outcome::Held {

@@ -3,7 +3,7 @@
 //! Records are shown on the terminal and in `--json` only; they are never written to a log.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
@@ -213,6 +213,18 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Reads the file of the app's tables; without one, no table has rows of accounts.
+pub(crate) fn tables_of(path: Option<&Path>) -> Result<Vec<OwnedTable>> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("could not read {}", path.display()))?;
+    let file: TablesFile =
+        toml::from_str(&text).with_context(|| format!("{} can't be used", path.display()))?;
+    Ok(file.table)
+}
+
 fn staff(args: &ReviewArgs) -> Result<&str> {
     args.staff.as_deref().ok_or_else(|| {
         Usage::new("nobody is named who decides")
@@ -233,13 +245,7 @@ async fn approve(
         .as_ref()
         .is_some_and(|meanwhile| meanwhile != account);
     let tables = match &args.tables {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("could not read {}", path.display()))?;
-            let file: TablesFile = toml::from_str(&text)
-                .with_context(|| format!("{} can't be used", path.display()))?;
-            file.table
-        }
+        path @ Some(_) => tables_of(path.as_deref())?,
         None if merges && !args.no_tables => bail!(
             "the person has account {} meanwhile, so this merges two accounts: name the tables whose rows belong to \
              accounts with --tables, or say --no-tables",

@@ -1,7 +1,6 @@
 //! `cleverctl status`: how each district of the store stands, for a person or for an alarm.
 
-mod standing;
-mod tried;
+mod said;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,21 +8,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
+use clever_model::{Clock, SystemClock, Timestamp, read_span};
 use clever_sync::report::Doubt;
+use clever_sync::words::{
+    self, Holds, Limits, NeverSynced, Schools, Standing, Verdict, for_people, never_synced, since,
+    standing,
+};
 use clever_sync::{AnyStore, DistrictStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
-use crate::cmd::holds::{Holds, Schools};
+use crate::cmd::holds;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
 use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
-pub(crate) use standing::{Limits, Said, Verdict, said, sync_command};
-use standing::{Standing, how, never_synced, standing};
-use tried::NeverSynced;
+use said::how;
+pub(crate) use said::{Said, said, sync_command};
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -93,7 +95,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
                 never_synced: &never,
             })?;
         } else {
-            tried::print(ui, &never, now)?;
+            never_print(ui, &never, now)?;
         }
         return Ok(Exit::Failed);
     }
@@ -147,8 +149,28 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         [only] => detail(ui, &mut store, only, now).await?,
         many => fleet(ui, &mut store, many, now).await?,
     }
-    tried::print(ui, &never, now)?;
+    never_print(ui, &never, now)?;
     Ok(exit)
+}
+
+/// Prints those that never synced.
+fn never_print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> {
+    for one in all {
+        let name = one.district_id.as_deref();
+        ui.toned(
+            Tone::Bad,
+            "NEVER SYNCED",
+            &format!("  {}", name.unwrap_or("a district that is not known yet")),
+        )?;
+        for sentence in words::sentences(&one.attempts, now) {
+            ui.line(sentence)?;
+        }
+        if let Some(step) = words::next_step(&one.attempts) {
+            let step = format!(" {step}; then run `cleverctl sync` again");
+            ui.toned(Tone::Hint, "hint:", &step)?;
+        }
+    }
+    Ok(())
 }
 
 /// The document that scripts get.
@@ -239,14 +261,14 @@ async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) 
     ]);
     ui.rows(&table)?;
     for standing in all {
-        let sentences = tried::sentences(&standing.attempts, now);
+        let sentences = words::sentences(&standing.attempts, now);
         if standing.verdict != Verdict::Ok || !sentences.is_empty() {
             headline(ui, standing)?;
         }
         for sentence in sentences {
             ui.line(sentence)?;
         }
-        holds(ui, store, standing, now).await?;
+        waiting(ui, store, standing, now).await?;
         if let Some(step) = &standing.next_step {
             ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
         }
@@ -260,27 +282,14 @@ fn unknown(status: &DistrictStatus) -> u64 {
     (drift.undeclared_fields.len() + drift.unknown_values.len() + drift.wrong_types.len()) as u64
 }
 
-async fn holds(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
+async fn waiting(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
     let held = &standing.status.holds;
-    let schools = schools(store, &standing.status).await?;
-    Holds::new(held.iter().map(|one| &one.hold), &schools).print(ui, |at| {
+    let schools = Schools::of_status(store, &standing.status).await?;
+    let all = Holds::new(held.iter().map(|one| &one.hold), &schools);
+    holds::print(ui, &all, |at| {
         let one = held.get(at)?;
         Some(since(Some(one.since), now))
     })
-}
-
-/// The names of the schools that a status names.
-async fn schools(store: &mut AnyStore, status: &DistrictStatus) -> Result<Schools> {
-    let held = status
-        .holds
-        .iter()
-        .filter_map(|one| one.hold.school.clone());
-    let odd = status.findings.iter();
-    let odd = odd.filter(|finding| finding.target == RecordKind::Schools);
-    let ids: Vec<String> = held
-        .chain(odd.flat_map(|finding| finding.samples.clone()))
-        .collect();
-    Schools::read(store, &status.district_id, ids).await
 }
 
 /// For each district of which something is held, a text to send to it.
@@ -291,13 +300,11 @@ async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui
         let Some(first) = status.holds.iter().map(|one| one.since).min() else {
             continue;
         };
-        let schools = schools(store, status).await?;
+        let schools = Schools::of_status(store, status).await?;
         let name = status.name.as_deref().unwrap_or(&status.district_id);
-        let since = first.strftime("%F");
-        let lines = Holds::new(status.holds.iter().map(|one| &one.hold), &schools).letter(
-            name,
-            &format!("{since} ({})", self::since(Some(first), now)),
-        );
+        let day = first.strftime("%F");
+        let lines = Holds::new(status.holds.iter().map(|one| &one.hold), &schools)
+            .letter(name, &format!("{day} ({})", since(Some(first), now)));
         letters.push((status.district_id.clone(), lines));
     }
     if ui.json {
@@ -347,7 +354,7 @@ fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
 async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
     headline(ui, standing)?;
-    for sentence in tried::sentences(&standing.attempts, now) {
+    for sentence in words::sentences(&standing.attempts, now) {
         ui.line(sentence)?;
     }
     ui.line(format!(
@@ -383,7 +390,7 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
         table.add_row([kind.to_string(), count(*active), count(*archived)]);
     }
     ui.rows(&table)?;
-    let schools = schools(store, status).await?;
+    let schools = Schools::of_status(store, status).await?;
     for finding in &status.findings {
         ui.line(format!("finding: {}", schools.named(&finding.to_string())))?;
     }
@@ -400,7 +407,7 @@ async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timesta
         ui.line("drift: what Clever sent last and the models do not know")?;
         super::drift::print(ui, &status.drift)?;
     }
-    holds(ui, store, standing, now).await?;
+    waiting(ui, store, standing, now).await?;
     if let Some(step) = &standing.next_step {
         ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
     }
@@ -416,43 +423,4 @@ fn last_sync(status: &DistrictStatus, now: Timestamp) -> String {
         .parse()
         .map_or_else(|_| "?".to_owned(), |at| since(Some(at), now));
     format!("{text} ({at})")
-}
-
-/// Seconds since an instant.
-fn age(at: Timestamp, now: Timestamp) -> i64 {
-    now.as_second().saturating_sub(at.as_second())
-}
-
-/// How long ago an instant was.
-fn since(at: Option<Timestamp>, now: Timestamp) -> String {
-    match at.map(|at| age(at, now)) {
-        None => "never".to_owned(),
-        Some(..60) => "just now".to_owned(),
-        Some(seconds) => for_people(seconds) + " ago",
-    }
-}
-
-fn for_people(seconds: i64) -> String {
-    match seconds {
-        ..60 => format!("{seconds} s"),
-        60..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_instant_is_told_by_its_age() {
-        let now = "2026-09-14T12:00:00Z".parse().unwrap();
-        let told = |at: &str| since(Some(at.parse().unwrap()), now);
-        assert_eq!(told("2026-09-14T11:59:50Z"), "just now");
-        assert_eq!(told("2026-09-14T11:00:00Z"), "60 min ago");
-        assert_eq!(told("2026-09-13T12:00:00Z"), "24 h ago");
-        assert_eq!(told("2026-09-01T12:00:00Z"), "13 days ago");
-        assert_eq!(since(None, now), "never");
-    }
 }

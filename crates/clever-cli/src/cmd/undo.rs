@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_model::SystemClock;
+use clever_sync::words::Schools;
 use clever_sync::{AnyStore, Only, SyncPolicy, SyncReport, UndoRequest, undo};
 
 use crate::cmd::changes::district;
-use crate::cmd::holds::Schools;
 use crate::cmd::sync::{policies, report};
 use crate::diagnostics::{Exit, NotThere};
 use crate::progress::Watch;
@@ -134,8 +134,7 @@ async fn take_back(
 }
 
 async fn print(store: &mut AnyStore, undone: &SyncReport, ui: &Ui) -> Result<()> {
-    let names = report::schools(undone);
-    let schools = Schools::read(store, &undone.district_id, names).await?;
+    let schools = Schools::of_report(store, undone).await?;
     report::print(ui, undone, &schools)?;
     if let Some(forgotten) = undone
         .undo

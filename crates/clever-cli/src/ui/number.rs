@@ -1,5 +1,7 @@
 //! Numbers, sizes and words of a shell, as people read and copy them.
 
+pub(crate) use clever_sync::words::{counted, grouped};
+
 /// Writes what a shell reads as this one word, for commands that a person copies.
 ///
 /// A district's id in a hint must not become a command.
@@ -15,28 +17,6 @@ pub(crate) fn count(number: u64) -> String {
     } else {
         grouped(number)
     }
-}
-
-/// Writes a number with a comma between each three digits.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// Writes a count with its noun: `1 user`, `2,098 users`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        grouped(number),
-        if number == 1 { one } else { many }
-    )
 }
 
 /// Writes a size in bytes as people read it.
@@ -55,11 +35,7 @@ mod tests {
     #[test]
     fn numbers_read_as_people_write_them() {
         assert_eq!(count(0), "·");
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "user", "users"), "1 user");
+        assert_eq!(count(1000), "1,000");
         assert_eq!(bytes(1_703_350), "1,703 kB");
     }
 

@@ -266,3 +266,83 @@ pub struct Draft {
     /// What happened.
     pub event: Event,
 }
+
+impl fmt::Display for Event {
+    /// What happened, in a sentence without names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence())
+    }
+}
+
+impl Event {
+    fn sentence(&self) -> String {
+        match self {
+            Self::Created { account, .. } => format!("account {account} was made"),
+            Self::Claimed { account } => {
+                format!("account {account} was entered for the first time")
+            }
+            Self::Linked {
+                account, id, basis, ..
+            } => match basis {
+                Some(basis) => {
+                    let by = match basis {
+                        Basis::SameIdentity => "it is the same person's id",
+                        Basis::Holder => "its holder proved it",
+                        Basis::Admin => "somebody who may decided it",
+                        Basis::Reach => "ids and names agree",
+                        Basis::Score => "the records are one person's beyond doubt",
+                    };
+                    format!("{id} opens account {account} from now on: {by}")
+                }
+                None => format!("{id} opens account {account}, which was made for it"),
+            },
+            Self::Unlinked { account, id, .. } => format!("{id} opens account {account} no longer"),
+            Self::Merged {
+                survivor, absorbed, ..
+            } => {
+                format!("account {absorbed} was merged into {survivor}")
+            }
+            Self::Unmerged { merge } => format!("merge {merge} was taken back"),
+            Self::Asked { id, .. } => format!("{id} was asked for an account from before"),
+            Self::Declined { .. } => "somebody said that it is not the person's".to_owned(),
+            Self::ReviewOpened { id, .. } => format!("a person was asked about {id}"),
+            Self::Resolved { review, .. } => format!("review {review} was answered"),
+            Self::Archived { account } => format!("account {account} was archived"),
+            Self::Restored { account } => format!("account {account} was restored"),
+            Self::Suspended { account } => format!("account {account} was suspended"),
+            Self::Quarantined { account, .. } => {
+                format!("ways into account {account} that nobody proved were closed")
+            }
+            Self::Released { account, .. } => format!("a way into account {account} was proven"),
+            Self::WaysIn { account, .. } => format!("the ways into account {account} changed"),
+            Self::InRoster { id, is } => {
+                let there = if *is { "is in" } else { "left" };
+                format!("{id} {there} the roster")
+            }
+            Self::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
+            Self::Rewritten { entries, .. } => format!(
+                "{entries} {} written again without the people who were forgotten",
+                if *entries == 1 {
+                    "entry was"
+                } else {
+                    "entries were"
+                }
+            ),
+            Self::Erased { district } => {
+                format!("the personal data of district {district} were erased")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    /// Who it was, as the end of a sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program => f.write_str("by rule"),
+            Self::Identity(id) => write!(f, "at a sign-in of {id}"),
+            Self::Holder(id) => write!(f, "by the holder of account {id}"),
+            Self::Staff(id) => write!(f, "by {id}"),
+        }
+    }
+}

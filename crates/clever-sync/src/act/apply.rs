@@ -7,8 +7,9 @@ use crate::act::findings;
 use crate::act::totals::Totals;
 use crate::act::write::Writer;
 use crate::progress::Progress;
-use crate::report::{Enrollments, SyncReport};
+use crate::report::{Enrollments, RunPath, SyncReport};
 use crate::store::base::{base, last_report};
+use crate::store::judged;
 use crate::store::run::SqlRun;
 use crate::store::spell::CHECKED;
 use crate::store::sql::{Backend, RosterDb, Sql, Transaction, pairs};
@@ -174,6 +175,9 @@ async fn apply<B: RosterDb>(
         )
         .await?;
     report.finished_at = commit.now;
+    if matches!(report.path, RunPath::Snapshot | RunPath::Events) {
+        judged::spend(store.db, report, run, commit.now).await?;
+    }
     if changed.records > 0 {
         notify(store.db, id, run).await?;
     }

@@ -5,35 +5,62 @@
 //! replaces another, so that members in another order don't change it; it is of bytes for new records, which nobody
 //! approves and a first load need not parse.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use clever_model::RecordKind;
+
 use crate::error::SyncError;
-use crate::report::{Outcome, SyncReport};
+use crate::report::{HeldSample, Outcome, SyncReport};
 use crate::store::{Edit, Op, Rows, Run, Staged, StoreError, each};
+
+/// So many of the records that are held are named in the report, of each kind and operation.
+const SAMPLES: usize = 20;
+
+/// Who let through what is held, by its hash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Approval<'a> {
+    /// Nobody let it through.
+    None,
+    /// Whoever started the run: it fails if something else is held.
+    Now(&'a str),
+    /// Somebody, before the run: if something else is held, it stays held.
+    Beforehand(&'a str),
+}
 
 /// Puts the plan into numbers and a hash; lets through what was approved.
 pub(crate) async fn settle<R: Run>(
     run: &mut R,
     report: &mut SyncReport,
-    approve: Option<&str>,
+    approval: Approval<'_>,
 ) -> Result<(), SyncError> {
     let any_held = !report.holds.is_empty();
-    report.plan_hash = plan_hash(run, &report.district_id, any_held).await?;
-    if let Some(approved) = approve {
-        if !any_held || approved != report.plan_hash {
+    let samples;
+    (report.plan_hash, samples) = plan_hash(run, &report.district_id, any_held).await?;
+    let fits = |hash: &str| any_held && hash == report.plan_hash;
+    let is_approved = match approval {
+        Approval::Now(hash) if !fits(hash) => {
             let held = if any_held {
                 report.plan_hash.clone()
             } else {
                 "nothing".to_owned()
             };
             return Err(SyncError::OtherPlan {
-                approved: approved.to_owned(),
+                approved: hash.to_owned(),
                 held,
             });
         }
+        Approval::Now(_) => true,
+        Approval::Beforehand(hash) => fits(hash),
+        Approval::None => false,
+    };
+    if is_approved {
         run.release().await?;
+        report.approved = Some(report.plan_hash.clone());
         report.holds.clear();
         report.sizes.clear();
+    } else if any_held {
+        report.held_samples = samples;
     }
     if !report.holds.is_empty() {
         report.outcome = Outcome::Held;
@@ -99,20 +126,59 @@ pub(crate) fn finish(hasher: &blake3::Hasher) -> String {
 }
 
 /// The hash of the held part of the plan, or of all of it: which records, what is done to them, from
-/// which bytes to what. Sixteen hex digits.
+/// which bytes to what. Sixteen hex digits. With it come some of the records that are held.
 async fn plan_hash<R: Run>(
     run: &mut R,
     district_id: &str,
     held: bool,
-) -> Result<String, StoreError> {
+) -> Result<(String, Vec<HeldSample>), StoreError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(district_id.as_bytes());
+    let mut samples = Samples::default();
     each(run, Rows::all(false), |row| {
         if row.held == held && row.op().is_told() {
             add(&mut hasher, &row);
         }
+        if row.held {
+            samples.add(&row);
+        }
         ControlFlow::Continue(())
     })
     .await?;
-    Ok(finish(&hasher))
+    Ok((finish(&hasher), samples.all()))
+}
+
+/// Some of the records that are held: those with the smallest digests, so that they are of the whole range of ids and the
+/// same at each run.
+#[derive(Default)]
+struct Samples(BTreeMap<(RecordKind, Op), BTreeMap<[u8; 32], HeldSample>>);
+
+impl Samples {
+    fn add(&mut self, row: &Staged) {
+        let of = self.0.entry((row.kind, row.op())).or_default();
+        let digest = *blake3::hash(row.id.as_bytes()).as_bytes();
+        let is_less = of.last_key_value().is_none_or(|(last, _)| digest < *last);
+        if of.len() >= SAMPLES && !is_less {
+            return;
+        }
+        let fields = match &row.edit {
+            Edit::Update { fields, .. } => serde_json::from_str(fields).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let sample = HeldSample {
+            kind: row.kind,
+            op: row.op().as_str().to_owned(),
+            id: row.id.clone(),
+            fields,
+        };
+        of.insert(digest, sample);
+        if of.len() > SAMPLES {
+            of.pop_last();
+        }
+    }
+
+    fn all(self) -> Vec<HeldSample> {
+        let all = self.0.into_values();
+        all.flat_map(BTreeMap::into_values).collect()
+    }
 }

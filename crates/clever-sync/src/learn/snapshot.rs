@@ -39,6 +39,8 @@ pub(crate) struct Walk<'a> {
     pub(crate) base: &'a Base,
     pub(crate) kinds: &'static [RecordKind],
     pub(crate) now: Timestamp,
+    /// The hash of what somebody approved beforehand.
+    pub(crate) beforehand: Option<&'a str>,
     /// Whether a later run may continue it.
     pub(crate) keeps: bool,
     pub(crate) span: Span,

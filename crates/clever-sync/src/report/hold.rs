@@ -165,6 +165,21 @@ impl fmt::Display for Cause {
     }
 }
 
+/// A record that is held: enough to find it in the store, and nothing that it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HeldSample {
+    /// The kind of record.
+    pub kind: RecordKind,
+    /// What would be done, as the feed says it.
+    pub op: String,
+    /// The record.
+    pub id: String,
+    /// The fields that would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
 /// How large a kind was when something of it was first held. What is applied beside a hold must not dilute it:
 /// else so many new records would let the same archiving through on the next day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ pub mod measure;
 
 pub use finding::Finding;
 pub(crate) use finding::{RESOURCES_SCOPE, SHARED, SHARES};
-pub use hold::{Cause, Hold, Part, Size, Unit};
+pub use hold::{Cause, HeldSample, Hold, Part, Size, Unit};
 pub use list::{Certificate, Doubt, EventCounts, Refused, Resumed, Why};
 
 impl fmt::Display for Outcome {
@@ -184,6 +184,12 @@ pub struct SyncReport {
     pub roles: BTreeMap<String, u64>,
     /// What waits for approval.
     pub holds: Vec<Hold>,
+    /// Some of the records that wait, by their ids: up to 20 of each kind and operation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_samples: Vec<HeldSample>,
+    /// The hash of what was held and let through, because somebody had approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
     /// By which sizes the holds were judged, by kind.
     pub sizes: BTreeMap<RecordKind, Size>,
     /// The hash of the held part, or of the whole plan where nothing is held. The same difference from
@@ -235,6 +241,8 @@ impl SyncReport {
             enrollments: Enrollments::default(),
             roles: BTreeMap::new(),
             holds: Vec::new(),
+            held_samples: Vec::new(),
+            approved: None,
             sizes: BTreeMap::new(),
             plan_hash: String::new(),
             findings: Vec::new(),

@@ -178,6 +178,13 @@ pub trait Known {
     /// Reads what the district's last run that was a sync held; nothing where there was none.
     fn last_sync(&mut self) -> impl Future<Output = Result<LastSync, StoreError>>;
 
+    /// The hash of what somebody approved beforehand: what has it is let through, and nothing else is.
+    ///
+    /// A store without pages may leave this out.
+    fn approved(&mut self) -> impl Future<Output = Result<Option<String>, StoreError>> {
+        std::future::ready(Ok(None))
+    }
+
     /// Says whether the district's last run, undos aside, was to read this kind too: only then do events continue there.
     /// Asked of a kind that policies may leave out.
     ///

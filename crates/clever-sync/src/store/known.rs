@@ -7,6 +7,7 @@ use clever_sql::RowRef;
 
 use crate::report::RunPath;
 use crate::store::base::last_report;
+use crate::store::judged;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, Sql, state, texts};
 use crate::store::{
@@ -106,6 +107,10 @@ impl<B: RosterDb> Known for SqlRun<'_, B> {
             holds: last.holds,
             sizes: last.sizes,
         }))
+    }
+
+    async fn approved(&mut self) -> Result<Option<String>, StoreError> {
+        judged::approved(self.db, self.district.as_str()).await
     }
 
     async fn followed(&mut self, kind: RecordKind) -> Result<bool, StoreError> {

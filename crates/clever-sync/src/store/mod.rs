@@ -14,6 +14,7 @@ pub mod attempts;
 pub(crate) mod base;
 pub(crate) mod changes;
 pub(crate) mod forgotten;
+pub(crate) mod judged;
 mod known;
 mod postgres;
 mod rows;

@@ -88,20 +88,48 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// [`StoreError`] when the store can't be read.
     pub async fn status(&mut self) -> Result<Vec<DistrictStatus>, StoreError> {
+        self.standing_of(None, true).await
+    }
+
+    /// The same for pages, which have no time to count: of one district, if one is named. Active records are those that the
+    /// last run counted, and archived ones are given as none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn overview(
+        &mut self,
+        district_id: Option<&str>,
+    ) -> Result<Vec<DistrictStatus>, StoreError> {
+        self.standing_of(district_id, false).await
+    }
+
+    async fn standing_of(
+        &mut self,
+        district_id: Option<&str>,
+        counted: bool,
+    ) -> Result<Vec<DistrictStatus>, StoreError> {
         let sql = "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
                     x.snapshot_at, x.event_cursor, d.last_sync, r.newest_event, r.held_hash,
                     (SELECT max(finished_at) FROM main.runs w WHERE w.district_id = r.district_id AND w.whole = 1)
              FROM main.runs r LEFT JOIN main.districts d ON d.district_id = r.district_id AND d.id = r.district_id
              LEFT JOIN main._districts x ON x.district_id = r.district_id
              WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
-             ORDER BY r.district_id";
+             AND (CAST(?1 AS TEXT) IS NULL OR r.district_id = ?1) ORDER BY r.district_id";
         let mut all = Vec::new();
-        for mut row in self.db.query(sql, &[]).await? {
+        for mut row in self.db.query(sql, &[district_id.into()]).await? {
             let report = SyncReport::read(&row.text(6)?);
             let (kinds, holds, drift) = report.map_or_else(Default::default, |report| {
                 (report.kinds, report.holds, report.drift)
             });
             let district_id = row.text(0)?;
+            let records = if counted {
+                self.records(&district_id).await?
+            } else {
+                let total = |kind| kinds.get(&kind).map_or(0, |of| of.total);
+                let all = RecordKind::ALL.into_iter();
+                all.map(|kind| (kind, total(kind), 0)).collect()
+            };
             let mut status = DistrictStatus {
                 name: row.maybe_text(1)?,
                 state: row.maybe_text(2)?,
@@ -115,7 +143,7 @@ impl<B: RosterDb> SqlStore<B> {
                 event_cursor: row.maybe_text(9)?,
                 newest_event: row.maybe_text(11)?,
                 held_hash: row.maybe_text(12)?,
-                records: self.records(&district_id).await?,
+                records,
                 changes: 0,
                 holds: Vec::new(),
                 doubts: doubts(kinds),

@@ -11,7 +11,10 @@ use crate::store::sql::{Backend, TABLES};
 use crate::store::sqlite;
 
 /// The comments, as PostgreSQL reads them.
-const COMMENTS: &str = include_str!("../store/schema/comments.sql");
+const COMMENTS: &str = concat!(
+    include_str!("../store/schema/comments.sql"),
+    include_str!("../store/schema/2/postgres.sql")
+);
 
 /// The tables of records, which share columns.
 const RECORDS: [&str; 7] = [

@@ -10,6 +10,9 @@ use maud::html;
 use super::page;
 use crate::site::{Me, Site};
 
+/// Where the console lies.
+pub(crate) const CONSOLE: &str = "/console";
+
 /// Whether somebody may see the admin's pages: of their own district only.
 pub(crate) fn may(me: &SignedIn) -> bool {
     me.profile.is_of_district() && me.profile.roles.contains(&Role::DistrictAdmin)
@@ -72,6 +75,7 @@ pub(crate) async fn show(State(site): State<Site>, me: Me) -> Result<Response, R
         ));
     }
     let content = html! {
+        p { a.button #console href=(CONSOLE) { "Syncs, holds and accounts of your district" } }
         @if rows.is_empty() { p { "Everybody who came could get in." } } @else {
             div.scroll tabindex="0" {
                 table {

@@ -8,14 +8,15 @@ use clever_model::{Clock as _, SystemClock, Timestamp, UserId};
 use clever_provision::ledger::{Actor, Draft, Event, ProofClass};
 use clever_provision::store::{AccountStore, Facts};
 use clever_provision::{
-    Account, AccountId, AccountState, Basis, Class, Custody, Decision, LiveLink, Outcome, Policy,
+    Account, AccountId, AccountState, Class, Custody, Decision, LiveLink, Outcome, Policy,
     Rejection, Rule, Subject, decide,
 };
+use clever_sync::words::masked;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::{Exit, NotThere};
-use crate::ui::{self, Document, Ui, counted};
+use crate::ui::{self, Document, Ui};
 
 /// Arguments of `accounts list`.
 #[derive(Debug, Args)]
@@ -274,8 +275,7 @@ fn shown(value: &str, open: bool) -> String {
     if open {
         return value.to_owned();
     }
-    let first: String = value.chars().take(1).collect();
-    format!("{first}…")
+    masked(value)
 }
 
 /// Shows one account.
@@ -338,69 +338,13 @@ pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) 
 
 fn tell(ui: &Ui, history: &[(u64, Draft)]) -> Result<()> {
     for (seq, draft) in history {
-        let by = match &draft.actor {
-            Actor::Program => "by rule".to_owned(),
-            Actor::Identity(id) => format!("at a sign-in of {id}"),
-            Actor::Holder(id) => format!("by the holder of account {id}"),
-            Actor::Staff(id) => format!("by {id}"),
-        };
         let at: String = draft.at.to_string().chars().take(10).collect();
-        ui.line(format!("{at} {}, {by} (entry {seq})", said(&draft.event)))?;
+        ui.line(format!(
+            "{at} {}, {} (entry {seq})",
+            draft.event, draft.actor
+        ))?;
     }
     Ok(())
-}
-
-fn said(event: &Event) -> String {
-    match event {
-        Event::Created { account, .. } => format!("account {account} was made"),
-        Event::Claimed { account } => format!("account {account} was entered for the first time"),
-        Event::Linked {
-            account, id, basis, ..
-        } => match basis {
-            Some(basis) => {
-                let by = match basis {
-                    Basis::SameIdentity => "it is the same person's id",
-                    Basis::Holder => "its holder proved it",
-                    Basis::Admin => "somebody who may decided it",
-                    Basis::Reach => "ids and names agree",
-                    Basis::Score => "the records are one person's beyond doubt",
-                };
-                format!("{id} opens account {account} from now on: {by}")
-            }
-            None => format!("{id} opens account {account}, which was made for it"),
-        },
-        Event::Unlinked { account, id, .. } => format!("{id} opens account {account} no longer"),
-        Event::Merged {
-            survivor, absorbed, ..
-        } => {
-            format!("account {absorbed} was merged into {survivor}")
-        }
-        Event::Unmerged { merge } => format!("merge {merge} was taken back"),
-        Event::Asked { id, .. } => format!("{id} was asked for an account from before"),
-        Event::Declined { .. } => "somebody said that it is not the person's".to_owned(),
-        Event::ReviewOpened { id, .. } => format!("a person was asked about {id}"),
-        Event::Resolved { review, .. } => format!("review {review} was answered"),
-        Event::Archived { account } => format!("account {account} was archived"),
-        Event::Restored { account } => format!("account {account} was restored"),
-        Event::Suspended { account } => format!("account {account} was suspended"),
-        Event::Quarantined { account, .. } => {
-            format!("ways into account {account} that nobody proved were closed")
-        }
-        Event::Released { account, .. } => format!("a way into account {account} was proven"),
-        Event::WaysIn { account, .. } => format!("the ways into account {account} changed"),
-        Event::InRoster { id, is } => {
-            let there = if *is { "is in" } else { "left" };
-            format!("{id} {there} the roster")
-        }
-        Event::SharingChanged { id, .. } => format!("{id} is shared by another than before"),
-        Event::Rewritten { entries, .. } => format!(
-            "{} written again without the people who were forgotten",
-            counted(*entries, "entry was", "entries were")
-        ),
-        Event::Erased { district } => {
-            format!("the personal data of district {district} were erased")
-        }
-    }
 }
 
 /// Explains which account is a person's.

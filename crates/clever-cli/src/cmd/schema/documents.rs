@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cmd::{
-    accounts, alerts, changes, config, credential, demo, districts, doctor, explain, export,
-    forget, login, man, matching, me, plan, prune, review, status, sync,
+    accounts, alerts, changes, config, console, credential, demo, districts, doctor, explain,
+    export, forget, login, man, matching, me, plan, prune, review, status, sync,
 };
 use crate::diagnostics::{Exit, Failure, Usage};
 use crate::ui::{Document, Shape, Ui, counted};
@@ -29,6 +29,7 @@ fn all() -> Vec<Shape> {
         Shape::of::<sync::fleet::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
+        Shape::of::<console::Link>(),
         Shape::of::<plan::Shown<'static>>(),
         Shape::of::<explain::Explained>(),
         Shape::of::<changes::Listed>(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clever_client::{ClientOptions, District};
 use clever_model::{DistrictId, SystemClock, Timestamp};
+use clever_sync::words::Schools;
 use clever_sync::{
     Admit, AnyStore, DatabaseError, Outcome, PolicyError, StoreError, SyncError, SyncOptions,
     SyncPolicies, SyncPolicy, SyncReport, Way, mark_edited,
@@ -17,7 +18,6 @@ use super::args::SyncArgs;
 use super::attempt::Attempt;
 use super::report;
 use crate::access;
-use crate::cmd::holds::Schools;
 use crate::diagnostics::{Exit, Usage};
 use crate::progress::Watch;
 use crate::settings::toml_file;
@@ -144,8 +144,7 @@ async fn tell(
     if ui.json {
         ui.document(report)?;
     } else if !(ui.quiet && uneventful && args.plan.is_none()) {
-        let names = report::schools(report);
-        let schools = Schools::read(store, &report.district_id, names).await?;
+        let schools = Schools::of_report(store, report).await?;
         report::print(ui, report, &schools)?;
         let url = args.store.url()?.to_string();
         report::next_step(ui, report, &schools, &url)?;

@@ -3,24 +3,16 @@
 use anyhow::Result;
 use clever_model::RecordKind;
 use clever_sync::report::Why;
+use clever_sync::words::{Holds, Schools};
 use clever_sync::{Outcome, RunPath, SyncReport};
 
 use crate::cmd::drift;
-use crate::cmd::holds::{Holds, Schools};
+use crate::cmd::holds;
 use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
 
 // What `sync`, `plan apply` and `undo` print.
 impl Document for SyncReport {
     const NAME: &'static str = "sync";
-}
-
-/// The ids of the schools that a report names.
-pub(crate) fn schools(report: &SyncReport) -> Vec<String> {
-    let held = report.holds.iter().filter_map(|hold| hold.school.clone());
-    let odd = report.findings.iter();
-    let odd = odd.filter(|finding| finding.target == RecordKind::Schools);
-    held.chain(odd.flat_map(|finding| finding.samples.clone()))
-        .collect()
 }
 
 /// Prints a report as people read it, with the names of schools that are known.
@@ -227,7 +219,7 @@ pub(crate) fn next_step(
         return Ok(());
     }
     ui.line("")?;
-    Holds::new(&report.holds, schools).print(ui, |_| None)?;
+    holds::print(ui, &Holds::new(&report.holds, schools), |_| None)?;
     ui.line(match report.outcome {
         Outcome::Planned => "The rest would be applied.",
         _ => "The rest was applied. Nothing that is held was written.",

@@ -10,7 +10,7 @@ use crate::store::sql::RosterDb;
 const BY_NUMBER: [&str; 3] = ["_enrollments", "_people", "_state"];
 
 /// The tables whose rows have the district's id, besides those of records.
-const BY_ID: [&str; 8] = [
+const BY_ID: [&str; 9] = [
     "user_roles",
     "_user_schools",
     "_contacts",
@@ -19,6 +19,7 @@ const BY_ID: [&str; 8] = [
     "findings",
     "attempts",
     "_alerts",
+    "_approvals",
 ];
 
 impl Forgetting<'_> {
@@ -41,6 +42,9 @@ impl Forgetting<'_> {
                 self.count(table.trim_start_matches('_'), rows);
             }
         }
+        // Who did what stays, without whom it was about.
+        let sql = "UPDATE main.audit SET subject = '', reason = '' WHERE district_id = ?1";
+        store.db.execute(sql, &[id.into()]).await?;
         if self.counts.is_empty() {
             let district = self.district.to_string();
             return Err(ForgetError::UnknownDistrict { district });

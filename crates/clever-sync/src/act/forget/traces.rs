@@ -245,6 +245,8 @@ impl Traces {
             ("runs", "run", "report"),
             ("attempts", "key", "says"),
             ("attempts", "key", "next_step"),
+            ("audit", "key", "subject"),
+            ("audit", "key", "reason"),
         ] {
             let asked = format!(
                 "SELECT {key}, {text} FROM main.{table} WHERE district_id = ?1 AND {text} LIKE ?2"

@@ -1,24 +1,24 @@
-//! What `status` says of the tries of a sync: how the last one ended, why, and what to do.
+//! What is said of the tries of a sync: how the last one ended, why, and what to do.
 
-use anyhow::Result;
 use clever_model::Timestamp;
-use clever_sync::report::attempt::{Attempt, Attempts, Ending, Stage};
-use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::since;
-use crate::ui::{Tone, Ui, counted};
+use crate::report::attempt::{Attempt, Attempts, Ending, Stage};
+use crate::tell::words::{counted, since};
 
 /// A district that was tried and never synced, or a credential of which nobody knows the districts.
-#[derive(Debug, JsonSchema, Serialize)]
-pub(crate) struct NeverSynced {
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NeverSynced {
     /// The district; none if no try came so far as to know it.
-    pub(super) district_id: Option<String>,
-    pub(super) attempts: Attempts,
+    pub district_id: Option<String>,
+    /// The tries.
+    pub attempts: Attempts,
 }
 
 /// Says how the last try ended if it did no good, or that one is on its way.
-pub(super) fn sentences(attempts: &Attempts, now: Timestamp) -> Vec<String> {
+#[must_use]
+pub fn sentences(attempts: &Attempts, now: Timestamp) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(failed) = &attempts.last_failure {
         all.push(of_failure(failed, attempts.failed_in_a_row, now));
@@ -43,7 +43,8 @@ pub(super) fn sentences(attempts: &Attempts, now: Timestamp) -> Vec<String> {
 }
 
 /// What the last failure advises.
-pub(super) fn next_step(attempts: &Attempts) -> Option<String> {
+#[must_use]
+pub fn next_step(attempts: &Attempts) -> Option<String> {
     let failed = attempts.last_failure.as_ref()?;
     match &failed.failure {
         Some(failure) => failure.next_step.clone(),
@@ -95,24 +96,4 @@ fn came(attempt: &Attempt) -> String {
         (Stage::Check | Stage::Settle, _) => format!("; it was checking {read}"),
         (Stage::Apply, _) => format!("; it was writing, after {read}"),
     }
-}
-
-/// Prints those that never synced.
-pub(super) fn print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> {
-    for one in all {
-        let name = one.district_id.as_deref();
-        ui.toned(
-            Tone::Bad,
-            "NEVER SYNCED",
-            &format!("  {}", name.unwrap_or("a district that is not known yet")),
-        )?;
-        for sentence in sentences(&one.attempts, now) {
-            ui.line(sentence)?;
-        }
-        if let Some(step) = next_step(&one.attempts) {
-            let step = format!(" {step}; then run `cleverctl sync` again");
-            ui.toned(Tone::Hint, "hint:", &step)?;
-        }
-    }
-    Ok(())
 }

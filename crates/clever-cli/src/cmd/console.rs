@@ -1,0 +1,233 @@
+//! `cleverctl console`: the pages for whoever must judge, served over the stores.
+
+mod demo;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use clap::{Args, FromArgMatches as _};
+use clever_console::{Console, Options, Person, Role, Runner, Started, Stores};
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::accounts_at::AccountsAt;
+use crate::cli::{self, Cli, Command};
+use crate::cmd::review::tables_of;
+use crate::cmd::sync::{self, SyncArgs, policies};
+use crate::diagnostics::{Exit, Usage};
+use crate::settings::{StoreArgs, StoreUrl};
+use crate::signals::Stop;
+use crate::ui::{Document, Ui};
+
+/// Arguments of `console`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cleverctl console --demo                  A made-up district with trouble
+  cleverctl console --store clever.db       Look and approve; the next run applies
+  cleverctl console --accounts sqlite:accounts.db -- --credential app
+                                            Also accounts, and with syncs from the
+                                            pages: what follows `--` is for `sync`
+
+It prints a link that is good once, for ten minutes, on this machine.")]
+pub(crate) struct ConsoleArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    accounts: AccountsAt,
+    /// Listen here; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where browsers find it, if a proxy stands before it: `https://ops.example.com/console`.
+    ///
+    /// Its path is where the pages are. Requests for another host are refused.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
+    /// Who comes in by the link, as the audit keeps it.
+    #[arg(long = "as", value_name = "NAME", default_value = "local")]
+    name: String,
+    /// What whoever comes in by the link may do: viewer, operator or admin.
+    #[arg(long, value_name = "ROLE", default_value = "admin")]
+    role: Role,
+    /// The app's tables whose rows belong to accounts (TOML), as for `review`.
+    #[arg(long, value_name = "FILE")]
+    tables: Option<PathBuf>,
+    /// Read the policy that an undo goes by from FILE (TOML).
+    #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Serve a made-up district with something held, in a folder that goes with the process.
+    #[arg(long, conflicts_with_all = ["tables", "policy", "sync"])]
+    demo: bool,
+    /// How the pages may sync: options of `cleverctl sync`.
+    #[arg(last = true, value_name = "SYNC OPTIONS")]
+    sync: Vec<String>,
+}
+
+/// How to come in.
+#[derive(JsonSchema, Serialize)]
+pub(crate) struct Link {
+    /// An address that is good once, for ten minutes.
+    link: String,
+}
+
+impl Document for Link {
+    const NAME: &'static str = "console";
+}
+
+/// Serves until it is told to end.
+pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
+    if !args.listen.ip().is_loopback() && args.public_url.is_none() {
+        return Err(Usage::new("the console listens on this machine alone")
+            .hint("put a proxy with TLS before it, and name its address with --public-url")
+            .into());
+    }
+    if args.demo {
+        let ground = demo::Ground::make(ui).await?;
+        let runner = Syncs::new(ground.store.clone(), ground.sync.clone(), ui)?;
+        let stores = Stores::new(ground.store.address().clone());
+        let stores = stores.with_accounts(&ground.accounts, ground.keys.clone(), Vec::new());
+        return serve(args, stores, Some(Arc::new(runner)), ui).await;
+    }
+    let url = args.store.url()?;
+    // A store that is not there is said before anybody opens a page. One of an earlier version is brought up to date.
+    drop(url.open_existing().await?);
+    let mut stores = Stores::new(url.address().clone());
+    if args.accounts.is_named() {
+        let (address, keys) = args.accounts.address(false)?;
+        stores = stores.with_accounts(&address, keys, tables_of(args.tables.as_deref())?);
+    }
+    let runner = if args.sync.is_empty() {
+        None
+    } else {
+        Some(Arc::new(Syncs::new(url, args.sync.clone(), ui)?))
+    };
+    serve(args, stores, runner, ui).await
+}
+
+async fn serve(
+    args: &ConsoleArgs,
+    stores: Stores,
+    runner: Option<Arc<Syncs>>,
+    ui: &Ui,
+) -> Result<Exit> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| Usage::new(format!("could not listen on {}", args.listen)))?;
+    let (origin, base) = match &args.public_url {
+        Some(url) => (
+            url.origin().ascii_serialization(),
+            url.path().trim_end_matches('/').to_owned(),
+        ),
+        None => (format!("http://{}", listener.local_addr()?), String::new()),
+    };
+    let options = Options {
+        base,
+        origin,
+        policies: policies(args.policy.as_deref())?,
+        runner: runner.map(|runner| runner as _),
+        gate: None,
+    };
+    let console = Console::new(stores, options)?;
+    let link = console.link(Person {
+        name: args.name.clone(),
+        role: args.role,
+        district: None,
+    })?;
+    if ui.json {
+        ui.document(&Link { link })?;
+    } else {
+        ui.line("Open this link; it is good once, for ten minutes. Ctrl-C ends the console.")?;
+        ui.command(&link)?;
+    }
+    let mut stop = Stop::listen();
+    let serving = axum::serve(listener, console.router());
+    serving
+        .with_graceful_shutdown(async move { stop.asked().await })
+        .await?;
+    Ok(Exit::Done)
+}
+
+/// Starts syncs as `cleverctl sync` does, one of a district at a time.
+struct Syncs {
+    store: StoreUrl,
+    options: Vec<String>,
+    /// Says what the runs say to whoever started the console, and no more than a sync without a watcher.
+    ui: Ui,
+    running: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Syncs {
+    /// Reads the options once, so that a mistake is said before anybody presses a button.
+    fn new(store: StoreUrl, options: Vec<String>, ui: &Ui) -> Result<Self> {
+        let syncs = Self {
+            store,
+            options,
+            ui: ui.in_the_background(),
+            running: Arc::default(),
+        };
+        let args = syncs.args(None)?;
+        if args.dry_run || args.all || args.every.is_some() || args.approve.is_some() {
+            return Err(Usage::new("a sync from a page is of one district, once")
+                .hint("leave out --all, --every, --dry-run and --approve after `--`")
+                .into());
+        }
+        Ok(syncs)
+    }
+
+    fn args(&self, district: Option<&str>) -> Result<SyncArgs> {
+        let store = self.store.address().to_string();
+        let mut words = vec!["cleverctl", "sync", "--store", &store];
+        words.extend(self.options.iter().map(String::as_str));
+        if let Some(district) = district {
+            words.extend(["--district", district]);
+        }
+        let matches = cli::command().try_get_matches_from(words);
+        let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+        match cli {
+            Ok(Cli {
+                command: Command::Sync(args),
+                ..
+            }) => Ok(*args),
+            Ok(_) => Err(Usage::new("these are no options of `cleverctl sync`").into()),
+            Err(error) => Err(Usage::new(format!(
+                "what follows `--` is not understood: {}",
+                error.to_string().lines().next().unwrap_or_default()
+            ))
+            .hint("name options of `cleverctl sync`, as in `-- --credential NAME`")
+            .into()),
+        }
+    }
+}
+
+impl Runner for Syncs {
+    fn start<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<Started, String>> {
+        Box::pin(async move {
+            let args = self
+                .args(Some(district_id))
+                .map_err(|error| error.to_string())?;
+            let district = district_id.to_owned();
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            if !running.insert(district.clone()) {
+                return Ok(Started::Already);
+            }
+            drop(running);
+            let running = Arc::clone(&self.running);
+            let (ui, runtime) = (self.ui, tokio::runtime::Handle::current());
+            // The store says how it goes and how it ended; its pages show that.
+            drop(tokio::task::spawn_blocking(move || {
+                if let Err(error) = runtime.block_on(sync::run(args, &ui)) {
+                    tracing::warn!(error = %error, "a sync that a page started failed");
+                }
+                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                running.remove(&district);
+            }));
+            Ok(Started::Now)
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Pages for whoever must judge: how districts stand, what a sync holds and why, whose account it is, and the way back.
+//!
+//! [`Console`] is an axum router under a path of its own. It reads and writes through `clever-sync` and `clever-provision`
+//! alone, by the functions that `cleverctl` uses too, and has no SQL of its own. Pages are made on the server and whole
+//! without scripts. [`Role`] says in one place what somebody may do; each deed is a row of the store's table `audit`, with who did it and
+//! why.
+#![cfg_attr(
+    feature = "document-features",
+    doc = "\n# Features\n",
+    doc = document_features::document_features!()
+)]
+
+mod console;
+mod door;
+mod html;
+mod pages;
+mod site;
+mod stores;
+mod trouble;
+mod who;
+
+pub use console::Console;
+pub use site::{Options, Runner, Started};
+pub use stores::Stores;
+pub use who::{Gate, Person, Role};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

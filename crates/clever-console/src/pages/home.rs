@@ -1,0 +1,220 @@
+//! The districts: first whoever needs somebody, then all of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use clever_model::{RecordKind, Timestamp};
+use clever_sync::look::Night;
+use clever_sync::words::{
+    Limits, NeverSynced, Schools, Standing, Verdict, active, counted, grouped, never_synced,
+    next_step, noticed, sentences, standing,
+};
+use clever_sync::{AnyStore, DistrictStatus};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::door::Visitor;
+use crate::html::{badge, capital, empty, strip, time};
+use crate::site::{Shared, Site};
+use crate::trouble::Trouble;
+
+/// So many nights are shown.
+const NIGHTS: i64 = 14;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// When a district is called stale or failing, as `cleverctl status` does by default.
+pub(super) const LIMITS: Limits = Limits {
+    max_age: Duration::from_secs(26 * 3600),
+    max_failures: 3,
+};
+
+/// What the page may be asked.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    state: String,
+}
+
+/// Districts as they stand now; of one, if one is named.
+pub(super) async fn stand(
+    store: &mut AnyStore,
+    district: Option<&str>,
+    now: Timestamp,
+) -> Result<(Vec<Standing>, Vec<NeverSynced>), Trouble> {
+    let all = store.overview(district).await?;
+    let mut attempts = store.attempts().await?;
+    if let Some(only) = district {
+        attempts.retain(|id, _| id == only);
+    }
+    let never = never_synced(&all, &attempts);
+    let stand = |status: DistrictStatus| {
+        let tries = attempts.remove(&status.district_id).unwrap_or_default();
+        standing(status, tries, now, LIMITS, "cleverctl sync")
+    };
+    Ok((all.into_iter().map(stand).collect(), never))
+}
+
+/// The last days, oldest first.
+fn days(now: Timestamp) -> Vec<String> {
+    (0..NIGHTS)
+        .rev()
+        .filter_map(|back| Timestamp::from_second(now.as_second() - back * DAY).ok())
+        .map(|at| at.strftime("%Y-%m-%d").to_string())
+        .collect()
+}
+
+/// Shows the districts that the visitor may see.
+pub(crate) async fn show(
+    State(site): Shared,
+    Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, Trouble> {
+    let now = site.now();
+    let only = visitor.person.district.clone();
+    let mut store = site.stores.roster().await?;
+    let (all, never) = stand(&mut store, only.as_deref(), now).await?;
+    let from = Timestamp::from_second(now.as_second() - NIGHTS * DAY).unwrap_or(now);
+    let nights = store.nights(from).await?;
+    let mut cards = Vec::new();
+    for one in all.iter().filter(|one| one.verdict != Verdict::Ok) {
+        let schools = Schools::of_status(&mut store, &one.status).await?;
+        let waiting = store.approval(&one.status.district_id).await?.is_some();
+        cards.push(card(&site, one, &schools, waiting, now));
+    }
+    store.back();
+    let reviews = if site.stores.has_accounts() && only.is_none() {
+        let mut accounts = site.stores.accounts().await?;
+        let open = accounts.reviews().await?.len() as u64;
+        accounts.back();
+        open
+    } else {
+        0
+    };
+    let need = cards.len() as u64 + never.len() as u64 + u64::from(reviews > 0);
+    let content = html! {
+        @if all.is_empty() && never.is_empty() {
+            (empty("No district has been synced into this store yet. Three commands begin:", [
+                "cleverctl doctor", "cleverctl sync", "cleverctl status",
+            ]))
+        } @else {
+            p.big #need {
+                @if need == 0 { "Nobody needs you: every district is in step." }
+                @else { strong { (grouped(need)) @if need == 1 { " needs you" } @else { " need you" } } }
+            }
+            ul.cards {
+                @for card in &cards { li.card { (card) } }
+                @for one in &never { li.card { (never_card(one, now)) } }
+                @if reviews > 0 { li.card {
+                    p { strong { (counted(reviews, "question waits", "questions wait")) } }
+                    p { "Whose account is it? Both records side by side." }
+                    p { a href=(site.at("/reviews")) { "Answer them" } }
+                } }
+            }
+            h2 { "All districts" }
+            (table(&site, &all, &nights, &asked.state, now))
+        }
+    };
+    Ok(visitor.page(&site, "Districts", None, &content))
+}
+
+/// Why a district needs somebody, and where to go.
+fn card(site: &Site, one: &Standing, schools: &Schools, waiting: bool, now: Timestamp) -> Markup {
+    let status = &one.status;
+    let place = site.at(&format!("/districts/{}", status.district_id));
+    html! {
+        p { (badge(one.verdict)) " " strong { (name(status)) } }
+        @for sentence in sentences(&one.attempts, now) { p { (sentence) } }
+        @match one.verdict {
+            Verdict::Held => {
+                @for (at, held) in status.holds.iter().enumerate() {
+                    @if status.holds.iter().take(at).all(|before| before.hold.cause != held.hold.cause) {
+                        p { (schools.named(&capital(&held.hold.cause.to_string()))) "." }
+                    }
+                }
+                ul { @for held in &status.holds {
+                    li { @if let Some(id) = &held.hold.school { (schools.name(id)) ": " } "if approved, " (noticed(&held.hold)) }
+                } }
+                p.quiet { "It waits since " (time(status.holds.iter().map(|held| held.since).min(), now)) "." }
+                p { a.decide href={ (place) "/hold" } {
+                    @if waiting { "Approved: see what waits for the next run" } @else { "Look and decide" }
+                } }
+            },
+            Verdict::Stale => {
+                p { "Last success: " (time(status.last_done_at, now)) "." }
+                p { a href=(place) { "See its runs" } }
+            },
+            Verdict::Empty => {
+                p { "The district shares nobody with the app. Its administrator chooses in Clever which schools and people are shared." }
+                p { a href=(place) { "See the district" } }
+            },
+            _ => {
+                @if let Some(step) = &one.next_step { p.quiet { "Next: " (step) } }
+                p { a href=(place) { "See its tries" } }
+            },
+        }
+    }
+}
+
+fn never_card(one: &NeverSynced, now: Timestamp) -> Markup {
+    html! {
+        p { span.badge.failing { "never synced" } " "
+            strong { (one.district_id.as_deref().unwrap_or("a district that is not known yet")) } }
+        @for sentence in sentences(&one.attempts, now) { p { (sentence) } }
+        @if let Some(step) = next_step(&one.attempts) { p.quiet { "Next: " (step) } }
+    }
+}
+
+pub(super) fn name(status: &DistrictStatus) -> &str {
+    status.name.as_deref().unwrap_or(&status.district_id)
+}
+
+fn table(
+    site: &Site,
+    all: &[Standing],
+    nights: &BTreeMap<String, Vec<Night>>,
+    state: &str,
+    now: Timestamp,
+) -> Markup {
+    let days = days(now);
+    let words = ["", "ok", "held", "failing", "stale", "empty"];
+    let shown = all
+        .iter()
+        .filter(|one| state.is_empty() || one.verdict.word() == state);
+    html! {
+        form method="get" action=(site.at("/")) {
+            label for="state" { "Show" }
+            select #state name="state" {
+                @for word in words {
+                    option value=(word) selected[word == state] { @if word.is_empty() { "all" } @else { (word) } }
+                }
+            }
+            button type="submit" { "Filter" }
+        }
+        div.scroll tabindex="0" role="region" aria-label="All districts" {
+            table {
+                thead { tr {
+                    th scope="col" { "District" } th scope="col" { "State" } th scope="col" { "Last success" }
+                    th scope="col" { "14 nights" } th.number scope="col" { "Held" } th.number scope="col" { "Findings" }
+                    th.number scope="col" { "People" }
+                } }
+                tbody { @for one in shown {
+                    @let status = &one.status;
+                    @let odd: u64 = status.findings.iter().map(|finding| finding.count).sum();
+                    @let held: u64 = status.holds.iter().map(|held| held.hold.count).sum();
+                    tr {
+                        td { a href=(site.at(&format!("/districts/{}", status.district_id))) { (name(status)) } }
+                        td { (badge(one.verdict)) }
+                        td { (time(status.last_done_at, now)) }
+                        td { (strip(&days, nights.get(&status.district_id).map_or(&[], Vec::as_slice))) }
+                        td.number { (grouped(held)) }
+                        td.number { (grouped(odd)) }
+                        td.number { (grouped(active(status, RecordKind::Users))) }
+                    }
+                } }
+            }
+        }
+    }
+}

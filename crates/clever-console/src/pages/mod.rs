@@ -1,0 +1,73 @@
+//! The pages, one a file: those that need a judgement first.
+
+mod accounts;
+mod audit;
+mod changes;
+mod district;
+mod health;
+mod hold;
+mod home;
+mod record;
+mod reviews;
+mod run;
+mod setup;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::{get, post};
+
+use crate::site::Site;
+
+const STYLE: &str = include_str!("../console.css");
+const SCRIPT: &str = include_str!("../console.js");
+
+/// Every page and deed, by its path.
+pub(crate) fn routes() -> Router<Arc<Site>> {
+    let file =
+        |kind: &'static str, text: &'static str| async move { ([(CONTENT_TYPE, kind)], text) };
+    Router::new()
+        .route("/", get(home::show))
+        .route(
+            "/console.css",
+            get(move || file("text/css; charset=utf-8", STYLE)),
+        )
+        .route(
+            "/console.js",
+            get(move || file("text/javascript; charset=utf-8", SCRIPT)),
+        )
+        .route("/districts/{district}", get(district::show))
+        .route("/districts/{district}/sync", post(district::sync))
+        .route("/districts/{district}/hold", get(hold::show))
+        .route("/districts/{district}/hold/reveal", post(hold::reveal))
+        .route("/districts/{district}/hold/approve", post(hold::approve))
+        .route("/districts/{district}/hold/leave", post(hold::leave))
+        .route("/districts/{district}/hold/withdraw", post(hold::withdraw))
+        .route("/districts/{district}/runs/{run}", get(run::show))
+        .route("/districts/{district}/runs/{run}/undo", post(run::undo))
+        .route("/districts/{district}/changes", get(changes::show))
+        .route("/districts/{district}/changes/{seq}", get(changes::one))
+        .route(
+            "/districts/{district}/records/{kind}/{id}",
+            get(record::show),
+        )
+        .route(
+            "/districts/{district}/records/{kind}/{id}/reveal",
+            post(record::reveal),
+        )
+        .route("/reviews", get(reviews::list))
+        .route("/reviews/{id}", get(reviews::show))
+        .route("/reviews/{id}/reveal", post(reviews::reveal))
+        .route("/reviews/{id}/approve", post(reviews::approve))
+        .route("/reviews/{id}/decline", post(reviews::decline))
+        .route("/accounts", get(accounts::list))
+        .route("/accounts/{id}", get(accounts::show))
+        .route("/accounts/{id}/reveal", post(accounts::reveal))
+        .route("/accounts/{id}/merge", post(accounts::merge))
+        .route("/accounts/{id}/unmerge", post(accounts::unmerge))
+        .route("/accounts/{id}/unlink", post(accounts::unlink))
+        .route("/audit", get(audit::show))
+        .route("/setup", get(setup::show))
+        .route("/health", get(health::show))
+}

@@ -1,0 +1,306 @@
+//! The console in a browser: a decision from the first page to the way back, by keyboard, on a telephone, and through axe.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clever_auth::DistrictAppToken;
+use clever_client::{ClientOptions, District};
+use clever_console::{Role, Runner, Started};
+use clever_model::SystemClock;
+use clever_sql::Address;
+use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, sync};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+
+use crate::accounts::question;
+use crate::driver::Driver;
+use crate::ground::{Ground, Served};
+
+/// Syncs as the district's schedule would, when a page asks for it.
+struct Syncs {
+    roster: Address,
+    options: ClientOptions,
+    token: String,
+}
+
+impl Runner for Syncs {
+    fn start<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Started, String>> {
+        Box::pin(async move {
+            let token = DistrictAppToken::new(self.token.clone()).unwrap();
+            let district = District::new(self.options.clone(), token).unwrap();
+            let mut store = AnyStore::open(&self.roster, Open::Existing).await.unwrap();
+            let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
+            let ran = sync(&district, &mut store, &policy, &how, &SystemClock, &()).await;
+            ran.map(|_| Started::Now).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// A district with something held and a question, and a console that may sync.
+async fn scene() -> (Ground, Served) {
+    let ground = Ground::new().await;
+    let _ = ground.hold().await;
+    question(&ground).await;
+    let runner = Syncs {
+        roster: ground.roster.clone(),
+        options: ClientOptions {
+            api_url: ground.emulator.base_url().clone(),
+            ..ClientOptions::default()
+        },
+        token: ground.emulator.district_token().to_owned(),
+    };
+    let served = ground.served("", Some(Arc::new(runner))).await;
+    (ground, served)
+}
+
+async fn come_in(driver: &Driver, served: &Served, role: Role) {
+    driver.open(served.link(role).parse().unwrap()).await;
+    driver.click("#enter").await;
+    driver.wait_for("All districts").await;
+}
+
+async fn go(driver: &Driver, served: &Served, path: &str) {
+    driver
+        .open(format!("{}{path}", served.origin).parse().unwrap())
+        .await;
+}
+
+/// Every page, by its name and path.
+async fn pages(ground: &Ground) -> Vec<(&'static str, String)> {
+    let mut store = ground.store().await;
+    let filter = clever_sync::ChangeFilter {
+        kind: Some(clever_model::RecordKind::Users),
+        limit: 1,
+        ..clever_sync::ChangeFilter::default()
+    };
+    let change = store
+        .changes(&ground.district, &filter)
+        .await
+        .unwrap()
+        .remove(0);
+    let mut accounts =
+        clever_provision::store::AccountStore::open(&ground.accounts, crate::ground::keys())
+            .await
+            .unwrap();
+    let review = accounts.reviews().await.unwrap().remove(0).id;
+    let d = format!("/districts/{}", ground.district);
+    vec![
+        ("home", "/".to_owned()),
+        ("hold", format!("{d}/hold")),
+        ("district", d.clone()),
+        ("run", format!("{d}/runs/1")),
+        ("changes", format!("{d}/changes")),
+        ("change", format!("{d}/changes/{}", change.seq)),
+        ("person", format!("{d}/records/users/{}", change.id)),
+        ("reviews", "/reviews".to_owned()),
+        ("review", format!("/reviews/{review}")),
+        ("accounts", "/accounts".to_owned()),
+        ("account", "/accounts/a1".to_owned()),
+        ("setup", "/setup".to_owned()),
+        ("audit", "/audit".to_owned()),
+        ("health", "/health".to_owned()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_finds_what_needs_them_decides_it_and_takes_it_back() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (_ground, served) = scene().await;
+    come_in(&driver, &served, Role::Operator).await;
+    driver.wait_for("2 need you").await;
+    driver.click("a.decide").await;
+    driver.wait_for("Nothing of it was written").await;
+    driver.wait_for("may no longer be shared").await;
+    // The number stands on the page, in bold, before its field.
+    let asked = driver
+        .script("return document.querySelector('label[for=count] strong').textContent")
+        .await;
+    driver.write("#count", asked.as_str().unwrap()).await;
+    driver
+        .write("#why-approve", "the district confirmed it")
+        .await;
+    driver.click("#approve").await;
+    driver.wait_for("Nothing of this district is held").await;
+    driver.wait_for("the district confirmed it").await;
+    driver.click("#deeds a").await;
+    driver.wait_for("was let through").await;
+    driver.click("#preview").await;
+    driver.wait_for("Nothing was done yet").await;
+    driver
+        .write("#why-undo", "it was a mistake after all")
+        .await;
+    driver.click("#undo").await;
+    driver.wait_for("Took back").await;
+    // The times are in the viewer's zone.
+    let titles = driver
+        .script("return [...document.querySelectorAll('time')].map(t => t.title).join()")
+        .await;
+    assert!(!titles.as_str().unwrap().contains(" UTC,"), "{titles}");
+    go(&driver, &served, "/audit").await;
+    driver.wait_for("it was a mistake after all").await;
+    driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_is_answered_by_keys_and_the_answer_taken_back() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (_ground, served) = scene().await;
+    come_in(&driver, &served, Role::Operator).await;
+    go(&driver, &served, "/reviews").await;
+    driver.click("main table a").await;
+    driver.wait_for("A sibling or twin is known").await;
+    driver.keys("s").await;
+    driver.wait_for("1 question waits").await;
+    driver.click("main table a").await;
+    driver.wait_for("A sibling or twin is known").await;
+    driver.keys("a").await;
+    driver.wait_for("somebody decided it").await;
+    driver
+        .write(
+            "form[action$='/unlink'] input[name=reason]",
+            "it was the twin",
+        )
+        .await;
+    driver.click("button.unlink").await;
+    driver.wait_for("Nobody from Clever").await;
+    driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_is_wider_than_its_screen_and_no_button_is_small() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (ground, served) = scene().await;
+    come_in(&driver, &served, Role::Admin).await;
+    for width in [390, 1280, 2560] {
+        let screen = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width == 390 });
+        driver
+            .chromium("Emulation.setDeviceMetricsOverride", screen)
+            .await;
+        for (name, path) in pages(&ground).await {
+            go(&driver, &served, &path).await;
+            let wide = driver
+                .script("return document.documentElement.scrollWidth")
+                .await;
+            assert!(
+                wide.as_u64().unwrap() <= width,
+                "{name} is {wide} wide on {width}"
+            );
+            let small = "return [...document.querySelectorAll('button, .button, nav a, select, input:not([type=hidden])')]\
+                         .filter(e => e.getBoundingClientRect().height < 43).map(e => e.outerHTML).join()";
+            assert_eq!(driver.script(small).await, "", "{name}");
+        }
+    }
+    driver.end().await;
+}
+
+/// The script of axe-core, which `cargo xtask test` installs from npm.
+fn axe() -> Option<String> {
+    let place = "../../target/axe/node_modules/axe-core/axe.min.js";
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+    let found = std::fs::read_to_string(&place).ok();
+    if found.is_none() {
+        eprintln!(
+            "skipped: {} is missing; `cargo xtask test` installs it where npm is",
+            place.display()
+        );
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
+    let (Some(axe), Some(driver)) = (axe(), Driver::start().await) else {
+        return;
+    };
+    let (ground, served) = scene().await;
+    come_in(&driver, &served, Role::Admin).await;
+    for colours in ["light", "dark"] {
+        let feature = json!([{ "name": "prefers-color-scheme", "value": colours }]);
+        driver
+            .chromium("Emulation.setEmulatedMedia", json!({ "features": feature }))
+            .await;
+        for (name, path) in pages(&ground).await {
+            go(&driver, &served, &path).await;
+            driver.script(&axe).await;
+            let run = "return axe.run(document).then(r => r.violations\
+                       .filter(v => v.impact === 'serious' || v.impact === 'critical')\
+                       .map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))";
+            let found = driver.script(run).await;
+            assert_eq!(found, Value::Array(Vec::new()), "{name} in {colours}");
+        }
+    }
+    driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_whole_without_scripts() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (_ground, served) = scene().await;
+    driver
+        .chromium(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        )
+        .await;
+    driver
+        .open(served.link(Role::Operator).parse().unwrap())
+        .await;
+    driver.click("#enter").await;
+    driver.click("a.decide").await;
+    driver
+        .write("#why-leave", "the district is still asked")
+        .await;
+    driver.click("#leave").await;
+    driver.wait_for("the district is still asked").await;
+    driver.end().await;
+}
+
+/// The pages of which there is a picture on a telephone.
+const ON_A_PHONE: [&str; 4] = ["home", "hold", "person", "review"];
+
+/// Writes the pictures of the documentation: `cargo xtask screenshots`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "it writes files: run it by `cargo xtask screenshots`"]
+async fn pictures_of_each_page() {
+    let folder = PathBuf::from(std::env::var("CLEVER_SCREENSHOTS").unwrap());
+    let driver = Driver::start().await.unwrap();
+    let (ground, served) = scene().await;
+    come_in(&driver, &served, Role::Operator).await;
+    driver
+        .chromium("Emulation.setScrollbarsHidden", json!({ "hidden": true }))
+        .await;
+    for (colours, width, height, mark) in [
+        ("light", 1100, 760, "light"),
+        ("dark", 1100, 760, "dark"),
+        ("light", 390, 844, "phone"),
+    ] {
+        let feature = json!([{ "name": "prefers-color-scheme", "value": colours }]);
+        driver
+            .chromium("Emulation.setEmulatedMedia", json!({ "features": feature }))
+            .await;
+        let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width == 390 });
+        driver
+            .chromium("Emulation.setDeviceMetricsOverride", screen)
+            .await;
+        for (name, path) in pages(&ground).await {
+            if mark == "phone" && !ON_A_PHONE.contains(&name) {
+                continue;
+            }
+            go(&driver, &served, &path).await;
+            std::fs::write(
+                folder.join(format!("console-{name}-{mark}.png")),
+                driver.picture().await,
+            )
+            .unwrap();
+        }
+    }
+    driver.end().await;
+}
