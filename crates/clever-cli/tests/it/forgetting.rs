@@ -253,8 +253,10 @@ async fn story(scene: &Scene) {
     let nobody_to_ask = scene.document(&all, 2);
     assert_eq!(nobody_to_ask["error"]["code"], "usage");
     let holding = looked["files"]["holding"].as_array().unwrap();
-    assert_eq!(holding.len(), 1, "{holding:?}");
-    assert!(holding[0].as_str().unwrap().ends_with("students.csv"));
+    assert_eq!(holding.len(), 2, "{holding:?}");
+    for (file, end) in holding.iter().zip(["enrollments.csv", "students.csv"]) {
+        assert!(file.as_str().unwrap().ends_with(end), "{file}");
+    }
     let all = [&all[..], &["--delete-files", "--yes"]].concat();
     let done = scene.document(&all, 0);
     assert_eq!(done["roster"]["counts"]["records"], 2, "{done}");

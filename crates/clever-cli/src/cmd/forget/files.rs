@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clever_linkage::{Kind, is_placeholder};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -51,7 +52,12 @@ pub(super) struct Marks {
     alone: Vec<String>,
     /// First and last names, in small letters: both in one line say it.
     together: Vec<[String; 2]>,
+    /// Ids and numbers of the district's own, in small letters. Short ones say it only in a column of ids.
+    numbers: Vec<String>,
 }
+
+/// From so many letters on, a number of the district's is no other's by chance.
+const TELLING: usize = 6;
 
 impl Marks {
     pub(super) fn id(&mut self, id: &str) {
@@ -70,6 +76,56 @@ impl Marks {
         if let (Some(first), Some(last)) = (said(&name["first"]), said(&name["last"])) {
             self.together.push([first, last]);
         }
+        for role in record["roles"]
+            .as_object()
+            .into_iter()
+            .flat_map(|all| all.values())
+        {
+            self.alone.extend(said(&role["legacy_id"]));
+            for number in [
+                "sis_id",
+                "staff_id",
+                "student_number",
+                "teacher_number",
+                "state_id",
+            ] {
+                self.numbers
+                    .extend(said(&role[number]).filter(|one| !is_placeholder(Kind::SisId, one)));
+            }
+        }
+        self.alone.extend(
+            self.numbers
+                .iter()
+                .filter(|one| one.len() >= TELLING)
+                .cloned(),
+        );
+    }
+
+    /// Says whether a table has one of the district's own numbers in a column of ids or numbers.
+    fn are_in_table(&self, text: &[u8]) -> bool {
+        let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(text);
+        let of_ids: Vec<usize> = match table.headers() {
+            Ok(headers) => {
+                let of_id = |name: &str| {
+                    let name = name.to_lowercase();
+                    ["id", "number", "identifier"]
+                        .iter()
+                        .any(|end| name.ends_with(end))
+                };
+                let named = headers.iter().enumerate();
+                named
+                    .filter(|(_, name)| of_id(name))
+                    .map(|(at, _)| at)
+                    .collect()
+            }
+            Err(_) => return false,
+        };
+        table.records().filter_map(Result::ok).any(|row| {
+            of_ids.iter().filter_map(|at| row.get(*at)).any(|cell| {
+                let cell = cell.trim().to_lowercase();
+                self.numbers.contains(&cell)
+            })
+        })
     }
 
     /// Says whether a text holds one.
@@ -137,8 +193,12 @@ fn holds(path: &Path, marks: &Marks) -> Result<Option<bool>> {
         let mut all = zip::ZipArchive::new(file)?;
         for at in 0..all.len() {
             let mut text = Vec::new();
-            all.by_index(at)?.read_to_end(&mut text)?;
-            if marks.are_in(&text) {
+            let mut part = all.by_index(at)?;
+            let is_table = Path::new(part.name()?.as_ref())
+                .extension()
+                .is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+            part.read_to_end(&mut text)?;
+            if marks.are_in(&text) || is_table && marks.are_in_table(&text) {
                 return Ok(Some(true));
             }
         }
@@ -146,5 +206,25 @@ fn holds(path: &Path, marks: &Marks) -> Result<Option<bool>> {
     }
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
-    Ok(Some(marks.are_in(&text)))
+    let is_table = end == "csv";
+    Ok(Some(
+        marks.are_in(&text) || is_table && marks.are_in_table(&text),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_number_says_it_in_a_column_of_ids_alone() {
+        let mut marks = Marks::default();
+        marks.record(r#"{"roles":{"student":{"sis_id":"12","student_number":"STU-900"}}}"#);
+        assert!(marks.are_in_table(b"Section_id,Student_id\nS1,12\n"));
+        assert!(!marks.are_in_table(b"Section_id,Grade\nS1,12\n"));
+        assert!(!marks.are_in_table(b"Student_id\n123\n"));
+        assert!(!marks.are_in(b"12 pupils"));
+        assert!(marks.are_in(b"one,stu-900,two"));
+        assert!(!marks.are_in(b"one,stu-9001,two"));
+    }
 }
