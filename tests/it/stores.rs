@@ -290,10 +290,11 @@ async fn a_store_that_is_not_there_is_made_only_when_asked_for() {
     }
 }
 
-/// What another client of the connection sees: its settings, locks, temporary tables and prepared statements.
+/// What another client of the connection sees: its settings, locks, temporary tables and prepared statements. The settings of the
+/// server's library for triggers are there as soon as one has run, and are the server's own.
 async fn traces(client: &tokio_postgres::Client) -> String {
     let sql = "SELECT
-        (SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE context IN ('user', 'superuser')),
+        (SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE 'plpgsql.%'),
         (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())::text,
         (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r')::text,
         (SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%clever%')::text,

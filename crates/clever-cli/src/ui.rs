@@ -69,6 +69,8 @@ pub(crate) struct Ui {
     pub(crate) json: bool,
     /// Nothing is said but results and errors, and no result that says that nothing happened.
     pub(crate) quiet: bool,
+    /// Results go to standard error: standard output is that of the command which does this beside.
+    aside: bool,
     /// Whether results and notes are coloured.
     colour: [bool; 2],
 }
@@ -85,6 +87,7 @@ impl Ui {
         Self {
             json,
             quiet,
+            aside: false,
             colour: [
                 of(AutoStream::choice(&out())),
                 of(AutoStream::choice(&err())),
@@ -92,11 +95,12 @@ impl Ui {
         }
     }
 
-    /// The same for something that goes on by itself: results alone, in words.
+    /// The same for something that goes on by itself: results alone, in words, on standard error.
     pub(crate) fn in_the_background(self) -> Self {
         Self {
             json: false,
             quiet: true,
+            aside: true,
             ..self
         }
     }
@@ -116,9 +120,17 @@ impl Ui {
         err().is_terminal()
     }
 
+    fn results(&self) -> Box<dyn Write> {
+        if self.aside {
+            Box::new(err())
+        } else {
+            Box::new(out())
+        }
+    }
+
     /// Prints a sentence of results on a line of its own; a terminal gets it in lines that fit.
     pub(crate) fn line(&self, text: impl AsRef<str>) -> Result<()> {
-        let mut out = out();
+        let mut out = self.results();
         for line in wrap::lines(&visible(text.as_ref()), rows::width(false)) {
             writeln!(out, "{line}")?;
         }
@@ -128,7 +140,7 @@ impl Ui {
     /// Prints a sentence of results that begins with `word`, in the colour of `tone`.
     pub(crate) fn toned(&self, tone: Tone, word: &str, rest: &str) -> Result<()> {
         let text = visible(&format!("{word}{rest}")).into_owned();
-        let mut out = out();
+        let mut out = self.results();
         for line in wrap::lines(&text, rows::width(false)) {
             writeln!(out, "{}", coloured(&line, word, tone, self.colour[0]))?;
         }
@@ -137,13 +149,13 @@ impl Ui {
 
     /// Prints a command that a person copies, set in and on one line.
     pub(crate) fn command(&self, text: &str) -> Result<()> {
-        writeln!(out(), "  {}", visible(text))?;
+        writeln!(self.results(), "  {}", visible(text))?;
         Ok(())
     }
 
     /// Prints a table.
     pub(crate) fn rows(&self, table: &Rows) -> Result<()> {
-        let mut out = out();
+        let mut out = self.results();
         for line in table.drawn(rows::width(false), self.colour[0]) {
             writeln!(out, "{line}")?;
         }
@@ -152,7 +164,7 @@ impl Ui {
 
     /// Prints one JSON document, on one line: an object with the version of its shape.
     pub(crate) fn document(&self, value: &impl Document) -> Result<()> {
-        let mut out = out();
+        let mut out = self.results();
         json::write(&mut out, &Versioned::new(value))?;
         out.flush()?;
         Ok(())
@@ -160,14 +172,14 @@ impl Ui {
 
     /// Prints a text of our own as it is: a script, a greeting.
     pub(crate) fn verbatim(&self, text: &[u8]) -> Result<()> {
-        let mut out = out();
+        let mut out = self.results();
         out.write_all(text)?;
         Ok(out.flush()?)
     }
 
     /// Asks, and leaves the cursor behind the question.
     pub(crate) fn prompt(&self, text: &str) -> Result<()> {
-        let mut out = out();
+        let mut out = self.results();
         write!(out, "{}", visible(text))?;
         Ok(out.flush()?)
     }

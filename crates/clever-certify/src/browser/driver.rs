@@ -71,8 +71,8 @@ pub(crate) struct Element(String);
 pub struct Browser {
     http: Client,
     session: Url,
+    program: Child,
     _profile: TempDir,
-    _program: Child,
 }
 
 impl fmt::Debug for Browser {
@@ -125,6 +125,8 @@ impl Browser {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
         let mut program = command.spawn().map_err(|_| BrowserError::NoDriver)?;
         let output = program.stdout.take().ok_or(BrowserError::NoDriver)?;
         let mut lines = BufReader::new(output).lines();
@@ -153,8 +155,8 @@ impl Browser {
         let mut browser = Self {
             http,
             session: base.clone(),
+            program,
             _profile: profile,
-            _program: program,
         };
         let made = browser.ask(Method::POST, "session", Some(wanted)).await?;
         let id = made["sessionId"].as_str().unwrap_or_default();
@@ -424,6 +426,22 @@ impl Browser {
     /// Ends the browser.
     pub async fn end(self) {
         // Without an answer it is killed with its driver.
-        drop(self.ask(Method::DELETE, "", None).await);
+        let session = self.session.as_str().trim_end_matches('/').to_owned();
+        drop(self.ask(Method::DELETE, &session, None).await);
+    }
+}
+
+impl Drop for Browser {
+    /// Ends the driver with all that it has started: alone, it leaves its browser running.
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(group) = self.program.id()
+            && let Ok(group) = i32::try_from(group)
+            && let Some(group) = rustix::process::Pid::from_raw(group)
+        {
+            let kill = rustix::process::Signal::KILL;
+            drop(rustix::process::kill_process_group(group, kill));
+        }
+        drop(self.program.start_kill());
     }
 }

@@ -217,17 +217,26 @@ impl Runner for Syncs {
                 return Ok(Started::Already);
             }
             drop(running);
-            let running = Arc::clone(&self.running);
+            let under_way = UnderWay(Arc::clone(&self.running), district);
             let (ui, runtime) = (self.ui, tokio::runtime::Handle::current());
             // The store says how it goes and how it ended; its pages show that.
             drop(tokio::task::spawn_blocking(move || {
+                let _under_way = under_way;
                 if let Err(error) = runtime.block_on(sync::run(args, &ui)) {
                     tracing::warn!(error = %error, "a sync that a page started failed");
                 }
-                let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
-                running.remove(&district);
             }));
             Ok(Started::Now)
         })
+    }
+}
+
+/// A district whose sync is under way until this is dropped, however it ends.
+struct UnderWay(Arc<Mutex<BTreeSet<String>>>, String);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.remove(&self.1);
     }
 }

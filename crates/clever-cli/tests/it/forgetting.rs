@@ -267,6 +267,7 @@ async fn story(scene: &Scene) {
     assert_eq!(done["files"]["deleted"], looked["files"]["holding"]);
     let left = fs::read_dir(out).unwrap().count();
     assert!(left > 3, "the other files of the export stay: {left}");
+    fs::remove_dir_all(out).unwrap();
 
     // The reader hears of it once, with ids; later readers see digests.
     assert_eq!(scene.places(&MARKS).await, [""; 0]);

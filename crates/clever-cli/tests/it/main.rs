@@ -13,6 +13,7 @@ mod awkward;
 mod certify;
 mod columnar;
 mod connect;
+mod console;
 mod consumers;
 mod contract;
 mod credentials;
