@@ -440,7 +440,7 @@ impl Drop for Browser {
             && let Some(group) = rustix::process::Pid::from_raw(group)
         {
             let kill = rustix::process::Signal::KILL;
-            drop(rustix::process::kill_process_group(group, kill));
+            let _ = rustix::process::kill_process_group(group, kill);
         }
         drop(self.program.start_kill());
     }

@@ -115,12 +115,13 @@ fn the_services_of_the_compose_file_work_together() {
     let folder = TempDir::new().unwrap();
     let token = folder.path().join("token");
     fs::write(&token, "token-of-the-test\n").unwrap();
-    // Freed at once for the emulator: two processes have to know the port.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    // Freed at once for the services: two processes have to know the port.
+    let free = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let (port, pages) = (free(), free());
+    let console = format!("127.0.0.1:{pages}");
     let api = format!("http://127.0.0.1:{port}");
     let listen = format!("0.0.0.0:{port}");
     let store = format!("sqlite:{}", folder.path().join("roster.db").display());
@@ -128,6 +129,7 @@ fn the_services_of_the_compose_file_work_together() {
         ("http://127.0.0.1:8787", &*api),
         ("0.0.0.0:8787", &*listen),
         ("0.0.0.0:9464", "127.0.0.1:0"),
+        ("0.0.0.0:8788", &*console),
         ("/run/secrets/clever_token", token.to_str().unwrap()),
     ];
     let start = |name: &str| {
@@ -166,4 +168,11 @@ fn the_services_of_the_compose_file_work_together() {
         .args(["status", "--check", "--store", &store])
         .env("CLEVER_TOKEN", "token-of-the-test");
     is_well(status, "status");
+    let _console = start("console");
+    is_well(probe("console"), "console");
+    let until = Instant::now() + Duration::from_secs(30);
+    while std::net::TcpStream::connect(("127.0.0.1", pages)).is_err() {
+        assert!(Instant::now() < until, "the console does not listen");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
