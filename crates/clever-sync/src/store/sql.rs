@@ -11,23 +11,17 @@ use crate::store::{Hash, State, StoreError};
 /// The tables of rosters.
 pub(crate) const TABLES: Tables = Tables {
     store: "roster",
-    versions: &[
-        Version {
-            sqlite: concat!(
-                include_str!("schema/sqlite.sql"),
-                include_str!("schema/views.sql")
-            ),
-            postgres: concat!(
-                include_str!("schema/postgres.sql"),
-                include_str!("schema/views.sql"),
-                include_str!("schema/comments.sql")
-            ),
-        },
-        Version {
-            sqlite: include_str!("schema/2/sqlite.sql"),
-            postgres: include_str!("schema/2/postgres.sql"),
-        },
-    ],
+    versions: &[Version {
+        sqlite: concat!(
+            include_str!("schema/sqlite.sql"),
+            include_str!("schema/views.sql")
+        ),
+        postgres: concat!(
+            include_str!("schema/postgres.sql"),
+            include_str!("schema/views.sql"),
+            include_str!("schema/comments.sql")
+        ),
+    }],
 };
 
 /// What databases spell differently.

@@ -11,10 +11,7 @@ use crate::store::sql::{Backend, TABLES};
 use crate::store::sqlite;
 
 /// The comments, as PostgreSQL reads them.
-const COMMENTS: &str = concat!(
-    include_str!("../store/schema/comments.sql"),
-    include_str!("../store/schema/2/postgres.sql")
-);
+const COMMENTS: &str = include_str!("../store/schema/comments.sql");
 
 /// The tables of records, which share columns.
 const RECORDS: [&str; 7] = [

@@ -20,6 +20,7 @@ COMMENT ON TABLE attempts IS 'Each try of a sync, however it ended; the last 200
 COMMENT ON TABLE findings IS 'References that lead to no record, as of the last run that changed anything';
 COMMENT ON TABLE consumers IS 'How far each reader of changes has come';
 COMMENT ON TABLE forgotten IS 'Notes of what was forgotten: digests, no names and no ids';
+COMMENT ON TABLE audit IS 'Each deed of a person in the console or its API: who, when, what and why';
 
 COMMENT ON COLUMN users.key IS 'A number of this store''s own, for joins that stay inside it';
 COMMENT ON COLUMN users.district_id IS 'The district by Clever''s id. It leads every key';
@@ -77,6 +78,13 @@ COMMENT ON COLUMN attempts.run IS 'The run that it wrote; NULL if it wrote none'
 COMMENT ON COLUMN consumers.seq IS 'The last change that the reader has dealt with';
 COMMENT ON COLUMN forgotten.digest IS 'The digest of the id under a key of the district';
 COMMENT ON COLUMN forgotten.kept_out IS '1 if it may not come in again';
+COMMENT ON COLUMN audit.district_id IS 'The district by Clever''s id; empty if it is of none';
+COMMENT ON COLUMN audit.actor IS 'Who did it; `sync` for what a run did about an approval';
+COMMENT ON COLUMN audit.role IS 'viewer, operator or admin';
+COMMENT ON COLUMN audit.deed IS 'A word, as in approve, withdraw, reveal, undo, merge or forget';
+COMMENT ON COLUMN audit.subject IS 'A run, the kind and id of a record, an account or a question; never a name';
+COMMENT ON COLUMN audit.reason IS 'Why, in the words of who did it';
+COMMENT ON COLUMN audit.done_key IS 'The key under which a program sent it; the same is done once';
 COMMENT ON COLUMN active_students.birth_date IS 'The day of birth; NULL if it can''t be read';
 COMMENT ON COLUMN section_students.term_start IS 'The first day of the term; NULL if it can''t be read';
 COMMENT ON COLUMN section_students.term_end IS 'The last day of the term; NULL if it can''t be read';
