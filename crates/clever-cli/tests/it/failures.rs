@@ -77,6 +77,8 @@ fn field_21_every_command_that_fails_says_so_in_json() {
         for first in [true, false] {
             let mut command = cleverctl();
             command.env("CLEVER_CREDENTIALS", path("kept"));
+            // A store that nobody named lies in the working directory.
+            command.current_dir(folder.path());
             let output = if first {
                 command.arg("--json").args(*args).output()
             } else {
