@@ -106,6 +106,7 @@ fn field_21_every_command_that_fails_says_so_in_json() {
         }
         let plain = cleverctl()
             .env("CLEVER_CREDENTIALS", path("kept"))
+            .current_dir(folder.path())
             .args(*args)
             .output()
             .unwrap();
