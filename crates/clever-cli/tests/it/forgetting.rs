@@ -370,13 +370,40 @@ async fn story(scene: &Scene) {
 
     // The district goes as a whole, and does not come back by itself.
     let district = feed["changes"][0]["id"].as_str().unwrap();
+    let exports = scene.path("exports");
+    let at = |name: &str| exports.join(name).to_str().unwrap().to_owned();
+    scene.document(&["export", "--format", "csv", &at("csv")], 0);
+    scene.document(&["export", "--format", "oneroster", &at("oneroster")], 0);
+    let other = exports.join("other");
+    fs::create_dir(&other).unwrap();
+    let students =
+        "Student_id,Contact_email\ns1,c1@x.example.org\nz2,z2@y.example.org\nz3,z3@y.example.org\n";
+    fs::write(other.join("students.csv"), students).unwrap();
+    fs::write(other.join("notes.txt"), "nothing of theirs\n").unwrap();
     let all = [
-        &["forget", "--district", district, "--yes"],
+        &["forget", "--district", district, "--yes"][..],
+        &["--exports", exports.to_str().unwrap(), "--delete-files"],
         &accounts[..],
         &by,
     ]
     .concat();
-    let gone = scene.document(&all, 0);
+    // What another district may have as well is named, and stays.
+    let gone = scene.document(&all, 3);
+    let deleted = gone["files"]["deleted"].as_array().unwrap();
+    assert_eq!(deleted.len(), 6, "{deleted:?}");
+    assert_eq!(fs::read_dir(at("oneroster")).unwrap().count(), 0);
+    // The district has no staff: of the set, a header is left.
+    let mut left = Vec::new();
+    files(Path::new(&at("csv")), &mut left);
+    let [(name, text)] = &left[..] else {
+        panic!("{left:?}")
+    };
+    assert!(name.ends_with("staff.csv") && text.trim_ascii().iter().all(|byte| *byte != b'\n'));
+    let doubtful = other.join("students.csv");
+    assert_eq!(gone["files"]["doubtful"], json!([doubtful]));
+    assert_eq!(gone["files"]["holding"], json!([]));
+    assert_eq!(fs::read_to_string(&doubtful).unwrap(), students);
+    fs::remove_dir_all(&exports).unwrap();
     assert!(
         gone["roster"]["counts"]["users"].as_u64().unwrap() > 80,
         "{gone}"

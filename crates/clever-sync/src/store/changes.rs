@@ -179,6 +179,26 @@ impl<B: RosterDb> SqlStore<B> {
         Ok(row.map(|mut row| row.text(0)).transpose()?)
     }
 
+    /// Reads some records of a kind, active or archived, that come after an id: id and JSON, in the order of ids.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store can't be read.
+    pub async fn records_after(
+        &mut self,
+        district_id: &str,
+        kind: RecordKind,
+        after: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let sql = format!(
+            "SELECT id, record FROM main.{kind} WHERE district_id = ?1 AND id > ?2 ORDER BY id LIMIT 500"
+        );
+        let params = [district_id.into(), after.into()];
+        let rows = self.db.query(&sql, &params).await?.into_iter();
+        rows.map(|mut row| Ok((row.text(0)?, row.text(1)?)))
+            .collect()
+    }
+
     /// Reads when a record was first seen, and when it was archived; none where there is no such record.
     pub(crate) async fn seen(
         &mut self,

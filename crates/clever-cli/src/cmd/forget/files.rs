@@ -1,37 +1,49 @@
-//! Which files of a folder hold a person; they can be deleted.
+//! Which files of a folder hold a person or a district; they can be deleted.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clever_linkage::{Kind, is_placeholder};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use tracing::warn;
+
+use super::marks::{Holds, Marks};
 
 /// Files that are forms of their own, which nobody reads here.
 const CLOSED: [&str; 7] = ["parquet", "gz", "zst", "bz2", "xz", "7z", "xlsx"];
 
+/// The files of a CSV set: in one folder, they are of one district.
+const SET: [&str; 6] = [
+    "schools.csv",
+    "students.csv",
+    "teachers.csv",
+    "sections.csv",
+    "enrollments.csv",
+    "staff.csv",
+];
+
 /// What was found.
 #[derive(Debug, Default, JsonSchema, Serialize)]
 pub(crate) struct FoundFiles {
-    /// Files that hold the person.
+    /// Files that hold the person or the district.
     pub(super) holding: Vec<String>,
-    /// Files that held the person and were deleted.
+    /// Files that have something which the district has and another may have too. They are never deleted.
+    pub(super) doubtful: Vec<String>,
+    /// Files that held the person or the district and were deleted.
     pub(super) deleted: Vec<String>,
     /// Files that could not be looked into.
     pub(super) unread: Vec<String>,
 }
 
 impl FoundFiles {
-    /// Whether no file is known or feared to hold the person.
+    /// Whether no file is known or feared to hold the person or the district.
     pub(super) fn are_clean(&self) -> bool {
-        self.holding.is_empty() && self.unread.is_empty()
+        self.holding.is_empty() && self.doubtful.is_empty() && self.unread.is_empty()
     }
 
-    /// Deletes the files that hold the person; one that can't be deleted stays named.
+    /// Deletes the files that hold the person or the district; one that can't be deleted stays named.
     pub(super) fn delete(&mut self) {
         for file in std::mem::take(&mut self.holding) {
             match fs::remove_file(&file) {
@@ -45,110 +57,6 @@ impl FoundFiles {
     }
 }
 
-/// What a person is recognised by.
-#[derive(Debug, Default)]
-pub(super) struct Marks {
-    /// Ids and addresses of mail, in small letters: each of them alone says it.
-    alone: Vec<String>,
-    /// First and last names, in small letters: both in one line say it.
-    together: Vec<[String; 2]>,
-    /// Ids and numbers of the district's own, in small letters. Short ones say it only in a column of ids.
-    numbers: Vec<String>,
-}
-
-/// From so many letters on, a number of the district's is no other's by chance.
-const TELLING: usize = 6;
-
-impl Marks {
-    pub(super) fn id(&mut self, id: &str) {
-        self.alone.push(id.to_lowercase());
-    }
-
-    /// Adds what a record says of its person.
-    pub(super) fn record(&mut self, json: &str) {
-        let record: Value = serde_json::from_str(json).unwrap_or_default();
-        let said = |value: &Value| {
-            let text = value.as_str()?.trim().to_lowercase();
-            (!text.is_empty()).then_some(text)
-        };
-        self.alone.extend(said(&record["email"]));
-        let name = &record["name"];
-        if let (Some(first), Some(last)) = (said(&name["first"]), said(&name["last"])) {
-            self.together.push([first, last]);
-        }
-        for role in record["roles"]
-            .as_object()
-            .into_iter()
-            .flat_map(|all| all.values())
-        {
-            self.alone.extend(said(&role["legacy_id"]));
-            for number in [
-                "sis_id",
-                "staff_id",
-                "student_number",
-                "teacher_number",
-                "state_id",
-            ] {
-                self.numbers
-                    .extend(said(&role[number]).filter(|one| !is_placeholder(Kind::SisId, one)));
-            }
-        }
-        self.alone.extend(
-            self.numbers
-                .iter()
-                .filter(|one| one.len() >= TELLING)
-                .cloned(),
-        );
-    }
-
-    /// Says whether a table has one of the district's own numbers in a column of ids or numbers.
-    fn are_in_table(&self, text: &[u8]) -> bool {
-        let mut table = csv::ReaderBuilder::new().flexible(true).from_reader(text);
-        let of_ids: Vec<usize> = match table.headers() {
-            Ok(headers) => {
-                let of_id = |name: &str| {
-                    let name = name.to_lowercase();
-                    ["id", "number", "identifier"]
-                        .iter()
-                        .any(|end| name.ends_with(end))
-                };
-                let named = headers.iter().enumerate();
-                named
-                    .filter(|(_, name)| of_id(name))
-                    .map(|(at, _)| at)
-                    .collect()
-            }
-            Err(_) => return false,
-        };
-        table.records().filter_map(Result::ok).any(|row| {
-            of_ids.iter().filter_map(|at| row.get(*at)).any(|cell| {
-                let cell = cell.trim().to_lowercase();
-                self.numbers.contains(&cell)
-            })
-        })
-    }
-
-    /// Says whether a text holds one.
-    fn are_in(&self, text: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(text).to_lowercase();
-        let word = |line: &str, word: &str| {
-            line.match_indices(word).any(|(at, _)| {
-                let before = line[..at].chars().next_back();
-                let after = line[at + word.len()..].chars().next();
-                let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-                ends(before) && ends(after)
-            })
-        };
-        text.lines().any(|line| {
-            self.alone.iter().any(|mark| word(line, mark))
-                || self
-                    .together
-                    .iter()
-                    .any(|names| names.iter().all(|name| word(line, name)))
-        })
-    }
-}
-
 /// Looks through folders, and the folders in them.
 pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<FoundFiles> {
     let mut found = FoundFiles::default();
@@ -156,6 +64,7 @@ pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<FoundFiles> {
     while let Some(folder) = open.pop() {
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("could not look through {}", folder.display()))?;
+        let mut looked = Vec::new();
         for entry in entries {
             let entry =
                 entry.with_context(|| format!("could not look through {}", folder.display()))?;
@@ -164,22 +73,44 @@ pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<FoundFiles> {
             if kind.is_dir() {
                 open.push(path);
             } else if kind.is_file() {
-                let shown = path.display().to_string();
                 match holds(&path, marks) {
-                    Ok(Some(true)) => found.holding.push(shown),
-                    Ok(Some(false)) => {}
-                    Ok(None) | Err(_) => found.unread.push(shown),
+                    Ok(Some(holds)) => looked.push((path, holds)),
+                    Ok(None) | Err(_) => found.unread.push(path.display().to_string()),
                 }
+            }
+        }
+        let proven = looked
+            .iter()
+            .any(|(path, holds)| *holds == Holds::Theirs && is_of_set(path));
+        for (path, holds) in looked {
+            let shown = path.display().to_string();
+            match holds {
+                Holds::Theirs => found.holding.push(shown),
+                Holds::Perhaps if proven && is_of_set(&path) => found.holding.push(shown),
+                Holds::Perhaps => found.doubtful.push(shown),
+                Holds::Nothing => {}
             }
         }
     }
     found.holding.sort();
+    found.doubtful.sort();
     found.unread.sort();
     Ok(found)
 }
 
-/// Says whether a file holds the person; `None` for one that can't be looked into.
-fn holds(path: &Path, marks: &Marks) -> Result<Option<bool>> {
+/// Says whether a file is one of a CSV set.
+fn is_of_set(path: &Path) -> bool {
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(|name| SET.contains(&name))
+}
+
+/// Says whether a file holds the person or the district; `None` for one that can't be looked into.
+fn holds(path: &Path, marks: &Marks) -> Result<Option<Holds>> {
+    let is_table = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| end.eq_ignore_ascii_case("csv"))
+    };
     let end = path
         .extension()
         .and_then(|end| end.to_str())
@@ -189,42 +120,19 @@ fn holds(path: &Path, marks: &Marks) -> Result<Option<bool>> {
         return Ok(None);
     }
     let mut file = BufReader::new(File::open(path)?);
+    let mut most = Holds::Nothing;
     if end == "zip" {
         let mut all = zip::ZipArchive::new(file)?;
         for at in 0..all.len() {
             let mut text = Vec::new();
             let mut part = all.by_index(at)?;
-            let is_table = Path::new(part.name()?.as_ref())
-                .extension()
-                .is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+            let is_table = is_table(Path::new(part.name()?.as_ref()));
             part.read_to_end(&mut text)?;
-            if marks.are_in(&text) || is_table && marks.are_in_table(&text) {
-                return Ok(Some(true));
-            }
+            most = most.max(marks.are_in(&text, is_table));
         }
-        return Ok(Some(false));
+        return Ok(Some(most));
     }
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
-    let is_table = end == "csv";
-    Ok(Some(
-        marks.are_in(&text) || is_table && marks.are_in_table(&text),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_short_number_says_it_in_a_column_of_ids_alone() {
-        let mut marks = Marks::default();
-        marks.record(r#"{"roles":{"student":{"sis_id":"12","student_number":"STU-900"}}}"#);
-        assert!(marks.are_in_table(b"Section_id,Student_id\nS1,12\n"));
-        assert!(!marks.are_in_table(b"Section_id,Grade\nS1,12\n"));
-        assert!(!marks.are_in_table(b"Student_id\n123\n"));
-        assert!(!marks.are_in(b"12 pupils"));
-        assert!(marks.are_in(b"one,stu-900,two"));
-        assert!(!marks.are_in(b"one,stu-9001,two"));
-    }
+    Ok(Some(marks.are_in(&text, is_table(path))))
 }

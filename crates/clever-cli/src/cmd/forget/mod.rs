@@ -1,6 +1,7 @@
 //! `cleverctl forget`: erases a person or a district, wherever it is kept, and shows the notes of it.
 
 mod files;
+mod marks;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -16,7 +17,8 @@ use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, f
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use self::files::{FoundFiles, Marks};
+use self::files::FoundFiles;
+use self::marks::Marks;
 use crate::accounts_at::AccountsAt;
 use crate::cmd::changes::district;
 use crate::cmd::sync::policies;
@@ -54,14 +56,15 @@ pub(crate) struct ForgetArgs {
     /// Let in again whoever was forgotten and kept out.
     #[arg(long, conflicts_with_all = ["keep_out", "dry_run", "exports", "at_once"])]
     readmit: bool,
-    /// Look through this folder too, and name the files that hold the person. May be given several times.
+    /// Look through this folder too, and name the files that hold the person or the district. May be given several times.
     ///
     /// They are left as they are, unless --delete-files is given: delete them, or write them again with `cleverctl export`.
-    #[arg(long, value_name = "DIR", requires = "person")]
+    #[arg(long, value_name = "DIR")]
     exports: Vec<PathBuf>,
-    /// Delete the files below --exports that hold the person.
+    /// Delete the files below --exports that hold the person or the district.
     ///
-    /// Write the exports again then: a set that lacks a file is no set.
+    /// After a person, write the exports again: a set that lacks a file is no set.
+    /// A file that may be another district's is named and stays.
     #[arg(long, requires = "exports")]
     delete_files: bool,
     /// Do not wait for readers of the changes.
@@ -82,10 +85,10 @@ pub(crate) struct ForgetArgs {
     #[arg(long, short, conflicts_with = "dry_run")]
     yes: bool,
     /// Show the notes of what was forgotten, and check their signatures.
-    #[arg(long, conflicts_with_all = ["person", "dry_run", "readmit"])]
+    #[arg(long, conflicts_with_all = ["person", "dry_run", "readmit", "exports"])]
     list: bool,
     /// Write the database again without what was erased, if another program was reading when it was erased.
-    #[arg(long, conflicts_with_all = ["person", "district", "list", "readmit"])]
+    #[arg(long, conflicts_with_all = ["person", "district", "list", "readmit", "exports"])]
     sweep: bool,
 }
 
@@ -102,13 +105,13 @@ pub(crate) struct Everywhere {
     sessions: u64,
     /// Whether the bytes are gone from the database of accounts.
     accounts_swept: Option<bool>,
-    /// Files that hold the person, and files that could not be looked into.
+    /// Files that hold the person or the district, and files that could not be looked into.
     files: FoundFiles,
 }
 
 impl Document for Everywhere {
     const NAME: &'static str = "forget";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 }
 
 /// What was forgotten before.
@@ -179,7 +182,6 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     }
     let key = args.accounts.notes_key(!args.dry_run)?;
     let policy = policies.of(&request.district_id);
-    let marks = marks(&mut store, &request).await?;
     let looked = forget(&mut store, &request, policy, &key, &SystemClock).await;
     let known = match looked {
         Ok(looked) => Some(looked),
@@ -191,13 +193,21 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
         }
         Err(error) => return Err(error).context("nothing was forgotten"),
     };
+    let mut people = known
+        .as_ref()
+        .map_or_else(Vec::new, |looked| looked.people.clone());
+    people.extend(args.person.clone().filter(|id| !people.contains(id)));
+    let files = match args.exports.as_slice() {
+        [] => FoundFiles::default(),
+        folders => files::look(folders, &marks(&mut store, &request, &people).await?)?,
+    };
     let mut done = Everywhere {
         dry_run: true,
         roster: known,
         accounts: None,
         sessions: 0,
         accounts_swept: None,
-        files: files::look(&args.exports, &marks)?,
+        files,
     };
     if args.dry_run || asks {
         if args.dry_run && ui.json {
@@ -216,11 +226,6 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     request.dry_run = false;
     done.dry_run = false;
     // The accounts first: who they are is known by what the roster says.
-    let mut people = done
-        .roster
-        .as_ref()
-        .map_or_else(Vec::new, |looked| looked.people.clone());
-    people.extend(args.person.clone().filter(|id| !people.contains(id)));
     if args.accounts.is_named() {
         of_accounts(args, &request, &people, &mut done).await?;
     }
@@ -273,14 +278,34 @@ async fn of_accounts(
     Ok(())
 }
 
-/// What a file is recognised by that holds the person, or a contact who is known for that person alone.
-async fn marks(store: &mut AnyStore, request: &ForgetRequest) -> Result<Marks> {
-    let mut marks = Marks::default();
-    if let Some(id) = &request.person {
-        marks.id(id);
-        let record = store.record(&request.district_id, RecordKind::Users, id);
-        if let Some(json) = record.await? {
-            marks.record(&json);
+/// What a file is recognised by: of the person and the contacts who are known for that person alone, or of the district.
+async fn marks(store: &mut AnyStore, request: &ForgetRequest, people: &[String]) -> Result<Marks> {
+    let district = request.district_id.as_str();
+    if request.person.is_some() {
+        let mut marks = Marks::of_person();
+        for id in people {
+            marks.id(id);
+            let kind = RecordKind::Users;
+            if let Some(json) = store.record(district, kind, id).await? {
+                marks.record(kind, &json);
+            }
+        }
+        return Ok(marks);
+    }
+    let mut marks = Marks::of_district();
+    marks.id(district);
+    for kind in RecordKind::ALL {
+        let mut after = String::new();
+        loop {
+            let some = store.records_after(district, kind, &after).await?;
+            let Some((last, _)) = some.last() else {
+                break;
+            };
+            after.clone_from(last);
+            for (id, json) in &some {
+                marks.id(id);
+                marks.record(kind, json);
+            }
         }
     }
     Ok(marks)
@@ -348,24 +373,29 @@ fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {
     } else if !args.accounts.is_named() {
         ui.line("No database of accounts was named (--accounts): none was looked at.")?;
     }
+    let (whom, next) = match args.person {
+        Some(_) => ("the person", "delete it, or export again"),
+        None => ("the district", "delete it"),
+    };
     for file in &done.files.deleted {
-        ui.line(format!(
-            "Deleted {file}. Write the export that it was part of again."
-        ))?;
+        let again = match args.person {
+            Some(_) => " Write the export that it was part of again.",
+            None => "",
+        };
+        ui.line(format!("Deleted {file}.{again}"))?;
     }
-    for file in &done.files.holding {
-        ui.toned(
-            Tone::Doubtful,
-            "file",
-            &format!(" {file} holds the person: delete it, or export again"),
-        )?;
-    }
-    for file in &done.files.unread {
-        ui.toned(
-            Tone::Doubtful,
-            "file",
-            &format!(" {file} can't be looked into: delete it, or export again"),
-        )?;
+    let files = &done.files;
+    for (names, says) in [
+        (&files.holding, format!("holds {whom}: {next}")),
+        (
+            &files.doubtful,
+            "may hold the district, or another: look at it".to_owned(),
+        ),
+        (&files.unread, format!("can't be looked into: {next}")),
+    ] {
+        for file in names {
+            ui.toned(Tone::Doubtful, "file", &format!(" {file} {says}"))?;
+        }
     }
     let unswept = done.roster.as_ref().is_some_and(|roster| !roster.is_swept)
         || done.accounts_swept == Some(false);
