@@ -3,20 +3,25 @@
 //! Each bench is a bench target of the crate that it measures and prints its own report; nothing here
 //! asserts a time. `docs/benchmarks.md` says what the figures mean.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::postgres;
+use crate::{postgres, python};
 
 /// The benches: the word on the command line, the crate, its bench target.
 const BENCHES: &[(&str, &str, &str)] = &[
     ("raw", "clever-raw", "page"),
     ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
+    ("sync", "clever-tests", "beside"),
     ("emulator", "clever-emulator", "serve"),
     ("clients", "clever-tests", "clients"),
 ];
+
+/// What the script needs that a sync is measured beside.
+const SCRIPT: [&str; 2] = ["requests==2.34.2", "orjson==3.13.0"];
 
 /// Runs the bench called `name`, or all; `args` go to the bench itself.
 pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
@@ -29,10 +34,14 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
         bail!("no such bench; there are: {}", known.join(", "));
     }
     // Its figures are taken over both stores.
-    let server = match chosen.iter().any(|(word, ..)| *word == "sync") {
-        true => postgres::start()?,
-        false => None,
+    let syncs = chosen.iter().any(|(word, ..)| *word == "sync");
+    let server = if syncs { postgres::start()? } else { None };
+    let programs = if syncs {
+        python::programs(Path::new("target/bench-python"), &SCRIPT)?
+    } else {
+        None
     };
+    let python = programs.and_then(|bin| bin.canonicalize().ok());
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     for (word, package, target) in chosen {
         crate::say::say(&format!("bench {word}"));
@@ -44,6 +53,11 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
                 server
                     .iter()
                     .map(|server| (postgres::VARIABLE, &server.url)),
+            )
+            .envs(
+                python
+                    .iter()
+                    .map(|bin| ("CLEVER_BENCH_PYTHON", bin.join("python"))),
             )
             .status()
             .with_context(|| format!("could not start the bench {word}"))?;

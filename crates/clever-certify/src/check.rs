@@ -152,10 +152,11 @@ checks! {
     UsersRollover "users-rollover" "A new school year keeps the history of every account",
         "Everybody is in another grade, terms and sections are new, and each account is still there, if only archived.",
         "Key accounts on the Clever id alone; let no section or term that ends take people along.";
-    UsersRekeyed "users-rekeyed" "A school system with new numbers makes no second account",
-        "If a district's system gives everybody another number, Clever gives another id. Nobody has two active accounts then.",
-        "Recognise the same person before a new account is made: same district, same name and birthday, the old id gone at the \
-         same time. Hold such a change for a person to look at.";
+    UsersRekeyed "users-rekeyed" "A new Clever id makes no second account",
+        "Clever gives a person another id after 300 days away, and when a district's system is re-keyed. The person has one \
+         active account then.",
+        "Recognise the same person before a new account is made: same district, same number, name and birthday, the old id gone. \
+         Where less agrees, or it happens to many at once, hold it for a person to look at.";
 }
 
 #[cfg(test)]

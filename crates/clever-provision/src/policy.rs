@@ -14,7 +14,8 @@ pub struct Policy {
     pub managed_auto: bool,
     /// Link to an account that the district governs by the score alone, with no id of the district's equal (R5a).
     pub score_auto: bool,
-    /// Follow a student whose Clever id changed to the old account, when the score allows it (R6).
+    /// Follow a student whose Clever id changed to the old account, where number, names and birth agree or the score allows it
+    /// (R6).
     pub id_change_auto: bool,
     /// The least score for a link by score, in millibits: 1,000 for each doubling of the odds that it is one person.
     pub auto_millibits: i32,

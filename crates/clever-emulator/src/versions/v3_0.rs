@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use clever_model::RecordKind;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -13,99 +15,152 @@ use super::Version;
 use super::fields::{ADDED, ADDED_TO_STUDENTS};
 use super::shape::narrowed;
 
-/// What v3.0 has of the text of a record, or of a part of one. A text that has nothing new stays as it is.
+/// A field of students that has fewer values in v3.0.
+const NARROWED: &str = "home_language";
+
+/// Finds the words of fields that v3.0 lacks or narrows. Most records have none, and are not read any further.
+static NEW: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let added = ADDED.iter().flat_map(|(_, fields)| fields.iter());
+    let all = added.chain(&ADDED_TO_STUDENTS).chain([&NARROWED]);
+    AhoCorasick::new(all).ok()
+});
+
+/// What v3.0 has of the text of a record, or of a part of one. A text that has nothing new stays as it is, and so does one
+/// that is no record.
 pub(crate) fn v3_0(kind: RecordKind, text: &str) -> Cow<'_, str> {
     let Some((_, added)) = ADDED.iter().find(|(of, _)| *of == kind) else {
         return Cow::Borrowed(text);
     };
-    rewritten(text, &|key, value| match key {
-        key if added.contains(&key) => None,
-        "roles" if kind == RecordKind::Users => Some(rewritten(value, &|role, value| {
-            Some(match role {
-                "student" => rewritten(value, &|key, value| {
-                    is_known(key, value).then_some(Cow::Borrowed(value))
-                }),
-                _ => Cow::Borrowed(value),
-            })
-        })),
-        _ => Some(Cow::Borrowed(value)),
-    })
-}
-
-/// Whether v3.0 has a field of a student, and a word for its value.
-fn is_known(key: &str, value: &str) -> bool {
-    if key != "home_language" {
-        return !ADDED_TO_STUDENTS.contains(&key);
+    if NEW.as_ref().is_some_and(|new| !new.is_match(text)) {
+        return Cow::Borrowed(text);
     }
-    let value: Value = serde_json::from_str(value).unwrap_or_default();
-    narrowed(Version::V3_0, key, &value).is_some()
-}
-
-/// An object's text with its members changed. What is no object stays as it is.
-fn rewritten<'t>(
-    object: &'t str,
-    change: &dyn Fn(&str, &'t str) -> Option<Cow<'t, str>>,
-) -> Cow<'t, str> {
-    let Ok(Members(members)) = serde_json::from_str(object) else {
-        return Cow::Borrowed(object);
+    let (mut out, mut changed) = (String::with_capacity(text.len()), false);
+    let record = Object {
+        place: Place::Record(kind, added),
+        out: &mut out,
+        changed: &mut changed,
     };
-    let changed: Vec<_> = members
-        .iter()
-        .map(|(Key(key), value)| (key, change(key, value.get())))
-        .collect();
-    if changed
-        .iter()
-        .all(|(_, value)| matches!(value, Some(Cow::Borrowed(_))))
-    {
-        return Cow::Borrowed(object);
+    let read = record.deserialize(&mut serde_json::Deserializer::from_str(text));
+    match read {
+        Ok(()) if changed => Cow::Owned(out),
+        _ => Cow::Borrowed(text),
     }
-    let mut out = String::with_capacity(object.len());
-    for (key, value) in changed {
-        let Some(value) = value else { continue };
-        out.push(if out.is_empty() { '{' } else { ',' });
-        match key {
-            Cow::Borrowed(key) => out.extend(["\"", key, "\""]),
-            // One that had to be unescaped is escaped again.
-            Cow::Owned(key) => out.push_str(&Value::from(key.as_str()).to_string()),
+}
+
+/// Which object of a record it is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// The record, with what was added to those of its kind.
+    Record(RecordKind, &'static [&'static str]),
+    /// A user's roles.
+    Roles,
+    /// The role of a student.
+    Student,
+}
+
+impl Place {
+    /// The member that is an object to be changed, too.
+    fn inner(self, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Self::Record(RecordKind::Users, _), "roles") => Some(Self::Roles),
+            (Self::Roles, "student") => Some(Self::Student),
+            _ => None,
         }
-        out.push(':');
-        out.push_str(&value);
     }
-    if out.is_empty() {
-        out.push('{');
+
+    /// Whether v3.0 has the member.
+    fn has(self, key: &str) -> bool {
+        match self {
+            Self::Record(_, added) => !added.contains(&key),
+            Self::Roles => true,
+            Self::Student => !ADDED_TO_STUDENTS.contains(&key),
+        }
     }
-    out.push('}');
-    Cow::Owned(out)
+
+    /// Whether v3.0 has a word for the member's value.
+    fn has_word(self, key: &str, value: &str) -> bool {
+        if !matches!(self, Self::Student) || key != NARROWED {
+            return true;
+        }
+        let value: Value = serde_json::from_str(value).unwrap_or_default();
+        narrowed(Version::V3_0, key, &value).is_some()
+    }
+}
+
+/// Writes an object's members as v3.0 has them, each value as it stands.
+struct Object<'o> {
+    place: Place,
+    out: &'o mut String,
+    changed: &'o mut bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self {
+            place,
+            out,
+            changed,
+        } = self;
+        let mut before = '{';
+        while let Some(Key(key)) = map.next_key()? {
+            if !place.has(&key) {
+                *changed = true;
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let mut begin = |out: &mut String| {
+                out.push(before);
+                before = ',';
+                match &key {
+                    Cow::Borrowed(key) => out.extend(["\"", key, "\""]),
+                    // One that had to be unescaped is escaped again.
+                    Cow::Owned(key) => out.push_str(&Value::from(key.as_str()).to_string()),
+                }
+                out.push(':');
+            };
+            if let Some(place) = place.inner(&key) {
+                begin(out);
+                let inner = Object {
+                    place,
+                    out: &mut *out,
+                    changed: &mut *changed,
+                };
+                map.next_value_seed(inner)?;
+                continue;
+            }
+            let value: &RawValue = map.next_value()?;
+            if place.has_word(&key, value.get()) {
+                begin(out);
+                out.push_str(value.get());
+            } else {
+                *changed = true;
+            }
+        }
+        if before == '{' {
+            out.push('{');
+        }
+        out.push('}');
+        Ok(())
+    }
 }
 
 /// A member's key.
 #[derive(Deserialize)]
 struct Key<'t>(#[serde(borrow)] Cow<'t, str>);
-
-/// An object's members in their order, each value as it stands.
-struct Members<'t>(Vec<(Key<'t>, &'t RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::with_capacity(32);
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        reader.deserialize_map(All)
-    }
-}
 
 #[cfg(test)]
 mod tests {

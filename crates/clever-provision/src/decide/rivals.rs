@@ -242,17 +242,24 @@ impl<'a> Call<'a> {
         // Alone, it is ahead of all others by the margin.
         let score = rival.least_score();
         let has = |one| rival.evidence.contains(&one);
-        let person = has(Evidence::NamesAgree) && has(Evidence::BirthAgrees) && score.is_some();
-        if !has(Evidence::StateId) && !person {
+        let person = has(Evidence::NamesAgree) && has(Evidence::BirthAgrees);
+        // A score that was learnt from the few who come and go on one day is low, whatever agrees. Where number, names and
+        // birth do, none is needed.
+        let by_id = person
+            && (has(Evidence::ScopedSis) || has(Evidence::ScopedNumber))
+            && !has(Evidence::Contradiction(Field::SisId))
+            && !has(Evidence::Contradiction(Field::StudentNumber));
+        if !has(Evidence::StateId) && !by_id && !(person && score.is_some()) {
             self.rejected.insert(account.id.clone(), Rejection::Weak);
             return None;
         }
         let ids = BTreeSet::from([account.id.clone()]);
-        let auto = self.policy.id_change_auto
-            && score.is_some_and(|score| score >= self.policy.auto_millibits);
+        let is_far_ahead = score.is_some_and(|score| score >= self.policy.auto_millibits);
+        let auto = self.policy.id_change_auto && (by_id || is_far_ahead);
+        let basis = if by_id { Basis::Reach } else { Basis::Score };
         self.rejected.insert(account.id.clone(), Rejection::Policy);
         Some(match (class, self.subject.is_login()) {
-            (Class::Student, _) if auto => self.link(Rule::R6, account, Basis::Score, retire),
+            (Class::Student, _) if auto => self.link(Rule::R6, account, basis, retire),
             (Class::Employee, true) if !self.said_new() => {
                 let (offers, accepts) = (vec![account.id.clone()], Accepts::ProofOfOffer);
                 (

@@ -179,11 +179,17 @@ impl DistrictKey {
     }
 }
 
-/// Evidence in words. Scores count in steps of four bits, so that a roster's daily noise is no new evidence.
+/// Evidence in words. A score counts only where nothing else was found, and in steps of four bits: it depends on who else
+/// came that day, and that is no new evidence.
 pub(crate) fn evidence_words<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<String> {
-    let words = evidence.into_iter().map(|one| match one {
-        Evidence::Score { millibits } => format!("score {}", millibits.div_euclid(4_000)),
-        other => format!("{other:?}"),
-    });
-    words.collect()
+    let (mut words, mut scores) = (Vec::new(), Vec::new());
+    for one in evidence {
+        match one {
+            Evidence::Score { millibits } => {
+                scores.push(format!("score {}", millibits.div_euclid(4_000)));
+            }
+            other => words.push(format!("{other:?}")),
+        }
+    }
+    if words.is_empty() { scores } else { words }
 }

@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+mod declined;
 mod forget;
 mod run;
 mod score;
@@ -118,7 +119,8 @@ pub fn random_id() -> Result<AccountId, AccountsError> {
 /// caller's.
 ///
 /// Each run of the sync is followed as a whole: first the leavers, so that a changed Clever id finds the account that
-/// they left behind, then those who fit an account from before, all at once, then everybody.
+/// they left behind, then those who fit an account from before, all at once, then everybody. At the end, whoever was said
+/// since the last time to be nobody from before gets an account, if the policy makes accounts at the sync.
 ///
 /// # Errors
 ///
@@ -158,14 +160,25 @@ pub async fn follow<L: ChangeLog>(
             log: &mut *log,
             accounts: &mut *accounts,
             district,
-            policy,
-            new_id: &mut *new_id,
-            now,
+            deciding: run::Deciding {
+                policy,
+                new_id: &mut *new_id,
+                now,
+                done: &mut done,
+            },
             number: next.run,
             began,
-            done: &mut done,
         };
         run.follow().await?;
+    }
+    if policy.create_at_sync {
+        let deciding = run::Deciding {
+            policy,
+            new_id,
+            now,
+            done: &mut done,
+        };
+        declined::decide_again(log, accounts, district, deciding).await?;
     }
     accounts.measure().await?;
     Ok(done)

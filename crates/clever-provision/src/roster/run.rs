@@ -9,7 +9,7 @@ use clever_sync::{Change, ChangeFilter, ChangeLog};
 use super::{BATCH, FollowError, Followed, score};
 use crate::bulk::decide_all;
 use crate::decide::{Decided, Decision, decide};
-use crate::directory::{AccountId, AccountState, Custody, Directory};
+use crate::directory::{AccountId, AccountState, Candidate, Custody, Directory};
 use crate::evidence::Evidence;
 use crate::ledger::Event;
 use crate::policy::Policy;
@@ -26,13 +26,18 @@ pub(super) struct Run<'a, L> {
     pub(super) log: &'a mut L,
     pub(super) accounts: &'a mut AccountStore,
     pub(super) district: &'a DistrictId,
-    pub(super) policy: &'a Policy,
-    pub(super) new_id: &'a mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
-    pub(super) now: Timestamp,
+    pub(super) deciding: Deciding<'a>,
     /// The sync's number of the run.
     pub(super) number: u64,
     /// Its changes are behind this one.
     pub(super) began: u64,
+}
+
+/// What each decision needs, besides the person.
+pub(super) struct Deciding<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) new_id: &'a mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
+    pub(super) now: Timestamp,
     pub(super) done: &'a mut Followed,
 }
 
@@ -47,7 +52,7 @@ impl<L: ChangeLog> Run<'_, L> {
     pub(super) async fn follow(&mut self) -> Result<(), FollowError> {
         let leavers = self.leavers().await?;
         let decided = self.newcomers(&leavers).await?;
-        let mut after = self.done.position;
+        let mut after = self.deciding.done.position;
         let mut page = self.page(after).await?;
         while let Some(last) = page.last() {
             after = last.seq;
@@ -66,7 +71,7 @@ impl<L: ChangeLog> Run<'_, L> {
                 store.write_position(self.district, position).await?;
                 store.commit().await.map_err(AccountsError::from)?;
             }
-            self.done.position = after;
+            self.deciding.done.position = after;
             page = next;
         }
         Ok(())
@@ -102,7 +107,8 @@ impl<L: ChangeLog> Run<'_, L> {
             }
             let mut store = self.accounts.begin().await?;
             for (id, op) in &gone {
-                self.done.archived += u64::from(leave(&mut store, id, self.now).await?);
+                let archived = leave(&mut store, id, self.deciding.now).await?;
+                self.deciding.done.archived += u64::from(archived);
                 if *op == Op::Forget {
                     store.forget(&Holder::Identity(id.clone())).await?;
                 }
@@ -157,14 +163,14 @@ impl<L: ChangeLog> Run<'_, L> {
         let pairs = subjects
             .iter()
             .map(|(one, directory)| (&one.subject, directory));
-        let decisions = decide_all(pairs, &lazily(self.policy), self.now);
+        let deciding = &self.deciding;
+        let decisions = decide_all(pairs, &lazily(deciding.policy), deciding.now);
         for ((newcomer, _), decision) in subjects.iter().zip(&decisions) {
             if is_free(decision) {
                 continue;
             }
             let mut store = self.accounts.begin().await?;
-            let new_id = &mut *self.new_id;
-            match write(&mut store, newcomer, decision, new_id, self.now, self.done).await {
+            match self.deciding.write(&mut store, newcomer, decision).await {
                 // Somebody before in this list changed it: decided with the others below.
                 Err(FollowError::Accounts(AccountsError::Refused(Refusal::Stale { .. }))) => {
                     continue;
@@ -183,7 +189,7 @@ impl<L: ChangeLog> Run<'_, L> {
         person: Person,
         all: &mut BTreeMap<UserId, Newcomer>,
     ) -> Result<(), FollowError> {
-        if !self.is_served(&person) || all.contains_key(&person.id) {
+        if !is_served(&person, self.deciding.policy) || all.contains_key(&person.id) {
             return Ok(());
         }
         let Ok(subject) = Subject::roster(&person) else {
@@ -207,13 +213,6 @@ impl<L: ChangeLog> Run<'_, L> {
         Ok(())
     }
 
-    fn is_served(&self, person: &Person) -> bool {
-        match Classes::of(&person.roles) {
-            Classes::One(class) => !self.policy.blocked.contains(&class),
-            _ => false,
-        }
-    }
-
     /// Deals with all changes of a page, and notes that they are dealt with, in one transaction.
     async fn everybody(
         &mut self,
@@ -222,47 +221,30 @@ impl<L: ChangeLog> Run<'_, L> {
         seq: Option<u64>,
     ) -> Result<(), FollowError> {
         let mut store = self.accounts.begin().await?;
+        let deciding = &mut self.deciding;
         for change in page {
-            self.done.changes += 1;
+            deciding.done.changes += 1;
             if is_gone(change.op) {
                 continue;
             }
-            let Some(person) = read(change, self.district, Some(&mut *self.done)) else {
+            let Some(person) = read(change, self.district, Some(&mut *deciding.done)) else {
                 continue;
             };
             let Ok(subject) = Subject::roster(&person) else {
-                self.done.unreadable += 1;
+                deciding.done.unreadable += 1;
                 continue;
             };
-            store.write_in_roster(&person.id, true, self.now).await?;
-            let served = match Classes::of(&person.roles) {
-                Classes::One(class) => !self.policy.blocked.contains(&class),
-                _ => false,
-            };
-            if decided.contains(&person.id) || !served {
-                self.done.refused += u64::from(!served);
+            store
+                .write_in_roster(&person.id, true, deciding.now)
+                .await?;
+            if !is_served(&person, deciding.policy) {
+                deciding.done.refused += 1;
                 continue;
             }
-            let found = if store.opened_by(&person.id).await?.is_some() {
-                Found::default()
-            } else {
-                store.candidates(&person).await?
-            };
-            let directory = directory(&mut store, &subject, &found).await?;
-            let mut decision = decide(&subject, &[], &directory, &lazily(self.policy), self.now);
-            if is_free(&decision) {
-                decision = decide(&subject, &[], &directory, self.policy, self.now);
+            if decided.contains(&person.id) {
+                continue;
             }
-            let newcomer = Newcomer {
-                person,
-                subject,
-                found,
-            };
-            let new_id = &mut *self.new_id;
-            write(
-                &mut store, &newcomer, &decision, new_id, self.now, self.done,
-            )
-            .await?;
+            deciding.one(&mut store, person, subject).await?;
         }
         if let Some(seq) = seq {
             let position = Position {
@@ -331,11 +313,90 @@ impl<L: ChangeLog> Run<'_, L> {
         };
         let mut store = self.accounts.begin().await?;
         let asked = store
-            .propose(&subject, person, gone, facts, self.now)
+            .propose(&subject, person, gone, facts, self.deciding.now)
             .await?;
         store.commit().await.map_err(AccountsError::from)?;
-        self.done.reviews += u64::from(asked);
+        self.deciding.done.reviews += u64::from(asked);
         Ok(())
+    }
+}
+
+impl Deciding<'_> {
+    /// Decides about one person of the roster, in a transaction.
+    pub(super) async fn one(
+        &mut self,
+        store: &mut AccountStore,
+        person: Person,
+        subject: Subject,
+    ) -> Result<(), FollowError> {
+        let found = if store.opened_by(&person.id).await?.is_some() {
+            Found::default()
+        } else {
+            store.candidates(&person).await?
+        };
+        let directory = directory(store, &subject, &found).await?;
+        let mut decision = decide(&subject, &[], &directory, &lazily(self.policy), self.now);
+        if is_free(&decision) {
+            decision = decide(&subject, &[], &directory, self.policy, self.now);
+        }
+        let newcomer = Newcomer {
+            person,
+            subject,
+            found,
+        };
+        self.write(store, &newcomer, &decision).await
+    }
+
+    /// Does what was decided, and remembers the person, in a transaction.
+    async fn write(
+        &mut self,
+        store: &mut AccountStore,
+        newcomer: &Newcomer,
+        decided: &Decided,
+    ) -> Result<(), FollowError> {
+        let (now, done) = (self.now, &mut *self.done);
+        let Newcomer {
+            person,
+            subject,
+            found,
+        } = newcomer;
+        let id = match &decided.decision {
+            Decision::Create { now: true, .. } => Some((self.new_id)()?),
+            _ => None,
+        };
+        let before = store.open_reviews_of(&person.id).await?;
+        let material = Some(&found.material);
+        let applied = store
+            .write_applied(subject, decided, &[], id.as_ref(), material, now)
+            .await?;
+        match (&applied, &decided.decision) {
+            (Applied::Account(_), Decision::Create { .. }) => done.created += 1,
+            (Applied::Account(account), Decision::Link { .. }) => {
+                done.linked += 1;
+                store.write_settled(&person.id, Some(account), now).await?;
+            }
+            (Applied::Later, _) => done.later += 1,
+            (Applied::Refused, _) => done.refused += 1,
+            _ => {}
+        }
+        done.restored += u64::from(decided.effects.restore);
+        done.reviews += store
+            .open_reviews_of(&person.id)
+            .await?
+            .saturating_sub(before);
+        if applied != Applied::Refused {
+            let holder = Holder::Identity(person.id.clone());
+            store.write_known(&holder, person.into()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the app serves the person's class.
+pub(super) fn is_served(person: &Person, policy: &Policy) -> bool {
+    match Classes::of(&person.roles) {
+        Classes::One(class) => !policy.blocked.contains(&class),
+        _ => false,
     }
 }
 
@@ -345,7 +406,11 @@ fn is_gone(op: Op) -> bool {
 }
 
 /// The person of a change, if it gives one of this district.
-fn read(change: &Change, district: &DistrictId, done: Option<&mut Followed>) -> Option<Person> {
+pub(super) fn read(
+    change: &Change,
+    district: &DistrictId,
+    done: Option<&mut Followed>,
+) -> Option<Person> {
     if is_gone(change.op) {
         return None;
     }
@@ -394,7 +459,7 @@ fn is_free(decided: &Decided) -> bool {
 }
 
 /// Adds the scores of accounts that were found.
-fn add_scores(found: &mut Found, scored: &[crate::directory::Candidate]) {
+fn add_scores(found: &mut Found, scored: &[Candidate]) {
     for candidate in &mut found.candidates {
         let same = scored.iter().filter(|one| one.account == candidate.account);
         candidate
@@ -408,51 +473,6 @@ fn add_scores(found: &mut Found, scored: &[crate::directory::Candidate]) {
             *material = std::mem::take(material).with_evidence(&candidate.evidence);
         }
     }
-}
-
-/// Does what was decided, and remembers the person, in a transaction.
-async fn write(
-    store: &mut AccountStore,
-    newcomer: &Newcomer,
-    decided: &Decided,
-    new_id: &mut (dyn FnMut() -> Result<AccountId, AccountsError> + Send),
-    now: Timestamp,
-    done: &mut Followed,
-) -> Result<(), FollowError> {
-    let Newcomer {
-        person,
-        subject,
-        found,
-    } = newcomer;
-    let id = match &decided.decision {
-        Decision::Create { now: true, .. } => Some(new_id()?),
-        _ => None,
-    };
-    let before = store.open_reviews_of(&person.id).await?;
-    let material = Some(&found.material);
-    let applied = store
-        .write_applied(subject, decided, &[], id.as_ref(), material, now)
-        .await?;
-    match (&applied, &decided.decision) {
-        (Applied::Account(_), Decision::Create { .. }) => done.created += 1,
-        (Applied::Account(account), Decision::Link { .. }) => {
-            done.linked += 1;
-            store.write_settled(&person.id, Some(account), now).await?;
-        }
-        (Applied::Later, _) => done.later += 1,
-        (Applied::Refused, _) => done.refused += 1,
-        _ => {}
-    }
-    done.restored += u64::from(decided.effects.restore);
-    done.reviews += store
-        .open_reviews_of(&person.id)
-        .await?
-        .saturating_sub(before);
-    if applied != Applied::Refused {
-        let holder = Holder::Identity(person.id.clone());
-        store.write_known(&holder, person.into()).await?;
-    }
-    Ok(())
 }
 
 /// Notes that an identity left, and archives its account if no identity in a roster opens it. An account that somebody

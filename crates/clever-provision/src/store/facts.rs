@@ -117,6 +117,22 @@ impl Facts {
         self
     }
 
+    /// Takes over what these facts do not say.
+    pub(super) fn completed_by(mut self, older: &Self) -> Self {
+        let fill = |own: &mut Option<String>, older: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(older);
+            }
+        };
+        fill(&mut self.student_number, &older.student_number);
+        fill(&mut self.state_id, &older.state_id);
+        fill(&mut self.first, &older.first);
+        fill(&mut self.last, &older.last);
+        fill(&mut self.email, &older.email);
+        self.birth = self.birth.or(older.birth);
+        self
+    }
+
     /// The person of an identity, as the record was.
     pub(crate) fn person(&self, id: &UserId) -> Person {
         let known = self.known();

@@ -10,6 +10,8 @@ use super::facts::{Facts, counts};
 use super::{AccountStore, AccountsError, CandidateMaterial, Material, json, parsed};
 use crate::directory::{Account, AccountId, AccountState, Candidate};
 use crate::evidence::Evidence;
+#[cfg(feature = "roster")]
+use crate::ledger::{ReviewOutcome, ReviewRecord};
 use crate::subject::{Class, Classes, Person};
 
 /// Most records that are looked at for one person; with more, somebody must look.
@@ -52,8 +54,9 @@ impl Holder {
 }
 
 impl AccountStore {
-    /// Remembers Clever's record of a person, so that the person's account is found again when Clever's id of the
-    /// person changes. It is sealed under the district's key, and replaces the record from before.
+    /// Remembers Clever's record of a person who signed in, so that the person's account is found again when Clever's id of
+    /// the person changes. It is sealed under the district's key. What it does not say and the roster did is kept: a token of
+    /// one person may read less.
     ///
     /// # Errors
     ///
@@ -61,7 +64,13 @@ impl AccountStore {
     pub async fn remember(&mut self, person: &Person) -> Result<(), AccountsError> {
         let mut store = self.begin().await?;
         let holder = Holder::Identity(person.id.clone());
-        store.write_known(&holder, Facts::from(person)).await?;
+        let mut facts = Facts::from(person);
+        if let Some(older) = store.facts(&holder).await?
+            && older.district == facts.district
+        {
+            facts = facts.completed_by(&older);
+        }
+        store.write_known(&holder, facts).await?;
         store.commit().await?;
         Ok(())
     }
@@ -256,6 +265,30 @@ impl AccountStore {
             }
         }
         Ok(people)
+    }
+
+    /// Identities of a district that were said to be nobody of those asked about, wait for no other answer, and open no
+    /// account.
+    #[cfg(feature = "roster")]
+    pub(crate) async fn turned_down(
+        &mut self,
+        district: &DistrictId,
+    ) -> Result<BTreeSet<UserId>, AccountsError> {
+        let sql = "SELECT r.user_id, r.record FROM main.provision_reviews r
+                   JOIN main.provision_known k ON k.holder = r.user_id AND k.is_account = 0
+                   LEFT JOIN main.provision_links l ON l.user_id = r.user_id
+                   WHERE r.district = ?1 AND r.is_open = 0 AND l.account IS NULL AND NOT EXISTS (
+                       SELECT 1 FROM main.provision_reviews o WHERE o.user_id = r.user_id AND o.is_open = 1
+                   ) ORDER BY r.id";
+        let mut all = BTreeSet::new();
+        for mut row in self.db.query(sql, &[district.as_str().into()]).await? {
+            let id = identity(row.text(0)?)?;
+            let record: ReviewRecord = parsed(&row.text(1)?, "a review")?;
+            if record.outcome == Some(ReviewOutcome::Declined) {
+                all.insert(id);
+            }
+        }
+        Ok(all)
     }
 
     /// The accounts of a district whose holder is not in its roster today, with what is known of them: the app's

@@ -56,7 +56,7 @@ impl Rule {
                 "one rival, in reach as in R4 or R5; its score is `auto_millibits` or more, nothing contradicts, no sibling fits; policy `score_auto`"
             }
             Self::R6 => {
-                "one rival in reach whose Clever id has left the roster; state's id, or names and birth with a lead, agree"
+                "one rival in reach whose Clever id has left the roster; state's id, or an id of the same district with names and birth, or names and birth with a lead, agree; a link needs the second, or a score of `auto_millibits` or more; policy `id_change_auto`"
             }
             Self::R7 => {
                 "rivals in reach, but weaker, contradicted, tied, a sibling fits, or the list is cut"

@@ -8,7 +8,7 @@ use super::ground::{Ground, grounds};
 use crate::directory::{Account, AccountId, AccountState, Custody};
 use crate::ledger::{Actor, Draft, Event, ProofClass};
 use crate::merge::Undo;
-use crate::roster::FollowError;
+use crate::roster::{FollowError, Followed};
 use crate::store::{AccountsError, Answer, Facts, Refusal};
 use crate::subject::{Class, Classes};
 use crate::tests::world::account;
@@ -103,6 +103,71 @@ async fn a_new_twin_gets_an_account_of_their_own_and_takes_none() {
         let done = ground.sync_and_follow().await;
         assert_eq!((done.created, done.linked, done.reviews), (0, 0, 1));
         assert_eq!(ground.account_of(&third).await, None);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_none_of_those_who_were_asked_about_gets_an_account_without_another_change() {
+    for mut ground in fresh("roster_none_of_them").await {
+        ground.student("u-jayden", ("Jayden", "Mbeki"), "3/4/2012", "T1");
+        ground.sync_and_follow().await;
+        ground.remove("u-jayden");
+        ground.sync_and_follow().await;
+        let comes = ground.student("u-jaydon", ("Jaydon", "Mbeki"), "3/4/2012", "T3");
+        let goes = ground.student("u-jaydin", ("Jaydin", "Mbeki"), "3/4/2012", "T4");
+        assert_eq!(ground.sync_and_follow().await.reviews, 2);
+        assert_eq!(ground.follow().await.created, 0, "nobody has answered");
+        let now = ground.now();
+        for review in ground.accounts.reviews().await.unwrap() {
+            ground.accounts.decline(review.id, "s1", now).await.unwrap();
+        }
+        // One of them leaves before anybody looks again.
+        ground.remove("u-jaydin");
+        let done = ground.sync_and_follow().await;
+        assert_eq!((done.created, done.reviews), (1, 0), "{done:?}");
+        assert!(ground.account_of(&comes).await.is_some());
+        assert_eq!(ground.account_of(&goes).await, None);
+        assert_eq!(ground.follow().await, done_at(done.position));
+        ground.accounts.verify().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_student_with_another_clever_id_keeps_the_account_if_the_number_is_the_same() {
+    for mut ground in fresh("roster_one_rekeyed").await {
+        let known = ground.student("u-zoe", ("Zoë", "Mbeki-Lindqvist"), "3/4/2012", "T1");
+        let other = ground.student("u-ada", ("Ada", "Brown"), "3/5/2012", "T2");
+        ground.sync_and_follow().await;
+        let account = ground.account_of(&known).await;
+        let others = ground.account_of(&other).await.unwrap();
+        // The token of a sign-in reads no birth and no number: what the roster said stays known.
+        let mut signed_in = ground.person(&known);
+        (signed_in.birth, signed_in.student_number) = (None, None);
+        ground.accounts.remember(&signed_in).await.unwrap();
+        ground.remove("u-zoe");
+        ground.remove("u-ada");
+        let zoe = ground.student("u-zoe-2", ("Zoë", "Mbeki-Lindqvist"), "3/4/2012", "T1");
+        // With another number as well, a person looks.
+        let ada = ground.student("u-ada-2", ("Ada", "Brown"), "3/5/2012", "T22");
+        let done = ground.sync_and_follow().await;
+        assert_eq!(
+            (done.created, done.linked, done.reviews),
+            (0, 1, 1),
+            "{done:?}"
+        );
+        assert_eq!(ground.account_of(&zoe).await, account);
+        assert_eq!(ground.account_of(&ada).await, None);
+        let review = ground.accounts.reviews().await.unwrap().remove(0);
+        assert_eq!(review.user, ada);
+        assert!(review.candidates.contains_key(&others));
+    }
+}
+
+/// What following comes to where nothing happened.
+fn done_at(position: u64) -> Followed {
+    Followed {
+        position,
+        ..Followed::default()
     }
 }
 

@@ -194,6 +194,7 @@ async fn live(ground: &mut Ground, seed: u64, steps: u32, days: u32, sign_ins: u
     ground.follow().await;
     for _ in 0..3 {
         answer(ground, &truth).await;
+        ground.follow().await;
     }
     truth.check(ground, true).await;
     ground.accounts.verify().await.unwrap();
@@ -230,9 +231,6 @@ async fn a_year_keeps_one_account_a_person_none_lost_and_none_shared() {
 }
 
 /// `cargo test -p clever-provision --all-features many_years -- --ignored --nocapture`
-///
-/// What it finds is open still: with seed 100 the account that the second id of an employee made at a sign-in stays archived
-/// after Clever has made one person of both again, and no review asks about it.
 #[tokio::test]
 #[ignore = "a search over many seeds, of a few minutes each"]
 async fn many_years_of_small_districts() {
