@@ -8,6 +8,7 @@
 mod api_diff;
 mod bench;
 mod deploy;
+mod gate;
 mod generate;
 mod import;
 mod package;
@@ -85,7 +86,14 @@ enum Task {
     /// Measure, with ratios in one run: all benches, or the one named.
     Bench {
         /// Which one.
+        #[arg(conflicts_with = "gate")]
         name: Option<String>,
+        /// Count the instructions of ten paths under valgrind, and fail where one takes 3 % more than its note.
+        #[arg(long)]
+        gate: bool,
+        /// Note the counts as those to hold the next ones against.
+        #[arg(long, requires = "gate")]
+        accept: bool,
         /// Passed on to the bench.
         #[arg(last = true)]
         args: Vec<String>,
@@ -143,7 +151,10 @@ fn run() -> Result<()> {
             say::print(&api_diff::run(&root()?, &from, &to, format)?);
             Ok(())
         }
-        Task::Bench { name, args } => bench::run(name.as_deref(), &args),
+        Task::Bench {
+            gate: true, accept, ..
+        } => gate::run(accept),
+        Task::Bench { name, args, .. } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),

@@ -79,6 +79,7 @@ pub(crate) fn run() -> Result<()> {
         &cargo,
         &["package", "--quiet", "--allow-dirty", "-p", "clever-raw"],
     )?;
+    crate::gate::run(false)?;
     // In the profile of the tests, whose libraries are there.
     crate::package::run("dev", true)?;
     ensure("cargo-deny", &cargo)?;
