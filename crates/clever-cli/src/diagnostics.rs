@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clever_client::ClientError;
 use clever_sync::report::attempt::Failure as Kept;
+#[cfg(feature = "fleet")]
+use clever_sync::{Again, StoreError, SyncError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -230,6 +232,28 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Chooses the exit code of `error`.
 pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     causes::diagnose(error).exit
+}
+
+/// The word that names an error for scripts.
+#[cfg(feature = "fleet")]
+pub(crate) fn code(error: &anyhow::Error) -> &'static str {
+    causes::diagnose(error).code
+}
+
+/// Says when what failed may be tried again.
+#[cfg(feature = "fleet")]
+pub(crate) fn again(error: &anyhow::Error) -> Again {
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| {
+        let sync = cause.downcast_ref::<SyncError>().map(SyncError::again);
+        sync.or_else(|| cause.downcast_ref::<StoreError>().map(StoreError::again))
+    };
+    error
+        .chain()
+        .find_map(of_cause)
+        .unwrap_or_else(|| match exit(error) {
+            Exit::Usage | Exit::Refused => Again::Never,
+            Exit::Done | Exit::Failed | Exit::Held => Again::Later,
+        })
 }
 
 /// So many runs in a row that the login service refuses end a schedule.

@@ -43,16 +43,17 @@
 )]
 
 mod act;
+mod again;
 mod check;
 mod error;
 mod export;
-pub mod fleet;
 mod learn;
 mod progress;
 pub mod report;
 mod run;
 pub mod store;
 mod tell;
+pub mod turns;
 
 /// What the tables of a store are, for whoever reads them without this crate.
 pub mod tables {
@@ -95,6 +96,7 @@ pub mod details {
 pub use act::audit::mark_edited;
 pub use act::plan::{Plan, apply_plan};
 pub use act::undo::{Only, UndoError, UndoRequest, undo};
+pub use again::Again;
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};

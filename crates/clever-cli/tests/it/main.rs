@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod all_districts;
 mod awkward;
 mod certify;
 mod columnar;
@@ -23,7 +24,6 @@ mod disk;
 mod drift;
 mod exports;
 mod failures;
-mod fleet;
 mod forgetting;
 mod ground;
 mod killed;
