@@ -26,6 +26,10 @@ pub(crate) const HELD: SearchAttributeKey<String> = SearchAttributeKey::keyword(
 /// The seconds from when it was due to its end.
 pub(crate) const LAG: SearchAttributeKey<i64> = SearchAttributeKey::int("CleverLag");
 
+/// What a schedule was made from, as JSON: the engine lists this attribute, and lets it be changed, which it does with no memo
+/// of a schedule.
+pub(crate) const PLAN: SearchAttributeKey<String> = SearchAttributeKey::keyword("CleverPlan");
+
 /// What is known of a run before it starts.
 pub(crate) fn of(job: &Job) -> [SearchAttributeUpdate; 2] {
     [
@@ -47,6 +51,7 @@ pub(crate) async fn register(client: &Client) -> Result<(), ConnectError> {
         (OUTCOME.name(), OUTCOME.indexed_value_type()),
         (HELD.name(), HELD.indexed_value_type()),
         (LAG.name(), LAG.indexed_value_type()),
+        (PLAN.name(), PLAN.indexed_value_type()),
     ];
     let mut operator = client.connection().operator_service();
     let request = ListSearchAttributesRequest {

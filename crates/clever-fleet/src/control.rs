@@ -22,6 +22,8 @@ use crate::workflows::{Hold, SyncDistrict, priority};
 
 /// What the note of a schedule that was paused by a drain begins with.
 const DRAINED: &str = "drain: ";
+/// The note of a schedule that goes on again. Without a note, the engine takes an unpause for nothing.
+const RESUMED: &str = "resumed";
 /// How often it is looked whether the last run is over.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -125,7 +127,7 @@ impl Engine {
     pub async fn resume(&self, district: &str) -> Result<(), ControlError> {
         self.plan_of(district).await?;
         let handle = self.schedule_of(district);
-        Ok(handle.unpause(Some(""), Default::default()).await?)
+        Ok(handle.unpause(Some(RESUMED), Default::default()).await?)
     }
 
     /// Lets through what is held of a district, if it has this hash; the run starts when it is its turn.
@@ -158,14 +160,10 @@ impl Engine {
     pub async fn drain(&self, reason: &str) -> Result<usize, ControlError> {
         let note = format!("{DRAINED}{reason}");
         let mut paused = 0;
-        let mut schedules = self.schedules();
-        while let Some(schedule) = schedules.next().await {
-            let schedule = schedule?;
-            if let (Some(district), false) =
-                (district_of(schedule.schedule_id()), schedule.paused())
-            {
-                let handle = self.schedule_of(district);
-                handle
+        for schedule in self.of_districts().await? {
+            // What a list says of a pause may be of a moment ago.
+            if !schedule.describe(Default::default()).await?.paused() {
+                schedule
                     .pause(Some(note.as_str()), Default::default())
                     .await?;
                 paused += 1;
@@ -189,22 +187,24 @@ impl Engine {
     /// [`ControlError`]
     pub async fn resume_drained(&self) -> Result<usize, ControlError> {
         let mut resumed = 0;
-        let mut schedules = self.schedules();
-        while let Some(schedule) = schedules.next().await {
-            let schedule = schedule?;
-            let drained = schedule
-                .note()
-                .is_some_and(|note| note.starts_with(DRAINED));
-            if let (Some(district), true) = (
-                district_of(schedule.schedule_id()),
-                schedule.paused() && drained,
-            ) {
-                let handle = self.schedule_of(district);
-                handle.unpause(Some(""), Default::default()).await?;
+        for schedule in self.of_districts().await? {
+            let now = schedule.describe(Default::default()).await?;
+            if now.paused() && now.note().is_some_and(|note| note.starts_with(DRAINED)) {
+                schedule.unpause(Some(RESUMED), Default::default()).await?;
                 resumed += 1;
             }
         }
         Ok(resumed)
+    }
+
+    /// The schedules of all districts.
+    async fn of_districts(&self) -> Result<Vec<ScheduleHandle<Client>>, ScheduleError> {
+        let mut handles = Vec::new();
+        let mut schedules = self.schedules();
+        while let Some(schedule) = schedules.next().await {
+            handles.extend(district_of(schedule?.schedule_id()).map(|id| self.schedule_of(id)));
+        }
+        Ok(handles)
     }
 
     fn schedule_of(&self, district: &str) -> ScheduleHandle<Client> {
@@ -224,7 +224,7 @@ impl Engine {
             }
             described => described?,
         };
-        kept(description.raw().memo.as_ref()).ok_or_else(missing)
+        kept(&description.search_attributes()).ok_or_else(missing)
     }
 
     /// What waits for a decision with this hash.

@@ -26,6 +26,8 @@ mod connect;
 mod control;
 mod meter;
 mod payload;
+#[cfg(test)]
+mod replay;
 mod runner;
 mod schedules;
 mod status;

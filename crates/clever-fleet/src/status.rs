@@ -94,7 +94,7 @@ impl Engine {
         let mut schedules = self.schedules();
         while let Some(schedule) = schedules.next().await {
             let schedule = schedule?;
-            let plan: Option<Planned> = kept(schedule.raw().memo.as_ref());
+            let plan: Option<Planned> = kept(&schedule.search_attributes());
             let (Some(district), Some(plan)) = (district_of(schedule.schedule_id()), plan) else {
                 continue;
             };

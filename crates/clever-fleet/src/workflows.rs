@@ -1,7 +1,7 @@
 //! What the engine keeps going: a tick, a run, what waits for a decision, the look for new districts.
 //!
-//! A change here must replay what runs: `tests/it/replay.rs` has recorded histories, and a step that is new to them stands
-//! behind `ctx.patched`.
+//! A change here must replay what runs: `replay.rs` has recorded histories, and a step that is new to them stands behind
+//! `ctx.patched`.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use temporalio_sdk::workflows::select;
 use temporalio_sdk::{
     ActivityCancellationType, ActivityExecutionError, ActivityOptions, ChildWorkflowOptions,
     ChildWorkflowStartError, ContinueAsNewOptions, ParentClosePolicy,
-    StartChildWorkflowExecutionFailedCause, SyncWorkflowContext, WorkflowContext, WorkflowResult,
+    StartChildWorkflowExecutionFailedCause, SyncWorkflowContext, TimerOptions, WorkflowContext,
+    WorkflowResult,
 };
 
 use crate::activities::Activities;
@@ -27,7 +28,7 @@ const TRIES: u32 = 20;
 /// How often an approved run looks whether it is its turn.
 const TURN: Duration = Duration::from_secs(2);
 /// How often what waits is compared with the store: it may be approved on a page, too.
-const LOOK: Duration = Duration::from_secs(24 * 3600);
+const LOOK: Duration = Duration::from_secs(3600);
 /// The most bytes of a tenant's name that the engine takes.
 const MAX_TENANT: usize = 64;
 
@@ -228,7 +229,7 @@ impl Hold {
                 } else {
                     "waiting"
                 },
-                Some(&waiting.hash),
+                &waiting.hash,
             );
             let word = next_word(ctx, &waiting).await?;
             let held = match word {
@@ -237,10 +238,9 @@ impl Hold {
                     continue;
                 }
                 Word::Approve(hash) if hash == waiting.hash => {
-                    stands(ctx, "approved", Some(&hash));
+                    stands(ctx, "approved", &hash);
                     match approved_run(ctx, &waiting).await? {
                         Some(synced) if synced.held.is_none() => {
-                            stands(ctx, "approved", None);
                             return Ok(Settled::Approved);
                         }
                         Some(synced) => synced.held,
@@ -254,7 +254,7 @@ impl Hold {
             };
             match held {
                 None => {
-                    stands(ctx, "superseded", None);
+                    stands(ctx, "superseded", &waiting.hash);
                     return Ok(Settled::Superseded);
                 }
                 Some(hash) if hash != waiting.hash => {
@@ -270,21 +270,29 @@ impl Hold {
     }
 }
 
-/// Says how what waits stands, where it can be searched for.
-fn stands(ctx: &WorkflowContext<Hold>, outcome: &str, hash: Option<&str>) {
-    let held = match hash {
-        Some(hash) => HELD.value_set(hash.to_owned()),
-        None => HELD.value_unset(),
-    };
-    ctx.upsert_search_attributes([OUTCOME.value_set(outcome.to_owned()), held]);
+/// Says how what waits stands, where it can be searched for. What ended keeps its last hash: the engine lets no attribute be
+/// taken away.
+fn stands(ctx: &WorkflowContext<Hold>, outcome: &str, hash: &str) {
+    ctx.upsert_search_attributes([
+        OUTCOME.value_set(outcome.to_owned()),
+        HELD.value_set(hash.to_owned()),
+    ]);
 }
 
 /// Waits for a word; without one for long, looks what the store says.
 async fn next_word(ctx: &WorkflowContext<Hold>, waiting: &Waiting) -> WorkflowResult<Word> {
+    // A timer that is only dropped goes on in the engine.
+    let only_this_wait = ctx.cancellation_token().child_token();
+    let look = TimerOptions {
+        duration: LOOK,
+        cancellation_token: Some(only_this_wait.clone()),
+        ..Default::default()
+    };
     let said = select! {
         said = ctx.wait_condition(|hold| !hold.words.is_empty()) => Some(said),
-        _ = ctx.timer(LOOK) => None,
+        _ = ctx.timer(look) => None,
     };
+    only_this_wait.cancel();
     if let Some(said) = said {
         said?;
         return Ok(ctx.state_mut(|hold| hold.words.remove(0)));

@@ -21,18 +21,23 @@ fn world(seed: u64) -> WorldSource {
 }
 
 /// An emulator of many districts, and a credential of their app.
-struct Many {
-    emulator: Emulator,
-    folder: TempDir,
-    store: Store,
+pub(crate) struct Many {
+    pub(crate) emulator: Emulator,
+    pub(crate) folder: TempDir,
+    pub(crate) store: Store,
 }
 
 impl Many {
     async fn start(districts: u64) -> Self {
+        Self::of(districts, EmulatorConfig::default()).await
+    }
+
+    /// The same, from an emulator that is set otherwise.
+    pub(crate) async fn of(districts: u64, config: EmulatorConfig) -> Self {
         let config = EmulatorConfig {
             world: world(1),
             more_districts: (2..=districts).map(world).collect(),
-            ..EmulatorConfig::default()
+            ..config
         };
         let many = Self {
             emulator: clever_emulator::start(config).await.unwrap(),
@@ -50,7 +55,7 @@ impl Many {
         many
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = cleverctl();
         command
             .args(args)
@@ -58,7 +63,7 @@ impl Many {
         command
     }
 
-    fn keep(&self, name: &str, args: &[&str], variable: &str, secret: &str) {
+    pub(crate) fn keep(&self, name: &str, args: &[&str], variable: &str, secret: &str) {
         let mut command = self.command(&["credential", "add", name]);
         let output = command.args(args).env(variable, secret).output().unwrap();
         assert!(output.status.success(), "{}", errors(&output));
@@ -82,13 +87,13 @@ impl Many {
         (output.status.code(), lines)
     }
 
-    fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let all = self.emulator.districts().into_iter();
         all.map(|district| district.id).collect()
     }
 
     /// A user of a district who ends a page: a part of the address of the next one, and of no other's.
-    fn page_of(&self, district: &str) -> String {
+    pub(crate) fn page_of(&self, district: &str) -> String {
         let found = self.emulator.with_world_of(district, |world| {
             world.list(RecordKind::Users).keys().nth(4).unwrap()
         });

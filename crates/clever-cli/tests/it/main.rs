@@ -24,6 +24,8 @@ mod disk;
 mod drift;
 mod exports;
 mod failures;
+#[cfg(all(feature = "fleet", unix))]
+mod fleet;
 mod forgetting;
 mod ground;
 mod killed;

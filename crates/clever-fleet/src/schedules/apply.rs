@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use clever_model::{Clock as _, SystemClock};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use temporalio_client::errors::WorkflowInteractionError;
 use temporalio_client::schedules::{ListSchedulesOptions, ScheduleError, ScheduleSummary};
 use temporalio_client::tonic::{Code, IntoRequest as _, Status};
 use temporalio_client::{NamespacedClient as _, Priority};
-use temporalio_common::protos::temporal::api::common::v1::{Memo, Payload, Payloads, WorkflowType};
+use temporalio_common::protos::temporal::api::common::v1::{
+    self as proto_common, Payload, Payloads, WorkflowType,
+};
 use temporalio_common::protos::temporal::api::enums::v1::ScheduleOverlapPolicy;
 use temporalio_common::protos::temporal::api::schedule::v1 as proto;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
@@ -21,13 +25,14 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     CreateScheduleRequest, DeleteScheduleRequest, DescribeScheduleRequest, UpdateScheduleRequest,
 };
 
+use temporalio_common::search_attributes::SearchAttributes;
+
 use super::{Difference, Planned, Plans, difference, phase_s, wanted};
+use crate::attributes::{self, PLAN};
 use crate::connect::Engine;
-use crate::payload::{Applied, Cadence, Listed};
+use crate::payload::{Applied, Cadence, Job, Listed};
 use crate::workflows::priority;
 
-/// Under which name a schedule keeps what it was made from.
-const KEPT: &str = "clever";
 /// The schedule of the look for new districts.
 const DISCOVER: &str = "clever/discover";
 /// What the ids of districts' schedules begin with.
@@ -42,7 +47,7 @@ const CATCH_UP: Duration = Duration::from_secs(3600);
 #[non_exhaustive]
 pub enum ApplyError {
     /// The engine does not take it.
-    #[error("the engine refused: {0}")]
+    #[error("the engine does not take a schedule")]
     Engine(#[from] Box<Status>),
     /// The schedules can't be listed.
     #[error("the schedules could not be listed")]
@@ -134,7 +139,7 @@ impl Engine {
         while let Some(schedule) = schedules.next().await {
             let schedule = schedule?;
             if let Some(district) = district_of(schedule.schedule_id())
-                && let Some(plan) = kept(schedule.raw().memo.as_ref())
+                && let Some(plan) = kept(&schedule.search_attributes())
             {
                 plans.insert(district.to_owned(), plan);
             }
@@ -172,7 +177,7 @@ impl Engine {
         self.make(
             schedule_id(district),
             schedule,
-            memo(plan)?,
+            attributes(plan, Some(&job))?,
             plan.first.then_some(patch),
         )
         .await
@@ -183,7 +188,7 @@ impl Engine {
         &self,
         schedule_id: String,
         schedule: proto::Schedule,
-        memo: Memo,
+        search_attributes: proto_common::SearchAttributes,
         initial_patch: Option<proto::SchedulePatch>,
     ) -> Result<(), ApplyError> {
         let request = CreateScheduleRequest {
@@ -193,7 +198,7 @@ impl Engine {
             schedule: Some(schedule),
             initial_patch,
             identity: self.client.identity(),
-            memo: Some(memo),
+            search_attributes: Some(search_attributes),
             ..Default::default()
         };
         let mut service = self.client.connection().workflow_service();
@@ -214,15 +219,19 @@ impl Engine {
             spec(plan.every_s, phase_s(district, plan.every_s), plan.jitter_s),
             Some(priority(&job)),
         )?;
-        self.replace(schedule_id(district), schedule, memo(plan)?)
-            .await
+        self.replace(
+            schedule_id(district),
+            schedule,
+            attributes(plan, Some(&job))?,
+        )
+        .await
     }
 
     async fn replace(
         &self,
         schedule_id: String,
         schedule: proto::Schedule,
-        memo: Memo,
+        search_attributes: proto_common::SearchAttributes,
     ) -> Result<(), ApplyError> {
         let mut service = self.client.connection().workflow_service();
         let request = DescribeScheduleRequest {
@@ -244,7 +253,7 @@ impl Engine {
             // Who paused it meanwhile is not undone.
             conflict_token: now.conflict_token,
             identity: self.client.identity(),
-            memo: Some(memo),
+            search_attributes: Some(search_attributes),
             ..Default::default()
         };
         service
@@ -276,19 +285,24 @@ impl Engine {
         while let Some(there) = schedules.next().await {
             let there = there?;
             if there.schedule_id() == DISCOVER {
-                if kept::<Cadence>(there.raw().memo.as_ref()).as_ref() == Some(cadence) {
+                if kept::<Cadence>(&there.search_attributes()).as_ref() == Some(cadence) {
                     return Ok(());
                 }
                 return self
-                    .replace(DISCOVER.to_owned(), schedule, memo(cadence)?)
+                    .replace(DISCOVER.to_owned(), schedule, attributes(cadence, None)?)
                     .await;
             }
         }
-        self.make(DISCOVER.to_owned(), schedule, memo(cadence)?, None)
-            .await
+        self.make(
+            DISCOVER.to_owned(),
+            schedule,
+            attributes(cadence, None)?,
+            None,
+        )
+        .await
     }
 
-    fn schedule<T: serde::Serialize>(
+    fn schedule<T: Serialize>(
         &self,
         workflow: &str,
         workflow_id: String,
@@ -336,9 +350,9 @@ async fn a_few_at_once(
         .await
 }
 
-/// What a schedule was made from, by its memo; none if it is none of ours.
-pub(crate) fn kept<T: serde::de::DeserializeOwned>(memo: Option<&Memo>) -> Option<T> {
-    serde_json::from_slice(&memo?.fields.get(KEPT)?.data).ok()
+/// What a schedule was made from, by its attributes; none if it is none of ours.
+pub(crate) fn kept<T: DeserializeOwned>(attributes: &SearchAttributes) -> Option<T> {
+    serde_json::from_str(&attributes.get(&PLAN)?).ok()
 }
 
 fn spec(every_s: u64, phase_s: u64, jitter_s: u64) -> proto::ScheduleSpec {
@@ -353,14 +367,18 @@ fn spec(every_s: u64, phase_s: u64, jitter_s: u64) -> proto::ScheduleSpec {
     }
 }
 
-fn memo<T: serde::Serialize>(kept: &T) -> Result<Memo, ApplyError> {
-    Ok(Memo {
-        fields: HashMap::from([(KEPT.to_owned(), json(kept)?)]),
-    })
+/// The attributes by which a schedule is found, and from which it is read back.
+fn attributes<T: Serialize>(
+    plan: &T,
+    job: Option<&Job>,
+) -> Result<proto_common::SearchAttributes, ApplyError> {
+    let mut all = vec![PLAN.value_set(serde_json::to_string(plan)?)];
+    all.extend(job.into_iter().flat_map(attributes::of));
+    Ok(SearchAttributes::new(all).into_proto())
 }
 
 /// A value as every tool of the engine's shows it.
-fn json<T: serde::Serialize>(value: &T) -> Result<Payload, ApplyError> {
+fn json<T: Serialize>(value: &T) -> Result<Payload, ApplyError> {
     Ok(Payload {
         metadata: HashMap::from([("encoding".to_owned(), b"json/plain".to_vec())]),
         data: serde_json::to_vec(value)?,
