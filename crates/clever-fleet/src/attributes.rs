@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use temporalio_client::tonic::{Code, IntoRequest as _};
+use temporalio_client::tonic::{Code, IntoRequest as _, Status};
 use temporalio_client::{Client, NamespacedClient as _};
 use temporalio_common::protos::temporal::api::operatorservice::v1::{
     AddSearchAttributesRequest, ListSearchAttributesRequest,
@@ -11,7 +11,6 @@ use temporalio_common::search_attributes::{
     SearchAttributeKey, SearchAttributeUpdate, SearchAttributes,
 };
 
-use crate::connect::ConnectError;
 use crate::payload::Job;
 
 /// The district's id.
@@ -44,7 +43,7 @@ pub(crate) fn set(job: &Job) -> SearchAttributes {
 }
 
 /// Makes the attributes where they are missing. Temporal Cloud lets only its own tool do so: docs/fleet.md has the command.
-pub(crate) async fn register(client: &Client) -> Result<(), ConnectError> {
+pub(crate) async fn register(client: &Client) -> Result<(), Box<Status>> {
     let kinds = [
         (DISTRICT.name(), DISTRICT.indexed_value_type()),
         (APP.name(), APP.indexed_value_type()),
@@ -66,7 +65,7 @@ pub(crate) async fn register(client: &Client) -> Result<(), ConnectError> {
         Err(status) if matches!(status.code(), Code::PermissionDenied | Code::Unimplemented) => {
             return Ok(());
         }
-        Err(status) => return Err(ConnectError::Attributes(Box::new(status))),
+        Err(status) => return Err(Box::new(status)),
     };
     let search_attributes: HashMap<String, i32> = kinds
         .into_iter()
@@ -84,6 +83,6 @@ pub(crate) async fn register(client: &Client) -> Result<(), ConnectError> {
         Ok(_) => Ok(()),
         // Another process that starts now was first.
         Err(status) if status.code() == Code::AlreadyExists => Ok(()),
-        Err(status) => Err(ConnectError::Attributes(Box::new(status))),
+        Err(status) => Err(Box::new(status)),
     }
 }

@@ -90,7 +90,9 @@ pub async fn connect(
             source: Box::new(source),
         })?;
     let client = Client::new(connection, options)?;
-    attributes::register(&client).await?;
+    attributes::register(&client)
+        .await
+        .map_err(ConnectError::Attributes)?;
     Ok(Engine {
         client,
         queue: queue.to_owned(),

@@ -20,6 +20,8 @@
 //! What crosses the engine is a district's id, a credential's name, a hash and a few numbers. No token, no row of a roster and
 //! no name does: whoever may look at the engine may see all of it.
 
+#![forbid(unsafe_code)]
+
 mod activities;
 mod attributes;
 mod connect;
@@ -41,3 +43,8 @@ pub use runner::{Failure, Pending, Runner};
 pub use schedules::ApplyError;
 pub use status::{DistrictLine, FleetStatus, StatusError};
 pub use worker::{WorkerError, WorkerSettings, work};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
-//! Workflows that went on when they were recorded go on with the code of today: each history is replayed, and every step that
+//! A workflow continues with the code of today: each recorded history is replayed, and every step that
 //! the code takes must be the one that was taken.
 //!
 //! `CLEVER_BLESS=1 cargo nextest run --workspace --all-features -E 'test(what_is_held_is_approved_from_elsewhere)'` records
-//! them anew, which is for a workflow that nobody runs any more; else a change stands behind `ctx.patched`.
+//! them again, which is for a workflow that nobody runs any more; else a change stands behind `ctx.patched`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use clever_sync::Again;
+use clever_sync::details::Again;
 use tokio::sync::watch;
 
 use crate::payload::{Job, Listed, Synced};

@@ -169,7 +169,7 @@ mod tests {
                 prop_assert!(now.contains_key(district));
             }
             prop_assert!(now.keys().all(|id| wanted.contains_key(id) || actual.contains_key(id)));
-            // A district is told as gone exactly if nobody wants it and its credential was read.
+            // A district is named as gone exactly if nobody wants it and its credential was read.
             for (district, is) in &actual {
                 let gone = !wanted.contains_key(district) && !unread.contains(&is.credential);
                 prop_assert_eq!(found.gone.contains(district), gone);
@@ -177,7 +177,7 @@ mod tests {
             }
             let again = difference(&wanted, &now, &unread);
             prop_assert!(again.create.is_empty() && again.update.is_empty(), "{:?}", again);
-            prop_assert_eq!(again.gone, found.gone, "it is told each time");
+            prop_assert_eq!(again.gone, found.gone, "it is named each time");
         }
 
         #[test]

@@ -27,7 +27,8 @@ const STEPS_AT_ONCE: usize = 32;
 pub struct WorkerSettings {
     /// So many districts are synced at once.
     pub slots: usize,
-    /// How long a run may go on after the worker was asked to stop; then it stops where it is, and another worker begins anew.
+    /// How long a run may take to end once the worker was asked to stop; then it stops where it is, and another worker begins it
+    /// again.
     pub grace: Duration,
     /// The version of the program, shown with each step that it took.
     pub build: String,

@@ -23,7 +23,7 @@ use crate::payload::{Applied, Cadence, Job, Settled, Synced, Ticked, Waiting, ho
 const LONGEST_TRY: Duration = Duration::from_secs(6 * 3600);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// So many tries fail a run: the next one of its schedule begins anew.
+/// So many tries fail a run: the next turn of its schedule begins again.
 const TRIES: u32 = 20;
 /// How often an approved run looks whether it is its turn.
 const TURN: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_secs(3600);
 /// The most bytes of a tenant's name that the engine takes.
 const MAX_TENANT: usize = 64;
 
-/// Before whom a run is done. Somebody waits for what was approved; a first load is long and nobody's night depends on it.
+/// Before whom a run is done. Somebody waits for what was approved; a first load is long, and no night depends on it.
 pub(crate) fn priority(job: &Job) -> Priority {
     let key = match (&job.approve, job.first) {
         (Some(_), _) => 1,
@@ -283,11 +283,8 @@ fn stands(ctx: &WorkflowContext<Hold>, outcome: &str, hash: &str) {
 async fn next_word(ctx: &WorkflowContext<Hold>, waiting: &Waiting) -> WorkflowResult<Word> {
     // A timer that is only dropped goes on in the engine.
     let only_this_wait = ctx.cancellation_token().child_token();
-    let look = TimerOptions {
-        duration: LOOK,
-        cancellation_token: Some(only_this_wait.clone()),
-        ..Default::default()
-    };
+    let mut look = TimerOptions::from(LOOK);
+    look.cancellation_token = Some(only_this_wait.clone());
     let said = select! {
         said = ctx.wait_condition(|hold| !hold.words.is_empty()) => Some(said),
         _ = ctx.timer(look) => None,

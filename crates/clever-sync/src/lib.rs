@@ -86,9 +86,10 @@ pub mod look {
     };
 }
 
-/// The parts of plans, explanations and statuses.
+/// The parts of plans, explanations, statuses and errors.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
+    pub use crate::again::Again;
     pub use crate::tell::explain::{Explanation, FieldOrigin};
     pub use crate::tell::status::StandingHold;
 }
@@ -96,7 +97,6 @@ pub mod details {
 pub use act::audit::mark_edited;
 pub use act::plan::{Plan, apply_plan};
 pub use act::undo::{Only, UndoError, UndoRequest, undo};
-pub use again::Again;
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};

@@ -82,7 +82,7 @@ pub(crate) fn district_of(schedule: &str) -> Option<&str> {
 
 impl Engine {
     /// Brings the schedules in step with what the credentials list. With `forget_gone`, the schedules of districts that nobody
-    /// lists any more are taken away; else they stay, and are told.
+    /// lists any more are taken away; else they stay, and are named.
     ///
     /// # Errors
     ///

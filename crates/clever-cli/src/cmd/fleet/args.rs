@@ -27,7 +27,7 @@ pub(crate) struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// Connects.
+    /// Connects to it under the name that was given, or under the number of the process.
     pub(crate) async fn connect(&self) -> Result<Engine> {
         let made = || format!("cleverctl {}", std::process::id());
         let identity = self.identity.clone().unwrap_or_else(made);

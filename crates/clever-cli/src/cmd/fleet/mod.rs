@@ -27,7 +27,7 @@ pub(crate) enum FleetCommand {
     /// Take work from the engine until stopped: a process of this on each machine.
     ///
     /// After SIGTERM it takes nothing new, and ends when what it does has ended, or stops that after --grace. A worker that
-    /// is killed loses nothing: another one begins its runs anew.
+    /// is killed loses nothing: another one begins its runs again.
     #[command(after_help = "\
 Examples:
   cleverctl fleet worker --store postgres://app@db/roster
@@ -35,7 +35,7 @@ Examples:
     Worker(Box<worker::WorkerArgs>),
     /// Make a schedule for each district of the kept credentials.
     ///
-    /// Applying again changes what differs and nothing else. A district that no credential lists any more is told, and its
+    /// Applying again changes what differs and nothing else. A district that no credential lists any more is named, and its
     /// schedule stays, unless --remove-gone says otherwise. The engine looks for new districts by itself from then on.
     #[command(after_help = "\
 Example:

@@ -100,7 +100,7 @@ impl Machine {
     }
 
     /// Says whether something of the district is held. What is to be approved is approved in the store, if it has the hash
-    /// still: the next run lets it through, and a run that is begun anew finds that it was.
+    /// still: the next run lets it through, and a run that begins again finds that it was.
     async fn beforehand(&self, job: &Job) -> Result<bool> {
         let Some(mut store) = existing(&self.url).await? else {
             return Ok(false);

@@ -40,7 +40,7 @@ pub(crate) struct WorkerArgs {
     /// Sync up to N districts at once, 1 to 256.
     #[arg(long, value_name = "N", default_value = "8", value_parser = slots)]
     slots: usize,
-    /// Let what goes on end within this time after SIGTERM; then it stops, and another worker begins it anew.
+    /// Let what goes on end within this time after SIGTERM; then it stops, and another worker begins it again.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = read_span)]
     grace: Duration,
     /// Ask for N records a page, 1 to 10000.

@@ -106,7 +106,7 @@ pub(crate) struct SyncArgs {
 }
 
 impl SyncArgs {
-    /// The runs of a worker of the fleet: as those of `--all`, one at a time, whenever it is told.
+    /// The runs of a worker of the fleet: as those of `--all`, one at a time, whenever the engine says so.
     #[cfg(feature = "fleet")]
     pub(crate) fn of_worker(
         store: StoreArgs,

@@ -1,5 +1,5 @@
 //! One run of one district among many: the same for `sync --all`, which decides itself whose turn it is, and for a worker of
-//! the fleet, which is told.
+//! the fleet, for which the engine does.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -128,7 +128,7 @@ impl Fleet {
         let mut command = self.command(&["fleet", "worker", "--identity", &name, "--slots", "8"]);
         command
             .args(args)
-            .args(["--log", "debug", "--page-size", "50"]);
+            .args(["--log", "debug", "--page-size", "5"]);
         command.stdout(log.try_clone().unwrap()).stderr(log);
         Worker(command.spawn().unwrap())
     }

@@ -1,6 +1,6 @@
 //! The fleet as it is run: Temporal's own development server, workers that are processes, the emulator, both stores.
 //!
-//! Where the engine's wheel can't be had, these tests say so and are skipped.
+//! If the engine's wheel can't be had, these tests say so and are skipped.
 
 mod chaos;
 mod engine;

@@ -238,7 +238,7 @@ async fn a_worker_that_is_asked_to_stop_leaves_its_run_to_another() {
         .faults()
         .add(Fault::Hang.on(part).times(1));
     fleet.apply(&[]);
-    let first = fleet.worker(&["--grace", "1s", "--page-size", "5"]);
+    let first = fleet.worker(&["--grace", "1s"]);
     let is_stuck = |line: &Value| is_done(line) || !line["running_since"].is_null();
     fleet.until(MINUTE, "one hangs", is_stuck).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -247,7 +247,7 @@ async fn a_worker_that_is_asked_to_stop_leaves_its_run_to_another() {
         !fleet.status().iter().all(is_done),
         "the run that hung is not done"
     );
-    let _second = fleet.worker(&["--page-size", "5"]);
+    let _second = fleet.worker(&[]);
     fleet.until(MINUTE, "another worker did it", is_done).await;
     let stopped = "SELECT CAST(count(*) AS TEXT) FROM _attempts WHERE ending = 'stopped'";
     assert_eq!(fleet.store.rows(&[stopped.to_owned()]).await, [["1"]]);
