@@ -66,7 +66,7 @@ async fn chaos_leaves_every_district_as_if_nothing_had_happened() {
     assert!(failed.is_empty(), "{failed:?}");
     // A second round finds nothing to do.
     for district in fleet.many.ids().iter().take(5) {
-        let again = fleet.says(&["run", district, "--wait"], 0, "fleet-asked");
+        let again = fleet.asked(&["run", district, "--wait"], 0);
         assert_eq!(again["changed"], 0, "{again}");
     }
     eprintln!(

@@ -137,7 +137,7 @@ impl Engine {
     /// Asks the engine with its own tool; gives whether it did, and what it printed.
     pub(crate) fn command(&self, args: &[&str]) -> (bool, String) {
         let output = Command::new(&self.program)
-            .args(["--address", &self.address()])
+            .args(["--address", &self.address(), "--identity", "operator"])
             .args(args)
             .stdin(Stdio::null())
             .output()

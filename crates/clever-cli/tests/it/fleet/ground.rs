@@ -93,16 +93,22 @@ impl Fleet {
         command.args(args).output().unwrap()
     }
 
-    /// The same, which must end with this code and print this document.
-    pub(crate) fn says(&self, args: &[&str], exit: i32, document: &str) -> Value {
+    /// The same with `--json`, which must end with this code; gives what it printed.
+    fn json(&self, args: &[&str], exit: i32) -> Vec<u8> {
         let output = self.fleet(&[args, &["--json"]].concat());
-        assert_eq!(
-            output.status.code(),
-            Some(exit),
-            "{args:?}: {}",
-            errors(&output)
-        );
-        held(document, &output.stdout)
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+        output.stdout
+    }
+
+    /// Asks for a run, a pause, a decision.
+    pub(crate) fn asked(&self, args: &[&str], exit: i32) -> Value {
+        held("fleet-asked", self.json(args, exit))
+    }
+
+    /// Pauses everything, or takes that back.
+    pub(crate) fn drained(&self, args: &[&str], exit: i32) -> Value {
+        held("fleet-drained", self.json(args, exit))
     }
 
     /// Makes the schedules: far apart, so that only what is asked for runs.
@@ -117,7 +123,7 @@ impl Fleet {
             "--discover",
             "30d",
         ];
-        self.says(&[&args[..], more].concat(), 0, "fleet-apply")
+        held("fleet-apply", self.json(&[&args[..], more].concat(), 0))
     }
 
     /// Starts a worker.
@@ -146,7 +152,7 @@ impl Fleet {
 
     /// How each district stands.
     pub(crate) fn status(&self) -> Vec<Value> {
-        let status = self.says(&["status"], 0, "fleet-status");
+        let status = held("fleet-status", self.json(&["status"], 0));
         status["districts"].as_array().cloned().unwrap()
     }
 

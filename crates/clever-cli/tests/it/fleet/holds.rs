@@ -20,7 +20,7 @@ async fn with_a_hold(fleet: &mut Fleet) -> (String, String, super::ground::Worke
         .await;
     let district = fleet.many.ids().remove(0);
     fleet.shrink(&district, 5);
-    let held = fleet.says(&["run", &district, "--wait"], 3, "fleet-asked");
+    let held = fleet.asked(&["run", &district, "--wait"], 3);
     let hash = held["held"].as_str().unwrap().to_owned();
     waits(fleet, &district, Some((&hash, "waiting"))).await;
     (district, hash, worker)
@@ -129,14 +129,14 @@ async fn a_hold_keeps_no_run_and_only_its_own_hash_lets_it_through() {
         return;
     };
     let (district, first, _worker) = with_a_hold(&mut fleet).await;
-    fleet.says(&["reject", &district, &first], 0, "fleet-asked");
+    fleet.asked(&["reject", &district, &first], 0);
     waits(&fleet, &district, Some((&first, "rejected"))).await;
     // The next run holds the same, and nobody is asked again.
-    fleet.says(&["run", &district, "--wait"], 3, "fleet-asked");
+    fleet.asked(&["run", &district, "--wait"], 3);
     waits(&fleet, &district, Some((&first, "rejected"))).await;
     // What it holds otherwise is another question.
     fleet.shrink(&district, 4);
-    let held = fleet.says(&["run", &district, "--wait"], 3, "fleet-asked");
+    let held = fleet.asked(&["run", &district, "--wait"], 3);
     let second = held["held"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
     waits(&fleet, &district, Some((&second, "waiting"))).await;
@@ -144,7 +144,7 @@ async fn a_hold_keeps_no_run_and_only_its_own_hash_lets_it_through() {
     assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
     assert!(errors(&refused).contains(&second), "{}", errors(&refused));
     assert_ne!(active_users(&fleet, &district).await, "4");
-    fleet.says(&["approve", &district, &second], 0, "fleet-asked");
+    fleet.asked(&["approve", &district, &second], 0);
     waits(&fleet, &district, None).await;
     assert_eq!(active_users(&fleet, &district).await, "4");
     assert_eq!(settled(&fleet, &district), "approved");
@@ -168,7 +168,7 @@ async fn what_is_held_no_more_needs_no_decision() {
     .unwrap();
     let policy = policy.display().to_string();
     let _worker = fleet.worker(&["--policy", &policy]);
-    fleet.says(&["run", &district, "--wait"], 0, "fleet-asked");
+    fleet.asked(&["run", &district, "--wait"], 0);
     waits(&fleet, &district, None).await;
     assert_eq!(settled(&fleet, &district), "superseded");
 }

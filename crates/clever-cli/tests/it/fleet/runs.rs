@@ -26,7 +26,7 @@ async fn two_rounds(mut fleet: Fleet, store: Store, control: Store) {
     fleet.until(MINUTE, "the first load of all", is_done).await;
     fleet.equals(&control).await;
     for district in fleet.many.ids() {
-        let again = fleet.says(&["run", &district, "--wait"], 0, "fleet-asked");
+        let again = fleet.asked(&["run", &district, "--wait"], 0);
         assert_eq!(
             (&again["said"], &again["changed"]),
             (&"done".into(), &0.into())
@@ -79,9 +79,9 @@ async fn runs_of_a_district_never_overlap_whoever_asks() {
             .engine
             .command(&["schedule", "trigger", "-s", &schedule]);
         assert!(done, "{said}");
-        let said = [(); 3].map(|()| fleet.says(&["run", &district], 0, "fleet-asked"));
+        let said = [(); 3].map(|()| fleet.asked(&["run", &district], 0));
         assert!(said.iter().any(|one| one["said"] == "running"), "{said:?}");
-        fleet.says(&["run", &district, "--wait"], 0, "fleet-asked");
+        fleet.asked(&["run", &district, "--wait"], 0);
     }
     fleet.until(MINUTE, "all runs ended", is_done).await;
     let query = format!("CleverDistrict = '{district}' AND WorkflowType = 'SyncDistrict'");
@@ -109,7 +109,7 @@ async fn schedules_and_pauses_are_kept_when_the_engine_is_killed() {
     };
     fleet.apply(&[]);
     let paused = fleet.many.ids().remove(1);
-    fleet.says(&["pause", &paused, "--reason", "new SIS"], 0, "fleet-asked");
+    fleet.asked(&["pause", &paused, "--reason", "new SIS"], 0);
     fleet.engine.kill();
     let status = fleet.status();
     assert_eq!(status.len(), 3);
@@ -131,15 +131,15 @@ async fn schedules_and_pauses_are_kept_when_the_engine_is_killed() {
         "nothing was lost, and nothing is made twice"
     );
     // A drain pauses what is not paused, and lets go on nothing else.
-    assert_eq!(fleet.says(&["drain"], 0, "fleet-drained")["schedules"], 2);
-    let drained = fleet.says(&["resume", "--drained"], 0, "fleet-drained");
+    assert_eq!(fleet.drained(&["drain"], 0)["schedules"], 2);
+    let drained = fleet.drained(&["resume", "--drained"], 0);
     assert_eq!(drained["schedules"], 2);
     fleet
         .until(MINUTE, "only the one is paused", |line| {
             line["paused"].is_null() == (line["district"] != paused.as_str())
         })
         .await;
-    fleet.says(&["resume", &paused], 0, "fleet-asked");
+    fleet.asked(&["resume", &paused], 0);
     fleet
         .until(MINUTE, "no schedule is paused", |line| {
             line["paused"].is_null()
@@ -207,7 +207,7 @@ async fn a_district_that_went_is_told_and_one_that_comes_is_found() {
         assert!(begun.elapsed() < MINUTE, "it is not found");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    fleet.says(&["run", &gone, "--wait"], 0, "fleet-asked");
+    fleet.asked(&["run", &gone, "--wait"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,10 +220,10 @@ async fn a_token_that_changed_is_asked_for_anew() {
     fleet.until(MINUTE, "the first load", is_done).await;
     let district = fleet.many.ids().remove(0);
     fleet.many.emulator.happen(Happening::TokenRotate);
-    fleet.says(&["run", &district, "--wait"], 0, "fleet-asked");
+    fleet.asked(&["run", &district, "--wait"], 0);
     let faults = fleet.many.emulator.faults();
     faults.add(Fault::RotateToken.on("/districts").nth(1));
-    fleet.says(&["run", &district, "--wait"], 0, "fleet-asked");
+    fleet.asked(&["run", &district, "--wait"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +249,7 @@ async fn a_worker_that_is_asked_to_stop_leaves_its_run_to_another() {
     );
     let _second = fleet.worker(&[]);
     fleet.until(MINUTE, "another worker did it", is_done).await;
-    let stopped = "SELECT CAST(count(*) AS TEXT) FROM _attempts WHERE ending = 'stopped'";
+    let stopped = "SELECT CAST(count(*) AS TEXT) FROM attempts WHERE ending = 'stopped'";
     assert_eq!(fleet.store.rows(&[stopped.to_owned()]).await, [["1"]]);
 }
 

@@ -53,7 +53,7 @@ async fn the_engine_never_hears_a_token_or_a_name() {
         })
         .await;
     fleet.shrink(&ids[0], 5);
-    let held = fleet.says(&["run", &ids[0], "--wait"], 3, "fleet-asked");
+    let held = fleet.asked(&["run", &ids[0], "--wait"], 3);
     let hash = held["held"].as_str().unwrap().to_owned();
     fleet
         .many
@@ -71,7 +71,7 @@ async fn the_engine_never_hears_a_token_or_a_name() {
         assert!(begun.elapsed() < MINUTE, "nothing waits");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    fleet.says(&["approve", &ids[0], &hash], 0, "fleet-asked");
+    fleet.asked(&["approve", &ids[0], &hash], 0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     drop(worker);
 
