@@ -20,6 +20,10 @@
 //! What crosses the engine is a district's id, a credential's name, a hash and a few numbers. No token, no row of a roster and
 //! no name does: whoever may look at the engine may see all of it.
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "a test makes its own files")
+)]
 #![forbid(unsafe_code)]
 
 mod activities;

@@ -1,23 +1,65 @@
 //! A workflow continues with the code of today: each recorded history is replayed, and every step that
 //! the code takes must be the one that was taken.
 //!
-//! `CLEVER_BLESS=1 cargo nextest run --workspace --all-features -E 'test(what_is_held_is_approved_from_elsewhere)'` records
-//! them again, which is for a workflow that nobody runs any more; else a change stands behind `ctx.patched`.
+//! With `CLEVER_FLEET_RECORD=HOST:PORT`, the last run of each kind and outcome is fetched from that engine and recorded. That
+//! is for workflows that nobody runs any more; else a change stands behind `ctx.patched`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use temporalio_client::WorkflowHistory;
+use futures_util::StreamExt as _;
+use temporalio_client::{
+    WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHandle, WorkflowHistory,
+    WorkflowListOptions,
+};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use temporalio_sdk::{WorkflowContext, WorkflowResult};
 
+use crate::attributes::OUTCOME;
+use crate::connect::connect;
 use crate::payload::{Job, Ticked};
 use crate::workflows::{Discover, Hold, SyncDistrict, Tick};
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("histories")
+}
+
+/// Fetches the last run of each kind and outcome.
+async fn record(address: &str) {
+    let engine = connect(Some(address), None, "clever-fleet", "recorder")
+        .await
+        .unwrap();
+    let mut seen = BTreeSet::new();
+    let done = "ExecutionStatus = 'Completed' OR ExecutionStatus = 'Failed'";
+    let mut runs = engine
+        .client
+        .list_workflows(done, WorkflowListOptions::default());
+    while let Some(run) = runs.next().await {
+        let run = run.unwrap();
+        let outcome = run.search_attributes().get(&OUTCOME);
+        let name = match outcome {
+            Some(outcome) => format!("{}-{outcome}", run.workflow_type()),
+            None => run.workflow_type().to_owned(),
+        };
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let info = WorkflowExecutionInfo::builder()
+            .namespace("default")
+            .workflow_id(run.id())
+            .run_id(run.run_id())
+            .build();
+        let handle: WorkflowHandle<_, Hold> = WorkflowHandle::new(engine.client.clone(), info);
+        let history = handle.fetch_history(WorkflowFetchHistoryOptions::default());
+        let path = folder().join(format!("{name}.json"));
+        fs::write(path, history.to_json().await.unwrap()).unwrap();
+    }
+}
+
 fn histories() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories");
-    let mut all: Vec<PathBuf> = fs::read_dir(folder)
+    let mut all: Vec<PathBuf> = fs::read_dir(folder())
         .unwrap()
         .map(|file| file.unwrap().path())
         .collect();
@@ -27,6 +69,9 @@ fn histories() -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn recorded_histories_are_replayed() {
+    if let Ok(address) = std::env::var("CLEVER_FLEET_RECORD") {
+        record(&address).await;
+    }
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<Tick>()
         .unwrap()
@@ -68,7 +113,7 @@ async fn a_step_that_was_not_recorded_is_found() {
         .unwrap()
         .build();
     let replayer = WorkflowReplayer::new(options).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/tick.json");
-    let history = WorkflowHistory::from_json(&fs::read(path).unwrap()).unwrap();
+    let tick = fs::read(folder().join("Tick.json")).unwrap();
+    let history = WorkflowHistory::from_json(&tick).unwrap();
     assert!(replayer.replay_workflow(history).await.is_err());
 }

@@ -1,7 +1,6 @@
 //! What is held waits for a decision: over a restart of everything, and without keeping the next run.
 
 use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -92,35 +91,6 @@ async fn what_is_held_is_approved_from_elsewhere_after_everything_was_killed() {
         [[format!("fleet approve {hash}")]],
         "the store's audit has it once"
     );
-    if std::env::var_os("CLEVER_BLESS").is_some() {
-        record(&fleet, &district);
-    }
-}
-
-/// Writes the histories of this district, which later code must replay.
-fn record(fleet: &Fleet, district: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../clever-fleet/histories");
-    let (done, said) = fleet
-        .engine
-        .command(&["schedule", "trigger", "-s", "clever/discover"]);
-    assert!(done, "{said}");
-    std::thread::sleep(Duration::from_secs(5));
-    let mut syncs = 0;
-    for (id, run, _) in fleet.engine.runs("") {
-        let name = match id.split('/').next().unwrap() {
-            "tick" if id.contains(district) => "tick".to_owned(),
-            "hold" => "hold".to_owned(),
-            "sync" if id.ends_with(district) => {
-                syncs += 1;
-                format!("sync-{syncs}")
-            }
-            of_discover if of_discover.starts_with("discover") => "discover".to_owned(),
-            _ => continue,
-        };
-        let args = ["workflow", "show", "-w", &id, "-r", &run];
-        let text = serde_json::to_string_pretty(&fleet.engine.json(&args)).unwrap() + "\n";
-        fs::write(folder.join(format!("{name}.json")), text).unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
