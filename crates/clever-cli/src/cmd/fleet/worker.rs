@@ -82,6 +82,8 @@ pub(crate) async fn run(args: WorkerArgs, ui: &Ui) -> Result<Exit> {
         args.policy,
         told,
     );
+    // Made here, once, before many runs open it; an address that can't be used ends the command while somebody looks.
+    drop(url.open().await?);
     let machine = Machine::new(sync_args, alerts, sync, ui)?;
     let engine = args.engine.connect().await?;
     if ui.is_talkative() {

@@ -111,20 +111,19 @@ async fn schedules_and_pauses_are_kept_when_the_engine_is_killed() {
     let paused = fleet.many.ids().remove(1);
     fleet.asked(&["pause", &paused, "--reason", "new SIS"], 0);
     fleet.engine.kill();
-    let status = fleet.status();
-    assert_eq!(status.len(), 3);
-    for line in &status {
-        let is_paused = line["district"] == paused.as_str();
-        assert_eq!(
-            line["paused"],
-            if is_paused {
-                "new SIS".into()
-            } else {
-                Value::Null
-            },
-            "{line}"
-        );
-    }
+    assert_eq!(fleet.status().len(), 3);
+    // The engine's list says so a moment after the engine itself.
+    fleet
+        .until(MINUTE, "the pause is kept", |line| {
+            let is_paused = line["district"] == paused.as_str();
+            line["paused"]
+                == if is_paused {
+                    "new SIS".into()
+                } else {
+                    Value::Null
+                }
+        })
+        .await;
     assert_eq!(
         fleet.apply(&[])["kept"],
         3,
