@@ -24,7 +24,7 @@ struct Instrument {
 
 impl Instrument {
     /// With the unit at the end of the name, where the buckets of times are chosen by it.
-    fn new(params: MetricParameters, unit: &str) -> Arc<Self> {
+    fn new(params: &MetricParameters, unit: &str) -> Arc<Self> {
         let name = format!("{}{unit}", params.name);
         Arc::new(Self { name })
     }
@@ -139,30 +139,30 @@ impl CoreMeter for Meter {
     }
 
     fn counter(&self, params: MetricParameters) -> Counter {
-        Counter::new(Instrument::new(params, ""))
+        Counter::new(Instrument::new(&params, ""))
     }
 
     fn histogram(&self, params: MetricParameters) -> Histogram {
-        Histogram::new(Instrument::new(params, ""))
+        Histogram::new(Instrument::new(&params, ""))
     }
 
     fn histogram_f64(&self, params: MetricParameters) -> HistogramF64 {
-        HistogramF64::new(Instrument::new(params, ""))
+        HistogramF64::new(Instrument::new(&params, ""))
     }
 
     fn histogram_duration(&self, params: MetricParameters) -> HistogramDuration {
-        HistogramDuration::new(Instrument::new(params, "_seconds"))
+        HistogramDuration::new(Instrument::new(&params, "_seconds"))
     }
 
     fn gauge(&self, params: MetricParameters) -> Gauge {
-        Gauge::new(Instrument::new(params, ""))
+        Gauge::new(Instrument::new(&params, ""))
     }
 
     fn gauge_f64(&self, params: MetricParameters) -> GaugeF64 {
-        GaugeF64::new(Instrument::new(params, ""))
+        GaugeF64::new(Instrument::new(&params, ""))
     }
 
     fn up_down_counter(&self, params: MetricParameters) -> UpDownCounter {
-        UpDownCounter::new(Instrument::new(params, ""))
+        UpDownCounter::new(Instrument::new(&params, ""))
     }
 }
