@@ -41,12 +41,14 @@ pub(crate) fn run() -> Result<()> {
             .args(["--strict", "--quiet"])
             .args(&manifests),
     )?;
-    check(
-        "the compose file",
-        Command::new(bin.join("python"))
-            .args(["-c", COMPOSE])
-            .arg(deploy.join("compose.yaml")),
-    )?;
+    for name in ["compose.yaml", "fleet.compose.yaml"] {
+        check(
+            name,
+            Command::new(bin.join("python"))
+                .args(["-c", COMPOSE])
+                .arg(deploy.join(name)),
+        )?;
+    }
     check(
         "the Containerfile",
         Command::new(bin.join("hadolint")).arg(deploy.join("Containerfile")),

@@ -107,6 +107,12 @@ enum Task {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Kill the workers, the engine and the database of a fleet while it syncs, and compare with one that nobody disturbed.
+    FleetChaos {
+        /// How many districts it has.
+        #[arg(long, default_value_t = 500)]
+        districts: u64,
+    },
     /// Write pictures of the pages of the example app and of the console, light and dark, into docs/images/.
     Screenshots,
     /// Check deploy/ by the rules of those who run it: Kubernetes' schemas, the Compose specification, hadolint.
@@ -156,6 +162,7 @@ fn run() -> Result<()> {
         } => gate::run(accept),
         Task::Bench { name, args, .. } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
+        Task::FleetChaos { districts } => test::fleet_chaos(districts),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),
         Task::Package { check, profile } => package::run(&profile, check),

@@ -142,6 +142,25 @@ pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
     step_env("simulation", &cargo, &args, &env)
 }
 
+/// Runs the chaos test of the fleet with so many districts; what it measured is printed.
+pub(crate) fn fleet_chaos(districts: u64) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let districts = districts.to_string();
+    let env = [("CLEVER_FLEET_DISTRICTS", &*districts)];
+    let args = [
+        "test",
+        "--quiet",
+        "--workspace",
+        "--all-features",
+        "--test",
+        "it",
+        "--",
+        "fleet::chaos::",
+        "--nocapture",
+    ];
+    step_env("fleet chaos", &cargo, &args, &env)
+}
+
 /// Checks that clever-raw compiles with each of its versions alone, and with none.
 fn features(cargo: &str) -> Result<()> {
     let root = crate::root()?;

@@ -116,6 +116,17 @@ pub(crate) struct NoneConnected;
 pub(crate) struct SeveralDistricts(pub(crate) usize);
 
 impl AppArgs {
+    /// The kept credentials of these names; all that are kept if there are none.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn kept(names: Vec<String>, vault: VaultArgs) -> Self {
+        Self {
+            credential: names,
+            client_id: None,
+            client_secret_file: None,
+            vault,
+        }
+    }
+
     /// The credentials that were named.
     pub(crate) fn names(&self) -> &[String] {
         &self.credential

@@ -121,6 +121,10 @@ pub(crate) enum Command {
     Prune(cmd::prune::PruneArgs),
     /// Write the active roster as files: CSV, OneRoster or Parquet.
     Export(cmd::export::ExportArgs),
+    /// Sync thousands of districts on many machines, scheduled by Temporal.
+    #[cfg(feature = "fleet")]
+    #[command(subcommand)]
+    Fleet(Box<cmd::fleet::FleetCommand>),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
     /// Serve pages on which people look, approve and undo.

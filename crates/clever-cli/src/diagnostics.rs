@@ -2,11 +2,16 @@
 //! exit code.
 
 mod causes;
+mod of_fleet;
 
 use std::process::ExitCode;
 
 use clever_client::ClientError;
+#[cfg(feature = "fleet")]
+use clever_client::ConnectError;
 use clever_sync::report::attempt::Failure as Kept;
+#[cfg(feature = "fleet")]
+use clever_sync::{StoreError, SyncError, details::Again};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -232,6 +237,34 @@ pub(crate) fn exit(error: &anyhow::Error) -> Exit {
     causes::diagnose(error).exit
 }
 
+/// The word that names an error for scripts.
+#[cfg(feature = "fleet")]
+pub(crate) fn code(error: &anyhow::Error) -> &'static str {
+    causes::diagnose(error).code
+}
+
+/// Says when what failed may be tried again.
+#[cfg(feature = "fleet")]
+pub(crate) fn again(error: &anyhow::Error) -> Again {
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| {
+        let sync = cause.downcast_ref::<SyncError>().map(SyncError::again);
+        let store = || cause.downcast_ref::<StoreError>().map(StoreError::again);
+        // The district's admin has to do something first; what else keeps from connecting has a cause that says more.
+        let gone = || {
+            let connect = cause.downcast_ref::<ConnectError>()?;
+            matches!(connect, ConnectError::NotConnected(_)).then_some(Again::Never)
+        };
+        sync.or_else(store).or_else(gone)
+    };
+    error
+        .chain()
+        .find_map(of_cause)
+        .unwrap_or_else(|| match exit(error) {
+            Exit::Usage | Exit::Refused => Again::Never,
+            Exit::Done | Exit::Failed | Exit::Held => Again::Later,
+        })
+}
+
 /// So many runs in a row that the login service refuses end a schedule.
 const REFUSED_RUNS: u32 = 3;
 
@@ -308,6 +341,23 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[cfg(feature = "fleet")]
+    #[test]
+    fn what_only_somebody_can_mend_is_never_tried_again() {
+        let again = |error: anyhow::Error| again(&error);
+        let moved = anyhow::Error::from(SyncError::Store(StoreError::Moved)).context("sync failed");
+        assert_eq!(again(moved), Again::AtOnce);
+        let district = "5a25ffb0c1bc2a0036000001".parse().unwrap();
+        assert_eq!(
+            again(ConnectError::NotConnected(district).into()),
+            Again::Never
+        );
+        assert_eq!(again(Usage::new("a wrong policy").into()), Again::Never);
+        assert_eq!(again(anyhow!("the run broke off")), Again::Later);
+        let locked = StoreError::from(DatabaseError::Locked);
+        assert_eq!(again(locked.into()), Again::Later);
     }
 
     #[test]

@@ -178,6 +178,8 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Schema(args) => cmd::schema::run(&args, ui).await,
         Command::Prune(args) => cmd::prune::run(&args, ui).await,
         Command::Export(args) => cmd::export::run(&args, ui).await,
+        #[cfg(feature = "fleet")]
+        Command::Fleet(command) => cmd::fleet::run(*command, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,
         Command::Console(args) => cmd::console::run(&args, ui).await,
         Command::Alerts(command) => cmd::alerts::run(&command, ui).await,

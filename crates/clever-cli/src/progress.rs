@@ -1,6 +1,7 @@
 //! Progress of a sync: bars where a person watches, plain lines elsewhere, nothing when asked.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clever_client::Notice;
@@ -93,6 +94,8 @@ pub(crate) struct Watch {
     bars: Bars,
     /// The district, if it is one of many.
     of: Option<String>,
+    /// How many pages were read.
+    pages: Arc<AtomicU64>,
     current: Mutex<Current>,
 }
 
@@ -131,6 +134,7 @@ impl Watch {
         Self {
             bars: Bars::new(ui),
             of: None,
+            pages: Arc::default(),
             current: Mutex::default(),
         }
     }
@@ -140,8 +144,17 @@ impl Watch {
         Self {
             bars: bars.clone(),
             of: Some(district.to_owned()),
+            pages: Arc::default(),
             current: Mutex::default(),
         }
+    }
+
+    /// The same, and counts the pages here, for whoever wants to know that it goes on.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn counting(self, pages: Arc<AtomicU64>) -> Self {
+        let mut watch = self;
+        watch.pages = pages;
+        watch
     }
 
     fn with(&self, change: impl FnOnce(&mut Current)) {
@@ -242,6 +255,7 @@ impl Progress for Watch {
     }
 
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
         self.with(|current| {
             current.records += records as u64;
             current.bytes += bytes as u64;
@@ -261,6 +275,7 @@ impl Progress for Watch {
     }
 
     fn events(&self, events: usize) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
         self.with(|current| {
             if current.steps.first() != Some(&Step::Events) {
                 self.close(current);

@@ -137,6 +137,38 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Says whether the same may work later although nobody changed the address, the database or the program: another
+    /// process ends, a server comes back, somebody makes room.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreadable { .. }
+            | Self::Locked
+            | Self::Full
+            | Self::Conflict
+            | Self::Unreachable { .. }
+            | Self::Ended { .. }
+            | Self::Lost(_)
+            | Self::Server { .. }
+            | Self::Driver(_)
+            // A server that starts or is full says so in the same way as one that refuses the role.
+            | Self::Refused { .. }
+            // A server that takes over can only be read at first; a certificate is renewed.
+            | Self::ReadOnly
+            | Self::Tls(_) => true,
+            Self::Address(_)
+            | Self::Missing { .. }
+            | Self::Broken { .. }
+            | Self::Foreign { .. }
+            | Self::Version { .. }
+            | Self::Taken { .. }
+            | Self::Forbidden { .. }
+            | Self::Encoding { .. }
+            | Self::Pooler { .. }
+            | Self::OddRow { .. } => false,
+        }
+    }
+
     /// Says what to do next, as a sentence without a full stop; `None` where nothing helps but the text.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

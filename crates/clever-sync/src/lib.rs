@@ -43,16 +43,17 @@
 )]
 
 mod act;
+mod again;
 mod check;
 mod error;
 mod export;
-pub mod fleet;
 mod learn;
 mod progress;
 pub mod report;
 mod run;
 pub mod store;
 mod tell;
+pub mod turns;
 
 /// What the tables of a store are, for whoever reads them without this crate.
 pub mod tables {
@@ -85,9 +86,10 @@ pub mod look {
     };
 }
 
-/// The parts of plans, explanations and statuses.
+/// The parts of plans, explanations, statuses and errors.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
+    pub use crate::again::Again;
     pub use crate::tell::explain::{Explanation, FieldOrigin};
     pub use crate::tell::status::StandingHold;
 }

@@ -76,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-sync",
         ],
     ),
+    ("clever-fleet", &["clever-model", "clever-sync"]),
     // Never on the code that it exists to test: the two can't share a mistake.
     ("clever-emulator", &["clever-model"]),
     ("clever-certify", &["clever-emulator", "clever-model"]),

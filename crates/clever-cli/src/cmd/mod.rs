@@ -14,6 +14,8 @@ pub(crate) mod drift;
 pub(crate) mod emulator;
 pub(crate) mod explain;
 pub(crate) mod export;
+#[cfg(feature = "fleet")]
+pub(crate) mod fleet;
 pub(crate) mod forget;
 pub(crate) mod holds;
 pub(crate) mod login;

@@ -147,7 +147,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
     }
     match all.as_slice() {
         [only] => detail(ui, &mut store, only, now).await?,
-        many => fleet(ui, &mut store, many, now).await?,
+        many => of_many(ui, &mut store, many, now).await?,
     }
     never_print(ui, &never, now)?;
     Ok(exit)
@@ -216,7 +216,7 @@ fn worst(all: &[Standing], never: &[NeverSynced], limits: Limits) -> Exit {
 }
 
 /// One line a district, a total, and what to do.
-async fn fleet(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) -> Result<()> {
+async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) -> Result<()> {
     let headers = [
         "District",
         "Name",

@@ -74,6 +74,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().map(emulator))
         .or_else(|| cause.downcast_ref().map(rehearsal))
         .or_else(|| cause.downcast_ref().map(policy))
+        .or_else(|| super::of_fleet::of_fleet(cause))
 }
 
 /// The errors of this crate.

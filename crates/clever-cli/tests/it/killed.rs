@@ -150,7 +150,7 @@ impl Store {
     }
 
     /// An empty database; none where no server is named.
-    async fn postgres(name: &str) -> Option<Self> {
+    pub(crate) async fn postgres(name: &str) -> Option<Self> {
         let Ok(server) = std::env::var("CLEVER_TEST_POSTGRES") else {
             eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
             return None;
@@ -158,7 +158,7 @@ impl Store {
         Some(Self::database(server, format!("{name}_{}", std::process::id())).await)
     }
 
-    async fn database(server: String, name: String) -> Self {
+    pub(crate) async fn database(server: String, name: String) -> Self {
         let client = client(&server).await;
         for sql in ["DROP DATABASE IF EXISTS", "CREATE DATABASE"] {
             client
@@ -214,7 +214,7 @@ impl Store {
         }
     }
 
-    async fn rows(&self, questions: &[String]) -> Vec<Vec<String>> {
+    pub(crate) async fn rows(&self, questions: &[String]) -> Vec<Vec<String>> {
         match self {
             Self::Sqlite(path) => {
                 let connection = rusqlite::Connection::open(path).unwrap();

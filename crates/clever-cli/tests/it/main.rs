@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod all_districts;
 mod awkward;
 mod certify;
 mod columnar;
@@ -23,6 +24,7 @@ mod disk;
 mod drift;
 mod exports;
 mod failures;
+#[cfg(all(feature = "fleet", unix))]
 mod fleet;
 mod forgetting;
 mod ground;

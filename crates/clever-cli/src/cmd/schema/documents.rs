@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "fleet")]
+use crate::cmd::fleet;
 use crate::cmd::{
     accounts, alerts, changes, config, console, credential, demo, districts, doctor, explain,
     export, forget, login, man, matching, me, plan, prune, review, status, sync,
@@ -25,8 +27,16 @@ fn all() -> Vec<Shape> {
     let mut all = vec![
         Shape::of::<Failure>(),
         Shape::of::<SyncReport>(),
-        Shape::of::<sync::fleet::document::AllRuns<'static>>(),
-        Shape::of::<sync::fleet::document::DistrictRun>(),
+        #[cfg(feature = "fleet")]
+        Shape::of::<fleet::Schedules>(),
+        #[cfg(feature = "fleet")]
+        Shape::of::<fleet::Told>(),
+        #[cfg(feature = "fleet")]
+        Shape::of::<fleet::Drained>(),
+        #[cfg(feature = "fleet")]
+        Shape::of::<fleet::FleetDocument>(),
+        Shape::of::<sync::all::document::AllRuns<'static>>(),
+        Shape::of::<sync::all::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
         Shape::of::<console::Link>(),

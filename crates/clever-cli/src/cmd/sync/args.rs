@@ -105,8 +105,46 @@ pub(crate) struct SyncArgs {
     pub(crate) alerts: AlertArgs,
 }
 
+impl SyncArgs {
+    /// The runs of a worker of the fleet: as those of `--all`, one at a time, whenever the engine says so.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn of_worker(
+        store: StoreArgs,
+        service: ServiceArgs,
+        app: AppArgs,
+        page_size: u32,
+        policy: Option<PathBuf>,
+        told: (ListenArgs, FileArgs, AlertArgs),
+    ) -> Self {
+        let (listen, metrics, alerts) = told;
+        Self {
+            store,
+            service,
+            app,
+            token_file: None,
+            district: None,
+            all: true,
+            new_district: false,
+            concurrency: 1,
+            page_size,
+            full: false,
+            events: false,
+            verify: false,
+            dry_run: false,
+            plan: None,
+            approve: None,
+            policy,
+            every: None,
+            jitter: None,
+            listen,
+            metrics,
+            alerts,
+        }
+    }
+}
+
 /// Reads how many districts may be synced at once.
-fn slots(text: &str) -> Result<usize, String> {
+pub(crate) fn slots(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|slots| (1..=256).contains(slots))

@@ -1,9 +1,11 @@
 //! `cleverctl sync`: brings the store in step with a district, and says what changed.
 
-mod args;
-mod attempt;
-pub(crate) mod fleet;
+pub(crate) mod all;
+pub(crate) mod args;
+pub(crate) mod attempt;
+pub(crate) mod listed;
 mod once;
+pub(crate) mod one_of_many;
 pub(crate) mod report;
 
 use std::path::Path;
@@ -81,7 +83,7 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
         metrics,
     };
     let ended = if args.all {
-        fleet::run(args, &told, ui).await
+        all::run(args, &told, ui).await
     } else {
         one_or_more(args, &told, ui).await
     };

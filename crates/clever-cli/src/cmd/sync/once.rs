@@ -41,7 +41,7 @@ pub(crate) fn policies(file: Option<&Path>) -> Result<SyncPolicies> {
 
 /// When `wait` is over: the time of day, and the date if it is not today's.
 pub(super) fn over_at(now: Timestamp, wait: Duration) -> String {
-    let then = clever_sync::fleet::later(now, wait);
+    let then = clever_sync::turns::later(now, wait);
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
     let form = if day(then) == day(now) {
         "%H:%M:%S UTC"

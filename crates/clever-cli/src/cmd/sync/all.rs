@@ -1,37 +1,33 @@
 //! `cleverctl sync --all`: every district of every credential, a few at a time, each on its own.
 //!
 //! A district that fails, hangs or is held takes its slot and nothing else. Whose turn it is decides
-//! [`clever_sync::fleet`]; here are the threads, the lists of districts and the words.
+//! [`clever_sync::turns`]; here are the threads, the lists of districts and the words.
 
 pub(crate) mod document;
-mod listed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use clever_client::ClientOptions;
 use clever_model::{Clock, SystemClock, Timestamp};
-use clever_sync::fleet::{Next, Turn, Turns, later, next};
-use clever_sync::{Admit, DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
+use clever_sync::turns::{Next, Turn, Turns, later, next};
+use clever_sync::{DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use indicatif::ProgressBar;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::document::{AllRuns, DistrictRun, Unlisted};
-use self::listed::{Target, credentials, districts};
 use super::Told;
 use super::args::SyncArgs;
-use super::attempt::{Attempt, Recorder};
+use super::attempt::Recorder;
+use super::listed::{Target, credentials, districts};
 use super::once::{self, over_at};
+use super::one_of_many::{OneOfMany, PATIENCE, aside};
 use crate::diagnostics::{self, Exit};
 use crate::progress::{Bars, Watch};
 use crate::signals::Stop;
 use crate::ui::{self, Ui, count, counted};
-
-/// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How often alerts are looked for while districts are synced.
 const ALERT_EVERY: Duration = Duration::from_secs(60);
@@ -55,7 +51,7 @@ struct Line {
 }
 
 /// Everything that lives as long as the command.
-struct Fleet {
+struct AllDistricts {
     args: Arc<SyncArgs>,
     ui: Ui,
     bars: Bars,
@@ -83,7 +79,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     let (stopping, stopped) = watch::channel(false);
     let (tell, mut ended) = mpsc::unbounded_channel();
     let args = Arc::new(args);
-    let mut fleet = Fleet {
+    let mut all = AllDistricts {
         // A typing error in the policy ends the command before anything starts.
         policies: Arc::new(once::policies(args.policy.as_deref())?),
         ui: *ui,
@@ -99,7 +95,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         recorder: super::recorder(&args, PATIENCE)?,
         args: Arc::clone(&args),
     };
-    fleet.known = fleet.stored().await?;
+    all.known = all.stored().await?;
     let mut alerted = Instant::now();
     let mut relist = SystemClock.now();
     let mut listed = false;
@@ -108,29 +104,29 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         if now >= relist && (!listed || args.every.is_some()) {
             let list = tokio::select! {
                 () = stop.asked() => break true,
-                list = fleet.list(now) => list,
+                list = all.list(now) => list,
             };
             match list {
                 // A schedule continues with the districts that it knows.
-                Err(error) if listed => fleet.tell("the list of districts", &error),
+                Err(error) if listed => all.tell("the list of districts", &error),
                 list => list?,
             }
             if !listed && args.every.is_none() {
-                fleet.done = fleet.bars.districts(fleet.targets.len() as u64);
+                all.done = all.bars.districts(all.targets.len() as u64);
             }
             listed = true;
-            if !fleet.lines.is_empty() {
-                fleet.recorder.alert(&told.alerts, &told.sync, ui).await;
+            if !all.lines.is_empty() {
+                all.recorder.alert(&told.alerts, &told.sync, ui).await;
             }
             relist = later(now, args.every.unwrap_or(Duration::MAX));
         }
         let wake = loop {
-            match next(&fleet.turns, &fleet.running, args.concurrency, now) {
-                Next::Start(district) => fleet.start(&district, now, &tell, &stopped)?,
+            match next(&all.turns, &all.running, args.concurrency, now) {
+                Next::Start(district) => all.start(&district, now, &tell, &stopped)?,
                 Next::Wait(until) => break until,
             }
         };
-        if fleet.running.is_empty() && args.every.is_none() {
+        if all.running.is_empty() && args.every.is_none() {
             break false;
         }
         let wake = wake.map_or(relist, |wake| wake.min(relist));
@@ -139,11 +135,11 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         tokio::select! {
             () = stop.asked() => break true,
             Some(end) = ended.recv() => {
-                fleet.end(end)?;
+                all.end(end)?;
                 told.metrics.write()?;
                 // All districts are looked at, so not after each of many.
-                if fleet.running.is_empty() || alerted.elapsed() > ALERT_EVERY {
-                    fleet.recorder.alert(&told.alerts, &told.sync, ui).await;
+                if all.running.is_empty() || alerted.elapsed() > ALERT_EVERY {
+                    all.recorder.alert(&told.alerts, &told.sync, ui).await;
                     alerted = Instant::now();
                 }
             }
@@ -152,27 +148,27 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     };
     // Those that still run hear of it and stop where they are: nothing of them is written.
     stopping.send_replace(true);
-    let unfinished = fleet.running.len()
+    let unfinished = all.running.len()
         + if args.every.is_some() {
             0
         } else {
-            fleet.turns.len()
+            all.turns.len()
         };
     drop(tell);
     while let Some(end) = ended.recv().await {
-        fleet.running.remove(&end.district);
+        all.running.remove(&end.district);
     }
-    fleet.done.finish_and_clear();
-    fleet.summary()?;
+    all.done.finish_and_clear();
+    all.summary()?;
     if asked {
         // A schedule is ended by being asked to; a single round that was cut short is not done.
         let cut = args.every.is_none() && unfinished > 0;
         return Ok(if cut { Exit::Failed } else { Exit::Done });
     }
-    Ok(fleet.worst())
+    Ok(all.worst())
 }
 
-impl Fleet {
+impl AllDistricts {
     /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
     /// it.
     async fn stored(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
@@ -202,8 +198,8 @@ impl Fleet {
     async fn list(&mut self, now: Timestamp) -> Result<()> {
         let mut targets: BTreeMap<String, Target> = BTreeMap::new();
         let mut failed_any = false;
-        for (name, secret) in credentials(&self.args)? {
-            match districts(&self.args, &name, secret).await {
+        for (name, secret) in credentials(&self.args.app)? {
+            match districts(&self.args.service, &self.args.app, &name, secret).await {
                 Ok(found) => {
                     self.lines.remove(&name);
                     for (district, target) in found {
@@ -316,26 +312,28 @@ impl Fleet {
             Ok(policies) => self.policies = Arc::new(policies),
             Err(error) => self.tell("the policy that held before still holds", &error),
         }
-        let policies = Arc::clone(&self.policies);
-        let args = Arc::clone(&self.args);
-        let (tell, mut stopped) = (tell.clone(), stopped.clone());
-        let watch = Arc::new(Watch::of(&self.bars, district));
-        let listed = district.to_owned();
-        let recorder = Arc::clone(&self.recorder);
-        aside(district.to_owned(), tell, async move || {
-            let credential = target.credential.clone();
-            let mut attempt = Attempt::begin(&recorder, Some(&listed), Some(&credential)).await;
-            let result = tokio::select! {
-                _ = stopped.changed() => None,
-                result = one(&args, &policies, &listed, target, watch, &attempt) => Some(result),
-            };
-            let Some(result) = result else {
-                attempt.stopped().await;
-                return Err(anyhow::anyhow!("stopped"));
-            };
-            attempt.end(&result.as_ref()).await;
-            result
-        });
+        let run = OneOfMany {
+            args: Arc::clone(&self.args),
+            policies: Arc::clone(&self.policies),
+            recorder: Arc::clone(&self.recorder),
+            district: district.to_owned(),
+            credential: target.credential.clone(),
+            target: Ok(target),
+            watch: Arc::new(Watch::of(&self.bars, district)),
+            stopped: stopped.clone(),
+        };
+        let (tell, district) = (tell.clone(), district.to_owned());
+        let begun = Instant::now();
+        let running = aside(move || run.run());
+        drop(tokio::spawn(async move {
+            let result = running.await;
+            // Nobody listens any more where the command has ended.
+            drop(tell.send(Ended {
+                district,
+                seconds: begun.elapsed().as_secs(),
+                result,
+            }));
+        }));
         Ok(())
     }
 
@@ -498,55 +496,6 @@ impl Fleet {
     }
 }
 
-/// Runs on a thread of its own, and tells how it ended; also if it panics, so that its slot is free again.
-fn aside<R: Future<Output = Result<SyncReport>>>(
-    district: String,
-    tell: mpsc::UnboundedSender<Ended>,
-    run: impl FnOnce() -> R + Send + 'static,
-) {
-    let begun = Instant::now();
-    let runtime = tokio::runtime::Handle::current();
-    let running = tokio::task::spawn_blocking(move || runtime.block_on(run()));
-    drop(tokio::spawn(async move {
-        let result = running.await.unwrap_or_else(|_| {
-            // What it said of itself is on standard error; nothing of the run was written.
-            Err(anyhow::anyhow!(
-                "the run broke off: this is a fault of cleverctl"
-            ))
-        });
-        // Nobody listens any more where the command has ended.
-        drop(tell.send(Ended {
-            district,
-            seconds: begun.elapsed().as_secs(),
-            result,
-        }));
-    }));
-}
-
-/// Syncs one district once: the one that was listed, or none.
-async fn one(
-    args: &SyncArgs,
-    policies: &SyncPolicies,
-    listed: &str,
-    target: Target,
-    watch: Arc<Watch>,
-    attempt: &Attempt,
-) -> Result<SyncReport> {
-    let options = ClientOptions {
-        page_limit: args.page_size,
-        watch: Arc::clone(&watch) as _,
-        ..args.service.options()
-    };
-    let district = target.way.open(options).await?;
-    let mut store = once::open(args).await?;
-    store.wait_for_others(PATIENCE)?;
-    let admit = Admit::Only(listed.parse()?);
-    once::reconcile(
-        args, policies, admit, &district, &mut store, &watch, attempt,
-    )
-    .await
-}
-
 fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
     let sum = |of: fn(&clever_sync::report::KindReport) -> u64| report.kinds.values().map(of).sum();
     let exit = if report.outcome == Outcome::Held {
@@ -610,25 +559,5 @@ fn failed(credential: &str, district: &str, error: &anyhow::Error, seconds: u64)
             report: None,
             error: Some(diagnostics::told(error)),
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_run_that_panics_has_failed_and_frees_its_slot() {
-        let (tell, mut ended) = mpsc::unbounded_channel();
-        aside("d".to_owned(), tell, async || {
-            // As a broken invariant would, in the middle of a run.
-            tokio::task::yield_now().await;
-            std::panic::panic_any("on purpose");
-        });
-        let waited = tokio::time::timeout(Duration::from_secs(20), ended.recv());
-        let end = waited.await.unwrap().unwrap();
-        assert_eq!(end.district, "d");
-        let error = end.result.unwrap_err();
-        assert_eq!(failed("c", "d", &error, 0).exit, Exit::Failed);
     }
 }

@@ -21,36 +21,41 @@ fn world(seed: u64) -> WorldSource {
 }
 
 /// An emulator of many districts, and a credential of their app.
-struct Fleet {
-    emulator: Emulator,
-    folder: TempDir,
-    store: Store,
+pub(crate) struct Many {
+    pub(crate) emulator: Emulator,
+    pub(crate) folder: TempDir,
+    pub(crate) store: Store,
 }
 
-impl Fleet {
+impl Many {
     async fn start(districts: u64) -> Self {
+        Self::of(districts, EmulatorConfig::default()).await
+    }
+
+    /// The same, from an emulator that is set otherwise.
+    pub(crate) async fn of(districts: u64, config: EmulatorConfig) -> Self {
         let config = EmulatorConfig {
             world: world(1),
             more_districts: (2..=districts).map(world).collect(),
-            ..EmulatorConfig::default()
+            ..config
         };
-        let fleet = Self {
+        let many = Self {
             emulator: clever_emulator::start(config).await.unwrap(),
             folder: TempDir::new().unwrap(),
             store: Store::new(),
         };
-        let id = fleet.emulator.client_id().to_owned();
-        let secret = fleet.emulator.client_secret().to_owned();
-        fleet.keep(
+        let id = many.emulator.client_id().to_owned();
+        let secret = many.emulator.client_secret().to_owned();
+        many.keep(
             "app",
             &["--client-id", &id],
             "CLEVER_CLIENT_SECRET",
             &secret,
         );
-        fleet
+        many
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = cleverctl();
         command
             .args(args)
@@ -58,7 +63,7 @@ impl Fleet {
         command
     }
 
-    fn keep(&self, name: &str, args: &[&str], variable: &str, secret: &str) {
+    pub(crate) fn keep(&self, name: &str, args: &[&str], variable: &str, secret: &str) {
         let mut command = self.command(&["credential", "add", name]);
         let output = command.args(args).env(variable, secret).output().unwrap();
         assert!(output.status.success(), "{}", errors(&output));
@@ -82,13 +87,13 @@ impl Fleet {
         (output.status.code(), lines)
     }
 
-    fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let all = self.emulator.districts().into_iter();
         all.map(|district| district.id).collect()
     }
 
     /// A user of a district who ends a page: a part of the address of the next one, and of no other's.
-    fn page_of(&self, district: &str) -> String {
+    pub(crate) fn page_of(&self, district: &str) -> String {
         let found = self.emulator.with_world_of(district, |world| {
             world.list(RecordKind::Users).keys().nth(4).unwrap()
         });
@@ -115,13 +120,13 @@ fn of<'a>(lines: &'a [Value], district: &str) -> &'a Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
-    let fleet = Fleet::start(DISTRICTS).await;
-    let (code, lines) = fleet.once(&[]);
+    let many = Many::start(DISTRICTS).await;
+    let (code, lines) = many.once(&[]);
     assert_eq!((code, lines.len()), (Some(0), 30));
-    assert_eq!(fleet.runs(), 30);
-    let ids = fleet.ids();
+    assert_eq!(many.runs(), 30);
+    let ids = many.ids();
     for district in &ids {
-        fleet.emulator.with_world_of(district, |world| {
+        many.emulator.with_world_of(district, |world| {
             let first = world.list(RecordKind::Sections).keys().next().unwrap();
             world.edit(RecordKind::Sections, &first, |section| {
                 section["name"] = "Other".into();
@@ -129,17 +134,16 @@ async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
         });
     }
     // One is held, two fail at Clever's, and the app's token of one more is of another age.
-    fleet.emulator.with_world_of(&ids[3], |world| {
+    many.emulator.with_world_of(&ids[3], |world| {
         world.retain(RecordKind::Users, |at| at < 5)
     });
     for failing in &ids[5..7] {
-        let part = fleet.page_of(failing);
-        fleet
-            .emulator
+        let part = many.page_of(failing);
+        many.emulator
             .faults()
             .add(Fault::Html404.on(part).times(u64::MAX));
     }
-    let (code, lines) = fleet.once(&["--concurrency", "8"]);
+    let (code, lines) = many.once(&["--concurrency", "8"]);
     assert_eq!(code, Some(1), "the worst of all: a web page is no refusal");
     assert_eq!(lines.len(), 30);
     for (at, district) in ids.iter().enumerate() {
@@ -155,8 +159,8 @@ async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
         }
     }
     // Those that failed have what they had; the table says it all in a line each.
-    fleet.emulator.faults().clear();
-    let output = fleet.sync(&[]).output().unwrap();
+    many.emulator.faults().clear();
+    let output = many.sync(&[]).output().unwrap();
     let shown = String::from_utf8(output.stdout.clone()).unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", errors(&output));
     assert!(
@@ -165,7 +169,7 @@ async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
     );
     assert!(errors(&output).contains("running"), "{}", errors(&output));
     let status = cleverctl()
-        .args(["status", "--check", "--store", &fleet.store.url()])
+        .args(["status", "--check", "--store", &many.store.url()])
         .output()
         .unwrap();
     let shown = String::from_utf8(status.stdout).unwrap();
@@ -183,23 +187,22 @@ async fn of_thirty_districts_each_fails_or_is_held_for_itself() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_hangs_takes_its_slot_alone_and_the_round_can_be_ended() {
-    let fleet = Fleet::start(DISTRICTS).await;
-    let part = fleet.page_of(&fleet.ids()[0]);
-    fleet
-        .emulator
+    let many = Many::start(DISTRICTS).await;
+    let part = many.page_of(&many.ids()[0]);
+    many.emulator
         .faults()
         .add(Fault::Hang.on(part).times(u64::MAX));
-    let mut process = fleet
+    let mut process = many
         .sync(&["--concurrency", "2", "--quiet"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let begun = Instant::now();
-    while fleet.runs() < 29 && begun.elapsed() < Duration::from_secs(90) {
+    while many.runs() < 29 && begun.elapsed() < Duration::from_secs(90) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(fleet.runs(), 29, "all but the one");
+    assert_eq!(many.runs(), 29, "all but the one");
     assert_eq!(process.try_wait().unwrap(), None, "which hangs");
     let sent = Command::new("kill")
         .args(["-TERM", &process.id().to_string()])
@@ -211,35 +214,34 @@ async fn one_that_hangs_takes_its_slot_alone_and_the_round_can_be_ended() {
         Some(1),
         "a round that was cut short is not done"
     );
-    assert_eq!(fleet.runs(), 29);
+    assert_eq!(many.runs(), 29);
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_finds_new_tokens_by_itself_and_ends_with_0() {
-    let fleet = Fleet::start(3).await;
-    fleet
-        .emulator
+    let many = Many::start(3).await;
+    many.emulator
         .faults()
         .add(Fault::RotateToken.on("/sections").nth(1));
-    let lines = fleet.folder.path().join("lines");
-    let mut process = fleet
+    let lines = many.folder.path().join("lines");
+    let mut process = many
         .sync(&["--every", "1s", "--jitter", "1s", "--json"])
         .stdout(fs::File::create(&lines).unwrap())
         .spawn()
         .unwrap();
     let begun = Instant::now();
-    let all = |fleet: &Fleet| {
-        if fleet.runs() < 3 {
+    let all = |many: &Many| {
+        if many.runs() < 3 {
             return false;
         }
         let sql = "SELECT min(n) FROM (SELECT count(*) AS n FROM runs GROUP BY district_id)";
-        fleet.store.number(sql) >= 2
+        many.store.number(sql) >= 2
     };
-    while !all(&fleet) && begun.elapsed() < Duration::from_secs(60) {
+    while !all(&many) && begun.elapsed() < Duration::from_secs(60) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(all(&fleet), "each district ran twice");
+    assert!(all(&many), "each district ran twice");
     let sent = Command::new("kill")
         .args(["-TERM", &process.id().to_string()])
         .status()
@@ -255,15 +257,15 @@ async fn a_schedule_finds_new_tokens_by_itself_and_ends_with_0() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_opens_nothing_is_told_beside_the_others() {
-    let fleet = Fleet::start(2).await;
-    fleet.keep("old", &[], "CLEVER_TOKEN", "a-token-that-nobody-knows");
-    let (code, lines) = fleet.once(&[]);
+    let many = Many::start(2).await;
+    many.keep("old", &[], "CLEVER_TOKEN", "a-token-that-nobody-knows");
+    let (code, lines) = many.once(&[]);
     assert_eq!(code, Some(4));
     assert_eq!(of(&lines, "old")["exit"], 4);
     assert_eq!(lines.iter().filter(|line| line["exit"] == 0).count(), 2);
-    let (code, lines) = fleet.once(&["--credential", "app"]);
+    let (code, lines) = many.once(&["--credential", "app"]);
     assert_eq!((code, lines.len()), (Some(0), 2));
-    let several = fleet
+    let several = many
         .command(&["districts", "--credential", "app", "--credential", "old"])
         .output()
         .unwrap();
@@ -272,7 +274,7 @@ async fn a_credential_that_opens_nothing_is_told_beside_the_others() {
         "{}",
         errors(&several)
     );
-    let usage = fleet.sync(&["--concurrency", "0"]).output().unwrap();
+    let usage = many.sync(&["--concurrency", "0"]).output().unwrap();
     assert_eq!(usage.status.code(), Some(2));
 }
 
@@ -308,13 +310,11 @@ fn tokens(list: &[(&str, &str)]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn field_23_a_district_that_nobody_lists_any_more_is_named() {
-    let fleet = Fleet::start(3).await;
-    let gone = fleet.ids()[0].clone();
-    assert_eq!(fleet.once(&[]).0, Some(0));
-    fleet
-        .emulator
-        .happen(clever_emulator::Happening::Disconnect);
-    let output = fleet.sync(&[]).output().unwrap();
+    let many = Many::start(3).await;
+    let gone = many.ids()[0].clone();
+    assert_eq!(many.once(&[]).0, Some(0));
+    many.emulator.happen(clever_emulator::Happening::Disconnect);
+    let output = many.sync(&[]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // No later run would do better: `status --check` is what alarms.
     assert_eq!(output.status.code(), Some(0), "{text}");
@@ -322,31 +322,31 @@ async fn field_23_a_district_that_nobody_lists_any_more_is_named() {
     let said =
         format!("{gone}: no kept credential lists it, so it was not synced (last in step: 2");
     assert!(text.contains(&said), "{text}");
-    let json = fleet.sync(&["--json"]).output().unwrap();
+    let json = many.sync(&["--json"]).output().unwrap();
     let told: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(told["districts"].as_array().unwrap().len(), 2);
     assert_eq!(told["unlisted"][0]["district"], gone.as_str());
     assert!(told["unlisted"][0]["last_success"].is_string(), "{told}");
     // With one credential alone, the report says nothing of the others' districts.
-    let one = fleet
+    let one = many
         .sync(&["--json", "--credential", "app"])
         .output()
         .unwrap();
     let told: Value = serde_json::from_slice(&one.stdout).unwrap();
     assert_eq!(told["unlisted"], serde_json::json!([]));
     // Nor where a list could not be read.
-    fleet.keep("old", &[], "CLEVER_TOKEN", "a-token-that-nobody-knows");
-    let failed = fleet.sync(&["--json"]).output().unwrap();
+    many.keep("old", &[], "CLEVER_TOKEN", "a-token-that-nobody-knows");
+    let failed = many.sync(&["--json"]).output().unwrap();
     let told: Value = serde_json::from_slice(&failed.stdout).unwrap();
     assert_eq!(told["unlisted"], serde_json::json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn field_23_a_token_that_opens_another_district_than_listed_writes_nothing() {
-    let fleet = Fleet::start(2).await;
-    let ids = fleet.ids();
+    let many = Many::start(2).await;
+    let ids = many.ids();
     // The list says the second, and the token opens the first.
-    let token = fleet.emulator.district_token().to_owned();
+    let token = many.emulator.district_token().to_owned();
     let auth = tokens(&[(&ids[1], &token)]);
     for args in [
         &["--all"][..],
@@ -354,8 +354,8 @@ async fn field_23_a_token_that_opens_another_district_than_listed_writes_nothing
         &["--credential", "app"],
         &["--credential", "app", "--verify"],
     ] {
-        let (url, api) = (fleet.store.url(), fleet.emulator.base_url().to_string());
-        let mut command = fleet.command(&[
+        let (url, api) = (many.store.url(), many.emulator.base_url().to_string());
+        let mut command = many.command(&[
             "sync",
             "--store",
             &url,
@@ -369,25 +369,25 @@ async fn field_23_a_token_that_opens_another_district_than_listed_writes_nothing
         assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
         let wrong = format!("the token opens the district {}, not {}", ids[0], ids[1]);
         assert!(said.contains(&wrong), "{args:?}: {said}");
-        assert_eq!(fleet.runs(), 0, "{args:?}");
+        assert_eq!(many.runs(), 0, "{args:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn field_23_a_district_that_is_new_to_a_store_with_others_is_let_in_by_name_alone() {
-    let (first, second) = (Fleet::start(1).await, Fleet::start(2).await);
+    let (first, second) = (Many::start(1).await, Many::start(2).await);
     let other = second.ids()[1].clone();
-    let sync = |fleet: &Fleet, args: &[&str]| {
+    let sync = |many: &Many, args: &[&str]| {
         // The second emulator has the first one's district too, so its other token is what is mixed up.
-        let token = if fleet.emulator.base_url() == first.emulator.base_url() {
-            fleet.emulator.district_token().to_owned()
+        let token = if many.emulator.base_url() == first.emulator.base_url() {
+            many.emulator.district_token().to_owned()
         } else {
-            let mut all = fleet.emulator.districts().into_iter();
+            let mut all = many.emulator.districts().into_iter();
             let found = all.find(|district| district.id == other);
             found.unwrap().token.unwrap()
         };
-        let (url, api) = (first.store.url(), fleet.emulator.base_url().to_string());
-        let mut command = fleet.command(&["sync", "--store", &url, "--api-url", &api]);
+        let (url, api) = (first.store.url(), many.emulator.base_url().to_string());
+        let mut command = many.command(&["sync", "--store", &url, "--api-url", &api]);
         command
             .args(args)
             .env("CLEVER_TOKEN", token)
@@ -427,10 +427,10 @@ async fn field_23_a_district_that_is_new_to_a_store_with_others_is_let_in_by_nam
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody_once_each() {
-    let fleet = Fleet::start(6).await;
-    let (ids, receiver) = (fleet.ids(), Receiver::start());
+    let many = Many::start(6).await;
+    let (ids, receiver) = (many.ids(), Receiver::start());
     let round = |exit: i32| {
-        let mut command = fleet.sync(&["--max-failures", "2", "--alert-webhook", &receiver.url]);
+        let mut command = many.sync(&["--max-failures", "2", "--alert-webhook", &receiver.url]);
         let output = command.env("CLEVER_WEBHOOK_SECRET", SECRET).output();
         let output = output.unwrap();
         assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
@@ -451,12 +451,11 @@ async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody
     round(0);
     told(0);
     // One is held at once, and one fails twice before anybody is woken.
-    fleet.emulator.with_world_of(&ids[1], |world| {
+    many.emulator.with_world_of(&ids[1], |world| {
         world.retain(RecordKind::Users, |at| at < 3)
     });
-    let part = fleet.page_of(&ids[4]);
-    fleet
-        .emulator
+    let part = many.page_of(&ids[4]);
+    many.emulator
         .faults()
         .add(Fault::Html404.on(part).times(u64::MAX));
     round(1);
@@ -468,7 +467,7 @@ async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody
     round(1);
     told(2);
     // It is well again; the other waits still, and nobody hears of it again.
-    fleet.emulator.faults().clear();
+    many.emulator.faults().clear();
     round(3);
     let well = (ids[4].clone(), "clever.district.recovered".to_owned());
     assert_eq!(told(3)[2], well);
@@ -479,12 +478,12 @@ async fn whoever_is_on_call_hears_of_the_districts_of_a_round_that_need_somebody
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_sees_how_many_districts_are_done_and_the_step_of_each() {
-    let fleet = Fleet::start(3).await;
-    let last = fleet.ids().into_iter().max().unwrap();
+    let many = Many::start(3).await;
+    let last = many.ids().into_iter().max().unwrap();
     // So slow that a person reads what is shown.
-    let part = fleet.page_of(&last);
-    fleet.emulator.faults().add(Fault::Slow.on(part));
-    let seen = at_a_terminal(&fleet.sync(&["--concurrency", "1"]), "");
+    let part = many.page_of(&last);
+    many.emulator.faults().add(Fault::Slow.on(part));
+    let seen = at_a_terminal(&many.sync(&["--concurrency", "1"]), "");
     let bars = anstream::adapter::strip_str(&seen).to_string();
     for part in [
         "1 of 3 districts; 0 running",

@@ -6,21 +6,20 @@ use anyhow::{Context, Result};
 use clever_auth::credential::Secret;
 use clever_client::{District, LoginService};
 
-use crate::access::{Way, no_redirect};
-use crate::cmd::sync::args::SyncArgs;
+use crate::access::{AppArgs, ServiceArgs, Way, no_redirect};
 use crate::diagnostics::Usage;
 
 /// A district, and how it is opened.
 #[derive(Clone)]
-pub(super) struct Target {
-    pub(super) credential: String,
-    pub(super) way: Way,
+pub(crate) struct Target {
+    pub(crate) credential: String,
+    pub(crate) way: Way,
 }
 
 /// The credentials that are meant: those named, else all that are kept.
-pub(super) fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
-    let kept = args.app.vault.read()?;
-    let names = args.app.names();
+pub(crate) fn credentials(app: &AppArgs) -> Result<Vec<(String, Secret)>> {
+    let kept = app.vault.read()?;
+    let names = app.names();
     let mut all = Vec::new();
     if names.is_empty() {
         all.extend(
@@ -29,22 +28,46 @@ pub(super) fn credentials(args: &SyncArgs) -> Result<Vec<(String, Secret)>> {
         );
     }
     for name in names {
-        all.push((
-            name.clone(),
-            crate::access::kept(&args.app.vault, name)?.secret,
-        ));
+        all.push((name.clone(), crate::access::kept(&app.vault, name)?.secret));
     }
     if all.is_empty() {
-        return Err(Usage::new("--all needs a credential, and none is kept")
+        return Err(Usage::new("no credential is kept")
             .hint("keep one with `cleverctl credential add NAME`")
             .into());
     }
     Ok(all)
 }
 
+/// The way into a district through the credential of this name, with what is kept of it now: whoever replaces a secret
+/// mends the next run.
+#[cfg(feature = "fleet")]
+pub(crate) fn target(
+    service: &ServiceArgs,
+    app: &AppArgs,
+    credential: &str,
+    district: &str,
+) -> Result<Target> {
+    let way = match crate::access::kept(&app.vault, credential)?.secret {
+        Secret::App {
+            client_id,
+            client_secret,
+        } => {
+            let app = app.made(service, &no_redirect()?, &client_id, client_secret)?;
+            let login = LoginService::new(service.options())?;
+            Way::App(Box::new((app, login)), district.parse()?)
+        }
+        Secret::DistrictApp { token, .. } => Way::Token(token),
+    };
+    Ok(Target {
+        credential: credential.to_owned(),
+        way,
+    })
+}
+
 /// The districts that a credential opens.
-pub(super) async fn districts(
-    args: &SyncArgs,
+pub(crate) async fn districts(
+    service: &ServiceArgs,
+    app: &AppArgs,
     name: &str,
     secret: Secret,
 ) -> Result<Vec<(String, Target)>> {
@@ -57,10 +80,8 @@ pub(super) async fn districts(
             client_id,
             client_secret,
         } => {
-            let app = args
-                .app
-                .made(&args.service, &no_redirect()?, &client_id, client_secret)?;
-            let login = LoginService::new(args.service.options())?;
+            let app = app.made(service, &no_redirect()?, &client_id, client_secret)?;
+            let login = LoginService::new(service.options())?;
             let grants = login
                 .district_grants(&app, None)
                 .await
@@ -76,7 +97,7 @@ pub(super) async fn districts(
             Ok(found.into_iter().collect())
         }
         Secret::DistrictApp { token, .. } => {
-            let opened = District::new(args.service.options(), token.clone())?;
+            let opened = District::new(service.options(), token.clone())?;
             let page = opened
                 .district()
                 .await

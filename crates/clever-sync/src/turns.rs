@@ -4,7 +4,7 @@
 //! threads.
 //!
 //! ```
-//! use clever_sync::fleet::{Next, Turn, Turns, next};
+//! use clever_sync::turns::{Next, Turn, Turns, next};
 //!
 //! let now: clever_model::Timestamp = "2026-09-14T12:00:00Z".parse()?;
 //! let mut turns = Turns::new();
@@ -34,7 +34,7 @@ pub struct Turn {
     pub last_success: Option<Timestamp>,
 }
 
-/// The districts of a fleet, by id.
+/// The districts whose turns are taken, by id.
 pub type Turns = BTreeMap<String, Turn>;
 
 /// What is to be done now.
@@ -103,7 +103,7 @@ mod tests {
         Timestamp::from_second(1_789_387_200 + second).unwrap()
     }
 
-    /// Runs a fleet whose district `n` takes `takes[n]` seconds; gives each start: when, and who.
+    /// Runs districts of which district `n` takes `takes[n]` seconds; gives each start: when, and who.
     fn live(takes: &[i64], slots: usize, every: u64, until: i64) -> Vec<(i64, usize)> {
         let mut turns: Turns = (0..takes.len())
             .map(|number| (format!("{number:03}"), Turn::due(at(0))))

@@ -1,0 +1,144 @@
+//! `cleverctl fleet run`, `pause`, `resume`, `approve`, `reject` and `drain`.
+
+use anyhow::Result;
+use clever_fleet::{Asked, Ended};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{DecideArgs, DrainArgs, PauseArgs, ResumeArgs, RunArgs};
+use crate::diagnostics::Exit;
+use crate::ui::{Document, Ui, counted};
+
+/// What became of what was asked.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Told {
+    district: String,
+    /// `started`, `running`, `done`, `doubtful`, `held`, `paused`, `resumed`, `approved` or `rejected`.
+    said: &'static str,
+    /// The hash of what is held after a run that was waited for.
+    held: Option<String>,
+    /// How many records a run changed that was waited for.
+    changed: Option<u64>,
+}
+
+impl Document for Told {
+    const NAME: &'static str = "fleet-asked";
+}
+
+/// How many schedules were paused, or go on.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct Drained {
+    schedules: usize,
+}
+
+impl Document for Drained {
+    const NAME: &'static str = "fleet-drained";
+}
+
+fn tell(ui: &Ui, told: &Told) -> Result<()> {
+    if ui.json {
+        return ui.document(told);
+    }
+    if ui.quiet {
+        return Ok(());
+    }
+    ui.line(format!("{}: {}", told.district, told.said))?;
+    if let Some(hash) = &told.held {
+        ui.line(format!(
+            "`cleverctl fleet approve {} {hash}` lets through what is held.",
+            told.district
+        ))?;
+    }
+    Ok(())
+}
+
+fn word(district: &clever_model::DistrictId, said: &'static str) -> Told {
+    Told {
+        district: district.to_string(),
+        said,
+        held: None,
+        changed: None,
+    }
+}
+
+/// Starts a run.
+pub(super) async fn run(args: &RunArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    let asked = engine.run(args.district.as_str(), args.wait).await?;
+    let (told, exit) = match asked {
+        Asked::GoesOn => (word(&args.district, "running"), Exit::Done),
+        Asked::Started(None) => (word(&args.district, "started"), Exit::Done),
+        Asked::Started(Some(synced)) => (
+            Told {
+                held: synced.held,
+                changed: Some(synced.changed),
+                ..word(&args.district, synced.ended.as_str())
+            },
+            if synced.ended == Ended::Held {
+                Exit::Held
+            } else {
+                Exit::Done
+            },
+        ),
+    };
+    tell(ui, &told)?;
+    Ok(exit)
+}
+
+/// Pauses a schedule.
+pub(super) async fn pause(args: &PauseArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    engine.pause(args.district.as_str(), &args.reason).await?;
+    tell(ui, &word(&args.district, "paused"))?;
+    Ok(Exit::Done)
+}
+
+/// Lets a schedule go on, or all that a drain paused.
+pub(super) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    if let Some(district) = &args.district {
+        engine.resume(district.as_str()).await?;
+        tell(ui, &word(district, "resumed"))?;
+    } else {
+        let schedules = engine.resume_drained().await?;
+        drained(ui, schedules, "go on")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Lets through what is held.
+pub(super) async fn approve(args: &DecideArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    engine.approve(args.district.as_str(), &args.hash).await?;
+    tell(ui, &word(&args.district, "approved"))?;
+    Ok(Exit::Done)
+}
+
+/// Decides against what is held.
+pub(super) async fn reject(args: &DecideArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    engine.reject(args.district.as_str(), &args.hash).await?;
+    tell(ui, &word(&args.district, "rejected"))?;
+    Ok(Exit::Done)
+}
+
+/// Pauses everything, and waits until nothing goes on.
+pub(super) async fn drain(args: &DrainArgs, ui: &Ui) -> Result<Exit> {
+    let engine = args.engine.connect().await?;
+    let schedules = engine.drain(&args.reason).await?;
+    drained(ui, schedules, "paused, and no run goes on")?;
+    Ok(Exit::Done)
+}
+
+fn drained(ui: &Ui, schedules: usize, what: &str) -> Result<()> {
+    if ui.json {
+        return ui.document(&Drained { schedules });
+    }
+    if ui.quiet {
+        return Ok(());
+    }
+    ui.line(format!(
+        "{}: {what}.",
+        counted(schedules as u64, "schedule", "schedules")
+    ))
+}

@@ -1,0 +1,244 @@
+//! A fleet: an engine, an emulator of many districts, a store, and workers that come and go.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use clever_emulator::EmulatorConfig;
+use clever_model::RecordKind;
+use serde_json::Value;
+
+use super::engine::Engine;
+use crate::all_districts::Many;
+use crate::ground::{errors, held};
+use crate::killed::Store;
+
+/// After this time without a sign of life a run is given to another worker.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(4);
+
+/// What a test stands on.
+pub(crate) struct Fleet {
+    pub(crate) engine: Engine,
+    pub(crate) many: Many,
+    pub(crate) store: Store,
+    /// How many workers were started.
+    started: u32,
+}
+
+/// A process that takes work; it ends with the value.
+pub(crate) struct Worker(pub(crate) Child);
+
+impl Worker {
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+impl Fleet {
+    /// Starts an engine and an emulator, with a store in a file; none where there is no engine.
+    pub(crate) async fn start(districts: u64) -> Option<Self> {
+        let engine = Engine::start()?;
+        let config = EmulatorConfig {
+            rate_limit: 1_000_000,
+            ..EmulatorConfig::default()
+        };
+        let many = Many::of(districts, config).await;
+        let store = Store::Sqlite(many.folder.path().join("fleet.db"));
+        Some(Self {
+            engine,
+            many,
+            store,
+            started: 0,
+        })
+    }
+
+    /// The binary with everything that it must know.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.many.command(args);
+        command
+            .env("CLEVER_STORE", self.store.url())
+            .env("CLEVER_API_URL", self.many.emulator.base_url().as_str())
+            .env("TEMPORAL_ADDRESS", self.engine.address())
+            .env("TEMPORAL_CONFIG_FILE", "/dev/null")
+            .env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs `cleverctl fleet` to its end.
+    pub(crate) fn fleet(&self, args: &[&str]) -> Output {
+        let mut command = self.command(&["fleet"]);
+        command.args(args).output().unwrap()
+    }
+
+    /// The same with `--json`, which must end with this code; gives what it printed.
+    fn json(&self, args: &[&str], exit: i32) -> Vec<u8> {
+        let output = self.fleet(&[args, &["--json"]].concat());
+        let said = errors(&output);
+        assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");
+        output.stdout
+    }
+
+    /// Asks for a run, a pause, a decision.
+    pub(crate) fn asked(&self, args: &[&str], exit: i32) -> Value {
+        held("fleet-asked", self.json(args, exit))
+    }
+
+    /// Pauses everything, or takes that back.
+    pub(crate) fn drained(&self, args: &[&str], exit: i32) -> Value {
+        held("fleet-drained", self.json(args, exit))
+    }
+
+    /// Makes the schedules: far apart, so that only what is asked for runs.
+    pub(crate) fn apply(&self, more: &[&str]) -> Value {
+        let seconds = format!("{}s", HEARTBEAT.as_secs());
+        let args = [
+            "apply",
+            "--heartbeat",
+            &seconds,
+            "--every",
+            "30d",
+            "--discover",
+            "30d",
+        ];
+        held("fleet-apply", self.json(&[&args[..], more].concat(), 0))
+    }
+
+    /// Starts a worker.
+    pub(crate) fn worker(&mut self, args: &[&str]) -> Worker {
+        self.started += 1;
+        let name = format!("worker-{}", self.started);
+        let log = File::create(self.log(&name)).unwrap();
+        let mut command = self.command(&["fleet", "worker", "--identity", &name, "--slots", "8"]);
+        command
+            .args(args)
+            .args(["--log", "debug", "--page-size", "5"]);
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        Worker(command.spawn().unwrap())
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.many.folder.path().join(format!("{name}.log"))
+    }
+
+    /// What all workers said.
+    pub(crate) fn logs(&self) -> String {
+        let all = (1..=self.started).map(|number| self.log(&format!("worker-{number}")));
+        all.map(|log| std::fs::read_to_string(log).unwrap())
+            .collect()
+    }
+
+    /// How each district stands.
+    pub(crate) fn status(&self) -> Vec<Value> {
+        let status = held("fleet-status", self.json(&["status"], 0));
+        status["districts"].as_array().cloned().unwrap()
+    }
+
+    /// Waits until something is so of every district's line.
+    pub(crate) async fn until(&self, longest: Duration, what: &str, is: impl Fn(&Value) -> bool) {
+        let begun = Instant::now();
+        loop {
+            let status = self.status();
+            if !status.is_empty() && status.iter().all(&is) {
+                return;
+            }
+            let late: Vec<_> = status.iter().filter(|line| !is(line)).take(3).collect();
+            assert!(
+                begun.elapsed() < longest,
+                "{what}: {late:?}\n{}",
+                self.tail()
+            );
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    fn tail(&self) -> String {
+        let logs = self.logs();
+        let lines: Vec<&str> = logs.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    /// Everything that the store holds of all districts: records, places, feed.
+    pub(crate) async fn everything(store: &Store) -> Vec<Vec<String>> {
+        let mut questions: Vec<String> = RecordKind::ROSTER
+            .iter()
+            .map(|kind| {
+                format!(
+                    "SELECT district_id || ' ' || id || ' ' || CAST(record AS TEXT) || ' ' ||
+                     CASE WHEN archived_at IS NULL THEN 'active' ELSE 'archived' END
+                     FROM {kind} ORDER BY district_id, id"
+                )
+            })
+            .collect();
+        questions.push(
+            "SELECT district_id || ' ' || section_id || ' ' || user_id FROM enrollments
+             ORDER BY district_id, section_id, user_id"
+                .to_owned(),
+        );
+        questions.push(
+            "SELECT district_id || ' ' || CAST(seq AS TEXT) || ' ' || kind || ' ' || id || ' ' || op
+             FROM changes ORDER BY district_id, seq"
+                .to_owned(),
+        );
+        store.rows(&questions).await
+    }
+
+    /// Syncs all districts into another store of the same kind, undisturbed, and says what that holds.
+    pub(crate) async fn control(&self, store: &Store) -> Vec<Vec<String>> {
+        let mut command = self.command(&["sync", "--all", "--quiet"]);
+        let output = command.env("CLEVER_STORE", store.url()).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        Self::everything(store).await
+    }
+
+    /// Holds the store against one that nobody disturbed: the same records, places and feed, and no gap in any feed.
+    pub(crate) async fn equals(&self, control: &Store) {
+        let (is, wanted) = (
+            Self::everything(&self.store).await,
+            self.control(control).await,
+        );
+        for (is, wanted) in is.iter().zip(&wanted) {
+            let first = is.iter().zip(wanted).find(|(is, wanted)| is != wanted);
+            assert_eq!(first, None);
+            assert_eq!(is.len(), wanted.len());
+        }
+        assert!(
+            wanted.iter().any(|rows| !rows.is_empty()),
+            "the control is not empty"
+        );
+        let gaps =
+            "SELECT district_id FROM changes GROUP BY district_id HAVING count(*) <> max(seq)";
+        let gaps = self.store.rows(&[gaps.to_owned()]).await;
+        assert_eq!(gaps, [Vec::<String>::new()], "a feed has a gap");
+    }
+
+    /// Leaves a district so few users that what is missing is held.
+    pub(crate) fn shrink(&self, district: &str, left: usize) {
+        let world = &self.many.emulator;
+        world.with_world_of(district, |world| {
+            world.retain(RecordKind::Users, |at| at < left)
+        });
+    }
+}
