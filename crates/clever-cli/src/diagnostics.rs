@@ -2,12 +2,12 @@
 //! exit code.
 
 mod causes;
+mod rehearsal;
 
 use std::process::ExitCode;
 
 use clever_client::ClientError;
 use clever_sync::report::attempt::Failure as Kept;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ui::{Document, Ui};
@@ -92,12 +92,14 @@ struct Diagnosis {
 }
 
 /// An error as `--json` prints it.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     error: Told,
 }
 
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Told {
     code: &'static str,
     message: String,
