@@ -40,6 +40,7 @@ pub(crate) fn run() -> Result<()> {
     packages::ensure_pooler();
     packages::ensure_promtool();
     packages::ensure_languages();
+    packages::ensure_certified(&crate::root()?)?;
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()
