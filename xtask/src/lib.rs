@@ -131,6 +131,9 @@ enum Task {
         /// Rehearse. A release itself is made by the workflow, for a tag.
         #[arg(long, required = true)]
         dry_run: bool,
+        /// Only what costs seconds: versions, changelog, and what is in the packages of the crates.
+        #[arg(long, conflicts_with_all = ["tag", "since"])]
+        quick: bool,
         /// The tag of the release: v0.1.0.
         #[arg(long)]
         tag: Option<String>,
@@ -138,8 +141,12 @@ enum Task {
         #[arg(long)]
         since: Option<String>,
     },
-    /// Build what people download for this machine, into target/distrib: archives, sums, lists of parts.
-    Programs,
+    /// Build what people download for this machine, into target/programs: archives, sums, lists of parts.
+    Programs {
+        /// The profile of the programs.
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
     /// Check the workflows in .github/ as their host does.
     Workflows,
     /// Run everything that CI checks.
@@ -186,8 +193,9 @@ fn run() -> Result<()> {
             ..
         } => package::for_release(&profile),
         Task::Package { check, profile, .. } => package::run(&profile, check),
+        Task::Release { quick: true, .. } => release::at_hand(),
         Task::Release { tag, since, .. } => release::rehearse(tag.as_deref(), since.as_deref()),
-        Task::Programs => release::programs(),
+        Task::Programs { profile } => release::programs(&profile),
         Task::Workflows => workflows::run(),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),

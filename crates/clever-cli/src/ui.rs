@@ -98,6 +98,7 @@ impl Ui {
     }
 
     /// The same for something that goes on by itself: results alone, in words, on standard error.
+    #[cfg(feature = "console")]
     pub(crate) fn in_the_background(self) -> Self {
         Self {
             json: false,

@@ -22,16 +22,16 @@ pub(crate) fn rehearse(tag: Option<&str>, since: Option<&str>) -> Result<()> {
     let packages = plan(&root, &metadata, tag)?;
     crates::rehearse(&root, &packages, true)?;
     semver(&root, since)?;
-    programs::rehearse(&root, &packages)?;
-    crate::package::run("dist", true)?;
-    say("rehearsed: notes, archives and sums are in target/release-rehearsal and target/distrib");
+    programs::rehearse(&root, &packages, "release")?;
+    crate::package::run("release", true)?;
+    say("rehearsed: notes are in target/release-rehearsal, archives and sums in target/programs");
     Ok(())
 }
 
 /// Builds what people download on this machine, and looks into it.
-pub(crate) fn programs() -> Result<()> {
+pub(crate) fn programs(profile: &str) -> Result<()> {
     let (root, metadata) = (crate::root()?, metadata()?);
-    programs::rehearse(&root, &versions::published(&metadata))
+    programs::rehearse(&root, &versions::published(&metadata), profile)
 }
 
 /// The part that costs seconds, for each change: versions, changelog, and what is in the packages of the crates.

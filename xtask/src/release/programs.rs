@@ -1,5 +1,7 @@
-//! What people download, as `dist` builds it for this machine: an archive a program with its sum, and a list of the parts
-//! that are in it.
+//! What people download, for this machine: an archive a program with its sum, and a list of the parts that are in it.
+//!
+//! Decision: archives are made here and not by `dist`, whose one gain over this would be installers in shell; people without
+//! Rust have wheels and npm packages, and those with it `cargo binstall`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,44 +15,80 @@ use sha2::{Digest as _, Sha256};
 
 use super::crates::{has_texts, unpacked};
 use crate::say::say;
+use crate::tools::LICENCES;
 
-/// Where `dist` puts what it makes.
-const MADE: &str = "target/distrib";
+/// Where archives, sums and lists are put.
+const MADE: &str = "target/programs";
 /// The name that each list of parts has for a moment, in the folder of its crate.
 const LIST: &str = "parts.cdx";
 
-/// The programs: the crate of each, by which its archive is named, and its own name.
-const PROGRAMS: [(&str, &str); 2] = [
-    ("clever-cli", "cleverctl"),
-    ("clever-emulator", "clever-emulator"),
+/// A program: the crate by which its archive is named, its own name, and the features that it is built with.
+const PROGRAMS: [(&str, &str, &str); 2] = [
+    ("clever-cli", "cleverctl", "full"),
+    ("clever-emulator", "clever-emulator", "cli"),
 ];
 
-/// Builds the archives, and looks into each as whoever downloads it does.
-pub(super) fn rehearse(root: &Path, packages: &[&Package]) -> Result<()> {
+/// Builds the programs in `profile`, makes the archives, and looks into each as whoever downloads it does.
+pub(super) fn rehearse(root: &Path, packages: &[&Package], profile: &str) -> Result<()> {
     crate::tools::ensure("cargo-cyclonedx", "cargo-cyclonedx")?;
-    crate::tools::ensure("dist", "cargo-dist")?;
-    let tag = format!("--tag=v{}", env!("CARGO_PKG_VERSION"));
-    let mut dist = Command::new("dist");
-    dist.args(["build", "--artifacts=local", &tag]);
-    let built = dist.current_dir(root).stdin(Stdio::null()).status();
-    if !built.context("could not start dist")?.success() {
-        bail!("dist does not build the archives");
+    let made = root.join(MADE);
+    if made.exists() {
+        fs::remove_dir_all(&made)?;
     }
+    fs::create_dir_all(&made)?;
     let target = host()?;
+    for (package, program, features) in PROGRAMS {
+        let built = Command::new(crate::tools::cargo())
+            .args(["build", "--quiet", "--locked", "--profile", profile])
+            .args(["-p", package, "--bin", program, "--features", features])
+            .current_dir(root)
+            .stdin(Stdio::null())
+            .status();
+        if !built.context("could not start cargo")?.success() {
+            bail!("could not build {program}");
+        }
+        archive(root, package, program, profile, &target)?;
+    }
     lists(root, packages, &target)?;
-    for (package, program) in PROGRAMS {
+    for (package, program, _) in PROGRAMS {
         let name = format!("{package}-{target}");
-        let archive = root.join(MADE).join(format!("{name}.tar.gz"));
-        let sum = sum(&archive)?;
+        let archive = made.join(format!("{name}.tar.gz"));
+        let sum = sum(&fs::read(&archive)?)?;
         let folder = unpacked(root, &archive)?.join(&name);
         has_texts(root, &folder).with_context(|| format!("the archive of {program}"))?;
         let bytes = starts(&folder.join(program))?;
-        let parts = listed(&root.join(MADE).join(format!("{name}.cdx.json")), package)?;
+        let parts = listed(&made.join(format!("{name}.cdx.json")), package)?;
         say(&format!(
             "{program}: {} KB, stripped, {parts} parts listed, sha256 {sum}",
             bytes / 1000
         ));
     }
+    Ok(())
+}
+
+/// Packs a program with its page and the licences, in one folder, and writes the sum beside the archive.
+fn archive(root: &Path, package: &str, program: &str, profile: &str, target: &str) -> Result<()> {
+    let (made, name) = (root.join(MADE), format!("{package}-{target}"));
+    let folder = made.join(&name);
+    fs::create_dir_all(&folder)?;
+    let built = root.join("target").join(profile).join(program);
+    fs::copy(&built, folder.join(program)).with_context(|| format!("no {}", built.display()))?;
+    let page = root.join("crates").join(package).join("README.md");
+    fs::copy(page, folder.join("README.md"))?;
+    for licence in LICENCES {
+        fs::copy(root.join(licence), folder.join(licence))?;
+    }
+    let file = format!("{name}.tar.gz");
+    let packed = Command::new("tar")
+        .args(["--owner=0", "--group=0", "-czf", &file, &name])
+        .current_dir(&made)
+        .status();
+    if !packed.context("could not start tar")?.success() {
+        bail!("could not pack {file}");
+    }
+    fs::remove_dir_all(&folder)?;
+    let line = format!("{}  {file}\n", sum(&fs::read(made.join(&file))?)?);
+    fs::write(made.join(format!("{file}.sha256")), line)?;
     Ok(())
 }
 
@@ -71,7 +109,7 @@ fn lists(root: &Path, packages: &[&Package], target: &str) -> Result<()> {
         .filter_map(|member| member.manifest_path.parent())
         .map(|folder| folder.join(format!("{LIST}.json")).into_std_path_buf())
         .collect();
-    for (package, _) in PROGRAMS {
+    for (package, ..) in PROGRAMS {
         let package = packages.iter().find(|one| *one.name == package);
         let package = package.context("a program has a crate")?;
         let folder = package.manifest_path.parent();
@@ -99,17 +137,11 @@ fn host() -> Result<String> {
     Ok(String::from_utf8(said.stdout)?.trim().to_owned())
 }
 
-/// The SHA-256 of a file, after a look at whether the file beside it says the same.
-fn sum(archive: &Path) -> Result<String> {
-    let bytes = fs::read(archive).with_context(|| format!("no {}", archive.display()))?;
+/// The SHA-256 of some bytes, as `sha256sum` writes it.
+fn sum(bytes: &[u8]) -> Result<String> {
     let mut sum = String::new();
-    for byte in Sha256::digest(&bytes) {
+    for byte in Sha256::digest(bytes) {
         write!(sum, "{byte:02x}")?;
-    }
-    let beside = PathBuf::from(format!("{}.sha256", archive.display()));
-    let said = fs::read_to_string(&beside).with_context(|| format!("no {}", beside.display()))?;
-    if said.split_whitespace().next() != Some(&sum) {
-        bail!("{} says another sum than {sum}", beside.display());
     }
     Ok(sum)
 }

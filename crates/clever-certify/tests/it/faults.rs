@@ -126,7 +126,7 @@ const BY_REQUESTS: [Broken; 17] = [
 ];
 
 /// Rules whose breach shows in a browser.
-const IN_A_BROWSER: [Broken; 11] = [
+const IN_A_BROWSER: [Broken; 12] = [
     // Clever lets nobody back to an address that is not registered: no way leads in.
     (
         Break::RedirectUri,
@@ -152,6 +152,7 @@ const IN_A_BROWSER: [Broken; 11] = [
     (Break::SessionEnds, &[Check::SessionEnds]),
     (Break::SharedDevice, &[Check::SharedDevice]),
     (Break::SeveralTabs, &[Check::SeveralTabs]),
+    (Break::BackButton, &[Check::BackButton]),
 ];
 
 /// What is amiss with what was found of an app.

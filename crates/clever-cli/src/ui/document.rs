@@ -19,6 +19,10 @@ impl<T> HasSchema for T {}
 /// An object that `--json` prints. `docs/schema/NAME.json` is its shape.
 pub(crate) trait Document: Serialize + HasSchema {
     /// Its name, which is that of its schema.
+    #[cfg_attr(
+        not(feature = "schema"),
+        expect(dead_code, reason = "the schemas are called so")
+    )]
     const NAME: &'static str;
     /// The version of its shape. It grows whenever the shape changes, also when a name is only added: a reader that
     /// checks against the schema must not meet what the schema does not know.
