@@ -1,6 +1,7 @@
 //! From an error to what a person reads: what failed, why, and the next step; to what a script reads; and to an
 //! exit code.
 
+mod cause;
 mod causes;
 mod rehearsal;
 

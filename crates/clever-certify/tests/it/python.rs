@@ -82,13 +82,15 @@ async fn finds(file: &str, callback: &str, wanted: &[Check]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn django_allauth_has_no_way_in_from_the_portal() {
+async fn django_allauth_has_no_way_in_from_the_portal_and_no_way_back() {
     let wanted = [
         // Its page of errors may be kept, and passes a `Referer` on.
         Check::NothingLeaks,
         // It refuses a callback without `state`, and does not begin again.
         Check::WayPortal,
         Check::WayInstantLogin,
+        // Whoever goes back meets the callback again, whose `state` is used up: a page of errors, though signed in.
+        Check::BackButton,
     ];
     finds("allauth_app.py", "accounts/clever/login/callback/", &wanted).await;
 }

@@ -11,6 +11,7 @@ use clever_sql::AddressError;
 use clever_sync::erase::{Broken, ForgetError, PruneError};
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
+use super::cause::{Cause, failed, refused, usage};
 use super::{Diagnosis, Exit, NotThere, Usage, rehearsal};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};
 use crate::cmd::changes::NoDistrict;
@@ -20,26 +21,11 @@ use crate::settings::{MissingToken, TOKEN_VARIABLE};
 use crate::vault::NoCredential;
 use crate::webhook::NotDelivered;
 
-/// A word, an exit code, and perhaps a next step.
-pub(super) type Cause = (&'static str, Exit, Option<String>);
-
 /// Says what an error means, by the first cause that is known.
 pub(super) fn diagnose(error: &anyhow::Error) -> Diagnosis {
     let known = given(error).or_else(|| error.chain().find_map(of_cause));
     let (code, exit, hint) = known.unwrap_or(("failed", Exit::Failed, None));
     Diagnosis { code, exit, hint }
-}
-
-pub(super) fn failed(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Failed, Some(hint.into()))
-}
-
-pub(super) fn usage(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Usage, Some(hint.into()))
-}
-
-fn refused(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Refused, Some(hint.into()))
 }
 
 /// What was given and can't be used. It may stand in the chain as a context, where only the whole error finds it.

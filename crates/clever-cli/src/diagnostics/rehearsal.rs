@@ -3,9 +3,9 @@
 #[cfg(feature = "certify")]
 use clever_certify::RehearsalError;
 
-use super::causes::Cause;
+use super::cause::Cause;
 #[cfg(feature = "certify")]
-use super::causes::{failed, usage};
+use super::cause::{failed, usage};
 
 /// Nobody rehearses with this build.
 #[cfg(not(feature = "certify"))]
