@@ -42,7 +42,7 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
         None
     };
     let python = programs.and_then(|bin| bin.canonicalize().ok());
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = crate::tools::cargo();
     for (word, package, target) in chosen {
         crate::say::say(&format!("bench {word}"));
         let status = Command::new(&cargo)

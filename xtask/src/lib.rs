@@ -15,10 +15,13 @@ mod package;
 mod packages;
 mod postgres;
 mod python;
+mod release;
 mod say;
 mod test;
 mod tidy;
+mod tools;
 mod upgrade;
+mod workflows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,10 +125,36 @@ enum Task {
         /// Install them into fresh places too, and use them there.
         #[arg(long)]
         check: bool,
+        /// On npm, ask for the package of each machine that a release has.
+        #[arg(long, conflicts_with = "check")]
+        for_release: bool,
         /// The profile of the programs.
         #[arg(long, default_value = "release")]
         profile: String,
     },
+    /// Do all that a release does, short of giving anything away.
+    Release {
+        /// Rehearse. A release itself is made by the workflow, for a tag.
+        #[arg(long, required = true)]
+        dry_run: bool,
+        /// Only what costs seconds: versions, changelog, and what is in the packages of the crates.
+        #[arg(long, conflicts_with_all = ["tag", "since"])]
+        quick: bool,
+        /// The tag of the release: v0.1.0.
+        #[arg(long)]
+        tag: Option<String>,
+        /// Compare the API with this revision; the default is the last release's tag.
+        #[arg(long)]
+        since: Option<String>,
+    },
+    /// Build what people download for this machine, into target/programs: archives, sums, lists of parts.
+    Programs {
+        /// The profile of the programs.
+        #[arg(long, default_value = "release")]
+        profile: String,
+    },
+    /// Check the workflows in .github/ as their host does.
+    Workflows,
     /// Run everything that CI checks.
     Test,
     /// Check dependency arrows, file lengths and file openings.
@@ -165,7 +194,16 @@ fn run() -> Result<()> {
         Task::FleetChaos { districts } => test::fleet_chaos(districts),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),
-        Task::Package { check, profile } => package::run(&profile, check),
+        Task::Package {
+            for_release: true,
+            profile,
+            ..
+        } => package::for_release(&profile),
+        Task::Package { check, profile, .. } => package::run(&profile, check),
+        Task::Release { quick: true, .. } => release::at_hand(),
+        Task::Release { tag, since, .. } => release::rehearse(tag.as_deref(), since.as_deref()),
+        Task::Programs { profile } => release::programs(&profile),
+        Task::Workflows => workflows::run(),
         Task::Test => test::run(),
         Task::Tidy => tidy::run(),
     }

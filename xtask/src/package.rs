@@ -2,7 +2,7 @@
 //! its machine, and the package that people name has those as optional dependencies, of which npm takes the right one.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::python;
 use crate::say::say;
+use crate::tools::{LICENCES, files};
 
 /// What builds wheels.
 const MATURIN: [&str; 1] = ["maturin==1.9.4"];
@@ -20,8 +21,21 @@ const VITEST: &str = "vitest@3";
 /// The programs, by the names under which people install them.
 const PROGRAMS: [&str; 2] = ["clever-emulator", "cleverctl"];
 
+/// The machines for which the release workflow makes packages, as npm names them.
+const MACHINES: [&str; 3] = ["linux-x64", "linux-arm64", "darwin-arm64"];
+
 /// Builds the packages of this machine; with `check`, installs them into fresh places and uses them there.
 pub(crate) fn run(profile: &str, check: bool) -> Result<()> {
+    made(profile, check, &[])
+}
+
+/// The same for a release: what people name on npm finds the package of each machine.
+pub(crate) fn for_release(profile: &str) -> Result<()> {
+    made(profile, false, &MACHINES)
+}
+
+/// Makes the packages; on npm, what people name asks for this machine's and those of `others`.
+fn made(profile: &str, check: bool, others: &[&str]) -> Result<()> {
     let root = crate::root()?;
     let tools = root.join("target/package-tools");
     let Some(tools) = python::programs(&tools, &MATURIN)? else {
@@ -39,7 +53,7 @@ pub(crate) fn run(profile: &str, check: bool) -> Result<()> {
     for program in PROGRAMS {
         wheel(&root, &tools, &out, program, profile)?;
         if with_npm {
-            node(&root, &out, program, profile)?;
+            node(&root, &out, program, profile, others)?;
         }
     }
     if check {
@@ -70,7 +84,7 @@ fn wheel(root: &Path, tools: &Path, out: &Path, program: &str, profile: &str) ->
 }
 
 /// Makes the package of this machine, and the one that people name.
-fn node(root: &Path, out: &Path, program: &str, profile: &str) -> Result<()> {
+fn node(root: &Path, out: &Path, program: &str, profile: &str, others: &[&str]) -> Result<()> {
     let source = root.join("packages/npm").join(program);
     let text = fs::read_to_string(source.join("package.json"))?;
     let mut named: Value = serde_json::from_str(&text).context("package.json is no JSON")?;
@@ -79,6 +93,9 @@ fn node(root: &Path, out: &Path, program: &str, profile: &str) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     let folder = out.join("npm").join(&own);
     fs::create_dir_all(folder.join("bin"))?;
+    for licence in LICENCES {
+        fs::copy(root.join(licence), folder.join(licence))?;
+    }
     let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let profile = if profile == "dev" { "debug" } else { profile };
     let built = root.join("target").join(profile).join(&file);
@@ -86,14 +103,16 @@ fn node(root: &Path, out: &Path, program: &str, profile: &str) -> Result<()> {
         .with_context(|| format!("could not copy {}", built.display()))?;
     let package = json!({
         "name": own, "version": version, "license": named["license"], "os": [system], "cpu": [machine],
-        "description": format!("The program of {program} for {system} on {machine}"), "files": ["bin"],
+        "description": format!("The program of {program} for {system} on {machine}"), "files": ["bin", "LICENSE-*"],
     });
     write(&folder.join("package.json"), &package)?;
     pack(out, &folder)?;
     let folder = out.join("npm").join(program);
     copy(&source, &folder)?;
     named["version"] = json!(version);
-    named["optionalDependencies"] = json!({ own: version });
+    let asked = others.iter().map(|machine| format!("{program}-{machine}"));
+    let asked = asked.chain([own]).map(|name| (name, json!(version)));
+    named["optionalDependencies"] = asked.collect::<serde_json::Map<_, _>>().into();
     write(&folder.join("package.json"), &named)?;
     pack(out, &folder)
 }
@@ -215,19 +234,6 @@ fn does(command: &mut Command, what: &str) -> Result<()> {
 fn write(file: &Path, value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value)? + "\n";
     fs::write(file, text).with_context(|| format!("could not write {}", file.display()))
-}
-
-/// The files of a folder with an ending, in order.
-fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|has| has == ending) {
-            all.push(path);
-        }
-    }
-    all.sort();
-    Ok(all)
 }
 
 /// Copies a folder with all that is in it.

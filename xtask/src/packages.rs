@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use anyhow::Result;
+
+use crate::python;
 use crate::say::say;
 
 /// Makes sure that there is a Chromium with its driver for the tests of the web login; they skip without.
@@ -54,6 +57,22 @@ pub(crate) fn ensure_languages() {
             install(language, packages, "consumers in it");
         }
     }
+}
+
+/// The libraries with which `examples/certified` signs in.
+const CERTIFIED: [&str; 4] = [
+    "Django==5.2.19",
+    "django-allauth[socialaccount]==65.22.1",
+    "social-auth-app-django==8.0.0",
+    "social-auth-core==7.0.0",
+];
+
+/// Makes sure of the libraries with which the apps in `examples/certified` sign in; the tests of those skip without.
+pub(crate) fn ensure_certified(root: &Path) -> Result<()> {
+    if python::programs(&root.join("target/certified"), &CERTIFIED)?.is_none() {
+        say("no Python with PyPI: the apps in examples/certified are not tried");
+    }
+    Ok(())
 }
 
 /// Makes sure of axe-core, which looks at the console's pages as a screen reader meets them; its test skips without.

@@ -10,11 +10,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::say::say;
-use crate::{packages, postgres};
+use crate::{packages, postgres, tools};
 
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = tools::cargo();
     let started = Instant::now();
     step("format", &cargo, &["fmt", "--all", "--check"])?;
     step("tidy", &cargo, &["xtask", "tidy"])?;
@@ -34,17 +34,19 @@ pub(crate) fn run() -> Result<()> {
     )?;
     features(&cargo)?;
     crate::deploy::run()?;
+    crate::workflows::run()?;
     packages::ensure_browser();
     packages::ensure_axe(&crate::root()?);
     packages::ensure_pooler();
     packages::ensure_promtool();
     packages::ensure_languages();
+    packages::ensure_certified(&crate::root()?)?;
     let server = postgres::start()?;
     let env: Vec<(&str, &str)> = server
         .iter()
         .map(|server| (postgres::VARIABLE, server.url.as_str()))
         .collect();
-    let tests: &[&str] = if has("cargo-nextest") {
+    let tests: &[&str] = if tools::has("cargo-nextest") {
         &["nextest", "run", "--workspace", "--all-features"]
     } else {
         &["test", "--workspace", "--all-features", "--all-targets"]
@@ -74,15 +76,12 @@ pub(crate) fn run() -> Result<()> {
         ],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
-    step(
-        "package",
-        &cargo,
-        &["package", "--quiet", "--allow-dirty", "-p", "clever-raw"],
-    )?;
+    say("release: what costs seconds of `cargo xtask release --dry-run`");
+    crate::release::at_hand()?;
     crate::gate::run(false)?;
     // In the profile of the tests, whose libraries are there.
     crate::package::run("dev", true)?;
-    ensure("cargo-deny", &cargo)?;
+    tools::ensure("cargo-deny", "cargo-deny")?;
     step(
         "licences and sources",
         &cargo,
@@ -106,7 +105,7 @@ pub(crate) fn run() -> Result<()> {
 /// Has the browser tests of the example app and of the console write pictures of their pages into `docs/images/`.
 pub(crate) fn screenshots() -> Result<()> {
     packages::ensure_browser();
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = tools::cargo();
     let folder = crate::root()?.join("docs/images");
     let folder = folder.to_string_lossy();
     let env = [("CLEVER_SCREENSHOTS", &*folder)];
@@ -132,7 +131,7 @@ const MANY_LIVES: u64 = 2000;
 
 /// Lives `seeds` made-up districts through faults and crashes, from the seed `first` on.
 pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = tools::cargo();
     let optimized = (seeds >= MANY_LIVES).then_some("--release");
     let (seeds, first) = (seeds.to_string(), first.to_string());
     let env = [("CLEVER_SEEDS", &*seeds), ("CLEVER_SEED", &*first)];
@@ -214,27 +213,4 @@ fn step_env(name: &str, program: &str, args: &[&str], env: &[(&str, &str)]) -> R
         started.elapsed().as_secs()
     ));
     Ok(())
-}
-
-/// Says whether a cargo subcommand's binary can be started.
-fn has(binary: &str) -> bool {
-    Command::new(binary)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
-}
-
-/// Installs a tool from the registry unless it is there already.
-fn ensure(tool: &str, cargo: &str) -> Result<()> {
-    if has(tool) {
-        return Ok(());
-    }
-    say(&format!(
-        "{tool} is missing: installing it once with `cargo install --locked {tool}`"
-    ));
-    step(tool, cargo, &["install", "--locked", "--quiet", tool])
-        .with_context(|| format!("install {tool} by hand, then run `cargo xtask test` again"))
 }

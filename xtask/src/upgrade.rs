@@ -89,7 +89,7 @@ fn compile(root: &Path, api: &str) -> Result<()> {
 
 fn cargo(root: &Path, step: &str, args: &[&str]) -> Result<()> {
     say(&format!("{step}: cargo {}", args.join(" ")));
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = crate::tools::cargo();
     let status = Command::new(cargo)
         .args(args)
         .current_dir(root)

@@ -4,6 +4,8 @@
 //! wrong call does not compile. A login is a machine that takes callbacks and answers and gives
 //! decisions: the crate makes requests and reads answers as plain values, and does no I/O. Time and
 //! randomness are passed in.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod address;
 pub mod credential;

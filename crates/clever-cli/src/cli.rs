@@ -7,8 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::{cmd, config};
 
@@ -75,7 +74,7 @@ pub(crate) struct Cli {
         value_name = "LEVEL",
         value_parser = log_filter
     )]
-    pub(crate) log: String,
+    pub(crate) log: Targets,
     /// Write log lines as text or as JSON, one object a line.
     #[arg(
         long,
@@ -128,7 +127,11 @@ pub(crate) enum Command {
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
     /// Serve pages on which people look, approve and undo.
+    #[cfg(feature = "console")]
     Console(Box<cmd::console::ConsoleArgs>),
+    /// Serve pages on which people look, approve and undo; in a build with the feature `console`.
+    #[cfg(not(feature = "console"))]
+    Console(cmd::not_built::Unread),
     /// Test alerts, or send those that are due.
     #[command(subcommand)]
     Alerts(cmd::alerts::AlertsCommand),
@@ -137,7 +140,11 @@ pub(crate) enum Command {
     /// Run a Clever on this machine to try things against.
     Emulator(clever_emulator::cli::EmulatorArgs),
     /// Rehearse Clever's certification with an app that runs here.
+    #[cfg(feature = "certify")]
     Certify(cmd::certify::CertifyArgs),
+    /// Rehearse Clever's certification with an app that runs here; in a build with the feature `certify`.
+    #[cfg(not(feature = "certify"))]
+    Certify(cmd::not_built::Unread),
     /// Keep tokens and apps under names, sealed.
     #[command(subcommand)]
     Credential(cmd::credential::CredentialCommand),
@@ -260,22 +267,19 @@ fn colour_of_help() -> ColorChoice {
 }
 
 /// Checks which log lines are asked for: a level, or a level for one of our parts.
-fn log_filter(text: &str) -> Result<String, String> {
-    let of_ours = |part: &str| {
+fn log_filter(text: &str) -> Result<Targets, String> {
+    let of_ours = |part: &&str| {
         let (target, level) = part.split_once('=').unwrap_or((part, "off"));
         let is_level = |text: &str| text.parse::<LevelFilter>().is_ok();
         is_level(part) || (target.starts_with("clever") && is_level(level))
     };
-    let parts = text
-        .split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    if parts.clone().all(of_ours) && EnvFilter::builder().parse(text).is_ok() {
-        Ok(text.to_owned())
-    } else {
-        Err("a level is error, warn, info, debug, trace or off; a part's name begins with `clever`, as in \
+    let parts = text.split(',').map(str::trim);
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    match parts.join(",").parse() {
+        Ok(filter) if parts.iter().all(of_ours) => Ok(filter),
+        _ => Err("a level is error, warn, info, debug, trace or off; a part's name begins with `clever`, as in \
              `clever_client=debug`"
-            .to_owned())
+            .to_owned()),
     }
 }
 

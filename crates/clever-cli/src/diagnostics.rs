@@ -1,8 +1,10 @@
 //! From an error to what a person reads: what failed, why, and the next step; to what a script reads; and to an
 //! exit code.
 
+mod cause;
 mod causes;
 mod of_fleet;
+mod rehearsal;
 
 use std::process::ExitCode;
 
@@ -12,7 +14,6 @@ use clever_client::ConnectError;
 use clever_sync::report::attempt::Failure as Kept;
 #[cfg(feature = "fleet")]
 use clever_sync::{StoreError, SyncError, details::Again};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::ui::{Document, Ui};
@@ -97,12 +98,14 @@ struct Diagnosis {
 }
 
 /// An error as `--json` prints it.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     error: Told,
 }
 
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Told {
     code: &'static str,
     message: String,

@@ -32,11 +32,13 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clever_model::visible;
-use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets, filter_fn};
 use tracing_subscriber::prelude::*;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::cli::{Command, LogFormat};
+#[cfg(not(all(feature = "certify", feature = "console")))]
+use crate::cmd::not_built::NotBuilt;
 use crate::config::Config;
 use crate::diagnostics::{Exit, Failure};
 use crate::ui::Ui;
@@ -94,9 +96,9 @@ fn failed(ui: &Ui, error: &anyhow::Error) -> Exit {
 
 /// Sends the log lines of our own crates to standard error, and their `spans` to whoever takes them. Those of others may
 /// hold what they send and receive.
-fn log(filter: &str, format: LogFormat, spans: Option<impl Layer<Registry> + Send + Sync>) {
+fn log(filter: &Targets, format: LogFormat, spans: Option<impl Layer<Registry> + Send + Sync>) {
     let ours = || filter_fn(|event| event.target().starts_with("clever"));
-    let wanted = ours().and(EnvFilter::new(filter));
+    let wanted = ours().and(filter.clone());
     let lines = fmt::layer().with_ansi(false).with_writer(ui::Log);
     let lines = match format {
         LogFormat::Text => lines.with_filter(wanted).boxed(),
@@ -181,11 +183,17 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         #[cfg(feature = "fleet")]
         Command::Fleet(command) => cmd::fleet::run(*command, ui).await,
         Command::Status(args) => cmd::status::run(&args, ui).await,
+        #[cfg(feature = "console")]
         Command::Console(args) => cmd::console::run(&args, ui).await,
+        #[cfg(not(feature = "console"))]
+        Command::Console(_) => Err(NotBuilt::new("the console", "console").into()),
         Command::Alerts(command) => cmd::alerts::run(&command, ui).await,
         Command::Changes(args) => cmd::changes::run(&args, ui).await,
         Command::Emulator(args) => cmd::emulator::run(args, ui).await,
+        #[cfg(feature = "certify")]
         Command::Certify(args) => cmd::certify::run(&args, ui).await,
+        #[cfg(not(feature = "certify"))]
+        Command::Certify(_) => Err(NotBuilt::new("the rehearsal", "certify").into()),
         Command::Credential(command) => cmd::credential::run(command, ui),
         Command::Districts(args) => cmd::districts::run(&args, ui).await,
         Command::Login(args) => cmd::login::run(&args, ui).await,

@@ -1,5 +1,6 @@
 //! What is measured, for Prometheus: over HTTP from a schedule, or in a file from cron.
 
+mod recorder;
 mod serve;
 
 use std::io::Write as _;
@@ -9,19 +10,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::diagnostics::Usage;
 use crate::settings::StoreUrl;
 use crate::ui::Ui;
+use recorder::{Handle, recorder};
 use serve::Health;
 
 const MEASURED: &str = "Measured";
-
-/// Upper bounds of the buckets of times, in seconds.
-const SECONDS: [f64; 12] = [
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0,
-];
 
 /// Where a file of metrics goes.
 #[derive(Debug, Clone, Args)]
@@ -49,7 +45,7 @@ pub(crate) struct ListenArgs {
 /// What takes what is measured, as long as the command lives.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    handle: Option<PrometheusHandle>,
+    handle: Option<Handle>,
     file: Option<PathBuf>,
     /// Whoever serves, until the command ends.
     server: Option<tokio::task::JoinHandle<()>>,
@@ -123,16 +119,4 @@ impl Drop for Metrics {
             server.abort();
         }
     }
-}
-
-/// Installs what takes metrics from every part of the process.
-fn recorder() -> Result<PrometheusHandle> {
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .build_recorder();
-    let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).context("what is measured is taken already")?;
-    clever_sync::report::measure::describe();
-    clever_provision::measure::describe();
-    Ok(handle)
 }

@@ -36,6 +36,7 @@ impl StoreUrl {
     }
 
     /// The address itself.
+    #[cfg(feature = "console")]
     pub(crate) fn address(&self) -> &Address {
         &self.0
     }

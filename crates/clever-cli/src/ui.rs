@@ -18,8 +18,10 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use clever_model::visible;
 
+pub(crate) use document::Document;
+#[cfg(feature = "schema")]
+pub(crate) use document::Shape;
 use document::Versioned;
-pub(crate) use document::{Document, Shape};
 pub(crate) use log::Log;
 pub(crate) use number::{bytes, count, counted, grouped, word};
 pub(crate) use rows::{Rows, table};
@@ -96,6 +98,7 @@ impl Ui {
     }
 
     /// The same for something that goes on by itself: results alone, in words, on standard error.
+    #[cfg(feature = "console")]
     pub(crate) fn in_the_background(self) -> Self {
         Self {
             json: false,

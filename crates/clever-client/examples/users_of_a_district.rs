@@ -9,9 +9,8 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use clever_auth::DistrictAppToken;
 use clever_client::raw::v3_1::types::User;
-use clever_client::{ClientOptions, District};
+use clever_client::{ClientOptions, District, DistrictAppToken};
 use futures_util::{StreamExt as _, pin_mut};
 
 /// The roles of a user; one person may have several.

@@ -22,6 +22,8 @@
 //! | `clever_answer_bytes_total` | counter | bytes of answers, after decompression |
 //! | `clever_answer_seconds` | histogram | from a request to the end of its answer |
 //! | `clever_rate_wait_seconds` | histogram | waits for the rate limit |
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",
@@ -41,6 +43,7 @@ mod user;
 #[cfg(feature = "axum")]
 pub mod web;
 
+pub use clever_auth::{DistrictAppToken, TokenError};
 pub use clever_raw as raw;
 pub use clever_raw::page::{LinkFault, RawPage, RawRecord};
 pub use district::{ConnectError, District};

@@ -4,6 +4,8 @@
 //! alone, by the functions that `cleverctl` uses too, and has no SQL of its own. Pages are made on the server and whole
 //! without scripts. [`Role`] says in one place what somebody may do; each deed is a row of the store's table `audit`, with who did it and
 //! why.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

@@ -19,6 +19,8 @@
 //! # Ok(())
 //! # }
 //! ```
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

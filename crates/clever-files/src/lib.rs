@@ -3,7 +3,8 @@
 //! What is written gets a random name beside its place first. It is never opened through a link that somebody laid
 //! there, and it takes its place when all of it is on the disk. An error removes it; so does [`abandon`], for a handler of
 //! signals; what a killed process left is removed by the next one that writes to the same place.
-
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(
     clippy::disallowed_methods,
     reason = "this is the place that makes files"

@@ -36,6 +36,8 @@
 //! assert_eq!(said, ["equal", "nickname", "equal", "equal"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod block;
 mod compare;

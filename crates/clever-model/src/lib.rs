@@ -2,6 +2,8 @@
 //!
 //! Everything here is a plain value. The crate does no I/O, knows no runtime, and reads no clock by
 //! itself: [`Clock`] is passed in, so that every decision above it can be replayed.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 mod date;

@@ -6,6 +6,8 @@
 //! `docs/provisioning.md` has the flow as a picture and the decision table.
 //!
 //! `clever-linkage` compares two files of people, or one with itself; [`candidates`] makes its scores evidence.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

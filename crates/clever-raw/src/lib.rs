@@ -4,6 +4,8 @@
 //! The models read whatever Clever sends: enums keep unknown words, absence may be written in three
 //! ways, an optional field of a wrong type costs that field alone. [`page::RawPage`] splits a list into
 //! records without decoding them; [`drift::Drift`] counts what the models do not know.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

@@ -29,6 +29,8 @@
 //!
 //! With the feature `postgres`, an address may be `postgres://USER@HOST/DATABASE`; [`Address`] lists what it may say of
 //! TLS and of the schema.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

@@ -5,8 +5,8 @@
 //! the walk that missed it was provably complete.
 //!
 //! ```no_run
-//! # async fn example(district: clever_client::District) -> Result<(), Box<dyn std::error::Error>> {
-//! use clever_model::SystemClock;
+//! # async fn example(district: clever_sync::given::District) -> Result<(), Box<dyn std::error::Error>> {
+//! use clever_sync::given::SystemClock;
 //! use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, sync};
 //!
 //! let mut store = SqliteStore::open("roster.db".as_ref())?;
@@ -32,6 +32,8 @@
 //! 5. `act`: what is let through is settled, in numbers and a hash, and applied; plans, undo and audit.
 //! 6. `tell`: how districts stand, what changed, why a record is as it is.
 //! 7. `export`, and `run.rs`, which is [`sync`].
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",
@@ -58,6 +60,12 @@ pub mod turns;
 /// What the tables of a store are, for whoever reads them without this crate.
 pub mod tables {
     pub use crate::tell::tables::{Described, DescribedColumn, SchemaForm, described, schema};
+}
+
+/// What a sync is given: where Clever is, whose roster, and the time.
+pub mod given {
+    pub use clever_client::{ClientOptions, District, DistrictAppToken, TokenError};
+    pub use clever_model::{Clock, SystemClock};
 }
 
 /// Erasing for good, which no run of a sync does: what somebody asks to be forgotten, and what a policy says is too old.

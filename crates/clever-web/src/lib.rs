@@ -17,6 +17,8 @@
 //! What waits for an answer lies sealed in the store, is bound to the browser's session and lives ten minutes.
 //! Whoever answers "I have an account" proves it to the app, and goes through Clever once more: the link ends in
 //! the same session and with the same Clever user, or not at all.
+// docs.rs says at each item which feature brings it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     feature = "document-features",
     doc = "\n# Features\n",

@@ -11,15 +11,16 @@
 )]
 
 use classroom::Config;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("CLASSROOM_LOG")
-                .unwrap_or_else(|_| "warn,classroom=info".into()),
-        )
+    let wanted = std::env::var("CLASSROOM_LOG").unwrap_or_else(|_| "warn,classroom=info".into());
+    tracing_subscriber::registry()
+        .with(wanted.parse::<Targets>()?)
+        .with(fmt::layer().with_writer(std::io::stderr))
         .init();
     let app = classroom::start(Config::from_env()?).await?;
     println!("Open {} in a browser. Ctrl-C ends it.", app.url());

@@ -189,7 +189,7 @@ enum Entry {
 }
 
 impl Entry {
-    /// Whether the way leads in; what the page says there is the role's affair.
+    /// Whether the way leads in; what a page says that knows the person is the role's affair.
     fn of_way(&self) -> Outcome {
         match self {
             Self::NoButton(at) => Outcome::failed(format!("nothing on {at} leads to Clever")),
@@ -197,7 +197,10 @@ impl Entry {
                 "the browser is not at the app, but at {}",
                 sight.told()
             )),
-            Self::At(sight, user) if sight.is_in(*user) || !sight.wrong().is_empty() => {
+            Self::At(sight, user) if sight.shows(*user) || sight.has_log_out => {
+                Outcome::passed(sight.told())
+            }
+            Self::At(sight, user) if sight.is_in(*user) && sight.wrong().is_empty() => {
                 Outcome::passed(sight.told())
             }
             Self::At(sight, _) => Outcome::failed(format!("nobody is signed in: {}", sight.told())),

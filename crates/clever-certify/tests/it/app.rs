@@ -38,6 +38,7 @@ pub(crate) enum Break {
     SessionEnds,
     SharedDevice,
     SeveralTabs,
+    BackButton,
     UsersUnique,
     UsersComplete,
     UsersSisIds,
@@ -129,13 +130,23 @@ fn go(to: &str, cookies: &[String]) -> Response {
     response
 }
 
+/// Turns away whoever goes back to a page.
+const NO_WAY_BACK: &str = "<script>addEventListener('pageshow', (event) => {
+  const [way] = performance.getEntriesByType('navigation');
+  if (event.persisted || way.type === 'back_forward') document.body.textContent = 'Error: this page has expired.';
+})</script>";
+
 async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     let session = cookie(&headers, "session");
     let user = session.and_then(|session| app.kept().sessions.get(&session).cloned());
+    let script = match app.is(Break::BackButton) {
+        true => NO_WAY_BACK,
+        false => "",
+    };
     let Some(user) = user else {
         let button = "<a href=/login><img alt='Log in with Clever' src='data:,'></a>";
         let button = if app.is(Break::WayButton) { "" } else { button };
-        return page(200, &format!("<h1>Sums</h1>{button}"));
+        return page(200, &format!("<h1>Sums</h1>{button}{script}"));
     };
     let mut name = escaped(&roster::name(&user));
     if app.is(Break::NamesInAnyScript) {
@@ -148,7 +159,7 @@ async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
         name += " (undefined)";
     }
     let out = "<form method=post action=/logout><button>Sign out</button></form>";
-    page(200, &format!("<h1>Hello, {name}</h1>{out}"))
+    page(200, &format!("<h1>Hello, {name}</h1>{out}{script}"))
 }
 
 async fn login(State(app): State<App>, headers: HeaderMap) -> Response {

@@ -55,7 +55,7 @@ async fn tried(broken: Option<Break>, browser: Option<&Browser>) -> Report {
 }
 
 /// The checks that found something.
-fn found(report: &Report) -> BTreeSet<Check> {
+pub(crate) fn found(report: &Report) -> BTreeSet<Check> {
     let bad = report
         .findings
         .iter()
@@ -63,7 +63,7 @@ fn found(report: &Report) -> BTreeSet<Check> {
     bad.map(|one| one.check).collect()
 }
 
-fn told(report: &Report) -> String {
+pub(crate) fn told(report: &Report) -> String {
     let all = report.findings.iter().map(|one| {
         format!(
             "{:?} {}: {} -> {}",
@@ -78,7 +78,7 @@ fn told(report: &Report) -> String {
 
 /// A browser, or a word about why this test does nothing.
 #[expect(clippy::print_stderr, reason = "a test says what it skips")]
-async fn browser() -> Option<Browser> {
+pub(crate) async fn browser() -> Option<Browser> {
     match Browser::start().await {
         Ok(browser) => Some(browser),
         Err(error) if error.is_not_installed() => {
@@ -126,7 +126,7 @@ const BY_REQUESTS: [Broken; 17] = [
 ];
 
 /// Rules whose breach shows in a browser.
-const IN_A_BROWSER: [Broken; 11] = [
+const IN_A_BROWSER: [Broken; 12] = [
     // Clever lets nobody back to an address that is not registered: no way leads in.
     (
         Break::RedirectUri,
@@ -152,6 +152,7 @@ const IN_A_BROWSER: [Broken; 11] = [
     (Break::SessionEnds, &[Check::SessionEnds]),
     (Break::SharedDevice, &[Check::SharedDevice]),
     (Break::SeveralTabs, &[Check::SeveralTabs]),
+    (Break::BackButton, &[Check::BackButton]),
 ];
 
 /// What is amiss with what was found of an app.
@@ -193,10 +194,4 @@ async fn each_rule_broken_in_a_browser_is_found_and_nothing_else_1() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_rule_broken_in_a_browser_is_found_and_nothing_else_2() {
     in_turn(&IN_A_BROWSER[6..]).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it takes minutes: the checks in a browser of apps whose fault shows without one"]
-async fn each_rule_broken_in_an_answer_leaves_the_browser_alone() {
-    in_turn(&BY_REQUESTS).await;
 }

@@ -4,4 +4,5 @@
 
 mod app;
 mod faults;
+mod python;
 mod roster;

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::alerts::{AlertArgs, Alerts};
@@ -44,7 +43,8 @@ pub(crate) struct CheckArgs {
 }
 
 /// How many places heard of it, or how many alerts were sent.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Sent {
     sent: usize,
 }

@@ -9,7 +9,6 @@ use anyhow::Result;
 use clap::{ArgGroup, Args, ValueEnum};
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
 use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
-use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
@@ -283,7 +282,8 @@ async fn last_before(
 }
 
 /// The changes of a district.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Listed {
     changes: Vec<Change>,
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use clever_files::Draft;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::{Config, NAME, Setting, TEMPLATE, shown};
@@ -32,7 +31,8 @@ pub(crate) struct InitArgs {
 }
 
 /// The file that was written.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Begun {
     file: String,
 }
@@ -68,7 +68,8 @@ pub(crate) fn init(args: &InitArgs, ui: &Ui) -> Result<Exit> {
 }
 
 /// A setting as it is in force.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Row {
     key: &'static str,
     value: Option<String>,
@@ -79,7 +80,8 @@ pub(crate) struct Row {
 }
 
 /// The settings in force.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Shown {
     /// The file of settings, if there is one.
     file: Option<String>,

@@ -11,7 +11,6 @@ use anyhow::{Context, Result};
 use clap::{Args, FromArgMatches as _};
 use clever_console::{Console, Options, Person, Role, Runner, Started, Stores};
 use futures_util::future::BoxFuture;
-use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
@@ -70,7 +69,8 @@ pub(crate) struct ConsoleArgs {
 }
 
 /// How to come in.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Link {
     /// An address that is good once, for ten minutes.
     link: String,

@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 use clever_auth::DistrictAppToken;
 use clever_auth::credential::{Credential, Secret};
 use clever_model::DistrictId;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::access::MissingApp;
@@ -81,7 +80,8 @@ pub(crate) struct ReplaceArgs {
 }
 
 /// The name of the credential that was added, replaced or removed.
-#[derive(Default, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Default, Serialize)]
 pub(crate) struct Changed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     added: Option<&'a str>,
@@ -99,7 +99,8 @@ impl Document for Changed<'_> {
 }
 
 /// What is kept, without a secret.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Kept<'a> {
     credentials: Vec<Shown<'a>>,
 }
@@ -109,7 +110,8 @@ impl Document for Kept<'_> {
 }
 
 /// A credential without its secret.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 struct Shown<'a> {
     name: &'a str,
     /// `district token` or `app`.

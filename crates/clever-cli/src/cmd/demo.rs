@@ -11,7 +11,6 @@ use clever_emulator::{DaySummary, Emulator, EmulatorConfig, WorldSource};
 use clever_model::SystemClock;
 use clever_sync::words::Schools;
 use clever_sync::{SqliteStore, SyncOptions, SyncPolicy, SyncReport};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::sync::report::print;
@@ -38,7 +37,8 @@ pub(crate) struct DemoArgs {
 }
 
 /// What both syncs and the day between did.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Shown {
     store: String,
     first: SyncReport,

@@ -4,7 +4,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_client::{District, LoginService};
 use clever_model::DistrictId;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
@@ -24,7 +23,8 @@ pub(crate) struct DistrictsArgs {
 }
 
 /// One district, as printed.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Row {
     district: String,
     name: Option<String>,
@@ -37,7 +37,8 @@ pub(crate) struct Row {
 }
 
 /// The districts that connected the app.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Connected {
     districts: Vec<Row>,
 }

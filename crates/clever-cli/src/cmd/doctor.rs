@@ -8,7 +8,6 @@ use clap::Args;
 use clever_auth::{AnswerError, App, Discovery, IdTokenVerifier, KindError, RawToken};
 use clever_client::{ClientError, District, ErrorKind, LoginService, SignInError};
 use clever_model::{DistrictId, RecordKind};
-use schemars::JsonSchema;
 use serde::Serialize;
 use url::Url;
 
@@ -43,7 +42,8 @@ pub(crate) struct DoctorArgs {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     Ok,
@@ -53,7 +53,8 @@ pub(crate) enum Outcome {
 }
 
 /// One check.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Step {
     step: &'static str,
     outcome: Outcome,
@@ -65,7 +66,8 @@ pub(crate) struct Step {
 }
 
 /// What was checked.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Told<'a> {
     steps: &'a [Step],
 }

@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 use clever_sync::details::{Explanation, FieldOrigin};
 use clever_sync::{AnyStore, explain};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +38,8 @@ pub(crate) struct ExplainArgs {
 }
 
 /// A record's explanation, with its values if they are asked for.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Told {
     #[serde(flatten)]
     explanation: Explanation,
@@ -48,7 +48,8 @@ pub(crate) struct Told {
 }
 
 /// The records of an id.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Explained {
     records: Vec<Told>,
 }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use clever_sync::{ExportFormat, Exported, export};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::changes::district;
@@ -68,14 +67,9 @@ enum ReadBy {
 #[error("--for spreadsheets goes with --format csv")]
 pub(crate) struct NotForSpreadsheets;
 
-/// The binary was built without Parquet.
-#[derive(Debug, thiserror::Error)]
-#[error("this cleverctl was built without Parquet")]
-#[cfg(not(feature = "parquet"))]
-pub(crate) struct NoParquet;
-
 /// The rows of each file.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Written {
     files: BTreeMap<String, u64>,
 }
@@ -95,7 +89,9 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
         #[cfg(feature = "parquet")]
         Format::Parquet => ExportFormat::Parquet,
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => return Err(NoParquet.into()),
+        Format::Parquet => {
+            return Err(crate::cmd::not_built::NotBuilt::new("Parquet", "parquet").into());
+        }
     };
     let mut store = args.store.url()?.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;

@@ -17,7 +17,6 @@ use clever_auth::seal::{KeyId, Randomness, SealingKeys, SystemRandomness};
 use clever_auth::{AnswerError, Authority, IdTokenVerifier, OpenId, RedirectUri, SafePath};
 use clever_client::{IssuerKeys, LoginService, SignInError};
 use clever_model::{Clock, DistrictId, SystemClock, UserId};
-use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -127,7 +126,8 @@ fn open(address: &Url) -> bool {
 }
 
 /// Who signed in.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Told<'a> {
     user: &'a UserId,
     /// The id before API v3, if it is another.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
@@ -22,7 +21,8 @@ pub(crate) struct ManArgs {
 }
 
 /// The pages that were written.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Written {
     folder: String,
     pages: usize,

@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::{AnswerError, Authority, RawToken};
 use clever_client::{District, LoginService, SignInError};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::access::{AppArgs, ServiceArgs, no_redirect};
@@ -30,7 +29,8 @@ pub(crate) struct MeArgs {
 }
 
 /// What a token is, and whose.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 #[serde(tag = "kind")]
 pub(crate) enum Whose {
     /// A user's.

@@ -2,9 +2,11 @@
 
 pub(crate) mod accounts;
 pub(crate) mod alerts;
+#[cfg(feature = "certify")]
 pub(crate) mod certify;
 pub(crate) mod changes;
 pub(crate) mod config;
+#[cfg(feature = "console")]
 pub(crate) mod console;
 pub(crate) mod credential;
 pub(crate) mod demo;
@@ -22,6 +24,8 @@ pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod matching;
 pub(crate) mod me;
+#[cfg(not(feature = "full"))]
+pub(crate) mod not_built;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod review;

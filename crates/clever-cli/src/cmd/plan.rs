@@ -8,7 +8,6 @@ use clever_model::{SchoolId, SystemClock};
 use clever_sync::details::PlanSample;
 use clever_sync::words::Schools;
 use clever_sync::{Outcome, Plan, apply_plan};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::sync::{policies, report};
@@ -104,7 +103,8 @@ pub(crate) async fn run(command: PlanCommand, ui: &Ui) -> Result<Exit> {
 }
 
 /// A plan and some of its records, as JSON.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Shown<'a> {
     #[serde(flatten)]
     plan: &'a Plan,

@@ -9,7 +9,6 @@ use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::AnyStore;
 use clever_sync::erase::{PruneRequest, Pruned, prune};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::changes::district;
@@ -151,7 +150,8 @@ async fn go(
 }
 
 /// What was taken away, by district.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Told<'a> {
     districts: &'a BTreeMap<String, Pruned>,
 }

@@ -12,7 +12,6 @@ use clever_model::SystemClock;
 use clever_provision::AccountId;
 use clever_provision::ledger::{MergeId, ReviewId};
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts_at::AccountsAt;
@@ -83,7 +82,8 @@ impl Document for Review {
 }
 
 /// The queue.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Open<'a> {
     reviews: &'a [Review],
 }
@@ -93,7 +93,8 @@ impl Document for Open<'_> {
 }
 
 /// What came of an approval: the account that opens now, or the merge of two.
-#[derive(Default, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Default, Serialize)]
 pub(crate) struct Approved<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     linked: Option<&'a AccountId>,
@@ -121,7 +122,8 @@ impl Document for Approved<'_> {
 }
 
 /// The review that was declined.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Declined {
     declined: u64,
 }
@@ -131,7 +133,8 @@ impl Document for Declined {
 }
 
 /// How many reviews ended unanswered.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Expired {
     expired: u64,
 }
@@ -141,7 +144,8 @@ impl Document for Expired {
 }
 
 /// How many entries of the ledger were read and held.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Verified {
     entries: u64,
 }

@@ -1,5 +1,6 @@
 //! `cleverctl schema`: the tables of the store, for people who query them; and the shapes of what `--json` prints.
 
+#[cfg(feature = "schema")]
 mod documents;
 
 use std::path::PathBuf;
@@ -7,7 +8,6 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use clever_sync::tables::{Described, SchemaForm, described, schema};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
@@ -36,7 +36,8 @@ pub(crate) struct SchemaArgs {
 }
 
 /// The tables and views of a store.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Tables {
     tables: Vec<Described>,
 }
@@ -59,7 +60,13 @@ enum Dialect {
 /// Prints the schema.
 pub(crate) async fn run(args: &SchemaArgs, ui: &Ui) -> Result<Exit> {
     if let Some(folder) = &args.documents {
+        #[cfg(feature = "schema")]
         return documents::run(folder, ui);
+        #[cfg(not(feature = "schema"))]
+        {
+            let _ = folder;
+            return Err(crate::cmd::not_built::NotBuilt::new("the schemas", "schema").into());
+        }
     }
     if ui.json {
         ui.document(&Tables {

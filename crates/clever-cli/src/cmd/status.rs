@@ -15,7 +15,6 @@ use clever_sync::words::{
     standing,
 };
 use clever_sync::{AnyStore, DistrictStatus};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cmd::changes::{NoDistrict, not_in_the_store};
@@ -174,7 +173,8 @@ fn never_print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> {
 }
 
 /// The document that scripts get.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Told<'a> {
     districts: &'a [Standing],
     never_synced: &'a [NeverSynced],
@@ -185,14 +185,16 @@ impl Document for Told<'_> {
 }
 
 /// A text to send to a district.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 struct Letter {
     district_id: String,
     text: String,
 }
 
 /// The texts to send.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Letters {
     letters: Vec<Letter>,
 }

@@ -3,7 +3,6 @@
 use clever_auth::credential::CredentialError;
 use clever_auth::login::Rejection;
 use clever_auth::{AnswerError, AppError, KindError, TokenError, address::UnsafeAddress};
-use clever_certify::RehearsalError;
 use clever_client::{ClientError, ConnectError, ErrorKind, SetupError, SignInError, WalkError};
 use clever_emulator::StartError;
 use clever_provision::roster::FollowError;
@@ -12,7 +11,8 @@ use clever_sql::AddressError;
 use clever_sync::erase::{Broken, ForgetError, PruneError};
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
-use super::{Diagnosis, Exit, NotThere, Usage};
+use super::cause::{Cause, failed, refused, usage};
+use super::{Diagnosis, Exit, NotThere, Usage, rehearsal};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};
 use crate::cmd::changes::NoDistrict;
 use crate::cmd::demo::FileExists;
@@ -21,26 +21,11 @@ use crate::settings::{MissingToken, TOKEN_VARIABLE};
 use crate::vault::NoCredential;
 use crate::webhook::NotDelivered;
 
-/// A word, an exit code, and perhaps a next step.
-type Cause = (&'static str, Exit, Option<String>);
-
 /// Says what an error means, by the first cause that is known.
 pub(super) fn diagnose(error: &anyhow::Error) -> Diagnosis {
     let known = given(error).or_else(|| error.chain().find_map(of_cause));
     let (code, exit, hint) = known.unwrap_or(("failed", Exit::Failed, None));
     Diagnosis { code, exit, hint }
-}
-
-fn failed(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Failed, Some(hint.into()))
-}
-
-fn usage(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Usage, Some(hint.into()))
-}
-
-fn refused(code: &'static str, hint: impl Into<String>) -> Cause {
-    (code, Exit::Refused, Some(hint.into()))
 }
 
 /// What was given and can't be used. It may stand in the chain as a context, where only the whole error finds it.
@@ -72,7 +57,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| cause.downcast_ref().map(setup))
         .or_else(|| cause.downcast_ref().map(app))
         .or_else(|| cause.downcast_ref().map(emulator))
-        .or_else(|| cause.downcast_ref().map(rehearsal))
+        .or_else(|| rehearsal::cause(cause))
         .or_else(|| cause.downcast_ref().map(policy))
         .or_else(|| super::of_fleet::of_fleet(cause))
 }
@@ -104,11 +89,14 @@ fn of_ours(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
             "`cleverctl credential list` shows the names, `cleverctl credential add` keeps one",
         ));
     }
-    #[cfg(not(feature = "parquet"))]
-    if cause.is::<crate::cmd::export::NoParquet>() {
+    #[cfg(not(feature = "full"))]
+    if let Some(lacking) = cause.downcast_ref::<crate::cmd::not_built::NotBuilt>() {
+        let feature = lacking.feature;
         return Some(usage(
-            "no_parquet",
-            "build it with `cargo build --release -p clever-cli --features parquet`, or choose csv or oneroster",
+            "not_built",
+            format!(
+                "install one that has it: `cargo install clever-cli --features {feature}`; `full` has everything"
+            ),
         ));
     }
     if cause.is::<FileExists>() {
@@ -676,19 +664,6 @@ fn emulator(error: &StartError) -> Cause {
             "a recording is a folder with districts.json, users.json and so on, each an answer of Clever's API",
         ),
         _ => ("emulator", Exit::Failed, None),
-    }
-}
-
-fn rehearsal(error: &RehearsalError) -> Cause {
-    match error {
-        RehearsalError::NoCallback(_) => usage(
-            "no_callback",
-            "name the address that the app has registered at Clever, with --callback URL",
-        ),
-        _ => failed(
-            "no_app",
-            "start the app, pointed at this Clever (docs/certify.md), or name its address with --app",
-        ),
     }
 }
 

@@ -8,9 +8,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 
+use super::recorder::Handle;
 use crate::settings::StoreUrl;
 
 /// How long the store may take to answer.
@@ -64,7 +64,7 @@ impl Health {
 }
 
 /// What is served.
-pub(super) fn router(handle: PrometheusHandle, health: Arc<Health>) -> Router {
+pub(super) fn router(handle: Handle, health: Arc<Health>) -> Router {
     let metrics = move || {
         let text = handle.render();
         let kind = "text/plain; version=0.0.4; charset=utf-8";

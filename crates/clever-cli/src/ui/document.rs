@@ -1,13 +1,28 @@
 //! The documents that `--json` prints: each has a name, a shape and the shape's version, which readers rely on.
 
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
+#[cfg(feature = "schema")]
+mod shape;
+
 use serde::Serialize;
-use serde_json::{Value, json};
+
+#[cfg(feature = "schema")]
+pub(crate) use shape::Shape;
+
+/// What has a schema. Without the feature `schema`, nobody asks for one.
+#[cfg(feature = "schema")]
+pub(crate) use schemars::JsonSchema as HasSchema;
+#[cfg(not(feature = "schema"))]
+pub(crate) trait HasSchema {}
+#[cfg(not(feature = "schema"))]
+impl<T> HasSchema for T {}
 
 /// An object that `--json` prints. `docs/schema/NAME.json` is its shape.
-pub(crate) trait Document: Serialize + JsonSchema {
+pub(crate) trait Document: Serialize + HasSchema {
     /// Its name, which is that of its schema.
+    #[cfg_attr(
+        not(feature = "schema"),
+        expect(dead_code, reason = "the schemas are called so")
+    )]
     const NAME: &'static str;
     /// The version of its shape. It grows whenever the shape changes, also when a name is only added: a reader that
     /// checks against the schema must not meet what the schema does not know.
@@ -27,41 +42,6 @@ impl<'a, T: Document> Versioned<'a, T> {
         Self {
             schema_version: T::VERSION,
             document,
-        }
-    }
-}
-
-/// The shape of a document.
-#[derive(Debug)]
-pub(crate) struct Shape {
-    pub(crate) name: &'static str,
-    pub(crate) version: u32,
-    /// As JSON Schema.
-    pub(crate) schema: Value,
-}
-
-impl Shape {
-    /// The shape of what is printed of a `T`.
-    pub(crate) fn of<T: Document>() -> Self {
-        let settings = SchemaSettings::draft2020_12().for_serialize();
-        let generator = settings.into_generator();
-        let mut schema = generator.into_root_schema_for::<T>();
-        schema.insert("title".to_owned(), json!(T::NAME));
-        let mut schema = schema.to_value();
-        if schema.get("properties").is_none() {
-            schema["properties"] = json!({});
-        }
-        schema["properties"]["schema_version"] = json!({
-            "description": "The version of this shape: another shape has another.", "const": T::VERSION,
-        });
-        match schema.get_mut("required").and_then(Value::as_array_mut) {
-            Some(required) => required.push(json!("schema_version")),
-            None => schema["required"] = json!(["schema_version"]),
-        }
-        Self {
-            name: T::NAME,
-            version: T::VERSION,
-            schema,
         }
     }
 }

@@ -148,7 +148,7 @@ impl CertificationUser {
         });
         // Neither the youngest nor the contact has an address, and the sparse one has nothing.
         if !matches!(self, Self::ShortSisId | Self::Sparse | Self::Contact) {
-            record["email"] = format!("user{}@schools.example.org", &self.id()[8..]).into();
+            record["email"] = format!("user{}@schools.example.org", self.id()).into();
             record["name"]["middle"] = "".into();
         }
         record

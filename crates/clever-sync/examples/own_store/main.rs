@@ -10,8 +10,7 @@ mod store;
 use std::error::Error;
 use std::io::Write;
 
-use clever_client::{ClientOptions, District};
-use clever_model::{Clock, SystemClock};
+use clever_sync::given::{ClientOptions, Clock as _, District, DistrictAppToken, SystemClock};
 use clever_sync::{SyncOptions, SyncPolicy, changes, sync};
 
 use crate::store::MemoryStore;
@@ -22,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         api_url: std::env::var("CLEVER_API_URL")?.parse()?,
         ..ClientOptions::default()
     };
-    let token = clever_auth::DistrictAppToken::new(std::env::var("CLEVER_TOKEN")?)?;
+    let token = DistrictAppToken::new(std::env::var("CLEVER_TOKEN")?)?;
     let district = District::new(options, token)?;
     let mut store = MemoryStore::default();
     let (policy, how) = (SyncPolicy::default(), SyncOptions::default());

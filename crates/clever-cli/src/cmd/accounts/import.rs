@@ -10,7 +10,6 @@ use clever_provision::import::{Column, CustodyWord, Defaults, read_row};
 use clever_provision::store::{AccountStore, AccountsError, Facts, Refusal};
 use clever_provision::{Account, Class};
 use clever_sql::{Address, Backend as _, Database, Open, Value};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::{Exit, Usage};
@@ -79,7 +78,8 @@ fn class(text: &str) -> Result<Class, String> {
 }
 
 /// A row that was not taken over. No value is in it.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Refused {
     /// Its number, from 1; the header is none.
     row: usize,
@@ -87,7 +87,8 @@ pub(crate) struct Refused {
 }
 
 /// What came of an import.
-#[derive(Debug, Default, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     rows: usize,
     imported: u64,

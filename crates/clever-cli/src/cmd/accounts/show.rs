@@ -12,7 +12,6 @@ use clever_provision::{
     Rejection, Rule, Subject, decide,
 };
 use clever_sync::words::masked;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::{Exit, NotThere};
@@ -33,7 +32,8 @@ pub(super) struct ListArgs {
 }
 
 /// A state of accounts, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum StateWord {
     /// May be entered.
@@ -172,7 +172,8 @@ fn cells(account: &Account) -> [String; 6] {
 }
 
 /// An account without what is known of its holder.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 struct Shown<'a> {
     account: &'a AccountId,
     class: Class,
@@ -183,7 +184,10 @@ struct Shown<'a> {
     links: &'a [LiveLink],
     /// How many ways into it there are.
     ways_in: usize,
-    #[schemars(with = "Option<clever_model::schema::Instant>")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     last_used: Option<Timestamp>,
 }
 
@@ -206,7 +210,8 @@ impl<'a> Shown<'a> {
 }
 
 /// A page of accounts.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Page<'a> {
     accounts: Vec<Shown<'a>>,
     /// The account to go on behind; none at the end.
@@ -218,7 +223,8 @@ impl Document for Page<'_> {
 }
 
 /// An account, what is known of its holder, and what happened to it.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct InFull<'a> {
     account: Shown<'a>,
     /// Values by field, of each identity; masked unless they are asked for.
@@ -231,10 +237,11 @@ impl Document for InFull<'_> {
 }
 
 /// An entry of the ledger.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 struct Entry<'a> {
     entry: u64,
-    #[schemars(with = "clever_model::schema::Instant")]
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     at: Timestamp,
     actor: &'a Actor,
     proof: ProofClass,
@@ -254,7 +261,8 @@ impl<'a> Entry<'a> {
 }
 
 /// Which account is a person's, and why.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Explained<'a> {
     clever_id: &'a UserId,
     account: Option<&'a AccountId>,

@@ -8,7 +8,6 @@ use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::roster::{Followed, follow, random_id};
 use clever_provision::store::AccountStore;
 use clever_provision::{Class, Policy};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
@@ -118,7 +117,8 @@ async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Re
 }
 
 /// What came of each district.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Told<'a> {
     districts: &'a BTreeMap<String, Followed>,
 }

@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 use clever_fleet::{Applied, Cadence};
 use clever_model::read_span;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::EngineArgs;
@@ -51,7 +50,8 @@ pub(crate) struct ApplyArgs {
 }
 
 /// What became of the schedules.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Schedules {
     /// How many are as they were.
     kept: usize,

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clever_fleet::{Asked, Ended};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{DecideArgs, DrainArgs, PauseArgs, ResumeArgs, RunArgs};
@@ -10,7 +9,8 @@ use crate::diagnostics::Exit;
 use crate::ui::{Document, Ui, counted};
 
 /// What became of what was asked.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Told {
     district: String,
     /// `started`, `running`, `done`, `doubtful`, `held`, `paused`, `resumed`, `approved` or `rejected`.
@@ -26,7 +26,8 @@ impl Document for Told {
 }
 
 /// How many schedules were paused, or go on.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(crate) struct Drained {
     schedules: usize,
 }

@@ -7,7 +7,6 @@ use clap::Args;
 use clever_fleet::{DistrictLine, FleetStatus};
 use clever_model::{Clock, SystemClock, Timestamp, read_span};
 use clever_sync::words::{for_people, since};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::EngineArgs;
@@ -31,7 +30,8 @@ pub(crate) struct StatusArgs {
 }
 
 /// How the fleet stands.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub(crate) struct FleetDocument(FleetStatus);
 

@@ -5,7 +5,6 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::warn;
 
@@ -25,7 +24,8 @@ const SET: [&str; 6] = [
 ];
 
 /// What was found.
-#[derive(Debug, Default, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct FoundFiles {
     /// Files that hold the person or the district.
     pub(super) holding: Vec<String>,

@@ -14,7 +14,6 @@ use clever_provision::ledger::Actor;
 use clever_provision::roster::ForgottenAccounts;
 use clever_sync::AnyStore;
 use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::files::FoundFiles;
@@ -93,7 +92,8 @@ pub(crate) struct ForgetArgs {
 }
 
 /// What was forgotten, everywhere.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Everywhere {
     /// Whether it was done, or only looked at.
     dry_run: bool,
@@ -115,7 +115,8 @@ impl Document for Everywhere {
 }
 
 /// What was forgotten before.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Notes<'a> {
     /// Whether there was a key to check the signatures with.
     checked: bool,
@@ -127,7 +128,8 @@ impl Document for Notes<'_> {
 }
 
 /// Whether the database was written again.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Swept {
     swept: bool,
 }
@@ -137,7 +139,8 @@ impl Document for Swept {
 }
 
 /// How many notes kept somebody out until now.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Readmitted {
     readmitted: u64,
 }

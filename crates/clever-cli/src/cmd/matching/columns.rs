@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clever_linkage::{ColumnReading, DateForm, Kind};
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::config::MatchFile;
@@ -10,7 +9,8 @@ use super::table::{SeparatedFile, Table, TableError};
 use crate::ui::grouped;
 
 /// How a column was read, without its values.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct ColumnSummary {
     file: String,
     field: String,

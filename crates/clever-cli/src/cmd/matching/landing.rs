@@ -16,7 +16,6 @@ use clever_provision::{
     AccountId, Candidate, Decided, Decision, Directory, Policy, Subject, candidates, decide,
     decide_all,
 };
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::config::MatchFile;
@@ -28,7 +27,8 @@ use super::table::{SeparatedFile, Table, TableError, rows_of};
 const TRIES: usize = 3;
 
 /// What landed.
-#[derive(Debug, Default, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Landed {
     /// People whose account opens for them from now on.
     pub(super) linked: usize,

@@ -26,7 +26,6 @@ use clever_provision::duplicates;
 use clever_provision::store::AccountStore;
 use csv::StringRecord;
 use indicatif::ProgressBar;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics::Exit;
@@ -142,7 +141,8 @@ pub(crate) struct MatchArgs {
 }
 
 /// What was done, for `--json`.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct Summary {
     left: usize,
     right: usize,
@@ -160,7 +160,8 @@ impl Document for Summary {
     const NAME: &'static str = "match";
 }
 
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct LinkSummary {
     /// How often each decision was made, by its name.
     decisions: BTreeMap<String, usize>,
@@ -172,7 +173,8 @@ pub(crate) struct LinkSummary {
     cut: usize,
 }
 
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct ClusterSummary {
     clusters: usize,
     records: usize,

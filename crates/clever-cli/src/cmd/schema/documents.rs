@@ -8,15 +8,14 @@ use anyhow::{Context, Result};
 use clever_emulator::cli::Started;
 use clever_raw::drift::survey::Survey;
 use clever_sync::{Change, SyncReport};
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 #[cfg(feature = "fleet")]
 use crate::cmd::fleet;
 use crate::cmd::{
-    accounts, alerts, changes, config, console, credential, demo, districts, doctor, explain,
-    export, forget, login, man, matching, me, plan, prune, review, status, sync,
+    accounts, alerts, changes, config, credential, demo, districts, doctor, explain, export,
+    forget, login, man, matching, me, plan, prune, review, status, sync,
 };
 use crate::diagnostics::{Exit, Failure, Usage};
 use crate::ui::{Document, Shape, Ui, counted};
@@ -39,7 +38,6 @@ fn all() -> Vec<Shape> {
         Shape::of::<sync::all::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
-        Shape::of::<console::Link>(),
         Shape::of::<plan::Shown<'static>>(),
         Shape::of::<explain::Explained>(),
         Shape::of::<changes::Listed>(),
@@ -56,7 +54,6 @@ fn all() -> Vec<Shape> {
         Shape::of::<Written>(),
         Shape::of::<Started>(),
         Shape::of::<demo::Shown>(),
-        Shape::of::<clever_certify::Told<'static>>(),
         Shape::of::<credential::Changed<'static>>(),
         Shape::of::<credential::Kept<'static>>(),
         Shape::of::<districts::Connected>(),
@@ -80,12 +77,17 @@ fn all() -> Vec<Shape> {
         Shape::of::<config::Shown>(),
         Shape::of::<man::Written>(),
     ];
+    #[cfg(feature = "console")]
+    all.push(Shape::of::<crate::cmd::console::Link>());
+    #[cfg(feature = "certify")]
+    all.push(Shape::of::<clever_certify::Told<'static>>());
     all.sort_by_key(|shape| shape.name);
     all
 }
 
 /// The schemas that were written.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct Written {
     folder: String,
     schemas: usize,

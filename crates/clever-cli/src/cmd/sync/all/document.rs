@@ -2,14 +2,14 @@
 
 use clever_model::Timestamp;
 use clever_sync::SyncReport;
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::diagnostics;
 use crate::ui::Document;
 
 /// How the run of a district ended, or why a credential can't be used.
-#[derive(Debug, JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Serialize)]
 pub(crate) struct DistrictRun {
     pub(super) credential: String,
     /// The district; the credential's name, if its districts can't be listed.
@@ -31,15 +31,20 @@ impl Document for DistrictRun {
 }
 
 /// A district of the store that no credential lists.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(super) struct Unlisted<'a> {
     pub(super) district: &'a str,
-    #[schemars(with = "Option<clever_model::schema::Instant>")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<clever_model::schema::Instant>")
+    )]
     pub(super) last_success: Option<Timestamp>,
 }
 
 /// How the runs of all districts ended.
-#[derive(JsonSchema, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Serialize)]
 pub(crate) struct AllRuns<'a> {
     pub(super) districts: Vec<&'a DistrictRun>,
     pub(super) unlisted: Vec<Unlisted<'a>>,

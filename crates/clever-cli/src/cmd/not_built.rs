@@ -1,0 +1,28 @@
+//! What a smaller build of `cleverctl` lacks: it says so, and how to have it.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+/// Arguments of a command that this build does not have. They are not read.
+#[derive(Debug, Args)]
+pub(crate) struct Unread {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    arguments: Vec<OsString>,
+}
+
+/// A part was asked for that this build does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("this cleverctl was built without {part}")]
+pub(crate) struct NotBuilt {
+    part: &'static str,
+    /// The feature of the crate that brings it.
+    pub(crate) feature: &'static str,
+}
+
+impl NotBuilt {
+    /// That `part` is missing, which `feature` brings.
+    pub(crate) fn new(part: &'static str, feature: &'static str) -> Self {
+        Self { part, feature }
+    }
+}

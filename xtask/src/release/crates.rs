@@ -1,0 +1,84 @@
+//! What the registry would get: each crate's package, as cargo makes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::Package;
+
+use crate::say::say;
+use crate::tools::LICENCES;
+
+/// Has cargo make the packages and, with `compile`, build each from what is in them, in the order in which one needs the
+/// other. Then looks into them.
+pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Result<()> {
+    let made = root.join("target/package");
+    // What an earlier version left would be taken for this one's.
+    if made.exists() {
+        for old in crate::tools::files(&made, "crate")? {
+            fs::remove_file(old)?;
+        }
+    }
+    let mut command = Command::new(crate::tools::cargo());
+    command.args(["--quiet"]);
+    if compile {
+        command.args(["publish", "--dry-run", "--workspace", "--locked"]);
+    } else {
+        command.args(["package", "--no-verify", "--locked"]);
+        for package in packages {
+            command.args(["-p", &*package.name]);
+        }
+    }
+    // What is not committed yet is packaged too; a release has nothing of that kind.
+    command.arg("--allow-dirty").current_dir(root);
+    let status = command.stdin(Stdio::null()).status();
+    if !status.context("could not start cargo")?.success() {
+        bail!("cargo does not make the packages of the crates");
+    }
+    for package in packages {
+        let name = format!("{}-{}", package.name, package.version);
+        let archive = made.join(format!("{name}.crate"));
+        let folder = unpacked(root, &archive)?.join(&name);
+        has_texts(root, &folder).with_context(|| format!("the package of {}", package.name))?;
+    }
+    say(&format!(
+        "{} crates: licences and pages are inside",
+        packages.len()
+    ));
+    Ok(())
+}
+
+/// Unpacks an archive into a folder of its own below `target/release-rehearsal`.
+pub(super) fn unpacked(root: &Path, archive: &Path) -> Result<PathBuf> {
+    let name = archive.file_name().context("an archive has a name")?;
+    let folder = root.join("target/release-rehearsal/unpacked").join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let status = Command::new("tar")
+        .arg("-xzf")
+        .arg(archive)
+        .arg("-C")
+        .arg(&folder)
+        .status();
+    if !status.context("could not start tar")?.success() {
+        bail!("could not unpack {}", archive.display());
+    }
+    Ok(folder)
+}
+
+/// Checks that a folder has the licences, word for word, and a page for people.
+pub(super) fn has_texts(root: &Path, folder: &Path) -> Result<()> {
+    for licence in LICENCES {
+        let ours = fs::read(root.join(licence))?;
+        if fs::read(folder.join(licence)).ok() != Some(ours) {
+            bail!("{licence} is not in it as it is in the workspace");
+        }
+    }
+    if !folder.join("README.md").is_file() {
+        bail!("README.md is not in it");
+    }
+    Ok(())
+}
