@@ -59,17 +59,21 @@ async fn a_worker_that_wakes_after_another_did_its_run_writes_nothing() {
     let Some(mut fleet) = Fleet::start(2).await else {
         return;
     };
-    // Long enough to be stopped in the middle, and no longer than that.
-    let part = fleet.many.page_of(&fleet.many.ids()[0]);
-    fleet
-        .many
-        .emulator
-        .faults()
-        .add(Fault::Slow.on(part).times(1));
+    let stuck = fleet.many.ids().remove(0);
+    let part = fleet.many.page_of(&stuck);
+    let faults = fleet.many.emulator.faults();
+    faults.add(Fault::Hang.on(part).times(1));
     fleet.apply(&[]);
     let zombie = fleet.worker(&[]);
+    // Asleep while it reads: one that sleeps within a commit keeps SQLite's only writer.
+    fleet
+        .until(MINUTE, "one hangs, and the other is done", |line| {
+            is_done(line) || line["district"] == stuck.as_str() && !line["running_since"].is_null()
+        })
+        .await;
     let begun = Instant::now();
-    while !fleet.many.emulator.faults().rules().is_empty() && begun.elapsed() < MINUTE {
+    while !fleet.many.emulator.faults().rules().is_empty() {
+        assert!(begun.elapsed() < MINUTE, "nothing hangs");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     zombie.signal("STOP");
