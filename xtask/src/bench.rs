@@ -14,6 +14,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("raw", "clever-raw", "page"),
     ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
+    ("console", "clever-console", "console"),
     ("emulator", "clever-emulator", "serve"),
     ("clients", "clever-tests", "clients"),
 ];
@@ -28,8 +29,9 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
         let known: Vec<&str> = BENCHES.iter().map(|(word, ..)| *word).collect();
         bail!("no such bench; there are: {}", known.join(", "));
     }
-    // Its figures are taken over both stores.
-    let server = match chosen.iter().any(|(word, ..)| *word == "sync") {
+    // Their figures are taken over both stores.
+    let over_both = |word: &str| matches!(word, "sync" | "console");
+    let server = match chosen.iter().any(|(word, ..)| over_both(word)) {
         true => postgres::start()?,
         false => None,
     };

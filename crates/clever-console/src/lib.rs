@@ -10,8 +10,11 @@
     doc = document_features::document_features!()
 )]
 
+mod acts;
+mod api;
 mod console;
 mod door;
+mod erase;
 mod html;
 mod pages;
 mod site;
@@ -19,10 +22,13 @@ mod stores;
 mod trouble;
 mod who;
 
+pub use api::{NewToken, new_token, openapi};
 pub use console::Console;
-pub use site::{Options, Runner, Started};
+pub use door::{OpenId, RolesBy};
+pub use erase::{EraseError, Erased, erase};
+pub use site::{Alerts, Options, Runner, Started};
 pub use stores::Stores;
-pub use who::{Gate, Person, Role};
+pub use who::{Gate, NoRole, Person, Role};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

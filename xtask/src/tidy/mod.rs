@@ -73,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-model",
             "clever-provision",
             "clever-sql",
+            "clever-web",
             "clever-sync",
         ],
     ),
