@@ -16,6 +16,7 @@ const BENCHES: &[(&str, &str, &str)] = &[
     ("match", "clever-provision", "matching"),
     ("sync", "clever-sync", "sync"),
     ("sync", "clever-tests", "beside"),
+    ("console", "clever-console", "console"),
     ("emulator", "clever-emulator", "serve"),
     ("clients", "clever-tests", "clients"),
 ];
@@ -33,13 +34,15 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<()> {
         let known: Vec<&str> = BENCHES.iter().map(|(word, ..)| *word).collect();
         bail!("no such bench; there are: {}", known.join(", "));
     }
-    // Its figures are taken over both stores.
-    let syncs = chosen.iter().any(|(word, ..)| *word == "sync");
-    let server = if syncs { postgres::start()? } else { None };
-    let programs = if syncs {
-        python::programs(Path::new("target/bench-python"), &SCRIPT)?
-    } else {
-        None
+    // Their figures are taken over both stores.
+    let over_both = |word: &str| matches!(word, "sync" | "console");
+    let server = match chosen.iter().any(|(word, ..)| over_both(word)) {
+        true => postgres::start()?,
+        false => None,
+    };
+    let programs = match chosen.iter().any(|(word, ..)| *word == "sync") {
+        true => python::programs(Path::new("target/bench-python"), &SCRIPT)?,
+        false => None,
     };
     let python = programs.and_then(|bin| bin.canonicalize().ok());
     let cargo = crate::tools::cargo();

@@ -135,9 +135,14 @@ impl IdTokenVerifier {
     /// Prepares to take RS256 of the app's issuer; has no keys yet.
     #[must_use]
     pub fn new(app: &App) -> Self {
+        Self::of(app.issuer().to_owned(), app.client_id().to_owned())
+    }
+
+    /// The same for any app at any issuer.
+    pub(crate) fn of(issuer: String, client_id: String) -> Self {
         Self {
-            issuer: app.issuer().to_owned(),
-            client_id: app.client_id().to_owned(),
+            issuer,
+            client_id,
             algorithms: vec![Algorithm::RS256],
             keys: Vec::new(),
             read_at: None,
@@ -203,13 +208,24 @@ impl IdTokenVerifier {
         Ok(())
     }
 
-    /// Checks a token and gives what it says.
+    /// Checks a token of Clever's and gives what it says.
     pub(crate) fn verify(
         &self,
         token: &str,
         nonce: Option<&str>,
         now: Timestamp,
     ) -> Result<Statement, IdTokenError> {
+        let claims = self.claims(token, nonce, now)?;
+        identity::claims(&claims).map_err(|_| IdTokenError::Claims)
+    }
+
+    /// Checks a token and gives its claims, of whichever issuer they are.
+    pub(crate) fn claims(
+        &self,
+        token: &str,
+        nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, IdTokenError> {
         if token.len() > MAX_TOKEN {
             return Err(IdTokenError::Form);
         }
@@ -241,7 +257,7 @@ impl IdTokenVerifier {
                 return Err(IdTokenError::Nonce);
             }
         }
-        identity::claims(&claims).map_err(|_| IdTokenError::Claims)
+        Ok(claims)
     }
 
     /// The claims, if one of the issuer's keys made the signature: the one that the token names, or one

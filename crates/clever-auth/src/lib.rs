@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod credential;
+pub mod issuer;
 pub mod login;
 pub mod seal;
 pub mod tokens;

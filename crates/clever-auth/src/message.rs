@@ -8,6 +8,8 @@ use url::Url;
 /// How a request says who asks.
 #[derive(Clone)]
 enum Credential {
+    /// What says who asks is in the form.
+    Open,
     Basic {
         user: String,
         password: SecretString,
@@ -45,6 +47,14 @@ impl Request {
         }
     }
 
+    pub(crate) fn open(url: Url) -> Self {
+        Self {
+            url,
+            credential: Credential::Open,
+            form: Vec::new(),
+        }
+    }
+
     pub(crate) fn bearer(url: Url, token: &str) -> Self {
         Self {
             url,
@@ -75,7 +85,7 @@ impl Request {
     pub fn basic_credentials(&self) -> Option<(&str, &str)> {
         match &self.credential {
             Credential::Basic { user, password } => Some((user, password.expose_secret())),
-            Credential::Bearer(_) => None,
+            Credential::Bearer(_) | Credential::Open => None,
         }
     }
 
@@ -84,7 +94,7 @@ impl Request {
     pub fn bearer_token(&self) -> Option<&str> {
         match &self.credential {
             Credential::Bearer(token) => Some(token.expose_secret()),
-            Credential::Basic { .. } => None,
+            Credential::Basic { .. } | Credential::Open => None,
         }
     }
 

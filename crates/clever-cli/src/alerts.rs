@@ -210,16 +210,24 @@ impl Alerts {
             name: Some("A test of alerts".to_owned()),
             state: "test",
             since: SystemClock.now(),
-            says: vec!["Nothing happened: `cleverctl alerts test` sent this.".to_owned()],
+            says: vec!["Nothing happened: somebody tests whether alerts arrive.".to_owned()],
             next_step: None,
         };
         self.tell(&alert).await?;
-        let told = [
-            self.webhook.is_some(),
-            self.slack.is_some(),
-            self.command.is_some(),
+        Ok(self.places().len())
+    }
+
+    /// Whom alerts go to, in a word each.
+    pub(crate) fn places(&self) -> Vec<&'static str> {
+        let all = [
+            (self.webhook.is_some(), "a webhook"),
+            (self.slack.is_some(), "Slack"),
+            (self.command.is_some(), "a command"),
         ];
-        Ok(told.into_iter().filter(|is_told| *is_told).count())
+        all.into_iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, word)| word)
+            .collect()
     }
 
     /// Tells everybody; an error of one does not keep it from the others.

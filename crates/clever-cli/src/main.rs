@@ -10,6 +10,7 @@
 mod access;
 mod accounts_at;
 mod alerts;
+mod audit;
 mod cli;
 mod cmd;
 mod config;

@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use clever_auth::seal::NoRandomness;
 
+use crate::api;
 use crate::door;
 use crate::pages;
 use crate::site::{Options, Site};
@@ -42,20 +43,23 @@ impl Console {
         Ok(format!("{origin}{enter}?key={key}"))
     }
 
-    /// All pages, under the path of the options: to be merged into an app's own router.
+    /// All pages and the API, under the path of the options: to be merged into an app's own router.
     pub fn router(&self) -> Router {
         let site = Arc::clone(&self.0);
         let pages = match &self.0.options.gate {
             Some(_) => pages::routes(),
             None => pages::routes()
                 .route("/enter", get(door::show).post(door::enter))
+                .route("/enter/openid", get(door::begin))
+                .route("/enter/back", get(door::back))
                 .route("/leave", post(door::leave)),
         };
         let pages = pages
             .fallback(async || crate::trouble::Trouble::Missing)
             .layer(DefaultBodyLimit::max(MAX_FORM))
             .layer(from_fn_with_state(Arc::clone(&site), door::guard))
-            .with_state(site);
+            .with_state(Arc::clone(&site))
+            .nest("/api", api::routes(&site));
         match self.0.options.base.as_str() {
             "" => pages,
             base => Router::new().nest(base, pages),

@@ -12,6 +12,8 @@
     doc = document_features::document_features!()
 )]
 
+mod acts;
+mod api;
 mod console;
 mod door;
 mod html;
@@ -21,10 +23,12 @@ mod stores;
 mod trouble;
 mod who;
 
+pub use api::{NewToken, new_token, openapi};
 pub use console::Console;
-pub use site::{Options, Runner, Started};
+pub use door::{OpenId, RolesBy};
+pub use site::{Alerts, Options, Runner, Started};
 pub use stores::Stores;
-pub use who::{Gate, Person, Role};
+pub use who::{Gate, NoRole, Person, Role};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

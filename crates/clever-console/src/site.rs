@@ -5,11 +5,12 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use clever_auth::seal::NoRandomness;
 use clever_model::{Clock, SystemClock, Timestamp};
+use clever_sync::erase::NotesKey;
 use clever_sync::look::Deed;
 use clever_sync::{AnyStore, SyncPolicies};
 use futures_util::future::BoxFuture;
 
-use crate::door::{Links, Sessions, Visitor};
+use crate::door::{Links, OpenId, Sessions, SignIns, Visitor};
 use crate::stores::Stores;
 use crate::trouble::Trouble;
 use crate::who::{Gate, Role};
@@ -25,8 +26,31 @@ pub struct Options {
     pub policies: SyncPolicies,
     /// Starts syncs, if the console may.
     pub runner: Option<Arc<dyn Runner>>,
-    /// Who comes in, if an app signs people in itself; else one-time links do.
+    /// Sends tests of alerts, if the console may.
+    pub alerts: Option<Arc<dyn Alerts>>,
+    /// Who comes in, if an app signs people in itself; else one-time links do, and the issuer below.
     pub gate: Option<Arc<dyn Gate>>,
+    /// Where people sign in, if an issuer of OpenID Connect knows them.
+    pub openid: Option<OpenId>,
+    /// The key that signs the notes of what is forgotten; nobody can forget without one.
+    pub notes_key: Option<NotesKey>,
+}
+
+impl Options {
+    /// A console that browsers find at `origin`, under the path `base`: people come in by links, and nobody syncs or forgets.
+    #[must_use]
+    pub fn at(origin: &str, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            origin: origin.to_owned(),
+            policies: SyncPolicies::default(),
+            runner: None,
+            alerts: None,
+            gate: None,
+            openid: None,
+            notes_key: None,
+        }
+    }
 }
 
 /// Whether a sync was started.
@@ -48,12 +72,26 @@ pub trait Runner: Send + Sync {
     fn start<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<Started, String>>;
 }
 
+/// Whom alerts go to, for a console.
+pub trait Alerts: Send + Sync {
+    /// In a word each, without addresses.
+    fn places(&self) -> Vec<&'static str>;
+
+    /// Sends an alert that nothing happened to all of them; says how many took it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    fn test(&self) -> BoxFuture<'_, Result<usize, String>>;
+}
+
 /// One console. It is shared by all requests.
 pub(crate) struct Site {
     pub(crate) options: Options,
     pub(crate) stores: Stores,
     pub(crate) sessions: Sessions,
     pub(crate) links: Links,
+    pub(crate) sign_ins: SignIns,
 }
 
 /// How the handlers get it.
@@ -64,6 +102,7 @@ impl Site {
         Ok(Self {
             sessions: Sessions::new()?,
             links: Links::default(),
+            sign_ins: SignIns::default(),
             options,
             stores,
         })

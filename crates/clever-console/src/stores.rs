@@ -7,6 +7,7 @@ use clever_auth::seal::SealingKeys;
 use clever_provision::store::{AccountStore, AccountsError, OwnedTable};
 use clever_sql::{Address, Open};
 use clever_sync::{AnyStore, StoreError};
+use clever_web::WebError;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::trouble::Trouble;
@@ -158,6 +159,12 @@ impl<S> DerefMut for Lent<'_, S> {
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+impl From<WebError> for Trouble {
+    fn from(error: WebError) -> Self {
         Self::Store(error.to_string())
     }
 }

@@ -16,8 +16,13 @@ pub(crate) enum Trouble {
     #[error("this page is out of date, and nothing was done: open it again")]
     Form,
     /// What was judged is not there any more as it was.
-    #[error("{0}")]
-    Moved(String),
+    #[error("{says}")]
+    Moved {
+        /// What happened, for a person.
+        says: String,
+        /// How it is now, for a program; null if that is nothing to say.
+        now: serde_json::Value,
+    },
     /// What was sent can't be used.
     #[error("{0}")]
     Wrong(String),
@@ -30,6 +35,23 @@ pub(crate) enum Trouble {
     /// Too often.
     #[error("that was tried too often: wait a minute, then try again")]
     TooOften,
+    /// The sign-in at the issuer came to nothing. Why is logged, and not shown.
+    #[error("the sign-in came to nothing: begin it again")]
+    SignIn,
+    /// The issuer knows somebody who has no role here.
+    #[error("you are signed in, but have no role here: ask whoever runs this console")]
+    Unknown,
+    /// No token, a wrong one, or one that is over.
+    #[error("there is no such token: `cleverctl console token add` makes one")]
+    Token,
+    /// The same is being done now, by a request with the same key.
+    #[error("this is being done now: ask again with the same key in a moment")]
+    Again,
+    /// The console has no key to sign the notes of what is forgotten.
+    #[error(
+        "this console can't forget: it has no key that signs the notes (CLEVER_KEY or --key-file)"
+    )]
+    NoNotes,
     /// The console was started without accounts.
     #[error("this console has no accounts: start it with --accounts")]
     NoAccounts,
@@ -39,15 +61,26 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// What was judged is not there any more.
+    pub(crate) fn moved(says: &str) -> Self {
+        Self::Moved {
+            says: says.to_owned(),
+            now: serde_json::Value::Null,
+        }
+    }
+
     /// The answer's status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Missing => StatusCode::NOT_FOUND,
-            Self::Role(_) | Self::Form | Self::Out => StatusCode::FORBIDDEN,
-            Self::Moved(_) | Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Role(_) | Self::Form | Self::Out | Self::SignIn | Self::Unknown => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Moved { .. } | Self::Refused(_) | Self::Again => StatusCode::CONFLICT,
             Self::Wrong(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooOften => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoAccounts => StatusCode::NOT_FOUND,
+            Self::NoAccounts | Self::NoNotes => StatusCode::NOT_FOUND,
+            Self::Token => StatusCode::UNAUTHORIZED,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

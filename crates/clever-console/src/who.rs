@@ -12,7 +12,7 @@ pub enum Role {
     Viewer,
     /// Also reveals, approves, undoes, syncs, answers reviews and merges.
     Operator,
-    /// Also forgets.
+    /// Also forgets people and districts.
     Admin,
 }
 

@@ -88,7 +88,9 @@ pub mod words {
 
 /// What is looked through a page at a time, and what people judged.
 pub mod look {
+    pub use crate::store::answers::Before;
     pub use crate::store::judged::{Approval, ApproveError, Deed, Judged};
+    pub use crate::store::tokens::Token;
     pub use crate::tell::browse::{
         ChangeLine, ChangePage, Consumer, Looked, Night, PlaceLine, RunLine, Size,
     };

@@ -31,9 +31,12 @@ mod app;
 mod arrive;
 mod ask;
 mod connections;
+#[cfg(feature = "roster")]
+mod erase;
 mod error;
 mod forget;
 mod library;
+mod others;
 mod pool;
 mod refusals;
 mod session;
@@ -48,9 +51,12 @@ pub use accounts::{Accounts, AccountsOptions};
 pub use app::{App, Came, Visit};
 pub use ask::Asked;
 pub use connections::{Connections, MergedAccount, OpenSession};
+#[cfg(feature = "roster")]
+pub use erase::{EraseError, Erased, erase};
 pub use error::WebError;
 pub use forget::forget;
 pub use library::LibraryClass;
+pub use others::{SessionTimes, end_sessions_of, sessions_of};
 pub use pool::{AccountPool, PooledStore};
 pub use refusals::{Refused, Why};
 pub use session::{FormToken, Profile, SessionKey, SessionStore, SignedIn, StoredSession};

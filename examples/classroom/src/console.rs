@@ -7,7 +7,6 @@ use axum::http::HeaderMap;
 use clever_auth::seal::SealingKeys;
 use clever_console::{Console, Gate, Options, Person, Role, Stores};
 use clever_sql::Address;
-use clever_sync::SyncPolicies;
 use futures_util::future::BoxFuture;
 
 use crate::pages::admin::{self, CONSOLE};
@@ -45,11 +44,8 @@ pub(crate) fn router(
     let stores = Stores::new(roster).with_accounts(accounts, keys, owned);
     let origin: url::Url = url.parse()?;
     let options = Options {
-        base: CONSOLE.to_owned(),
-        origin: origin.origin().ascii_serialization(),
-        policies: SyncPolicies::default(),
-        runner: None,
         gate: Some(std::sync::Arc::new(Door(site.clone()))),
+        ..Options::at(&origin.origin().ascii_serialization(), CONSOLE)
     };
     Ok(Console::new(stores, options)?.router())
 }

@@ -64,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-model",
             "clever-provision",
             "clever-sql",
+            "clever-sync",
         ],
     ),
     (
@@ -73,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clever-model",
             "clever-provision",
             "clever-sql",
+            "clever-web",
             "clever-sync",
         ],
     ),

@@ -17,5 +17,6 @@ mod start;
 pub use callback::{Arrival, Rejection, Repeat};
 pub use error::LoginError;
 pub use identify::{DeliveryKey, Identify, Link, Login, Redeem, SignedIn};
+pub(crate) use pending::challenge;
 pub use query::ErrorCode;
 pub use start::{Departure, LinkRequest, LoginFlow, SessionDigest, StatePolicy};

@@ -1,6 +1,8 @@
 //! `cleverctl console`: the pages for whoever must judge, served over the stores.
 
 mod demo;
+mod openid;
+pub(crate) mod token;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,14 +10,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use clap::{Args, FromArgMatches as _};
-use clever_console::{Console, Options, Person, Role, Runner, Started, Stores};
+use clap::{Args, FromArgMatches as _, Subcommand};
+use clever_console::{Console, Options, Person, Role, Runner, Started, Stores, openapi};
+use clever_sync::erase::NotesKey;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use url::Url;
 
+use self::openid::OpenIdArgs;
+use self::token::TokenCommand;
 use crate::accounts_at::AccountsAt;
+use crate::alerts::Alerts;
 use crate::cli::{self, Cli, Command};
 use crate::cmd::review::tables_of;
 use crate::cmd::sync::{self, SyncArgs, policies};
@@ -26,7 +32,9 @@ use crate::ui::{Document, Ui};
 
 /// Arguments of `console`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
 Examples:
   cleverctl console --demo                  A made-up district with trouble
   cleverctl console --store clever.db       Look and approve; the next run applies
@@ -34,7 +42,8 @@ Examples:
                                             Also accounts, and with syncs from the
                                             pages: what follows `--` is for `sync`
 
-It prints a link that is good once, for ten minutes, on this machine.")]
+It prints a link that is good once, for ten minutes, on this machine."
+)]
 pub(crate) struct ConsoleArgs {
     #[command(flatten)]
     store: StoreArgs,
@@ -63,9 +72,25 @@ pub(crate) struct ConsoleArgs {
     /// Serve a made-up district with something held, in a folder that goes with the process.
     #[arg(long, conflicts_with_all = ["tables", "policy", "sync"])]
     demo: bool,
+    #[command(flatten)]
+    openid: OpenIdArgs,
+    #[command(subcommand)]
+    command: Option<ConsoleCommand>,
     /// How the pages may sync: options of `cleverctl sync`.
     #[arg(last = true, value_name = "SYNC OPTIONS")]
     sync: Vec<String>,
+}
+
+/// What else there is to do for a console.
+#[derive(Debug, Subcommand)]
+enum ConsoleCommand {
+    /// Make, list or take away tokens of the API.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Print the OpenAPI document of the API, to make a client of it.
+    ///
+    /// A console serves it too, at `/api/openapi.json`.
+    Openapi,
 }
 
 /// How to come in.
@@ -82,6 +107,16 @@ impl Document for Link {
 
 /// Serves until it is told to end.
 pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
+    match &args.command {
+        Some(ConsoleCommand::Token(command)) => return token::run(command, ui).await,
+        Some(ConsoleCommand::Openapi) => {
+            for line in serde_json::to_string_pretty(&openapi("/api"))?.lines() {
+                ui.line(line)?;
+            }
+            return Ok(Exit::Done);
+        }
+        None => {}
+    }
     if !args.listen.ip().is_loopback() && args.public_url.is_none() {
         return Err(Usage::new("the console listens on this machine alone")
             .hint("put a proxy with TLS before it, and name its address with --public-url")
@@ -92,7 +127,8 @@ pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
         let runner = Syncs::new(ground.store.clone(), ground.sync.clone(), ui)?;
         let stores = Stores::new(ground.store.address().clone());
         let stores = stores.with_accounts(&ground.accounts, ground.keys.clone(), Vec::new());
-        return serve(args, stores, Some(Arc::new(runner)), ui).await;
+        let notes_key = Some(ground.notes_key.clone());
+        return serve(args, stores, Some(Arc::new(runner)), notes_key, ui).await;
     }
     let url = args.store.url()?;
     // A store that is not there is said before anybody opens a page. One of an earlier version is brought up to date.
@@ -107,13 +143,16 @@ pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
     } else {
         Some(Arc::new(Syncs::new(url, args.sync.clone(), ui)?))
     };
-    serve(args, stores, runner, ui).await
+    // Without a key, all but forgetting is possible, and the page says so.
+    let notes_key = args.accounts.notes_key(false).ok();
+    serve(args, stores, runner, notes_key, ui).await
 }
 
 async fn serve(
     args: &ConsoleArgs,
     stores: Stores,
     runner: Option<Arc<Syncs>>,
+    notes_key: Option<NotesKey>,
     ui: &Ui,
 ) -> Result<Exit> {
     let listener = TcpListener::bind(args.listen)
@@ -126,12 +165,18 @@ async fn serve(
         ),
         None => (format!("http://{}", listener.local_addr()?), String::new()),
     };
+    // Whom syncs from the pages tell is whom a test goes to.
+    let alerts = match &runner {
+        Some(syncs) => syncs.alerts()?,
+        None => None,
+    };
     let options = Options {
-        base,
-        origin,
         policies: policies(args.policy.as_deref())?,
         runner: runner.map(|runner| runner as _),
-        gate: None,
+        openid: args.openid.openid(&format!("{origin}{base}"))?,
+        notes_key,
+        alerts,
+        ..Options::at(&origin, &base)
     };
     let console = Console::new(stores, options)?;
     let link = console.link(Person {
@@ -180,6 +225,13 @@ impl Syncs {
         Ok(syncs)
     }
 
+    /// Whom alerts go to, if to anybody.
+    fn alerts(&self) -> Result<Option<Arc<dyn clever_console::Alerts>>> {
+        let args = self.args(None)?;
+        let alerts = Alerts::new(&args.alerts, args.listen.max_failures)?;
+        Ok(alerts.are_wanted().then(|| Arc::new(Told(alerts)) as _))
+    }
+
     fn args(&self, district: Option<&str>) -> Result<SyncArgs> {
         let store = self.store.address().to_string();
         let mut words = vec!["cleverctl", "sync", "--store", &store];
@@ -202,6 +254,19 @@ impl Syncs {
             .hint("name options of `cleverctl sync`, as in `-- --credential NAME`")
             .into()),
         }
+    }
+}
+
+/// Whom syncs tell, for the page that sends a test.
+struct Told(Alerts);
+
+impl clever_console::Alerts for Told {
+    fn places(&self) -> Vec<&'static str> {
+        self.0.places()
+    }
+
+    fn test(&self) -> BoxFuture<'_, Result<usize, String>> {
+        Box::pin(async move { self.0.test().await.map_err(|error| format!("{error:#}")) })
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use clever_sync::{ExportFormat, Exported, export};
 use serde::Serialize;
 
+use crate::audit;
 use crate::cmd::changes::district;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
@@ -93,7 +94,8 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
             return Err(crate::cmd::not_built::NotBuilt::new("Parquet", "parquet").into());
         }
     };
-    let mut store = args.store.url()?.look().await?;
+    let url = args.store.url()?;
+    let mut store = url.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     leave_nothing_half_written();
     let Exported {
@@ -110,6 +112,11 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
             "note: dates of {field} that can't be read and are {said}: {}",
             grouped(*count)
         ));
+    }
+    // A store that can only be read has no audit of who reads it.
+    if let Ok(mut store) = url.open_existing().await {
+        let subject = format!("{:?}", args.format).to_lowercase();
+        audit::note(&mut store, &district, "export", &subject, ui).await;
     }
     if ui.json {
         ui.document(&Written { files })?;

@@ -9,6 +9,7 @@ use clever_model::SystemClock;
 use clever_sync::words::Schools;
 use clever_sync::{AnyStore, Only, SyncPolicy, SyncReport, UndoRequest, undo};
 
+use crate::audit;
 use crate::cmd::changes::district;
 use crate::cmd::sync::{policies, report};
 use crate::diagnostics::{Exit, NotThere};
@@ -102,6 +103,10 @@ pub(crate) async fn run(args: &UndoArgs, ui: &Ui) -> Result<Exit> {
         request.dry_run = false;
     }
     let report = take_back(&mut store, &request, policy, ui).await?;
+    if report.run.is_some() {
+        let subject = format!("run {}", args.run);
+        audit::note(&mut store, &request.district_id, "undo", &subject, ui).await;
+    }
     if ui.json {
         ui.document(&report)?;
         return Ok(Exit::Done);

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::ground::{Emulator, Store, cleverctl, held};
+use crate::ground::{Emulator, Store, cleverctl, errors, held};
 
 /// A console that ends with the value.
 struct Served {
@@ -81,4 +81,98 @@ async fn the_demo_has_trouble_for_whoever_looks() {
     for sentence in ["need you", "held", "failing"] {
         assert!(home.contains(sentence), "{sentence}: {home}");
     }
+}
+
+/// Asks the API of a console.
+async fn api(served: &Served, token: &str, path: &str) -> (u16, serde_json::Value) {
+    let (enter, _) = served.link.split_once("/enter").unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.get(format!("{enter}/api{path}"));
+    let answer = request.bearer_auth(token).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_token_opens_the_api_until_it_is_taken_away() {
+    let (emulator, store) = (Emulator::start(&["--students", "60"]), Store::new());
+    let report = store.report(&emulator, 0);
+    let token = |args: &[&str], exit| {
+        let output = cleverctl()
+            .args(["--json", "console", "token"])
+            .args(args)
+            .args(["--store", &store.url()])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
+        output.stdout
+    };
+    let made = held(
+        "console-token",
+        token(&["add", "nightly", "--for", "90d"], 0),
+    );
+    let secret = made["token"].as_str().unwrap();
+    assert_eq!(made["role"], "viewer");
+    token(&["add", "nightly"], 2);
+    let listed = held("console-tokens", token(&["list"], 0));
+    assert_eq!(listed["tokens"][0]["name"], "nightly");
+    assert!(!listed.to_string().contains(secret));
+
+    let served = Served::start(&["--store", &store.url()]);
+    let (status, districts) = api(&served, secret, "/districts").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        districts["districts"][0]["district_id"],
+        report["district_id"]
+    );
+    let printed = cleverctl().args(["console", "openapi"]).output().unwrap();
+    let printed: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let (_, served_document) = api(&served, secret, "/openapi.json").await;
+    assert_eq!(printed["paths"], served_document["paths"]);
+    held("console-token-removed", token(&["remove", "nightly"], 0));
+    assert_eq!(api(&served, secret, "/districts").await.0, 401);
+    token(&["remove", "nightly"], 1);
+}
+
+/// What is done at a terminal is a row of the audit, too.
+#[tokio::test]
+async fn the_audit_has_what_is_done_at_a_terminal() {
+    let (emulator, store) = (Emulator::start(&["--students", "60"]), Store::new());
+    store.report(&emulator, 0);
+    // The same district, and most of its people are not there.
+    let fewer = Emulator::start(&["--students", "10"]);
+    let held_by = store.report(&fewer, 3);
+    let hash = held_by["plan_hash"].as_str().unwrap();
+    let synced = store.sync(&fewer, &["--approve", hash]);
+    assert_eq!(synced.status.code(), Some(0), "{}", errors(&synced));
+    let folder = tempfile::TempDir::new().unwrap();
+    let out = folder.path().display().to_string();
+    for args in [
+        vec!["export", "--format", "csv", &out],
+        vec!["undo", "3", "--yes"],
+    ] {
+        let done = cleverctl()
+            .args(&args)
+            .args(["--store", &store.url()])
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(0), "{args:?}: {}", errors(&done));
+    }
+    let database = rusqlite::Connection::open(store.url().trim_start_matches("sqlite:")).unwrap();
+    let mut rows = database
+        .prepare("SELECT deed || ' ' || subject || ' ' || role FROM audit WHERE actor <> 'sync' ORDER BY key")
+        .unwrap();
+    let rows: Vec<String> = rows
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let approve = format!("approve {hash} terminal");
+    assert_eq!(
+        rows,
+        [
+            approve.as_str(),
+            "export csv terminal",
+            "undo run 3 terminal"
+        ]
+    );
 }

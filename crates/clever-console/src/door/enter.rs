@@ -25,6 +25,9 @@ pub(crate) struct Key {
 pub(crate) async fn show(State(site): Shared, Query(key): Query<Key>) -> Markup {
     let content = if key.key.is_empty() {
         html! {
+            @if let Some(openid) = &site.options.openid {
+                p { a.button #openid href=(site.at("/enter/openid")) { "Sign in at " (openid.host()) } }
+            }
             p { "This console is entered by a link that is good once." }
             p { "Whoever runs it gets one from " code { "cleverctl console" } ", which prints it when it starts." }
         }
@@ -52,7 +55,9 @@ pub(crate) async fn enter(State(site): Shared, Form(key): Form<Key>) -> Result<R
             ));
         }
     };
-    let begun = site.sessions.begin(person, site.now(), &attributes(&site));
+    let begun = site
+        .sessions
+        .begin(person, site.now(), &attributes(&site, "Strict"));
     let cookie = begun.map_err(|error| Trouble::Store(error.to_string()))?;
     Ok(go(&site, "/", &cookie))
 }
@@ -63,7 +68,7 @@ pub(crate) struct Nothing {}
 
 /// Ends the session.
 pub(crate) async fn leave(State(site): Shared, headers: HeaderMap, _: Sent<Nothing>) -> Response {
-    let cookie = site.sessions.end(&headers, &attributes(&site));
+    let cookie = site.sessions.end(&headers, &attributes(&site, "Strict"));
     go(&site, "/enter", &cookie)
 }
 
@@ -73,7 +78,7 @@ fn go(site: &Site, to: &str, cookie: &str) -> Response {
 }
 
 /// How browsers keep the cookie.
-fn attributes(site: &Site) -> String {
+pub(super) fn attributes(site: &Site, same_site: &str) -> String {
     let path = match site.options.base.as_str() {
         "" => "/",
         base => base,
@@ -83,5 +88,5 @@ fn attributes(site: &Site) -> String {
     } else {
         ""
     };
-    format!("Path={path}; HttpOnly; SameSite=Strict{secure}")
+    format!("Path={path}; HttpOnly; SameSite={same_site}{secure}")
 }

@@ -11,7 +11,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOCATION,
     ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -22,6 +22,9 @@ use crate::trouble::Trouble;
 /// What a page may load and where its forms may go: this console, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
+
+/// The paths on which somebody comes in.
+const DOOR: [&str; 3] = ["/enter", "/enter/openid", "/enter/back"];
 
 /// The longest that a request may take, its body included.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -39,7 +42,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let is_asset = path.ends_with("/console.css") || path.ends_with("/console.js");
-    let is_door = path.ends_with("/enter") && site.options.gate.is_none();
+    let is_door = DOOR.iter().any(|door| path.ends_with(door)) && site.options.gate.is_none();
     let mut visitor = None;
     let mut response = match refused(&site, &request) {
         Some(refused) => refused,
@@ -61,17 +64,23 @@ pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next:
         let page = html::trouble(&site, visitor.as_ref(), &trouble);
         response = (trouble.status(), page).into_response();
     }
+    dress(&mut response);
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
     if is_asset && headers.contains_key(CONTENT_TYPE) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     }
     response
 }
 
-async fn in_time(answer: impl Future<Output = Response>) -> Response {
+/// Sets the headers that each answer has.
+pub(crate) fn dress(response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+pub(crate) async fn in_time(answer: impl Future<Output = Response>) -> Response {
     match tokio::time::timeout(LONGEST, answer).await {
         Ok(answer) => answer,
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
@@ -80,22 +89,29 @@ async fn in_time(answer: impl Future<Output = Response>) -> Response {
 
 /// Says what is wrong with a request before anybody looks at it.
 fn refused(site: &Site, request: &Request) -> Option<Response> {
-    let origin = site.options.origin.as_str();
-    let own_host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let header = |name: HeaderName| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    if header(HOST) != Some(own_host) {
-        return Some(StatusCode::MISDIRECTED_REQUEST.into_response());
+    let headers = request.headers();
+    if let Some(refused) = other_host(site, headers) {
+        return Some(refused);
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && header(ORIGIN) != Some(origin) {
+    if !reads && (!headers.contains_key(ORIGIN) || other_origin(site, headers)) {
         return Some(Trouble::Form.into_response());
     }
     None
+}
+
+/// Refuses a request for another host than the console's own.
+pub(crate) fn other_host(site: &Site, headers: &HeaderMap) -> Option<Response> {
+    let origin = site.options.origin.as_str();
+    let own_host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok());
+    (host != Some(own_host)).then(|| StatusCode::MISDIRECTED_REQUEST.into_response())
+}
+
+/// Says whether a request comes from a page of another origin.
+pub(crate) fn other_origin(site: &Site, headers: &HeaderMap) -> bool {
+    let origin = headers.get(ORIGIN).map(|value| value.to_str().ok());
+    origin.is_some_and(|origin| origin != Some(site.options.origin.as_str()))
 }
 
 fn to_the_door(site: &Site) -> Response {

@@ -27,6 +27,15 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
+    /// Somebody who has a token of the API, which has no forms.
+    pub(crate) fn of_token(person: Person) -> Self {
+        Self {
+            person,
+            form: String::new(),
+            key: None,
+        }
+    }
+
     /// Says whether a form is of this session.
     pub(crate) fn sent(&self, form: &str) -> bool {
         self.form.as_bytes().ct_eq(form.as_bytes()).into()
@@ -115,17 +124,27 @@ impl Sessions {
         format!("{}=; Max-Age=0; {attributes}", self.cookie)
     }
 
-    fn id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let all = headers.get_all(COOKIE).into_iter();
-        let mut pairs = all
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(|header| header.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        pairs
-            .find(|(name, _)| *name == self.cookie)
-            .map(|(_, id)| id)
+    /// The name of the cookie of a sign-in that is under way.
+    pub(crate) fn begun(&self) -> String {
+        format!("{}_begun", self.cookie)
     }
 
+    fn id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        cookie(headers, &self.cookie)
+    }
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let all = headers.get_all(COOKIE).into_iter();
+    let mut pairs = all
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == wanted).map(|(_, id)| id)
+}
+
+impl Sessions {
     fn digest(&self, id: &str) -> String {
         blake3::keyed_hash(&self.secret, id.as_bytes())
             .to_hex()

@@ -13,11 +13,12 @@ use crate::site::Site;
 use crate::trouble::Trouble;
 
 /// The menu: the path and the word of each page.
-const MENU: [(&str, &str); 6] = [
+const MENU: [(&str, &str); 7] = [
     ("/", "Districts"),
     ("/reviews", "Reviews"),
     ("/accounts", "Accounts"),
     ("/setup", "Setup"),
+    ("/schedule", "Schedule"),
     ("/audit", "Audit"),
     ("/health", "Health"),
 ];
@@ -32,6 +33,11 @@ pub(crate) fn page(
     framed(site, visitor, title, None, content)
 }
 
+/// A page from which browsers go on to `to` by themselves.
+pub(crate) fn onward(site: &Site, title: &str, to: &str, content: &Markup) -> Markup {
+    framed(site, None, title, Some(&format!("0; url={to}")), content)
+}
+
 impl Visitor {
     /// A page for this visitor. With `again`, browsers load it again after so many seconds.
     pub(crate) fn page(
@@ -41,7 +47,8 @@ impl Visitor {
         again: Option<u32>,
         content: &Markup,
     ) -> Markup {
-        framed(site, Some(self), title, again, content)
+        let again = again.map(|seconds| seconds.to_string());
+        framed(site, Some(self), title, again.as_deref(), content)
     }
 }
 
@@ -49,7 +56,7 @@ fn framed(
     site: &Site,
     visitor: Option<&Visitor>,
     title: &str,
-    again: Option<u32>,
+    again: Option<&str>,
     content: &Markup,
 ) -> Markup {
     html! {
@@ -59,7 +66,7 @@ fn framed(
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                @if let Some(seconds) = again { meta http-equiv="refresh" content=(seconds); }
+                @if let Some(again) = again { meta http-equiv="refresh" content=(again); }
                 title { (title) " · Clever console" }
                 link rel="stylesheet" href=(site.at("/console.css"));
                 script src=(site.at("/console.js")) defer {}
@@ -113,6 +120,13 @@ struct Whole<T> {
     key: Option<String>,
     #[serde(flatten)]
     fields: T,
+}
+
+/// The field of a form that asks nothing but why.
+#[derive(Deserialize)]
+pub(crate) struct Why {
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// A form that somebody who is in has sent from a page of ours.

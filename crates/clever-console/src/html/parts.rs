@@ -48,11 +48,39 @@ pub(crate) fn form(site: &Site, visitor: &Visitor, action: &str, content: &Marku
     }
 }
 
+/// A form that asks nothing but why, with its button.
+pub(crate) fn asks_why(
+    site: &Site,
+    visitor: &Visitor,
+    action: &str,
+    id: &str,
+    says: &str,
+) -> Markup {
+    form(
+        site,
+        visitor,
+        action,
+        &html! {
+            (why(&format!("why-{id}")))
+            button id=(id) type="submit" { (says) }
+            span.quiet { "The audit keeps who did and why." }
+        },
+    )
+}
+
 /// The field in which somebody says why.
 pub(crate) fn why(id: &str) -> Markup {
     html! {
         label for=(id) { "Why" }
         input id=(id) name="reason" required minlength="3" maxlength="500" autocomplete="off";
+    }
+}
+
+/// The same where nobody must say why.
+pub(crate) fn may_say_why(id: &str) -> Markup {
+    html! {
+        label for=(id) { "Why (if you like)" }
+        input id=(id) name="reason" maxlength="500" autocomplete="off";
     }
 }
 

@@ -12,6 +12,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::acts::districts::there;
+use crate::acts::records;
 use crate::door::Visitor;
 use crate::html::{empty, kind_of, shown, time};
 use crate::site::{Shared, may_see};
@@ -76,13 +78,10 @@ pub(crate) async fn show(
     Path(district): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Trouble> {
-    may_see(&visitor, &district)?;
     let looked = asked.looked()?;
     let now = site.now();
     let mut store = site.stores.roster().await?;
-    if !store.districts().await?.contains(&district) {
-        return Err(Trouble::Missing);
-    }
+    there(&mut store, &visitor, &district).await?;
     let page = store.look_through(&district, &looked).await?;
     store.back();
     let place = format!("/districts/{district}");
@@ -152,13 +151,13 @@ pub(crate) async fn one(
     let read = |json: Option<&str>| -> BTreeMap<String, String> {
         let value = json.and_then(|json| serde_json::from_str(json).ok());
         value
-            .map(|value: Value| super::record::fields(&value))
+            .map(|value: Value| records::fields(&value))
             .unwrap_or_default()
     };
     let before = read(change.before.as_ref().map(|json| json.get()));
     let after = read(change.after.as_ref().map(|json| json.get()));
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let is_open = |name: &str| super::record::is_open(change.kind, name);
+    let is_open = |name: &str| records::is_open(change.kind, name);
     let cell = |of: &BTreeMap<String, String>, name: &str| {
         of.get(name)
             .map(|value| shown(value, is_open(name)).into_owned())

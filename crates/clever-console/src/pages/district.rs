@@ -12,17 +12,16 @@ use clever_sync::words::{Standing, grouped, sentences};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::acts::districts::{self, stand};
 use crate::door::Visitor;
 use crate::html::{Sent, badge, columns, empty, form, line, time};
-use crate::pages::home::{name, stand};
-use crate::site::{On, Shared, Site, Started, may_see, needs};
+use crate::pages::home::name;
+use crate::site::{Shared, Site, may_see};
 use crate::trouble::Trouble;
 use crate::who::Role;
 
 /// So many runs are on a page.
 const RUNS: u32 = 25;
-/// How far back sizes go, in seconds: ninety days.
-const BACK: i64 = 90 * 86_400;
 
 /// Where the list of runs begins.
 #[derive(Deserialize)]
@@ -53,8 +52,7 @@ pub(crate) async fn show(
         return Ok(visitor.page(&site, "Never synced", None, &content));
     };
     let runs = store.runs(&district, asked.before, RUNS).await?;
-    let from = Timestamp::from_second(now.as_second() - BACK).unwrap_or(now);
-    let sizes = store.sizes(&district, from).await?;
+    let sizes = store.sizes(&district, super::back(now)).await?;
     let readers = store.consumers(&district).await?;
     store.back();
     let open = one.attempts.open.as_ref();
@@ -86,6 +84,12 @@ pub(crate) async fn show(
             h2 { "Findings" }
             p.quiet { "Odd, and kept as it is." }
             ul { @for finding in &one.status.findings { li { (finding) } } }
+        }
+        @if visitor.person.role >= Role::Admin && site.options.notes_key.is_some() {
+            h2 { "Forget this district" }
+            (form(&site, &visitor, &format!("{place}/forget"), &html! {
+                button #forget type="submit" name="step" value="look" { "Show what would be erased" }
+            }))
         }
     };
     let again = open.map(|_| 3);
@@ -198,23 +202,7 @@ pub(crate) async fn sync(
     Path(district): Path<String>,
     sent: Sent<Nothing>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let runner = site.options.runner.as_ref().ok_or(Trouble::Missing)?;
-    let mut store = site.stores.roster().await?;
-    if !store.districts().await?.contains(&district) {
-        return Err(Trouble::Missing);
-    }
-    let started = runner.start(&district).await.map_err(Trouble::Refused)?;
-    if started == Started::Now {
-        let on = On {
-            district: &district,
-            subject: "district",
-            reason: "",
-        };
-        site.judge(&mut store, &sent.visitor, "sync", on).await?;
-    }
-    store.back();
+    districts::sync(&site, &sent.visitor, &district).await?;
     Ok(to(&site, &format!("/districts/{district}")))
 }
 

@@ -6,9 +6,10 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 
+use crate::acts::districts::stand;
 use crate::door::Visitor;
 use crate::html::badge;
-use crate::pages::home::{name, stand};
+use crate::pages::home::name;
 use crate::site::Shared;
 use crate::trouble::Trouble;
 

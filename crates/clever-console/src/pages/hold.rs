@@ -6,68 +6,22 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use clever_model::Timestamp;
-use clever_sync::AnyStore;
-use clever_sync::look::{Approval, ApproveError, Deed, Judged};
+use clever_sync::look::{Approval, Judged};
 use clever_sync::report::{HeldSample, Unit};
-use clever_sync::words::{Holds, Schools, Standing, grouped, noticed, percent, since};
+use clever_sync::words::{Holds, grouped, noticed, percent, since};
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::acts::holds::{self, Held};
+use crate::acts::records::is_open;
 use crate::door::Visitor;
-use crate::html::{Sent, capital, form, names, shown, time, why};
+use crate::html::{Sent, Why, asks_why, capital, form, names, shown, time, why};
 use crate::pages::district::to;
-use crate::pages::home::{name, stand};
-use crate::site::{On, Shared, Site, may_see, needs, reason};
+use crate::pages::home::name;
+use crate::site::{Shared, Site, needs};
 use crate::trouble::Trouble;
 use crate::who::Role;
-
-/// So many deeds of the district are shown below.
-const DEEDS: u32 = 8;
-
-/// All that the page shows.
-struct Held {
-    standing: Standing,
-    hash: String,
-    count: u64,
-    schools: Schools,
-    samples: Vec<(HeldSample, Option<Value>)>,
-    approval: Option<Approval>,
-    deeds: Vec<Judged>,
-}
-
-/// Reads what the district's last run held; none if nothing is.
-async fn held(
-    store: &mut AnyStore,
-    district: &str,
-    now: Timestamp,
-) -> Result<Option<Held>, Trouble> {
-    let (all, _) = stand(store, Some(district), now).await?;
-    let standing = all.into_iter().next().ok_or(Trouble::Missing)?;
-    let Some(hash) = standing.status.held_hash.clone() else {
-        return Ok(None);
-    };
-    let report = store.run(district, standing.status.last_run).await?;
-    let schools = Schools::of_status(store, &standing.status).await?;
-    let mut samples = Vec::new();
-    for sample in report.map(|report| report.held_samples).unwrap_or_default() {
-        let json = store.record(district, sample.kind, &sample.id).await?;
-        let record = json.and_then(|json| serde_json::from_str(&json).ok());
-        samples.push((sample, record));
-    }
-    Ok(Some(Held {
-        count: standing.status.holds.iter().map(|one| one.hold.count).sum(),
-        approval: store
-            .approval(district)
-            .await?
-            .filter(|one| one.hash == hash),
-        deeds: store.judged(Some(district), None, DEEDS).await?,
-        standing,
-        hash,
-        schools,
-        samples,
-    }))
-}
 
 /// Shows what is held, with masked samples.
 pub(crate) async fn show(
@@ -75,30 +29,18 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(district): Path<String>,
 ) -> Result<Markup, Trouble> {
-    may_see(&visitor, &district)?;
-    let now = site.now();
-    let mut store = site.stores.roster().await?;
-    let held = held(&mut store, &district, now).await?;
-    let deeds = store.judged(Some(&district), None, DEEDS).await?;
-    store.back();
+    let (held, deeds) = holds::look(&site, &visitor, &district).await?;
     Ok(match held {
-        Some(held) => page(&site, &visitor, &district, &held, false),
+        Some(held) => page(&site, &visitor, &district, &held, &deeds, false),
         None => {
             let content = html! {
                 p { "Nothing of this district is held." }
                 p { a href=(site.at(&format!("/districts/{district}"))) { "To the district" } }
-                (said(&site, &district, &deeds, now))
+                (said(&site, &district, &deeds, site.now()))
             };
             visitor.page(&site, "Nothing is held", None, &content)
         }
     })
-}
-
-/// A form that says why.
-#[derive(Deserialize)]
-pub(crate) struct Why {
-    #[serde(default)]
-    reason: String,
 }
 
 /// Shows the samples with their names. The answer is to the form: no address has them.
@@ -107,24 +49,9 @@ pub(crate) async fn reveal(
     Path(district): Path<String>,
     sent: Sent<Why>,
 ) -> Result<Markup, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let now = site.now();
-    let mut store = site.stores.roster().await?;
-    let why = reason(&sent.fields.reason)?;
-    let before = held(&mut store, &district, now).await?;
-    let before = before.ok_or_else(|| Trouble::Moved("Nothing is held any more.".to_owned()))?;
-    let subject = format!("samples of run {}", before.standing.status.last_run);
-    let on = On {
-        district: &district,
-        subject: &subject,
-        reason: why,
-    };
-    site.judge(&mut store, &sent.visitor, "reveal", on).await?;
-    let deeds = store.judged(Some(&district), None, DEEDS).await?;
-    store.back();
-    let held = Held { deeds, ..before };
-    Ok(page(&site, &sent.visitor, &district, &held, true))
+    let why = &sent.fields.reason;
+    let (held, deeds) = holds::reveal(&site, &sent.visitor, &district, why).await?;
+    Ok(page(&site, &sent.visitor, &district, &held, &deeds, true))
 }
 
 /// What approves.
@@ -144,78 +71,19 @@ pub(crate) async fn approve(
     Path(district): Path<String>,
     sent: Sent<Approving>,
 ) -> Result<Response, Trouble> {
+    let Approving {
+        hash,
+        count,
+        reason,
+    } = &sent.fields;
     needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let mut store = site.stores.roster().await?;
-    let digits: String = sent
-        .fields
-        .count
-        .chars()
-        .filter(|c| !matches!(c, ',' | ' ' | '\u{a0}'))
-        .collect();
+    let is_digit = |c: &char| !matches!(c, ',' | ' ' | '\u{a0}');
+    let digits: String = count.chars().filter(is_digit).collect();
     let count = digits.parse().map_err(|_| {
         Trouble::Wrong("Type how many are held, as a number. Nothing was approved.".to_owned())
     })?;
-    let on = On {
-        district: &district,
-        subject: &sent.fields.hash,
-        reason: reason(&sent.fields.reason)?,
-    };
-    // The same page may approve again after a withdrawal: who was first is known without a key.
-    let deed = Deed {
-        key: None,
-        ..site.deed(&sent.visitor, "approve", &on)
-    };
-    let approved = store.approve_held(&sent.fields.hash, count, &deed).await;
-    if let Err(refused) = approved {
-        return Err(not_approved(&mut store, &district, refused, site.now()).await?);
-    }
-    store.back();
-    if let Some(runner) = &site.options.runner {
-        // The approval stands; a later run honours it too.
-        if let Err(error) = runner.start(&district).await {
-            tracing::warn!(error, "the sync after an approval was not started");
-        }
-    }
+    holds::approve(&site, &sent.visitor, &district, hash, count, reason).await?;
     Ok(to(&site, &format!("/districts/{district}/hold")))
-}
-
-/// Says why nothing was approved: what is held by now, or who was first.
-async fn not_approved(
-    store: &mut AnyStore,
-    district: &str,
-    refused: ApproveError,
-    now: Timestamp,
-) -> Result<Trouble, Trouble> {
-    Ok(match refused {
-        ApproveError::Moved { now: None } => {
-            Trouble::Moved("Nothing was approved: nothing is held any more.".to_owned())
-        }
-        ApproveError::Moved { .. } => {
-            let held = held(store, district, now).await?;
-            let lines = held.map(|held| {
-                let all = held.standing.status.holds.iter().map(|one| &one.hold);
-                let texts = Holds::new(all, &held.schools);
-                let lines = texts.lines().map(|(what, _)| what);
-                lines.collect::<Vec<_>>().join("; ")
-            });
-            Trouble::Moved(format!(
-                "Nothing was approved: what is held has changed since you opened the page. It is now: {}.",
-                lines.unwrap_or_default()
-            ))
-        }
-        ApproveError::Already(there) => Trouble::Moved(format!(
-            "It is approved already, by {} {}.",
-            there.by.actor,
-            since(Some(there.by.at), now)
-        )),
-        ApproveError::Count { of } => Trouble::Wrong(format!(
-            "Nothing was approved: the number that you typed is not the number that is held, {}.",
-            grouped(of)
-        )),
-        ApproveError::Store(error) => error.into(),
-        other => Trouble::Refused(other.to_string()),
-    })
 }
 
 /// Notes that somebody looked and leaves it held.
@@ -224,19 +92,7 @@ pub(crate) async fn leave(
     Path(district): Path<String>,
     sent: Sent<Why>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let mut store = site.stores.roster().await?;
-    let held = held(&mut store, &district, site.now()).await?;
-    let held = held.ok_or_else(|| Trouble::Moved("Nothing is held any more.".to_owned()))?;
-    let on = On {
-        district: &district,
-        subject: &held.hash,
-        reason: reason(&sent.fields.reason)?,
-    };
-    site.judge(&mut store, &sent.visitor, "leave_held", on)
-        .await?;
-    store.back();
+    holds::leave(&site, &sent.visitor, &district, &sent.fields.reason).await?;
     Ok(to(&site, &format!("/districts/{district}/hold")))
 }
 
@@ -246,27 +102,18 @@ pub(crate) async fn withdraw(
     Path(district): Path<String>,
     sent: Sent<Why>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let mut store = site.stores.roster().await?;
-    let on = On {
-        district: &district,
-        subject: "approval",
-        reason: reason(&sent.fields.reason)?,
-    };
-    let deed = site.deed(&sent.visitor, "withdraw", &on);
-    if !store.withdraw_approval(&deed).await? {
-        return Err(Trouble::Moved(
-            "There is no approval any more: a run has honoured it, or somebody took it back. What a run applied is taken \
-             back from the page of that run."
-                .to_owned(),
-        ));
-    }
-    store.back();
+    holds::withdraw(&site, &sent.visitor, &district, &sent.fields.reason).await?;
     Ok(to(&site, &format!("/districts/{district}/hold")))
 }
 
-fn page(site: &Site, visitor: &Visitor, district: &str, held: &Held, open: bool) -> Markup {
+fn page(
+    site: &Site,
+    visitor: &Visitor,
+    district: &str,
+    held: &Held,
+    deeds: &[Judged],
+    open: bool,
+) -> Markup {
     let status = &held.standing.status;
     let now = site.now();
     let holds: Vec<_> = status.holds.iter().map(|one| &one.hold).collect();
@@ -291,11 +138,7 @@ fn page(site: &Site, visitor: &Visitor, district: &str, held: &Held, open: bool)
         h2 { "Some of the records" }
         (samples(site, district, held, open))
         @if !open && visitor.person.role >= Role::Operator && !held.samples.is_empty() {
-            (form(site, visitor, &format!("{place}/reveal"), &html! {
-                (why("why-reveal"))
-                button #reveal type="submit" { "Reveal names" }
-                span.quiet { "The audit keeps who did and why." }
-            }))
+            (asks_why(site, visitor, &format!("{place}/reveal"), "reveal", "Reveal names"))
         }
         h2 { "Ask the district" }
         (letter(&texts, name(status), first, now))
@@ -303,7 +146,7 @@ fn page(site: &Site, visitor: &Visitor, district: &str, held: &Held, open: bool)
             h2 { "Decide" }
             (decide(site, visitor, &place, held))
         }
-        (said(site, district, &held.deeds, now))
+        (said(site, district, deeds, now))
     };
     visitor.page(site, &format!("Held in {}", name(status)), None, &content)
 }
@@ -320,10 +163,7 @@ fn approved(
             p { strong { "Approved by " (approval.by.actor) } ", " (time(Some(approval.by.at), now)) ": " (approval.by.reason) }
             p { "The next run applies exactly this. If Clever says something else by then, it stays held." }
             @if visitor.person.role >= Role::Operator {
-                (form(site, visitor, &format!("{place}/withdraw"), &html! {
-                    (why("why-withdraw"))
-                    button #withdraw type="submit" { "Take the approval back" }
-                }))
+                (asks_why(site, visitor, &format!("{place}/withdraw"), "withdraw", "Take the approval back"))
             }
         }
     }
@@ -372,7 +212,7 @@ fn samples(site: &Site, district: &str, held: &Held, open: bool) -> Markup {
                             tr {
                                 td.id { a href=(site.at(&format!("/districts/{district}/records/{}/{}", sample.kind, sample.id))) { (sample.id) } }
                                 // A section often has its teacher's name in its own.
-                                td { (shown(&called, open || super::record::is_open(sample.kind, "name"))) }
+                                td { (shown(&called, open || is_open(sample.kind, "name"))) }
                                 td { (sample.op) "d" }
                                 td { (sample.fields.join(", ")) }
                             }
@@ -423,10 +263,7 @@ fn decide(site: &Site, visitor: &Visitor, place: &str, held: &Held) -> Markup {
             }
             div.box {
                 p { strong { "Leave held" } ": everybody keeps the access that they have now." }
-                (form(site, visitor, &format!("{place}/leave"), &html! {
-                    (why("why-leave"))
-                    button #leave type="submit" { "Leave held" }
-                }))
+                (asks_why(site, visitor, &format!("{place}/leave"), "leave", "Leave held"))
             }
         }
     }

@@ -1,20 +1,21 @@
 //! The districts: first whoever needs somebody, then all of them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Query, State};
 use clever_model::{RecordKind, Timestamp};
+use clever_sync::DistrictStatus;
 use clever_sync::look::Night;
 use clever_sync::words::{
-    Limits, NeverSynced, Schools, Standing, Verdict, active, counted, grouped, never_synced,
-    next_step, noticed, sentences, standing,
+    NeverSynced, Schools, Standing, Verdict, active, counted, grouped, next_step, noticed,
+    sentences,
 };
-use clever_sync::{AnyStore, DistrictStatus};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::acts::districts::stand;
+use crate::acts::reviews;
 use crate::door::Visitor;
 use crate::html::{badge, capital, empty, strip, time};
 use crate::site::{Shared, Site};
@@ -25,36 +26,11 @@ const NIGHTS: i64 = 14;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// When a district is called stale or failing, as `cleverctl status` does by default.
-pub(super) const LIMITS: Limits = Limits {
-    max_age: Duration::from_secs(26 * 3600),
-    max_failures: 3,
-};
-
 /// What the page may be asked.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
     state: String,
-}
-
-/// Districts as they stand now; of one, if one is named.
-pub(super) async fn stand(
-    store: &mut AnyStore,
-    district: Option<&str>,
-    now: Timestamp,
-) -> Result<(Vec<Standing>, Vec<NeverSynced>), Trouble> {
-    let all = store.overview(district).await?;
-    let mut attempts = store.attempts().await?;
-    if let Some(only) = district {
-        attempts.retain(|id, _| id == only);
-    }
-    let never = never_synced(&all, &attempts);
-    let stand = |status: DistrictStatus| {
-        let tries = attempts.remove(&status.district_id).unwrap_or_default();
-        standing(status, tries, now, LIMITS, "cleverctl sync")
-    };
-    Ok((all.into_iter().map(stand).collect(), never))
 }
 
 /// The last days, oldest first.
@@ -85,11 +61,8 @@ pub(crate) async fn show(
         cards.push(card(&site, one, &schools, waiting, now));
     }
     store.back();
-    let reviews = if site.stores.has_accounts() && only.is_none() {
-        let mut accounts = site.stores.accounts().await?;
-        let open = accounts.reviews().await?.len() as u64;
-        accounts.back();
-        open
+    let reviews = if site.stores.has_accounts() {
+        reviews::waiting(&site, &visitor, None).await?.count
     } else {
         0
     };

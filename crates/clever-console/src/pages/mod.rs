@@ -4,12 +4,14 @@ mod accounts;
 mod audit;
 mod changes;
 mod district;
+mod forget;
 mod health;
 mod hold;
 mod home;
 mod record;
 mod reviews;
 mod run;
+mod schedule;
 mod setup;
 
 use std::sync::Arc;
@@ -17,8 +19,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::{get, post};
+use clever_model::Timestamp;
 
 use crate::site::Site;
+
+/// How far back sizes go, in seconds: ninety days.
+const BACK: i64 = 90 * 86_400;
+
+/// The beginning of the time over which sizes are shown.
+pub(crate) fn back(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() - BACK).unwrap_or(now)
+}
 
 const STYLE: &str = include_str!("../console.css");
 const SCRIPT: &str = include_str!("../console.js");
@@ -56,6 +67,11 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
             "/districts/{district}/records/{kind}/{id}/reveal",
             post(record::reveal),
         )
+        .route(
+            "/districts/{district}/records/{kind}/{id}/forget",
+            post(forget::person),
+        )
+        .route("/districts/{district}/forget", post(forget::district))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}", get(reviews::show))
         .route("/reviews/{id}/reveal", post(reviews::reveal))
@@ -67,6 +83,9 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
         .route("/accounts/{id}/merge", post(accounts::merge))
         .route("/accounts/{id}/unmerge", post(accounts::unmerge))
         .route("/accounts/{id}/unlink", post(accounts::unlink))
+        .route("/accounts/{id}/end", post(accounts::end))
+        .route("/schedule", get(schedule::show))
+        .route("/schedule/test", post(schedule::test))
         .route("/audit", get(audit::show))
         .route("/setup", get(setup::show))
         .route("/health", get(health::show))

@@ -1,127 +1,21 @@
 //! One record: what it says, since when and why; of a person also the sections and the app's account.
 
-use std::collections::BTreeMap;
-
 use axum::Extension;
 use axum::extract::{Path, State};
-use clever_model::{RecordKind, Timestamp, UserId};
-use clever_provision::AccountId;
-use clever_sync::details::{Explanation, FieldOrigin};
-use clever_sync::look::PlaceLine;
-use clever_sync::{AnyStore, explain};
+use clever_model::{RecordKind, Timestamp};
+use clever_sync::details::FieldOrigin;
 use maud::{Markup, html};
-use serde::Deserialize;
-use serde_json::Value;
 
+use super::forget::keep_out;
+use crate::acts::records::{self, Found, fields, is_open};
 use crate::door::Visitor;
-use crate::html::{Sent, form, kind_of, shown, time, why};
-use crate::site::{On, Shared, Site, may_see, needs, reason};
+use crate::html::{Sent, Why, asks_why, form, shown, time};
+use crate::site::{Shared, Site};
 use crate::trouble::Trouble;
 use crate::who::Role;
 
 /// The most steps of a history that are shown, the newest.
 const STEPS: usize = 100;
-
-/// All that the page shows.
-struct Found {
-    kind: RecordKind,
-    id: String,
-    value: Value,
-    explained: Explanation,
-    places: Vec<PlaceLine>,
-    account: Option<AccountId>,
-}
-
-/// The values of a record by their paths, as `roles.student.grade`.
-pub(super) fn fields(value: &Value) -> BTreeMap<String, String> {
-    fn walk(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
-        let under = |name: &str| {
-            if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}.{name}")
-            }
-        };
-        match value {
-            Value::Object(all) => all
-                .iter()
-                .for_each(|(name, value)| walk(&under(name), value, into)),
-            Value::Array(all) => all
-                .iter()
-                .enumerate()
-                .for_each(|(at, value)| walk(&under(&at.to_string()), value, into)),
-            Value::Null => {}
-            Value::String(text) => drop(into.insert(path.to_owned(), text.clone())),
-            other => drop(into.insert(path.to_owned(), other.to_string())),
-        }
-    }
-    let mut all = BTreeMap::new();
-    walk("", value, &mut all);
-    all
-}
-
-/// Says whether a field is shown unmasked: of people what names nobody, of sections all but the name, which often has a
-/// teacher's, and all of everything else.
-pub(super) fn is_open(kind: RecordKind, path: &str) -> bool {
-    let last = path
-        .rsplit('.')
-        .find(|part| part.parse::<u32>().is_err())
-        .unwrap_or(path);
-    match kind {
-        RecordKind::Users => NAMES_NOBODY.contains(&last),
-        RecordKind::Sections => last != "name",
-        _ => true,
-    }
-}
-
-/// The fields of a person's record that name nobody.
-const NAMES_NOBODY: [&str; 8] = [
-    "id",
-    "district",
-    "created",
-    "last_modified",
-    "school",
-    "schools",
-    "grade",
-    "graduation_year",
-];
-
-async fn find(
-    site: &Site,
-    store: &mut AnyStore,
-    district: &str,
-    kind: &str,
-    id: &str,
-) -> Result<Found, Trouble> {
-    let kind = kind_of(kind).ok_or(Trouble::Missing)?;
-    let json = store
-        .record(district, kind, id)
-        .await?
-        .ok_or(Trouble::Missing)?;
-    let all = explain(store, district, id).await?;
-    let explained = all
-        .into_iter()
-        .find(|one| one.kind == kind)
-        .ok_or(Trouble::Missing)?;
-    let mut places = Vec::new();
-    let mut account = None;
-    if kind == RecordKind::Users {
-        places = store.places_of(district, id).await?;
-        if let (true, Ok(user)) = (site.stores.has_accounts(), UserId::new(id)) {
-            let mut accounts = site.stores.accounts().await?;
-            account = accounts.opened_by(&user).await?;
-            accounts.back();
-        }
-    }
-    Ok(Found {
-        kind,
-        id: id.to_owned(),
-        value: serde_json::from_str(&json).unwrap_or_default(),
-        explained,
-        places,
-        account,
-    })
-}
 
 /// Shows the record, masked.
 pub(crate) async fn show(
@@ -129,18 +23,8 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path((district, kind, id)): Path<(String, String, String)>,
 ) -> Result<Markup, Trouble> {
-    may_see(&visitor, &district)?;
-    let mut store = site.stores.roster().await?;
-    let found = find(&site, &mut store, &district, &kind, &id).await?;
-    store.back();
+    let found = records::find(&site, &visitor, &district, &kind, &id).await?;
     Ok(page(&site, &visitor, &district, &found, false))
-}
-
-/// Why somebody wants to see the values.
-#[derive(Deserialize)]
-pub(crate) struct Why {
-    #[serde(default)]
-    reason: String,
 }
 
 /// Shows the record with its values. The answer is to the form: no address has them.
@@ -149,19 +33,8 @@ pub(crate) async fn reveal(
     Path((district, kind, id)): Path<(String, String, String)>,
     sent: Sent<Why>,
 ) -> Result<Markup, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let why = reason(&sent.fields.reason)?;
-    let mut store = site.stores.roster().await?;
-    let found = find(&site, &mut store, &district, &kind, &id).await?;
-    let subject = format!("{} {}", found.kind, found.id);
-    let on = On {
-        district: &district,
-        subject: &subject,
-        reason: why,
-    };
-    site.judge(&mut store, &sent.visitor, "reveal", on).await?;
-    store.back();
+    let why = &sent.fields.reason;
+    let found = records::reveal(&site, &sent.visitor, &district, &kind, &id, why).await?;
     Ok(page(&site, &sent.visitor, &district, &found, true))
 }
 
@@ -177,11 +50,7 @@ fn page(site: &Site, visitor: &Visitor, district: &str, found: &Found, open: boo
             p.box.warn role="status" { "It left the roster " (time(Some(at), now)) ". Nothing of it is deleted." }
         }
         @if is_masked && !open && visitor.person.role >= Role::Operator {
-            (form(site, visitor, &format!("{here}/reveal"), &html! {
-                (why("why-reveal"))
-                button #reveal type="submit" { "Reveal" }
-                span.quiet { "The audit keeps who did and why." }
-            }))
+            (asks_why(site, visitor, &format!("{here}/reveal"), "reveal", "Reveal"))
         }
         (values(site, &place, found, open, now))
         @if is_person {
@@ -195,6 +64,13 @@ fn page(site: &Site, visitor: &Visitor, district: &str, found: &Found, open: boo
                 Some(account) => p { "Opens account " a href=(site.at(&format!("/accounts/{account}"))) { (account) } "." },
                 None => p { "Opens no account that this console knows." },
             }
+        }
+        @if is_person && visitor.person.role >= Role::Admin && site.options.notes_key.is_some() {
+            h2 { "Forget this person" }
+            (form(site, visitor, &format!("{here}/forget"), &html! {
+                (keep_out(false))
+                button #forget type="submit" name="step" value="look" { "Show what would be erased" }
+            }))
         }
         h2 { "How it came to this" }
         p { "First seen " (time(Some(found.explained.first_seen_at), now)) "." }

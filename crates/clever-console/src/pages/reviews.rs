@@ -3,69 +3,52 @@
 use std::collections::BTreeSet;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use clever_model::DistrictId;
-use clever_provision::AccountId;
-use clever_provision::ledger::ReviewId;
 use clever_provision::store::{Answer, CandidateMaterial, Review};
 use clever_sync::words::counted;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::acts::reviews;
 use crate::door::Visitor;
-use crate::html::{Sent, bars, empty, form, shown, time, why};
+use crate::html::{Sent, Why, asks_why, bars, empty, form, may_say_why, shown, time};
 use crate::pages::district::to;
-use crate::site::{On, Shared, Site, needs, reason};
+use crate::site::{Shared, Site};
 use crate::trouble::Trouble;
 use crate::who::Role;
 
-/// The most questions that a page lists.
-const MOST: usize = 100;
 /// A bit of weight, in millibits.
 const BIT: i32 = 1000;
 
-fn mine(visitor: &Visitor, review: &Review) -> bool {
-    let only = visitor.person.district.as_deref();
-    only.is_none_or(|only| review.district.as_ref().map(DistrictId::as_str) == Some(only))
+/// Where the list begins.
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    after: Option<u64>,
 }
 
 /// Lists the open questions, oldest first.
 pub(crate) async fn list(
     State(site): Shared,
     Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
 ) -> Result<Markup, Trouble> {
     let now = site.now();
     if !site.stores.has_accounts() {
-        let content = empty(
-            "This console was started without accounts. Three commands help:",
-            [
-                "cleverctl accounts import",
-                "cleverctl accounts sync",
-                "cleverctl console --accounts URL",
-            ],
-        );
-        return Ok(visitor.page(&site, "Reviews", None, &content));
+        return Ok(visitor.page(&site, "Reviews", None, &super::accounts::none()));
     }
-    let mut accounts = site.stores.accounts().await?;
-    let open: Vec<Review> = accounts
-        .reviews()
-        .await?
-        .into_iter()
-        .filter(|one| mine(&visitor, one))
-        .collect();
-    accounts.back();
+    let waiting = reviews::waiting(&site, &visitor, asked.after).await?;
     let content = html! {
-        @if open.is_empty() {
+        @if waiting.count == 0 {
             (empty("Nobody has to say whose account it is. Questions come from a sign-in or from:", [
                 "cleverctl accounts sync", "cleverctl match", "cleverctl review",
             ]))
         } @else {
-            p.big { (counted(open.len() as u64, "question waits", "questions wait")) "." }
+            p.big { (counted(waiting.count, "question waits", "questions wait")) @if waiting.count >= u64::from(reviews::MOST) { " or more" } "." }
             div.scroll tabindex="0" role="region" aria-label="Open questions" {
                 table {
                     thead { tr { th scope="col" { "Question" } th scope="col" { "Person" } th scope="col" { "May be" } th scope="col" { "Good until" } } }
-                    tbody { @for one in open.iter().take(MOST) { tr {
+                    tbody { @for one in &waiting.reviews { tr {
                         td { a href=(site.at(&format!("/reviews/{}", one.id))) { "Question " (one.id) } }
                         td.id { (one.user) }
                         td { @for id in one.candidates.keys() { span.id { (id) } " " } }
@@ -73,20 +56,11 @@ pub(crate) async fn list(
                     } } }
                 }
             }
+            @if let Some(next) = waiting.next { p { a #more href=(site.at(&format!("/reviews?after={next}"))) { "More questions" } } }
         }
         p.quiet { "As of " (time(Some(now), now)) "." }
     };
     Ok(visitor.page(&site, "Reviews", None, &content))
-}
-
-async fn open(site: &Site, visitor: &Visitor, id: u64) -> Result<Review, Trouble> {
-    let mut accounts = site.stores.accounts().await?;
-    let review = accounts.review(ReviewId(id)).await?;
-    accounts.back();
-    if !mine(visitor, &review) {
-        return Err(Trouble::Missing);
-    }
-    Ok(review)
 }
 
 /// Shows one question, masked.
@@ -95,11 +69,21 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<u64>,
 ) -> Result<Markup, Trouble> {
-    let review = open(&site, &visitor, id).await?;
+    let review = reviews::open(&site, &visitor, id).await?;
     Ok(page(&site, &visitor, &review, false))
 }
 
-/// A form of the page.
+/// Shows one question with its records as they are.
+pub(crate) async fn reveal(
+    State(site): Shared,
+    Path(id): Path<u64>,
+    sent: Sent<Why>,
+) -> Result<Markup, Trouble> {
+    let review = reviews::reveal(&site, &sent.visitor, id, &sent.fields.reason).await?;
+    Ok(page(&site, &sent.visitor, &review, true))
+}
+
+/// An answer.
 #[derive(Deserialize)]
 pub(crate) struct Fields {
     #[serde(default)]
@@ -108,44 +92,18 @@ pub(crate) struct Fields {
     account: String,
 }
 
-/// Shows one question with its records as they are.
-pub(crate) async fn reveal(
-    State(site): Shared,
-    Path(id): Path<u64>,
-    sent: Sent<Fields>,
-) -> Result<Markup, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    let why = reason(&sent.fields.reason)?;
-    let review = open(&site, &sent.visitor, id).await?;
-    note(&site, &sent.visitor, &review, "reveal", why).await?;
-    Ok(page(&site, &sent.visitor, &review, true))
-}
-
 /// It is this account.
 pub(crate) async fn approve(
     State(site): Shared,
     Path(id): Path<u64>,
     sent: Sent<Fields>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    let review = open(&site, &sent.visitor, id).await?;
-    let account = AccountId::new(sent.fields.account.as_str());
-    if !review.candidates.contains_key(&account) {
-        return Err(Trouble::Wrong(
-            "That account was not asked about.".to_owned(),
-        ));
-    }
-    let mut accounts = site.stores.accounts().await?;
-    let staff = sent.visitor.person.name.as_str();
-    let answer = accounts
-        .approve(review.id, &account, staff, site.stores.tables(), site.now())
-        .await?;
-    accounts.back();
-    let (deed, account) = match answer {
-        Answer::Linked(account) => ("link", account),
-        Answer::Merged(_) => ("merge", account),
+    let Fields { account, reason } = &sent.fields;
+    let answer = reviews::approve(&site, &sent.visitor, id, account, reason).await?;
+    let account = match answer {
+        Answer::Linked(linked) => linked.to_string(),
+        Answer::Merged(_) => account.clone(),
     };
-    note(&site, &sent.visitor, &review, deed, &sent.fields.reason).await?;
     Ok(to(&site, &format!("/accounts/{account}")))
 }
 
@@ -153,42 +111,10 @@ pub(crate) async fn approve(
 pub(crate) async fn decline(
     State(site): Shared,
     Path(id): Path<u64>,
-    sent: Sent<Fields>,
+    sent: Sent<Why>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    let review = open(&site, &sent.visitor, id).await?;
-    let mut accounts = site.stores.accounts().await?;
-    let staff = sent.visitor.person.name.as_str();
-    accounts.decline(review.id, staff, site.now()).await?;
-    accounts.back();
-    note(
-        &site,
-        &sent.visitor,
-        &review,
-        "decline",
-        &sent.fields.reason,
-    )
-    .await?;
+    reviews::decline(&site, &sent.visitor, id, &sent.fields.reason).await?;
     Ok(to(&site, "/reviews"))
-}
-
-async fn note(
-    site: &Site,
-    visitor: &Visitor,
-    review: &Review,
-    deed: &str,
-    why: &str,
-) -> Result<(), Trouble> {
-    let mut store = site.stores.roster().await?;
-    let subject = format!("question {}", review.id);
-    let on = On {
-        district: review.district.as_ref().map_or("", DistrictId::as_str),
-        subject: &subject,
-        reason: why.trim(),
-    };
-    site.judge(&mut store, visitor, deed, on).await?;
-    store.back();
-    Ok(())
 }
 
 fn page(site: &Site, visitor: &Visitor, review: &Review, open: bool) -> Markup {
@@ -203,11 +129,7 @@ fn page(site: &Site, visitor: &Visitor, review: &Review, open: bool) -> Markup {
         }
         @if material.is_none() { p.box.warn { "The records of this question were erased." } }
         @if may && !open && material.is_some() {
-            (form(site, visitor, &format!("{place}/reveal"), &html! {
-                (why("why-reveal"))
-                button #reveal type="submit" { "Reveal both records" }
-                span.quiet { "The audit keeps who did and why." }
-            }))
+            (asks_why(site, visitor, &format!("{place}/reveal"), "reveal", "Reveal both records"))
         }
         div.pair {
             @for (at, account) in review.candidates.keys().enumerate() {
@@ -222,8 +144,7 @@ fn page(site: &Site, visitor: &Visitor, review: &Review, open: bool) -> Markup {
                     }
                     @if may { (form(site, visitor, &format!("{place}/approve"), &html! {
                         input type="hidden" name="account" value=(account);
-                        label for={ "why-" (at) } { "Why (if you like)" }
-                        input id={ "why-" (at) } name="reason" maxlength="500" autocomplete="off";
+                        (may_say_why(&format!("why-{at}")))
                         button.main.approve type="submit" data-key=[(at == 0).then_some("a")] { "It is this one" @if at == 0 { " (a)" } }
                     })) }
                 }
@@ -231,8 +152,7 @@ fn page(site: &Site, visitor: &Visitor, review: &Review, open: bool) -> Markup {
         }
         @if may {
             (form(site, visitor, &format!("{place}/decline"), &html! {
-                label for="why-decline" { "Why (if you like)" }
-                input #why-decline name="reason" maxlength="500" autocomplete="off";
+                (may_say_why("why-decline"))
                 button #decline type="submit" data-key="d" { "It is none of them (d)" }
                 a.button href=(site.at("/reviews")) data-key="s" { "Decide later (s)" }
             }))

@@ -3,17 +3,16 @@
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use clever_model::SystemClock;
 use clever_sync::report::SyncReport;
 use clever_sync::words::{Holds, Schools, grouped};
-use clever_sync::{Only, UndoError, UndoRequest, undo as take_back};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::acts::runs;
 use crate::door::Visitor;
 use crate::html::{Sent, form, time, why};
 use crate::pages::district::to;
-use crate::site::{On, Shared, may_see, needs, reason};
+use crate::site::Shared;
 use crate::trouble::Trouble;
 use crate::who::Role;
 
@@ -23,10 +22,9 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path((district, run)): Path<(String, u64)>,
 ) -> Result<Markup, Trouble> {
-    may_see(&visitor, &district)?;
     let now = site.now();
+    let report = runs::run(&site, &visitor, &district, run).await?;
     let mut store = site.stores.roster().await?;
-    let report = store.run(&district, run).await?.ok_or(Trouble::Missing)?;
     let schools = Schools::of_report(&mut store, &report).await?;
     store.back();
     let place = format!("/districts/{district}");
@@ -104,44 +102,13 @@ pub(crate) async fn undo(
     Path((district, run)): Path<(String, u64)>,
     sent: Sent<Undoing>,
 ) -> Result<Response, Trouble> {
-    needs(&sent.visitor, Role::Operator)?;
-    may_see(&sent.visitor, &district)?;
-    let does = sent.fields.step == "do";
-    let why = if does {
-        reason(&sent.fields.reason)?
-    } else {
-        ""
-    };
     let school = sent.fields.school.trim();
-    let request = UndoRequest {
-        district_id: district.clone(),
-        run,
-        only: (!school.is_empty()).then(|| Only::School(school.to_owned())),
-        dry_run: !does,
-    };
-    let mut store = site.stores.roster().await?;
-    if store.run(&district, run).await?.is_none() {
-        return Err(Trouble::Missing);
-    }
-    let policy = site.options.policies.of(&district);
-    let undone = take_back(&mut *store, &request, policy, &SystemClock, &()).await;
-    let report = undone.map_err(|error| match error {
-        UndoError::Store(error) => error.into(),
-        other => Trouble::Refused(other.to_string()),
-    })?;
-    if does {
-        let subject = format!("run {run}");
-        let on = On {
-            district: &district,
-            subject: &subject,
-            reason: why,
-        };
-        site.judge(&mut store, &sent.visitor, "undo", on).await?;
-        store.back();
+    let reason = (sent.fields.step == "do").then_some(sent.fields.reason.as_str());
+    let report = runs::undo(&site, &sent.visitor, &district, run, school, reason).await?;
+    if reason.is_some() {
         let run = report.run.unwrap_or(run);
         return Ok(to(&site, &format!("/districts/{district}/runs/{run}")));
     }
-    store.back();
     let left = report.undo.map_or(0, |undo| undo.left);
     let content = html! {
         p { "Nothing was done yet. Taking run " (run) " back would do this:" }
@@ -150,7 +117,7 @@ pub(crate) async fn undo(
         p.quiet { "If Clever still says what the run had applied, the next sync holds it." }
         (form(&site, &sent.visitor, &format!("/districts/{district}/runs/{run}/undo"), &html! {
             input type="hidden" name="school" value=(school);
-            (why_field())
+            (why("why-undo"))
             button.grave #undo type="submit" name="step" value="do" { "Take it back" }
             a href=(site.at(&format!("/districts/{district}/runs/{run}"))) { "Leave it" }
         }))
@@ -159,8 +126,4 @@ pub(crate) async fn undo(
         .visitor
         .page(&site, &format!("Take run {run} back?"), None, &content)
         .into_response())
-}
-
-fn why_field() -> Markup {
-    why("why-undo")
 }

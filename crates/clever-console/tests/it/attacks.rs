@@ -20,6 +20,8 @@ fn deeds(ground: &Ground) -> Vec<String> {
         "/hold/withdraw",
         "/runs/1/undo",
         "/records/users/x/reveal",
+        "/records/users/x/forget",
+        "/forget",
     ];
     let others = [
         "/reviews/1/reveal",
@@ -29,6 +31,8 @@ fn deeds(ground: &Ground) -> Vec<String> {
         "/accounts/a/merge",
         "/accounts/a/unmerge",
         "/accounts/a/unlink",
+        "/accounts/a/end",
+        "/schedule/test",
     ];
     let of_district = of_district.iter().map(|path| format!("{place}{path}"));
     of_district.chain(others.map(str::to_owned)).collect()

@@ -97,6 +97,7 @@ async fn pages(ground: &Ground) -> Vec<(&'static str, String)> {
         ("accounts", "/accounts".to_owned()),
         ("account", "/accounts/a1".to_owned()),
         ("setup", "/setup".to_owned()),
+        ("schedule", "/schedule".to_owned()),
         ("audit", "/audit".to_owned()),
         ("health", "/health".to_owned()),
     ]
@@ -171,6 +172,46 @@ async fn a_question_is_answered_by_keys_and_the_answer_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_forgets_somebody_after_a_look_at_what_goes() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (ground, served) = scene().await;
+    come_in(&driver, &served, Role::Admin).await;
+    let all = pages(&ground).await;
+    let (_, person) = all.iter().find(|(name, _)| *name == "person").unwrap();
+    go(&driver, &served, person).await;
+    driver.click("input[name=keep_out]").await;
+    driver.click("#forget").await;
+    driver.wait_for("Nothing was erased yet").await;
+    if let Some(axe) = axe() {
+        driver.script(&axe).await;
+        let found = driver.script(SERIOUS).await;
+        assert_eq!(found, Value::Array(Vec::new()), "what would be erased");
+    }
+    driver.write("#why-forget", "the family asked for it").await;
+    driver.click("#forget").await;
+    driver.wait_for("It is forgotten").await;
+    go(&driver, &served, "/audit").await;
+    driver.wait_for("the family asked for it").await;
+    driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_sends_a_test_of_alerts() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (_ground, served) = scene().await;
+    come_in(&driver, &served, Role::Operator).await;
+    go(&driver, &served, "/schedule").await;
+    driver.write("#why-test", "a new pager").await;
+    driver.click("#test").await;
+    driver.wait_for("A test was sent to 1 place").await;
+    driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_page_is_wider_than_its_screen_and_no_button_is_small() {
     let Some(driver) = Driver::start().await else {
         return;
@@ -198,6 +239,11 @@ async fn no_page_is_wider_than_its_screen_and_no_button_is_small() {
     }
     driver.end().await;
 }
+
+/// What axe finds that keeps somebody out.
+const SERIOUS: &str = "return axe.run(document).then(r => r.violations\
+                       .filter(v => v.impact === 'serious' || v.impact === 'critical')\
+                       .map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))";
 
 /// The script of axe-core, which `cargo xtask test` installs from npm.
 fn axe() -> Option<String> {
@@ -228,10 +274,7 @@ async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
         for (name, path) in pages(&ground).await {
             go(&driver, &served, &path).await;
             driver.script(&axe).await;
-            let run = "return axe.run(document).then(r => r.violations\
-                       .filter(v => v.impact === 'serious' || v.impact === 'critical')\
-                       .map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))";
-            let found = driver.script(run).await;
+            let found = driver.script(SERIOUS).await;
             assert_eq!(found, Value::Array(Vec::new()), "{name} in {colours}");
         }
     }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clever_auth::DistrictAppToken;
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_client::{ClientOptions, District};
-use clever_console::{Console, Options, Person, Role, Runner, Stores};
+use clever_console::{Alerts, Console, OpenId, Options, Person, Role, Runner, Stores};
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::SystemClock;
 use clever_sql::{Address, Backend as _, Database, Open};
-use clever_sync::{AnyStore, SyncOptions, SyncPolicies, SyncPolicy, SyncReport, sync};
+use clever_sync::erase::NotesKey;
+use clever_sync::{AnyStore, SyncOptions, SyncPolicy, SyncReport, sync};
+use futures_util::future::BoxFuture;
 use reqwest::redirect::Policy;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -116,30 +119,61 @@ impl Ground {
 
     pub(crate) async fn served(&self, base: &str, runner: Option<Arc<dyn Runner>>) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.serves(listener, base, runner, None)
+    }
+
+    /// The same with an issuer, on an address that is known before.
+    pub(crate) fn serves(
+        &self,
+        listener: TcpListener,
+        base: &str,
+        runner: Option<Arc<dyn Runner>>,
+        openid: Option<OpenId>,
+    ) -> Served {
         let origin = format!("http://{}", listener.local_addr().unwrap());
+        let told = Arc::<Pager>::default();
         let stores =
             Stores::new(self.roster.clone()).with_accounts(&self.accounts, keys(), Vec::new());
         let options = Options {
-            base: base.to_owned(),
-            origin: origin.clone(),
-            policies: SyncPolicies::default(),
             runner,
-            gate: None,
+            openid,
+            alerts: Some(Arc::clone(&told) as _),
+            notes_key: Some(NotesKey::from_secret(b"of the tests")),
+            ..Options::at(&origin, base)
         };
         let console = Console::new(stores, options).unwrap();
         let router = console.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Served {
             console,
+            told,
             origin,
             base: base.to_owned(),
         }
     }
 }
 
+/// Whom alerts go to: it counts them.
+#[derive(Default)]
+pub(crate) struct Pager(pub(crate) AtomicUsize);
+
+impl Alerts for Pager {
+    fn places(&self) -> Vec<&'static str> {
+        vec!["a pager"]
+    }
+
+    fn test(&self) -> BoxFuture<'_, Result<usize, String>> {
+        Box::pin(async {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(1)
+        })
+    }
+}
+
 /// A console that listens.
 pub(crate) struct Served {
     pub(crate) console: Console,
+    pub(crate) told: Arc<Pager>,
     pub(crate) origin: String,
     pub(crate) base: String,
 }

@@ -8,10 +8,16 @@
 )]
 
 mod accounts;
+mod api;
 mod attacks;
 mod browser;
 #[path = "../../../../tests/it/driver.rs"]
 mod driver;
+mod forgetting;
 mod ground;
 mod held;
+mod openid;
 mod pages;
+mod plans;
+mod schedule;
+mod sessions;

@@ -44,6 +44,10 @@ impl AccountStore {
                 .iter()
                 .filter(|(id, now)| before.accounts.get(*id) != Some(now));
             let changed = changed.map(|(id, _)| format!("account {id}"));
+            for thing in needs.about(&draft.event) {
+                let sql = "INSERT INTO main.provision_about (thing, seq) VALUES (?1, ?2)";
+                self.db.execute(sql, &[thing.into(), seq.into()]).await?;
+            }
             for thing in changed.chain(needs.ids.iter().map(|id| format!("user {id}"))) {
                 let sql = "INSERT INTO main.provision_touched (thing, seq) VALUES (?1, ?2)
                            ON CONFLICT (thing) DO UPDATE SET seq = excluded.seq";

@@ -207,12 +207,15 @@ impl AccountStore {
                 self.db.execute(&sql, &values).await?;
             }
             for sort in ["user", "account"] {
-                let sql = "UPDATE main.provision_touched SET thing = ?2 WHERE thing = ?1";
                 let things = [
                     format!("{sort} {id}").into(),
                     format!("{sort} {name}").into(),
                 ];
-                self.db.execute(sql, &things).await?;
+                for table in ["touched", "about"] {
+                    let sql =
+                        format!("UPDATE main.provision_{table} SET thing = ?2 WHERE thing = ?1");
+                    self.db.execute(&sql, &things).await?;
+                }
             }
         }
         Ok(renamed)
@@ -330,6 +333,7 @@ impl AccountStore {
             "provision_known",
             "provision_clues",
             "provision_touched",
+            "provision_about",
         ];
         Ok(clever_sql::sweep(&mut self.db, &tables).await?)
     }

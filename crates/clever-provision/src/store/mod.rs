@@ -286,6 +286,16 @@ impl AccountStore {
                 open.push(account);
             }
         }
+        self.complete(&mut state, open).await?;
+        Ok(state)
+    }
+
+    /// Reads accounts into a state, with those that the ledger says are next to them.
+    async fn complete(
+        &mut self,
+        state: &mut State,
+        mut open: Vec<AccountId>,
+    ) -> Result<(), AccountsError> {
         while let Some(id) = open.pop() {
             if state.accounts.contains_key(&id) {
                 continue;
@@ -301,7 +311,7 @@ impl AccountStore {
             }
             state.accounts.insert(id, standing);
         }
-        Ok(state)
+        Ok(())
     }
 
     /// What a decision about `subject` may know, with the accounts that `proofs` are of, and candidates that the

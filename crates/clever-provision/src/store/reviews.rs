@@ -332,6 +332,58 @@ impl AccountStore {
         Ok(all)
     }
 
+    /// At most `limit` open reviews behind one, oldest first; of one district, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn open_reviews(
+        &mut self,
+        district: Option<&DistrictId>,
+        after: Option<ReviewId>,
+        limit: u32,
+    ) -> Result<Vec<Review>, AccountsError> {
+        let of = if district.is_some() {
+            "district = ?3 AND"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT id FROM main.provision_reviews WHERE {of} is_open = 1 AND id > ?1 ORDER BY id LIMIT ?2"
+        );
+        let after = after.and_then(|id| i64::try_from(id.0).ok());
+        let mut values = vec![after.unwrap_or(-1).into(), i64::from(limit).into()];
+        values.extend(district.map(|id| id.as_str().into()));
+        let mut all = Vec::new();
+        for mut row in self.db.query(&sql, &values).await? {
+            all.push(self.review(ReviewId(row.count(0)?)).await?);
+        }
+        Ok(all)
+    }
+
+    /// How many reviews are open, counted to `most` and no further; of one district, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn waiting_reviews(
+        &mut self,
+        district: Option<&DistrictId>,
+        most: u32,
+    ) -> Result<u64, AccountsError> {
+        let of = if district.is_some() {
+            "district = ?2 AND"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM main.provision_reviews WHERE {of} is_open = 1 LIMIT ?1) few"
+        );
+        let mut values = vec![i64::from(most).into()];
+        values.extend(district.map(|id| id.as_str().into()));
+        Ok(self.db.one(&sql, &values).await?.count(0)?)
+    }
+
     /// One open review.
     ///
     /// # Errors

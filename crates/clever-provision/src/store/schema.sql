@@ -21,6 +21,9 @@ CREATE TABLE provision_reviews (
     user_id TEXT NOT NULL, subject TEXT NOT NULL, expires BIGINT NOT NULL, sealed TEXT
 );
 CREATE INDEX provision_reviews_of ON provision_reviews (user_id, is_open);
+CREATE INDEX provision_reviews_open ON provision_reviews (district, id) WHERE is_open = 1;
+CREATE INDEX provision_reviews_waiting ON provision_reviews (id) WHERE is_open = 1;
+CREATE INDEX provision_merges_into ON provision_merges (survivor, id);
 CREATE TABLE provision_declined (
     pair TEXT PRIMARY KEY, evidence TEXT NOT NULL
 );
@@ -55,4 +58,8 @@ CREATE TABLE provision_positions (
 -- The last event about an account or an identity: a decision that saw less is stale.
 CREATE TABLE provision_touched (
     thing TEXT PRIMARY KEY, seq BIGINT NOT NULL
+);
+-- Which entries of the ledger are about an account or an identity.
+CREATE TABLE provision_about (
+    thing TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (thing, seq)
 );

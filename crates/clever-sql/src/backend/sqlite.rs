@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rusqlite::StatementStatus;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
@@ -19,6 +20,9 @@ use crate::error::DatabaseError;
 use crate::migrate::{Tables, migrate};
 use crate::row::{Lent, RowRef};
 use crate::value::{Type, Value};
+
+/// A statement that reads so many rows without an index is said in the log.
+const WHOLE: i32 = 200;
 
 /// How long to wait for another process that writes, unless a store says otherwise.
 const BUSY: Duration = Duration::from_secs(10);
@@ -332,9 +336,15 @@ impl Backend for Sqlite {
     ) -> Result<(), DatabaseError> {
         let told = |error| self.told(error);
         let mut statement = self.connection.prepare_cached(sql).map_err(told)?;
+        statement.reset_status(StatementStatus::FullscanStep);
         let mut rows = statement.query(params_from_iter(params)).map_err(told)?;
         while let Some(one) = rows.next().map_err(told)? {
             row(RowRef(Lent::Sqlite(one)))?;
+        }
+        drop(rows);
+        let rows = statement.get_status(StatementStatus::FullscanStep);
+        if rows > WHOLE {
+            tracing::debug!(rows, sql, "no index helped: a table was read as a whole");
         }
         Ok(())
     }

@@ -40,12 +40,14 @@ pub struct Deed<'a> {
 
 /// A deed as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Judged {
     /// Its number.
     pub key: i64,
     /// The district; empty if it is of none.
     pub district_id: String,
     /// When it was done.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// Who; `sync` for what a run did about an approval.
     pub actor: String,
@@ -61,6 +63,7 @@ pub struct Judged {
 
 /// An approval that no run has honoured yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Approval {
     /// The hash of what may be let through.
     pub hash: String,

@@ -8,6 +8,7 @@ use clever_model::DistrictId;
 use clever_sql::{AddressError, DatabaseError};
 
 mod alerts;
+pub(crate) mod answers;
 mod any;
 mod asks;
 pub mod attempts;
@@ -25,6 +26,7 @@ pub(crate) mod sql;
 pub(crate) mod sqlite;
 mod stage;
 pub(crate) mod staging;
+pub(crate) mod tokens;
 
 pub use any::AnyStore;
 pub use asks::{

@@ -19,12 +19,15 @@ const SPAN: u64 = 20_000;
 
 /// A run, in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RunLine {
     /// Its number.
     pub run: u64,
     /// When it began.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub started_at: Timestamp,
     /// When it ended.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub finished_at: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
@@ -40,6 +43,7 @@ pub struct RunLine {
 
 /// A change of the feed, without its values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeLine {
     /// Its number.
     pub seq: u64,
@@ -54,6 +58,7 @@ pub struct ChangeLine {
     /// The fields that changed.
     pub fields: Vec<String>,
     /// When it was written.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
     /// The event that told it.
     pub event: Option<String>,
@@ -78,6 +83,7 @@ pub struct Looked {
 
 /// A page of changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangePage {
     /// The changes, newest first.
     pub changes: Vec<ChangeLine>,
@@ -87,17 +93,20 @@ pub struct ChangePage {
 
 /// A reader of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Consumer {
     /// Its name.
     pub name: String,
     /// The last change that it dealt with.
     pub seq: u64,
     /// When it said so.
+    #[cfg_attr(feature = "schema", schemars(with = "clever_model::schema::Instant"))]
     pub at: Timestamp,
 }
 
 /// What happened in a district on a day (UTC).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Night {
     /// The day, as in `2026-09-14`.
     pub day: String,
@@ -111,6 +120,7 @@ pub struct Night {
 
 /// How large a district was at the end of a day, and what that day changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Size {
     /// The day.
     pub day: String,
@@ -124,6 +134,7 @@ pub struct Size {
 
 /// A place of a person in a section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlaceLine {
     /// The section.
     pub section: String,

@@ -7,6 +7,7 @@
     reason = "a test that fails stops"
 )]
 
+mod console;
 #[path = "../../../../tests/it/driver.rs"]
 mod driver;
 mod edges;

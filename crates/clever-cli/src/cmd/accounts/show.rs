@@ -297,7 +297,7 @@ pub(super) async fn show(accounts: &mut AccountStore, args: &ShowArgs, ui: &Ui) 
         .into());
     };
     let known = accounts.known(&account).await?;
-    let history = accounts.history(Some(&id), None).await?;
+    let history = accounts.history(Some(&id), None, None, u32::MAX).await?;
     let fields = |facts: &Facts| {
         let fields = facts.fields().into_iter();
         fields
@@ -362,7 +362,9 @@ pub(super) async fn explain(
     ui: &Ui,
 ) -> Result<Exit> {
     let opens = accounts.opened_by(&args.user).await?;
-    let history = accounts.history(None, Some(&args.user)).await?;
+    let history = accounts
+        .history(None, Some(&args.user), None, u32::MAX)
+        .await?;
     let person = accounts.remembered(&args.user).await?;
     if opens.is_none() && history.is_empty() && person.is_none() {
         return Err(NotThere::new(

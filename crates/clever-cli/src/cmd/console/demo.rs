@@ -13,6 +13,7 @@ use clever_provision::store::{AccountStore, Facts};
 use clever_provision::{
     Account, AccountId, AccountState, Class, Custody, LoginMethod, Person, Policy,
 };
+use clever_sync::erase::NotesKey;
 use clever_sync::{ChangeFilter, Open};
 use tempfile::TempDir;
 
@@ -36,6 +37,7 @@ pub(super) struct Ground {
     pub(super) store: StoreUrl,
     pub(super) accounts: String,
     pub(super) keys: SealingKeys,
+    pub(super) notes_key: NotesKey,
     /// How to sync, as options of `cleverctl sync`.
     pub(super) sync: Vec<String>,
     _emulator: Emulator,
@@ -78,6 +80,7 @@ impl Ground {
             store: format!("sqlite:{}", place("roster.db")).parse()?,
             accounts: format!("sqlite:{}", place("accounts.db")),
             keys: SealingKeys::from_text(KeyId(1), &random_text(&SystemRandomness)?)?,
+            notes_key: NotesKey::from_secret(random_text(&SystemRandomness)?.as_bytes()),
             sync: options.map(str::to_owned).into(),
             _emulator: emulator,
             _folder: folder,

@@ -9,16 +9,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
-use clever_model::{Clock, DistrictId, RecordKind, SystemClock, UserId, visible};
-use clever_provision::ledger::Actor;
+use clever_model::{Clock as _, DistrictId, RecordKind, SystemClock, visible};
 use clever_provision::roster::ForgottenAccounts;
 use clever_sync::AnyStore;
-use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, forget, sweep};
+use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, sweep};
+use clever_sync::look::Deed;
+use clever_web::{EraseError, Erased, erase};
 use serde::Serialize;
 
 use self::files::FoundFiles;
 use self::marks::Marks;
 use crate::accounts_at::AccountsAt;
+use crate::audit;
 use crate::cmd::changes::district;
 use crate::cmd::sync::policies;
 use crate::diagnostics::{Exit, Usage};
@@ -167,12 +169,12 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
         None => district(&mut store, None).await?,
     };
     let policies = policies(args.policy.as_deref())?;
-    let mut request = ForgetRequest {
+    let request = ForgetRequest {
         district_id: district,
         person: args.person.clone(),
         keep_out: args.keep_out,
         at_once: args.at_once,
-        actor: actor(args.by.as_deref())?,
+        actor: audit::who(args.by.as_deref())?,
         dry_run: true,
     };
     let asks = !args.dry_run && !args.yes;
@@ -185,18 +187,27 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     }
     let key = args.accounts.notes_key(!args.dry_run)?;
     let policy = policies.of(&request.district_id);
-    let looked = forget(&mut store, &request, policy, &key, &SystemClock).await;
+    let deed = deed(&request);
+    let looked = erase(
+        &mut store,
+        None,
+        &request,
+        policy,
+        &key,
+        &SystemClock,
+        &deed,
+    )
+    .await;
     let known = match looked {
-        Ok(looked) => Some(looked),
+        Ok(looked) => looked,
         // The accounts may have more to forget than the roster.
-        Err(ForgetError::Unknown { .. } | ForgetError::UnknownDistrict { .. })
-            if args.accounts.is_named() || !args.exports.is_empty() =>
-        {
-            None
-        }
-        Err(error) => return Err(error).context("nothing was forgotten"),
+        Err(EraseError::Roster(
+            ForgetError::Unknown { .. } | ForgetError::UnknownDistrict { .. },
+        )) if args.accounts.is_named() || !args.exports.is_empty() => Erased::default(),
+        Err(error) => return Err(cause(error)).context("nothing was forgotten"),
     };
     let mut people = known
+        .roster
         .as_ref()
         .map_or_else(Vec::new, |looked| looked.people.clone());
     people.extend(args.person.clone().filter(|id| !people.contains(id)));
@@ -206,7 +217,7 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     };
     let mut done = Everywhere {
         dry_run: true,
-        roster: known,
+        roster: known.roster,
         accounts: None,
         sessions: 0,
         accounts_swept: None,
@@ -226,15 +237,33 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
             return Ok(Exit::Done);
         }
     }
-    request.dry_run = false;
+    let request = ForgetRequest {
+        dry_run: false,
+        ..request.clone()
+    };
     done.dry_run = false;
-    // The accounts first: who they are is known by what the roster says.
-    if args.accounts.is_named() {
-        of_accounts(args, &request, &people, &mut done).await?;
-    }
-    if done.roster.is_some() {
-        let forgotten = forget(&mut store, &request, policy, &key, &SystemClock).await;
-        done.roster = Some(forgotten.context("the roster's store forgot nothing")?);
+    if args.accounts.is_named() || done.roster.is_some() {
+        let mut accounts = match args.accounts.is_named() {
+            true => Some(args.accounts.open(true).await?),
+            false => None,
+        };
+        let accounts = accounts.as_mut();
+        let erased = erase(
+            &mut store,
+            accounts,
+            &request,
+            policy,
+            &key,
+            &SystemClock,
+            &deed,
+        )
+        .await;
+        let erased = erased.map_err(cause);
+        let erased = erased.context("not everything was forgotten: run this again")?;
+        done.roster = erased.roster;
+        done.accounts = erased.accounts;
+        done.sessions = erased.sessions;
+        done.accounts_swept = erased.accounts_swept;
     }
     if args.delete_files {
         done.files.delete();
@@ -251,34 +280,32 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     })
 }
 
-/// Forgets people or the district in the database of accounts.
-async fn of_accounts(
-    args: &ForgetArgs,
-    request: &ForgetRequest,
-    people: &[String],
-    done: &mut Everywhere,
-) -> Result<()> {
-    let mut accounts = args.accounts.open(true).await?;
-    let now = SystemClock.now();
-    let people: Vec<UserId> = people
-        .iter()
-        .map(|id| UserId::new(id.as_str()))
-        .collect::<Result<_, _>>()
-        .context("the person's id can't be used")?;
-    let (forgotten, ids) = match request.person {
-        Some(_) => (accounts.forget_people(&people, now).await?, people),
-        None => {
-            let district = DistrictId::new(request.district_id.as_str())?;
-            let ids = accounts.people_of(&district).await?;
-            let actor = Actor::Staff(request.actor.as_str().into());
-            let forgotten = accounts.forget_district(&district, actor, now).await?;
-            (forgotten, ids.into_iter().collect())
-        }
-    };
-    done.sessions = clever_web::forget(&mut accounts, &ids, &forgotten.accounts).await?;
-    done.accounts = Some(forgotten);
-    done.accounts_swept = Some(accounts.sweep().await?);
-    Ok(())
+/// What went wrong itself, for which there may be advice.
+fn cause(error: EraseError) -> anyhow::Error {
+    match error {
+        EraseError::Roster(error) => error.into(),
+        EraseError::Accounts(error) => error.into(),
+        EraseError::Follow(error) => error.into(),
+        error => error.into(),
+    }
+}
+
+/// What the audit says of it: not who it was.
+fn deed(request: &ForgetRequest) -> Deed<'_> {
+    Deed {
+        district_id: &request.district_id,
+        at: SystemClock.now(),
+        actor: &request.actor,
+        role: audit::ROLE,
+        deed: "forget",
+        subject: if request.person.is_some() {
+            "a person"
+        } else {
+            "the district"
+        },
+        reason: "",
+        key: None,
+    }
 }
 
 /// What a file is recognised by: of the person and the contacts who are known for that person alone, or of the district.
@@ -312,26 +339,6 @@ async fn marks(store: &mut AnyStore, request: &ForgetRequest, people: &[String])
         }
     }
     Ok(marks)
-}
-
-/// Who forgets.
-fn actor(named: Option<&str>) -> Result<String> {
-    let login = || {
-        ["USER", "LOGNAME", "USERNAME"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok())
-    };
-    let name = named
-        .map(ToOwned::to_owned)
-        .or_else(login)
-        .unwrap_or_default();
-    let name = visible(name.trim()).into_owned();
-    if name.is_empty() {
-        return Err(Usage::new("who forgets is not known")
-            .hint("name yourself with --by")
-            .into());
-    }
-    Ok(name)
 }
 
 fn print(done: &Everywhere, args: &ForgetArgs, ui: &Ui) -> Result<()> {

@@ -38,6 +38,14 @@ fn all() -> Vec<Shape> {
         Shape::of::<sync::all::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
+        #[cfg(feature = "console")]
+        Shape::of::<console::Link>(),
+        #[cfg(feature = "console")]
+        Shape::of::<console::token::Made>(),
+        #[cfg(feature = "console")]
+        Shape::of::<console::token::Tokens>(),
+        #[cfg(feature = "console")]
+        Shape::of::<console::token::Removed<'static>>(),
         Shape::of::<plan::Shown<'static>>(),
         Shape::of::<explain::Explained>(),
         Shape::of::<changes::Listed>(),

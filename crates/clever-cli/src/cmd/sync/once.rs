@@ -18,6 +18,7 @@ use super::args::SyncArgs;
 use super::attempt::Attempt;
 use super::report;
 use crate::access;
+use crate::audit;
 use crate::diagnostics::{Exit, Usage};
 use crate::progress::Watch;
 use crate::settings::toml_file;
@@ -119,6 +120,13 @@ async fn tried(
     )
     .await?;
     watch.end();
+    if let Some(hash) = report
+        .approved
+        .as_ref()
+        .filter(|hash| !args.dry_run && args.approve.as_ref() == Some(hash))
+    {
+        audit::note(&mut store, &report.district_id, "approve", hash, ui).await;
+    }
     let told = tell(args, &report, &known, &mut store, ui).await;
     Ok((report, told))
 }

@@ -88,7 +88,11 @@ impl Truth {
         ground: &mut Ground,
         account: &AccountId,
     ) -> BTreeSet<Human> {
-        let history = ground.accounts.history(Some(account), None).await.unwrap();
+        let history = ground
+            .accounts
+            .history(Some(account), None, None, u32::MAX)
+            .await
+            .unwrap();
         let linked = history
             .into_iter()
             .filter_map(|(_, draft)| match draft.event {

@@ -201,7 +201,10 @@ async fn live(ground: &mut Ground, seed: u64, steps: u32, days: u32, sign_ins: u
     // The ledger says who was found again under a new id: what a program did that died is in no sum.
     let mut renewed = 0;
     for account in ground.accounts.accounts(None, 100_000).await.unwrap() {
-        let history = ground.accounts.history(Some(&account.id), None).await;
+        let history = ground
+            .accounts
+            .history(Some(&account.id), None, None, u32::MAX)
+            .await;
         let new_id = |event: &Event| {
             matches!(
                 event,

@@ -101,6 +101,7 @@ CREATE TABLE runs (
     path TEXT NOT NULL, whole BIGINT NOT NULL, newest_event TEXT, held_hash TEXT,
     PRIMARY KEY (district_id, run)
 );
+CREATE INDEX runs_by_day ON runs (finished_at, district_id, outcome, path);
 
 -- Each try of a sync, however it ended, also if it wrote nothing else. `district_id` is empty if it ended before anybody
 -- knew which district it is of. `ending` is `done`, `held`, `failed`, `refused`, `stopped` or `lost` (without a word: the
@@ -233,6 +234,19 @@ CREATE UNIQUE INDEX audit_done ON audit (district_id, done_key) WHERE done_key I
 CREATE TABLE _approvals (
     district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, hash TEXT NOT NULL, audit BIGINT NOT NULL
 );
+
+-- Who may use the console's API: the digest of a token, what it may do, of which district (empty: of all), until when.
+CREATE TABLE _tokens (
+    digest TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, district_id TEXT COLLATE "C" NOT NULL,
+    made_at TEXT NOT NULL, ends_at TEXT
+);
+
+-- What the API answered to a key of a program's, for a day: what is sent again is not done again. `status` is empty until it is done.
+CREATE TABLE _answers (
+    token TEXT NOT NULL, key TEXT NOT NULL, asked TEXT NOT NULL, at TEXT NOT NULL, status BIGINT, body TEXT,
+    PRIMARY KEY (token, key)
+);
+CREATE INDEX _answers_at ON _answers (at);
 
 -- Views for people who ask. Their dates are of type `date`, or NULL for a text that is no date: a month is begun and days are added, so
 -- that no text is an error.
