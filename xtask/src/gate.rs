@@ -61,7 +61,7 @@ fn read(file: &Path) -> Result<Noted> {
 
 /// Builds the program of the paths; its file.
 fn build() -> Result<PathBuf> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = crate::tools::cargo();
     let output = Command::new(cargo)
         .args(["bench", "--profile", "dev", "--no-run", "--workspace"])
         .args(["--all-features", "--bench", "paths"])

@@ -124,6 +124,9 @@ pub(crate) enum Command {
     #[cfg(feature = "fleet")]
     #[command(subcommand)]
     Fleet(Box<cmd::fleet::FleetCommand>),
+    /// Sync districts on many machines, scheduled by Temporal; in a build with the feature `fleet`.
+    #[cfg(not(feature = "fleet"))]
+    Fleet(cmd::not_built::Unread),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
     /// Serve pages on which people look, approve and undo.

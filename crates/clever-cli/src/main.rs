@@ -38,7 +38,7 @@ use tracing_subscriber::prelude::*;
 use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::cli::{Command, LogFormat};
-#[cfg(not(all(feature = "certify", feature = "console")))]
+#[cfg(not(all(feature = "certify", feature = "console", feature = "fleet")))]
 use crate::cmd::not_built::NotBuilt;
 use crate::config::Config;
 use crate::diagnostics::{Exit, Failure};
@@ -183,6 +183,8 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Export(args) => cmd::export::run(&args, ui).await,
         #[cfg(feature = "fleet")]
         Command::Fleet(command) => cmd::fleet::run(*command, ui).await,
+        #[cfg(not(feature = "fleet"))]
+        Command::Fleet(_) => Err(NotBuilt::new("the fleet", "fleet").into()),
         Command::Status(args) => cmd::status::run(&args, ui).await,
         #[cfg(feature = "console")]
         Command::Console(args) => cmd::console::run(&args, ui).await,

@@ -243,13 +243,14 @@ impl<'a> Call<'a> {
         let score = rival.least_score();
         let has = |one| rival.evidence.contains(&one);
         let person = has(Evidence::NamesAgree) && has(Evidence::BirthAgrees);
-        // A score that was learnt from the few who come and go on one day is low, whatever agrees. Where number, names and
+        // A score that was learnt from the few who come and go on one day is low, whatever agrees. If number, names and
         // birth do, none is needed.
         let by_id = person
             && (has(Evidence::ScopedSis) || has(Evidence::ScopedNumber))
             && !has(Evidence::Contradiction(Field::SisId))
             && !has(Evidence::Contradiction(Field::StudentNumber));
-        if !has(Evidence::StateId) && !by_id && !(person && score.is_some()) {
+        let known = has(Evidence::StateId) || by_id || (person && score.is_some());
+        if !known {
             self.rejected.insert(account.id.clone(), Rejection::Weak);
             return None;
         }

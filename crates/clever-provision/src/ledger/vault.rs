@@ -179,7 +179,7 @@ impl DistrictKey {
     }
 }
 
-/// Evidence in words. A score counts only where nothing else was found, and in steps of four bits: it depends on who else
+/// Evidence in words. A score counts only if nothing else was found, and in steps of four bits: it depends on who else
 /// came that day, and that is no new evidence.
 pub(crate) fn evidence_words<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> Vec<String> {
     let (mut words, mut scores) = (Vec::new(), Vec::new());

@@ -9,7 +9,7 @@ use crate::store::{AccountStore, AccountsError};
 use crate::subject::Subject;
 
 /// Decides again about whoever was asked about, is none of the accounts that were named, and has none yet: the answer
-/// came after the change that told of the person, and nothing else may ever change.
+/// came after the change that named the person, and nothing else may ever change.
 pub(super) async fn decide_again<L: ChangeLog>(
     log: &mut L,
     accounts: &mut AccountStore,
