@@ -1,6 +1,7 @@
 //! Ten paths that cost most, each once in a process of its own, for `cargo xtask bench --gate`: it counts their instructions
 //! under valgrind, which do not mind what else a machine does. `paths NAME` does one; without a name all are listed.
 #![expect(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,

@@ -24,7 +24,6 @@ pub struct Erased {
 
 /// Why nothing was forgotten, or not all of it.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum EraseError {
     /// The roster's store forgot nothing.
     #[error(transparent)]

@@ -9,7 +9,7 @@
     reason = "a bench fails by panicking and prints its report"
 )]
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -35,7 +35,6 @@ async fn serve(students: u32) {
     let emulator = emulator.await.unwrap();
     println!("{}", emulator.base_url());
     println!("{}", emulator.district_token());
-    std::io::stdout().flush().unwrap();
     let wait = || std::io::stdin().read_line(&mut String::new());
     tokio::task::spawn_blocking(wait).await.unwrap().unwrap();
 }
@@ -150,7 +149,7 @@ async fn main() {
         _ => match std::env::var("CLEVER_BENCH_PYTHON") {
             Ok(python) => measure(students, &python, TempDir::new().unwrap().path()),
             Err(_) => {
-                println!("skipped: CLEVER_BENCH_PYTHON names no Python with requests and orjson")
+                println!("skipped: CLEVER_BENCH_PYTHON names no Python with requests and orjson");
             }
         },
     }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use crate::acts::forget::forget;
 use crate::door::Visitor;
-use crate::erase::Erased;
 use crate::html::{Sent, form, why};
 use crate::site::{Shared, Site};
 use crate::trouble::Trouble;
+use clever_web::Erased;
 
 /// What is asked for.
 #[derive(Deserialize)]

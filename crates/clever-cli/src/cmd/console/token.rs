@@ -144,7 +144,7 @@ async fn add(args: &AddArgs, ui: &Ui) -> Result<Exit> {
     let now = SystemClock.now();
     let ends = args
         .lasts
-        .map(|lasts| clever_sync::fleet::later(now, lasts));
+        .map(|lasts| clever_sync::turns::later(now, lasts));
     let district = args.district.as_ref().map(DistrictId::as_str);
     let made = new_token(&args.name, args.role, district, now, ends)?;
     let mut store = args.store.url()?.open_existing().await?;

@@ -11,6 +11,8 @@ use clever_sync::{Change, SyncReport};
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "console")]
+use crate::cmd::console;
 #[cfg(feature = "fleet")]
 use crate::cmd::fleet;
 use crate::cmd::{
@@ -38,14 +40,6 @@ fn all() -> Vec<Shape> {
         Shape::of::<sync::all::document::DistrictRun>(),
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
-        #[cfg(feature = "console")]
-        Shape::of::<console::Link>(),
-        #[cfg(feature = "console")]
-        Shape::of::<console::token::Made>(),
-        #[cfg(feature = "console")]
-        Shape::of::<console::token::Tokens>(),
-        #[cfg(feature = "console")]
-        Shape::of::<console::token::Removed<'static>>(),
         Shape::of::<plan::Shown<'static>>(),
         Shape::of::<explain::Explained>(),
         Shape::of::<changes::Listed>(),
@@ -86,7 +80,12 @@ fn all() -> Vec<Shape> {
         Shape::of::<man::Written>(),
     ];
     #[cfg(feature = "console")]
-    all.push(Shape::of::<crate::cmd::console::Link>());
+    all.extend([
+        Shape::of::<console::Link>(),
+        Shape::of::<console::token::Made>(),
+        Shape::of::<console::token::Tokens>(),
+        Shape::of::<console::token::Removed<'static>>(),
+    ]);
     #[cfg(feature = "certify")]
     all.push(Shape::of::<clever_certify::Told<'static>>());
     all.sort_by_key(|shape| shape.name);
