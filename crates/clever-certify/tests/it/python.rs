@@ -10,6 +10,7 @@ use std::time::Duration;
 use clever_certify::{
     AccountSource, Accounts, AppUnderTest, Check, RehearsalClever, ready, rehearse,
 };
+use tempfile::TempDir;
 
 use crate::faults::{browser, found, told};
 
@@ -59,7 +60,10 @@ async fn finds(file: &str, callback: &str, wanted: &[Check]) {
         .unwrap();
     let emulator = clever.emulator();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/certified");
+    // The app makes its database in the folder for files that nobody keeps.
+    let data = TempDir::new().unwrap();
     let child = Command::new(python)
+        .env("TMPDIR", data.path())
         .arg(folder.join(file))
         .arg(address.port().to_string())
         .env("CLEVER_URL", emulator.base_url().as_str())
