@@ -1,5 +1,6 @@
 //! Which files of a folder hold a person or a district; they can be deleted.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -57,14 +58,20 @@ impl FoundFiles {
     }
 }
 
+/// What each file holds, before it is said whose it is.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    files: Vec<(PathBuf, Holds)>,
+    unread: Vec<String>,
+}
+
 /// Looks through folders, and the folders in them.
-pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<FoundFiles> {
-    let mut found = FoundFiles::default();
+pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<Looked> {
+    let mut looked = Looked::default();
     let mut open = folders.to_vec();
     while let Some(folder) = open.pop() {
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("could not look through {}", folder.display()))?;
-        let mut looked = Vec::new();
         for entry in entries {
             let entry =
                 entry.with_context(|| format!("could not look through {}", folder.display()))?;
@@ -74,28 +81,65 @@ pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<FoundFiles> {
                 open.push(path);
             } else if kind.is_file() {
                 match holds(&path, marks) {
-                    Ok(Some(holds)) => looked.push((path, holds)),
-                    Ok(None) | Err(_) => found.unread.push(path.display().to_string()),
+                    Ok(Some(holds)) => looked.files.push((path, holds)),
+                    Ok(None) | Err(_) => looked.unread.push(path.display().to_string()),
                 }
             }
         }
-        let proven = looked
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    /// Whether a file is known by its people alone.
+    pub(super) fn rests_on_people(&self) -> bool {
+        self.files.iter().any(|(_, holds)| *holds == Holds::People)
+    }
+
+    /// Takes the proof from files whose people are another district's, too.
+    pub(super) fn contest(&mut self, other: &Marks) {
+        for (path, own) in &mut self.files {
+            let rests = *own == Holds::People;
+            // A file that can't be read again is no proof either.
+            if rests
+                && !matches!(
+                    holds(path, other),
+                    Ok(Some(Holds::Nothing | Holds::Perhaps))
+                )
+            {
+                *own = Holds::Perhaps;
+            }
+        }
+    }
+
+    /// Says which files are theirs.
+    pub(super) fn found(self) -> FoundFiles {
+        let proven: BTreeSet<PathBuf> = self
+            .files
             .iter()
-            .any(|(path, holds)| *holds == Holds::Theirs && is_of_set(path));
-        for (path, holds) in looked {
+            .filter(|(path, holds)| *holds >= Holds::People && is_of_set(path))
+            .filter_map(|(path, _)| Some(path.parent()?.to_owned()))
+            .collect();
+        let mut found = FoundFiles {
+            unread: self.unread,
+            ..FoundFiles::default()
+        };
+        for (path, holds) in self.files {
+            let in_set =
+                is_of_set(&path) && path.parent().is_some_and(|folder| proven.contains(folder));
             let shown = path.display().to_string();
             match holds {
-                Holds::Theirs => found.holding.push(shown),
-                Holds::Perhaps if proven && is_of_set(&path) => found.holding.push(shown),
+                Holds::Theirs | Holds::People => found.holding.push(shown),
+                Holds::Perhaps if in_set => found.holding.push(shown),
                 Holds::Perhaps => found.doubtful.push(shown),
                 Holds::Nothing => {}
             }
         }
+        found.holding.sort();
+        found.doubtful.sort();
+        found.unread.sort();
+        found
     }
-    found.holding.sort();
-    found.doubtful.sort();
-    found.unread.sort();
-    Ok(found)
 }
 
 /// Says whether a file is one of a CSV set.
@@ -135,4 +179,61 @@ fn holds(path: &Path, marks: &Marks) -> Result<Option<Holds>> {
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
     Ok(Some(marks.are_in(&text, is_table(path))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use clever_files::FileSet;
+    use clever_model::RecordKind;
+
+    use super::*;
+
+    /// A district of so many people, whose numbers begin with this one.
+    fn district(first: usize) -> Marks {
+        let mut marks = Marks::of_district();
+        for number in first..first + 12 {
+            let json = format!(
+                r#"{{"name":{{"first":"Ada{number}","last":"Byron"}},"roles":{{"student":{{"sis_id":"s{number}"}}}}}}"#
+            );
+            marks.record(RecordKind::Users, &json);
+        }
+        marks
+    }
+
+    #[test]
+    fn a_set_whose_people_are_another_districts_too_is_nobodys_for_sure() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let folder = folder.path().join("out");
+        let mut set = FileSet::begin(&folder).unwrap();
+        let (mut students, mut places) = (String::new(), String::new());
+        for number in 0..12 {
+            writeln!(students, "s{number},Ada{number},Byron").unwrap();
+            writeln!(places, "s{number},x1").unwrap();
+        }
+        for (name, head, rows) in [
+            ("students.csv", "Student_id,First_name,Last_name", &students),
+            ("enrollments.csv", "Student_id,Section_id", &places),
+        ] {
+            let mut file = set.create(name).unwrap();
+            std::io::Write::write_all(&mut file, format!("{head}\n{rows}").as_bytes()).unwrap();
+        }
+        set.publish().unwrap();
+        let folders = [folder];
+        let looked = || look(&folders, &district(0)).unwrap();
+        let found = looked().found();
+        assert_eq!((found.holding.len(), found.doubtful.len()), (2, 0));
+        // A neighbour has none of them.
+        let mut of_one = looked();
+        assert!(of_one.rests_on_people());
+        of_one.contest(&district(100));
+        assert_eq!(of_one.found().holding.len(), 2);
+        let mut of_two = looked();
+        of_two.contest(&district(0));
+        assert!(!of_two.rests_on_people());
+        let found = of_two.found();
+        assert_eq!((found.holding.len(), found.doubtful.len()), (0, 2));
+        assert!(!found.are_clean());
+    }
 }

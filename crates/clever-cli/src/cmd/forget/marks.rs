@@ -9,6 +9,9 @@ use serde_json::Value;
 /// From so many letters on, a number of the district's is no other person's by chance.
 const TELLING: usize = 6;
 
+/// So many people of the district say together whose a file is; fewer may be the parents whom two districts share.
+const MANY: u64 = 10;
+
 /// Whether a text is of whom is looked for. More is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holds {
@@ -16,6 +19,8 @@ pub(super) enum Holds {
     Nothing,
     /// Something in it may be another district's as well: a number, a name, an address of mail.
     Perhaps,
+    /// Half of those in it are the district's people: it is theirs, if they are not another district's people, too.
+    People,
     /// It is theirs.
     Theirs,
 }
@@ -178,9 +183,8 @@ impl Marks {
             lines += 1;
             people += u64::from(found.person);
         }
-        // Half of the people of another district's file are never this one's.
-        if people > 0 && people * 2 >= lines {
-            return Holds::Theirs;
+        if people >= MANY && people * 2 >= lines {
+            return Holds::People;
         }
         let numbered = is_table && self.are_in_table(small.as_bytes());
         match (numbered, self.of_district) {
@@ -274,7 +278,15 @@ mod tests {
             table("Contact_email\nz.q@x.example.org\na@b\nc@d\n"),
             Holds::Perhaps
         );
-        assert_eq!(table("Contact_email\nz.q@x.example.org\n"), Holds::Theirs);
+        // A file of one parent whom two districts share.
+        assert_eq!(table("Contact_email\nz.q@x.example.org\n"), Holds::Perhaps);
+        let many = "z.q@x.example.org\n".repeat(10);
+        assert_eq!(table(&format!("Contact_email\n{many}")), Holds::People);
+        let few = "a@b.example.org\n".repeat(11);
+        assert_eq!(
+            table(&format!("Contact_email\n{many}{few}")),
+            Holds::Perhaps
+        );
         assert_eq!(table("District\n5F00aa\n"), Holds::Theirs);
         assert_eq!(table("District\n5f00aab\n"), Holds::Nothing);
     }

@@ -213,7 +213,7 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     people.extend(args.person.clone().filter(|id| !people.contains(id)));
     let files = match args.exports.as_slice() {
         [] => FoundFiles::default(),
-        folders => files::look(folders, &marks(&mut store, &request, &people).await?)?,
+        folders => looked_through(&mut store, folders, &request, &people).await?,
     };
     let mut done = Everywhere {
         dry_run: true,
@@ -308,8 +308,13 @@ fn deed(request: &ForgetRequest) -> Deed<'_> {
     }
 }
 
-/// What a file is recognised by: of the person and the contacts who are known for that person alone, or of the district.
-async fn marks(store: &mut AnyStore, request: &ForgetRequest, people: &[String]) -> Result<Marks> {
+/// Which files are of the person and the contacts who are known for that person alone, or of the district.
+async fn looked_through(
+    store: &mut AnyStore,
+    folders: &[PathBuf],
+    request: &ForgetRequest,
+    people: &[String],
+) -> Result<FoundFiles> {
     let district = request.district_id.as_str();
     if request.person.is_some() {
         let mut marks = Marks::of_person();
@@ -320,8 +325,21 @@ async fn marks(store: &mut AnyStore, request: &ForgetRequest, people: &[String])
                 marks.record(kind, &json);
             }
         }
-        return Ok(marks);
+        return Ok(files::look(folders, &marks)?.found());
     }
+    let marks = of_district(store, district).await?;
+    let mut looked = files::look(folders, &marks)?;
+    drop(marks);
+    for other in store.districts().await? {
+        if other != district && looked.rests_on_people() {
+            looked.contest(&of_district(store, &other).await?);
+        }
+    }
+    Ok(looked.found())
+}
+
+/// What a file of a district is recognised by.
+async fn of_district(store: &mut AnyStore, district: &str) -> Result<Marks> {
     let mut marks = Marks::of_district();
     marks.id(district);
     for kind in RecordKind::ALL {
