@@ -10,7 +10,6 @@ pub(super) type Handle = metrics_exporter_prometheus::PrometheusHandle;
 /// There is none in this build.
 #[cfg(not(feature = "prometheus"))]
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "nobody makes one")]
 pub(super) struct Handle;
 
 #[cfg(not(feature = "prometheus"))]
