@@ -4,6 +4,7 @@
 //! One target directory and one feature set (`--all-features`) for every step, so that nothing is
 //! built twice. What is missing is installed where that is possible, and named where it is not.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -80,12 +81,11 @@ pub(crate) fn run() -> Result<()> {
     crate::release::at_hand()?;
     // In the profile of the tests, whose libraries are there.
     crate::package::run("dev", true)?;
-    tools::ensure("cargo-deny", "cargo-deny")?;
+    let deny = packages::deny(&crate::root()?)?;
     step(
         "licences and sources",
-        &cargo,
+        &deny,
         &[
-            "deny",
             "--log-level",
             "warn",
             "check",
@@ -195,7 +195,8 @@ fn step(name: &str, program: &str, args: &[&str]) -> Result<()> {
 }
 
 fn step_env(name: &str, program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
-    let shown = format!("cargo {}", args.join(" "));
+    let name_of = Path::new(program).file_name().unwrap_or_default();
+    let shown = format!("{} {}", name_of.to_string_lossy(), args.join(" "));
     say(&format!("{name}: {shown}"));
     let started = Instant::now();
     let status = Command::new(program)
