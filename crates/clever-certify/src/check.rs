@@ -83,6 +83,11 @@ checks! {
          the callback answers is not kept and passes no `Referer` on.",
         "Answer the callback with a redirect to an address without the code. Send `Referrer-Policy: no-referrer` and \
          `Cache-Control: no-store` with it. Keep tokens on the server.";
+    Referer "referer" "No token and no code leaves in a `Referer`",
+        "No request from a page of the app to anybody else names a page with a code or a token in its address, whatever the page's \
+         pictures, fonts and scripts ask for. It is read from the requests themselves.",
+        "Send `Referrer-Policy: no-referrer` with the callback's answer, let no `<meta name=\"referrer\">` undo it, and load \
+         nothing from others there. Lead on to an address without the code.";
     FriendlyErrors "friendly-errors" "What goes wrong is said in words for people",
         "A page for a teacher or a child: what happened and what to do, with a way on. No trace of the program, no raw error.",
         "Add an error page for the callback route that covers every error, and switch the debug pages of the framework off.";

@@ -34,7 +34,7 @@ mod rehearsal;
 mod report;
 mod visit;
 
-pub use accounts::{AccountSource, Accounts, Shell};
+pub use accounts::{AccountSource, Accounts, ReadAccounts, Shell};
 pub use app::AppUnderTest;
 pub use browser::{Browser, BrowserError};
 pub use check::Check;

@@ -144,7 +144,7 @@ pub(crate) enum Command {
     Emulator(clever_emulator::cli::EmulatorArgs),
     /// Rehearse Clever's certification with an app that runs here.
     #[cfg(feature = "certify")]
-    Certify(cmd::certify::CertifyArgs),
+    Certify(Box<cmd::certify::CertifyArgs>),
     /// Rehearse Clever's certification with an app that runs here; in a build with the feature `certify`.
     #[cfg(not(feature = "certify"))]
     Certify(cmd::not_built::Unread),

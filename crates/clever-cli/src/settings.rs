@@ -36,7 +36,7 @@ impl StoreUrl {
     }
 
     /// The address itself.
-    #[cfg(feature = "console")]
+    #[cfg(any(feature = "certify", feature = "console"))]
     pub(crate) fn address(&self) -> &Address {
         &self.0
     }

@@ -4,6 +4,6 @@ mod judge;
 mod roster;
 mod source;
 
-pub use source::{AccountSource, Accounts, Shell};
+pub use source::{AccountSource, Accounts, ReadAccounts, Shell};
 
 pub(crate) use roster::run;

@@ -37,7 +37,7 @@ pub(crate) async fn run(
     known: &[CertificationUser],
 ) -> Vec<Finding> {
     let Some(accounts) = &app.accounts else {
-        let why = "the app's accounts can't be read (--users-json, --users-command)";
+        let why = "the app's accounts can't be read (--users-json, --users-command, --store)";
         let not_run = |check| Outcome::not_run(why).found(check, "nothing");
         return CHECKS.map(not_run).into();
     };

@@ -1,10 +1,14 @@
-//! Where the app's accounts are read: a file, an address or a command, read again each time.
+//! Where the app's accounts are read: a file, an address, a command or whatever a program has, read again each time.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Client;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use tokio::process::Command;
 use url::Url;
@@ -20,7 +24,7 @@ pub struct Shell(pub String);
 
 /// Where the accounts can be read: JSON of the form
 /// `{"users":[{"clever_id","sis_id","status" or "is_active" or "is_archived" or "deleted_at","account_id"}]}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum AccountSource {
     /// A file that the app, or a job of its own, writes again and again.
@@ -29,6 +33,17 @@ pub enum AccountSource {
     Url(Url),
     /// A command that prints the JSON.
     Command(Shell),
+    /// What the program that rehearses reads itself: a database, say.
+    Elsewhere(Arc<dyn ReadAccounts>),
+}
+
+/// Reads the accounts of an app under test.
+pub trait ReadAccounts: fmt::Debug + Send + Sync {
+    /// What it reads, in words for people; without a password.
+    fn name(&self) -> String;
+
+    /// The accounts as they are now, as JSON of the form that [`AccountSource`] names; else why they can't be read.
+    fn read(&self) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send + '_>>;
 }
 
 /// The app's accounts.
@@ -109,9 +124,22 @@ struct Row {
     sis_id: Option<Value>,
     account_id: Option<Value>,
     status: Option<String>,
+    #[serde(default, deserialize_with = "flag")]
     is_active: Option<bool>,
+    #[serde(default, deserialize_with = "flag")]
     is_archived: Option<bool>,
     deleted_at: Option<Value>,
+}
+
+/// Yes or no; where there is no such type, as in SQLite, it is 1 or 0.
+fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Null => Ok(None),
+        Value::Bool(flag) => Ok(Some(flag)),
+        Value::Number(number) if number.as_u64() == Some(1) => Ok(Some(true)),
+        Value::Number(number) if number.as_u64() == Some(0) => Ok(Some(false)),
+        _ => Err(D::Error::custom("neither true nor false")),
+    }
 }
 
 /// Words of a status that mean that an account is closed.
@@ -183,6 +211,7 @@ impl AccountSource {
             Self::File(path) => path.display().to_string(),
             Self::Url(url) => url.to_string(),
             Self::Command(shell) => format!("`{}`", shell.0),
+            Self::Elsewhere(reader) => reader.name(),
         }
     }
 
@@ -204,6 +233,7 @@ impl AccountSource {
                 answer.map_err(failed)?.text().await.map_err(failed)
             }
             Self::Command(shell) => shell.run().await,
+            Self::Elsewhere(reader) => reader.read().await.map_err(unreadable),
         }
     }
 }
@@ -255,6 +285,8 @@ mod tests {
             (r#"{"status":"active"}"#, true),
             (r#"{"is_active":false}"#, false),
             (r#"{"is_archived":true}"#, false),
+            (r#"{"is_active":0}"#, false),
+            (r#"{"is_active":1,"is_archived":0}"#, true),
             (r#"{"deleted_at":null}"#, true),
             (r#"{"deleted_at":"2026-11-01"}"#, false),
         ] {

@@ -144,9 +144,11 @@ impl Browser {
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--window-size=1280,900", format!("--user-data-dir={}", profile.path().display()),
-        ] });
-        let wanted =
-            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
+        ], "perfLoggingPrefs": { "enableNetwork": true, "enablePage": false } });
+        // Its log says what leaves the browser.
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "goog:chromeOptions": options, "goog:loggingPrefs": { "performance": "ALL" },
+        } } });
         let http = Client::builder().no_proxy().build();
         let http = http.map_err(|error| refused("be asked", error))?;
         let base: Url = format!("http://127.0.0.1:{port}/")
@@ -184,7 +186,7 @@ impl Browser {
         Err(refused(command, said.unwrap_or("no reason was given")))
     }
 
-    async fn post(&self, command: &str, body: Value) -> Done<Value> {
+    pub(super) async fn post(&self, command: &str, body: Value) -> Done<Value> {
         self.ask(Method::POST, command, Some(body)).await
     }
 

@@ -2,5 +2,6 @@
 
 mod driver;
 pub(crate) mod person;
+pub(crate) mod wire;
 
 pub use driver::{Browser, BrowserError};

@@ -1,6 +1,7 @@
 //! What is tried in a browser: every way in, everybody of the certification district, and what follows a login.
 
 mod entering;
+mod leaving;
 mod staying;
 
 use clever_emulator::CertificationUser;
@@ -13,7 +14,7 @@ use crate::clever::RehearsalClever;
 use crate::finding::{Finding, Outcome};
 
 /// The checks that need a browser, in the order in which they are tried.
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 19] = [
     Check::WayButton,
     Check::WayPortal,
     Check::WayInstantLogin,
@@ -32,6 +33,7 @@ const CHECKS: [Check; 18] = [
     Check::SharedDevice,
     Check::SeveralTabs,
     Check::BackButton,
+    Check::Referer,
 ];
 
 /// What is tried in one browser.
@@ -40,6 +42,8 @@ pub(crate) struct People<'a> {
     findings: Vec<Finding>,
     /// Who came in, and whether the page showed the name.
     came_in: Vec<(CertificationUser, bool)>,
+    /// What left the browser.
+    heard: leaving::Heard,
 }
 
 /// Tries everything that needs a browser, or says of each check why it was not run.
@@ -63,6 +67,7 @@ pub(crate) async fn run(
         },
         findings: Vec::new(),
         came_in: Vec::new(),
+        heard: leaving::Heard::default(),
     };
     people.ways().await;
     people.roles().await;
@@ -72,6 +77,7 @@ pub(crate) async fn run(
     people.several_tabs().await;
     people.back_button().await;
     people.library().await;
+    people.leaving();
     let known = people.came_in.iter().map(|(user, _)| *user).collect();
     (people.findings, known)
 }
@@ -88,6 +94,7 @@ impl People<'_> {
         let mut finding = outcome.found(check, sent);
         finding.picture = self.person.browser.picture().await.ok();
         self.findings.push(finding);
+        self.listen().await;
     }
 
     /// Notes who came in.

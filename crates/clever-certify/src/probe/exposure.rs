@@ -7,10 +7,8 @@ use url::{Host, Url};
 use super::{Base, Probes, judge};
 use crate::check::Check;
 use crate::finding::Outcome;
+use crate::visit::secrets::has_token;
 use crate::visit::visitor::{Answer, bare};
-
-/// How the emulator's user tokens begin, and how long they are.
-const TOKEN: (&str, usize) = ("il000000000000", 40);
 
 impl Probes<'_> {
     /// What the app asked Clever for at the beginning of a login.
@@ -67,15 +65,6 @@ fn redirect(asked: &Url, registered: &Url) -> Outcome {
         Some("code") => Outcome::passed(format!("redirect_uri={sent}")),
         other => Outcome::failed(format!("response_type={}", other.unwrap_or("nothing"))),
     }
-}
-
-/// Whether a text has a token of the emulator's in it.
-fn has_token(text: &str) -> bool {
-    let (begin, length) = TOKEN;
-    text.match_indices(begin).any(|(at, _)| {
-        let token = text.get(at..at + length).unwrap_or_default();
-        token.len() == length && token[2..].bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
 }
 
 /// Judges the answers to a login whose callback was `callback`.
@@ -159,11 +148,5 @@ mod tests {
             let outcome = redirect(&asked(sent), &registered.parse().unwrap());
             assert_eq!(outcome.verdict, wanted, "{sent}");
         }
-    }
-
-    #[test]
-    fn a_token_is_known_by_its_form() {
-        assert!(has_token(&format!("token=il{:038x};", 7)));
-        assert!(!has_token("il0000") && !has_token(&format!("il{}", "z".repeat(38))));
     }
 }

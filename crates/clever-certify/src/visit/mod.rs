@@ -2,4 +2,5 @@
 
 pub(crate) mod login;
 pub(crate) mod page;
+pub(crate) mod secrets;
 pub(crate) mod visitor;

@@ -27,6 +27,7 @@ pub(crate) enum Break {
     CleverSlow,
     RedirectUri,
     NothingLeaks,
+    Referer,
     FriendlyErrors,
     WayButton,
     WayPortal,
@@ -223,10 +224,8 @@ async fn callback(
             );
         }
         None => {
-            return page(
-                401,
-                "<meta http-equiv=refresh content='0;url=/login'><p>One moment. <a href=/login>Go on</a>",
-            );
+            let go_on = "<meta http-equiv=refresh content='0;url=/login'><p>One moment. <a href=/login>Go on</a>";
+            return page(401, &format!("{}{go_on}", app.picture()));
         }
         Some(state) => {
             let browser = cookie(&headers, "browser").unwrap_or_default();
@@ -289,6 +288,15 @@ async fn users(State(app): State<App>) -> Response {
 impl App {
     fn is(&self, broken: Break) -> bool {
         self.broken == Some(broken)
+    }
+
+    /// A picture from another host, of a page that undoes what its own header says.
+    fn picture(&self) -> String {
+        if !self.is(Break::Referer) {
+            return String::new();
+        }
+        let elsewhere = self.url.replace("127.0.0.1", "localhost");
+        format!("<meta name=referrer content=unsafe-url><img src={elsewhere}/logo.png>")
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

@@ -126,7 +126,7 @@ const BY_REQUESTS: [Broken; 17] = [
 ];
 
 /// Rules whose breach shows in a browser.
-const IN_A_BROWSER: [Broken; 12] = [
+const IN_A_BROWSER: [Broken; 13] = [
     // Clever lets nobody back to an address that is not registered: no way leads in.
     (
         Break::RedirectUri,
@@ -153,6 +153,8 @@ const IN_A_BROWSER: [Broken; 12] = [
     (Break::SharedDevice, &[Check::SharedDevice]),
     (Break::SeveralTabs, &[Check::SeveralTabs]),
     (Break::BackButton, &[Check::BackButton]),
+    // Its answers say `no-referrer`: the wire alone tells.
+    (Break::Referer, &[Check::Referer]),
 ];
 
 /// What is amiss with what was found of an app.

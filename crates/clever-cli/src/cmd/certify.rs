@@ -1,8 +1,11 @@
 //! `cleverctl certify`: a rehearsal of Clever's certification for an app that runs on this machine.
 
+mod store;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,7 +17,9 @@ use clever_certify::{
 use clever_model::{Role, read_span};
 use url::Url;
 
+use crate::cmd::certify::store::InDatabase;
 use crate::diagnostics::{Exit, Usage};
+use crate::settings::StoreUrl;
 use crate::ui::{Document, Tone, Ui};
 use crate::writing::write_whole;
 
@@ -26,6 +31,8 @@ Examples:
   cleverctl certify --app http://localhost:8000 --login-url http://localhost:8000/login \\
     --callback http://localhost:8000/accounts/clever/login/callback/ --junit certify.xml
   cleverctl certify --app http://localhost:3000 --users-json users.json --sync-command 'bin/sync'
+  cleverctl certify --app http://localhost:3000 --store app.db \\
+    --users-query 'SELECT clever_id, id AS account_id, deleted_at FROM people'
 
 It starts a Clever on --listen, says how the app is pointed at it, waits for the app and tries it. docs/certify.md
 says how apps in several languages are pointed at another Clever.
@@ -75,6 +82,24 @@ pub(crate) struct CertifyArgs {
     /// A command that prints the app's accounts as JSON.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) users_command: Option<String>,
+    /// The app's own database with its accounts: `FILE.db` or `postgres://USER@HOST/DATABASE`.
+    ///
+    /// It is only read. Put an address that contains a password in CLEVER_APP_STORE.
+    #[arg(
+        id = "app_store",
+        long = "store",
+        env = "CLEVER_APP_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        conflicts_with_all = ["users_json", "users_command"]
+    )]
+    pub(crate) store: Option<StoreUrl>,
+    /// What is asked of --store: a row for each account [default: SELECT * FROM users].
+    ///
+    /// The columns have the names that --users-json has: clever_id, and what there is of sis_id, account_id, status, is_active, is_archived and
+    /// deleted_at.
+    #[arg(long, value_name = "SQL", requires = "app_store")]
+    pub(crate) users_query: Option<String>,
     /// The app makes accounts at the first sign-in, not from the roster.
     #[arg(long)]
     pub(crate) accounts_at_sign_in: bool,
@@ -104,7 +129,7 @@ fn short_time(text: &str) -> Result<Duration, String> {
 }
 
 impl CertifyArgs {
-    fn app(&self) -> Result<AppUnderTest> {
+    fn app(&self, database: Option<&Arc<InDatabase>>) -> Result<AppUnderTest> {
         let callback = match &self.callback {
             Some(callback) => callback.clone(),
             None => self.app.join("callback")?,
@@ -118,7 +143,7 @@ impl CertifyArgs {
         app.first_visit = self.first_visit.clone();
         app.log_out = self.log_out.clone();
         app.quiet = self.settle;
-        app.accounts = self.accounts();
+        app.accounts = self.accounts(database);
         for url in [&app.url, &app.login_url, &app.callback] {
             if !matches!(url.scheme(), "http" | "https") {
                 let says = format!("{url} is no address of a page");
@@ -130,14 +155,24 @@ impl CertifyArgs {
         Ok(app)
     }
 
-    fn accounts(&self) -> Option<Accounts> {
-        let source = match (&self.users_json, &self.users_command) {
-            (Some(place), _) => match Url::parse(place) {
+    /// The app's database, if it is named.
+    fn database(&self) -> Option<Arc<InDatabase>> {
+        let store = self.store.as_ref()?;
+        Some(Arc::new(InDatabase::new(
+            store,
+            self.users_query.as_deref(),
+        )))
+    }
+
+    fn accounts(&self, database: Option<&Arc<InDatabase>>) -> Option<Accounts> {
+        let source = match (&self.users_json, &self.users_command, database) {
+            (Some(place), ..) => match Url::parse(place) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => AccountSource::Url(url),
                 _ => AccountSource::File(place.into()),
             },
-            (None, Some(command)) => AccountSource::Command(Shell(command.clone())),
-            (None, None) => return None,
+            (None, Some(command), _) => AccountSource::Command(Shell(command.clone())),
+            (None, None, Some(database)) => AccountSource::Elsewhere(database.clone()),
+            (None, None, None) => return None,
         };
         let mut accounts = Accounts::new(source);
         accounts.made_at_sign_in = self.accounts_at_sign_in;
@@ -149,12 +184,17 @@ impl CertifyArgs {
 
 /// Starts a Clever, waits for the app, tries it and writes the reports.
 pub(crate) async fn run(args: &CertifyArgs, ui: &Ui) -> Result<Exit> {
-    let app = args.app()?;
+    let database = args.database();
+    let app = args.app(database.as_ref())?;
     let clever = RehearsalClever::start(args.listen, &app.callback, args.openid)
         .await
         .context("could not start the Clever of the rehearsal")?;
     say_settings(&clever, &app, ui);
     ready(&app, args.wait).await?;
+    // An app makes its tables when it starts.
+    if let Some(database) = &database {
+        database.tried().await?;
+    }
     let browser = if args.no_browser {
         Err("it was not asked for (--no-browser)".to_owned())
     } else {
@@ -194,6 +234,7 @@ pub(crate) async fn run(args: &CertifyArgs, ui: &Ui) -> Result<Exit> {
 
 impl Document for Told<'_> {
     const NAME: &'static str = "certify";
+    const VERSION: u32 = 2;
 }
 
 fn written(path: &Path, text: &str) -> Result<()> {

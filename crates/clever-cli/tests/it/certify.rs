@@ -60,7 +60,7 @@ fn a_rehearsal_is_told_to_people_to_scripts_and_to_a_builds_server() {
     let output = certify(&url, &["--json", "--junit", "certify.xml"], &folder);
     assert_eq!(output.status.code(), Some(0), "{}", errors(&output));
     let report = held("certify", &output.stdout);
-    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["schema_version"], 2);
     let verdict = |check: &str| {
         let all = report["checks"].as_array().unwrap();
         let found = all.iter().find(|one| one["check"] == check);
@@ -115,5 +115,49 @@ fn no_app_and_no_callback_are_told_with_the_next_step() {
         errors(&output).contains("--callback URL"),
         "{}",
         errors(&output)
+    );
+}
+
+#[test]
+fn an_apps_own_database_is_asked_and_a_wrong_query_is_said_at_once() {
+    let (url, folder) = (app(401), TempDir::new().unwrap());
+    let db = rusqlite::Connection::open(folder.path().join("app.db")).unwrap();
+    db.execute_batch(
+        "CREATE TABLE people (id INTEGER, clever_id TEXT); INSERT INTO people VALUES (1, 'a'), (2, 'a');",
+    )
+    .unwrap();
+    let output = certify(&url, &["--store", "app.db"], &folder);
+    assert_eq!(output.status.code(), Some(2), "{}", errors(&output));
+    let said = errors(&output);
+    assert!(
+        said.contains("sqlite:app.db") && said.contains("with the column clever_id"),
+        "{said}"
+    );
+    let query = "SELECT clever_id, id AS account_id FROM people";
+    let more = [
+        "--store",
+        "app.db",
+        "--users-query",
+        query,
+        "--patience",
+        "1s",
+        "--json",
+    ];
+    let output = certify(
+        &url,
+        &[&more[..], &["--accounts-at-sign-in"]].concat(),
+        &folder,
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", errors(&output));
+    let report = held("certify", &output.stdout);
+    let checks = report["checks"].as_array().unwrap();
+    let unique = checks
+        .iter()
+        .find(|one| one["check"] == "users-unique")
+        .unwrap();
+    assert_eq!(unique["verdict"], "failed");
+    assert_eq!(
+        unique["came_back"],
+        "1 Clever ids have more than one account; one is a"
     );
 }
