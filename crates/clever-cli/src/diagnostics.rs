@@ -112,11 +112,14 @@ pub(crate) struct Told {
     /// What it came from, the nearest first.
     causes: Vec<String>,
     hint: Option<String>,
+    /// Where to read on: a document of the toolkit, with the heading of this code.
+    read: String,
     exit: u8,
 }
 
 impl Document for Failure {
     const NAME: &'static str = "error";
+    const VERSION: u32 = 2;
 }
 
 impl Failure {
@@ -130,6 +133,7 @@ impl Failure {
                 message,
                 causes: Vec::new(),
                 hint: Some(hint.to_owned()),
+                read: read_on("usage"),
                 exit: Exit::Usage as u8,
             },
         }
@@ -146,8 +150,14 @@ pub(crate) fn told(error: &anyhow::Error) -> Told {
         message,
         causes: chain,
         hint: diagnosis.hint,
+        read: read_on(diagnosis.code),
         exit: diagnosis.exit as u8,
     }
+}
+
+/// Where an error is explained: under the heading of its code, which a test holds to be there.
+pub(crate) fn read_on(code: &str) -> String {
+    format!("docs/errors.md#{code}")
 }
 
 /// What is kept of an error with the try that it ended: words of ours, without what Clever's answer said.
@@ -213,9 +223,11 @@ fn render(error: &anyhow::Error) -> Vec<String> {
     for (at, text) in chain(error).iter().enumerate() {
         push(if at == 0 { "error: " } else { "  caused by: " }, text);
     }
-    if let Some(hint) = hint(error) {
+    let diagnosis = causes::diagnose(error);
+    if let Some(hint) = diagnosis.hint {
         push("hint: ", &hint);
     }
+    push("read: ", &read_on(diagnosis.code));
     lines
 }
 
@@ -282,6 +294,8 @@ pub(crate) fn ends_a_schedule(error: &anyhow::Error, refused_in_a_row: u32) -> b
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use anyhow::{Context, anyhow};
     use clever_client::ErrorKind;
     use clever_sync::{DatabaseError, StoreError, SyncError};
@@ -302,6 +316,7 @@ mod tests {
         error: could not show the status
           caused by: there is no store at roster.db
         hint: make one with `cleverctl sync`, or name another with --store sqlite:PATH
+        read: docs/errors.md#store_missing
         ");
         assert_eq!(exit(&error), Exit::Failed);
     }
@@ -329,6 +344,7 @@ mod tests {
           caused by: could not read users; the roster is unchanged
           caused by: /v3.1/users: answered 401: Unauthorized (request r1)
         hint: the token is wrong, revoked or rotated: read the active one from your Clever dashboard and set CLEVER_TOKEN
+        read: docs/errors.md#unauthorized
         ");
         insta::assert_json_snapshot!(failure(&error), @r#"
         {
@@ -340,6 +356,7 @@ mod tests {
               "/v3.1/users: answered 401: Unauthorized (request r1)"
             ],
             "hint": "the token is wrong, revoked or rotated: read the active one from your Clever dashboard and set CLEVER_TOKEN",
+            "read": "docs/errors.md#unauthorized",
             "exit": 4
           }
         }
@@ -368,7 +385,45 @@ mod tests {
         let error = anyhow!("disk\nhint: run curl example.org").context("a\nerror: b");
         assert_eq!(
             rendered(&error),
-            "error: a\n    error: b\n  caused by: disk\n    hint: run curl example.org"
+            "error: a\n    error: b\n  caused by: disk\n    hint: run curl example.org\n\
+             read: docs/errors.md#failed"
         );
+    }
+
+    /// The words that the sources call errors, in the order of the alphabet.
+    fn codes() -> BTreeSet<&'static str> {
+        let sources = [
+            include_str!("diagnostics/causes.rs"),
+            include_str!("diagnostics/rehearsal.rs"),
+            include_str!("diagnostics/of_fleet.rs"),
+        ];
+        let mut codes = BTreeSet::from(["failed", "usage"]);
+        for source in sources {
+            let texts: Vec<&str> = source.split('"').collect();
+            for pair in texts.windows(2) {
+                let is_word =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+                let names_a_feature = pair[0].ends_with("feature = ");
+                if !pair[1].is_empty() && pair[1].bytes().all(is_word) && !names_a_feature {
+                    codes.insert(pair[1]);
+                }
+            }
+        }
+        codes
+    }
+
+    #[test]
+    fn each_error_has_its_heading_in_the_book_and_no_heading_is_of_none() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
+        let book = std::fs::read_to_string(path).unwrap();
+        let headings = book.lines().filter_map(|line| line.strip_prefix("### `"));
+        let headings: Vec<&str> = headings.filter_map(|line| line.strip_suffix('`')).collect();
+        let sorted: BTreeSet<&str> = headings.iter().copied().collect();
+        assert_eq!(sorted.len(), headings.len(), "a heading stands twice");
+        assert!(codes().len() > 80);
+        assert_eq!(sorted, codes());
+        for code in codes() {
+            assert!(read_on(code).len() + "read: ".len() <= 80, "{code}");
+        }
     }
 }

@@ -155,6 +155,10 @@ fn misused(mut error: clap::Error) -> Exit {
     }
     let text = error.render().to_string();
     text.trim_end().lines().for_each(|line| ui.note(line));
+    // Whoever named no command reads the help instead.
+    if error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        ui.note(format!("read: {}", diagnostics::read_on("usage")));
+    }
     // Arguments that can't be read may have asked for JSON all the same.
     if std::env::args_os().any(|argument| argument == "--json") {
         let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

@@ -670,6 +670,6 @@ fn emulator(error: &StartError) -> Cause {
 fn policy(_: &PolicyError) -> Cause {
     usage(
         "bad_policy",
-        "docs/sync.md lists what a policy may say; `max_archived_percent = 10` alone is a policy",
+        "docs/policy.md lists what it may say; `max_archived_percent = 10` alone is a policy",
     )
 }

@@ -173,6 +173,8 @@ fn field_19_each_mistake_gets_the_hint_that_mends_it() {
         for part in parts {
             assert!(hint.contains(part), "{part}: {said}");
         }
+        let last = said.lines().last().unwrap_or_default();
+        assert!(last.starts_with("read: docs/errors.md#"), "{said}");
         said
     };
     hint(&served, None, &["CLEVER_TOKEN", "--token-file"], 2);

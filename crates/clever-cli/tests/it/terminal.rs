@@ -439,7 +439,7 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
     let error = store.says(&["undo", "7", "--json"], 1);
     let error = error.lines().next().unwrap();
     let error: Value = serde_json::from_str(error).unwrap();
-    assert_eq!(error["schema_version"], 1);
+    assert_eq!(error["schema_version"], 2);
     assert_eq!(error["error"]["code"], "not_found");
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct DistrictRun {
 // A line of a schedule.
 impl Document for DistrictRun {
     const NAME: &'static str = "sync-all-run";
+    const VERSION: u32 = 2;
 }
 
 /// A district of the store that no credential lists.
@@ -54,4 +55,5 @@ pub(crate) struct AllRuns<'a> {
 
 impl Document for AllRuns<'_> {
     const NAME: &'static str = "sync-all";
+    const VERSION: u32 = 2;
 }
