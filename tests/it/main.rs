@@ -38,5 +38,6 @@ mod spawned;
 mod stores;
 mod takeback;
 mod trouble;
+mod tutorial;
 mod users;
 mod walk;

@@ -7,6 +7,7 @@
 
 mod api_diff;
 mod bench;
+mod book;
 mod deploy;
 mod gate;
 mod generate;
@@ -116,6 +117,8 @@ enum Task {
         #[arg(long, default_value_t = 500)]
         districts: u64,
     },
+    /// Make a book of the documents, in target/book, and follow its links.
+    Book,
     /// Write pictures of the pages of the example app and of the console, light and dark, into docs/images/.
     Screenshots,
     /// Check deploy/ by the rules of those who run it: Kubernetes' schemas, the Compose specification, hadolint.
@@ -192,6 +195,7 @@ fn run() -> Result<()> {
         Task::Bench { name, args, .. } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::FleetChaos { districts } => test::fleet_chaos(districts),
+        Task::Book => book::run(),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),
         Task::Package {

@@ -36,6 +36,8 @@ pub(crate) fn run() -> Result<()> {
     features(&cargo)?;
     crate::deploy::run()?;
     crate::workflows::run()?;
+    say("book: the documents as pages, and where their links lead");
+    crate::book::run()?;
     packages::ensure_browser();
     packages::ensure_axe(&crate::root()?);
     packages::ensure_pooler();

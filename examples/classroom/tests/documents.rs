@@ -39,7 +39,12 @@ fn flush(text: &str) -> String {
 
 #[test]
 fn the_documents_code_is_the_apps() {
-    for (document, least) in [("docs/provisioning.md", 3), ("README.md", 1)] {
+    let documents = [
+        ("docs/provisioning.md", 3),
+        ("docs/tutorials/rust.md", 2),
+        ("README.md", 1),
+    ];
+    for (document, least) in documents {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let pieces = pieces(&text);
         let taken = pieces.iter().filter(|(from, _)| from.is_some()).count();

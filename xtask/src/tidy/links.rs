@@ -1,13 +1,15 @@
 //! The links of the documents: each relative one leads to a file that is there, and to a heading that it has. The index
-//! by reader, `docs/README.md`, has a link to each document beside it.
+//! by reader, `docs/README.md`, has a link to each document beside it, and the book's contents, `docs/SUMMARY.md`, to each below.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// The index of the documents, by reader.
 const INDEX: &str = "docs/README.md";
+/// The contents of the book.
+const CONTENTS: &str = "docs/SUMMARY.md";
 
 /// A document, as far as links go.
 #[derive(Debug, Default)]
@@ -29,7 +31,7 @@ pub(super) fn breaches(
         .map(|(path, text)| (path.as_path(), read(text)))
         .collect();
     let mut breaches = Vec::new();
-    let mut indexed = BTreeSet::new();
+    let (mut indexed, mut in_contents) = (BTreeSet::new(), BTreeSet::new());
     for (path, document) in &read {
         for (line, target) in &document.links {
             let place = format!("{}:{line}: the link to {target}", path.display());
@@ -45,6 +47,9 @@ pub(super) fn breaches(
             if *path == Path::new(INDEX) {
                 indexed.insert(file.clone());
             }
+            if *path == Path::new(CONTENTS) {
+                in_contents.insert(file.clone());
+            }
             let has = |document: &Document| document.anchors.contains(anchor);
             if !anchor.is_empty() && read.get(file.as_path()).is_some_and(|one| !has(one)) {
                 breaches.push(format!("{place} leads to no heading of {}", file.display()));
@@ -57,14 +62,27 @@ pub(super) fn breaches(
             breaches.push(format!("{INDEX} has no row for {}", path.display()));
         }
     }
+    if read.contains_key(Path::new(CONTENTS)) {
+        let below = |path: &&&Path| folder.is_some_and(|folder| path.starts_with(folder));
+        for path in read.keys().filter(below) {
+            if *path != Path::new(CONTENTS) && !in_contents.contains(*path) {
+                breaches.push(format!("{CONTENTS} lacks {}", path.display()));
+            }
+        }
+    }
     breaches
+}
+
+/// The links of a text that lead to files of ours, each with its line.
+pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
+    read(text).links
 }
 
 /// Reads the links to files of ours, and the headings.
 fn read(text: &str) -> Document {
     let mut document = Document::default();
     let mut heading: Option<String> = None;
-    for (event, range) in Parser::new(text).into_offset_iter() {
+    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             // With a scheme, it leads elsewhere.
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. })
@@ -105,7 +123,7 @@ fn anchor(heading: &str) -> String {
 }
 
 /// The path below the root to which a link in `from` leads; none if that is outside.
-fn resolve(from: &Path, link: &str) -> Option<PathBuf> {
+pub(crate) fn resolve(from: &Path, link: &str) -> Option<PathBuf> {
     if link.is_empty() {
         return Some(from.to_owned());
     }
@@ -163,6 +181,13 @@ mod tests {
         assert_eq!(
             of(&[other, ("README.md", ""), index, sync]),
             ["docs/README.md has no row for docs/other.md"]
+        );
+        let contents = ("docs/SUMMARY.md", "[by reader](README.md) [sync](sync.md)");
+        let index = ("docs/README.md", "[sync](sync.md) [all](SUMMARY.md)");
+        let deep = ("docs/tutorials/go.md", "# Go");
+        assert_eq!(
+            of(&[index, sync, contents, deep]),
+            ["docs/SUMMARY.md lacks docs/tutorials/go.md"]
         );
     }
 }

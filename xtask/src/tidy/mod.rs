@@ -6,7 +6,7 @@
 mod circles;
 mod decider;
 mod hops;
-mod links;
+pub(crate) mod links;
 mod pages;
 mod prose;
 mod requests;

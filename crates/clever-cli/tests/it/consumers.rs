@@ -13,14 +13,14 @@ fn folder() -> PathBuf {
 }
 
 /// A consumer's language: what runs a file of it, and what says that its library for PostgreSQL is there.
-struct Language {
-    end: &'static str,
-    run: &'static [&'static str],
+pub(crate) struct Language {
+    pub(crate) end: &'static str,
+    pub(crate) run: &'static [&'static str],
     library: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
 }
 
-const LANGUAGES: [Language; 4] = [
+pub(crate) const LANGUAGES: [Language; 4] = [
     Language {
         end: "py",
         run: &["/usr/bin/python3"],
@@ -48,8 +48,16 @@ const LANGUAGES: [Language; 4] = [
     },
 ];
 
+/// What says that a language is there, in their order.
+pub(crate) const VERSIONS: [&[&str]; 4] = [
+    &["/usr/bin/python3", "--version"],
+    &["ruby", "--version"],
+    &["node", "--version"],
+    &["go", "version"],
+];
+
 impl Language {
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).current_dir(folder());
         for (name, value) in self.variables {
@@ -63,7 +71,7 @@ impl Language {
     }
 
     /// Says whether it runs here; if not, that its part is skipped.
-    fn is_here(&self, words: &[&str], what: &str) -> bool {
+    pub(crate) fn is_here(&self, words: &[&str], what: &str) -> bool {
         let tried = self
             .command(words)
             .stdout(Stdio::null())
@@ -109,13 +117,7 @@ fn lines_of_json_are_read_in_each_language() {
     let (emulator, store) = (Emulator::start(&["--students", "30"]), Store::new());
     store.report(&emulator, 0);
     let count = store.number("SELECT count(*) FROM changes");
-    let versions: [&[&str]; 4] = [
-        &["/usr/bin/python3", "--version"],
-        &["ruby", "--version"],
-        &["node", "--version"],
-        &["go", "version"],
-    ];
-    for (language, version) in LANGUAGES.iter().zip(versions) {
+    for (language, version) in LANGUAGES.iter().zip(VERSIONS) {
         if !language.is_here(version, "anything") {
             continue;
         }

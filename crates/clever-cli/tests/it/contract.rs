@@ -78,6 +78,7 @@ fn what_a_store_says() {
         .unwrap();
     let error = held("error", &refused.stdout);
     assert_eq!(error["error"]["exit"], 4);
+    assert_eq!(error["error"]["read"], "docs/errors.md#unauthorized");
     held("status", of(&store, &["status"], 0));
     held("sync", of(&store, &["undo", "2", "--dry-run"], 0));
 
@@ -234,10 +235,14 @@ fn every_schema_is_held_against_what_a_command_printed() {
         .filter(|path| path.extension().is_some_and(|end| end == "rs"))
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json.md");
+    let page = fs::read_to_string(page).unwrap();
     // However its lines are broken.
     let stories = stories.split_whitespace().collect::<String>();
     for name in schemas() {
         let held = format!("held(\"{name}\",");
         assert!(stories.contains(&held), "no test prints {name}");
+        let row = format!("| [`{name}`](schema/{name}.json) |");
+        assert!(page.contains(&row), "docs/json.md has no row for {name}");
     }
 }

@@ -54,3 +54,5 @@ mod told;
 #[cfg(feature = "otlp")]
 mod traced;
 mod tries;
+#[cfg(unix)]
+mod tutorials;
