@@ -1,5 +1,6 @@
 //! Progress of a sync: bars where a person watches, plain lines elsewhere, nothing when asked.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -101,12 +102,21 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Default)]
 struct Current {
-    kind: Option<RecordKind>,
-    records: u64,
-    bytes: u64,
+    /// The lists that are read. The bar is of the first of them.
+    lists: BTreeMap<RecordKind, List>,
+    /// Events that were read.
+    events: u64,
     bar: Option<ProgressBar>,
     /// What is done, in order, as far as that is known.
     steps: Vec<Step>,
+}
+
+/// What was read of a list.
+#[derive(Debug, Default)]
+struct List {
+    records: u64,
+    bytes: u64,
+    total: Option<u64>,
 }
 
 /// A step that a person sees.
@@ -173,10 +183,7 @@ impl Watch {
 
     /// Ends the last line or bar, before anything else is said.
     pub(crate) fn end(&self) {
-        self.with(|current| {
-            self.close(current);
-            self.clear(current);
-        });
+        self.with(|current| self.clear(current));
     }
 
     /// Says whether a line is said of each step.
@@ -192,15 +199,23 @@ impl Watch {
         }
     }
 
-    /// Ends the current step.
-    fn close(&self, current: &mut Current) {
-        // A list of which nothing was read failed; its error says so.
-        let read = current.kind.take().filter(|_| current.bytes > 0);
-        if let (Some(kind), true) = (read, self.has_lines()) {
-            self.bars
-                .note(&read_line(kind, current.records, current.bytes));
+    /// Shows how far the first of the lists is.
+    fn show_list(&self, current: &mut Current, anew: bool) {
+        let Some((kind, list)) = current.lists.first_key_value() else {
+            return;
+        };
+        let (step, records, total) = (Step::Read(*kind), list.records, list.total);
+        let known = current.bar.as_ref().and_then(ProgressBar::length);
+        if anew || known != total {
+            self.begin(current, step, total);
         }
-        (current.records, current.bytes) = (0, 0);
+        if let Some(bar) = &current.bar {
+            if total.is_none() && records > 0 {
+                let says = self.says(current, step);
+                bar.set_message(format!("{says}: {}", ui::grouped(records)));
+            }
+            bar.set_position(records);
+        }
     }
 
     /// Begins a step's bar.
@@ -217,7 +232,7 @@ impl Watch {
         let district = self.of.as_ref().map(|district| format!("{district}: "));
         let does = match step {
             Step::Read(kind) => format!("reading {kind}"),
-            Step::Events => format!("reading events: {}", ui::grouped(current.records)),
+            Step::Events => format!("reading events: {}", ui::grouped(current.events)),
             Step::Check => "checking".to_owned(),
             Step::Write => "writing".to_owned(),
         };
@@ -239,38 +254,44 @@ impl Progress for Watch {
 
     fn stage(&self, stage: Stage) {
         if stage == Stage::Check {
-            self.with(|current| {
-                self.close(current);
-                self.begin(current, Step::Check, None);
-            });
+            self.with(|current| self.begin(current, Step::Check, None));
         }
     }
 
     fn reading(&self, kind: RecordKind) {
         self.with(|current| {
-            self.close(current);
-            current.kind = Some(kind);
-            self.begin(current, Step::Read(kind), None);
+            // The district's own record is read before the lists are.
+            if kind == RecordKind::Districts {
+                self.begin(current, Step::Read(kind), None);
+                return;
+            }
+            current.lists.insert(kind, List::default());
+            let is_first = current.lists.keys().next() == Some(&kind);
+            if is_first {
+                self.show_list(current, true);
+            }
         });
     }
 
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {
         self.pages.fetch_add(1, Ordering::Relaxed);
         self.with(|current| {
-            current.records += records as u64;
-            current.bytes += bytes as u64;
-            // The total is known with the first page.
-            let known = current.bar.as_ref().and_then(ProgressBar::length);
-            if let Some(total) = total.filter(|total| known != Some(*total)) {
-                self.begin(current, Step::Read(kind), Some(total));
+            if let Some(list) = current.lists.get_mut(&kind) {
+                list.records += records as u64;
+                list.bytes += bytes as u64;
+                list.total = list.total.or(total);
+                self.show_list(current, false);
             }
-            if let Some(bar) = &current.bar {
-                if bar.length().is_none() {
-                    let says = self.says(current, Step::Read(kind));
-                    bar.set_message(format!("{says}: {}", ui::grouped(current.records)));
-                }
-                bar.set_position(current.records);
+        });
+    }
+
+    fn read(&self, kind: RecordKind) {
+        self.with(|current| {
+            let list = current.lists.remove(&kind);
+            if let Some(list) = list.filter(|list| list.bytes > 0 && self.has_lines()) {
+                self.bars.note(&read_line(kind, list.records, list.bytes));
             }
+            self.show_list(current, true);
         });
     }
 
@@ -278,11 +299,10 @@ impl Progress for Watch {
         self.pages.fetch_add(1, Ordering::Relaxed);
         self.with(|current| {
             if current.steps.first() != Some(&Step::Events) {
-                self.close(current);
                 current.steps = vec![Step::Events, Step::Check, Step::Write];
                 self.begin(current, Step::Events, None);
             }
-            current.records += events as u64;
+            current.events += events as u64;
             if let Some(bar) = &current.bar {
                 bar.set_message(self.says(current, Step::Events));
             }
@@ -292,15 +312,13 @@ impl Progress for Watch {
     fn applying(&self, done: u64, total: u64) {
         self.with(|current| {
             let known = current.bar.as_ref().and_then(ProgressBar::length);
-            if done == 0 || current.kind.is_some() || known != Some(total) {
-                self.close(current);
+            if done == 0 || known != Some(total) {
                 self.begin(current, Step::Write, Some(total));
             }
             if let Some(bar) = &current.bar {
                 bar.set_position(done);
             }
             if done == total {
-                self.close(current);
                 self.clear(current);
                 if self.has_lines() {
                     self.bars.note(&format!(

@@ -92,6 +92,9 @@ pub struct EmulatorArgs {
     /// saves.
     #[arg(long)]
     pub no_gzip: bool,
+    /// Let each answer come so many milliseconds late, as over a real network; those that are asked for at once wait at once.
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub latency: u64,
     /// Where sign-ins may return to, the primary one first; without any, all addresses on loopback are good,
     /// and logins that begin at Clever lead nowhere.
     #[arg(long = "redirect-uri", value_name = "URI")]
@@ -171,6 +174,7 @@ impl EmulatorArgs {
             day_every: self.day_every,
             lms: self.lms,
             gzip: !self.no_gzip,
+            latency: Duration::from_millis(self.latency),
             attendance: self.attendance,
             more_districts: (1..=u64::from(self.more_districts))
                 .map(|number| WorldSource::Generated {

@@ -111,7 +111,7 @@ pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};
 pub use export::{ExportError, ExportFormat, Exported, export};
-pub use learn::source::{End, RosterSource};
+pub use learn::source::{Begin, End, RosterSource};
 pub use progress::Progress;
 pub use report::{Outcome, RunPath, SyncReport};
 pub use run::{Admit, SyncOptions, Way, sync};

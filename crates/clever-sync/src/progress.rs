@@ -24,8 +24,13 @@ pub trait Progress: Sync {
         let _ = stage;
     }
 
-    /// The list of a kind is about to be read.
+    /// The list of a kind is about to be read. Several may be read at once.
     fn reading(&self, kind: RecordKind) {
+        let _ = kind;
+    }
+
+    /// The list of a kind was read to its end.
+    fn read(&self, kind: RecordKind) {
         let _ = kind;
     }
 
@@ -84,6 +89,10 @@ impl Progress for Timed<'_> {
 
     fn reading(&self, kind: RecordKind) {
         self.on.reading(kind);
+    }
+
+    fn read(&self, kind: RecordKind) {
+        self.on.read(kind);
     }
 
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {

@@ -1,6 +1,8 @@
 //! Syncs over made-up histories, compared with a reconcile of a few lines that keeps everything in memory.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "oracle/ends.rs"]
+mod ends;
 #[path = "oracle/pure.rs"]
 mod pure;
 

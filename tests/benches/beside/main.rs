@@ -1,5 +1,6 @@
 //! A first load and a night without change over HTTP, beside a hand-tuned script of Python's (`script.py`) that reads
-//! the same district from the same server: `cargo xtask bench sync -- --students 100000`.
+//! the same district from the same server: `cargo xtask bench sync -- --students 100000`. With `--step waiting`: what a sync
+//! waits for a server that answers late.
 //!
 //! Each step is a process of its own, so that its CPU is its own; so is the server's. CLEVER_BENCH_PYTHON names a Python that
 //! has requests and orjson.
@@ -12,6 +13,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use clever_auth::DistrictAppToken;
 use clever_client::{ClientOptions, District};
@@ -19,6 +21,9 @@ use clever_emulator::{EmulatorConfig, WorldSource};
 use clever_model::SystemClock;
 use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, Way, sync};
 use tempfile::TempDir;
+
+/// How late answers come where waiting is measured.
+const LATE_MS: u64 = 500;
 
 fn argument(name: &str) -> Option<String> {
     let mut arguments = std::env::args().skip_while(|argument| argument != name);
@@ -136,6 +141,42 @@ fn measure(students: u32, python: &str, folder: &Path) {
     server.end();
 }
 
+/// What a sync waits for a server that answers late, beside the same requests one after the other.
+async fn waiting(students: u32, folder: &Path) {
+    let run = async |late: u64| {
+        let emulator = clever_emulator::start(EmulatorConfig {
+            world: WorldSource::Generated { seed: 1, students },
+            rate_limit: u64::MAX,
+            latency: Duration::from_millis(late),
+            ..EmulatorConfig::default()
+        });
+        let emulator = emulator.await.unwrap();
+        let (url, token) = (emulator.base_url().as_str(), emulator.district_token());
+        let mut passed = Vec::new();
+        for _ in ["first load", "nothing changed"] {
+            let (begin, before) = (Instant::now(), emulator.requests());
+            let store = folder.join(format!("late-{late}.db"));
+            ours(url, token, &format!("sqlite:{}", store.display())).await;
+            passed.push((begin.elapsed(), emulator.requests() - before));
+        }
+        passed
+    };
+    let (at_once, late) = (run(0).await, run(LATE_MS).await);
+    println!("\n| each answer {LATE_MS} ms late | requests | s | one after the other, s | ratio |");
+    println!("| --- | --: | --: | --: | --: |");
+    for (what, (work, (wall, requests))) in ["first load", "nothing changed"]
+        .iter()
+        .zip(at_once.into_iter().map(|(work, _)| work).zip(late))
+    {
+        let waits = Duration::from_millis(LATE_MS) * u32::try_from(requests).unwrap();
+        let (wall, other) = (wall.as_secs_f64(), (work + waits).as_secs_f64());
+        println!(
+            "| {what} | {requests} | {wall:.1} | {other:.1} | {:.2} |",
+            wall / other
+        );
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let students = argument("--students").map_or(100_000, |count| count.parse().unwrap());
@@ -146,6 +187,7 @@ async fn main() {
                 ["--url", "--token", "--store"].map(|name| argument(name).unwrap());
             ours(&url, &token, &store).await;
         }
+        Some("waiting") => waiting(students, TempDir::new().unwrap().path()).await,
         _ => match std::env::var("CLEVER_BENCH_PYTHON") {
             Ok(python) => measure(students, &python, TempDir::new().unwrap().path()),
             Err(_) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clever_model::{DistrictId, RecordKind, Role};
 use clever_sync::store::{
-    Base, Commit, Known, LastSync, Left, Op, Run, SchoolLimits, SchoolTally, Staged, Staging,
+    Base, Commit, Kept, Known, LastSync, Left, Op, Run, SchoolLimits, SchoolTally, Staged, Staging,
     State, Store, Stored, Tally, Which,
 };
 use clever_sync::{DatabaseError, Progress, StoreError, SyncReport};
@@ -145,8 +145,8 @@ impl<R: Run> Run for CrashingRun<'_, R> {
     async fn keep(&mut self, note: &str) -> Result<(), StoreError> {
         self.call()?.keep(note).await
     }
-    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
-        self.call()?.resume(after).await
+    async fn resume(&mut self, kept: &BTreeMap<RecordKind, Kept>) -> Result<(), StoreError> {
+        self.call()?.resume(kept).await
     }
     async fn commit(
         mut self,

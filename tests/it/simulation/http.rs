@@ -109,7 +109,7 @@ async fn live(seed: u64) {
 async fn every_life_over_http_ends_with_the_districts_own_roster() {
     let first = number("CLEVER_SEED", 1);
     // A life over HTTP takes as long as twenty without.
-    for seed in first..first + number("CLEVER_SEEDS", 500) / 20 {
+    for seed in first..first + number("CLEVER_SEEDS", 300) / 20 {
         let life = std::panic::AssertUnwindSafe(live(seed));
         if let Err(panic) = futures_util::FutureExt::catch_unwind(life).await {
             panic!(

@@ -305,14 +305,11 @@ impl<'a> Life<'a> {
         self.held = (report.outcome == Outcome::Held).then(|| report.plan_hash.clone());
     }
 
-    /// What failed runs were sent before the place where this one's walk began.
+    /// What failed runs were sent that this one did not ask for again.
     fn left_before(&mut self, sent: &Sent) -> Vec<(Sent, u32)> {
         let left = std::mem::take(&mut self.left).into_iter();
-        left.map(|(earlier, when)| match &sent.walked_from {
-            Some(place) => (earlier.up_to(place), when),
-            None => (earlier, when),
-        })
-        .collect()
+        left.map(|(earlier, when)| (earlier.without(sent), when))
+            .collect()
     }
 
     /// All that a run stands on that ended well: what it was sent, and if it continued another's walk also

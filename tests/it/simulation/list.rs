@@ -112,11 +112,11 @@ impl<'a> Case<'a> {
         .await
     }
 
-    /// One thing goes wrong with the answer of this number.
-    async fn troubled(&self, at: usize, trouble: Trouble) -> Ended {
+    /// One thing goes wrong with the users, which are one page.
+    async fn troubled(&self, trouble: Trouble) -> Ended {
         let mut source = Source::fine(&self.server, 1000);
         source.counting = Counting::Pages;
-        source.troubles.push((at, trouble));
+        source.at_users = Some(trouble);
         self.run(&source, Way::Snapshot).await
     }
 
@@ -170,9 +170,6 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Answers of a snapshot in pages of 1,000: the district, the newest event, schools, terms, courses, users.
-const USERS: usize = 5;
-
 async fn the_list(kept: &Kept, first: u64) {
     let mut seed = first;
     let mut next = async || {
@@ -181,15 +178,15 @@ async fn the_list(kept: &Kept, first: u64) {
     };
 
     let case = next().await;
-    let report = case.troubled(USERS, Trouble::EmptyList).await.unwrap();
+    let report = case.troubled(Trouble::EmptyList).await.unwrap();
     assert_eq!(report.holds[0].cause, Cause::EmptyAnswer);
     case.nobody_left("empty answer").await;
 
     let case = next().await;
     let mut short = Source::fine(&case.server, 40);
     short.counting = Counting::Pages;
-    // Courses take two pages here.
-    short.troubles.push((USERS + 1, Trouble::EarlyEnd));
+    short.at_users = Some(Trouble::EarlyEnd);
+    short.two_ends = false;
     let report = case.run(&short, Way::Snapshot).await.unwrap();
     let users = &report.kinds[&RecordKind::Users];
     assert!(matches!(
@@ -199,12 +196,26 @@ async fn the_list(kept: &Kept, first: u64) {
     assert!(users.kept > 0);
     case.nobody_left("short answer").await;
 
+    // Walked from its end too, the same list is whole.
+    let case = next().await;
+    let mut short = Source::fine(&case.server, 40);
+    short.counting = Counting::Pages;
+    short.at_users = Some(Trouble::EarlyEnd);
+    let report = case.run(&short, Way::Snapshot).await.unwrap();
+    assert!(
+        report.whole
+            && report.kinds[&RecordKind::Users]
+                .certificate
+                .doubts
+                .is_empty()
+    );
+    case.nobody_left("short answer from the front").await;
+
     // Nobody counts, and a list ends early: its last record is another one.
     let case = next().await;
     let mut short = Source::fine(&case.server, 40);
     short.counting = Counting::None;
-    // The district, the newest event, schools, terms and courses in two pages with the end of each.
-    short.troubles.push((9, Trouble::EarlyEnd));
+    short.at_users = Some(Trouble::EarlyEnd);
     let ended = case.run(&short, Way::Snapshot).await;
     assert!(
         matches!(
@@ -233,7 +244,7 @@ async fn the_list(kept: &Kept, first: u64) {
     assert_eq!((users.kept, case.archived().await), (1, 0));
 
     let case = next().await;
-    let cut = case.troubled(USERS, Trouble::Broken).await;
+    let cut = case.troubled(Trouble::Broken).await;
     assert!(matches!(
         cut,
         Err(SyncError::Fetch {
@@ -286,7 +297,7 @@ async fn the_list(kept: &Kept, first: u64) {
         Trouble::OddCount,
     ] {
         let case = next().await;
-        drop(case.troubled(USERS, trouble).await.unwrap());
+        drop(case.troubled(trouble).await.unwrap());
         case.nobody_left(&format!("{trouble:?}")).await;
     }
 

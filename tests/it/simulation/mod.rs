@@ -79,7 +79,7 @@ async fn live(seed: u64, kept: &Kept) -> u32 {
 
 /// Lives the part of the lives that is this test's.
 async fn lives(part: u64) {
-    let (first, seeds) = (number("CLEVER_SEED", 1), number("CLEVER_SEEDS", 500));
+    let (first, seeds) = (number("CLEVER_SEED", 1), number("CLEVER_SEEDS", 300));
     let all: Vec<u64> = (first..first + seeds)
         .filter(|seed| (seed - first) % PARTS == part)
         .collect();
@@ -128,7 +128,7 @@ async fn lives_over_postgresql() {
         return;
     };
     let kept = Kept::postgres(&url).await;
-    let (first, seeds) = (number("CLEVER_SEED", 1), number("CLEVER_SEEDS", 500));
+    let (first, seeds) = (number("CLEVER_SEED", 1), number("CLEVER_SEEDS", 300));
     // A life takes longer here; its seeds are those of the others.
     for seed in first..first + seeds.div_ceil(20) {
         live(seed, &kept).await;

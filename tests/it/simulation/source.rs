@@ -7,7 +7,7 @@ use std::fmt;
 
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
-use clever_sync::{End, RosterSource};
+use clever_sync::{Begin, End, RosterSource};
 use futures_core::Stream;
 use serde_json::{Value, json};
 
@@ -111,23 +111,32 @@ pub(crate) struct Sent {
     pub(crate) lied: bool,
     /// Whether an answer went wrong.
     pub(crate) troubled: bool,
-    /// From where the walk over the lists began: not the beginning, if it continued another's.
-    pub(crate) walked_from: Option<(RecordKind, String)>,
+    /// Whether a walk over the lists was begun, and no other's was gone on with.
+    pub(crate) anew: bool,
+    /// The lists that were asked for: after which record first, and before which from the back.
+    pub(crate) walked: BTreeMap<RecordKind, (Option<String>, Option<String>)>,
 }
 
 impl Sent {
-    /// What was sent of the lists before a place: what a walk that continues there stands on.
-    pub(crate) fn up_to(&self, (kind, id): &(RecordKind, String)) -> Self {
-        let before = |key: &Key| key.0 < *kind || (key.0 == *kind && key.1 <= *id);
-        let records = self.records.iter().filter(|(key, _)| before(key));
+    /// What a later run stands on of what was sent here: nothing if it began anew, else what it did not ask for.
+    pub(crate) fn without(&self, later: &Self) -> Self {
+        let passed = |(kind, id): &Key| {
+            later.walked.get(kind).is_none_or(|(after, before)| {
+                after.as_ref().is_some_and(|after| id <= after)
+                    || before.as_ref().is_some_and(|before| id >= before)
+            })
+        };
+        let records = self.records.iter();
+        let records = records.filter(|(key, _)| !later.anew && passed(key));
+        let empty = self.empty.iter();
+        let empty = empty.filter(|kind| !later.anew && !later.walked.contains_key(kind));
         Self {
             records: records
                 .map(|(key, said)| (key.clone(), said.clone()))
                 .collect(),
-            empty: self.empty.iter().filter(|of| *of < kind).copied().collect(),
+            empty: empty.copied().collect(),
             lied: self.lied,
             troubled: self.troubled,
-            walked_from: self.walked_from.clone(),
             ..Self::default()
         }
     }
@@ -159,6 +168,10 @@ pub(crate) struct Source<'a> {
     pub(crate) resumes: bool,
     /// What goes wrong at which answer, counted from 0.
     pub(crate) troubles: Vec<(usize, Trouble)>,
+    /// What goes wrong with the first page of users.
+    pub(crate) at_users: Option<Trouble>,
+    /// Whether lists can be walked from their ends.
+    pub(crate) two_ends: bool,
     /// At which answer the world moves, and how.
     pub(crate) moves: Option<(usize, RefCell<Chance>)>,
     pub(crate) told: RefCell<Vec<String>>,
@@ -176,6 +189,8 @@ impl<'a> Source<'a> {
             counting: Counting::Walk,
             resumes: true,
             troubles: Vec::new(),
+            at_users: None,
+            two_ends: true,
             moves: None,
             told: RefCell::default(),
             sent: RefCell::default(),
@@ -199,28 +214,50 @@ impl<'a> Source<'a> {
         trouble.map(|(_, trouble)| *trouble)
     }
 
-    fn roster(&self, kind: RecordKind, after: &str) -> Result<(Vec<Value>, bool, Value), Broken> {
-        let trouble = self.answer();
-        let place = (kind, after.to_owned());
-        self.sent.borrow_mut().walked_from.get_or_insert(place);
+    fn roster(&self, kind: RecordKind, at: &Begin) -> Result<(Vec<Value>, bool, Value), Broken> {
+        let trouble = match self.at_users {
+            Some(trouble) if kind == RecordKind::Users && *at == Begin::Front => {
+                self.sent.borrow_mut().troubled = true;
+                self.answer().or(Some(trouble))
+            }
+            _ => self.answer(),
+        };
         let all = self.server.list(kind);
         let count = all.len();
-        let mut rest = all.into_iter().filter(|(id, _)| id.as_str() > after);
-        let mut elements: Vec<(String, Value)> = rest
-            .by_ref()
+        let there: Vec<(String, String)> = all
+            .into_iter()
+            .filter(|(id, _)| match at {
+                Begin::After(after) => id > after,
+                Begin::Before(before) => id < before,
+                Begin::Front | Begin::Back => true,
+            })
+            .collect();
+        let backward = matches!(at, Begin::Back | Begin::Before(_));
+        let mut more = there.len() > self.page;
+        let first = if backward {
+            there.len().saturating_sub(self.page)
+        } else {
+            0
+        };
+        let mut elements: Vec<(String, Value)> = there
+            .into_iter()
+            .skip(first)
             .take(self.page)
             .map(|(id, json)| (id, serde_json::from_str(&json).unwrap()))
             .collect();
-        let mut more = rest.next().is_some();
         let mut count = count;
         let sent = &mut *self.sent.borrow_mut();
         match trouble {
             Some(Trouble::Broken) => return Err(Broken),
             Some(Trouble::EarlyEnd) => more = false,
-            Some(Trouble::EmptyList) if after.is_empty() => {
+            Some(Trouble::EmptyList) if *at == Begin::Front => {
                 elements.clear();
                 (more, count) = (false, 0);
                 sent.lied = true;
+            }
+            Some(Trouble::EmptyList) if *at == Begin::Back => {
+                elements.clear();
+                more = false;
             }
             Some(Trouble::Twice) => elements.extend(elements.clone()),
             Some(Trouble::Backwards) => elements.reverse(),
@@ -282,30 +319,42 @@ impl<'a> Source<'a> {
     fn walk(
         &self,
         kind: RecordKind,
-        after: &str,
+        begin: Begin,
         counting: Counting,
     ) -> impl Stream<Item = Result<RawPage, Broken>> {
-        let start = Some((after.to_owned(), None, 0));
+        let mut sent = self.sent.borrow_mut();
+        let (after, before) = sent.walked.entry(kind).or_default();
+        match &begin {
+            Begin::After(id) => *after = Some(id.clone()),
+            Begin::Before(id) => *before = Some(id.clone()),
+            Begin::Front | Begin::Back => {}
+        }
+        let start = Some((begin, None, 0));
         futures_util::stream::unfold(start, move |at| async move {
-            let (after, counted, came): (String, Option<usize>, usize) = at?;
+            let (begin, counted, came): (Begin, Option<usize>, usize) = at?;
             // The real client gives the last page, and then says that the list was too short.
             if counted == Some(usize::MAX) {
                 return Some((Err(Broken), None));
             }
-            let Ok((records, more, count)) = self.roster(kind, &after) else {
+            let Ok((records, more, count)) = self.roster(kind, &begin) else {
                 return Some((Err(Broken), None));
             };
             let ids = records.iter().filter_map(|one| one["id"].as_str());
-            let last = ids.max().unwrap_or(&after).to_owned();
+            let on = match &begin {
+                Begin::Front => Begin::After(ids.max().unwrap_or_default().to_owned()),
+                Begin::After(after) => Begin::After(ids.max().unwrap_or(after).to_owned()),
+                Begin::Back => Begin::Before(ids.min().unwrap_or_default().to_owned()),
+                Begin::Before(before) => Begin::Before(ids.min().unwrap_or(before).to_owned()),
+            };
             let came = came + records.len();
             let number = count.as_u64().and_then(|count| usize::try_from(count).ok());
             let said = (counting != Counting::None).then_some(count);
             // What can't be read is met by whatever comes.
             let counted = counted.or(number).unwrap_or(usize::MAX - 1);
             let next = if more {
-                Some((last, Some(counted), came))
+                Some((on, Some(counted), came))
             } else if counting == Counting::Walk && came != counted && counted != usize::MAX - 1 {
-                Some((last, Some(usize::MAX), came))
+                Some((on, Some(usize::MAX), came))
             } else {
                 None
             };
@@ -435,24 +484,28 @@ impl RosterSource for Source<'_> {
     }
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Broken>> {
-        self.walk(kind, "", self.counting)
+        self.walk(kind, Begin::Front, self.counting)
     }
 
     fn resumes(&self) -> Option<String> {
         self.resumes.then(|| "simulation".to_owned())
     }
 
-    fn pages_after(
+    fn has_two_ends(&self) -> bool {
+        self.two_ends
+    }
+
+    fn pages_from(
         &self,
         kind: RecordKind,
-        after: &str,
+        begin: Begin,
     ) -> impl Stream<Item = Result<RawPage, Broken>> {
         // Whoever begins in the middle does not see all that is counted, and judges by the pages' word alone.
-        let counting = match self.counting {
-            Counting::Walk => Counting::Pages,
-            other => other,
+        let counting = match (&begin, self.counting) {
+            (Begin::After(_) | Begin::Before(_), Counting::Walk) => Counting::Pages,
+            (_, other) => other,
         };
-        self.walk(kind, after, counting)
+        self.walk(kind, begin, counting)
     }
 
     async fn end(&self, kind: RecordKind) -> Result<End, Broken> {
@@ -484,6 +537,8 @@ impl RosterSource for Source<'_> {
     }
 
     async fn newest_event(&self) -> Result<Option<String>, Broken> {
+        // Nothing else asks for it than a walk that begins.
+        self.sent.borrow_mut().anew = true;
         match self.answer() {
             Some(Trouble::Broken) => Err(Broken),
             Some(Trouble::EmptyList) => Ok(None),

@@ -23,10 +23,10 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Appends what the version has of a record.
     fn write(&self, kind: RecordKind, record: &Record<'_>, out: &mut Vec<u8>) {
-        if self.version == Version::V3_1 {
-            record.write(out);
-        } else {
-            out.extend_from_slice(v3_0(kind, &record.json()).as_bytes());
+        let start = out.len();
+        record.write(out);
+        if self.version == Version::V3_0 {
+            v3_0(kind, out, start);
         }
     }
 

@@ -85,6 +85,8 @@ pub struct EmulatorConfig {
     pub rate_limit: u64,
     /// Whether answers are compressed for clients that ask for it, as Clever's are.
     pub gzip: bool,
+    /// How late each answer of the API comes, as over a real network; several wait at once.
+    pub latency: Duration,
     /// The clock of the rate limit's windows and of codes.
     pub clock: Arc<dyn Clock>,
 }
@@ -116,6 +118,7 @@ impl Default for EmulatorConfig {
             attendance: false,
             rate_limit: RATE_LIMIT,
             gzip: true,
+            latency: Duration::ZERO,
             clock: Arc::new(SystemClock),
         }
     }

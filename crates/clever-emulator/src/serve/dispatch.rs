@@ -46,7 +46,9 @@ pub(crate) async fn handle(State(shared): State<Arc<Shared>>, request: Request) 
     let decision = if is_site(&path) {
         site::answer(&shared, request).await
     } else {
-        call(&shared, request).await
+        let decision = call(&shared, request).await;
+        tokio::time::sleep(shared.latency).await;
+        decision
     };
     shared.seen.add(SeenRequest {
         method,

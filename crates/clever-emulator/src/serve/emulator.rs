@@ -128,6 +128,7 @@ pub async fn start(config: EmulatorConfig) -> Result<Emulator, StartError> {
         ticker: Ticker::new(config.day_every),
         limiter: Limiter::new(config.rate_limit),
         gzip: config.gzip,
+        latency: config.latency,
         attendance: config.attendance,
         clock: config.clock,
         requests: AtomicU64::new(0),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use clever_model::Clock;
 
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
     pub(crate) limiter: Limiter,
     pub(crate) gzip: bool,
+    /// How late each answer of the API comes.
+    pub(crate) latency: Duration,
     pub(crate) attendance: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) requests: AtomicU64,

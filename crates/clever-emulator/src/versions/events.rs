@@ -102,7 +102,9 @@ fn less(event: &Value) -> Option<String> {
     let kind: RecordKind = event["type"].as_str()?.split_once('.')?.0.parse().ok()?;
     let mut event = event.clone();
     let less = |part: &Value| -> Value {
-        serde_json::from_str(&v3_0(kind, &part.to_string())).unwrap_or_default()
+        let mut text = part.to_string().into_bytes();
+        v3_0(kind, &mut text, 0);
+        serde_json::from_slice(&text).unwrap_or_default()
     };
     event["data"]["object"] = less(&event["data"]["object"]);
     if event["data"]["previous_attributes"].is_object() {

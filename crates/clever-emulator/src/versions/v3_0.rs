@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -25,25 +26,42 @@ static NEW: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::new(all).ok()
 });
 
-/// What v3.0 has of the text of a record, or of a part of one. A text that has nothing new stays as it is, and so does one
-/// that is no record.
-pub(crate) fn v3_0(kind: RecordKind, text: &str) -> Cow<'_, str> {
+/// Cuts out of a record, or of a part of one, what v3.0 lacks: of the text from `start` to the end. A text that has nothing new
+/// stays as it is, and so does one that is no record.
+pub(crate) fn v3_0(kind: RecordKind, out: &mut Vec<u8>, start: usize) {
     let Some((_, added)) = ADDED.iter().find(|(of, _)| *of == kind) else {
-        return Cow::Borrowed(text);
+        return;
     };
-    if NEW.as_ref().is_some_and(|new| !new.is_match(text)) {
-        return Cow::Borrowed(text);
+    let written = out.get(start..).unwrap_or_default();
+    if NEW.as_ref().is_some_and(|new| !new.is_match(written)) {
+        return;
     }
-    let (mut out, mut changed) = (String::with_capacity(text.len()), false);
+    let Ok(text) = std::str::from_utf8(written) else {
+        return;
+    };
+    let mut cuts = Vec::with_capacity(8);
     let record = Object {
         place: Place::Record(kind, added),
-        out: &mut out,
-        changed: &mut changed,
+        text,
+        cuts: &mut cuts,
     };
-    let read = record.deserialize(&mut serde_json::Deserializer::from_str(text));
-    match read {
-        Ok(()) if changed => Cow::Owned(out),
-        _ => Cow::Borrowed(text),
+    if record
+        .deserialize(&mut serde_json::Deserializer::from_str(text))
+        .is_err()
+    {
+        return;
+    }
+    // What stays moves up to where the first cut begins.
+    let mut to = None;
+    let ends = cuts.iter().skip(1).map(|cut| cut.start);
+    let ends: Vec<usize> = ends.chain([text.len()]).collect();
+    for (cut, end) in cuts.iter().zip(ends) {
+        let at = to.unwrap_or(cut.start);
+        out.copy_within(start + cut.end..start + end, start + at);
+        to = Some(at + end - cut.end);
+    }
+    if let Some(to) = to {
+        out.truncate(start + to);
     }
 }
 
@@ -77,24 +95,27 @@ impl Place {
         }
     }
 
-    /// Whether v3.0 has a word for the member's value.
-    fn has_word(self, key: &str, value: &str) -> bool {
-        if !matches!(self, Self::Student) || key != NARROWED {
-            return true;
-        }
-        let value: Value = serde_json::from_str(value).unwrap_or_default();
-        narrowed(Version::V3_0, key, &value).is_some()
+    /// Whether v3.0 has fewer words for the member's value.
+    fn has_words(self, key: &str) -> bool {
+        matches!(self, Self::Student) && key == NARROWED
     }
 }
 
-/// Writes an object's members as v3.0 has them, each value as it stands.
-struct Object<'o> {
-    place: Place,
-    out: &'o mut String,
-    changed: &'o mut bool,
+/// Whether v3.0 has a word for the value of a member.
+fn has_word(key: &str, value: &str) -> bool {
+    let value: Value = serde_json::from_str(value).unwrap_or_default();
+    narrowed(Version::V3_0, key, &value).is_some()
 }
 
-impl<'de> DeserializeSeed<'de> for Object<'_> {
+/// Finds what is to be cut out of an object, in order.
+struct Object<'o, 't> {
+    place: Place,
+    /// The whole text.
+    text: &'t str,
+    cuts: &'o mut Vec<Range<usize>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
@@ -102,7 +123,7 @@ impl<'de> DeserializeSeed<'de> for Object<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'de> Visitor<'de> for Object<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,50 +131,43 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self {
-            place,
-            out,
-            changed,
-        } = self;
-        let mut before = '{';
+        let Self { place, text, cuts } = self;
+        let mut stays = false;
         while let Some(Key(key)) = map.next_key()? {
-            if !place.has(&key) {
-                *changed = true;
+            // One that is written with escapes is none of those that were added.
+            let Cow::Borrowed(key) = key else {
                 map.next_value::<IgnoredAny>()?;
+                stays = true;
+                continue;
+            };
+            if let Some(place) = place.inner(key) {
+                let cuts = &mut *cuts;
+                map.next_value_seed(Object { place, text, cuts })?;
+                stays = true;
                 continue;
             }
-            let mut begin = |out: &mut String| {
-                out.push(before);
-                before = ',';
-                match &key {
-                    Cow::Borrowed(key) => out.extend(["\"", key, "\""]),
-                    // One that had to be unescaped is escaped again.
-                    Cow::Owned(key) => out.push_str(&Value::from(key.as_str()).to_string()),
-                }
-                out.push(':');
-            };
-            if let Some(place) = place.inner(&key) {
-                begin(out);
-                let inner = Object {
-                    place,
-                    out: &mut *out,
-                    changed: &mut *changed,
-                };
-                map.next_value_seed(inner)?;
+            if place.has(key) && !place.has_words(key) {
+                map.next_value::<IgnoredAny>()?;
+                stays = true;
                 continue;
             }
             let value: &RawValue = map.next_value()?;
-            if place.has_word(&key, value.get()) {
-                begin(out);
-                out.push_str(value.get());
-            } else {
-                *changed = true;
+            if place.has(key) && has_word(key, value.get()) {
+                stays = true;
+                continue;
             }
+            // Before the key stands its quotation mark; and before that a comma, if a member that stays does.
+            let begin = key.as_ptr() as usize - text.as_ptr() as usize - 1;
+            let end = value.get().as_ptr() as usize - text.as_ptr() as usize + value.get().len();
+            cuts.push(if stays {
+                let before = text.get(..begin).unwrap_or_default().trim_end();
+                before.len() - 1..end
+            } else {
+                let after = text.get(end..).unwrap_or_default().trim_start();
+                let after = after.strip_prefix(',').unwrap_or(after).trim_start();
+                begin..text.len() - after.len()
+            });
         }
-        if before == '{' {
-            out.push('{');
-        }
-        out.push('}');
         Ok(())
     }
 }
@@ -183,7 +197,7 @@ mod tests {
             (
                 RecordKind::Sections,
                 r#"{"a":1.50,"lms_status":null,"q\"\u00e9":"\u00e9"}"#,
-                r#"{"a":1.50,"q\"é":"\u00e9"}"#,
+                r#"{"a":1.50,"q\"\u00e9":"\u00e9"}"#,
             ),
             (
                 RecordKind::Users,
@@ -195,9 +209,26 @@ mod tests {
                 r#"{"roles":"none"}"#,
                 r#"{"roles":"none"}"#,
             ),
+            (
+                RecordKind::Users,
+                "{ \"lms_status\" : {} , \"lms_status\":[1],\n \"id\" : \"u\" , \"lms_status\" : 2 }",
+                "{ \"id\" : \"u\"  }",
+            ),
+            (
+                RecordKind::Districts,
+                r#"{"lms_state":1,"id":"d","lms_type":"x","last_lms_sync":"","name":"D"}"#,
+                r#"{"id":"d","name":"D"}"#,
+            ),
             (RecordKind::Users, "null", "null"),
+            (
+                RecordKind::Users,
+                r#"{"lms_status":1"#,
+                r#"{"lms_status":1"#,
+            ),
         ] {
-            assert_eq!(v3_0(kind, text), wanted);
+            let mut out = format!("before{text}").into_bytes();
+            v3_0(kind, &mut out, "before".len());
+            assert_eq!(String::from_utf8(out).unwrap(), format!("before{wanted}"));
         }
     }
 }

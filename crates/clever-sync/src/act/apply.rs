@@ -11,9 +11,10 @@ use crate::report::{Enrollments, RunPath, SyncReport};
 use crate::store::base::{base, last_report};
 use crate::store::judged;
 use crate::store::run::SqlRun;
+use crate::store::spans::Spans;
 use crate::store::spell::CHECKED;
 use crate::store::sql::{Backend, RosterDb, Sql, Transaction, pairs};
-use crate::store::{Commit, Left, Run, StoreError};
+use crate::store::{Commit, Kept, Left, Run, StoreError};
 use clever_model::{DistrictId, RecordKind};
 use clever_sql::Kind;
 
@@ -31,12 +32,11 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
     async fn clear(&mut self) -> Result<(), StoreError> {
         self.bodies = 0;
         self.tallied = None;
-        self.staged_to = None;
+        self.spans = None;
         self.noted = None;
         self.db.batch(self.db.dialect().empty).await?;
         self.noted = Some(false);
-        // Before everything.
-        self.staged_to = Some((RecordKind::Districts, String::new()));
+        self.spans = Some(Spans::default());
         Ok(())
     }
 
@@ -48,17 +48,34 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         Ok(())
     }
 
-    async fn resume(&mut self, after: Option<(RecordKind, String)>) -> Result<(), StoreError> {
-        if let Some((kind, id)) = after {
-            let sql = "DELETE FROM staging.staged WHERE kind > ?1 OR (kind = ?1 AND id > ?2)";
-            let params = [(kind as i64).into(), id.as_str().into()];
-            self.db.execute(sql, &params).await?;
+    async fn resume(&mut self, kept: &BTreeMap<RecordKind, Kept>) -> Result<(), StoreError> {
+        let sql = "DELETE FROM staging.staged WHERE kind = ?1";
+        for kind in RecordKind::ALL {
+            let number: Sql<'_> = (kind as i64).into();
+            match kept.get(&kind) {
+                Some(Kept::All) => {}
+                Some(Kept::Ends { upto, from: None }) => {
+                    let sql = format!("{sql} AND id > ?2");
+                    self.db.execute(&sql, &[number, upto.into()]).await?;
+                }
+                Some(Kept::Ends {
+                    upto,
+                    from: Some(from),
+                }) => {
+                    let sql = format!("{sql} AND id > ?2 AND id < ?3");
+                    let params = [number, upto.into(), from.into()];
+                    self.db.execute(&sql, &params).await?;
+                }
+                None => {
+                    self.db.execute(sql, &[number]).await?;
+                }
+            }
         }
         let sql = format!("UPDATE staging.staged SET held = 0 WHERE held = {CHECKED}");
         self.db.execute(&sql, &[]).await?;
         self.unplanned = true;
         self.tallied = None;
-        self.staged_to = None;
+        self.spans = None;
         let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
         self.bodies = self.db.one(sql, &[]).await?.int(0)?;
         Ok(())

@@ -2,16 +2,52 @@
 //!
 //! That a list has no next page is no proof of its end: the link may be what was lost. Clever's count is, or the list's last
 //! record by another question.
+//!
+//! A long list is walked from both ends. Each end sees records in order, and what one of them has seen the other does not
+//! count again: the walk is whole where both have met and so many records came as Clever counted.
 
 use clever_raw::page::Count;
 use serde::{Deserialize, Serialize};
 
 use crate::report::{Certificate, Doubt};
 
+/// From which end of a list a page comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Front,
+    Back,
+}
+
+/// Where a record stands to those that came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is the next one from its side.
+    Next,
+    /// The other end has passed by it, or came so far that it should have.
+    Again,
+    /// It is behind the record with which the walk from the back began.
+    Late,
+    /// It is out of order.
+    Stray,
+}
+
 /// Watches one walk and gives its certificate at the end.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Witness {
+    /// How far the walk from the front came.
     last: Option<String>,
+    /// How far the walk from the back came.
+    back: Option<String>,
+    /// Where the walk from the back began: the largest id that came.
+    top: Option<String>,
+    /// The last record of the page that is read, if it comes from the back.
+    #[serde(skip)]
+    on_page: Option<String>,
+    /// Whether the page that is read comes from the back, and out of order: its records then move nothing.
+    #[serde(skip)]
+    disordered: bool,
+    /// Whether one end has seen what the other had.
+    met: bool,
     unordered: bool,
     came: u64,
     refused: u64,
@@ -25,6 +61,8 @@ pub(crate) struct Witness {
 impl Witness {
     /// Notes a page's count, and how many elements it had without a usable id.
     pub(crate) fn page(&mut self, count: Count, refused: u64) {
+        self.on_page = None;
+        self.disordered = false;
         self.refused += refused;
         self.count_unreadable |= count == Count::Unreadable;
         if let Some(count) = count.said() {
@@ -33,17 +71,83 @@ impl Witness {
         }
     }
 
-    /// Notes a record; says whether its id ascends.
-    pub(crate) fn record(&mut self, id: &str) -> bool {
-        self.came += 1;
-        if self.last.as_deref().is_some_and(|last| id <= last) {
-            self.unordered = true;
-            return false;
+    /// Notes that a page from the back is out of order, before its records: the walk from the front is to see them again.
+    pub(crate) fn disorder(&mut self) {
+        self.disordered = true;
+        self.unordered = true;
+    }
+
+    /// Notes a record.
+    pub(crate) fn record(&mut self, side: Side, id: &str) -> Seen {
+        match side {
+            Side::Front => self.at_front(id),
+            Side::Back => self.at_back(id),
         }
-        let last = self.last.get_or_insert_default();
-        last.clear();
-        last.push_str(id);
-        true
+    }
+
+    fn at_front(&mut self, id: &str) -> Seen {
+        if self.last.as_deref().is_some_and(|last| id <= last) {
+            return self.stray();
+        }
+        if self.back.as_deref().is_some_and(|back| id >= back) {
+            self.met = true;
+            if self.top.as_deref().is_some_and(|top| id > top) {
+                self.came += 1;
+                put(&mut self.top, id);
+                return Seen::Late;
+            }
+            return Seen::Again;
+        }
+        self.came += 1;
+        put(&mut self.last, id);
+        Seen::Next
+    }
+
+    fn at_back(&mut self, id: &str) -> Seen {
+        let known = [&self.on_page, &self.last];
+        let [before, passed] = known.map(|one| one.as_deref().is_some_and(|one| id <= one));
+        let behind = self.back.as_deref().is_some_and(|back| id >= back);
+        if self.disordered || before || behind {
+            return self.stray();
+        }
+        if passed {
+            self.met = true;
+            return Seen::Again;
+        }
+        self.came += 1;
+        put(&mut self.on_page, id);
+        Seen::Next
+    }
+
+    fn stray(&mut self) -> Seen {
+        self.came += 1;
+        self.unordered = true;
+        Seen::Stray
+    }
+
+    /// Notes that a page from the back was read, whose first new record this was.
+    pub(crate) fn back_to(&mut self, first: &str) {
+        put(&mut self.back, first);
+        if self.top.is_none() {
+            self.top = self.on_page.take();
+        }
+    }
+
+    /// How far the walk from the back came.
+    pub(crate) fn back(&self) -> Option<&str> {
+        self.back.as_deref()
+    }
+
+    /// Whether both ends have met, and nothing is missing between them: as many records came as were counted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.met && !self.unordered && self.left(Count::Absent) == Some(0)
+    }
+
+    /// How many records are still to come, by what was counted first: `count`, if nothing was.
+    pub(crate) fn left(&self, count: Count) -> Option<u64> {
+        let came = self.came + self.refused;
+        let counted = self.first_count.or(count.said());
+        counted.map(|count| count.saturating_sub(came))
     }
 
     /// The last id, if all ids ascended.
@@ -61,9 +165,9 @@ impl Witness {
         self.ended = Some(same);
     }
 
-    /// The last id that came.
+    /// The largest id that came.
     pub(crate) fn last(&self) -> Option<&str> {
-        self.last.as_deref()
+        self.top.as_deref().or(self.last.as_deref())
     }
 
     /// Judges the walk, which reached its end.
@@ -96,6 +200,12 @@ impl Witness {
     }
 }
 
+fn put(place: &mut Option<String>, id: &str) {
+    let place = place.get_or_insert_default();
+    place.clear();
+    place.push_str(id);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +214,7 @@ mod tests {
         let mut witness = Witness::default();
         witness.page(count, refused);
         for id in ids {
-            witness.record(id);
+            witness.record(Side::Front, id);
         }
         if let Some(same) = ended {
             witness.end(same);

@@ -1,8 +1,11 @@
 //! One pass over what Clever sends and what the store holds, both in order of ids: what is new, what
 //! differs, what is gone.
 //!
-//! Memory is bounded by one page and one batch of the store's narrow state. What differs goes to the
+//! Memory is bounded by one page and a batch or two of the store's narrow state. What differs goes to the
 //! store's staging area; equal bytes are not even decoded.
+//!
+//! A list's pages come in order from its front, and in order from its back, in whatever turn. Between two neighbouring pages of
+//! one end, and between the two ends where they meet, nothing can be: what the store has there is gone.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +17,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::learn::canonical::{canonical, changed_paths, content};
-use crate::learn::certificate::Witness;
+use crate::learn::certificate::{Seen, Side, Witness};
 use crate::learn::columns;
 use crate::learn::derived;
 use crate::learn::kept_out::{self, Shown};
@@ -138,15 +141,60 @@ fn lost_places(before: &Value, after: &Value) -> u64 {
         .sum()
 }
 
-/// The comparison of one kind, fed page by page.
-pub(crate) struct KindDiff {
-    pub(crate) kind: RecordKind,
-    witness: Witness,
+/// A way through what the store has of a kind, in order of ids.
+#[derive(Default)]
+struct Passage {
     /// State rows not yet passed, ascending.
     ahead: VecDeque<State>,
     /// The last id that was read from the state.
     read_to: String,
     exhausted: bool,
+}
+
+impl Passage {
+    /// Begins behind the record with this id.
+    fn after(id: &str) -> Self {
+        Self {
+            read_to: id.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    async fn next<R: Run>(
+        &mut self,
+        run: &mut R,
+        kind: RecordKind,
+    ) -> Result<Option<State>, StoreError> {
+        if self.ahead.is_empty() && !self.exhausted {
+            self.ahead = run.states(kind, &self.read_to, BATCH).await?.into();
+            self.exhausted = self.ahead.len() < BATCH;
+            if let Some(last) = self.ahead.back() {
+                self.read_to.clone_from(&last.id);
+            }
+        }
+        Ok(self.ahead.pop_front())
+    }
+}
+
+/// What the store has of a record that is on a page.
+enum Place {
+    /// This, or nothing.
+    Known(Option<State>),
+    /// That is to be asked: the record is the first new one of a page from the back.
+    First,
+    /// That is to be asked: the record was passed by before, or is out of order.
+    Passed(Seen),
+}
+
+/// The comparison of one kind, fed page by page.
+pub(crate) struct KindDiff {
+    pub(crate) kind: RecordKind,
+    witness: Witness,
+    front: Passage,
+    /// From the first new record of the page on that is read, if it comes from the back.
+    back: Passage,
+    /// That record.
+    first: Option<String>,
     gone: Vec<Staged>,
     pub(crate) seen: u64,
     /// Records that are there and can't be read as values.
@@ -161,9 +209,9 @@ impl KindDiff {
         Self {
             kind,
             witness: Witness::default(),
-            ahead: VecDeque::new(),
-            read_to: String::new(),
-            exhausted: false,
+            front: Passage::default(),
+            back: Passage::default(),
+            first: None,
             gone: Vec::new(),
             seen: 0,
             unreadable: 0,
@@ -173,22 +221,21 @@ impl KindDiff {
     }
 
     /// Goes on with a walk that stopped: what its witness saw is behind.
-    pub(crate) fn resume(current: Current) -> Self {
+    pub(crate) fn resume(kind: RecordKind, current: Current) -> Self {
         let witness = current.witness;
         Self {
-            read_to: witness.last_in_order().unwrap_or_default().to_owned(),
+            front: Passage::after(witness.last_in_order().unwrap_or_default()),
             witness,
             seen: current.seen,
             unreadable: current.unreadable,
             refused: current.refused,
-            ..Self::new(current.kind)
+            ..Self::new(kind)
         }
     }
 
     /// How far the walk came.
     pub(crate) fn current(&self) -> Current {
         Current {
-            kind: self.kind,
             witness: self.witness.clone(),
             seen: self.seen,
             unreadable: self.unreadable,
@@ -219,17 +266,36 @@ impl KindDiff {
         self.witness.end(true);
     }
 
+    /// How many records are still to come behind a page, where they were counted.
+    pub(crate) fn left_after(&self, page: &RawPage) -> Option<u64> {
+        let records = (page.len() + page.refused().len()) as u64;
+        let left = self.witness.left(page.count());
+        left.map(|left| left.saturating_sub(records))
+    }
+
+    /// Whether both ends have met, and all came that was counted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.witness.is_whole()
+    }
+
     /// Compares one page. Afterwards all that it showed is staged.
     pub(crate) async fn page<R: Run>(
         &mut self,
         run: &mut R,
         page: &RawPage,
+        side: Side,
     ) -> Result<(), StoreError> {
         let shown = kept_out::page(self.kind, page, run.kept_out());
         let nameless = page.refused().iter().filter(|one| one.id.is_none());
         self.witness.page(page.count(), nameless.count() as u64);
+        self.first = None;
+        if side == Side::Back && !self.follows(page) {
+            self.witness.disorder();
+        }
         let mut differing: BTreeMap<&str, &str> = BTreeMap::new();
         let mut strays: BTreeMap<&str, &str> = BTreeMap::new();
+        // Those that the other end has counted.
+        let mut again: BTreeSet<&str> = BTreeSet::new();
         // Those of which the store may have a record; on a first load nobody is asked for.
         let mut held: BTreeSet<&str> = BTreeSet::new();
         // Collected: an iterator that is held while the store is asked would keep the future from being `Send`.
@@ -239,48 +305,60 @@ impl KindDiff {
             .collect();
         for record in page.records() {
             while let Some((id, one)) = refused.pop_front_if(|(id, _)| *id < record.id) {
-                self.refused(run, id, one).await?;
+                self.refused(run, id, one, side).await?;
             }
             let json = match shown.get(record.id) {
                 Some(Shown::Nothing) => {
                     // Passed by without a row: the walk is as whole as with it.
-                    if self.witness.record(record.id) {
-                        self.pass_to(run, record.id).await?;
-                    }
+                    self.see(run, record.id, side).await?;
                     continue;
                 }
                 Some(Shown::Rest(json)) => json.as_str(),
                 None => record.json,
             };
-            self.seen += 1;
             if !columns::is_key(record.id) {
+                self.seen += 1;
                 self.unreadable += 1;
                 continue;
             }
-            if !self.witness.record(record.id) {
-                strays.insert(record.id, json);
-                continue;
+            match self.see(run, record.id, side).await? {
+                Place::Known(None) => {
+                    differing.insert(record.id, json);
+                }
+                Place::Known(Some(known)) => {
+                    if known.archived || known.hash != hash_of(json) {
+                        differing.insert(record.id, json);
+                        held.insert(record.id);
+                    }
+                }
+                Place::First => {
+                    differing.insert(record.id, json);
+                    held.insert(record.id);
+                }
+                Place::Passed(Seen::Again) => {
+                    again.insert(record.id);
+                    strays.insert(record.id, json);
+                    continue;
+                }
+                Place::Passed(_) => {
+                    strays.insert(record.id, json);
+                }
             }
-            let known = self.pass_to(run, record.id).await?;
-            let Some(known) = known else {
-                differing.insert(record.id, json);
-                continue;
-            };
-            if known.archived || known.hash != hash_of(json) {
-                differing.insert(record.id, json);
-                held.insert(record.id);
-            }
+            self.seen += 1;
         }
         for (id, one) in refused {
-            self.refused(run, id, one).await?;
+            self.refused(run, id, one, side).await?;
         }
+        self.close(run).await?;
+        let mut late = Vec::new();
         if !strays.is_empty() {
             self.flush(run).await?;
-            self.readable_strays(run, &mut strays, &differing).await?;
+            self.readable_strays(run, &mut strays, &differing, &again)
+                .await?;
             // Passed by as gone, and here after all; or listed before, and different now. What comes last counts, even
             // if it is what the store has: else each run would undo the one before.
-            run.unstage(self.kind, &ids_of(&strays)).await?;
             for (id, json) in strays {
+                late.push(id);
                 held.insert(id);
                 differing.insert(id, json);
             }
@@ -294,18 +372,27 @@ impl KindDiff {
             {
                 continue;
             }
+            let counts = !again.contains(id);
             // It is there, so nothing of it is archived; what the store has of it stays.
             let Some(tree) = reading::tree(json) else {
-                self.unreadable += 1;
+                self.unreadable += u64::from(counts);
                 continue;
             };
-            self.drift.observe(self.kind.as_str(), &tree);
+            if counts {
+                self.drift.observe(self.kind.as_str(), &tree);
+            }
             let kept = known.is_some_and(|known| !known.state.archived);
             if kept && columns::hides_members(self.kind, &tree) {
-                self.unreadable += 1;
+                self.unreadable += u64::from(counts);
                 continue;
             }
             rows.extend(decide(self.kind, id, json, known, None));
+        }
+        // What is staged anew takes the place of what was, so that a run that is killed here has lost nothing.
+        let anew: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        late.retain(|id| !anew.contains(id));
+        if !late.is_empty() {
+            run.unstage(self.kind, &late).await?;
         }
         rows.append(&mut self.gone);
         if rows.is_empty() {
@@ -314,28 +401,76 @@ impl KindDiff {
         run.stage(rows).await
     }
 
+    /// Whether the records of a page from the back ascend, up to the page behind it.
+    fn follows(&self, page: &RawPage) -> bool {
+        let ids = || page.records().map(|record| record.id);
+        let refused = page.refused().iter().filter_map(|one| one.id.as_deref());
+        let last = ids().chain(refused).max();
+        let behind = self.witness.back();
+        ids().zip(ids().skip(1)).all(|(one, next)| one < next)
+            && last.is_none_or(|last| behind.is_none_or(|behind| last < behind))
+    }
+
+    /// Passes by a record that is there, and says what the store has of it.
+    async fn see<R: Run>(
+        &mut self,
+        run: &mut R,
+        id: &str,
+        side: Side,
+    ) -> Result<Place, StoreError> {
+        match self.witness.record(side, id) {
+            Seen::Next if side == Side::Back && self.first.is_none() => {
+                self.first = Some(id.to_owned());
+                self.back = Passage::after(id);
+                Ok(Place::First)
+            }
+            Seen::Next => Ok(Place::Known(self.pass_to(run, id, side).await?)),
+            passed => Ok(Place::Passed(passed)),
+        }
+    }
+
+    /// Ends a page from the back: what the store has between its last record and the page behind it is gone.
+    async fn close<R: Run>(&mut self, run: &mut R) -> Result<(), StoreError> {
+        let Some(first) = self.first.take() else {
+            return Ok(());
+        };
+        let behind = self.witness.back().map(ToOwned::to_owned);
+        while let Some(state) = self.back.next(run, self.kind).await? {
+            if behind.as_ref().is_some_and(|behind| state.id >= *behind) {
+                break;
+            }
+            self.missing(run, &state).await?;
+        }
+        self.back = Passage::default();
+        self.witness.back_to(&first);
+        Ok(())
+    }
+
     /// Passes by a record that is there, and that can't be read: what the store has of it stays.
     async fn refused<R: Run>(
         &mut self,
         run: &mut R,
         id: &str,
         refused: &RefusedRecord,
+        side: Side,
     ) -> Result<(), StoreError> {
-        self.seen += 1;
-        self.unreadable += 1;
-        if self.refused.len() < MAX_REFUSED {
+        let place = match columns::is_key(id) {
+            true => Some(self.see(run, id, side).await?),
+            false => None,
+        };
+        if !matches!(place, Some(Place::Passed(Seen::Again))) {
+            self.seen += 1;
+            self.unreadable += 1;
             self.refused.push(Refused {
                 id: id.to_owned(),
                 reason: refused.reason.to_owned(),
                 at: refused.at,
             });
+            // Those that come first in the list, in whatever turn its pages come.
+            self.refused.sort_by(|one, other| one.id.cmp(&other.id));
+            self.refused.truncate(MAX_REFUSED);
         }
-        if !columns::is_key(id) {
-            return Ok(());
-        }
-        if self.witness.record(id) {
-            self.pass_to(run, id).await?;
-        } else {
+        if let Some(Place::Passed(_)) = place {
             // Passed by as gone, and here after all.
             self.flush(run).await?;
             let staged = run.staged_ops(self.kind, &[id]).await?;
@@ -352,6 +487,7 @@ impl KindDiff {
         run: &mut R,
         strays: &mut BTreeMap<&str, &str>,
         differing: &BTreeMap<&str, &str>,
+        again: &BTreeSet<&str>,
     ) -> Result<(), StoreError> {
         let mut unreadable: BTreeSet<&str> = strays
             .iter()
@@ -366,14 +502,18 @@ impl KindDiff {
         unreadable.retain(|id| {
             differing.contains_key(id) || staged.get(*id).is_some_and(|op| *op != Op::Archive)
         });
-        self.unreadable += unreadable.len() as u64;
+        self.unreadable += unreadable.difference(again).count() as u64;
         strays.retain(|id, _| !unreadable.contains(id));
         Ok(())
     }
 
-    /// Ends the comparison: what the store has beyond the last record is gone.
+    /// Ends the comparison: what the store has beyond the last record is gone, or between the two ends.
     pub(crate) async fn finish<R: Run>(&mut self, run: &mut R) -> Result<Certificate, StoreError> {
-        while let Some(state) = self.next(run).await? {
+        let back = self.witness.back().map(ToOwned::to_owned);
+        while let Some(state) = self.front.next(run, self.kind).await? {
+            if back.as_ref().is_some_and(|back| state.id >= *back) {
+                break;
+            }
             self.missing(run, &state).await?;
         }
         self.flush(run).await?;
@@ -385,29 +525,31 @@ impl KindDiff {
         &mut self,
         run: &mut R,
         id: &str,
+        side: Side,
     ) -> Result<Option<State>, StoreError> {
-        while let Some(state) = self.next(run).await? {
+        let mut passage = std::mem::take(match side {
+            Side::Front => &mut self.front,
+            Side::Back => &mut self.back,
+        });
+        let mut found = None;
+        while let Some(state) = passage.next(run, self.kind).await? {
             match state.id.as_str().cmp(id) {
                 std::cmp::Ordering::Less => self.missing(run, &state).await?,
-                std::cmp::Ordering::Equal => return Ok(Some(state)),
+                std::cmp::Ordering::Equal => {
+                    found = Some(state);
+                    break;
+                }
                 std::cmp::Ordering::Greater => {
-                    self.ahead.push_front(state);
+                    passage.ahead.push_front(state);
                     break;
                 }
             }
         }
-        Ok(None)
-    }
-
-    async fn next<R: Run>(&mut self, run: &mut R) -> Result<Option<State>, StoreError> {
-        if self.ahead.is_empty() && !self.exhausted {
-            self.ahead = run.states(self.kind, &self.read_to, BATCH).await?.into();
-            self.exhausted = self.ahead.len() < BATCH;
-            if let Some(last) = self.ahead.back() {
-                self.read_to.clone_from(&last.id);
-            }
+        match side {
+            Side::Front => self.front = passage,
+            Side::Back => self.back = passage,
         }
-        Ok(self.ahead.pop_front())
+        Ok(found)
     }
 
     async fn missing<R: Run>(&mut self, run: &mut R, state: &State) -> Result<(), StoreError> {
@@ -424,8 +566,4 @@ impl KindDiff {
     async fn flush<R: Run>(&mut self, run: &mut R) -> Result<(), StoreError> {
         run.stage(std::mem::take(&mut self.gone)).await
     }
-}
-
-fn ids_of<'a>(records: &BTreeMap<&'a str, &'a str>) -> Vec<&'a str> {
-    records.keys().copied().collect()
 }

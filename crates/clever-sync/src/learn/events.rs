@@ -13,7 +13,7 @@ use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
 use futures_core::Stream;
-use futures_util::{StreamExt, pin_mut};
+use futures_util::{StreamExt, future, pin_mut};
 use serde_json::Value;
 
 use crate::error::SyncError;
@@ -152,10 +152,15 @@ impl Told {
         progress: &dyn Progress,
     ) -> Result<(), SyncError> {
         pin_mut!(pages);
-        while let Some(page) = pages.next().await {
+        let mut next = pages.next().await;
+        while let Some(page) = next {
             let page = page.map_err(failed)?;
             progress.events(page.records().count());
-            self.page(run, district, kinds, &page).await?;
+            // The next page comes while this one is read.
+            let reading = self.page(run, district, kinds, &page);
+            let (ahead, read) = future::join(pages.next(), reading).await;
+            read?;
+            next = ahead;
         }
         Ok(())
     }

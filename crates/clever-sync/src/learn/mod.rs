@@ -8,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod district;
 pub(crate) mod events;
 pub(crate) mod kept_out;
+pub(crate) mod lists;
 pub(crate) mod reading;
 pub(crate) mod resume;
 pub(crate) mod snapshot;

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::learn::certificate::Witness;
 use crate::report::{Certificate, Refused, Resumed, Why};
-use crate::store::Base;
+use crate::store::{Base, Kept};
 
 /// The version of the note.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// A walk that began longer ago than this, in seconds, starts again from the beginning.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;
@@ -70,8 +70,8 @@ pub(crate) struct Note {
     pub(crate) cursor: Option<String>,
     /// Kinds that were walked to their ends.
     pub(crate) done: BTreeMap<RecordKind, Done>,
-    /// The kind whose walk was under way.
-    pub(crate) current: Option<Current>,
+    /// Kinds whose walks were under way.
+    pub(crate) current: BTreeMap<RecordKind, Current>,
     pub(crate) drift: Drift,
 }
 
@@ -87,7 +87,6 @@ pub(crate) struct Done {
 /// A walk that did not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Current {
-    pub(crate) kind: RecordKind,
     pub(crate) witness: Witness,
     pub(crate) seen: u64,
     pub(crate) unreadable: u64,
@@ -109,7 +108,7 @@ impl Note {
             began_at,
             cursor,
             done: BTreeMap::new(),
-            current: None,
+            current: BTreeMap::new(),
             drift: Drift::default(),
         }
     }
@@ -123,33 +122,23 @@ impl Note {
             // A district that does not say when it was synced can't prove that it was not.
             && grounds.last_sync.is_some();
         // Out of order, more than what comes later may be staged.
-        let ordered = note
-            .current
-            .as_ref()
-            .is_none_or(|current| current.witness.last_in_order().is_some());
+        let mut current = note.current.values();
+        let ordered = current.all(|current| current.witness.last_in_order().is_some());
         (same && ordered && (0..=MAX_AGE_SECONDS).contains(&age)).then_some(note)
     }
 
-    /// Up to which record everything is staged; `None` where all of it is, of every kind.
-    pub(crate) fn place(&self) -> Option<(RecordKind, String)> {
-        match &self.current {
-            Some(current) => Some((
-                current.kind,
-                current
-                    .witness
-                    .last_in_order()
-                    .unwrap_or_default()
-                    .to_owned(),
-            )),
-            None => {
-                let last = self.done.keys().next_back();
-                // Before all of the next kind: no id is empty, and as ids may be any text, none comes after all others.
-                let next = RecordKind::ALL
-                    .into_iter()
-                    .find(|kind| last.is_none_or(|last| kind > last))?;
-                Some((next, String::new()))
-            }
-        }
+    /// What of each kind is staged as the walks showed it; of a kind that is not named, nothing is.
+    pub(crate) fn kept(&self) -> BTreeMap<RecordKind, Kept> {
+        let done = self.done.keys().map(|kind| (*kind, Kept::All));
+        let current = self.current.iter().map(|(kind, current)| {
+            let witness = &current.witness;
+            let ends = Kept::Ends {
+                upto: witness.last_in_order().unwrap_or_default().to_owned(),
+                from: witness.back().map(ToOwned::to_owned),
+            };
+            (*kind, ends)
+        });
+        done.chain(current).collect()
     }
 
     /// The note as it is kept.
@@ -162,7 +151,7 @@ impl Note {
         let done: u64 = self.done.values().map(|done| done.seen).sum();
         Resumed {
             began_at: self.began_at,
-            records: done + self.current.as_ref().map_or(0, |current| current.seen),
+            records: done + self.current.values().map(|one| one.seen).sum::<u64>(),
         }
     }
 }
@@ -172,6 +161,7 @@ mod tests {
     use clever_raw::page::Count;
 
     use super::*;
+    use crate::learn::certificate::Side;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -191,10 +181,13 @@ mod tests {
         let grounds = of("a", "d", Some("s"), &base);
         let cursor = Some("f".to_owned());
         let mut note = Note::begin(grounds.clone(), Some(Why::Unordered), began, cursor);
-        assert_eq!(note.place(), Some((RecordKind::Districts, String::new())));
+        assert_eq!(note.kept(), BTreeMap::new());
         let mut witness = Witness::default();
-        witness.page(Count::Said(3), 0);
-        witness.record("a");
+        witness.page(Count::Said(5), 0);
+        witness.record(Side::Front, "a");
+        witness.record(Side::Back, "y");
+        witness.record(Side::Back, "z");
+        witness.back_to("y");
         let done = Done {
             certificate: Certificate::default(),
             seen: 2,
@@ -202,19 +195,24 @@ mod tests {
             refused: Vec::new(),
         };
         note.done.insert(RecordKind::Schools, done.clone());
-        note.current = Some(Current {
-            kind: RecordKind::Users,
+        let current = Current {
             witness,
             seen: 1,
             unreadable: 0,
             refused: Vec::new(),
-        });
+        };
+        note.current.insert(RecordKind::Users, current);
         let read =
             |note: &Note, grounds: &Grounds, now: &str| Note::read(&note.text(), grounds, at(now));
         let soon = "2026-09-14T13:00:00Z";
         let found = read(&note, &grounds, soon).unwrap();
         assert_eq!(found.text(), note.text());
-        assert_eq!(found.place(), Some((RecordKind::Users, "a".to_owned())));
+        let ends = Kept::Ends {
+            upto: "a".to_owned(),
+            from: Some("y".to_owned()),
+        };
+        let kept = [(RecordKind::Schools, Kept::All), (RecordKind::Users, ends)];
+        assert_eq!(found.kept(), BTreeMap::from(kept));
         assert_eq!(found.resumed().records, 3);
         assert_eq!(found.why, Some(Why::Unordered));
         let moved = Base {
@@ -239,13 +237,9 @@ mod tests {
         let unknown = of("a", "d", None, &base);
         let without = Note::begin(unknown.clone(), None, began, None);
         assert!(read(&without, &unknown, soon).is_none());
-        if let Some(current) = &mut note.current {
-            current.witness.record("a");
+        for current in note.current.values_mut() {
+            current.witness.record(Side::Front, "a");
         }
         assert!(read(&note, &grounds, soon).is_none(), "unordered");
-        note.current = None;
-        assert_eq!(note.place(), Some((RecordKind::Terms, String::new())));
-        note.done.insert(RecordKind::Resources, done);
-        assert_eq!(note.place(), None, "all of it");
     }
 }

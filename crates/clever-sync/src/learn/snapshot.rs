@@ -1,21 +1,18 @@
-//! A snapshot: every list read to its end, page by page, each page compared with the store.
+//! A snapshot: every list read to its end, and each page compared with the store.
 
 use std::collections::BTreeMap;
 
 use clever_model::{RecordKind, Timestamp};
 use clever_raw::drift::Drift;
 use clever_raw::page::RawPage;
-use futures_core::Stream;
-use futures_util::{StreamExt, pin_mut};
-use tracing::{Span, info};
+use tracing::Span;
 
 use crate::error::SyncError;
-use crate::learn::diff::KindDiff;
 use crate::learn::district::{DistrictRecord, district_record, read_district};
-use crate::learn::resume::{Done, Grounds, Note};
+use crate::learn::resume::{Grounds, Note};
 use crate::learn::source::RosterSource;
 use crate::progress::Progress;
-use crate::report::{Certificate, Doubt, EventCounts, KindReport, Resumed, RunPath, Why};
+use crate::report::{Doubt, EventCounts, KindReport, Resumed, RunPath, Why};
 use crate::store::{Base, Left, Run, StoreError};
 
 /// What was learnt and staged.
@@ -61,7 +58,7 @@ impl Walk<'_> {
         let resumed = left.as_ref().map(Note::resumed);
         let mut note = match left {
             Some(note) => {
-                run.resume(note.place()).await?;
+                run.resume(&note.kept()).await?;
                 note
             }
             None => {
@@ -77,13 +74,7 @@ impl Walk<'_> {
                 Note::begin(grounds, why.clone(), self.now, cursor)
             }
         };
-        for &kind in self.kinds {
-            if note.done.contains_key(&kind) {
-                continue;
-            }
-            self.kind(kind, source, run, &mut note, keeps, progress)
-                .await?;
-        }
+        self.lists(source, run, &mut note, keeps, progress).await?;
         let kinds = note.done.into_iter().map(|(kind, done)| {
             let report = KindReport {
                 certificate: done.certificate,
@@ -155,109 +146,4 @@ impl Walk<'_> {
             Left::Broken => (None, true),
         })
     }
-
-    /// Reads one list.
-    async fn kind<R: Run, T: RosterSource>(
-        &self,
-        kind: RecordKind,
-        source: &T,
-        run: &mut R,
-        note: &mut Note,
-        keeps: bool,
-        progress: &dyn Progress,
-    ) -> Result<(), SyncError> {
-        let current = note.current.take().filter(|current| current.kind == kind);
-        let after = current
-            .as_ref()
-            .and_then(|current| current.witness.last_in_order().map(ToOwned::to_owned));
-        let mut difference = match current {
-            Some(current) => KindDiff::resume(current),
-            None => KindDiff::new(kind),
-        };
-        let mut open = true;
-        if kind == RecordKind::Districts {
-            progress.page(kind, self.page.len(), self.page.bytes(), Some(1));
-            difference.page(run, self.page).await?;
-            // The token opens one, and this is it.
-            difference.ended();
-        } else {
-            progress.reading(kind);
-            open = match after {
-                Some(after) => {
-                    let pages = source.pages_after(kind, &after);
-                    pages_of::<R, T>(pages, run, &mut difference, note, keeps, progress).await?
-                }
-                None => {
-                    let pages = source.pages(kind);
-                    pages_of::<R, T>(pages, run, &mut difference, note, keeps, progress).await?
-                }
-            };
-        }
-        if open && difference.wants_end() {
-            let end = source.end(kind).await.map_err(|error| SyncError::Fetch {
-                kind,
-                source: Box::new(error),
-            })?;
-            if !difference.end(&end) {
-                return Err(SyncError::EndedEarly { kind });
-            }
-        }
-        let done = Done {
-            certificate: if open {
-                difference.finish(run).await?
-            } else {
-                info!(%kind, "the app may not read them");
-                Certificate::closed()
-            },
-            seen: difference.seen,
-            unreadable: difference.unreadable,
-            refused: difference.refused,
-        };
-        note.done.insert(kind, done);
-        note.drift.merge(difference.drift);
-        note.current = None;
-        if keeps {
-            run.keep(&note.text()).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Compares the pages of one list, and keeps a note of each. Says whether the app may read the list, of a kind that
-/// few apps may.
-async fn pages_of<R: Run, T: RosterSource>(
-    pages: impl Stream<Item = Result<RawPage, T::Error>>,
-    run: &mut R,
-    difference: &mut KindDiff,
-    note: &mut Note,
-    keeps: bool,
-    progress: &dyn Progress,
-) -> Result<bool, SyncError> {
-    let kind = difference.kind;
-    pin_mut!(pages);
-    while let Some(page) = pages.next().await {
-        let page = match page {
-            Err(error) if kind == RecordKind::Resources && T::is_closed(&error) => {
-                return Ok(false);
-            }
-            page => page.map_err(|error| SyncError::Fetch {
-                kind,
-                source: Box::new(error),
-            })?,
-        };
-        progress.page(
-            difference.kind,
-            page.len(),
-            page.bytes(),
-            page.count().said(),
-        );
-        difference.page(run, &page).await?;
-        // The last page's note is the list's own.
-        if keeps && !matches!(page.next(), Ok(None)) {
-            note.drift.merge(std::mem::take(&mut difference.drift));
-            note.current = Some(difference.current());
-            run.keep(&note.text()).await?;
-        }
-    }
-    Ok(true)
 }

@@ -6,6 +6,7 @@ use clever_client::{ClientError, District, ErrorKind};
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
 use futures_core::Stream;
+use futures_util::future::Either;
 
 /// What a source knows of the end of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +19,23 @@ pub enum End {
     At(String),
 }
 
+/// Where in a list a walk begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// Before the first record, on to the last.
+    Front,
+    /// After the record with this id, on to the last.
+    After(String),
+    /// Behind the last record, back to the first.
+    Back,
+    /// Before the record with this id, back to the first.
+    Before(String),
+}
+
 /// A district that can be read page by page.
 ///
-/// A stream of pages ends without an error only when the list was read to its end.
+/// A stream of pages ends without an error only when the list was read to its end. A sync reads several lists at once, and
+/// asks for a page while it works on the one before.
 pub trait RosterSource {
     /// Why a read failed.
     type Error: Error + Send + Sync + 'static;
@@ -31,19 +46,26 @@ pub trait RosterSource {
     /// Reads all records of a kind, in ascending order of their ids.
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, Self::Error>>;
 
-    /// Names what is read, if a walk may begin in the middle, as [`RosterSource::pages_after`] does: a walk goes on
+    /// Names what is read, if a walk may begin in the middle, as with [`Begin::After`]: a walk goes on
     /// only if the name is the same. The address and version of an API, say; no secret.
     fn resumes(&self) -> Option<String> {
         None
     }
 
-    /// Reads the records of a kind after the one with this id, in ascending order of their ids.
-    fn pages_after(
+    /// Says whether a list can be walked from its end too, as with [`Begin::Back`] and [`Begin::Before`].
+    fn has_two_ends(&self) -> bool {
+        false
+    }
+
+    /// Reads the records of a kind from a place on. Within a page their ids ascend, whichever way the walk goes.
+    ///
+    /// A source that neither resumes nor has two ends is asked for [`Begin::Front`] alone.
+    fn pages_from(
         &self,
         kind: RecordKind,
-        after: &str,
+        begin: Begin,
     ) -> impl Stream<Item = Result<RawPage, Self::Error>> {
-        let _ = after;
+        let _ = begin;
         self.pages(kind)
     }
 
@@ -109,19 +131,29 @@ impl RosterSource for District {
     }
 
     fn pages(&self, kind: RecordKind) -> impl Stream<Item = Result<RawPage, ClientError>> {
-        self.list(kind).count().pages()
+        self.pages_from(kind, Begin::Front)
     }
 
     fn resumes(&self) -> Option<String> {
         Some(self.reads_from())
     }
 
-    fn pages_after(
+    fn has_two_ends(&self) -> bool {
+        true
+    }
+
+    fn pages_from(
         &self,
         kind: RecordKind,
-        after: &str,
+        begin: Begin,
     ) -> impl Stream<Item = Result<RawPage, ClientError>> {
-        self.list(kind).count().starting_after(after).pages()
+        let list = self.list(kind).count();
+        match begin {
+            Begin::Front => Either::Left(list.pages()),
+            Begin::After(id) => Either::Left(list.starting_after(&id).pages()),
+            Begin::Back => Either::Right(list.pages_backward()),
+            Begin::Before(id) => Either::Right(list.ending_before(&id).pages_backward()),
+        }
     }
 
     fn is_closed(error: &ClientError) -> bool {

@@ -94,6 +94,20 @@ pub enum Left {
     Broken,
 }
 
+/// What of a kind stays staged where a later run goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it.
+    All,
+    /// What the walks from the list's ends passed by.
+    Ends {
+        /// The last record from the front.
+        upto: String,
+        /// The first record from the back, if that was walked.
+        from: Option<String>,
+    },
+}
+
 /// Which rows of one kind and operation are held.
 #[derive(Debug, Clone, Copy)]
 pub enum Which<'a> {
@@ -265,13 +279,13 @@ pub trait Run: Known + Staging {
         std::future::ready(Ok(()))
     }
 
-    /// Continues with what is staged: takes away what is staged of later records than this one, in order of kinds and
-    /// ids, and lets go of what a check held. `None` takes nothing away.
+    /// Continues with what is staged: takes away what is not of these parts of these kinds, and lets go of what a
+    /// check held.
     fn resume(
         &mut self,
-        after: Option<(RecordKind, String)>,
+        kept: &BTreeMap<RecordKind, Kept>,
     ) -> impl Future<Output = Result<(), StoreError>> {
-        let _ = after;
+        let _ = kept;
         std::future::ready(Ok(()))
     }
 

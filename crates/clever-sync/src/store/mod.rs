@@ -21,6 +21,7 @@ mod postgres;
 mod rows;
 pub(crate) mod run;
 mod schools;
+pub(crate) mod spans;
 pub(crate) mod spell;
 pub(crate) mod sql;
 pub(crate) mod sqlite;
@@ -30,7 +31,8 @@ pub(crate) mod tokens;
 
 pub use any::AnyStore;
 pub use asks::{
-    Base, Commit, Known, LastSync, Left, Run, SchoolLimits, SchoolTally, Staging, Store, Which,
+    Base, Commit, Kept, Known, LastSync, Left, Run, SchoolLimits, SchoolTally, Staging, Store,
+    Which,
 };
 pub(crate) use asks::{Rows, each, enough};
 pub use forgotten::KeptOut;

@@ -1,9 +1,10 @@
 //! A run over a database: it owns the district and its staging area.
 
-use clever_model::{DistrictId, RecordKind};
+use clever_model::DistrictId;
 
 use crate::report::SyncReport;
 use crate::store::base::{base, last_report};
+use crate::store::spans::Spans;
 use crate::store::sql::{Connected, RosterDb, SqlStore};
 use crate::store::staging::Staging as Area;
 use crate::store::{Base, KeptOut, Store, StoreError, Tally, forgotten};
@@ -22,8 +23,8 @@ pub struct SqlRun<'a, B: RosterDb> {
     pub(crate) noted: Option<bool>,
     /// Records that were staged.
     pub(crate) bodies: i64,
-    /// The last in order of what was staged since the area was empty; none where that is not known.
-    pub(crate) staged_to: Option<(RecordKind, String)>,
+    /// What was staged since the area was empty; none where that is not known.
+    pub(crate) spans: Option<Spans>,
     /// How much is staged, if nothing was staged or held since it was counted.
     pub(crate) tallied: Option<Tally>,
     /// Whether something was staged that the database knows nothing of when it plans.
@@ -51,7 +52,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
             area: Some(area),
             noted: None,
             bodies: 0,
-            staged_to: None,
+            spans: None,
             tallied: None,
             unplanned: false,
             kept_out,

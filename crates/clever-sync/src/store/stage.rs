@@ -42,17 +42,13 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
             return Ok(());
         };
-        // What comes after all that is staged can't meet any of it.
-        let after = |to: &(RecordKind, String)| (first.kind, &first.id) > (to.0, &to.1);
+        let (first, last) = ((first.kind, first.id.clone()), (last.kind, last.id.clone()));
         let ascending = rows
             .windows(2)
             .all(|two| matches!(two, [a, b] if (a.kind, &a.id) < (b.kind, &b.id)));
-        let conflict = match &self.staged_to {
-            Some(to) if ascending && after(to) => "",
-            _ => REPLACE,
-        };
-        let last = (last.kind, last.id.clone());
-        self.staged_to = self.staged_to.take().map(|to| to.max(last));
+        let spans = self.spans.as_mut();
+        let free = spans.is_some_and(|spans| spans.add(first, last));
+        let conflict = if free && ascending { "" } else { REPLACE };
         let mut narrow = Vec::with_capacity(rows.len() * STAGED.len());
         let mut records = Vec::with_capacity(rows.len() * RECORDS.len());
         for row in &rows {
@@ -245,7 +241,7 @@ mod tests {
 
     use super::*;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Edit, Run, Store};
+    use crate::store::{Edit, Kept, Run, Store};
 
     fn row(id: &str, lost: u64) -> Staged {
         let mut row = Staged::sample(RecordKind::Sections, id, Op::Update);
@@ -266,7 +262,8 @@ mod tests {
             run.stage(vec![row(id, lost)]).await.unwrap();
         }
         run.stage(vec![row("g", 1), row("g", 2)]).await.unwrap();
-        run.resume(None).await.unwrap();
+        let all = BTreeMap::from([(RecordKind::Sections, Kept::All)]);
+        run.resume(&all).await.unwrap();
         run.stage(vec![row("g", 3)]).await.unwrap();
         let staged = run.staged((None, ""), 100, false).await.unwrap();
         let staged: Vec<(&str, u64)> = staged

@@ -159,8 +159,14 @@ impl<P: Progress> Progress for Steps<'_, P> {
         self.on.reading(kind);
     }
 
+    fn read(&self, kind: RecordKind) {
+        self.on.read(kind);
+    }
+
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {
         self.hear(|heard| {
+            // Several lists are read at once: this is the one of which something came last.
+            heard.reached.kind = Some(kind);
             heard.reached.pages += 1;
             heard.reached.records += records as u64;
         });
