@@ -83,13 +83,14 @@ pub mod words {
     pub use crate::tell::holds::{Holds, Schools, noticed};
     pub use crate::tell::standing::{Limits, Standing, Verdict, active, never_synced, standing};
     pub use crate::tell::tried::{NeverSynced, next_step, sentences};
-    pub use crate::tell::words::{counted, for_people, grouped, masked, percent, since};
+    pub use crate::tell::words::{counted, for_people, grouped, masked, pause, percent, since};
 }
 
 /// What is looked through a page at a time, and what people judged.
 pub mod look {
     pub use crate::store::answers::Before;
     pub use crate::store::judged::{Approval, ApproveError, Deed, Judged};
+    pub use crate::store::pauses::Paused;
     pub use crate::store::tokens::Token;
     pub use crate::tell::browse::{
         ChangeLine, ChangePage, Consumer, Looked, Night, PlaceLine, RunLine, Size,
@@ -110,6 +111,7 @@ pub use act::undo::{Only, UndoError, UndoRequest, undo};
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};
+pub use export::packed::export_packed;
 pub use export::{ExportError, ExportFormat, Exported, export};
 pub use learn::source::{End, RosterSource};
 pub use progress::Progress;

@@ -6,6 +6,7 @@ use clever_model::Timestamp;
 use clever_sync::words::{Limits, NeverSynced, Standing, never_synced, standing};
 use clever_sync::{AnyStore, DistrictStatus};
 
+use super::pauses::goes_on;
 use crate::door::Visitor;
 use crate::site::{On, Site, Started, may_see, needs, reason};
 use crate::trouble::Trouble;
@@ -79,6 +80,7 @@ pub(crate) async fn sync(
     let mut store = site.stores.roster().await?;
     there(&mut store, visitor, district).await?;
     let runner = site.options.runner.as_ref().ok_or(Trouble::Missing)?;
+    goes_on(&mut store, site, district).await?;
     let started = runner.start(district).await.map_err(Trouble::Refused)?;
     if started == Started::Now {
         let on = On {
