@@ -44,12 +44,17 @@ pub(crate) async fn reveal(
     let mut all = Vec::new();
     for change in &page.changes {
         let record = (change.kind, change.id.as_str());
-        if !called.contains_key(&record) {
-            let json = store.record(district, change.kind, &change.id).await?;
-            let value = json.and_then(|json| serde_json::from_str(&json).ok());
-            called.insert(record, value.as_ref().map(names).unwrap_or_default());
-        }
-        all.push(called.get(&record).cloned().unwrap_or_default());
+        let name = match called.get(&record) {
+            Some(name) => name.clone(),
+            None => {
+                let json = store.record(district, change.kind, &change.id).await?;
+                let value = json.and_then(|json| serde_json::from_str(&json).ok());
+                let name = value.as_ref().map(names).unwrap_or_default();
+                called.insert(record, name.clone());
+                name
+            }
+        };
+        all.push(name);
     }
     let subject = format!(
         "names in {}",

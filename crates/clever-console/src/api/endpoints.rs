@@ -148,7 +148,7 @@ fn of_districts() -> Vec<Endpoint> {
             "Show what the last dry run saw",
             async |call: Call<Nothing>| {
                 let look = looks::last(&call.site, &call.visitor, call.text("district"))?;
-                look.map(LookShown::of).ok_or(Trouble::Missing)
+                look.as_ref().map(LookShown::of).ok_or(Trouble::Missing)
             },
         ),
         write(

@@ -74,7 +74,7 @@ pub(super) struct LookShown {
 }
 
 impl LookShown {
-    pub(super) fn of(look: Look) -> Self {
+    pub(super) fn of(look: &Look) -> Self {
         let (report, failed) = match &look.ended {
             None => (None, None),
             Some(Seen::Report(report)) => (Some(SyncReport::clone(report)), None),
