@@ -97,10 +97,11 @@ pub mod look {
     };
 }
 
-/// The parts of plans, explanations, statuses and errors.
+/// The parts of plans, explanations, statuses, exports and errors.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
     pub use crate::again::Again;
+    pub use crate::export::packed::export_packed;
     pub use crate::tell::explain::{Explanation, FieldOrigin};
     pub use crate::tell::status::StandingHold;
 }
@@ -111,7 +112,6 @@ pub use act::undo::{Only, UndoError, UndoRequest, undo};
 pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};
-pub use export::packed::export_packed;
 pub use export::{ExportError, ExportFormat, Exported, export};
 pub use learn::source::{End, RosterSource};
 pub use progress::Progress;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clever_model::Timestamp;
-use clever_sync::words::{Limits, NeverSynced, Standing, never_synced, standing};
+use clever_sync::words::{Limits, NeverSynced, Standing, never_synced, pause, standing};
 use clever_sync::{AnyStore, DistrictStatus};
+use serde_json::json;
 
-use super::pauses::goes_on;
 use crate::door::Visitor;
 use crate::site::{On, Site, Started, may_see, needs, reason};
 use crate::trouble::Trouble;
@@ -68,6 +68,20 @@ pub(crate) async fn test_alerts(
     site.judge(&mut store, visitor, "test_alerts", on).await?;
     store.back();
     Ok(told)
+}
+
+/// Refuses to start a run of a district that is paused: it would do nothing, and say so nowhere.
+async fn goes_on(store: &mut AnyStore, site: &Site, district: &str) -> Result<(), Trouble> {
+    match store.paused(district).await? {
+        None => Ok(()),
+        Some(paused) => Err(Trouble::Moved {
+            says: format!(
+                "No sync was started: the district is {}. Let it go on first.",
+                pause(&paused, site.now())
+            ),
+            now: json!({ "paused": paused }),
+        }),
+    }
 }
 
 /// Starts a sync.

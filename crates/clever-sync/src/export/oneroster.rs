@@ -25,7 +25,7 @@ use clever_model::{RecordKind, read_date};
 use jiff::civil::Date;
 
 use crate::export::named::Named;
-use crate::export::packed::pack;
+use crate::export::packed::{ONEROSTER as ZIP, pack};
 use crate::export::school_year::SchoolYears;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
 use crate::learn::columns;
@@ -170,8 +170,6 @@ pub(super) async fn write<B: RosterDb>(
     })?;
     Ok(files)
 }
-
-pub(super) const ZIP: &str = "oneroster.zip";
 
 /// Begins a file of the zip.
 fn table(set: &mut FileSet, name: &'static str, columns: &[&str]) -> Result<Table, ExportError> {

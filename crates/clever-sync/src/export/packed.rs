@@ -8,12 +8,14 @@ use clever_files::FileSet;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::export::oneroster::ZIP as ONEROSTER;
 use crate::export::{ExportError, ExportFormat, Exported, export};
 use crate::store::sql::{RosterDb, SqlStore};
 
 /// A file of so many bytes needs the 64-bit form of a zip, which not every reader knows.
 const LARGE: u64 = u32::MAX as u64;
+
+/// The one file of `OneRoster`.
+pub(super) const ONEROSTER: &str = "oneroster.zip";
 
 /// The one file of an export that is to be sent.
 const ZIP: &str = "roster.zip";

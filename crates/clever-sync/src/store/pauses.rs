@@ -135,7 +135,7 @@ mod tests {
             ("kim", "a new SIS")
         );
         let again = store.pause(&deed("pause", None)).await.unwrap();
-        assert_eq!(again.as_ref(), Some(&there), "who was first is told");
+        assert_eq!(again.as_ref(), Some(&there), "who was first is known");
         assert_eq!(store.paused("e").await.unwrap(), None);
         assert_eq!(
             store.all_paused().await.unwrap(),
