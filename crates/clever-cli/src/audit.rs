@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use clever_model::{Clock as _, SystemClock, visible};
-use clever_sync::AnyStore;
 use clever_sync::look::Deed;
+use clever_sync::{AnyStore, StoreError};
 
 use crate::diagnostics::Usage;
 use crate::ui::Ui;
@@ -24,7 +24,7 @@ pub(crate) fn who(named: Option<&str>) -> Result<String> {
         .unwrap_or_default();
     let name = visible(name.trim()).into_owned();
     if name.is_empty() {
-        return Err(Usage::new("who forgets is not known")
+        return Err(Usage::new("who does this is not known")
             .hint("name yourself with --by")
             .into());
     }
@@ -39,7 +39,19 @@ pub(crate) async fn note(
     subject: &str,
     ui: &Ui,
 ) {
-    let actor = who(None).unwrap_or_else(|_| "not known".to_owned());
+    note_by(store, None, district_id, deed, subject, ui).await;
+}
+
+/// The same for a deed of somebody who was named.
+pub(crate) async fn note_by(
+    store: &mut AnyStore,
+    by: Option<&str>,
+    district_id: &str,
+    deed: &str,
+    subject: &str,
+    ui: &Ui,
+) {
+    let actor = who(by).unwrap_or_else(|_| "not known".to_owned());
     let deed = Deed {
         district_id,
         at: SystemClock.now(),
@@ -51,6 +63,11 @@ pub(crate) async fn note(
         key: None,
     };
     if let Err(error) = store.judge(&deed).await {
-        ui.note(format!("note: the audit does not have this: {error}"));
+        unwritten(&error, ui);
     }
+}
+
+/// Says that the audit does not have what was done.
+pub(crate) fn unwritten(error: &StoreError, ui: &Ui) {
+    ui.note(format!("note: the audit does not have this: {error}"));
 }

@@ -129,6 +129,10 @@ pub(crate) enum Command {
     Fleet(cmd::not_built::Unread),
     /// Show how each district stands, and what to do.
     Status(cmd::status::StatusArgs),
+    /// Keep the runs of a district from beginning.
+    Pause(cmd::pause::PauseArgs),
+    /// Let a paused district go on.
+    Resume(cmd::pause::ResumeArgs),
     /// Serve pages on which people look, approve and undo.
     #[cfg(feature = "console")]
     Console(Box<cmd::console::ConsoleArgs>),
@@ -196,7 +200,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ),
     (
         "Sync",
-        &["sync", "status", "console", "plan", "undo", "alerts"],
+        &[
+            "sync", "status", "pause", "resume", "console", "plan", "undo", "alerts",
+        ],
     ),
     ("Look", &["changes", "explain", "export", "schema", "drift"]),
     ("Accounts", &["accounts", "match", "review"]),

@@ -11,9 +11,11 @@ use std::process::ExitCode;
 use clever_client::ClientError;
 #[cfg(feature = "fleet")]
 use clever_client::ConnectError;
+use clever_sync::SyncError;
+use clever_sync::look::Paused;
 use clever_sync::report::attempt::Failure as Kept;
 #[cfg(feature = "fleet")]
-use clever_sync::{StoreError, SyncError, details::Again};
+use clever_sync::{StoreError, details::Again};
 use serde::Serialize;
 
 use crate::ui::{Document, Ui};
@@ -283,6 +285,14 @@ pub(crate) fn again(error: &anyhow::Error) -> Again {
 /// So many runs in a row that the login service refuses end a schedule.
 const REFUSED_RUNS: u32 = 3;
 
+/// The pause that kept a run from beginning, if that is the error.
+pub(crate) fn paused(error: &anyhow::Error) -> Option<&Paused> {
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(SyncError::Paused { paused, .. }) => Some(&**paused),
+        _ => None,
+    })
+}
+
 /// Says whether a schedule ends with `error`: no later run would do better. A sign-in has no second call that
 /// would confirm a refusal, so it has to be refused in this many runs in a row.
 pub(crate) fn ends_a_schedule(error: &anyhow::Error, refused_in_a_row: u32) -> bool {
@@ -298,7 +308,7 @@ mod tests {
 
     use anyhow::{Context, anyhow};
     use clever_client::ErrorKind;
-    use clever_sync::{DatabaseError, StoreError, SyncError};
+    use clever_sync::{DatabaseError, StoreError};
 
     use super::*;
 

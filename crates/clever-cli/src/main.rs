@@ -190,6 +190,8 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         #[cfg(not(feature = "fleet"))]
         Command::Fleet(_) => Err(NotBuilt::new("the fleet", "fleet").into()),
         Command::Status(args) => cmd::status::run(&args, ui).await,
+        Command::Pause(args) => cmd::pause::pause(&args, ui).await,
+        Command::Resume(args) => cmd::pause::resume(&args, ui).await,
         #[cfg(feature = "console")]
         Command::Console(args) => cmd::console::run(&args, ui).await,
         #[cfg(not(feature = "console"))]

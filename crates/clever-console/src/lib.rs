@@ -17,6 +17,7 @@ mod api;
 mod console;
 mod door;
 mod html;
+mod looks;
 mod pages;
 mod site;
 mod stores;

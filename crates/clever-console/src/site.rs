@@ -7,10 +7,12 @@ use clever_auth::seal::NoRandomness;
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::erase::NotesKey;
 use clever_sync::look::Deed;
-use clever_sync::{AnyStore, SyncPolicies};
+use clever_sync::{AnyStore, SyncPolicies, SyncReport};
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use crate::door::{Links, OpenId, Sessions, SignIns, Visitor};
+use crate::looks::Looks;
 use crate::stores::Stores;
 use crate::trouble::Trouble;
 use crate::who::{Gate, Role};
@@ -62,7 +64,7 @@ pub enum Started {
     Already,
 }
 
-/// Starts syncs for a console.
+/// Starts syncs for a console, and looks what one would do.
 pub trait Runner: Send + Sync {
     /// Starts a sync of a district, and does not wait for its end: the store says how it goes.
     ///
@@ -70,6 +72,13 @@ pub trait Runner: Send + Sync {
     ///
     /// A sentence for whoever asked.
     fn start<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<Started, String>>;
+
+    /// Makes a dry run of a district, to its end: says what a sync would do now, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    fn look<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<SyncReport, String>>;
 }
 
 /// Whom alerts go to, for a console.
@@ -92,6 +101,9 @@ pub(crate) struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) links: Links,
     pub(crate) sign_ins: SignIns,
+    pub(crate) looks: Looks,
+    /// Whose turn it is to export.
+    pub(crate) exports: Semaphore,
 }
 
 /// How the handlers get it.
@@ -103,6 +115,8 @@ impl Site {
             sessions: Sessions::new()?,
             links: Links::default(),
             sign_ins: SignIns::default(),
+            looks: Looks::default(),
+            exports: Semaphore::new(1),
             options,
             stores,
         })

@@ -68,6 +68,11 @@ impl Stores {
         Ok(Lent::new(&self.roster, store, permit))
     }
 
+    /// A connection to the rosters beside the others, for whoever reads for long.
+    pub(crate) async fn roster_to_read(&self) -> Result<AnyStore, Trouble> {
+        Ok(AnyStore::open(&self.address, Open::Look).await?)
+    }
+
     /// Says whether there are accounts.
     pub(crate) fn has_accounts(&self) -> bool {
         self.accounts.is_some()

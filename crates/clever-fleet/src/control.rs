@@ -108,6 +108,15 @@ impl Engine {
         }
     }
 
+    /// Says whether a district has a schedule.
+    ///
+    /// # Errors
+    ///
+    /// [`ControlError::NoSchedule`]; others if the engine does not say.
+    pub async fn is_scheduled(&self, district: &str) -> Result<(), ControlError> {
+        self.plan_of(district).await.map(drop)
+    }
+
     /// Pauses the schedule of a district, and keeps why.
     ///
     /// # Errors

@@ -52,6 +52,8 @@ pub enum Ended {
     Doubtful,
     /// A part waits for approval.
     Held,
+    /// Nothing was done: somebody paused the district in the store.
+    Paused,
 }
 
 impl Ended {
@@ -62,6 +64,7 @@ impl Ended {
             Self::Done => "done",
             Self::Doubtful => "doubtful",
             Self::Held => "held",
+            Self::Paused => "paused",
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct DistrictLine {
     pub credential: String,
     /// Whether a credential lists it still.
     pub listed: bool,
-    /// Why its schedule is paused; none if it is not.
+    /// Why it is paused, in the store or in the engine; none if it is not.
     pub paused: Option<String>,
     /// When it is due next.
     #[cfg_attr(
@@ -67,7 +67,8 @@ pub struct DistrictLine {
         schemars(with = "Option<clever_model::schema::Instant>")
     )]
     pub running_since: Option<Timestamp>,
-    /// How the last run ended within the time that was looked at: `done`, `doubtful`, `held`, `failed`, `stopped`.
+    /// How the last run ended within the time that was looked at: `done`, `doubtful`, `held`, `paused`, `failed`,
+    /// `stopped`.
     pub outcome: Option<String>,
     /// When it ended.
     #[cfg_attr(

@@ -17,7 +17,7 @@ use temporalio_sdk::{
 
 use crate::activities::Activities;
 use crate::attributes::{self, HELD, LAG, OUTCOME};
-use crate::payload::{Applied, Cadence, Job, Settled, Synced, Ticked, Waiting, hold_id};
+use crate::payload::{Applied, Cadence, Ended, Job, Settled, Synced, Ticked, Waiting, hold_id};
 
 /// The longest that one try of a run may take.
 const LONGEST_TRY: Duration = Duration::from_secs(6 * 3600);
@@ -240,6 +240,8 @@ impl Hold {
                 Word::Approve(hash) if hash == waiting.hash => {
                     stands(ctx, "approved", &hash);
                     match approved_run(ctx, &waiting).await? {
+                        // The store keeps the approval for the first run after the pause, which tells what is held then.
+                        Some(synced) if synced.ended == Ended::Paused => continue,
                         Some(synced) if synced.held.is_none() => {
                             return Ok(Settled::Approved);
                         }
@@ -360,7 +362,7 @@ fn seconds(at: std::time::SystemTime) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::payload::{Ended, run_id};
+    use crate::payload::run_id;
 
     use super::*;
 
@@ -395,7 +397,7 @@ mod tests {
 
     #[test]
     fn an_end_has_one_word() {
-        let words = [Ended::Done, Ended::Doubtful, Ended::Held].map(Ended::as_str);
-        assert_eq!(words, ["done", "doubtful", "held"]);
+        let words = [Ended::Done, Ended::Doubtful, Ended::Held, Ended::Paused].map(Ended::as_str);
+        assert_eq!(words, ["done", "doubtful", "held", "paused"]);
     }
 }

@@ -64,6 +64,17 @@ pub enum Custody {
     Personal,
 }
 
+impl Custody {
+    /// The district that governs the account, if one does.
+    #[must_use]
+    pub const fn district(&self) -> Option<&DistrictId> {
+        match self {
+            Self::Unclaimed { by } | Self::Managed { by } => Some(by),
+            Self::ClassMade { .. } | Self::Personal => None,
+        }
+    }
+}
+
 /// Whether an account may be entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

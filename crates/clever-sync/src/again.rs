@@ -32,6 +32,7 @@ impl SyncError {
             | Self::NotOneDistrict { .. }
             | Self::OtherDistrict { .. }
             | Self::NewDistrict { .. }
+            | Self::Paused { .. }
             | Self::OtherPlan { .. } => Again::Never,
             Self::Plan(error) => match error {
                 PlanError::File { .. } => Again::Later,

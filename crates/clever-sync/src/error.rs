@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clever_model::{DistrictId, IdError, RecordKind};
 
 use crate::report::Why;
-use crate::store::StoreError;
+use crate::store::{Paused, StoreError};
 
 /// Why a plan's file can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +117,14 @@ pub enum SyncError {
         opened: DistrictId,
         /// Those that the store has.
         known: Vec<String>,
+    },
+    /// Somebody paused the district.
+    #[error("the district {district} is paused since {}, by {}: {}; no run begins", .paused.since.strftime("%F %H:%M UTC"), .paused.by, .paused.reason)]
+    Paused {
+        /// The district.
+        district: DistrictId,
+        /// Who paused it, when and why.
+        paused: Box<Paused>,
     },
     /// The plan that was approved is not the plan that was made.
     #[error("the approved plan {approved} is not what is held now ({held})")]

@@ -83,23 +83,25 @@ pub mod words {
     pub use crate::tell::holds::{Holds, Schools, noticed};
     pub use crate::tell::standing::{Limits, Standing, Verdict, active, never_synced, standing};
     pub use crate::tell::tried::{NeverSynced, next_step, sentences};
-    pub use crate::tell::words::{counted, for_people, grouped, masked, percent, since};
+    pub use crate::tell::words::{counted, for_people, grouped, masked, pause, percent, since};
 }
 
 /// What is looked through a page at a time, and what people judged.
 pub mod look {
     pub use crate::store::answers::Before;
     pub use crate::store::judged::{Approval, ApproveError, Deed, Judged};
+    pub use crate::store::pauses::Paused;
     pub use crate::store::tokens::Token;
     pub use crate::tell::browse::{
         ChangeLine, ChangePage, Consumer, Looked, Night, PlaceLine, RunLine, Size,
     };
 }
 
-/// The parts of plans, explanations, statuses and errors.
+/// The parts of plans, explanations, statuses, exports and errors.
 pub mod details {
     pub use crate::act::plan::{FieldChange, PlanSample};
     pub use crate::again::Again;
+    pub use crate::export::packed::export_packed;
     pub use crate::tell::explain::{Explanation, FieldOrigin};
     pub use crate::tell::status::StandingHold;
 }

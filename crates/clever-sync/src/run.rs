@@ -109,6 +109,13 @@ pub async fn sync<S: Store>(
     info!(parent: &span, "reading");
     let mut run = store.begin(&district.id).await?;
     let base = run.base().clone();
+    // A look changes nothing, and may be what somebody wants before they let it go on.
+    if !options.dry_run
+        && let Err(error) = goes_on(&mut run, &district.id).await
+    {
+        run.leave().await;
+        return Err(error);
+    }
     let beforehand = match run.approved().await {
         Ok(approved) => approved,
         Err(error) => {
@@ -162,6 +169,19 @@ pub async fn sync<S: Store>(
     }
     info!(parent: &span, outcome = ?report.outcome, "finished");
     Ok(report)
+}
+
+/// Refuses a run of a district that somebody paused.
+async fn goes_on<R: Run>(run: &mut R, district: &DistrictId) -> Result<(), SyncError> {
+    let paused = run.paused().await?;
+    measure::paused(district.as_str(), paused.is_some());
+    match paused {
+        None => Ok(()),
+        Some(paused) => Err(SyncError::Paused {
+            district: district.clone(),
+            paused: Box::new(paused),
+        }),
+    }
 }
 
 /// All that comes before anything is applied. Returns what is to be applied, in numbers, and the cursor to keep with it.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use clap::{Args, FromArgMatches as _, Subcommand};
 use clever_console::{Console, Options, Person, Role, Runner, Started, Stores, openapi};
+use clever_sync::SyncReport;
 use clever_sync::erase::NotesKey;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -24,6 +25,7 @@ use crate::accounts_at::AccountsAt;
 use crate::alerts::Alerts;
 use crate::cli::{self, Cli, Command};
 use crate::cmd::review::tables_of;
+use crate::cmd::sync::one_of_many::aside;
 use crate::cmd::sync::{self, SyncArgs, policies};
 use crate::diagnostics::{Exit, Usage};
 use crate::settings::{StoreArgs, StoreUrl};
@@ -294,6 +296,22 @@ impl Runner for Syncs {
             Ok(Started::Now)
         })
     }
+
+    fn look<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<SyncReport, String>> {
+        Box::pin(async move {
+            let args = self
+                .args(Some(district_id))
+                .map_err(|error| error.to_string())?;
+            looked(args, self.ui).await
+        })
+    }
+}
+
+/// A dry run with these arguments, on a thread of its own.
+async fn looked(mut args: SyncArgs, ui: Ui) -> Result<SyncReport, String> {
+    args.dry_run = true;
+    let looked = aside(move || async move { sync::look(&args, &ui).await }).await;
+    looked.map_err(|error| format!("{error:#}"))
 }
 
 /// A district whose sync is under way until this is dropped, however it ends.

@@ -26,6 +26,7 @@ pub(crate) mod matching;
 pub(crate) mod me;
 #[cfg(not(feature = "full"))]
 pub(crate) mod not_built;
+pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod review;

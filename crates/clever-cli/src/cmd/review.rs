@@ -1,21 +1,23 @@
 //! `cleverctl review`: the accounts that a person must decide about, one after another.
 //!
-//! Records are shown on the terminal and in `--json` only; they are never written to a log.
+//! Records are shown on the terminal and in `--json` only; they are never written to a log. An answer is a row of the audit, as
+//! one on a page is; the audit lies in the store of rosters.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use clever_model::Clock as _;
-use clever_model::SystemClock;
+use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::AccountId;
 use clever_provision::ledger::{MergeId, ReviewId};
 use clever_provision::store::{AccountStore, Answer, OwnedTable, Review};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts_at::AccountsAt;
+use crate::audit;
 use crate::diagnostics::{Exit, Usage};
+use crate::settings::StoreUrl;
 use crate::ui::{self, Document, Ui};
 
 /// Arguments of `review`.
@@ -39,6 +41,16 @@ pub(crate) struct ReviewArgs {
     /// The app has no rows that belong to accounts, so that a merge moves none.
     #[arg(long, conflicts_with = "tables", global = true)]
     no_tables: bool,
+    /// The store of rosters, whose audit keeps who answered.
+    #[arg(
+        long,
+        env = "CLEVER_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:clever.db",
+        value_name = "URL",
+        global = true
+    )]
+    store: StoreUrl,
     /// What to do; else the list, and on a terminal one after another.
     #[command(subcommand)]
     command: Option<ReviewCommand>,
@@ -68,6 +80,8 @@ enum ReviewCommand {
     /// End the reviews that nobody answered in time, and forget their records.
     Expire,
     /// Read the whole ledger again, and hold the tables against it.
+    ///
+    /// Also that each entry is found from every account and person that it is about.
     Verify,
 }
 
@@ -168,13 +182,8 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
             }
         }
         Some(ReviewCommand::Approve { id, account }) => {
-            let answer = approve(
-                &mut store,
-                args,
-                ReviewId(*id),
-                &AccountId::new(account.as_str()),
-            )
-            .await?;
+            let account = AccountId::new(account.as_str());
+            let answer = approve(&mut store, args, ReviewId(*id), &account, ui).await?;
             if ui.json {
                 ui.document(&Approved::of(&answer))?;
             } else {
@@ -182,9 +191,7 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
             }
         }
         Some(ReviewCommand::Decline { id }) => {
-            store
-                .decline(ReviewId(*id), staff(args)?, SystemClock.now())
-                .await?;
+            decline(&mut store, args, ReviewId(*id), ui).await?;
             if ui.json {
                 ui.document(&Declined { declined: *id })?;
             } else {
@@ -193,6 +200,10 @@ pub(crate) async fn run(args: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         }
         Some(ReviewCommand::Expire) => {
             let ended = store.expire(SystemClock.now()).await?;
+            if ended > 0 {
+                let subject = ui::counted(ended, "question", "questions");
+                kept(args, None, "expire", &subject, ui).await;
+            }
             if ui.json {
                 ui.document(&Expired { expired: ended })?;
             } else {
@@ -242,6 +253,7 @@ async fn approve(
     args: &ReviewArgs,
     id: ReviewId,
     account: &AccountId,
+    ui: &Ui,
 ) -> Result<Answer> {
     let review = store.review(id).await?;
     let merges = review
@@ -257,9 +269,44 @@ async fn approve(
         ),
         None => Vec::new(),
     };
-    Ok(store
+    let answer = store
         .approve(id, account, staff(args)?, &tables, SystemClock.now())
-        .await?)
+        .await?;
+    let deed = match answer {
+        Answer::Linked(_) => "link",
+        Answer::Merged(_) => "merge",
+    };
+    let district = review.district.as_ref();
+    kept(args, district, deed, &format!("question {id}"), ui).await;
+    Ok(answer)
+}
+
+async fn decline(store: &mut AccountStore, args: &ReviewArgs, id: ReviewId, ui: &Ui) -> Result<()> {
+    let staff = staff(args)?;
+    let review = store.review(id).await?;
+    store.decline(id, staff, SystemClock.now()).await?;
+    let district = review.district.as_ref();
+    kept(args, district, "decline", &format!("question {id}"), ui).await;
+    Ok(())
+}
+
+/// Writes into the audit what was answered, in the words of the console. An app may have accounts and no roster: then there is
+/// no audit, which is said.
+async fn kept(
+    args: &ReviewArgs,
+    district: Option<&DistrictId>,
+    deed: &str,
+    subject: &str,
+    ui: &Ui,
+) {
+    let (by, district) = (
+        args.staff.as_deref(),
+        district.map_or("", DistrictId::as_str),
+    );
+    match args.store.open_existing().await {
+        Ok(mut store) => audit::note_by(&mut store, by, district, deed, subject, ui).await,
+        Err(error) => audit::unwritten(&error, ui),
+    }
 }
 
 fn said(answer: &Answer) -> String {
@@ -352,16 +399,12 @@ async fn ask(
             .ok()
             .and_then(|number| number.checked_sub(1));
         let result = match (line.trim(), number.and_then(|at| accounts.get(at))) {
-            (_, Some(account)) => approve(store, args, review.id, account)
+            (_, Some(account)) => approve(store, args, review.id, account, ui)
                 .await
                 .map(|answer| said(&answer)),
-            ("d", _) => match staff(args) {
-                Ok(staff) => {
-                    let declined = store.decline(review.id, staff, SystemClock.now()).await;
-                    declined.map(|()| "declined".to_owned()).map_err(Into::into)
-                }
-                Err(error) => Err(error),
-            },
+            ("d", _) => decline(store, args, review.id, ui)
+                .await
+                .map(|()| "declined".to_owned()),
             ("s", _) => return Ok(true),
             ("q", _) => return Ok(false),
             _ => continue,

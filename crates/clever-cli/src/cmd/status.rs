@@ -182,6 +182,7 @@ pub(crate) struct Told<'a> {
 
 impl Document for Told<'_> {
     const NAME: &'static str = "status";
+    const VERSION: u32 = 2;
 }
 
 /// A text to send to a district.
@@ -263,7 +264,7 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
     ]);
     ui.rows(&table)?;
     for standing in all {
-        let sentences = words::sentences(&standing.attempts, now);
+        let sentences = standing.sentences(now);
         if standing.verdict != Verdict::Ok || !sentences.is_empty() {
             headline(ui, standing)?;
         }
@@ -338,7 +339,7 @@ fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
     let status = &standing.status;
     let tone = match standing.verdict {
         Verdict::Ok => Tone::Good,
-        Verdict::Held | Verdict::Empty => Tone::Doubtful,
+        Verdict::Held | Verdict::Empty | Verdict::Paused => Tone::Doubtful,
         Verdict::Failing | Verdict::Stale => Tone::Bad,
     };
     ui.toned(
@@ -356,7 +357,7 @@ fn headline(ui: &Ui, standing: &Standing) -> Result<()> {
 async fn detail(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timestamp) -> Result<()> {
     let status = &standing.status;
     headline(ui, standing)?;
-    for sentence in words::sentences(&standing.attempts, now) {
+    for sentence in standing.sentences(now) {
         ui.line(sentence)?;
     }
     ui.line(format!(

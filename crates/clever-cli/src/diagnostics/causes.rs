@@ -397,6 +397,12 @@ fn sync(error: &SyncError) -> Option<Cause> {
                  --district {opened} or --new-district; else name another store with --store"
             ),
         ),
+        SyncError::Paused { district, .. } => failed(
+            "paused",
+            format!(
+                "`cleverctl resume {district}` lets it go on; `cleverctl sync --dry-run` looks all the same"
+            ),
+        ),
         SyncError::EndedEarly { .. } => failed(
             "walk",
             "the list changed while it was read, or a link in it was lost: run again",

@@ -69,7 +69,7 @@ impl Many {
         assert!(output.status.success(), "{}", errors(&output));
     }
 
-    fn sync(&self, args: &[&str]) -> Command {
+    pub(crate) fn sync(&self, args: &[&str]) -> Command {
         let (url, api) = (self.store.url(), self.emulator.base_url().to_string());
         let mut command = self.command(&["sync", "--all", "--page-size", "5"]);
         command
@@ -79,7 +79,7 @@ impl Many {
     }
 
     /// Syncs all once; gives the exit code and the districts' lines.
-    fn once(&self, args: &[&str]) -> (Option<i32>, Vec<Value>) {
+    pub(crate) fn once(&self, args: &[&str]) -> (Option<i32>, Vec<Value>) {
         let output = self.sync(args).arg("--json").output().unwrap();
         let told = held("sync-all", &output.stdout);
         let lines = told["districts"].as_array().cloned().unwrap_or_default();
@@ -111,7 +111,7 @@ impl Many {
     }
 }
 
-fn of<'a>(lines: &'a [Value], district: &str) -> &'a Value {
+pub(crate) fn of<'a>(lines: &'a [Value], district: &str) -> &'a Value {
     lines
         .iter()
         .find(|line| line["district"] == district)

@@ -4,6 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use reqwest::header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE};
+
+use crate::connect::somebody;
 use crate::ground::{Emulator, Store, cleverctl, errors, held};
 
 /// A console that ends with the value.
@@ -131,6 +134,69 @@ async fn a_token_opens_the_api_until_it_is_taken_away() {
     held("console-token-removed", token(&["remove", "nightly"], 0));
     assert_eq!(api(&served, secret, "/districts").await.0, 401);
     token(&["remove", "nightly"], 1);
+}
+
+/// The cookies that an answer sets, as a browser sends them back.
+fn cookies(headers: &HeaderMap) -> String {
+    let all = headers.get_all(SET_COOKIE).iter();
+    all.map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[tokio::test]
+async fn people_sign_in_at_an_issuer_and_a_claim_says_what_they_may_do() {
+    let emulator = Emulator::start(&["--students", "40", "--openid"]);
+    let store = Store::new();
+    store.report(&emulator, 0);
+    let secret = store.path().with_file_name("secret");
+    std::fs::write(&secret, format!("{}\n", emulator.client_secret)).unwrap();
+    let (url, secret) = (store.url(), secret.display().to_string());
+    let args = [
+        ["--store", &url],
+        ["--openid-issuer", &emulator.url],
+        ["--openid-client-id", &emulator.client_id],
+        ["--openid-claim", "user_type"],
+        ["--openid-role", "teacher=operator"],
+        ["--openid-name", "multi_role_user_id"],
+    ];
+    let args = args.concat();
+    let served = Served::start(&[&args[..], &["--openid-secret-file", &secret]].concat());
+    let (site, _) = served.link.split_once("/enter").unwrap();
+    let client = reqwest::Client::builder().no_proxy();
+    let client = client.redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    // Who has a role comes in under the name of the claim; who has none does not.
+    for (role, status) in [("teacher", 200), ("student", 403)] {
+        let person = somebody(&emulator, role);
+        let begun = client.get(format!("{site}/enter/openid"));
+        let begun = begun.send().await.unwrap();
+        let mut issuer: url::Url = begun.headers()[LOCATION].to_str().unwrap().parse().unwrap();
+        issuer.query_pairs_mut().append_pair("user", &person);
+        let answer = client.get(issuer).send().await.unwrap();
+        let back = answer.headers()[LOCATION].to_str().unwrap();
+        assert!(back.starts_with(&format!("{site}/enter/back?")), "{back}");
+        let come = client.get(back).header(COOKIE, cookies(begun.headers()));
+        let come = come.send().await.unwrap();
+        assert_eq!(come.status(), status, "{role}");
+        let home = client.get(format!("{site}/"));
+        let home = home.header(COOKIE, cookies(come.headers())).send();
+        let home = home.await.unwrap().text().await.unwrap();
+        let is_in = home.contains(&format!("{person} (operator)"));
+        assert_eq!(is_in, role == "teacher", "{home}");
+    }
+    // What is missing or no role is said before anybody opens a page.
+    let refused = |args: &[&str], says: &str| {
+        let output = cleverctl().arg("console").args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(errors(&output).contains(says), "{}", errors(&output));
+    };
+    refused(&args, "CLEVER_CONSOLE_SECRET");
+    refused(&args[..6], "--openid-role");
+    refused(
+        &["--openid-role", "teacher=king"],
+        "viewer, operator or admin",
+    );
 }
 
 /// What is done at a terminal is a row of the audit, too.

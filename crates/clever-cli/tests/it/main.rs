@@ -36,6 +36,7 @@ mod measured;
 mod mistakes;
 mod nights;
 mod oneroster;
+mod paused;
 mod pooler;
 mod private;
 mod proxied;

@@ -11,6 +11,8 @@ use clever_provision::{
     Account, AccountId, AccountState, Candidate, Class, Custody, Evidence, LoginMethod, Person,
     Policy, Subject, decide,
 };
+use clever_sql::Address;
+use clever_sync::{AnyStore, Open};
 
 use crate::ground::{cleverctl, errors, held};
 
@@ -107,6 +109,10 @@ async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
     let folder = tempfile::TempDir::new().unwrap();
     let folder = folder.path();
     accounts(folder).await;
+    // The audit lies in the store of rosters, which a command finds under its usual name.
+    let roster = format!("sqlite:{}", folder.join("clever.db").display());
+    let roster = Address::parse(&roster).unwrap();
+    let mut roster = AnyStore::open(&roster, Open::Create).await.unwrap();
     let list = review(folder, &[]);
     assert_eq!(list.status.code(), Some(0), "{}", errors(&list));
     assert!(
@@ -158,6 +164,23 @@ async fn the_queue_is_shown_answered_and_kept_in_the_ledger() {
     let declined = review(folder, &["decline", &id(1), "--as", "t7"]);
     assert_eq!(declined.status.code(), Some(0), "{}", errors(&declined));
     assert!(text(&review(folder, &[])).contains("Nothing to review."));
+    let deeds = roster.judged(None, None, 10).await.unwrap();
+    let deeds: Vec<[&str; 5]> = deeds
+        .iter()
+        .map(|one| {
+            let [deed, subject] = [&one.deed, &one.subject];
+            [&one.district_id, &one.actor, &one.role, deed, subject].map(String::as_str)
+        })
+        .collect();
+    let [first, second] = [0, 1].map(|at| format!("question {}", id(at)));
+    assert_eq!(
+        deeds,
+        [
+            ["d1", "t7", "terminal", "decline", &second],
+            ["d1", "t7", "terminal", "link", &first]
+        ],
+        "what was refused is no row"
+    );
     let verified = review(folder, &["verify", "--json"]);
     assert!(held("review-verify", &verified.stdout)["entries"].as_u64() > Some(0));
     let expired = review(folder, &["expire", "--json"]);
@@ -178,6 +201,12 @@ async fn answers_are_documents_too() {
     assert_eq!(
         held("review-approve", &approved.stdout)["linked"],
         "a1",
+        "{}",
+        errors(&approved)
+    );
+    // An app without rosters has no audit: the answer stands, and that is said.
+    assert!(
+        errors(&approved).contains("the audit does not have this"),
         "{}",
         errors(&approved)
     );

@@ -6,9 +6,10 @@ use clever_model::{DistrictId, UserId};
 use clever_provision::ledger::{Actor, Draft, Event, MergeId, ProofClass, UnlinkReason};
 use clever_provision::merge::{Ground, MergePlan, Side, Undo, plan};
 use clever_provision::store::{AccountStore, Facts};
-use clever_provision::{Account, AccountId, Custody, SharedBy};
+use clever_provision::{Account, AccountId, SharedBy};
 use clever_web::SessionTimes;
 
+use super::only;
 use crate::door::Visitor;
 use crate::site::{On, Site, needs, reason};
 use crate::trouble::Trouble;
@@ -36,10 +37,7 @@ pub(crate) struct Known {
 
 /// The district that governs an account.
 pub(crate) fn governor(account: &Account) -> Option<&DistrictId> {
-    match &account.custody {
-        Custody::Managed { by } | Custody::Unclaimed { by } => Some(by),
-        Custody::ClassMade { .. } | Custody::Personal => None,
-    }
+    account.custody.district()
 }
 
 fn mine(visitor: &Visitor, account: &Account) -> bool {
@@ -47,21 +45,25 @@ fn mine(visitor: &Visitor, account: &Account) -> bool {
     only.is_none_or(|only| governor(account).map(DistrictId::as_str) == Some(only))
 }
 
-/// A page of accounts by their ids, and the id behind which the next one begins.
+/// A page of accounts by their ids, and the id behind which the next one begins. Whoever may see one district has pages of its
+/// accounts alone, each as long as the others'.
 pub(crate) async fn page(
     site: &Site,
     visitor: &Visitor,
     after: Option<&str>,
 ) -> Result<(Vec<Account>, Option<String>), Trouble> {
+    let only = only(visitor)?;
     let mut accounts = site.stores.accounts().await?;
     let after = after.map(AccountId::new);
-    let mut page = accounts.accounts(after.as_ref(), PAGE).await?;
+    let page = match &only {
+        Some(district) => accounts.accounts_of(district, after.as_ref(), PAGE).await?,
+        None => accounts.accounts(after.as_ref(), PAGE).await?,
+    };
     accounts.back();
     let next = page
         .last()
         .filter(|_| page.len() == PAGE as usize)
         .map(|last| last.id.to_string());
-    page.retain(|account| mine(visitor, account));
     Ok((page, next))
 }
 

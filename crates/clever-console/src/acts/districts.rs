@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clever_model::Timestamp;
-use clever_sync::words::{Limits, NeverSynced, Standing, never_synced, standing};
+use clever_sync::words::{Limits, NeverSynced, Standing, never_synced, pause, standing};
 use clever_sync::{AnyStore, DistrictStatus};
+use serde_json::json;
 
 use crate::door::Visitor;
 use crate::site::{On, Site, Started, may_see, needs, reason};
@@ -69,6 +70,20 @@ pub(crate) async fn test_alerts(
     Ok(told)
 }
 
+/// Refuses to start a run of a district that is paused: it would do nothing, and say so nowhere.
+async fn goes_on(store: &mut AnyStore, site: &Site, district: &str) -> Result<(), Trouble> {
+    match store.paused(district).await? {
+        None => Ok(()),
+        Some(paused) => Err(Trouble::Moved {
+            says: format!(
+                "No sync was started: the district is {}. Let it go on first.",
+                pause(&paused, site.now())
+            ),
+            now: json!({ "paused": paused }),
+        }),
+    }
+}
+
 /// Starts a sync.
 pub(crate) async fn sync(
     site: &Site,
@@ -79,6 +94,7 @@ pub(crate) async fn sync(
     let mut store = site.stores.roster().await?;
     there(&mut store, visitor, district).await?;
     let runner = site.options.runner.as_ref().ok_or(Trouble::Missing)?;
+    goes_on(&mut store, site, district).await?;
     let started = runner.start(district).await.map_err(Trouble::Refused)?;
     if started == Started::Now {
         let on = On {

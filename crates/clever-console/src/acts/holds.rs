@@ -137,8 +137,10 @@ pub(crate) async fn approve(
             return Err(not_approved(&mut store, district, refused, site.now()).await?);
         }
     };
+    let paused = store.paused(district).await?;
     store.back();
-    if let Some(runner) = &site.options.runner {
+    // The first run after a pause honours it.
+    if let (Some(runner), None) = (&site.options.runner, paused) {
         // The approval stands; a later run honours it too.
         if let Err(error) = runner.start(district).await {
             tracing::warn!(error, "the sync after an approval was not started");

@@ -5,6 +5,7 @@ use clever_provision::AccountId;
 use clever_provision::ledger::ReviewId;
 use clever_provision::store::{Answer, Review};
 
+use super::only;
 use crate::door::Visitor;
 use crate::site::{On, Site, needs, reason};
 use crate::trouble::Trouble;
@@ -23,14 +24,6 @@ pub(crate) struct Waiting {
     pub(crate) count: u64,
     /// The question behind which the next page begins; none for the last page.
     pub(crate) next: Option<u64>,
-}
-
-/// The one district of a visitor; an id that is none sees nothing.
-fn only(visitor: &Visitor) -> Result<Option<DistrictId>, Trouble> {
-    let only = visitor.person.district.as_deref();
-    only.map(DistrictId::new)
-        .transpose()
-        .map_err(|_| Trouble::Missing)
 }
 
 /// The questions that wait, oldest first.

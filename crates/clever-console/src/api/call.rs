@@ -58,7 +58,8 @@ pub(crate) struct Endpoint {
     pub(crate) role: Role,
     pub(crate) is_write: bool,
     pub(crate) takes: Shape,
-    pub(crate) gives: Shape,
+    /// What it gives; none for a file.
+    pub(crate) gives: Option<Shape>,
     pub(crate) route: MethodRouter<Arc<Site>>,
 }
 
@@ -105,7 +106,7 @@ where
         role: Role::Viewer,
         is_write: false,
         takes: shape::<Q>,
-        gives: shape::<A>,
+        gives: Some(shape::<A>),
         route,
     }
 }
@@ -129,6 +130,7 @@ where
 
 /// The same for an answer with names, which is kept nowhere: sent again, it is read again, and is one row of the audit.
 pub(crate) fn reveal<B, A, F, R>(
+    role: Role,
     path: &'static str,
     name: &'static str,
     does: &'static str,
@@ -140,7 +142,68 @@ where
     F: Fn(Call<B>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<A, Trouble>> + Send,
 {
-    writing(Role::Operator, path, name, does, Keeps::Nothing, answer)
+    writing(role, path, name, does, Keeps::Nothing, answer)
+}
+
+/// An endpoint that sends a file, which is kept nowhere: asked for again, it is made again, and is one row of the audit.
+pub(crate) fn file<B, F, R>(
+    role: Role,
+    path: &'static str,
+    name: &'static str,
+    does: &'static str,
+    answer: F,
+) -> Endpoint
+where
+    B: DeserializeOwned + JsonSchema + Send + 'static,
+    F: Fn(Call<B>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<Response, Trouble>> + Send,
+{
+    let route = post(
+        move |State(site): State<Arc<Site>>,
+              Extension(visitor): Extension<Visitor>,
+              Path(path): Path<BTreeMap<String, String>>,
+              headers: HeaderMap,
+              body: Bytes| {
+            let answer = answer.clone();
+            async move {
+                needs(&visitor, role)?;
+                let (_, call) = keyed(&site, visitor, path, &headers, &body)?;
+                answer(call).await
+            }
+        },
+    );
+    Endpoint {
+        path,
+        name,
+        does,
+        role,
+        is_write: true,
+        takes: shape::<B>,
+        gives: None,
+        route,
+    }
+}
+
+/// The key of a write and what it asks for, by a visitor whose deed has that key.
+fn keyed<B: DeserializeOwned>(
+    site: &Arc<Site>,
+    mut visitor: Visitor,
+    path: BTreeMap<String, String>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(String, Call<B>), Trouble> {
+    let key = key(headers)?.to_owned();
+    let asked = serde_json::from_slice(body)
+        .map_err(|error| Trouble::Wrong(format!("The body can't be read: {error}.")))?;
+    let token = &visitor.person.name;
+    visitor.key = Some(blake3::hash(format!("{token}\n{key}").as_bytes()).to_string());
+    let call = Call {
+        site: Arc::clone(site),
+        visitor,
+        path,
+        asked,
+    };
+    Ok((key, call))
 }
 
 /// What is kept of an answer.
@@ -174,18 +237,8 @@ where
             let answer = answer.clone();
             async move {
                 needs(&visitor, role)?;
-                let key = key(&headers)?.to_owned();
-                let asked = serde_json::from_slice(&body)
-                    .map_err(|error| Trouble::Wrong(format!("The body can't be read: {error}.")))?;
                 let token = visitor.person.name.clone();
-                let mut visitor = visitor;
-                visitor.key = Some(blake3::hash(format!("{token}\n{key}").as_bytes()).to_string());
-                let call = Call {
-                    site: Arc::clone(&site),
-                    visitor,
-                    path,
-                    asked,
-                };
+                let (key, call) = keyed(&site, visitor, path, &headers, &body)?;
                 if keeps == Keeps::Nothing {
                     return Ok(Json(answer(call).await?).into_response());
                 }
@@ -218,7 +271,7 @@ where
         role,
         is_write: true,
         takes: shape::<B>,
-        gives: shape::<A>,
+        gives: Some(shape::<A>),
         route,
     }
 }

@@ -89,10 +89,14 @@ fn operation(
     ]
     .into_iter()
     .collect();
-    let given = (endpoint.gives)(gives);
+    let content = match endpoint.gives {
+        Some(shape) => json!({ "application/json": { "schema": shape(gives) } }),
+        // Bytes have no schema in OpenAPI 3.1.
+        None => json!({ "application/zip": {} }),
+    };
     responses.insert(
         "200".to_owned(),
-        json!({ "description": "Done", "content": { "application/json": { "schema": given } } }),
+        json!({ "description": "Done", "content": content }),
     );
     let mut operation = json!({
         "operationId": endpoint.name,

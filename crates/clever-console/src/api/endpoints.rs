@@ -4,15 +4,20 @@ use clever_provision::store::Answer;
 use clever_sync::ChangeFilter;
 use clever_sync::look::Looked;
 
-use super::call::{Call, Endpoint, read, reveal, write};
-use super::shapes::{
-    AccountKnown, Accounts, AfterAccount, AfterQuestion, AnswerBody, ApproveBody, AskedChanges,
-    AskedDeeds, BeforeEntry, BeforeRun, ChangeShown, Consumers, Count, DeclineBody, Deeds,
-    Districts, Done, ForgetBody, Forgot, HoldShown, Me, MergeBody, Nothing, PlanShown, RecordShown,
-    Reviews, Runs, Sizes, SyncStarted, UndoBody, UnlinkBody, UnmergeBody, WhyBody, masked_review,
-    unless,
+use super::asked::{
+    AfterAccount, AfterQuestion, AnswerBody, ApproveBody, AskedChanges, AskedDeeds, BeforeEntry,
+    BeforeRun, DeclineBody, ExportBody, ForgetBody, MergeBody, Nothing, RevealBody, UndoBody,
+    UnlinkBody, UnmergeBody, WhyBody, unless,
 };
-use crate::acts::{accounts, districts, forget, holds, records, reviews, runs};
+use super::call::{Call, Endpoint, file, read, reveal, write};
+use super::shapes::{
+    AccountKnown, Accounts, ChangeShown, Consumers, Count, Deeds, Districts, Done, Forgot,
+    HoldShown, LookShown, Me, NamedChanges, PauseShown, PlanShown, RecordShown, Reviews, Runs,
+    Sizes, SyncStarted, masked_review,
+};
+use crate::acts::{
+    accounts, changes, districts, exports, forget, holds, looks, pauses, records, reviews, runs,
+};
 use crate::pages::back;
 use crate::site::{Started, may_see};
 use crate::trouble::Trouble;
@@ -124,6 +129,50 @@ fn of_districts() -> Vec<Endpoint> {
                 })
             },
         ),
+        write(
+            Operator,
+            "/districts/{district}/look",
+            "begin_look",
+            "Begin a dry run, which says what a sync would do",
+            async |call: Call<Nothing>| {
+                let district = call.text("district");
+                let started = looks::begin(&call.site, &call.visitor, district).await?;
+                Ok(SyncStarted {
+                    started: started == Started::Now,
+                })
+            },
+        ),
+        read(
+            "/districts/{district}/look",
+            "look",
+            "Show what the last dry run saw",
+            async |call: Call<Nothing>| {
+                let look = looks::last(&call.site, &call.visitor, call.text("district"))?;
+                look.as_ref().map(LookShown::of).ok_or(Trouble::Missing)
+            },
+        ),
+        write(
+            Operator,
+            "/districts/{district}/pause",
+            "pause",
+            "Keep the runs of a district from beginning",
+            async |call: Call<WhyBody>| {
+                let (district, why) = (call.text("district"), &call.asked.reason);
+                let paused = pauses::pause(&call.site, &call.visitor, district, why).await?;
+                Ok(PauseShown { paused })
+            },
+        ),
+        write(
+            Operator,
+            "/districts/{district}/resume",
+            "resume",
+            "Let a paused district go on",
+            async |call: Call<WhyBody>| {
+                let (district, why) = (call.text("district"), &call.asked.reason);
+                pauses::resume(&call.site, &call.visitor, district, why).await?;
+                Ok(Done { done: true })
+            },
+        ),
         read(
             "/districts/{district}/consumers",
             "consumers",
@@ -167,6 +216,7 @@ fn of_districts() -> Vec<Endpoint> {
             },
         ),
         reveal(
+            Operator,
             "/districts/{district}/hold/reveal",
             "reveal_hold",
             "Show what is held with the names of its samples",
@@ -213,6 +263,17 @@ fn of_districts() -> Vec<Endpoint> {
                 Ok(Done { done: true })
             },
         ),
+        file(
+            Admin,
+            "/districts/{district}/export",
+            "export",
+            "Send the active roster of a district as a zip",
+            async |call: Call<ExportBody>| {
+                let ExportBody { format, reason } = &call.asked;
+                let district = call.text("district");
+                exports::export(&call.site, &call.visitor, district, format, reason).await
+            },
+        ),
         write(
             Admin,
             "/districts/{district}/forget",
@@ -236,6 +297,18 @@ async fn forgot(call: &Call<ForgetBody>, person: Option<&str>) -> Result<Forgot,
     Ok(Forgot::of(erased, why.is_some()))
 }
 
+/// Which changes are asked for.
+fn looked(asked: &AskedChanges) -> Looked {
+    Looked {
+        kind: asked.kind,
+        op: asked.op,
+        field: asked.field.clone(),
+        run: asked.run,
+        before: asked.before,
+        limit: PAGE,
+    }
+}
+
 fn of_records() -> Vec<Endpoint> {
     vec![
         read(
@@ -243,21 +316,21 @@ fn of_records() -> Vec<Endpoint> {
             "changes",
             "List the changes of a district, newest first",
             async |call: Call<AskedChanges>| {
-                let district = call.text("district");
-                let mut store = call.site.stores.roster().await?;
-                districts::there(&mut store, &call.visitor, district).await?;
-                let asked = &call.asked;
-                let looked = Looked {
-                    kind: asked.kind,
-                    op: asked.op,
-                    field: asked.field.clone(),
-                    run: asked.run,
-                    before: asked.before,
-                    limit: PAGE,
-                };
-                let page = store.look_through(district, &looked).await?;
-                store.back();
-                Ok(page)
+                let looked = looked(&call.asked);
+                changes::list(&call.site, &call.visitor, call.text("district"), &looked).await
+            },
+        ),
+        reveal(
+            Admin,
+            "/districts/{district}/changes/reveal",
+            "reveal_changes",
+            "List the changes of a district with what their records are called",
+            async |call: Call<RevealBody>| {
+                let RevealBody { asked, reason } = &call.asked;
+                let (district, looked) = (call.text("district"), looked(asked));
+                let (page, names) =
+                    changes::reveal(&call.site, &call.visitor, district, &looked, reason).await?;
+                Ok(NamedChanges::of(page, names))
             },
         ),
         read(
@@ -291,6 +364,7 @@ fn of_records() -> Vec<Endpoint> {
             },
         ),
         reveal(
+            Operator,
             "/districts/{district}/records/{kind}/{id}/reveal",
             "reveal_record",
             "Show a record with its values",
@@ -352,6 +426,7 @@ fn of_accounts() -> Vec<Endpoint> {
             },
         ),
         reveal(
+            Operator,
             "/reviews/{question}/reveal",
             "reveal_review",
             "Show a question with both records",
@@ -406,6 +481,7 @@ fn of_accounts() -> Vec<Endpoint> {
             },
         ),
         reveal(
+            Operator,
             "/accounts/{account}/reveal",
             "reveal_account",
             "Show an account with what is known of its holder",

@@ -28,7 +28,8 @@ pub(super) async fn guard(
     if let Some(refused) = other_host(&site, request.headers()) {
         return refused;
     }
-    let is_document = request.uri().path().ends_with("/openapi.json");
+    let path = request.uri().path().to_owned();
+    let is_document = path.ends_with("/openapi.json");
     let visitor = if other_origin(&site, request.headers()) {
         Err(Trouble::Form)
     } else if is_document {
@@ -41,7 +42,7 @@ pub(super) async fn guard(
             if let Some(visitor) = visitor {
                 request.extensions_mut().insert(visitor);
             }
-            in_time(next.run(request)).await
+            in_time(&path, next.run(request)).await
         }
         Err(trouble) => trouble.into_response(),
     };

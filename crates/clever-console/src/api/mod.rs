@@ -6,6 +6,7 @@
 //! Decision: the document is put together here from the schemas of `schemars`, which the types of all crates have for `cleverctl
 //! --json`. aide 0.15 needs schemars 0.9, and its next version is an alpha; utoipa would want a second derivation on each of these types.
 
+mod asked;
 mod call;
 mod document;
 mod endpoints;

@@ -1,4 +1,4 @@
-//! What the API takes and gives, where the types of the other crates are not it. Values of people are masked here.
+//! What the API gives, where the types of the other crates are not it. Values of people are masked here.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,17 @@ use clever_provision::merge::MergePlan;
 use clever_provision::roster::ForgottenAccounts;
 use clever_provision::store::Review;
 use clever_provision::{Account, AccountId, AccountState, Custody, LiveLink};
-use clever_sync::Change;
 use clever_sync::details::FieldOrigin;
 use clever_sync::erase::Forgotten;
-use clever_sync::look::{Approval, Consumer, Judged, PlaceLine, RunLine, Size};
+use clever_sync::look::{
+    Approval, ChangeLine, ChangePage, Consumer, Judged, Paused, PlaceLine, RunLine, Size,
+};
 use clever_sync::store::Op;
 use clever_sync::words::{NeverSynced, Standing, noticed};
+use clever_sync::{Change, SyncReport};
 use clever_web::Erased;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::acts::accounts::Known;
@@ -24,6 +26,7 @@ use crate::acts::holds::Held;
 use crate::acts::records::{Found, fields, is_open};
 use crate::acts::reviews::Waiting;
 use crate::html::{names, shown};
+use crate::looks::{Look, Seen};
 
 /// The most steps of a record's history that are given, the newest.
 const STEPS: usize = 100;
@@ -42,162 +45,6 @@ pub(super) struct Problem {
     pub(super) now: Option<Value>,
 }
 
-/// A query or a body that asks for nothing.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Nothing {}
-
-/// A list of runs.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct BeforeRun {
-    /// Only runs before this one.
-    pub(super) before: Option<u64>,
-}
-
-/// A list of changes.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AskedChanges {
-    /// Only records of this kind.
-    pub(super) kind: Option<RecordKind>,
-    /// Only this operation.
-    pub(super) op: Option<Op>,
-    /// Only changes of this field or of one within it.
-    pub(super) field: Option<String>,
-    /// Only what this run changed.
-    pub(super) run: Option<u64>,
-    /// Only changes before this number.
-    pub(super) before: Option<u64>,
-}
-
-/// A list of questions.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AfterQuestion {
-    /// Only questions behind this one.
-    pub(super) after: Option<u64>,
-}
-
-/// A list of accounts.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AfterAccount {
-    /// Only accounts behind this one.
-    pub(super) after: Option<String>,
-}
-
-/// The history of an account.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct BeforeEntry {
-    /// Only events before this place in the ledger.
-    pub(super) before: Option<u64>,
-}
-
-/// A list of deeds.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AskedDeeds {
-    /// Only deeds of this district.
-    pub(super) district: Option<String>,
-    /// Only deeds before this number.
-    pub(super) before: Option<i64>,
-}
-
-/// Why something is done.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct WhyBody {
-    /// Why, in a few words. The audit keeps it: name nobody.
-    pub(super) reason: String,
-}
-
-/// What approves.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ApproveBody {
-    /// The hash of what is held, as it was looked at.
-    pub(super) hash: String,
-    /// How many are held.
-    pub(super) count: u64,
-    /// Why, in a few words.
-    pub(super) reason: String,
-}
-
-/// What takes a run back.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct UndoBody {
-    /// Only what is of this school.
-    #[serde(default)]
-    pub(super) school: String,
-    /// Only say what it would do.
-    #[serde(default)]
-    pub(super) dry_run: bool,
-    /// Why; needed unless it is a dry run.
-    #[serde(default)]
-    pub(super) reason: String,
-}
-
-/// Which account a question is answered with.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AnswerBody {
-    /// The account.
-    pub(super) account: String,
-    /// Why, if there is something to say.
-    #[serde(default)]
-    pub(super) reason: String,
-}
-
-/// Why a question is declined.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct DeclineBody {
-    /// Why, if there is something to say.
-    #[serde(default)]
-    pub(super) reason: String,
-}
-
-/// With which account one is merged.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct MergeBody {
-    /// The other account.
-    pub(super) other: String,
-    /// Only say what it would do.
-    #[serde(default)]
-    pub(super) dry_run: bool,
-    /// Why; needed unless it is a dry run.
-    #[serde(default)]
-    pub(super) reason: String,
-}
-
-/// Which merge is taken back.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct UnmergeBody {
-    /// The merge.
-    pub(super) merge: u64,
-    /// Why, in a few words.
-    pub(super) reason: String,
-}
-
-/// Which link is taken back.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct UnlinkBody {
-    /// Clever's id of the person.
-    pub(super) user: String,
-    /// Why, in a few words.
-    pub(super) reason: String,
-}
-
-/// What is forgotten.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct ForgetBody {
-    /// Never take the person in again.
-    #[serde(default)]
-    pub(super) keep_out: bool,
-    /// Only say what would go.
-    #[serde(default)]
-    pub(super) dry_run: bool,
-    /// Why; needed unless it is a dry run. Name nobody.
-    #[serde(default)]
-    pub(super) reason: String,
-}
-
-/// A reason, unless it is a dry run.
-pub(super) fn unless(dry_run: bool, reason: &str) -> Option<&str> {
-    (!dry_run).then_some(reason)
-}
-
 /// It is done.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Done {
@@ -210,6 +57,43 @@ pub(super) struct Done {
 pub(super) struct SyncStarted {
     /// False if one of this district runs already.
     pub(super) started: bool,
+}
+
+/// A dry run.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct LookShown {
+    /// When it began.
+    #[schemars(with = "Instant")]
+    began: Timestamp,
+    /// Whether it goes on still.
+    running: bool,
+    /// What a sync would do; none while it goes on, and if it failed.
+    report: Option<SyncReport>,
+    /// Why it failed.
+    failed: Option<String>,
+}
+
+impl LookShown {
+    pub(super) fn of(look: &Look) -> Self {
+        let (report, failed) = match &look.ended {
+            None => (None, None),
+            Some(Seen::Report(report)) => (Some(SyncReport::clone(report)), None),
+            Some(Seen::Failed(says)) => (None, Some(says.clone())),
+        };
+        Self {
+            began: look.began,
+            running: look.ended.is_none(),
+            report,
+            failed,
+        }
+    }
+}
+
+/// The pause of a district.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct PauseShown {
+    /// Who paused it, when and why; none if somebody has let it go on meanwhile.
+    pub(super) paused: Option<Paused>,
 }
 
 /// How the districts stand.
@@ -378,6 +262,40 @@ impl ChangeShown {
             op: change.op,
             at: change.at,
             event: change.event,
+        }
+    }
+}
+
+/// A page of changes with what their records are called.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct NamedChanges {
+    /// The changes, newest first.
+    changes: Vec<NamedChange>,
+    /// The number before which the next page begins; none at the feed's beginning.
+    next: Option<u64>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct NamedChange {
+    /// What the record is called now; empty if it is not there any more.
+    name: String,
+    /// The change.
+    #[serde(flatten)]
+    change: ChangeLine,
+}
+
+impl NamedChanges {
+    pub(super) fn of(page: ChangePage, names: Vec<String>) -> Self {
+        let named = page.changes.into_iter().zip(names);
+        Self {
+            changes: named
+                .map(|(change, name)| NamedChange {
+                    name: shown(&name, true).into_owned(),
+                    change,
+                })
+                .collect(),
+            next: page.next,
         }
     }
 }

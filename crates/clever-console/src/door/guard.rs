@@ -28,6 +28,8 @@ const DOOR: [&str; 3] = ["/enter", "/enter/openid", "/enter/back"];
 
 /// The longest that a request may take, its body included.
 const LONGEST: Duration = Duration::from_secs(30);
+/// The same for an export, which reads a whole roster before it answers.
+const LONGEST_EXPORT: Duration = Duration::from_secs(3600);
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (CONTENT_SECURITY_POLICY, POLICY),
@@ -52,9 +54,9 @@ pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next:
             match &visitor {
                 Some(visitor) => {
                     request.extensions_mut().insert(visitor.clone());
-                    in_time(next.run(request)).await
+                    in_time(&path, next.run(request)).await
                 }
-                None if is_asset || is_door => in_time(next.run(request)).await,
+                None if is_asset || is_door => in_time(&path, next.run(request)).await,
                 None if site.options.gate.is_some() => Trouble::Out.into_response(),
                 None => to_the_door(&site),
             }
@@ -80,8 +82,14 @@ pub(crate) fn dress(response: &mut Response) {
     }
 }
 
-pub(crate) async fn in_time(answer: impl Future<Output = Response>) -> Response {
-    match tokio::time::timeout(LONGEST, answer).await {
+/// Lets a request through for as long as one to this path may take.
+pub(crate) async fn in_time(path: &str, answer: impl Future<Output = Response>) -> Response {
+    let longest = if path.ends_with("/export") {
+        LONGEST_EXPORT
+    } else {
+        LONGEST
+    };
+    match tokio::time::timeout(longest, answer).await {
         Ok(answer) => answer,
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
     }

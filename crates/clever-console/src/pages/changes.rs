@@ -6,31 +6,31 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use clever_model::RecordKind;
 use clever_sync::ChangeFilter;
-use clever_sync::look::Looked;
+use clever_sync::look::{ChangePage, Looked};
 use clever_sync::store::Op;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::acts::districts::there;
-use crate::acts::records;
+use crate::acts::{changes, records};
 use crate::door::Visitor;
-use crate::html::{empty, kind_of, shown, time};
-use crate::site::{Shared, may_see};
+use crate::html::{Sent, empty, form, kind_of, shown, time, why};
+use crate::site::{Shared, Site, may_see};
 use crate::trouble::Trouble;
+use crate::who::Role;
 
 /// So many changes are on a page.
 const PAGE: u32 = 50;
 
 /// The filters of the list. What is empty asks for nothing.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Asked {
     kind: String,
     op: String,
     field: String,
     run: String,
-    before: Option<u64>,
+    before: String,
 }
 
 impl Asked {
@@ -54,19 +54,33 @@ impl Asked {
                 Some(run) => Some(run.parse().map_err(|_| wrong("run"))?),
                 None => None,
             },
-            before: self.before,
+            before: match given(&self.before) {
+                Some(before) => Some(before.parse().map_err(|_| wrong("change"))?),
+                None => None,
+            },
             limit: PAGE,
         })
     }
 
+    /// The filters and the place, by name.
+    fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("kind", &self.kind),
+            ("op", &self.op),
+            ("field", &self.field),
+            ("run", &self.run),
+            ("before", &self.before),
+        ]
+    }
+
     /// The same filters, from another place on.
     fn next(&self, before: u64) -> String {
+        let there = Self {
+            before: before.to_string(),
+            ..self.clone()
+        };
         form_urlencoded::Serializer::new(String::new())
-            .append_pair("kind", &self.kind)
-            .append_pair("op", &self.op)
-            .append_pair("field", &self.field)
-            .append_pair("run", &self.run)
-            .append_pair("before", &before.to_string())
+            .extend_pairs(there.fields())
             .finish()
     }
 }
@@ -78,12 +92,42 @@ pub(crate) async fn show(
     Path(district): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Trouble> {
+    let page = changes::list(&site, &visitor, &district, &asked.looked()?).await?;
+    Ok(listed(&site, &visitor, &district, &asked, &page, None))
+}
+
+/// The filters of a page, and why its names are to be seen.
+#[derive(Deserialize)]
+pub(crate) struct Revealing {
+    #[serde(flatten)]
+    asked: Asked,
+    #[serde(default)]
+    reason: String,
+}
+
+/// Shows the same page with the names of its records. The answer is to the form: no address has them.
+pub(crate) async fn reveal(
+    State(site): Shared,
+    Path(district): Path<String>,
+    sent: Sent<Revealing>,
+) -> Result<Markup, Trouble> {
+    let Revealing { asked, reason } = &sent.fields;
     let looked = asked.looked()?;
+    let revealed = changes::reveal(&site, &sent.visitor, &district, &looked, reason).await?;
+    let (page, names) = revealed;
+    let names = Some(names.as_slice());
+    Ok(listed(&site, &sent.visitor, &district, asked, &page, names))
+}
+
+fn listed(
+    site: &Site,
+    visitor: &Visitor,
+    district: &str,
+    asked: &Asked,
+    page: &ChangePage,
+    names: Option<&[String]>,
+) -> Markup {
     let now = site.now();
-    let mut store = site.stores.roster().await?;
-    there(&mut store, &visitor, &district).await?;
-    let page = store.look_through(&district, &looked).await?;
-    store.back();
     let place = format!("/districts/{district}");
     let ops = Op::ALL.into_iter().filter(|op| op.is_told());
     let content = html! {
@@ -108,13 +152,15 @@ pub(crate) async fn show(
                 table {
                     thead { tr {
                         th scope="col" { "Change" } th scope="col" { "When" } th scope="col" { "Done" } th scope="col" { "Record" }
+                        @if names.is_some() { th scope="col" { "Name" } }
                         th scope="col" { "Fields" } th scope="col" { "Run" }
                     } }
-                    tbody { @for change in &page.changes { tr {
+                    tbody { @for (at, change) in page.changes.iter().enumerate() { tr {
                         td { a href=(site.at(&format!("{place}/changes/{}", change.seq))) { (change.seq) } }
                         td { (time(Some(change.at), now)) }
                         td { (change.op) }
                         td { (change.kind) " " a.id href=(site.at(&format!("{place}/records/{}/{}", change.kind, change.id))) { (change.id) } }
+                        @if let Some(names) = names { td { (names.get(at).map_or_else(Default::default, |name| shown(name, true))) } }
                         td { (change.fields.join(", ")) }
                         td { a href=(site.at(&format!("{place}/runs/{}", change.run))) { (change.run) } }
                     } } }
@@ -123,9 +169,17 @@ pub(crate) async fn show(
             @if let Some(next) = page.next {
                 p { a #older href=(site.at(&format!("{place}/changes?{}", asked.next(next)))) { "Older changes" } }
             }
+            @if names.is_none() && !page.changes.is_empty() && visitor.person.role >= Role::Admin {
+                (form(site, visitor, &format!("{place}/changes/reveal"), &html! {
+                    @for (name, value) in asked.fields() { input type="hidden" name=(name) value=(value); }
+                    (why("why-reveal"))
+                    button #reveal type="submit" { "Reveal the names on this page" }
+                    span.quiet { "The audit keeps who did and why." }
+                }))
+            }
         }
     };
-    Ok(visitor.page(&site, "Changes", None, &content))
+    visitor.page(site, "Changes", None, &content)
 }
 
 /// Shows one change, before and after, masked.

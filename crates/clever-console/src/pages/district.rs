@@ -8,13 +8,14 @@ use axum::response::{IntoResponse as _, Response};
 use clever_model::Timestamp;
 use clever_sync::look::{Consumer, RunLine, Size};
 use clever_sync::report::attempt::Attempt;
-use clever_sync::words::{Standing, grouped, sentences};
+use clever_sync::words::{Standing, grouped, pause, sentences};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::acts::districts::{self, stand};
+use crate::acts::pauses;
 use crate::door::Visitor;
-use crate::html::{Sent, badge, columns, empty, form, line, time};
+use crate::html::{Sent, Why, asks_why, badge, capital, columns, empty, form, line, time};
 use crate::pages::home::name;
 use crate::site::{Shared, Site, may_see};
 use crate::trouble::Trouble;
@@ -65,12 +66,9 @@ pub(crate) async fn show(
         }
         p.tabs {
             a href=(site.at(&format!("{place}/changes"))) { "Changes" }
+            @if site.looks.last(&district).is_some() { " " a href=(site.at(&format!("{place}/look"))) { "The last dry run" } }
         }
-        @if site.options.runner.is_some() && visitor.person.role >= Role::Operator {
-            (form(&site, &visitor, &format!("{place}/sync"), &html! {
-                button #sync type="submit" { "Sync now" }
-            }))
-        }
+        (deeds(&site, &visitor, one, &place))
         h2 { "Sizes" }
         (pictures(&sizes))
         h2 { "Runs" }
@@ -85,6 +83,7 @@ pub(crate) async fn show(
             p.quiet { "Odd, and kept as it is." }
             ul { @for finding in &one.status.findings { li { (finding) } } }
         }
+        @if visitor.person.role >= Role::Admin { (super::export::asks(&site, &visitor, &place)) }
         @if visitor.person.role >= Role::Admin && site.options.notes_key.is_some() {
             h2 { "Forget this district" }
             (form(&site, &visitor, &format!("{place}/forget"), &html! {
@@ -94,6 +93,39 @@ pub(crate) async fn show(
     };
     let again = open.map(|_| 3);
     Ok(visitor.page(&site, name(&one.status), again, &content))
+}
+
+/// What may be done with the district now.
+fn deeds(site: &Site, visitor: &Visitor, one: &Standing, place: &str) -> Markup {
+    let may = visitor.person.role >= Role::Operator;
+    let paused = one.status.paused.as_ref();
+    html! {
+        @if let Some(paused) = paused {
+            div.box.warn #paused role="status" {
+                p { strong { (capital(&pause(paused, site.now()))) } }
+                p { "No run begins until somebody lets it go on. What was read and written until then stays as it is." }
+                @if may { (asks_why(site, visitor, &format!("{place}/resume"), "resume", "Let it go on")) }
+            }
+        }
+        @if site.options.runner.is_some() && may {
+            @if paused.is_none() {
+                (form(site, visitor, &format!("{place}/sync"), &html! {
+                    button #sync type="submit" { "Sync now" }
+                }))
+            }
+            (form(site, visitor, &format!("{place}/look"), &html! {
+                button #look type="submit" { "Show what a sync would do" }
+                span.quiet { "It changes nothing." }
+            }))
+        }
+        @if may && paused.is_none() {
+            details {
+                summary { "Pause this district" }
+                p.quiet { "No run begins until somebody lets it go on: while the district changes its system, say. What runs now ends first." }
+                (asks_why(site, visitor, &format!("{place}/pause"), "pause", "Pause"))
+            }
+        }
+    }
 }
 
 fn top(one: &Standing, now: Timestamp) -> Markup {
@@ -203,6 +235,26 @@ pub(crate) async fn sync(
     sent: Sent<Nothing>,
 ) -> Result<Response, Trouble> {
     districts::sync(&site, &sent.visitor, &district).await?;
+    Ok(to(&site, &format!("/districts/{district}")))
+}
+
+/// Keeps runs from beginning.
+pub(crate) async fn pause_it(
+    State(site): Shared,
+    Path(district): Path<String>,
+    sent: Sent<Why>,
+) -> Result<Response, Trouble> {
+    pauses::pause(&site, &sent.visitor, &district, &sent.fields.reason).await?;
+    Ok(to(&site, &format!("/districts/{district}")))
+}
+
+/// Lets it go on.
+pub(crate) async fn resume(
+    State(site): Shared,
+    Path(district): Path<String>,
+    sent: Sent<Why>,
+) -> Result<Response, Trouble> {
+    pauses::resume(&site, &sent.visitor, &district, &sent.fields.reason).await?;
     Ok(to(&site, &format!("/districts/{district}")))
 }
 

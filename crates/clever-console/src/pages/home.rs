@@ -8,7 +8,7 @@ use clever_model::{RecordKind, Timestamp};
 use clever_sync::DistrictStatus;
 use clever_sync::look::Night;
 use clever_sync::words::{
-    NeverSynced, Schools, Standing, Verdict, active, counted, grouped, next_step, noticed,
+    NeverSynced, Schools, Standing, Verdict, active, counted, grouped, next_step, noticed, pause,
     sentences,
 };
 use maud::{Markup, html};
@@ -55,7 +55,11 @@ pub(crate) async fn show(
     let from = Timestamp::from_second(now.as_second() - NIGHTS * DAY).unwrap_or(now);
     let nights = store.nights(from).await?;
     let mut cards = Vec::new();
-    for one in all.iter().filter(|one| one.verdict != Verdict::Ok) {
+    // Whoever paused a district knows of it.
+    let is_paused = |one: &&Standing| one.verdict == Verdict::Paused;
+    let paused = all.iter().filter(is_paused).count() as u64;
+    let needs_you = |one: &&Standing| !matches!(one.verdict, Verdict::Ok | Verdict::Paused);
+    for one in all.iter().filter(needs_you) {
         let schools = Schools::of_status(&mut store, &one.status).await?;
         let waiting = store.approval(&one.status.district_id).await?.is_some();
         cards.push(card(&site, one, &schools, waiting, now));
@@ -74,8 +78,12 @@ pub(crate) async fn show(
             ]))
         } @else {
             p.big #need {
-                @if need == 0 { "Nobody needs you: every district is in step." }
+                @if need == 0 { "Nobody needs you: every " @if paused > 0 { "other " } "district is in step." }
                 @else { strong { (grouped(need)) @if need == 1 { " needs you" } @else { " need you" } } }
+            }
+            @if paused > 0 {
+                p #paused { (counted(paused, "district is paused", "districts are paused")) ": no run begins. "
+                    a href=(site.at("/?state=paused")) { "See who, and why" } }
             }
             ul.cards {
                 @for card in &cards { li.card { (card) } }
@@ -99,7 +107,7 @@ fn card(site: &Site, one: &Standing, schools: &Schools, waiting: bool, now: Time
     let place = site.at(&format!("/districts/{}", status.district_id));
     html! {
         p { (badge(one.verdict)) " " strong { (name(status)) } }
-        @for sentence in sentences(&one.attempts, now) { p { (sentence) } }
+        @for sentence in one.sentences(now) { p { (sentence) } }
         @match one.verdict {
             Verdict::Held => {
                 @for (at, held) in status.holds.iter().enumerate() {
@@ -152,7 +160,7 @@ fn table(
     now: Timestamp,
 ) -> Markup {
     let days = days(now);
-    let words = ["", "ok", "held", "failing", "stale", "empty"];
+    let words = ["", "ok", "held", "failing", "stale", "empty", "paused"];
     let shown = all
         .iter()
         .filter(|one| state.is_empty() || one.verdict.word() == state);
@@ -179,7 +187,7 @@ fn table(
                     @let held: u64 = status.holds.iter().map(|held| held.hold.count).sum();
                     tr {
                         td { a href=(site.at(&format!("/districts/{}", status.district_id))) { (name(status)) } }
-                        td { (badge(one.verdict)) }
+                        td { (badge(one.verdict)) @if let Some(paused) = &status.paused { br; span.quiet { (pause(paused, now)) } } }
                         td { (time(status.last_done_at, now)) }
                         td { (strip(&days, nights.get(&status.district_id).map_or(&[], Vec::as_slice))) }
                         td.number { (grouped(held)) }

@@ -4,10 +4,12 @@ mod accounts;
 mod audit;
 mod changes;
 mod district;
+mod export;
 mod forget;
 mod health;
 mod hold;
 mod home;
+mod look;
 mod record;
 mod reviews;
 mod run;
@@ -50,6 +52,12 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
         )
         .route("/districts/{district}", get(district::show))
         .route("/districts/{district}/sync", post(district::sync))
+        .route(
+            "/districts/{district}/look",
+            get(look::show).post(look::begin),
+        )
+        .route("/districts/{district}/pause", post(district::pause_it))
+        .route("/districts/{district}/resume", post(district::resume))
         .route("/districts/{district}/hold", get(hold::show))
         .route("/districts/{district}/hold/reveal", post(hold::reveal))
         .route("/districts/{district}/hold/approve", post(hold::approve))
@@ -59,6 +67,10 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
         .route("/districts/{district}/runs/{run}/undo", post(run::undo))
         .route("/districts/{district}/changes", get(changes::show))
         .route("/districts/{district}/changes/{seq}", get(changes::one))
+        .route(
+            "/districts/{district}/changes/reveal",
+            post(changes::reveal),
+        )
         .route(
             "/districts/{district}/records/{kind}/{id}",
             get(record::show),
@@ -71,6 +83,7 @@ pub(crate) fn routes() -> Router<Arc<Site>> {
             "/districts/{district}/records/{kind}/{id}/forget",
             post(forget::person),
         )
+        .route("/districts/{district}/export", post(export::send))
         .route("/districts/{district}/forget", post(forget::district))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}", get(reviews::show))

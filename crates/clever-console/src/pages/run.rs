@@ -62,7 +62,8 @@ pub(crate) async fn show(
     Ok(visitor.page(&site, &format!("Run {run}"), None, &content))
 }
 
-fn matrix(report: &SyncReport) -> Markup {
+/// What a run did, or would do, by kind.
+pub(super) fn matrix(report: &SyncReport) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="What the run did" {
             table {

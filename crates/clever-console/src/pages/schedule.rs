@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use clever_model::Timestamp;
 use clever_sync::SyncPolicy;
-use clever_sync::words::{for_people, since};
+use clever_sync::words::{for_people, pause, since};
 use maud::{Markup, html};
 
 use crate::acts::districts::{self, stand};
@@ -72,7 +72,7 @@ pub(crate) async fn show(
                         td { a href=(site.at(&format!("/districts/{}", one.status.district_id))) { (name(&one.status)) } }
                         td { (time(Some(one.status.last_run_at), now)) }
                         td { @match usual { Some(seconds) => (for_people(*seconds)), None => "not known yet" } }
-                        td { (next(one.status.last_run_at, *usual, now)) }
+                        td { @match &one.status.paused { Some(paused) => (pause(paused, now)), None => (next(one.status.last_run_at, *usual, now)) } }
                         td { (told.get(&one.status.district_id).map_or("nothing", String::as_str)) }
                     } } }
                 }

@@ -11,12 +11,18 @@ use clever_provision::{
 use crate::ground::{Ground, keys};
 
 const PERSON: &str = "5a25ffb0c1bc2a0036000b01";
+/// Somebody else of whom a question may be.
+pub(crate) const OTHER: &str = "5a25ffb0c1bc2a0036000b02";
+
+/// Now, to the second.
+fn now() -> Timestamp {
+    let now = clever_model::Clock::now(&clever_model::SystemClock);
+    Timestamp::from_second(now.as_second()).unwrap()
+}
 
 /// Two accounts of the district, and a question about whom one of them is.
 pub(crate) async fn question(ground: &Ground) {
-    let now =
-        Timestamp::from_second(clever_model::Clock::now(&clever_model::SystemClock).as_second())
-            .unwrap();
+    let now = now();
     let mut accounts = AccountStore::open(&ground.accounts, keys()).await.unwrap();
     let district = DistrictId::new(ground.district.as_str()).unwrap();
     let account = |id: &str| Account {
@@ -38,14 +44,23 @@ pub(crate) async fn question(ground: &Ground) {
         .import(&[account("a1"), account("a2")], now)
         .await
         .unwrap();
+    ask(ground, PERSON, "a1").await;
+    assert_eq!(accounts.reviews().await.unwrap().len(), 1);
+}
+
+/// Asks whether an account is a person's of the district.
+pub(crate) async fn ask(ground: &Ground, person: &str, account: &str) {
+    let now = now();
+    let mut accounts = AccountStore::open(&ground.accounts, keys()).await.unwrap();
+    let district = DistrictId::new(ground.district.as_str()).unwrap();
     let person = Person::new(
-        UserId::new(PERSON).unwrap(),
+        UserId::new(person).unwrap(),
         Some(district),
         [PersonRole::Student],
     );
     let subject = Subject::roster(&person).unwrap();
     let candidate = Candidate {
-        account: AccountId::new("a1"),
+        account: AccountId::new(account),
         evidence: [Evidence::NamesAgree].into(),
     };
     let beside = CandidateMaterial {
@@ -76,7 +91,52 @@ pub(crate) async fn question(ground: &Ground) {
         .apply(&subject, &decided, &[], None, Some(&material), now)
         .await
         .unwrap();
-    assert_eq!(accounts.reviews().await.unwrap().len(), 1);
+}
+
+/// Of two hundred accounts of another district, nobody who may see one district has a page, however their ids lie.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_may_see_one_district_has_pages_of_its_accounts_alone() {
+    let ground = Ground::new().await;
+    let mut accounts = AccountStore::open(&ground.accounts, keys()).await.unwrap();
+    let account = |id: String, district: &str| Account {
+        id: AccountId::new(id),
+        version: 1,
+        custody: Custody::Managed {
+            by: DistrictId::new(district).unwrap(),
+        },
+        class: Class::Student,
+        state: AccountState::Active,
+        links: Vec::new(),
+        methods: Vec::new(),
+        last_used: Some(now()),
+    };
+    let others = (0..120).map(|at| account(format!("b{at:03}"), "5a25ffb0c1bc2a0036000fff"));
+    let own = (0..60).map(|at| account(format!("c{at:03}"), &ground.district));
+    let all: Vec<Account> = others.chain(own).collect();
+    accounts.import(&all, now()).await.unwrap();
+    let served = ground.console().await;
+    let mut viewer = served
+        .visitor_of(Role::Viewer, Some(&ground.district))
+        .await;
+    let mut seen = Vec::new();
+    let mut next = "/accounts".to_owned();
+    loop {
+        let page = viewer.go(&next).await;
+        let links = page.text.split("href=\"/accounts/").skip(1);
+        let ids: Vec<String> = links
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect();
+        seen.push(ids);
+        let Some((before, _)) = page.text.split_once("\">More accounts") else {
+            break;
+        };
+        next = before.rsplit_once("href=\"").unwrap().1.to_owned();
+    }
+    assert_eq!(seen.iter().map(Vec::len).collect::<Vec<_>>(), [50, 10]);
+    let wanted: Vec<String> = (0..60).map(|at| format!("c{at:03}")).collect();
+    assert_eq!(seen.concat(), wanted);
+    let mut everybody = served.visitor(Role::Viewer).await;
+    assert!(everybody.go("/accounts").await.text.contains("b000"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

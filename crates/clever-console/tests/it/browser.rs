@@ -1,55 +1,20 @@
 //! The console in a browser: a decision from the first page to the way back, by keyboard, on a telephone, and through axe.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use clever_auth::DistrictAppToken;
-use clever_client::{ClientOptions, District};
-use clever_console::{Role, Runner, Started};
-use clever_model::SystemClock;
-use clever_sql::Address;
-use clever_sync::{AnyStore, Open, SyncOptions, SyncPolicy, sync};
-use futures_util::future::BoxFuture;
+use clever_console::Role;
 use serde_json::{Value, json};
 
 use crate::accounts::question;
 use crate::driver::Driver;
 use crate::ground::{Ground, Served};
 
-/// Syncs as the district's schedule would, when a page asks for it.
-struct Syncs {
-    roster: Address,
-    options: ClientOptions,
-    token: String,
-}
-
-impl Runner for Syncs {
-    fn start<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Started, String>> {
-        Box::pin(async move {
-            let token = DistrictAppToken::new(self.token.clone()).unwrap();
-            let district = District::new(self.options.clone(), token).unwrap();
-            let mut store = AnyStore::open(&self.roster, Open::Existing).await.unwrap();
-            let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
-            let ran = sync(&district, &mut store, &policy, &how, &SystemClock, &()).await;
-            ran.map(|_| Started::Now).map_err(|error| error.to_string())
-        })
-    }
-}
-
 /// A district with something held and a question, and a console that may sync.
 async fn scene() -> (Ground, Served) {
     let ground = Ground::new().await;
     let _ = ground.hold().await;
     question(&ground).await;
-    let runner = Syncs {
-        roster: ground.roster.clone(),
-        options: ClientOptions {
-            api_url: ground.emulator.base_url().clone(),
-            ..ClientOptions::default()
-        },
-        token: ground.emulator.district_token().to_owned(),
-    };
-    let served = ground.served("", Some(Arc::new(runner))).await;
+    let served = ground.served("", Some(ground.runner())).await;
     (ground, served)
 }
 
@@ -184,17 +149,49 @@ async fn an_admin_forgets_somebody_after_a_look_at_what_goes() {
     driver.click("input[name=keep_out]").await;
     driver.click("#forget").await;
     driver.wait_for("Nothing was erased yet").await;
-    if let Some(axe) = axe() {
-        driver.script(&axe).await;
-        let found = driver.script(SERIOUS).await;
-        assert_eq!(found, Value::Array(Vec::new()), "what would be erased");
-    }
+    serious(&driver, "what would be erased").await;
     driver.write("#why-forget", "the family asked for it").await;
     driver.click("#forget").await;
     driver.wait_for("It is forgotten").await;
     go(&driver, &served, "/audit").await;
     driver.wait_for("the family asked for it").await;
     driver.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_pauses_a_district_looks_what_a_sync_would_do_and_lets_it_go_on() {
+    let Some(driver) = Driver::start().await else {
+        return;
+    };
+    let (ground, served) = scene().await;
+    come_in(&driver, &served, Role::Operator).await;
+    let place = format!("/districts/{}", ground.district);
+    go(&driver, &served, &place).await;
+    driver.click("details summary").await;
+    driver.write("#why-pause", "a new SIS until Monday").await;
+    driver.click("#pause").await;
+    driver.wait_for("No run begins until").await;
+    driver.wait_for("a new SIS until Monday").await;
+    serious(&driver, "a paused district").await;
+    driver.click("#look").await;
+    driver.wait_for("What it would hold").await;
+    serious(&driver, "what a sync would do").await;
+    go(&driver, &served, &place).await;
+    driver.write("#why-resume", "the new SIS is whole").await;
+    driver.click("#resume").await;
+    driver.wait_for("Sync now").await;
+    go(&driver, &served, "/audit").await;
+    driver.wait_for("a new SIS until Monday").await;
+    driver.end().await;
+}
+
+/// Fails if axe finds something serious on the page, where axe is.
+async fn serious(driver: &Driver, name: &str) {
+    if let Some(axe) = axe() {
+        driver.script(&axe).await;
+        let found = driver.script(SERIOUS).await;
+        assert_eq!(found, Value::Array(Vec::new()), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clever_auth::DistrictAppToken;
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_client::{ClientOptions, District};
-use clever_console::{Alerts, Console, OpenId, Options, Person, Role, Runner, Stores};
+use clever_console::{Alerts, Console, OpenId, Options, Person, Role, Runner, Started, Stores};
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::SystemClock;
 use clever_sql::{Address, Backend as _, Database, Open};
 use clever_sync::erase::NotesKey;
-use clever_sync::{AnyStore, SyncOptions, SyncPolicy, SyncReport, sync};
+use clever_sync::{AnyStore, SyncError, SyncOptions, SyncPolicy, SyncReport, sync};
 use futures_util::future::BoxFuture;
 use reqwest::redirect::Policy;
 use tempfile::TempDir;
@@ -92,17 +92,37 @@ impl Ground {
     }
 
     pub(crate) async fn sync(&self) -> SyncReport {
-        let options = ClientOptions {
-            api_url: self.emulator.base_url().clone(),
-            ..ClientOptions::default()
-        };
-        let token = DistrictAppToken::new(self.emulator.district_token()).unwrap();
-        let district = District::new(options, token).unwrap();
-        let mut store = self.store().await;
-        let (policy, how) = (SyncPolicy::default(), SyncOptions::default());
-        sync(&district, &mut store, &policy, &how, &SystemClock, &())
-            .await
-            .unwrap()
+        self.runs(false).await.unwrap()
+    }
+
+    fn syncs(&self) -> Syncs {
+        Syncs {
+            roster: self.roster.clone(),
+            options: ClientOptions {
+                api_url: self.emulator.base_url().clone(),
+                ..ClientOptions::default()
+            },
+            token: self.emulator.district_token().to_owned(),
+        }
+    }
+
+    /// A run or a look, whatever becomes of it.
+    pub(crate) async fn runs(&self, dry_run: bool) -> Result<SyncReport, SyncError> {
+        self.syncs().run(dry_run).await
+    }
+
+    /// What syncs the district for a console.
+    pub(crate) fn runner(&self) -> Arc<dyn Runner> {
+        Arc::new(self.syncs())
+    }
+
+    /// The same with another token.
+    pub(crate) fn runner_with(&self, token: &str) -> Arc<dyn Runner> {
+        let token = token.to_owned();
+        Arc::new(Syncs {
+            token,
+            ..self.syncs()
+        })
     }
 
     /// Takes a school out of the sharing, so that the next sync holds something.
@@ -150,6 +170,40 @@ impl Ground {
             origin,
             base: base.to_owned(),
         }
+    }
+}
+
+/// Syncs as the district's schedule would, when a page asks for it.
+struct Syncs {
+    roster: Address,
+    options: ClientOptions,
+    token: String,
+}
+
+impl Syncs {
+    async fn run(&self, dry_run: bool) -> Result<SyncReport, SyncError> {
+        let token = DistrictAppToken::new(self.token.clone()).unwrap();
+        let district = District::new(self.options.clone(), token).unwrap();
+        let mut store = AnyStore::open(&self.roster, Open::Create).await.unwrap();
+        let policy = SyncPolicy::default();
+        let how = SyncOptions {
+            dry_run,
+            ..SyncOptions::default()
+        };
+        sync(&district, &mut store, &policy, &how, &SystemClock, &()).await
+    }
+}
+
+impl Runner for Syncs {
+    fn start<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Started, String>> {
+        Box::pin(async move {
+            let ran = self.run(false).await;
+            ran.map(|_| Started::Now).map_err(|error| error.to_string())
+        })
+    }
+
+    fn look<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<SyncReport, String>> {
+        Box::pin(async move { self.run(true).await.map_err(|error| error.to_string()) })
     }
 }
 

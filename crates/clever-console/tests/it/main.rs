@@ -13,11 +13,13 @@ mod attacks;
 mod browser;
 #[path = "../../../../tests/it/driver.rs"]
 mod driver;
+mod exporting;
 mod forgetting;
 mod ground;
 mod held;
 mod openid;
 mod pages;
+mod paused;
 mod plans;
 mod schedule;
 mod sessions;

@@ -2,6 +2,7 @@
 
 use clever_console::Role;
 use clever_sync::ChangeFilter;
+use clever_sync::look::Looked;
 
 use crate::ground::Ground;
 
@@ -96,6 +97,67 @@ async fn changes_page_from_the_newest_to_the_first_without_a_gap() {
     }
     let all: Vec<u64> = (1..=last).rev().collect();
     assert_eq!(seen, all);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_reveals_the_names_of_a_list_and_nobody_else_does() {
+    let ground = Ground::new().await;
+    let mut store = ground.store().await;
+    let newest = Looked {
+        kind: Some(clever_model::RecordKind::Users),
+        limit: 1,
+        ..Looked::default()
+    };
+    let page = store.look_through(&ground.district, &newest).await.unwrap();
+    let newest = &page.changes[0];
+    let record = store
+        .record(&ground.district, newest.kind, &newest.id)
+        .await
+        .unwrap()
+        .unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let part = |part: &str| record["name"][part].as_str().unwrap();
+    let name = format!("{} {}", part("first"), part("last"));
+    let served = ground.console().await;
+    let place = format!("/districts/{}/changes", ground.district);
+    let reveal = format!("{place}/reveal");
+    for role in Role::ALL {
+        let mut visitor = served.visitor(role).await;
+        let page = visitor.go(&format!("{place}?kind=users")).await;
+        assert!(!page.text.contains(&name), "masked for {role}");
+        assert_eq!(page.text.contains("Reveal the names"), role == Role::Admin);
+        let form = if role == Role::Admin {
+            page.form()
+        } else {
+            visitor
+                .go(&format!("/districts/{}", ground.district))
+                .await
+                .form()
+        };
+        let send = |reason| {
+            [
+                ("form", form.clone()),
+                ("kind", "users".to_owned()),
+                ("reason", reason),
+            ]
+        };
+        let fields = send("a parent called".to_owned());
+        let fields = fields
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let shown = visitor.send(&reveal, &fields).await;
+        if role < Role::Admin {
+            assert_eq!(shown.status, 403, "{role}");
+            continue;
+        }
+        assert!(shown.text.contains(&name), "{}", shown.text);
+        assert!(!shown.text.split("</title>").next().unwrap().contains(&name));
+        assert_eq!(visitor.send(&reveal, &fields[..2]).await.status, 422);
+    }
+    let deeds = ground.store().await.judged(None, None, 9).await.unwrap();
+    let said: Vec<&str> = deeds.iter().map(|one| one.subject.as_str()).collect();
+    assert_eq!(said, ["names in 50 changes"], "one row, and no name");
+    assert_eq!(deeds[0].reason, "a parent called");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -151,6 +151,7 @@ async fn postgres_scans_no_large_table() {
     let mut db = Database::open(&ground.roster, Open::Existing)
         .await
         .unwrap();
+    by_number(&ground, &mut db).await;
     // In small tables a scan is cheap: with these off, whatever still scans has no index to use.
     let name = db
         .one("SELECT current_database()", &[])
@@ -185,4 +186,42 @@ async fn postgres_scans_no_large_table() {
         .filter(|table| after.get(**table) != before.get(**table))
         .collect();
     assert!(scanned.is_empty(), "scanned: {scanned:?}");
+}
+
+/// What followed a change is found by the numbers of its record's changes, also with a feed that is long: nothing goes through
+/// the feed.
+async fn by_number(ground: &Ground, db: &mut Database) {
+    let long = "INSERT INTO main._changes (district_id, seq, run, kind, id, op, at)
+        SELECT 'elsewhere', n, 1, 'users', 'u' || n, 'create', '2026-09-14T12:00:00Z' FROM generate_series(1, 20000) n";
+    db.batch(long).await.unwrap();
+    db.batch("ANALYZE main._changes, main._state, main._districts")
+        .await
+        .unwrap();
+    for district in ["elsewhere", &ground.district] {
+        let sql = format!(
+            "EXPLAIN SELECT * FROM main.changes WHERE district_id = '{district}' AND seq = 7"
+        );
+        let rows = db.query(&sql, &[]).await.unwrap();
+        let lines: Vec<String> = rows
+            .into_iter()
+            .map(|mut row| row.text(0).unwrap())
+            .collect();
+        let of_feed = lines.iter().enumerate();
+        let of_feed: Vec<usize> = of_feed
+            .filter(|(_, line)| line.contains(" on _changes "))
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(of_feed.len(), 3, "{lines:#?}");
+        for at in of_feed {
+            let how = lines[at..].iter().find(|line| line.contains("Cond:"));
+            assert!(lines[at].contains("Index Scan"), "{lines:#?}");
+            assert!(
+                how.is_some_and(|how| how.contains("Index Cond") && how.contains("seq =")),
+                "{lines:#?}"
+            );
+        }
+    }
+    db.batch("DELETE FROM main._changes WHERE district_id = 'elsewhere'")
+        .await
+        .unwrap();
 }

@@ -66,6 +66,13 @@ pub struct Standing {
     children: BTreeSet<AccountId>,
 }
 
+impl Standing {
+    /// The id of the district that governs it; empty if none does.
+    pub(crate) fn governor(&self) -> &str {
+        self.custody.district().map_or("", DistrictId::as_str)
+    }
+}
+
 /// A merge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeRecord {

@@ -68,14 +68,16 @@ impl AccountStore {
             if before.accounts.get(id) == Some(standing) {
                 continue;
             }
-            let sql = "INSERT INTO main.provision_accounts (id, standing, version) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (id) DO UPDATE SET standing = excluded.standing, version = excluded.version";
-            self.db
-                .execute(
-                    sql,
-                    &[id.as_str().into(), json(standing)?.into(), seq.into()],
-                )
-                .await?;
+            let sql = "INSERT INTO main.provision_accounts (id, standing, version, district) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (id) DO UPDATE SET standing = excluded.standing, version = excluded.version,
+                       district = excluded.district";
+            let values = [
+                id.as_str().into(),
+                json(standing)?.into(),
+                seq.into(),
+                standing.governor().into(),
+            ];
+            self.db.execute(sql, &values).await?;
             let was = before.accounts.get(id);
             if was.map(|was| &was.methods) != Some(&standing.methods) {
                 self.write_methods(id, standing).await?;

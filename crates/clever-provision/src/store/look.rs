@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clever_model::UserId;
+use clever_model::{DistrictId, UserId};
 use clever_sql::Backend;
 
 use super::{AccountStore, AccountsError, Needs, instant, parsed};
@@ -20,13 +20,44 @@ impl AccountStore {
         after: Option<&AccountId>,
         limit: u32,
     ) -> Result<Vec<Account>, AccountsError> {
-        let sql = "SELECT id, standing, version, last_used FROM main.provision_accounts
-                   WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.page(None, after, limit).await
+    }
+
+    /// The same of the accounts that a district governs.
+    ///
+    /// # Errors
+    ///
+    /// Where the database fails.
+    pub async fn accounts_of(
+        &mut self,
+        district: &DistrictId,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, AccountsError> {
+        self.page(Some(district), after, limit).await
+    }
+
+    async fn page(
+        &mut self,
+        district: Option<&DistrictId>,
+        after: Option<&AccountId>,
+        limit: u32,
+    ) -> Result<Vec<Account>, AccountsError> {
+        let of = if district.is_some() {
+            "district = ?3 AND"
+        } else {
+            ""
+        };
+        let sql = format!(
+            "SELECT id, standing, version, last_used FROM main.provision_accounts WHERE {of} id > ?1 ORDER BY id LIMIT ?2"
+        );
         let after = after.map_or("", AccountId::as_str);
+        let mut values = vec![after.into(), limit.into()];
+        values.extend(district.map(|district| district.as_str().into()));
         // All in one question: a page is not to cost a round trip an account.
         let mut state = State::default();
         let (mut page, mut open) = (Vec::new(), Vec::new());
-        for mut row in self.db.query(sql, &[after.into(), limit.into()]).await? {
+        for mut row in self.db.query(&sql, &values).await? {
             let id = AccountId::new(row.text(0)?);
             let standing: Standing = parsed(&row.text(1)?, "an account")?;
             open.extend(standing.neighbours().cloned());

@@ -2,10 +2,11 @@
 CREATE TABLE provision_ledger (
     seq BIGINT PRIMARY KEY, entry TEXT NOT NULL, hash TEXT NOT NULL
 );
--- Accounts as the ledger folds to; version is the last event about one.
+-- Accounts as the ledger folds to; version is the last event about one, district the one that governs it, if one does.
 CREATE TABLE provision_accounts (
-    id TEXT PRIMARY KEY, standing TEXT NOT NULL, version BIGINT NOT NULL, last_used TEXT
+    id TEXT PRIMARY KEY, standing TEXT NOT NULL, version BIGINT NOT NULL, last_used TEXT, district TEXT NOT NULL
 );
+CREATE INDEX provision_accounts_of ON provision_accounts (district, id);
 -- Which account an identity opens; alias: by an older id of the same identity.
 CREATE TABLE provision_links (
     user_id TEXT PRIMARY KEY, account TEXT NOT NULL, alias BIGINT NOT NULL, in_roster BIGINT NOT NULL

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use clever_sql::{Backend, Value};
 
-use super::{AccountStore, AccountsError, Damage, json};
+use super::{AccountStore, AccountsError, Damage, Needs, json};
 use crate::directory::AccountId;
 use crate::ledger::{Broken, Hash, Ledger, State, UnlinkReason};
 
@@ -16,7 +16,7 @@ impl AccountStore {
     /// Reads the whole ledger again, and holds the tables against what it folds to; the number of its entries.
     ///
     /// Held against it: accounts, links and aliases, ways in, merges, reviews, what was declined, who shares
-    /// whom. Not when an account was last entered, and not what is sealed, which the ledger does not know.
+    /// whom, and which entries are about what. Not when an account was last entered, and not what is sealed, which the ledger does not know.
     ///
     /// # Errors
     ///
@@ -36,6 +36,9 @@ impl AccountStore {
             same(what, &found, &wanted)?;
         }
         self.check_links(state).await?;
+        let sql = "SELECT thing || ' at ' || CAST(seq AS TEXT) FROM main.provision_about";
+        let found = self.rows_by_key(sql).await?;
+        same("history of", &found, &about(&ledger))?;
         Ok(ledger.entries().len() as u64)
     }
 
@@ -85,12 +88,26 @@ impl AccountStore {
     }
 }
 
+/// Which entries are about what: one row each, as `account a1 at 7`.
+fn about(ledger: &Ledger) -> Rows {
+    let entries = ledger.entries().iter();
+    let all = entries.flat_map(|entry| {
+        let event = &entry.draft.event;
+        let mut needs = Needs::default();
+        event.needs(&mut needs);
+        let things = needs.about(event).into_iter();
+        things.map(move |thing| (format!("{thing} at {}", entry.seq), String::new()))
+    });
+    all.collect()
+}
+
 /// What each table must hold: what its rows are called, the query with the key first, and the rows.
 fn wanted(state: &State) -> Result<Vec<(&'static str, &'static str, Rows)>, AccountsError> {
     let mut accounts = Rows::new();
     let mut methods = Rows::new();
     for (id, standing) in &state.accounts {
-        accounts.insert(id.as_str().to_owned(), json(standing)?);
+        let row = row([&json(standing)?, standing.governor()]);
+        accounts.insert(id.as_str().to_owned(), row);
         for (method, proven_at) in &standing.methods {
             let proven = proven_at.map(|at| at.to_string()).unwrap_or_default();
             methods.insert(method_key(id, method), proven);
@@ -121,7 +138,7 @@ fn wanted(state: &State) -> Result<Vec<(&'static str, &'static str, Rows)>, Acco
     Ok(vec![
         (
             "account",
-            "SELECT id, standing FROM main.provision_accounts",
+            "SELECT id, standing, district FROM main.provision_accounts",
             accounts,
         ),
         (

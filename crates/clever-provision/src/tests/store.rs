@@ -210,7 +210,10 @@ impl Kept {
         let mut all = Vec::new();
         for (table, columns) in [
             ("provision_ledger", "seq, entry, hash"),
-            ("provision_accounts", "id, standing, version, last_used"),
+            (
+                "provision_accounts",
+                "id, standing, version, last_used, district",
+            ),
             ("provision_links", "user_id, account, alias, in_roster"),
             ("provision_methods", "account, id, proven_at"),
             ("provision_merges", "id, record, survivor, proof"),

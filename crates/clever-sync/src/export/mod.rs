@@ -8,6 +8,7 @@ mod clever_csv;
 mod dates;
 mod named;
 mod oneroster;
+pub(crate) mod packed;
 #[cfg(feature = "parquet")]
 mod parquet_file;
 #[cfg(feature = "parquet")]

@@ -18,22 +18,18 @@
 //! many codes as subjects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 
 use clever_files::FileSet;
 use clever_model::{RecordKind, read_date};
 use jiff::civil::Date;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use crate::export::named::Named;
+use crate::export::packed::{ONEROSTER as ZIP, pack};
 use crate::export::school_year::SchoolYears;
 use crate::export::{Cells, ExportError, Reader, Table, distinct, first, text};
 use crate::learn::columns;
 use crate::store::sql::RosterDb;
-
-/// A file of so many bytes needs the 64-bit form of a zip, which not every reader knows.
-const LARGE: u64 = u32::MAX as u64;
 
 const SESSIONS: [&str; 9] = [
     "sourcedId",
@@ -168,14 +164,12 @@ pub(super) async fn write<B: RosterDb>(
     organisation.finish(&mut files)?;
     files.retain(|_, rows| *rows > 0);
     manifest(set, &mut files)?;
-    pack(set, &files).map_err(|source| ExportError::File {
+    packed(set, &files).map_err(|source| ExportError::File {
         path: set.target().join(ZIP),
         source,
     })?;
     Ok(files)
 }
-
-const ZIP: &str = "oneroster.zip";
 
 /// Begins a file of the zip.
 fn table(set: &mut FileSet, name: &'static str, columns: &[&str]) -> Result<Table, ExportError> {
@@ -200,22 +194,9 @@ fn manifest(set: &mut FileSet, files: &mut BTreeMap<String, u64>) -> Result<(), 
     table.finish(files)
 }
 
-fn pack(set: &mut FileSet, files: &BTreeMap<String, u64>) -> io::Result<()> {
-    let mut zip = ZipWriter::new(set.create(ZIP)?);
-    for name in files.keys() {
-        let mut file = set.open(name)?;
-        zip.start_file(name.as_str(), stored(file.metadata()?.len()))
-            .map_err(io::Error::other)?;
-        io::copy(&mut file, &mut zip)?;
-    }
-    zip.finish().map_err(io::Error::other)?.flush()
-}
-
-/// How a file of so many bytes is put into the zip.
-fn stored(bytes: u64) -> SimpleFileOptions {
-    SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .large_file(bytes >= LARGE)
+fn packed(set: &mut FileSet, files: &BTreeMap<String, u64>) -> io::Result<()> {
+    let zip = set.create(ZIP)?;
+    pack(zip, files.keys(), |name| set.open(name))
 }
 
 /// Bulk files leave status and date empty.
@@ -618,19 +599,6 @@ mod tests {
         assert_eq!(of("", "Lee"), "-|Lee");
         assert_eq!(of("Ana", ""), "Ana|-");
         assert_eq!(of(" ", "  "), "-|-");
-    }
-
-    #[test]
-    fn field_07_only_a_file_of_four_gib_is_marked_as_large() {
-        for (bytes, sizes) in [(200, 0), (LARGE - 1, 0), (LARGE, 2), (LARGE + 1, 2)] {
-            let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
-            zip.start_file("users.csv", stored(bytes)).unwrap();
-            zip.write_all(b"sourcedId").unwrap();
-            let zip = zip.finish().unwrap().into_inner();
-            // Both sizes in the file's own header are then elsewhere.
-            let found = zip.windows(4).filter(|bytes| *bytes == [0xff; 4]).count();
-            assert_eq!(found.min(2), sizes, "{bytes} bytes");
-        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ const HELD: &str = "clever_sync_held_records";
 const STAGE: &str = "clever_sync_stage_seconds";
 const LAST_SUCCESS: &str = "clever_sync_last_success_timestamp_seconds";
 const EVENTS_BEHIND: &str = "clever_sync_events_behind_seconds";
+const PAUSED: &str = "clever_sync_paused";
 
 /// Something that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub enum MetricKind {
 }
 
 /// Everything that a sync measures.
-pub const METRICS: [Metric; 8] = [
+pub const METRICS: [Metric; 9] = [
     Metric {
         name: ATTEMPTS,
         kind: MetricKind::Counter,
@@ -92,6 +93,12 @@ pub const METRICS: [Metric; 8] = [
         kind: MetricKind::Gauge,
         labels: &["district"],
         help: "Seconds from the event that was applied last to the newest that was read",
+    },
+    Metric {
+        name: PAUSED,
+        kind: MetricKind::Gauge,
+        labels: &["district"],
+        help: "1 if somebody paused the district, so that no run begins; else 0",
     },
 ];
 
@@ -168,6 +175,11 @@ pub(crate) fn last_success(district: &str, at: Timestamp) {
 #[expect(clippy::cast_precision_loss, reason = "no time reaches 2^53 seconds")]
 pub(crate) fn behind_by(district: &str, seconds: i64) {
     gauge!(EVENTS_BEHIND, "district" => district.to_owned()).set(seconds as f64);
+}
+
+/// The district is paused, or goes on.
+pub fn paused(district: &str, is_paused: bool) {
+    gauge!(PAUSED, "district" => district.to_owned()).set(f64::from(u8::from(is_paused)));
 }
 
 /// So many records of a kind are held.

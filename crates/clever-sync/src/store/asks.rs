@@ -8,7 +8,7 @@ use clever_model::{DistrictId, RecordKind, Role, Timestamp};
 use crate::progress::Progress;
 use crate::report::{Hold, Size, SyncReport};
 use crate::store::rows::{Op, Staged, State, Stored, Tally};
-use crate::store::{KeptOut, StoreError};
+use crate::store::{KeptOut, Paused, StoreError};
 
 /// Rows read at once by [`Rows`].
 const CHUNK: usize = 1000;
@@ -196,6 +196,13 @@ pub trait Known {
     ///
     /// A store without pages may leave this out.
     fn approved(&mut self) -> impl Future<Output = Result<Option<String>, StoreError>> {
+        std::future::ready(Ok(None))
+    }
+
+    /// The pause of the district, if somebody paused it: then no run that writes begins.
+    ///
+    /// A store that nobody pauses may leave this out.
+    fn paused(&mut self) -> impl Future<Output = Result<Option<Paused>, StoreError>> {
         std::future::ready(Ok(None))
     }
 

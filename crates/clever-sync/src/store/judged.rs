@@ -285,7 +285,11 @@ async fn approval<B: Backend>(
     .transpose()
 }
 
-async fn write<B: Backend>(db: &mut B, deed: &Deed<'_>) -> Result<Option<i64>, StoreError> {
+/// Writes a deed; its number, or none if one with its key is written already.
+pub(super) async fn write<B: Backend>(
+    db: &mut B,
+    deed: &Deed<'_>,
+) -> Result<Option<i64>, StoreError> {
     let reason: String = deed.reason.chars().take(MAX_REASON).collect();
     let sql =
         "INSERT INTO main.audit (district_id, at, actor, role, deed, subject, reason, done_key)

@@ -7,12 +7,11 @@ use clever_sql::RowRef;
 
 use crate::report::RunPath;
 use crate::store::base::last_report;
-use crate::store::judged;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, Sql, state, texts};
 use crate::store::{
-    Base, KeptOut, Known, LastSync, Op, SchoolLimits, SchoolTally, State, StoreError, Stored,
-    schools,
+    Base, KeptOut, Known, LastSync, Op, Paused, SchoolLimits, SchoolTally, State, StoreError,
+    Stored, judged, pauses, schools,
 };
 
 impl<B: RosterDb> Known for SqlRun<'_, B> {
@@ -111,6 +110,10 @@ impl<B: RosterDb> Known for SqlRun<'_, B> {
 
     async fn approved(&mut self) -> Result<Option<String>, StoreError> {
         judged::approved(self.db, self.district.as_str()).await
+    }
+
+    async fn paused(&mut self) -> Result<Option<Paused>, StoreError> {
+        pauses::paused(self.db, self.district.as_str()).await
     }
 
     async fn followed(&mut self, kind: RecordKind) -> Result<bool, StoreError> {

@@ -17,6 +17,7 @@ pub(crate) mod changes;
 pub(crate) mod forgotten;
 pub(crate) mod judged;
 mod known;
+pub(crate) mod pauses;
 mod postgres;
 mod rows;
 pub(crate) mod run;
@@ -36,6 +37,7 @@ pub use asks::{
 };
 pub(crate) use asks::{Rows, each, enough};
 pub use forgotten::KeptOut;
+pub use pauses::Paused;
 #[cfg(feature = "postgres")]
 pub use postgres::connected::PostgresStore;
 pub(crate) use rows::ABSENT;

@@ -10,7 +10,7 @@ use crate::report::attempt::Attempts;
 use crate::report::measure::events_behind;
 use crate::tell::status::DistrictStatus;
 use crate::tell::tried::{self, NeverSynced};
-use crate::tell::words::age;
+use crate::tell::words::{age, pause};
 
 /// What is to be said of a district in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub enum Verdict {
     Stale,
     /// In step with a district that shares nobody with the app.
     Empty,
+    /// Somebody paused it: no run begins, and whatever else is so waits for that person.
+    Paused,
 }
 
 impl Verdict {
@@ -39,6 +41,7 @@ impl Verdict {
             Self::Held => "held",
             Self::Stale => "stale",
             Self::Empty => "empty",
+            Self::Paused => "paused",
         }
     }
 }
@@ -60,6 +63,17 @@ pub struct Standing {
     pub next_step: Option<String>,
     /// The tries since the last one that wrote the store.
     pub attempts: Attempts,
+}
+
+impl Standing {
+    /// Who paused it, and how the last tries ended if they did no good: each without a full stop.
+    #[must_use]
+    pub fn sentences(&self, now: Timestamp) -> Vec<String> {
+        let paused = self.status.paused.iter();
+        let mut all: Vec<String> = paused.map(|paused| pause(paused, now)).collect();
+        all.extend(tried::sentences(&self.attempts, now));
+        all
+    }
 }
 
 /// What an alarm goes by.
@@ -102,7 +116,9 @@ pub fn standing(
     let lag_seconds = status.last_done_at.map(|at| age(at, now));
     let last_run = age(status.last_run_at, now);
     let held = !status.holds.is_empty();
-    let verdict = if attempts.failed_in_a_row >= limits.max_failures {
+    let verdict = if status.paused.is_some() {
+        Verdict::Paused
+    } else if attempts.failed_in_a_row >= limits.max_failures {
         Verdict::Failing
     } else if last_run > max_age || (!held && lag_seconds.is_none_or(|lag| lag > max_age)) {
         Verdict::Stale
@@ -136,6 +152,10 @@ pub fn standing(
             } else {
                 "no user"
             }
+        )),
+        (Verdict::Paused, _) => Some(format!(
+            "`cleverctl resume {}` lets it go on",
+            status.district_id
         )),
         (Verdict::Ok | Verdict::Held, _) => after_failure,
     };

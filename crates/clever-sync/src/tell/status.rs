@@ -11,7 +11,7 @@ use crate::report::measure;
 use crate::report::{Doubt, Finding, Hold, KindReport, Outcome, RunPath, SyncReport, Unit};
 use crate::store::changes;
 use crate::store::sql::{RosterDb, Row, SqlStore};
-use crate::store::{StoreError, odd_row};
+use crate::store::{Paused, StoreError, odd_row};
 
 /// So many runs are read back to find since when something is held.
 const MAX_RUNS: u64 = 200;
@@ -67,6 +67,8 @@ pub struct DistrictStatus {
     pub findings: Vec<Finding>,
     /// What the last run saw and the models do not know.
     pub drift: Drift,
+    /// Who paused it, if it is paused.
+    pub paused: Option<Paused>,
 }
 
 /// Something held, and since when.
@@ -116,6 +118,7 @@ impl<B: RosterDb> SqlStore<B> {
              LEFT JOIN main._districts x ON x.district_id = r.district_id
              WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
              AND (CAST(?1 AS TEXT) IS NULL OR r.district_id = ?1) ORDER BY r.district_id";
+        let mut paused = self.all_paused().await?;
         let mut all = Vec::new();
         for mut row in self.db.query(sql, &[district_id.into()]).await? {
             let report = SyncReport::read(&row.text(6)?);
@@ -148,6 +151,7 @@ impl<B: RosterDb> SqlStore<B> {
                 holds: Vec::new(),
                 doubts: doubts(kinds),
                 drift,
+                paused: paused.remove(&district_id),
                 findings: findings::read(&mut self.db, &district_id).await?,
                 district_id,
             };
@@ -185,6 +189,7 @@ impl<B: RosterDb> SqlStore<B> {
                 *held.entry(one.hold.kind).or_default() += one.hold.count;
             }
             measure::held(district, &held);
+            measure::paused(district, status.paused.is_some());
             if let Some(at) = status.last_done_at {
                 measure::last_success(district, at);
             }

@@ -2,6 +2,8 @@
 
 use clever_model::Timestamp;
 
+use crate::store::Paused;
+
 /// Writes a number with a comma between each three digits.
 #[must_use]
 pub fn grouped(number: u64) -> String {
@@ -59,6 +61,17 @@ pub fn since(at: Option<Timestamp>, now: Timestamp) -> String {
         Some(..60) => "just now".to_owned(),
         Some(seconds) => for_people(seconds) + " ago",
     }
+}
+
+/// Who paused a district, when and why, without a full stop.
+#[must_use]
+pub fn pause(paused: &Paused, now: Timestamp) -> String {
+    let Paused {
+        since: at,
+        by,
+        reason,
+    } = paused;
+    format!("paused {} by {by}: {reason}", since(Some(*at), now))
 }
 
 /// A time in its largest fitting unit.

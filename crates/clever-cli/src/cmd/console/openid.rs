@@ -60,7 +60,9 @@ impl OpenIdArgs {
             return Ok(None);
         };
         let secret = settings::secret(self.openid_secret_file.as_deref(), SECRET_VARIABLE)?;
-        let (secret, _) = secret.ok_or_else(|| {
+        // An editor ends a file with a line's end, which is no part of the secret.
+        let secret = secret.map(|(text, _)| text.trim().to_owned());
+        let secret = secret.filter(|text| !text.is_empty()).ok_or_else(|| {
             Usage::new("the issuer's client secret is missing").hint(format!(
                 "put it into {SECRET_VARIABLE}, or name its file with --openid-secret-file"
             ))

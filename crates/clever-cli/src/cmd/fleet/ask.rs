@@ -1,10 +1,12 @@
 //! `cleverctl fleet run`, `pause`, `resume`, `approve`, `reject` and `drain`.
 
 use anyhow::Result;
-use clever_fleet::{Asked, Ended};
+use clever_fleet::{Asked as Run, Ended};
 use serde::Serialize;
 
 use super::{DecideArgs, DrainArgs, PauseArgs, ResumeArgs, RunArgs};
+use crate::audit;
+use crate::cmd::pause::{Asked, pause_in};
 use crate::diagnostics::Exit;
 use crate::ui::{Document, Ui, counted};
 
@@ -67,37 +69,66 @@ pub(super) async fn run(args: &RunArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
     let asked = engine.run(args.district.as_str(), args.wait).await?;
     let (told, exit) = match asked {
-        Asked::GoesOn => (word(&args.district, "running"), Exit::Done),
-        Asked::Started(None) => (word(&args.district, "started"), Exit::Done),
-        Asked::Started(Some(synced)) => (
+        Run::GoesOn => (word(&args.district, "running"), Exit::Done),
+        Run::Started(None) => (word(&args.district, "started"), Exit::Done),
+        Run::Started(Some(synced)) => (
             Told {
                 held: synced.held,
                 changed: Some(synced.changed),
                 ..word(&args.district, synced.ended.as_str())
             },
-            if synced.ended == Ended::Held {
-                Exit::Held
-            } else {
-                Exit::Done
+            match synced.ended {
+                Ended::Held => Exit::Held,
+                Ended::Paused => Exit::Failed,
+                Ended::Done | Ended::Doubtful => Exit::Done,
             },
         ),
     };
     tell(ui, &told)?;
+    if told.said == Ended::Paused.as_str() {
+        ui.note(format!(
+            "hint: `cleverctl resume {}` lets it go on",
+            told.district
+        ));
+    }
     Ok(exit)
 }
 
-/// Pauses a schedule.
+/// Who asks, as the audit keeps it: a container may have no login.
+fn who() -> String {
+    audit::who(None).unwrap_or_else(|_| "fleet".to_owned())
+}
+
+/// Pauses a district in the store, where everybody reads it; one whose first load has not been may make the store.
 pub(super) async fn pause(args: &PauseArgs, ui: &Ui) -> Result<Exit> {
-    let engine = args.engine.connect().await?;
-    engine.pause(args.district.as_str(), &args.reason).await?;
+    let (engine, district) = (args.engine.connect().await?, args.district.as_str());
+    engine.is_scheduled(district).await?;
+    let mut store = args.store.url()?.open().await?;
+    pause_in(
+        &mut store,
+        district,
+        Some(&who()),
+        &Asked::Pause(&args.reason),
+    )
+    .await?;
     tell(ui, &word(&args.district, "paused"))?;
     Ok(Exit::Done)
 }
 
-/// Lets a schedule go on, or all that a drain paused.
+/// Lets a district go on, or all schedules that a drain paused.
 pub(super) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
     if let Some(district) = &args.district {
+        engine.is_scheduled(district.as_str()).await?;
+        let mut store = args.store.url()?.open().await?;
+        pause_in(
+            &mut store,
+            district.as_str(),
+            Some(&who()),
+            &Asked::Resume(""),
+        )
+        .await?;
+        // Somebody may have stopped the engine's clock in its pages.
         engine.resume(district.as_str()).await?;
         tell(ui, &word(district, "resumed"))?;
     } else {

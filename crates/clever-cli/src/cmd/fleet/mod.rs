@@ -18,6 +18,7 @@ pub(crate) use ask::{Drained, Told};
 pub(crate) use status::FleetDocument;
 
 use crate::diagnostics::Exit;
+use crate::settings::StoreArgs;
 use crate::ui::Ui;
 use args::EngineArgs;
 
@@ -45,9 +46,11 @@ Example:
     Status(status::StatusArgs),
     /// Sync a district now, unless a run of it goes on.
     Run(RunArgs),
-    /// Keep the schedule of a district from starting runs.
+    /// Keep the runs of a district from beginning, as `cleverctl pause`.
+    ///
+    /// The district may be one that never synced.
     Pause(PauseArgs),
-    /// Let a schedule go on that was paused.
+    /// Let a paused district go on, as `cleverctl resume`, or all that was drained.
     Resume(ResumeArgs),
     /// Let through what is held of a district.
     ///
@@ -84,6 +87,8 @@ pub(crate) struct PauseArgs {
     #[arg(long, value_name = "TEXT", default_value = "paused by an operator")]
     reason: String,
     #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
     engine: EngineArgs,
 }
 
@@ -96,6 +101,8 @@ pub(crate) struct ResumeArgs {
     /// Every schedule that `fleet drain` paused.
     #[arg(long, conflicts_with = "district")]
     drained: bool,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     engine: EngineArgs,
 }

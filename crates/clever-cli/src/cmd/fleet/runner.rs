@@ -146,7 +146,7 @@ impl Machine {
 }
 
 /// The store, if there is one.
-async fn existing(url: &StoreUrl) -> Result<Option<AnyStore>> {
+pub(super) async fn existing(url: &StoreUrl) -> Result<Option<AnyStore>> {
     match url.open_existing().await {
         Ok(store) => Ok(Some(store)),
         Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(None),
@@ -239,6 +239,17 @@ impl Runner for Hands {
         wait_aside(async move || {
             let ended = machine.run(&job, pages, stop).await;
             machine.alert().await;
+            if let Err(error) = &ended
+                && diagnostics::paused(error).is_some()
+            {
+                // Not a failure: somebody wants it so.
+                return Ok(Synced {
+                    ended: Ended::Paused,
+                    held: None,
+                    was_held: false,
+                    changed: 0,
+                });
+            }
             if let Err(error) = &ended
                 && machine.ui.is_talkative()
             {

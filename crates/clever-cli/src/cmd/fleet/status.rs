@@ -10,7 +10,9 @@ use clever_sync::words::{for_people, since};
 use serde::Serialize;
 
 use super::args::EngineArgs;
+use super::runner::existing;
 use crate::diagnostics::Exit;
+use crate::settings::StoreArgs;
 use crate::ui::{self, Document, Tone, Ui, counted};
 
 /// Arguments of `fleet status`.
@@ -21,6 +23,8 @@ or nobody works; 3 something is held.")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    store: StoreArgs,
     /// Look at runs that ended within this time.
     #[arg(long, value_name = "TIME", default_value = "26h", value_parser = read_span)]
     back: Duration,
@@ -42,7 +46,15 @@ impl Document for FleetDocument {
 /// Shows how the fleet stands.
 pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
-    let status = FleetDocument(engine.status(args.back).await?);
+    let mut status = FleetDocument(engine.status(args.back).await?);
+    // The store says who is paused; the engine knows of schedules that were drained, or stopped in its pages.
+    if let Some(mut store) = existing(&args.store.url()?).await? {
+        let mut paused = store.all_paused().await?;
+        for line in &mut status.0.districts {
+            let why = paused.remove(&line.district).map(|paused| paused.reason);
+            line.paused = why.or_else(|| line.paused.take());
+        }
+    }
     let exit = if args.check {
         checked(&status.0)
     } else {

@@ -43,7 +43,7 @@ pub(crate) async fn said(
         }
         let schools = Schools::of_status(store, &status).await?;
         let standing = standing(status, tries, now, limits, &sync);
-        let mut sentences = words::sentences(&standing.attempts, now);
+        let mut sentences = standing.sentences(now);
         sentences.push(format!(
             "last success: {}",
             since(standing.status.last_done_at, now)

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clever_model::{Clock, SystemClock, Timestamp};
 use clever_sync::turns::{Next, Turn, Turns, later, next};
+use clever_sync::words;
 use clever_sync::{DatabaseError, Outcome, StoreError, SyncPolicies, SyncReport};
 use indicatif::ProgressBar;
 use tokio::sync::{mpsc, watch};
@@ -357,10 +358,20 @@ impl AllDistricts {
                 }
                 told(&credential, report, end.seconds)
             }
-            Err(error) => {
-                self.tell(&end.district, error);
-                failed(&credential, &end.district, error, end.seconds)
-            }
+            Err(error) => match diagnostics::paused(error) {
+                Some(paused) => {
+                    self.note(&format!(
+                        "{}: {}; `cleverctl resume {0}` lets it go on",
+                        end.district,
+                        words::pause(paused, SystemClock.now())
+                    ));
+                    skipped(&credential, &end.district, error, end.seconds)
+                }
+                None => {
+                    self.tell(&end.district, error);
+                    failed(&credential, &end.district, error, end.seconds)
+                }
+            },
         };
         // A round has an end to count towards; a schedule has none.
         let so_far = match self.args.every {
@@ -530,6 +541,20 @@ fn told(credential: &str, report: &SyncReport, seconds: u64) -> Line {
             report: Some(Box::new(report.clone())),
             error: None,
         },
+    }
+}
+
+/// A district that somebody paused: no run of it did anything, and nothing is wrong.
+fn skipped(credential: &str, district: &str, error: &anyhow::Error, seconds: u64) -> Line {
+    let line = failed(credential, district, error, seconds);
+    Line {
+        exit: Exit::Done,
+        said: "paused".to_owned(),
+        json: DistrictRun {
+            exit: Exit::Done as u8,
+            ..line.json
+        },
+        ..line
     }
 }
 

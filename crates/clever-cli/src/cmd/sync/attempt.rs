@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::Error;
 use clever_model::{Clock, DistrictId, RecordKind, SystemClock, Timestamp};
+use clever_sync::look::Paused;
 use clever_sync::report::attempt::{Ending, Reached, Stage};
 use clever_sync::store::attempts::Ended;
 use clever_sync::{AnyStore, DatabaseError, Outcome, Progress, StoreError, SyncReport};
@@ -98,6 +99,12 @@ impl Recorder {
         asked
             .inspect_err(|error| warn!(%error, "the attempt is not written"))
             .ok()
+    }
+
+    /// The pause of a district, if somebody paused it. A look is no run, and where no store is yet, nobody is paused.
+    pub(crate) async fn paused(&self, district: &str) -> Option<Paused> {
+        let asked = self.ask(BEGIN_PATIENCE, async |store| store.paused(district).await);
+        asked.await.flatten()
     }
 
     /// Sends whoever is on call the alerts that are due.

@@ -115,6 +115,15 @@ fn rereads(args: &SyncArgs) -> bool {
     !args.app.names().is_empty() || file.is_some_and(|file| file != Path::new("-"))
 }
 
+/// Makes one dry run, and says what a sync would do.
+#[cfg(feature = "console")]
+pub(crate) async fn look(args: &SyncArgs, ui: &Ui) -> Result<clever_sync::SyncReport> {
+    let recorder = recorder(args, PATIENCE)?;
+    let policies = policies(args.policy.as_deref())?;
+    let mut attempt = begin(args, &recorder).await;
+    once::looked(args, &policies, &mut attempt, ui).await
+}
+
 async fn one_or_more(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     let recorder = recorder(&args, PATIENCE)?;
     let policies = match policies(args.policy.as_deref()) {
@@ -168,10 +177,10 @@ async fn one_or_more(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
                 if ui.json {
                     ui.document(&diagnostics::failure(&error))?;
                 }
-                if exit == Exit::Refused {
-                    "refused by Clever"
-                } else {
-                    "failed"
+                match exit {
+                    _ if diagnostics::paused(&error).is_some() => "paused",
+                    Exit::Refused => "refused by Clever",
+                    _ => "failed",
                 }
             }
             Ok(exit) => {

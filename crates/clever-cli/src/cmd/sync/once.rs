@@ -19,7 +19,7 @@ use super::attempt::Attempt;
 use super::report;
 use crate::access;
 use crate::audit;
-use crate::diagnostics::{Exit, Usage};
+use crate::diagnostics::{self, Exit, Usage};
 use crate::progress::Watch;
 use crate::settings::toml_file;
 use crate::ui::{Ui, counted, word};
@@ -62,7 +62,10 @@ pub(super) async fn once(
     let (report, told) = match tried(args, policies, attempt, ui).await {
         Ok((report, told)) => (report, told),
         Err(error) => {
-            attempt.end(&Err(&error)).await;
+            match diagnostics::paused(&error) {
+                Some(_) => attempt.stopped().await,
+                None => attempt.end(&Err(&error)).await,
+            }
             return Err(error);
         }
     };
@@ -82,6 +85,37 @@ async fn tried(
     attempt: &mut Attempt,
     ui: &Ui,
 ) -> Result<(SyncReport, Result<()>)> {
+    let (report, known, mut store) = ran(args, policies, attempt, ui).await?;
+    if let Some(hash) = report
+        .approved
+        .as_ref()
+        .filter(|hash| !args.dry_run && args.approve.as_ref() == Some(hash))
+    {
+        audit::note(&mut store, &report.district_id, "approve", hash, ui).await;
+    }
+    let told = tell(args, &report, &known, &mut store, ui).await;
+    Ok((report, told))
+}
+
+/// A run of which nothing is printed.
+#[cfg(feature = "console")]
+pub(super) async fn looked(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    attempt: &mut Attempt,
+    ui: &Ui,
+) -> Result<SyncReport> {
+    let (report, ..) = ran(args, policies, attempt, ui).await?;
+    Ok(report)
+}
+
+/// Runs; gives the report, which districts the store had before, and the store.
+async fn ran(
+    args: &SyncArgs,
+    policies: &SyncPolicies,
+    attempt: &mut Attempt,
+    ui: &Ui,
+) -> Result<(SyncReport, BTreeSet<String>, AnyStore)> {
     let watch = Arc::new(Watch::new(ui));
     // The token first: a run that can't start makes no store.
     let way = access::way(
@@ -120,15 +154,7 @@ async fn tried(
     )
     .await?;
     watch.end();
-    if let Some(hash) = report
-        .approved
-        .as_ref()
-        .filter(|hash| !args.dry_run && args.approve.as_ref() == Some(hash))
-    {
-        audit::note(&mut store, &report.district_id, "approve", hash, ui).await;
-    }
-    let told = tell(args, &report, &known, &mut store, ui).await;
-    Ok((report, told))
+    Ok((report, known, store))
 }
 
 /// Prints what a run did.

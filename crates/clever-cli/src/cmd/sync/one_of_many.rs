@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clever_client::ClientOptions;
-use clever_sync::{Admit, SyncPolicies, SyncReport};
+use clever_sync::report::measure;
+use clever_sync::{Admit, SyncError, SyncPolicies, SyncReport};
 use tokio::sync::watch;
 
 use super::args::SyncArgs;
@@ -36,8 +37,17 @@ pub(crate) struct OneOfMany {
 }
 
 impl OneOfMany {
-    /// Runs, and writes how the try ended, whatever became of it.
+    /// Runs, and writes how the try ended, whatever became of it. A paused district is not tried: no secret is used, and Clever is
+    /// not asked.
     pub(crate) async fn run(mut self) -> Result<SyncReport> {
+        if let Some(paused) = self.recorder.paused(&self.district).await {
+            measure::paused(&self.district, true);
+            let refused = SyncError::Paused {
+                district: self.district.parse()?,
+                paused: Box::new(paused),
+            };
+            return Err(refused.into());
+        }
         let names = (Some(self.district.as_str()), Some(self.credential.as_str()));
         let mut attempt = Attempt::begin(&self.recorder, names.0, names.1).await;
         let target = match self.target {

@@ -129,10 +129,10 @@ async fn schedules_and_pauses_are_kept_when_the_engine_is_killed() {
         3,
         "nothing was lost, and nothing is made twice"
     );
-    // A drain pauses what is not paused, and lets go on nothing else.
-    assert_eq!(fleet.drained(&["drain"], 0)["schedules"], 2);
+    // A drain stops every schedule of the engine, and lets go on what it stopped: the pause is the store's, and stays.
+    assert_eq!(fleet.drained(&["drain"], 0)["schedules"], 3);
     let drained = fleet.drained(&["resume", "--drained"], 0);
-    assert_eq!(drained["schedules"], 2);
+    assert_eq!(drained["schedules"], 3);
     fleet
         .until(MINUTE, "only the one is paused", |line| {
             line["paused"].is_null() == (line["district"] != paused.as_str())

@@ -116,6 +116,16 @@ async fn field_a_hand_edit_is_found_and_named() {
             "account a1",
         ),
         (
+            "UPDATE provision_accounts SET district = 'd9' WHERE id = 'a1'",
+            "UPDATE provision_accounts SET district = 'd1' WHERE id = 'a1'",
+            "account a1",
+        ),
+        (
+            "UPDATE provision_about SET thing = 'account gone' WHERE thing = 'account a1'",
+            "UPDATE provision_about SET thing = 'account a1' WHERE thing = 'account gone'",
+            "history of account a1",
+        ),
+        (
             "UPDATE provision_ledger SET entry = replace(entry, 'u0', 'u9') WHERE seq = 2",
             "UPDATE provision_ledger SET entry = replace(entry, 'u9', 'u0') WHERE seq = 2",
             "entry 2",

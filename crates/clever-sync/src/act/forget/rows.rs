@@ -10,7 +10,7 @@ use crate::store::sql::RosterDb;
 const BY_NUMBER: [&str; 3] = ["_enrollments", "_people", "_state"];
 
 /// The tables whose rows have the district's id, besides those of records.
-const BY_ID: [&str; 9] = [
+const BY_ID: [&str; 10] = [
     "user_roles",
     "_user_schools",
     "_contacts",
@@ -20,6 +20,7 @@ const BY_ID: [&str; 9] = [
     "attempts",
     "_alerts",
     "_approvals",
+    "_pauses",
 ];
 
 impl Forgetting<'_> {

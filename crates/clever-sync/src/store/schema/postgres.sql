@@ -235,6 +235,9 @@ CREATE TABLE _approvals (
     district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, hash TEXT NOT NULL, audit BIGINT NOT NULL
 );
 
+-- Districts whose runs do not begin. `audit` says who paused each, when and why.
+CREATE TABLE _pauses (district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, audit BIGINT NOT NULL);
+
 -- Who may use the console's API: the digest of a token, what it may do, of which district (empty: of all), until when.
 CREATE TABLE _tokens (
     digest TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, district_id TEXT COLLATE "C" NOT NULL,

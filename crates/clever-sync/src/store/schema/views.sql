@@ -22,7 +22,8 @@ CREATE VIEW teacher_sections AS
     WHERE e.role = 'teacher';
 
 -- The feed. What followed a change is what its row has, or the record as it stands if no other change followed, or what the next
--- one was made to: from the record's last change, whose number its state has, back to the one that follows.
+-- one was made to: from the record's last change, whose number its state has, back to the one that follows. The CROSS JOIN
+-- keeps SQLite from going through the feed from the change to its end: it leaves the order of the two tables as it is.
 CREATE VIEW changes AS
     SELECT c.district_id, c.seq, c.run, c.kind, c.id, c.op, c.fields, c.before,
         CAST(CASE WHEN c.after IS NOT NULL OR c.op IN ('archive', 'forget') THEN c.after ELSE (
@@ -33,9 +34,8 @@ CREATE VIEW changes AS
                 JOIN _changes l ON l.district_id = d.district_id AND l.seq = s.seq
                 WHERE d.district_id = c.district_id
                 UNION ALL
-                SELECT l.seq, l.prev, l.before FROM later
-                JOIN _changes l ON l.district_id = c.district_id AND l.seq = later.prev
-                WHERE later.prev > c.seq AND later.prev < later.seq
+                SELECT l.seq, l.prev, l.before FROM later CROSS JOIN _changes l
+                WHERE l.district_id = c.district_id AND l.seq = later.prev AND later.prev > c.seq AND later.prev < later.seq
             )
             SELECT CASE WHEN later.prev = c.seq THEN later.before ELSE CASE c.kind
              WHEN 'districts' THEN (SELECT r.record FROM districts r WHERE r.district_id = c.district_id AND r.id = c.id)

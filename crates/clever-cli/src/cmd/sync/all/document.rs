@@ -20,7 +20,7 @@ pub(crate) struct DistrictRun {
     /// What the run did; none if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) report: Option<Box<SyncReport>>,
-    /// Why it failed.
+    /// Why it failed, or that it is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<diagnostics::Told>,
 }
