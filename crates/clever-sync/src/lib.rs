@@ -62,8 +62,9 @@ pub mod tables {
     pub use crate::tell::tables::{Described, DescribedColumn, SchemaForm, described, schema};
 }
 
-/// What a sync is given: where Clever is, whose roster, and the time.
+/// What a sync is given: where Clever is, whose roster, from where its lists are read, and the time.
 pub mod given {
+    pub use crate::learn::source::Begin;
     pub use clever_client::{ClientOptions, District, DistrictAppToken, TokenError};
     pub use clever_model::{Clock, SystemClock};
 }
@@ -113,7 +114,7 @@ pub use check::policy::{PolicyError, SyncPolicies, SyncPolicy};
 pub use clever_sql::{DatabaseError, Open};
 pub use error::{PlanError, SyncError};
 pub use export::{ExportError, ExportFormat, Exported, export};
-pub use learn::source::{Begin, End, RosterSource};
+pub use learn::source::{End, RosterSource};
 pub use progress::Progress;
 pub use report::{Outcome, RunPath, SyncReport};
 pub use run::{Admit, SyncOptions, Way, sync};

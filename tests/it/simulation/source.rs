@@ -7,7 +7,8 @@ use std::fmt;
 
 use clever_model::RecordKind;
 use clever_raw::page::RawPage;
-use clever_sync::{Begin, End, RosterSource};
+use clever_sync::given::Begin;
+use clever_sync::{End, RosterSource};
 use futures_core::Stream;
 use serde_json::{Value, json};
 
@@ -111,14 +112,14 @@ pub(crate) struct Sent {
     pub(crate) lied: bool,
     /// Whether an answer went wrong.
     pub(crate) troubled: bool,
-    /// Whether a walk over the lists was begun, and no other's was gone on with.
-    pub(crate) anew: bool,
+    /// Whether a walk over the lists was begun, and no other's was continued.
+    pub(crate) begun: bool,
     /// The lists that were asked for: after which record first, and before which from the back.
     pub(crate) walked: BTreeMap<RecordKind, (Option<String>, Option<String>)>,
 }
 
 impl Sent {
-    /// What a later run stands on of what was sent here: nothing if it began anew, else what it did not ask for.
+    /// What a later run stands on of what was sent here: nothing if it began again, else what it did not ask for.
     pub(crate) fn without(&self, later: &Self) -> Self {
         let passed = |(kind, id): &Key| {
             later.walked.get(kind).is_none_or(|(after, before)| {
@@ -127,9 +128,9 @@ impl Sent {
             })
         };
         let records = self.records.iter();
-        let records = records.filter(|(key, _)| !later.anew && passed(key));
+        let records = records.filter(|(key, _)| !later.begun && passed(key));
         let empty = self.empty.iter();
-        let empty = empty.filter(|kind| !later.anew && !later.walked.contains_key(kind));
+        let empty = empty.filter(|kind| !later.begun && !later.walked.contains_key(kind));
         Self {
             records: records
                 .map(|(key, said)| (key.clone(), said.clone()))
@@ -538,7 +539,7 @@ impl RosterSource for Source<'_> {
 
     async fn newest_event(&self) -> Result<Option<String>, Broken> {
         // Nothing else asks for it than a walk that begins.
-        self.sent.borrow_mut().anew = true;
+        self.sent.borrow_mut().begun = true;
         match self.answer() {
             Some(Trouble::Broken) => Err(Broken),
             Some(Trouble::EmptyList) => Ok(None),

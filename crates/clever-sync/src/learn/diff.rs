@@ -388,9 +388,9 @@ impl KindDiff {
             }
             rows.extend(decide(self.kind, id, json, known, None));
         }
-        // What is staged anew takes the place of what was, so that a run that is killed here has lost nothing.
-        let anew: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        late.retain(|id| !anew.contains(id));
+        // What is staged again takes the place of what was, so that a run that is killed here has lost nothing.
+        let staged: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        late.retain(|id| !staged.contains(id));
         if !late.is_empty() {
             run.unstage(self.kind, &late).await?;
         }

@@ -4,7 +4,7 @@
 //! compared, lists that do not need each other are read in turn, and a list that is known to be long is read from its
 //! end, too. No more than [`AT_ONCE`] pages are on their way or lie ready at any time, and one is compared.
 //!
-//! Where the end of a list can't be read, its front alone is as good a walk. Where the front can't, the run fails.
+//! If the end of a list can't be read, its front alone is as good a walk. If the front can't, the run fails.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -160,9 +160,10 @@ impl Walk<'_> {
             came: VecDeque::new(),
         };
         loop {
-            while lists.ends() < AT_ONCE
-                && let Some(kind) = to_open.pop_front()
+            while let Some(&kind) = to_open.front()
+                && lists.ends() + ends_of(note, kind) <= AT_ONCE
             {
+                to_open.pop_front();
                 if kind == RecordKind::Districts {
                     let difference = self.own(run, progress).await?;
                     close(source, run, note, keeps, progress, difference).await?;
@@ -230,7 +231,7 @@ impl Walk<'_> {
                 list.waiting.push(End { kind, side, pages });
             }
             lists.ask_those_needed(&mut list, records);
-            let comparing = list.difference.page(run, &page, side);
+            let comparing = Box::pin(list.difference.page(run, &page, side));
             lists.meanwhile(comparing).await?;
             if list.difference.is_whole() {
                 close(source, run, note, keeps, progress, list.difference).await?;
@@ -264,6 +265,12 @@ impl Walk<'_> {
         difference.ended();
         Ok(difference)
     }
+}
+
+/// How many ends a list begins with.
+fn ends_of(note: &Note, kind: RecordKind) -> usize {
+    let current = note.current.get(&kind);
+    1 + usize::from(current.is_some_and(|current| current.witness.back().is_some()))
 }
 
 /// A list that is opened, and where its walks begin: in the middle where an earlier run stopped there.

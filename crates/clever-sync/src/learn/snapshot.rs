@@ -74,7 +74,8 @@ impl Walk<'_> {
                 Note::begin(grounds, why.clone(), self.now, cursor)
             }
         };
-        self.lists(source, run, &mut note, keeps, progress).await?;
+        // On the heap: a caller's stack need not have room for all that is on its way.
+        Box::pin(self.lists(source, run, &mut note, keeps, progress)).await?;
         let kinds = note.done.into_iter().map(|(kind, done)| {
             let report = KindReport {
                 certificate: done.certificate,

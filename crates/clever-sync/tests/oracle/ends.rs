@@ -6,7 +6,8 @@ use std::fmt;
 
 use clever_model::{ManualClock, RecordKind};
 use clever_raw::page::RawPage;
-use clever_sync::{Begin, RosterSource, SqliteStore, SyncError, SyncOptions, SyncReport, sync};
+use clever_sync::given::Begin;
+use clever_sync::{RosterSource, SqliteStore, SyncError, SyncOptions, SyncReport, sync};
 use futures_core::Stream;
 use proptest::prelude::*;
 use serde_json::{Value, json};
