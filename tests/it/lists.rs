@@ -123,20 +123,30 @@ async fn field_10_an_endless_list_ends_the_run() {
     for fault in [Fault::NeverEnds, Fault::SamePage] {
         let ground = Ground::new(34, 60).await;
         ground.emulator.faults().add(fault.on("/users"));
-        let error = ground.sync().await.unwrap_err();
-        let source = std::error::Error::source(&error).unwrap();
-        let walk = source.downcast_ref::<ClientError>().unwrap();
-        assert!(
-            matches!(
-                walk,
-                ClientError::Walk {
-                    source: WalkError::NoProgress { .. } | WalkError::Loop { .. },
-                    ..
-                }
-            ),
-            "{fault:?}: {walk:?}"
-        );
-        assert!(ground.stored().is_empty());
+        let ends = |error: SyncError| {
+            let source = std::error::Error::source(&error).unwrap();
+            let walk = source.downcast_ref::<ClientError>().unwrap();
+            assert!(
+                matches!(
+                    walk,
+                    ClientError::Walk {
+                        source: WalkError::NoProgress { .. } | WalkError::Loop { .. },
+                        ..
+                    }
+                ),
+                "{fault:?}: {walk:?}"
+            );
+            assert!(ground.stored().is_empty());
+        };
+        ends(uncounted(&ground).await.unwrap_err());
+        // The two ends of a counted list may meet before one of them goes astray.
+        match ground.sync().await {
+            Err(error) => ends(error),
+            Ok(report) => {
+                assert!(report.whole);
+                assert!(ground.stored() == ground.served(), "{fault:?}");
+            }
+        }
     }
 }
 

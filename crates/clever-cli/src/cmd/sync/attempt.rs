@@ -4,6 +4,7 @@
 //! it is used, or while runs say how far they are: a pooler may have one connection, and the run needs it. A store that
 //! can't be written takes no sync with it for that: the run says what is wrong with the store, and this only logs it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -131,6 +132,17 @@ impl Recorder {
 struct Heard {
     district: Option<String>,
     reached: Reached,
+    /// The lists that are read.
+    lists: BTreeSet<RecordKind>,
+}
+
+impl Heard {
+    /// Of the lists that are read at once, the first is the one that holds the others up.
+    fn holds_up(&mut self) {
+        if let Some(kind) = self.lists.first() {
+            self.reached.kind = Some(*kind);
+        }
+    }
 }
 
 /// Hears of the steps of a run, and passes them on.
@@ -162,18 +174,25 @@ impl<P: Progress> Progress for Steps<'_, P> {
     }
 
     fn reading(&self, kind: RecordKind) {
-        self.hear(|heard| heard.reached.kind = Some(kind));
+        self.hear(|heard| {
+            // The district's own record is read before the lists are.
+            heard.lists.remove(&RecordKind::Districts);
+            heard.lists.insert(kind);
+            heard.holds_up();
+        });
         self.on.reading(kind);
     }
 
     fn read(&self, kind: RecordKind) {
+        self.hear(|heard| {
+            heard.lists.remove(&kind);
+            heard.holds_up();
+        });
         self.on.read(kind);
     }
 
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {
         self.hear(|heard| {
-            // Several lists are read at once: this is the one of which something came last.
-            heard.reached.kind = Some(kind);
             heard.reached.pages += 1;
             heard.reached.records += records as u64;
         });
