@@ -87,7 +87,7 @@ pub(crate) fn run() -> Result<()> {
         let what = ["bans", "licenses", "sources"];
         step("licences and sources", &cargo, &[&deny[..], &what].concat())?;
     } else {
-        // It takes as long to compile as a quarter of the tests takes to run.
+        // Compiling it takes minutes.
         say(
             "cargo-deny is missing: licences and sources are not looked at here; each night they are",
         );

@@ -180,6 +180,17 @@ pub(crate) struct On<'a> {
     pub(crate) reason: &'a str,
 }
 
+impl<'a> On<'a> {
+    /// A district as a whole.
+    pub(crate) fn of(district: &'a str, reason: &'a str) -> Self {
+        Self {
+            district,
+            subject: "district",
+            reason,
+        }
+    }
+}
+
 /// Refuses whoever has a lesser role.
 pub(crate) fn needs(visitor: &Visitor, role: Role) -> Result<(), Trouble> {
     if visitor.person.role < role {

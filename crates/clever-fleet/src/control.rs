@@ -117,17 +117,6 @@ impl Engine {
         self.plan_of(district).await.map(drop)
     }
 
-    /// Pauses the schedule of a district, and keeps why.
-    ///
-    /// # Errors
-    ///
-    /// [`ControlError`]
-    pub async fn pause(&self, district: &str, reason: &str) -> Result<(), ControlError> {
-        self.plan_of(district).await?;
-        let handle = self.schedule_of(district);
-        Ok(handle.pause(Some(reason), Default::default()).await?)
-    }
-
     /// Lets the schedule of a district go on.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ pub trait Progress: Sync {
         let _ = kind;
     }
 
-    /// A page was read: so many records, so many bytes; `total` is the list's length where known.
+    /// A page was read: so many records that no page before it had, so many bytes; `total` is the list's length where known.
     fn page(&self, kind: RecordKind, records: usize, bytes: usize, total: Option<u64>) {
         let _ = (kind, records, bytes, total);
     }

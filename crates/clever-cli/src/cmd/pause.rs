@@ -90,7 +90,7 @@ impl Document for Told {
 }
 
 /// What is to be done, and why.
-pub(crate) enum Asked<'a> {
+pub(crate) enum Wish<'a> {
     /// Keep runs from beginning.
     Pause(&'a str),
     /// Let them begin.
@@ -99,18 +99,18 @@ pub(crate) enum Asked<'a> {
 
 /// Pauses a district.
 pub(crate) async fn pause(args: &PauseArgs, ui: &Ui) -> Result<Exit> {
-    run(&args.district, &args.by, Asked::Pause(&args.reason), ui).await
+    run(&args.district, &args.by, Wish::Pause(&args.reason), ui).await
 }
 
 /// Lets a district go on.
 pub(crate) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
-    run(&args.district, &args.by, Asked::Resume(&args.reason), ui).await
+    run(&args.district, &args.by, Wish::Resume(&args.reason), ui).await
 }
 
-async fn run(named: &str, by: &By, asked: Asked<'_>, ui: &Ui) -> Result<Exit> {
+async fn run(named: &str, by: &By, wish: Wish<'_>, ui: &Ui) -> Result<Exit> {
     let mut store = by.store.url()?.open_existing().await?;
     let district_id = district(&mut store, Some(named)).await?;
-    let changed = pause_in(&mut store, &district_id, by.by.as_deref(), &asked).await?;
+    let changed = pause_in(&mut store, &district_id, by.by.as_deref(), &wish).await?;
     let paused = store.paused(&district_id).await?;
     if ui.json {
         ui.document(&Told {
@@ -139,12 +139,12 @@ pub(crate) async fn pause_in(
     store: &mut AnyStore,
     district_id: &str,
     by: Option<&str>,
-    asked: &Asked<'_>,
+    wish: &Wish<'_>,
 ) -> Result<bool> {
     let actor = audit::who(by)?;
-    let (word, reason) = match asked {
-        Asked::Pause(reason) => ("pause", reason),
-        Asked::Resume(reason) => ("resume", reason),
+    let (word, reason) = match wish {
+        Wish::Pause(reason) => ("pause", reason),
+        Wish::Resume(reason) => ("resume", reason),
     };
     let deed = Deed {
         district_id,
@@ -156,8 +156,8 @@ pub(crate) async fn pause_in(
         reason: reason.trim(),
         key: None,
     };
-    Ok(match asked {
-        Asked::Pause(_) => store.pause(&deed).await?.is_none(),
-        Asked::Resume(_) => store.resume(&deed).await?,
+    Ok(match wish {
+        Wish::Pause(_) => store.pause(&deed).await?.is_none(),
+        Wish::Resume(_) => store.resume(&deed).await?,
     })
 }

@@ -97,11 +97,7 @@ pub(crate) async fn sync(
     goes_on(&mut store, site, district).await?;
     let started = runner.start(district).await.map_err(Trouble::Refused)?;
     if started == Started::Now {
-        let on = On {
-            district,
-            subject: "district",
-            reason: "",
-        };
+        let on = On::of(district, "");
         site.judge(&mut store, visitor, "sync", on).await?;
     }
     store.back();

@@ -54,9 +54,12 @@ pub(crate) async fn export(
     })?;
     let mut store = site.stores.roster().await?;
     there(&mut store, visitor, district).await?;
+    // Whoever waits for a turn keeps no connection from others.
+    store.back();
     // One at a time: two would fill the disk twice as fast, and none would be ready sooner.
     let _turn = site.exports.acquire().await;
     let (folder, path) = written(site, district, format).await?;
+    let mut store = site.stores.roster().await?;
     // Before a byte of it leaves.
     let on = On {
         district,

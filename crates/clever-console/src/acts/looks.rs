@@ -35,11 +35,7 @@ pub(crate) async fn begin(
         };
         looking.looks.end(&id, seen);
     }));
-    let on = On {
-        district,
-        subject: "district",
-        reason: "",
-    };
+    let on = On::of(district, "");
     site.judge(&mut store, visitor, "dry_run", on).await?;
     store.back();
     Ok(Started::Now)

@@ -18,7 +18,7 @@ pub(crate) async fn pause(
     why: &str,
 ) -> Result<Option<Paused>, Trouble> {
     needs(visitor, Role::Operator)?;
-    let on = on(district, reason(why)?);
+    let on = On::of(district, reason(why)?);
     let deed = site.deed(visitor, "pause", &on);
     let mut store = site.stores.roster().await?;
     there(&mut store, visitor, district).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn resume(
     why: &str,
 ) -> Result<(), Trouble> {
     needs(visitor, Role::Operator)?;
-    let on = on(district, reason(why)?);
+    let on = On::of(district, reason(why)?);
     let deed = site.deed(visitor, "resume", &on);
     let mut store = site.stores.roster().await?;
     there(&mut store, visitor, district).await?;
@@ -54,12 +54,4 @@ pub(crate) async fn resume(
     }
     store.back();
     Ok(())
-}
-
-fn on<'a>(district: &'a str, why: &'a str) -> On<'a> {
-    On {
-        district,
-        subject: "district",
-        reason: why,
-    }
 }

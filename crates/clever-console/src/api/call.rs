@@ -125,7 +125,50 @@ where
     F: Fn(Call<B>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<A, Trouble>> + Send,
 {
-    writing(role, path, name, does, Keeps::Answer, answer)
+    let route = post(
+        move |State(site): State<Arc<Site>>,
+              Extension(visitor): Extension<Visitor>,
+              Path(path): Path<BTreeMap<String, String>>,
+              uri: Uri,
+              headers: HeaderMap,
+              body: Bytes| {
+            let answer = answer.clone();
+            async move {
+                needs(&visitor, role)?;
+                let token = visitor.person.name.clone();
+                let (key, call) = keyed(&site, visitor, path, &headers, &body)?;
+                let digest = digest(&uri, &body);
+                if let Some(before) = taken(&site, &token, &key, &digest).await? {
+                    return Ok(before);
+                }
+                let done = answer(call).await;
+                let mut store = site.stores.roster().await?;
+                let done = match done {
+                    Ok(done) => done,
+                    Err(trouble) => {
+                        store.give_key_back(&token, &key).await?;
+                        store.back();
+                        return Err(trouble);
+                    }
+                };
+                let text = serde_json::to_string(&done)
+                    .map_err(|error| Trouble::Store(error.to_string()))?;
+                store.keep_answer(&token, &key, 200, &text).await?;
+                store.back();
+                Ok::<_, Trouble>(json(StatusCode::OK, text))
+            }
+        },
+    );
+    Endpoint {
+        path,
+        name,
+        does,
+        role,
+        is_write: true,
+        takes: shape::<B>,
+        gives: Some(shape::<A>),
+        route,
+    }
 }
 
 /// The same for an answer with names, which is kept nowhere: sent again, it is read again, and is one row of the audit.
@@ -142,7 +185,14 @@ where
     F: Fn(Call<B>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<A, Trouble>> + Send,
 {
-    writing(role, path, name, does, Keeps::Nothing, answer)
+    let sent = move |call| {
+        let answer = answer.clone();
+        async move { Ok(Json(answer(call).await?).into_response()) }
+    };
+    Endpoint {
+        gives: Some(shape::<A>),
+        ..file(role, path, name, does, sent)
+    }
 }
 
 /// An endpoint that sends a file, which is kept nowhere: asked for again, it is made again, and is one row of the audit.
@@ -204,76 +254,6 @@ fn keyed<B: DeserializeOwned>(
         asked,
     };
     Ok((key, call))
-}
-
-/// What is kept of an answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keeps {
-    Answer,
-    Nothing,
-}
-
-fn writing<B, A, F, R>(
-    role: Role,
-    path: &'static str,
-    name: &'static str,
-    does: &'static str,
-    keeps: Keeps,
-    answer: F,
-) -> Endpoint
-where
-    B: DeserializeOwned + JsonSchema + Send + 'static,
-    A: Serialize + JsonSchema + Send,
-    F: Fn(Call<B>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Result<A, Trouble>> + Send,
-{
-    let route = post(
-        move |State(site): State<Arc<Site>>,
-              Extension(visitor): Extension<Visitor>,
-              Path(path): Path<BTreeMap<String, String>>,
-              uri: Uri,
-              headers: HeaderMap,
-              body: Bytes| {
-            let answer = answer.clone();
-            async move {
-                needs(&visitor, role)?;
-                let token = visitor.person.name.clone();
-                let (key, call) = keyed(&site, visitor, path, &headers, &body)?;
-                if keeps == Keeps::Nothing {
-                    return Ok(Json(answer(call).await?).into_response());
-                }
-                let digest = digest(&uri, &body);
-                if let Some(before) = taken(&site, &token, &key, &digest).await? {
-                    return Ok(before);
-                }
-                let done = answer(call).await;
-                let mut store = site.stores.roster().await?;
-                let done = match done {
-                    Ok(done) => done,
-                    Err(trouble) => {
-                        store.give_key_back(&token, &key).await?;
-                        store.back();
-                        return Err(trouble);
-                    }
-                };
-                let text = serde_json::to_string(&done)
-                    .map_err(|error| Trouble::Store(error.to_string()))?;
-                store.keep_answer(&token, &key, 200, &text).await?;
-                store.back();
-                Ok::<_, Trouble>(json(StatusCode::OK, text))
-            }
-        },
-    );
-    Endpoint {
-        path,
-        name,
-        does,
-        role,
-        is_write: true,
-        takes: shape::<B>,
-        gives: Some(shape::<A>),
-        route,
-    }
 }
 
 /// The key of a request.

@@ -96,7 +96,7 @@ impl Place {
     }
 
     /// Whether v3.0 has fewer words for the member's value.
-    fn has_words(self, key: &str) -> bool {
+    fn narrows(self, key: &str) -> bool {
         matches!(self, Self::Student) && key == NARROWED
     }
 }
@@ -146,7 +146,7 @@ impl<'de> Visitor<'de> for Object<'_, 'de> {
                 stays = true;
                 continue;
             }
-            if place.has(key) && !place.has_words(key) {
+            if place.has(key) && !place.narrows(key) {
                 map.next_value::<IgnoredAny>()?;
                 stays = true;
                 continue;

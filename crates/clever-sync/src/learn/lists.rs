@@ -220,7 +220,6 @@ impl Walk<'_> {
                 }
             };
             let records = (page.len() + page.refused().len()) as u64;
-            progress.page(kind, page.len(), page.bytes(), page.count().said());
             list.left = list.difference.left_after(&page);
             list.waiting.push(end);
             let is_long = list.left.is_some_and(|left| left > records);
@@ -231,8 +230,12 @@ impl Walk<'_> {
                 list.waiting.push(End { kind, side, pages });
             }
             lists.ask_those_needed(&mut list, records);
+            let before = list.difference.seen;
             let comparing = Box::pin(list.difference.page(run, &page, side));
             lists.meanwhile(comparing).await?;
+            // What both ends read counts once.
+            let new = usize::try_from(list.difference.seen - before).unwrap_or(usize::MAX);
+            progress.page(kind, new, page.bytes(), page.count().said());
             if list.difference.is_whole() {
                 close(source, run, note, keeps, progress, list.difference).await?;
                 continue;

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clever_model::{ManualClock, RecordKind};
 use clever_raw::page::RawPage;
 use clever_sync::given::Begin;
-use clever_sync::{RosterSource, SqliteStore, SyncError, SyncOptions, SyncReport, sync};
+use clever_sync::{Progress, RosterSource, SqliteStore, SyncError, SyncOptions, SyncReport, sync};
 use futures_core::Stream;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -153,9 +154,30 @@ impl RosterSource for Ends {
     }
 }
 
+/// How many users a person who watches is told of.
+#[derive(Default)]
+struct Told(AtomicUsize);
+
+impl Progress for Told {
+    fn page(&self, kind: RecordKind, records: usize, _: usize, _: Option<u64>) {
+        if kind == RecordKind::Users {
+            self.0.fetch_add(records, Ordering::Relaxed);
+        }
+    }
+}
+
 async fn run(store: &mut SqliteStore, source: &Ends) -> Result<SyncReport, SyncError> {
+    watched(store, source, &()).await
+}
+
+async fn watched(
+    store: &mut SqliteStore,
+    source: &Ends,
+    progress: &dyn Progress,
+) -> Result<SyncReport, SyncError> {
     let clock = ManualClock::at("2026-09-14T12:00:00Z".parse().unwrap());
-    sync(source, store, &lax(), &SyncOptions::default(), &clock, &()).await
+    let options = SyncOptions::default();
+    sync(source, store, &lax(), &options, &clock, progress).await
 }
 
 fn wanted(users: &Users) -> BTreeMap<String, Value> {
@@ -192,8 +214,10 @@ async fn check(
     let from_one = run(&mut one, &single).await.unwrap();
     let mut store = begin().await;
     let both = Ends::of(&after, page, &turns);
-    let report = run(&mut store, &both).await.unwrap();
+    let told = Told::default();
+    let report = watched(&mut store, &both, &told).await.unwrap();
     prop_assert_eq!(&report.kinds, &from_one.kinds);
+    prop_assert_eq!(told.0.into_inner(), after.len());
     prop_assert!(report.whole);
     prop_assert_eq!(replayed(&mut store).await, wanted(&after));
     let (asked, alone) = (both.asked.borrow().len(), single.asked.borrow().len());

@@ -1,12 +1,12 @@
 //! `cleverctl fleet run`, `pause`, `resume`, `approve`, `reject` and `drain`.
 
 use anyhow::Result;
-use clever_fleet::{Asked as Run, Ended};
+use clever_fleet::{Asked, Ended};
 use serde::Serialize;
 
 use super::{DecideArgs, DrainArgs, PauseArgs, ResumeArgs, RunArgs};
 use crate::audit;
-use crate::cmd::pause::{Asked, pause_in};
+use crate::cmd::pause::{Wish, pause_in};
 use crate::diagnostics::Exit;
 use crate::ui::{Document, Ui, counted};
 
@@ -69,9 +69,9 @@ pub(super) async fn run(args: &RunArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
     let asked = engine.run(args.district.as_str(), args.wait).await?;
     let (told, exit) = match asked {
-        Run::GoesOn => (word(&args.district, "running"), Exit::Done),
-        Run::Started(None) => (word(&args.district, "started"), Exit::Done),
-        Run::Started(Some(synced)) => (
+        Asked::GoesOn => (word(&args.district, "running"), Exit::Done),
+        Asked::Started(None) => (word(&args.district, "started"), Exit::Done),
+        Asked::Started(Some(synced)) => (
             Told {
                 held: synced.held,
                 changed: Some(synced.changed),
@@ -108,7 +108,7 @@ pub(super) async fn pause(args: &PauseArgs, ui: &Ui) -> Result<Exit> {
         &mut store,
         district,
         Some(&who()),
-        &Asked::Pause(&args.reason),
+        &Wish::Pause(&args.reason),
     )
     .await?;
     tell(ui, &word(&args.district, "paused"))?;
@@ -125,7 +125,7 @@ pub(super) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
             &mut store,
             district.as_str(),
             Some(&who()),
-            &Asked::Resume(""),
+            &Wish::Resume(""),
         )
         .await?;
         // Somebody may have stopped the engine's clock in its pages.
