@@ -154,7 +154,7 @@ impl RosterSource for Ends {
     }
 }
 
-/// How many users a person who watches is told of.
+/// Counts the users of which a page tells a person who watches.
 #[derive(Default)]
 struct Told(AtomicUsize);
 
