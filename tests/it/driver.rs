@@ -1,9 +1,9 @@
-//! The browser of `clever-certify` in tests: a command that fails is the test's failure, and a machine without a
+//! The browser of `clever-emulator` in tests: a command that fails is the test's failure, and a machine without a
 //! browser skips it.
 
 #![expect(dead_code, reason = "each program of tests drives a part of it")]
 
-use clever_certify::{Browser, BrowserError};
+use clever_emulator::certify::{Browser, BrowserError};
 use serde_json::Value;
 use url::Url;
 

@@ -148,7 +148,8 @@ pub(crate) enum Command {
     Emulator(clever_emulator::cli::EmulatorArgs),
     /// Rehearse Clever's certification with an app that runs here.
     #[cfg(feature = "certify")]
-    Certify(Box<cmd::certify::CertifyArgs>),
+    #[command(after_help = clever_emulator::certify::command::examples("cleverctl certify"))]
+    Certify(Box<clever_emulator::certify::command::CertifyArgs>),
     /// Rehearse Clever's certification with an app that runs here; in a build with the feature `certify`.
     #[cfg(not(feature = "certify"))]
     Certify(cmd::not_built::Unread),

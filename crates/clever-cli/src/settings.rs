@@ -36,7 +36,7 @@ impl StoreUrl {
     }
 
     /// The address itself.
-    #[cfg(any(feature = "certify", feature = "console"))]
+    #[cfg(feature = "console")]
     pub(crate) fn address(&self) -> &Address {
         &self.0
     }
@@ -74,14 +74,7 @@ impl fmt::Display for StoreUrl {
 impl FromStr for StoreUrl {
     type Err = AddressError;
 
-    /// Reads an address. The name of a database file alone is SQLite's.
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let is_file = [".db", ".sqlite", ".sqlite3"]
-            .iter()
-            .any(|end| text.len() > end.len() && text.ends_with(end));
-        if is_file && !text.contains(':') {
-            return format!("sqlite:{text}").parse().map(Self);
-        }
         text.parse().map(Self)
     }
 }

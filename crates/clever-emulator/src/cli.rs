@@ -309,19 +309,24 @@ impl Started {
     /// As one line of JSON.
     #[must_use]
     pub fn line(&self) -> String {
-        #[derive(Serialize)]
-        struct Versioned<'a> {
-            schema_version: u32,
-            #[serde(flatten)]
-            started: &'a Started,
-        }
-        let line = serde_json::to_string(&Versioned {
-            schema_version: Self::VERSION,
-            started: self,
-        });
-        // Texts alone, which can't fail.
-        line.unwrap_or_default() + "\n"
+        line(Self::VERSION, self)
     }
+}
+
+/// One line of JSON, with the version of its shape.
+pub(crate) fn line(version: u32, of: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        schema_version: u32,
+        #[serde(flatten)]
+        document: &'a T,
+    }
+    let line = serde_json::to_string(&Versioned {
+        schema_version: version,
+        document: of,
+    });
+    // Texts and numbers alone, which can't fail.
+    line.unwrap_or_default() + "\n"
 }
 
 #[cfg(test)]

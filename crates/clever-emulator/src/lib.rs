@@ -32,6 +32,8 @@
 )]
 
 mod api;
+#[cfg(feature = "certify")]
+pub mod certify;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod control;

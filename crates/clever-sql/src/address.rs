@@ -108,12 +108,17 @@ impl AddressError {
 }
 
 impl Address {
-    /// Reads an address.
+    /// Reads an address. The name of a database file alone is SQLite's.
     ///
     /// # Errors
     ///
     /// [`AddressError`] names the part that is wrong, never its value.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let ends = [".db", ".sqlite", ".sqlite3"];
+        let ends_so = |end: &&str| text.len() > end.len() && text.ends_with(*end);
+        if ends.iter().any(ends_so) && !text.contains(':') {
+            return Ok(Self::Sqlite(text.into()));
+        }
         if let Some(path) = text.strip_prefix("sqlite:") {
             // What SQLite takes for something else than a path would be a store that keeps nothing, or a file that nobody meant.
             let path = path.strip_prefix("//").unwrap_or(path);

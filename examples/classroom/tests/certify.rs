@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Json, Router};
 use classroom::Config;
-use clever_certify::{
+use clever_emulator::certify::{
     AccountSource, Accounts, AppUnderTest, Browser, Check, RehearsalClever, Verdict, ready,
     rehearse,
 };

@@ -25,7 +25,7 @@ const LIST: &str = "parts.cdx";
 /// A program: the crate by which its archive is named, its own name, and the features that it is built with.
 const PROGRAMS: [(&str, &str, &str); 2] = [
     ("clever-cli", "cleverctl", "full"),
-    ("clever-emulator", "clever-emulator", "cli"),
+    ("clever-emulator", "clever-emulator", "cli,certify,postgres"),
 ];
 
 /// Builds the programs in `profile`, makes the archives, and looks into each as whoever downloads it does.

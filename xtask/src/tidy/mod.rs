@@ -80,8 +80,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("clever-fleet", &["clever-model", "clever-sync"]),
     // Never on the code that it exists to test: the two can't share a mistake.
-    ("clever-emulator", &["clever-model"]),
-    ("clever-certify", &["clever-emulator", "clever-model"]),
+    // Its rehearsal reads an app's database, and writes a report.
+    (
+        "clever-emulator",
+        &["clever-files", "clever-model", "clever-sql"],
+    ),
     ("clever-cli", &["*"]),
     ("classroom", &["*"]),
     ("clever-tests", &["*"]),

@@ -1,7 +1,9 @@
 //! What stopped a rehearsal, and what to do.
 
 #[cfg(feature = "certify")]
-use clever_certify::RehearsalError;
+use clever_emulator::certify::RehearsalError;
+#[cfg(feature = "certify")]
+use clever_emulator::certify::command::CertifyError;
 
 use super::cause::Cause;
 #[cfg(feature = "certify")]
@@ -16,14 +18,11 @@ pub(super) fn cause(_: &(dyn std::error::Error + 'static)) -> Option<Cause> {
 /// What is known of an error of a rehearsal.
 #[cfg(feature = "certify")]
 pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> Option<Cause> {
-    Some(match error.downcast_ref()? {
-        RehearsalError::NoCallback(_) => usage(
-            "no_callback",
-            "name the address that the app has registered at Clever, with --callback URL",
-        ),
-        _ => failed(
-            "no_app",
-            "start the app, pointed at this Clever (docs/certify.md), or name its address with --app",
-        ),
+    let error: &CertifyError = error.downcast_ref()?;
+    let hint = error.hint()?;
+    Some(match error {
+        CertifyError::App(RehearsalError::NoCallback(_)) => usage("no_callback", hint),
+        CertifyError::App(_) => failed("no_app", hint),
+        _ => usage("usage", hint),
     })
 }

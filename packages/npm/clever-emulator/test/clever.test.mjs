@@ -35,3 +35,8 @@ test("the program is on the path of scripts", () => {
   const said = execFileSync("npx", ["clever-emulator", "--version"], { encoding: "utf8" });
   expect(said).toMatch(/^clever-emulator \d/);
 });
+
+test("an app is rehearsed by the same program", async () => {
+  const said = execFileSync("npx", ["clever-emulator", "certify", "--help"], { encoding: "utf8" });
+  expect(said).toContain("clever-emulator certify --app http://127.0.0.1:3000");
+});

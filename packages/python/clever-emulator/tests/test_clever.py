@@ -1,5 +1,9 @@
 """What a project that installed the wheel can do with it."""
 
+import http.server
+import json
+import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -42,3 +46,32 @@ def test_it_is_gone_when_it_was_stopped():
         assert clever.get("/v3.1/districts")["data"]
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=5)
+
+
+class _LetsIn(http.server.BaseHTTPRequestHandler):
+    """An app that refuses nobody."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_app_is_rehearsed_by_the_same_program(tmp_path):
+    app = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _LetsIn)
+    threading.Thread(target=app.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{app.server_port}"
+    said = subprocess.run(
+        [clever_emulator.program(), "certify", "--json", "--app", url, "--listen", "127.0.0.1:0", "--no-browser"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    app.shutdown()
+    report = json.loads(said.stdout)
+    assert said.returncode == 1, said.stderr
+    assert report["worst"] == "failed" and report["failed"] > 0
+    assert (tmp_path / "certify.html").read_text().startswith("<!DOCTYPE html>")

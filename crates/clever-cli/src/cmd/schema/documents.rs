@@ -88,7 +88,7 @@ fn all() -> Vec<Shape> {
         Shape::of::<console::token::Removed<'static>>(),
     ]);
     #[cfg(feature = "certify")]
-    all.push(Shape::of::<clever_certify::Told<'static>>());
+    all.push(Shape::of::<clever_emulator::certify::Told<'static>>());
     all.sort_by_key(|shape| shape.name);
     all
 }
