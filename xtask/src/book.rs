@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
+use crate::packages;
 use crate::python;
 use crate::say::say;
 use crate::tidy::links::{links, resolve};
@@ -41,9 +42,11 @@ pub(crate) fn run() -> Result<()> {
         fs::remove_dir_all(&home).with_context(|| format!("could not empty {}", home.display()))?;
     }
     let chapters = laid_out(&root, &home)?;
+    let drawn = drawn(&root, &home)?;
     let built = Command::new(bin.join("mdbook"))
         .arg("build")
         .arg(&home)
+        .envs(drawn.then_some(("MDBOOK_OUTPUT__HTML__ADDITIONAL_JS", "[\"diagrams.js\"]")))
         .env("MDBOOK_LOG", "warn")
         .stdin(Stdio::null())
         .output()
@@ -85,6 +88,17 @@ fn laid_out(root: &Path, home: &Path) -> Result<usize> {
         copied(&root.join(folder), &source.join(folder))?;
     }
     Ok(chapters.len())
+}
+
+/// Lays into `home` what draws the diagrams, if it can be had.
+fn drawn(root: &Path, home: &Path) -> Result<bool> {
+    let Some(mermaid) = packages::ensure_mermaid(root) else {
+        say("mermaid can't be had here (npm): the diagrams of the book are text");
+        return Ok(false);
+    };
+    write(&home.join("diagrams.js"), include_str!("book/diagrams.js"))?;
+    fs::copy(mermaid, home.join("src/mermaid.min.js")).context("could not copy mermaid.min.js")?;
+    Ok(true)
 }
 
 /// The files that the table of contents names, below the root.

@@ -1,6 +1,6 @@
 //! Debian's packages that tests use, installed where that takes only root and `apt-get`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -97,6 +97,24 @@ pub(crate) fn ensure_axe(root: &Path) {
     if std::fs::create_dir_all(&folder).is_err() || !succeeds("npm", &install) {
         say("axe-core can't be installed: the test of the console with it will skip");
     }
+}
+
+/// The file that draws diagrams in a browser, out of npm's package of Mermaid; without it they stay text.
+pub(crate) fn ensure_mermaid(root: &Path) -> Option<PathBuf> {
+    let folder = root.join("target/mermaid");
+    let file = folder.join("package/dist/mermaid.min.js");
+    if file.is_file() {
+        return Some(file);
+    }
+    say("mermaid is missing: getting it from npm into target/mermaid");
+    std::fs::create_dir_all(&folder).ok()?;
+    let at = folder.to_string_lossy();
+    // The package alone: the file has in it what the package depends on.
+    let pack = ["pack", "--silent", "--pack-destination", &at, "mermaid@12.3.0"];
+    let archive = folder.join("mermaid-12.3.0.tgz").to_string_lossy().into_owned();
+    let unpack = ["-xzf", &archive, "-C", &at, "package/dist/mermaid.min.js"];
+    let had = succeeds("npm", &pack) && succeeds("tar", &unpack);
+    had.then_some(file)
 }
 
 /// Installs packages, or says which tests will skip.
