@@ -110,8 +110,17 @@ pub(crate) fn ensure_mermaid(root: &Path) -> Option<PathBuf> {
     std::fs::create_dir_all(&folder).ok()?;
     let at = folder.to_string_lossy();
     // The package alone: the file has in it what the package depends on.
-    let pack = ["pack", "--silent", "--pack-destination", &at, "mermaid@12.3.0"];
-    let archive = folder.join("mermaid-12.3.0.tgz").to_string_lossy().into_owned();
+    let pack = [
+        "pack",
+        "--silent",
+        "--pack-destination",
+        &at,
+        "mermaid@12.3.0",
+    ];
+    let archive = folder
+        .join("mermaid-12.3.0.tgz")
+        .to_string_lossy()
+        .into_owned();
     let unpack = ["-xzf", &archive, "-C", &at, "package/dist/mermaid.min.js"];
     let had = succeeds("npm", &pack) && succeeds("tar", &unpack);
     had.then_some(file)
