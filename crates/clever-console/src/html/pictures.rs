@@ -76,17 +76,20 @@ pub(crate) fn columns(title: &str, values: &[(String, u64)]) -> Markup {
 pub(crate) fn line(title: &str, values: &[(String, u64)]) -> Markup {
     let most = most(values);
     let wide = values.len().max(2) * 10;
-    let points: Vec<String> = values
+    let mut points: Vec<String> = values
         .iter()
         .enumerate()
         .map(|(at, (_, value))| format!("{},{}", at * 10 + 5, 100 - high(*value, most)))
         .collect();
+    // A line from a point to itself is a dot, which stays round however the picture is stretched.
+    if let [only] = points.as_slice() {
+        points.push(only.clone());
+    }
     html! {
         figure {
             figcaption { (title) }
             svg.chart role="img" aria-label={ (title) ": the table below has the numbers" } viewBox={ "0 0 " (wide) " 100" } preserveAspectRatio="none" {
-                polyline points=(points.join(" ")) {}
-                @if let [(_, only)] = values { circle cx="5" cy=(100 - high(*only, most)) r="2" {} }
+                polyline.dot[values.len() == 1] points=(points.join(" ")) {}
             }
             (table(title, values))
         }
