@@ -133,6 +133,8 @@ pub(crate) enum Command {
     Pause(cmd::pause::PauseArgs),
     /// Let a paused district go on.
     Resume(cmd::pause::ResumeArgs),
+    /// Carry a district to another of several databases.
+    Move(cmd::relocate::MoveArgs),
     /// Serve pages on which people look, approve and undo.
     #[cfg(feature = "console")]
     Console(Box<cmd::console::ConsoleArgs>),
@@ -202,7 +204,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "Sync",
         &[
-            "sync", "status", "pause", "resume", "console", "plan", "undo", "alerts",
+            "sync", "status", "pause", "resume", "move", "console", "plan", "undo", "alerts",
         ],
     ),
     ("Look", &["changes", "explain", "export", "schema", "drift"]),

@@ -1,6 +1,7 @@
 //! `clever.toml`: the settings of a place in one file. An option of the command line stands over a variable of the
 //! environment, and that over the file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::diagnostics::Usage;
+use crate::settings::stores::{Said, Stores};
 use crate::settings::{StoreUrl, toml_file};
 
 /// The file that is read if no other is named.
@@ -37,6 +39,24 @@ store = "clever.db"
 
 # Colour: auto, always or never.
 # color = "auto"
+
+# Several databases, if one is not enough; then take `store` above out. Each has a
+# name. The address in CLEVER_STORE_WEST stands over that of `west`: there it may
+# hold a password. `cleverctl move` carries a district to another.
+[stores]
+# The store of districts that are in no list.
+# default = "main"
+
+[stores.named]
+# main = "postgres://app@db1/roster"
+# west = "postgres://app@db2/roster"
+
+[stores.districts]
+# 5a25ffb0c1bc2a0036000001 = "west"
+
+# The districts that a credential opens; a list of districts stands over it.
+[stores.credentials]
+# app = "west"
 
 [credentials]
 # The sealed file of credentials, and the key to it.
@@ -104,6 +124,8 @@ struct File {
     log: Option<String>,
     log_format: Option<String>,
     color: Option<String>,
+    #[serde(default)]
+    stores: Said,
     #[serde(default)]
     credentials: Credentials,
     #[serde(default)]
@@ -206,6 +228,8 @@ pub(crate) struct Config {
     /// The file; none if there is none.
     pub(crate) file: Option<PathBuf>,
     pub(crate) settings: Vec<Setting>,
+    /// The directory of stores, if the file has one.
+    stores: Option<Stores>,
 }
 
 impl Config {
@@ -219,6 +243,7 @@ impl Config {
                 return Ok(Self {
                     file: None,
                     settings: settings(File::default()),
+                    stores: None,
                 });
             }
             Err(error) => {
@@ -228,17 +253,42 @@ impl Config {
                 });
             }
         };
-        let file = toml::from_str(&text)
+        let file: File = toml::from_str(&text)
             .map_err(|error| toml_file::unreadable(&shown.to_string(), &text, &error))?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let stores = Stores::read(&file.stores, &shown.to_string(), &variable)?;
+        if stores.is_some() && file.store.is_some() {
+            let both = format!("{shown}: `store` and `stores.named` both say where the rows are");
+            return Err(Usage::new(both)
+                .hint("take `store` out: `stores.default` names the store of districts that are in no list")
+                .into());
+        }
         Ok(Self {
             file: Some(path.to_owned()),
             settings: settings(file),
+            stores,
         })
+    }
+
+    /// Gives the directory of stores to a command that reads stores. Then no store is meant that nobody named.
+    fn with_stores(&self, command: clap::Command) -> clap::Command {
+        let reads = |arg: &clap::Arg| arg.get_id() == "stores";
+        let Some(stores) = self
+            .stores
+            .clone()
+            .filter(|_| command.get_arguments().any(reads))
+        else {
+            return command;
+        };
+        let given = move |_: &str| Ok::<_, std::convert::Infallible>(stores.clone());
+        command
+            .mut_arg("store", |arg| arg.default_value(None::<&'static str>))
+            .mut_arg("stores", |arg| arg.default_value(NAME).value_parser(given))
     }
 
     /// Lets what the file says stand for what was given neither on the command line nor in the environment.
     pub(crate) fn over(&self, command: clap::Command) -> clap::Command {
-        let mut command = command;
+        let mut command = self.with_stores(command);
         // A token in the environment stands over a credential in the file.
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let by_token = is_set("CLEVER_TOKEN") || is_set("CLEVER_CLIENT_ID");
@@ -271,6 +321,16 @@ fn settings(file: File) -> Vec<Setting> {
         values: value.into_iter().collect(),
     };
     let number = |value: Option<u32>| value.map(|value| value.to_string());
+    // No argument stands for these: they are read as a whole.
+    let list = |key, map: BTreeMap<String, String>| Setting {
+        key,
+        argument: "",
+        command: "",
+        values: map
+            .into_iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect(),
+    };
     vec![
         one("store", "store", "sync", file.store),
         one("schema", "schema", "sync", file.schema),
@@ -278,6 +338,10 @@ fn settings(file: File) -> Vec<Setting> {
         one("log", "log", "", file.log),
         one("log_format", "log_format", "", file.log_format),
         one("color", "color", "", file.color),
+        one("stores.default", "", "", file.stores.default),
+        list("stores.named", file.stores.named),
+        list("stores.districts", file.stores.districts),
+        list("stores.credentials", file.stores.credentials),
         one(
             "credentials.file",
             "credentials",
@@ -377,6 +441,10 @@ fn settings(file: File) -> Vec<Setting> {
 /// A value as it may be shown: an address without its password, and one of Slack without what opens it.
 pub(crate) fn shown(value: &str) -> String {
     const SLACK: &str = "https://hooks.slack.com/";
+    // One of a list.
+    if let Some((name, value)) = value.split_once(" = ") {
+        return format!("{name} = {}", shown(value));
+    }
     if value.starts_with(SLACK) {
         return format!("{SLACK}…");
     }
@@ -399,7 +467,7 @@ mod tests {
             let plain = line.trim_start_matches("# ");
             let setting = plain.split_once(" = ").is_some_and(|(key, _)| {
                 key.bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
             });
             if setting { plain } else { line }
         });
@@ -424,5 +492,9 @@ mod tests {
         assert!(!shown("mysql://app:secret@db/roster").contains("secret"));
         assert!(!shown("https://hooks.slack.com/services/T/B/secret").contains("secret"));
         assert_eq!(shown("https://api.clever.com"), "https://api.clever.com");
+        assert_eq!(
+            shown("west = postgres://app:secret@db/roster"),
+            "west = postgres://app@db/roster"
+        );
     }
 }

@@ -192,6 +192,7 @@ async fn run(command: Command, config: &Config, ui: &Ui) -> Result<Exit> {
         Command::Status(args) => cmd::status::run(&args, ui).await,
         Command::Pause(args) => cmd::pause::pause(&args, ui).await,
         Command::Resume(args) => cmd::pause::resume(&args, ui).await,
+        Command::Move(args) => cmd::relocate::run(&args, ui).await,
         #[cfg(feature = "console")]
         Command::Console(args) => cmd::console::run(&args, ui).await,
         #[cfg(not(feature = "console"))]

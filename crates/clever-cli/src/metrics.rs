@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::diagnostics::Usage;
-use crate::settings::StoreUrl;
+use crate::settings::Places;
 use crate::ui::Ui;
 use recorder::{Handle, recorder};
 use serve::Health;
@@ -67,13 +67,8 @@ impl Metrics {
         self.handle.is_some()
     }
 
-    /// Serves what is measured, and how the store is.
-    pub(crate) async fn serve(
-        &mut self,
-        args: &ListenArgs,
-        store: StoreUrl,
-        ui: &Ui,
-    ) -> Result<()> {
+    /// Serves what is measured, and how the stores are.
+    pub(crate) async fn serve(&mut self, args: &ListenArgs, stores: Places, ui: &Ui) -> Result<()> {
         if let (Some(address), Some(handle)) = (args.metrics_listen, &self.handle) {
             let listener = tokio::net::TcpListener::bind(address)
                 .await
@@ -86,7 +81,7 @@ impl Metrics {
                 ui.note(format!("metrics are at http://{at}/metrics"));
             }
             let health = Health {
-                store,
+                stores,
                 max_failures: args.max_failures,
             };
             let router = serve::router(handle.clone(), Arc::new(health));

@@ -1,20 +1,25 @@
 //! Where things are and how a secret reaches the program.
 
+mod address;
+mod places;
+pub(crate) mod stores;
 pub(crate) mod toml_file;
 
 use std::env::VarError;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_auth::DistrictAppToken;
-use clever_sql::{Address, AddressError};
-use clever_sync::{AnyStore, Open, StoreError};
+use clever_sql::AddressError;
+
+pub(crate) use address::StoreUrl;
+pub(crate) use places::{Place, Places};
 
 use crate::diagnostics::Usage;
+use crate::settings::stores::Stores;
 
 /// The environment variable that holds a district-app token.
 pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
@@ -22,70 +27,14 @@ pub(crate) const TOKEN_VARIABLE: &str = "CLEVER_TOKEN";
 /// Largest token file read, in bytes; a token has about 40.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// A store's address, which shows no password.
-#[derive(Debug, Clone)]
-pub(crate) struct StoreUrl(Address);
-
-impl StoreUrl {
-    /// The SQLite file, if it is one.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match &self.0 {
-            Address::Sqlite(path) => Some(path),
-            _ => None,
-        }
-    }
-
-    /// The address itself.
-    #[cfg(feature = "console")]
-    pub(crate) fn address(&self) -> &Address {
-        &self.0
-    }
-
-    /// The same in this schema, if one is named.
-    pub(crate) fn in_schema(self, schema: Option<&str>) -> Result<Self, AddressError> {
-        match schema {
-            Some(name) => self.0.with_schema(name).map(Self),
-            None => Ok(self),
-        }
-    }
-
-    /// Opens the store; makes it where there is none.
-    pub(crate) async fn open(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::open(&self.0, Open::Create).await
-    }
-
-    /// Opens the store if there is one.
-    pub(crate) async fn open_existing(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::open(&self.0, Open::Existing).await
-    }
-
-    /// Opens the store if there is one, to look at it: one that can only be read does.
-    pub(crate) async fn look(&self) -> Result<AnyStore, StoreError> {
-        AnyStore::open(&self.0, Open::Look).await
-    }
-}
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl FromStr for StoreUrl {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        text.parse().map(Self)
-    }
-}
-
 /// Where the rows live.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StoreArgs {
     /// The database: `FILE.db` or `postgres://USER@HOST/DATABASE`.
     ///
     /// SQLite is `sqlite:PATH`, or a file's name that ends in `.db`, `.sqlite` or `.sqlite3`. For PostgreSQL over TLS,
-    /// add `?sslmode=verify-full`. Put an address that contains a password in CLEVER_STORE.
+    /// add `?sslmode=verify-full`. Put an address that contains a password in CLEVER_STORE. It stands over `[stores]` of
+    /// clever.toml, which names several databases and the districts of each.
     #[arg(
         long,
         help_heading = "Store",
@@ -94,18 +43,64 @@ pub(crate) struct StoreArgs {
         default_value = "sqlite:clever.db",
         value_name = "URL"
     )]
-    store: StoreUrl,
+    store: Option<StoreUrl>,
     /// The schema of the tables in PostgreSQL [default: clever].
     ///
     /// The address may name one too, with `?schema=NAME`. The schema is made if it is missing.
     #[arg(long, value_name = "NAME", help_heading = "Store")]
     schema: Option<String>,
+    /// The directory of stores. It has no word on the command line: the file of settings gives it to each command that has this.
+    #[arg(long = "stores-of-settings", hide = true, value_parser = nobody_types_it)]
+    stores: Option<Stores>,
+}
+
+/// Refuses a directory on the command line.
+fn nobody_types_it(_: &str) -> Result<Stores, &'static str> {
+    Err("several stores are named in `[stores]` of clever.toml")
 }
 
 impl StoreArgs {
-    /// The store's address.
+    /// A store that is known already.
+    pub(crate) fn at(url: StoreUrl) -> Self {
+        Self {
+            store: Some(url),
+            schema: None,
+            stores: None,
+        }
+    }
+
+    /// Stores that are known already.
+    #[cfg(feature = "console")]
+    pub(crate) fn of_places(places: Places) -> Self {
+        match places {
+            Places::One(url) => Self::at(url),
+            Places::Many(stores) => Self {
+                store: None,
+                schema: None,
+                stores: Some(stores),
+            },
+        }
+    }
+
+    /// Where districts are kept. A store that was named stands over the directory.
+    pub(crate) fn places(&self) -> Result<Places, AddressError> {
+        let schema = self.schema.as_deref();
+        match (&self.store, &self.stores) {
+            (None, Some(stores)) => Ok(Places::Many(stores.clone().in_schema(schema)?)),
+            (Some(url), _) => Ok(Places::One(url.clone().in_schema(schema)?)),
+            // The argument has a default, which only a directory takes away.
+            (None, None) => Err(AddressError::Scheme),
+        }
+    }
+
+    /// The store of a district; of the only one, if none is named.
+    pub(crate) async fn of(&self, district: Option<&str>) -> Result<StoreUrl> {
+        Ok(self.places()?.holding(district).await?.url)
+    }
+
+    /// The store that is named, or that of districts of which nobody says anything.
     pub(crate) fn url(&self) -> Result<StoreUrl, AddressError> {
-        self.store.clone().in_schema(self.schema.as_deref())
+        Ok(self.places()?.first())
     }
 }
 
@@ -162,59 +157,3 @@ impl fmt::Display for MissingToken {
 }
 
 impl std::error::Error for MissingToken {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_database_file_alone_is_an_address() {
-        for (text, path) in [
-            ("x.db", "x.db"),
-            ("/var/lib/x.sqlite", "/var/lib/x.sqlite"),
-            ("../a b.sqlite3", "../a b.sqlite3"),
-        ] {
-            let store = text.parse::<StoreUrl>().unwrap();
-            assert_eq!(store.path(), Some(Path::new(path)), "{text}");
-        }
-    }
-
-    #[test]
-    fn store_addresses_read() {
-        assert_eq!(
-            "sqlite:a.db".parse::<StoreUrl>().unwrap().path(),
-            Some(Path::new("a.db"))
-        );
-        assert_eq!(
-            "sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(),
-            Some(Path::new("/tmp/a"))
-        );
-        // Two that keep nothing or make a file of that name (case 20 of the field), among others.
-        for wrong in [
-            "",
-            ".db",
-            "a.txt",
-            "sqlite:",
-            "sqlite::memory:",
-            "sqlite://:memory:",
-            "sqlite:file:x.db",
-            "sqlite:x.db?mode=ro",
-            "postgres://[/x",
-            "postgres://h/d?sslmode=allow",
-        ] {
-            assert!(wrong.parse::<StoreUrl>().is_err(), "{wrong}");
-        }
-        let server: StoreUrl = "postgres://app:secret@db/roster?password=secret&sslmode=require"
-            .parse()
-            .unwrap();
-        assert!(!format!("{server:?}").contains("secret"));
-        let server = server.in_schema(Some("school")).unwrap();
-        assert_eq!(
-            server.to_string(),
-            "postgres://app@db/roster?sslmode=require&schema=school"
-        );
-        let file: StoreUrl = "sqlite:a.db".parse().unwrap();
-        assert!(file.clone().in_schema(Some("school")).is_err());
-        assert!(file.in_schema(None).is_ok());
-    }
-}

@@ -28,7 +28,7 @@ pub use api::{NewToken, new_token, openapi};
 pub use console::Console;
 pub use door::{OpenId, RolesBy};
 pub use site::{Alerts, Options, Runner, Started};
-pub use stores::Stores;
+pub use stores::{Directory, Stores};
 pub use who::{Gate, NoRole, Person, Role};
 
 /// The examples of the README compile.

@@ -1,13 +1,14 @@
 //! The stores that the pages read and write, with connections that are used again.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clever_auth::seal::SealingKeys;
 use clever_provision::store::{AccountStore, AccountsError, OwnedTable};
 use clever_sql::{Address, Open};
 use clever_sync::{AnyStore, StoreError};
 use clever_web::WebError;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::trouble::Trouble;
@@ -23,10 +24,49 @@ struct Accounts {
     pool: Pool<AccountStore>,
 }
 
+/// Which of several stores each district is in.
+pub trait Directory: Send + Sync {
+    /// The address of every store. The first has what is of no district: tokens of the API, deeds that are about no district.
+    fn all(&self) -> Vec<Address>;
+
+    /// The address of the store that a district is in now: one of those.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for whoever asked.
+    fn of<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<Address, String>>;
+}
+
+/// A store of rosters.
+struct Rosters {
+    address: Address,
+    pool: Pool<AnyStore>,
+}
+
+impl Rosters {
+    fn at(address: Address) -> Self {
+        Self {
+            address,
+            pool: Pool::new(),
+        }
+    }
+
+    /// Lends a connection.
+    async fn lend(&self) -> Result<Lent<'_, AnyStore>, Trouble> {
+        let (permit, there) = self.pool.take().await;
+        let store = match there {
+            Some(store) => store,
+            None => AnyStore::open(&self.address, Open::Existing).await?,
+        };
+        Ok(Lent::new(&self.pool, store, permit))
+    }
+}
+
 /// The stores of one console.
 pub struct Stores {
-    address: Address,
-    roster: Pool<AnyStore>,
+    first: Rosters,
+    others: Vec<Rosters>,
+    directory: Option<Arc<dyn Directory>>,
     accounts: Option<Accounts>,
 }
 
@@ -35,10 +75,21 @@ impl Stores {
     #[must_use]
     pub fn new(roster: Address) -> Self {
         Self {
-            address: roster,
-            roster: Pool::new(),
+            first: Rosters::at(roster),
+            others: Vec::new(),
+            directory: None,
             accounts: None,
         }
+    }
+
+    /// Adds the other stores of a directory: each district is looked for where the directory says. The store that [`Stores::new`] was
+    /// given is the directory's first.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Arc<dyn Directory>) -> Self {
+        let others = directory.all().into_iter().skip(1);
+        self.others = others.map(Rosters::at).collect();
+        self.directory = Some(directory);
+        self
     }
 
     /// Adds the app's accounts. `tables` are those whose rows belong to accounts: a merge moves them.
@@ -58,19 +109,46 @@ impl Stores {
         self
     }
 
-    /// Lends a connection to the rosters.
-    pub(crate) async fn roster(&self) -> Result<Lent<'_, AnyStore>, Trouble> {
-        let (permit, there) = self.roster.take().await;
-        let store = match there {
-            Some(store) => store,
-            None => AnyStore::open(&self.address, Open::Existing).await?,
-        };
-        Ok(Lent::new(&self.roster, store, permit))
+    /// Says whether there are several stores of rosters.
+    pub(crate) fn are_many(&self) -> bool {
+        !self.others.is_empty()
     }
 
-    /// A connection to the rosters beside the others, for whoever reads for long.
-    pub(crate) async fn roster_to_read(&self) -> Result<AnyStore, Trouble> {
-        Ok(AnyStore::open(&self.address, Open::Look).await?)
+    /// Lends a connection to the store of what is of no district.
+    pub(crate) async fn first(&self) -> Result<Lent<'_, AnyStore>, Trouble> {
+        self.first.lend().await
+    }
+
+    /// Lends a connection to each store of rosters.
+    pub(crate) async fn all(&self) -> Result<Vec<Lent<'_, AnyStore>>, Trouble> {
+        let mut lent = vec![self.first.lend().await?];
+        for one in &self.others {
+            lent.push(one.lend().await?);
+        }
+        Ok(lent)
+    }
+
+    /// Lends a connection to the store of a district.
+    pub(crate) async fn of(&self, district: &str) -> Result<Lent<'_, AnyStore>, Trouble> {
+        self.rosters(district).await?.lend().await
+    }
+
+    /// A connection to the store of a district beside the others, for whoever reads for long.
+    pub(crate) async fn to_read(&self, district: &str) -> Result<AnyStore, Trouble> {
+        let address = &self.rosters(district).await?.address;
+        Ok(AnyStore::open(address, Open::Look).await?)
+    }
+
+    /// The store of a district; that of what is of none, for none.
+    async fn rosters(&self, district: &str) -> Result<&Rosters, Trouble> {
+        let Some(directory) = self.directory.as_ref().filter(|_| !district.is_empty()) else {
+            return Ok(&self.first);
+        };
+        let address = directory.of(district).await.map_err(Trouble::Store)?;
+        let shown = address.to_string();
+        let mut all = std::iter::once(&self.first).chain(&self.others);
+        let known = all.find(|one| one.address.to_string() == shown);
+        known.ok_or_else(|| Trouble::Store("the directory of stores has changed".to_owned()))
     }
 
     /// Says whether there are accounts.

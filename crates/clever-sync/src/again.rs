@@ -52,6 +52,8 @@ impl StoreError {
         match self {
             Self::Moved => Again::AtOnce,
             Self::Forgotten(_) => Again::Never,
+            // The next try finds the store that it is in.
+            Self::Elsewhere(_) => Again::Later,
             Self::Database(error) if error.may_pass() => Again::Later,
             Self::Database(_) => Again::Never,
         }

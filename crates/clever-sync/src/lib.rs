@@ -32,6 +32,8 @@
 //! 5. `act`: what is let through is settled, in numbers and a hash, and applied; plans, undo and audit.
 //! 6. `tell`: how districts stand, what changed, why a record is as it is.
 //! 7. `export`, and `run.rs`, which is [`sync`].
+//!
+//! Beside the road stands [`carry`]: a district moves to another store.
 // docs.rs says at each item which feature brings it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -46,6 +48,7 @@
 
 mod act;
 mod again;
+pub mod carry;
 mod check;
 mod error;
 mod export;

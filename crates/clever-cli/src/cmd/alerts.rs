@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use clever_sync::Open;
 use serde::Serialize;
 
 use crate::alerts::{AlertArgs, Alerts};
@@ -68,10 +69,12 @@ pub(crate) async fn run(command: &AlertsCommand, ui: &Ui) -> Result<Exit> {
         }
         AlertsCommand::Check(args) => {
             let alerts = wanted(&args.alerts, args.max_failures)?;
-            let url = args.store.url()?;
-            let mut store = url.open_existing().await?;
-            let sync = status::sync_command(&url, &args.vault);
-            let told = alerts.check(&mut store, &sync).await?;
+            let places = args.store.places()?;
+            let sync = status::sync_command(&places, &args.vault);
+            let mut told = 0;
+            for (_, mut store) in places.open_all(Open::Existing).await? {
+                told += alerts.check(&mut store, &sync).await?;
+            }
             if ui.json {
                 ui.document(&Sent { sent: told })?;
             } else if told > 0 || !ui.quiet {

@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{ArgGroup, Args, ValueEnum};
 use clever_model::{Clock, RecordKind, SystemClock, Timestamp, read_span};
-use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, StoreError, changes};
+use clever_sync::{AnyStore, Change, ChangeFilter, DatabaseError, Feed, Open, StoreError, changes};
 use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::diagnostics::{Exit, NotThere, Usage};
-use crate::settings::StoreArgs;
+use crate::settings::{Places, StoreArgs};
 use crate::signals::Stop;
 use crate::ui::{self, Document, Records, Ui, word};
 use crate::webhook::Webhook;
@@ -205,6 +205,33 @@ async fn consume(
     }
 }
 
+/// The same, wherever the district moves meanwhile: its feed continues there, from where the consumer stands.
+async fn consume_on(consumer: &str, args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
+    let places = args.store.places()?;
+    let mut named = args.district.clone();
+    loop {
+        let url = places.holding(named.as_deref()).await?.url;
+        // It keeps how far it came.
+        let mut store = url.open_existing().await?;
+        let id = district(&mut store, named.as_deref()).await?;
+        match consume(&mut store, &id, consumer, args, ui).await {
+            Err(error) if args.follow && places.are_many() && is_elsewhere(&error) => {
+                named = Some(id);
+                tokio::time::sleep(args.poll).await;
+            }
+            ended => return ended,
+        }
+    }
+}
+
+/// Says whether an error is that the district is in another store, or on its way.
+fn is_elsewhere(error: &anyhow::Error) -> bool {
+    let is = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(StoreError::Elsewhere(_)))
+    };
+    error.chain().any(is)
+}
+
 /// A change in one line, without values.
 fn line(change: &Change) -> String {
     format!(
@@ -299,22 +326,23 @@ impl Document for Change {
 
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
-    let url = args.store.url()?;
+    let named = args.district.as_deref();
     if let Some(address) = &args.webhook {
         let webhook = Webhook::signed(address, args.secret_file.as_deref())?;
-        let mut store = url.open_existing().await?;
+        let places = match named {
+            Some(_) => Places::One(args.store.of(named).await?),
+            None => args.store.places()?,
+        };
+        let stores = places.open_all(Open::Existing).await?.into_iter();
+        let mut stores: Vec<AnyStore> = stores.map(|(_, store)| store).collect();
         let consumer = args.consumer.as_deref().unwrap_or("webhook");
-        return deliver::deliver(&mut store, consumer, &webhook, args, ui).await;
+        return deliver::deliver(&mut stores, consumer, &webhook, args, ui).await;
     }
-    let mut store = match args.consumer {
-        // It keeps how far it came.
-        Some(_) => url.open_existing().await?,
-        None => url.look().await?,
-    };
-    let district = district(&mut store, args.district.as_deref()).await?;
     if let Some(consumer) = &args.consumer {
-        return consume(&mut store, &district, consumer, args, ui).await;
+        return consume_on(consumer, args, ui).await;
     }
+    let mut store = args.store.of(named).await?.look().await?;
+    let district = district(&mut store, named).await?;
     let mut changes = wanted(&mut store, &district, args).await?;
     if !args.values {
         for change in &mut changes {
@@ -387,6 +415,12 @@ pub(crate) fn not_in_the_store(named: &str) -> NotThere {
 /// The district that is meant: the one that is named, or the only one.
 pub(crate) async fn district(store: &mut AnyStore, named: Option<&str>) -> Result<String> {
     let all = store.districts().await?;
+    if let Some(named) = named
+        && !all.iter().any(|id| id == named)
+        && let Some(away) = store.away(named).await?
+    {
+        return Err(StoreError::Elsewhere(Box::new(away)).into());
+    }
     match (named, all.as_slice()) {
         (Some(named), all) if all.iter().any(|id| id == named) => Ok(named.to_owned()),
         (_, []) => Err(NoDistrict.into()),

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use clap::{Args, FromArgMatches as _, Subcommand};
 use clever_console::{Console, Options, Person, Role, Runner, Started, Stores, openapi};
+use clever_sql::Address;
 use clever_sync::SyncReport;
 use clever_sync::erase::NotesKey;
 use futures_util::future::BoxFuture;
@@ -28,7 +29,7 @@ use crate::cmd::review::tables_of;
 use crate::cmd::sync::one_of_many::aside;
 use crate::cmd::sync::{self, SyncArgs, policies};
 use crate::diagnostics::{Exit, Usage};
-use crate::settings::{StoreArgs, StoreUrl};
+use crate::settings::{Places, StoreArgs};
 use crate::signals::Stop;
 use crate::ui::{Document, Ui};
 
@@ -126,16 +127,25 @@ pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
     }
     if args.demo {
         let ground = demo::Ground::make(ui).await?;
-        let runner = Syncs::new(ground.store.clone(), ground.sync.clone(), ui)?;
+        let places = Places::One(ground.store.clone());
+        let runner = Syncs::new(places, ground.sync.clone(), ui)?;
         let stores = Stores::new(ground.store.address().clone());
         let stores = stores.with_accounts(&ground.accounts, ground.keys.clone(), Vec::new());
         let notes_key = Some(ground.notes_key.clone());
         return serve(args, stores, Some(Arc::new(runner)), notes_key, ui).await;
     }
-    let url = args.store.url()?;
-    // A store that is not there is said before anybody opens a page. One of an earlier version is brought up to date.
-    drop(url.open_existing().await?);
-    let mut stores = Stores::new(url.address().clone());
+    let places = args.store.places()?;
+    let mut stores = Stores::new(places.first().address().clone());
+    if places.are_many() {
+        // Pages of all districts read every store: one that no district has come to yet is made.
+        for place in places.all() {
+            drop(place.url.open().await?);
+        }
+        stores = stores.with_directory(Arc::new(InFile(places.clone())));
+    } else {
+        // A store that is not there is said before anybody opens a page. One of an earlier version is brought up to date.
+        drop(places.first().open_existing().await?);
+    }
     if args.accounts.is_named() {
         let (address, keys) = args.accounts.address(false)?;
         stores = stores.with_accounts(&address, keys, tables_of(args.tables.as_deref())?);
@@ -143,7 +153,7 @@ pub(crate) async fn run(args: &ConsoleArgs, ui: &Ui) -> Result<Exit> {
     let runner = if args.sync.is_empty() {
         None
     } else {
-        Some(Arc::new(Syncs::new(url, args.sync.clone(), ui)?))
+        Some(Arc::new(Syncs::new(places, args.sync.clone(), ui)?))
     };
     // Without a key, all but forgetting is possible, and the page says so.
     let notes_key = args.accounts.notes_key(false).ok();
@@ -200,9 +210,28 @@ async fn serve(
     Ok(Exit::Done)
 }
 
+/// The directory of stores in the file of settings.
+struct InFile(Places);
+
+impl clever_console::Directory for InFile {
+    fn all(&self) -> Vec<Address> {
+        let all = self.0.all().into_iter();
+        all.map(|place| place.url.address().clone()).collect()
+    }
+
+    fn of<'a>(&'a self, district_id: &'a str) -> BoxFuture<'a, Result<Address, String>> {
+        Box::pin(async move {
+            match self.0.holding(Some(district_id)).await {
+                Ok(place) => Ok(place.url.address().clone()),
+                Err(error) => Err(format!("{error:#}")),
+            }
+        })
+    }
+}
+
 /// Starts syncs as `cleverctl sync` does, one of a district at a time.
 struct Syncs {
-    store: StoreUrl,
+    places: Places,
     options: Vec<String>,
     /// Says what the runs say to whoever started the console, and no more than a sync without a watcher.
     ui: Ui,
@@ -211,9 +240,9 @@ struct Syncs {
 
 impl Syncs {
     /// Reads the options once, so that a mistake is said before anybody presses a button.
-    fn new(store: StoreUrl, options: Vec<String>, ui: &Ui) -> Result<Self> {
+    fn new(places: Places, options: Vec<String>, ui: &Ui) -> Result<Self> {
         let syncs = Self {
-            store,
+            places,
             options,
             ui: ui.in_the_background(),
             running: Arc::default(),
@@ -235,8 +264,7 @@ impl Syncs {
     }
 
     fn args(&self, district: Option<&str>) -> Result<SyncArgs> {
-        let store = self.store.address().to_string();
-        let mut words = vec!["cleverctl", "sync", "--store", &store];
+        let mut words = vec!["cleverctl", "sync"];
         words.extend(self.options.iter().map(String::as_str));
         if let Some(district) = district {
             words.extend(["--district", district]);
@@ -247,7 +275,11 @@ impl Syncs {
             Ok(Cli {
                 command: Command::Sync(args),
                 ..
-            }) => Ok(*args),
+            }) => {
+                let mut args = *args;
+                args.store = StoreArgs::of_places(self.places.clone());
+                Ok(args)
+            }
             Ok(_) => Err(Usage::new("these are no options of `cleverctl sync`").into()),
             Err(error) => Err(Usage::new(format!(
                 "what follows `--` is not understood: {}",
@@ -310,7 +342,7 @@ impl Runner for Syncs {
 /// A dry run with these arguments, on a thread of its own.
 async fn looked(mut args: SyncArgs, ui: Ui) -> Result<SyncReport, String> {
     args.dry_run = true;
-    let looked = aside(move || async move { sync::look(&args, &ui).await }).await;
+    let looked = aside(move || async move { sync::look(args, &ui).await }).await;
     looked.map_err(|error| format!("{error:#}"))
 }
 

@@ -60,7 +60,12 @@ impl Document for Explained {
 
 /// Prints where each field of a record comes from.
 pub(crate) async fn run(args: &ExplainArgs, ui: &Ui) -> Result<Exit> {
-    let mut store = args.store.url()?.look().await?;
+    let mut store = args
+        .store
+        .of(args.district.as_deref())
+        .await?
+        .look()
+        .await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     let mut all = explain(&mut store, &district, &args.id).await?;
     if all.is_empty() {

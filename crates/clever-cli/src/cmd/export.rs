@@ -94,7 +94,7 @@ pub(crate) async fn run(args: &ExportArgs, ui: &Ui) -> Result<Exit> {
             return Err(crate::cmd::not_built::NotBuilt::new("Parquet", "parquet").into());
         }
     };
-    let url = args.store.url()?;
+    let url = args.store.of(args.district.as_deref()).await?;
     let mut store = url.look().await?;
     let district = district(&mut store, args.district.as_deref()).await?;
     leave_nothing_half_written();

@@ -29,6 +29,7 @@ pub(crate) mod not_built;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod prune;
+pub(crate) mod relocate;
 pub(crate) mod review;
 pub(crate) mod schema;
 pub(crate) mod status;

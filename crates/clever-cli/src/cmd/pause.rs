@@ -108,7 +108,7 @@ pub(crate) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
 }
 
 async fn run(named: &str, by: &By, wish: Wish<'_>, ui: &Ui) -> Result<Exit> {
-    let mut store = by.store.url()?.open_existing().await?;
+    let mut store = by.store.of(Some(named)).await?.open_existing().await?;
     let district_id = district(&mut store, Some(named)).await?;
     let changed = pause_in(&mut store, &district_id, by.by.as_deref(), &wish).await?;
     let paused = store.paused(&district_id).await?;

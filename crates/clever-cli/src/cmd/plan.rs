@@ -79,11 +79,16 @@ pub(crate) async fn run(command: PlanCommand, ui: &Ui) -> Result<Exit> {
             }
             let names = plan.holds.iter().filter_map(|hold| school_of(hold));
             // Names are a help; a plan can be read without its store.
-            let schools = match args.store.url()?.look().await {
-                Ok(mut store) => Schools::read(&mut store, &plan.district_id, names)
+            let url = args.store.of(Some(&plan.district_id)).await;
+            let store = match &url {
+                Ok(url) => url.look().await.ok(),
+                Err(_) => None,
+            };
+            let schools = match store {
+                Some(mut store) => Schools::read(&mut store, &plan.district_id, names)
                     .await
                     .unwrap_or_default(),
-                Err(_) => Schools::default(),
+                None => Schools::default(),
             };
             show(file, &plan, &samples, args.values, &schools, ui)
         }
@@ -215,7 +220,7 @@ const MAX_VALUE: usize = 60;
 async fn apply(args: &ApplyArgs, ui: &Ui) -> Result<Exit> {
     let plan = Plan::read(&args.plan.file)?;
     let policies = policies(args.policy.as_deref())?;
-    let mut store = args.store.url()?.open().await?;
+    let mut store = args.store.of(Some(&plan.district_id)).await?.open().await?;
     let watch = Watch::new(ui);
     let report = apply_plan(
         &args.plan.file,

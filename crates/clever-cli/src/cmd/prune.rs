@@ -7,8 +7,8 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp};
-use clever_sync::AnyStore;
 use clever_sync::erase::{PruneRequest, Pruned, prune};
+use clever_sync::{AnyStore, Open};
 use serde::Serialize;
 
 use crate::cmd::changes::district;
@@ -89,12 +89,19 @@ pub(crate) async fn run(args: &PruneArgs, ui: &Ui) -> Result<Exit> {
             .hint("name it with --archived-before or --changes-before, or in `[prune]` of clever.toml")
             .into());
     }
-    let mut store = args.store.url()?.open_existing().await?;
-    let districts = match &args.district {
-        Some(named) => vec![district(&mut store, Some(named)).await?],
-        None => store.districts().await?,
-    };
-    let looked = go(&mut store, &districts, args, true, ui).await?;
+    let mut stores = Vec::new();
+    if let Some(named) = &args.district {
+        let url = args.store.of(Some(named)).await?;
+        let mut store = url.open_existing().await?;
+        let districts = vec![district(&mut store, Some(named)).await?];
+        stores.push((store, districts));
+    } else {
+        for (_, mut store) in args.store.places()?.open_all(Open::Existing).await? {
+            let districts = store.districts().await?;
+            stores.push((store, districts));
+        }
+    }
+    let looked = go(&mut stores, args, true, ui).await?;
     if args.dry_run {
         return told(&looked, true, ui);
     }
@@ -115,13 +122,12 @@ pub(crate) async fn run(args: &PruneArgs, ui: &Ui) -> Result<Exit> {
             return Ok(Exit::Done);
         }
     }
-    let done = go(&mut store, &districts, args, false, ui).await?;
+    let done = go(&mut stores, args, false, ui).await?;
     told(&done, false, ui)
 }
 
 async fn go(
-    store: &mut AnyStore,
-    districts: &[String],
+    stores: &mut [(AnyStore, Vec<String>)],
     args: &PruneArgs,
     dry_run: bool,
     ui: &Ui,
@@ -129,22 +135,24 @@ async fn go(
     let now = SystemClock.now();
     let instant = |before: Option<Before>| before.and_then(|before| before.instant(now));
     let mut all = BTreeMap::new();
-    for district in districts {
-        let request = PruneRequest {
-            district_id: district.clone(),
-            archived_before: instant(args.archived_before),
-            changes_before: instant(args.changes_before),
-            dry_run,
-        };
-        let mut told = |rows| {
-            if ui.is_talkative() && ui.is_watched() {
-                ui.note(format!("{} rows are gone", grouped(rows)));
-            }
-        };
-        let pruned = prune(store, &request, &mut told).await.with_context(|| {
-            format!("could not take away what is too old of district {district}")
-        })?;
-        all.insert(district.clone(), pruned);
+    for (store, districts) in stores {
+        for district in districts {
+            let request = PruneRequest {
+                district_id: district.clone(),
+                archived_before: instant(args.archived_before),
+                changes_before: instant(args.changes_before),
+                dry_run,
+            };
+            let mut told = |rows| {
+                if ui.is_talkative() && ui.is_watched() {
+                    ui.note(format!("{} rows are gone", grouped(rows)));
+                }
+            };
+            let pruned = prune(store, &request, &mut told).await.with_context(|| {
+                format!("could not take away what is too old of district {district}")
+            })?;
+            all.insert(district.clone(), pruned);
+        }
     }
     Ok(all)
 }

@@ -1,12 +1,14 @@
 //! `cleverctl status`: how each district of the store stands, for a person or for an alarm.
 
 mod said;
+mod stores;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use clever_model::{Clock, SystemClock, Timestamp, read_span};
 use clever_sync::report::Doubt;
@@ -25,6 +27,7 @@ use crate::ui::{self, Document, Tone, Ui, count, counted, grouped, word};
 use crate::vault::VaultArgs;
 use said::how;
 pub(crate) use said::{Said, said, sync_command};
+use stores::Stores;
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
@@ -71,10 +74,9 @@ const ALARM: &str = "For alarms";
 
 /// Prints a table a district, or one line a district where there are several.
 pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
-    let url = args.store.url()?;
-    let mut store = url.look().await?;
-    let mut all = store.status().await.context("could not read the status")?;
-    let mut attempts = store.attempts().await?;
+    let places = args.store.places()?;
+    let mut stores = Stores::look(&places).await?;
+    let (mut all, mut attempts) = stores.read(ui).await?;
     let now = SystemClock.now();
     if let Some(wanted) = &args.district {
         all.retain(|status| status.district_id == *wanted);
@@ -92,6 +94,7 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
             ui.document(&Told {
                 districts: &[],
                 never_synced: &never,
+                stores: None,
             })?;
         } else {
             never_print(ui, &never, now)?;
@@ -102,12 +105,12 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         max_age: args.max_age,
         max_failures: args.max_failures,
     };
-    let several = all.len() > 1;
+    let several = all.len() > 1 || places.are_many();
     let (how, which) = how(&args.vault, args.policy.as_deref());
     let all: Vec<Standing> = all
         .into_iter()
         .map(|status| {
-            let mut sync = format!("cleverctl sync --store {}", word(&url.to_string()));
+            let mut sync = said::syncing(&places);
             if several {
                 let _ = write!(sync, " --district {}", word(&status.district_id));
             }
@@ -135,18 +138,19 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
         }
     }
     if args.letter {
-        return letters(&mut store, &all, now, ui).await;
+        return letters(&mut stores, &all, now, ui).await;
     }
     if ui.json {
         ui.document(&Told {
             districts: &all,
             never_synced: &never,
+            stores: places.are_many().then(|| stores.names()),
         })?;
         return Ok(exit);
     }
     match all.as_slice() {
-        [only] => detail(ui, &mut store, only, now).await?,
-        many => of_many(ui, &mut store, many, now).await?,
+        [only] => detail(ui, stores.of(only)?, only, now).await?,
+        many => of_many(ui, &mut stores, many, now).await?,
     }
     never_print(ui, &never, now)?;
     Ok(exit)
@@ -178,6 +182,9 @@ fn never_print(ui: &Ui, all: &[NeverSynced], now: Timestamp) -> Result<()> {
 pub(crate) struct Told<'a> {
     districts: &'a [Standing],
     never_synced: &'a [NeverSynced],
+    /// The name of the store of each district, if there are several stores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stores: Option<BTreeMap<&'a str, &'a str>>,
 }
 
 impl Document for Told<'_> {
@@ -219,8 +226,8 @@ fn worst(all: &[Standing], never: &[NeverSynced], limits: Limits) -> Exit {
 }
 
 /// One line a district, a total, and what to do.
-async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp) -> Result<()> {
-    let headers = [
+async fn of_many(ui: &Ui, stores: &mut Stores, all: &[Standing], now: Timestamp) -> Result<()> {
+    let mut headers = vec![
         "District",
         "Name",
         "Status",
@@ -230,7 +237,10 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
         "Findings",
         "Drift",
     ];
-    let mut table = ui::table(&headers, 5);
+    if stores.are_named() {
+        headers.insert(1, "Store");
+    }
+    let mut table = ui::table(&headers, headers.len() - 3);
     let (mut held, mut findings, mut drift) = (0, 0, 0);
     for Standing {
         status, verdict, ..
@@ -240,7 +250,7 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
         let unknown = unknown(status);
         let waits = status.holds.len() as u64;
         (held, findings, drift) = (held + waits, findings + odd, drift + unknown);
-        table.add_row([
+        let mut row = vec![
             status.district_id.clone(),
             status.name.clone().unwrap_or_else(|| "unnamed".to_owned()),
             verdict.word().to_owned(),
@@ -249,10 +259,15 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
             count(waits),
             count(odd),
             count(unknown),
-        ]);
+        ];
+        if stores.are_named() {
+            let name = stores.name(&status.district_id).unwrap_or_default();
+            row.insert(1, name.to_owned());
+        }
+        table.add_row(row);
     }
     let of = |verdict| all.iter().filter(|one| one.verdict == verdict).count();
-    table.add_row([
+    let mut row = vec![
         counted(all.len() as u64, "district", "districts"),
         String::new(),
         format!("{} ok", of(Verdict::Ok)),
@@ -261,7 +276,11 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
         count(held),
         count(findings),
         count(drift),
-    ]);
+    ];
+    if stores.are_named() {
+        row.insert(1, String::new());
+    }
+    table.add_row(row);
     ui.rows(&table)?;
     for standing in all {
         let sentences = standing.sentences(now);
@@ -271,7 +290,7 @@ async fn of_many(ui: &Ui, store: &mut AnyStore, all: &[Standing], now: Timestamp
         for sentence in sentences {
             ui.line(sentence)?;
         }
-        waiting(ui, store, standing, now).await?;
+        waiting(ui, stores.of(standing)?, standing, now).await?;
         if let Some(step) = &standing.next_step {
             ui.toned(Tone::Hint, "hint:", &format!(" {step}"))?;
         }
@@ -296,14 +315,14 @@ async fn waiting(ui: &Ui, store: &mut AnyStore, standing: &Standing, now: Timest
 }
 
 /// For each district of which something is held, a text to send to it.
-async fn letters(store: &mut AnyStore, all: &[Standing], now: Timestamp, ui: &Ui) -> Result<Exit> {
+async fn letters(stores: &mut Stores, all: &[Standing], now: Timestamp, ui: &Ui) -> Result<Exit> {
     let mut letters = Vec::new();
     for standing in all {
         let status = &standing.status;
         let Some(first) = status.holds.iter().map(|one| one.since).min() else {
             continue;
         };
-        let schools = Schools::of_status(store, status).await?;
+        let schools = Schools::of_status(stores.of(standing)?, status).await?;
         let name = status.name.as_deref().unwrap_or(&status.district_id);
         let day = first.strftime("%F");
         let lines = Holds::new(status.holds.iter().map(|one| &one.hold), &schools)

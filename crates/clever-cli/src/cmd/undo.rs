@@ -66,7 +66,12 @@ struct PartArgs {
 
 /// Takes back what a run changed, or says what that would be.
 pub(crate) async fn run(args: &UndoArgs, ui: &Ui) -> Result<Exit> {
-    let mut store = args.store.url()?.open_existing().await?;
+    let mut store = args
+        .store
+        .of(args.district.as_deref())
+        .await?
+        .open_existing()
+        .await?;
     let district_id = district(&mut store, args.district.as_deref()).await?;
     let last = last_run(&mut store, &district_id).await?;
     if args.run == 0 || args.run > last {

@@ -12,7 +12,7 @@ use clever_sync::erase::{Broken, ForgetError, PruneError};
 use clever_sync::{DatabaseError, PlanError, PolicyError, StoreError, SyncError, UndoError};
 
 use super::cause::{Cause, failed, refused, usage};
-use super::{Diagnosis, Exit, NotThere, Usage, rehearsal};
+use super::{Diagnosis, Exit, NotThere, Usage, of_stores, rehearsal};
 use crate::access::{MissingApp, NoneConnected, SeveralDistricts};
 use crate::cmd::changes::NoDistrict;
 use crate::cmd::demo::FileExists;
@@ -38,6 +38,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
     of_ours(cause)
         .or_else(|| cause.downcast_ref().map(client))
         .or_else(|| cause.downcast_ref().and_then(store))
+        .or_else(|| cause.downcast_ref().and_then(of_stores::carry))
         .or_else(|| cause.downcast_ref().and_then(accounts))
         .or_else(|| cause.downcast_ref().and_then(follow))
         .or_else(|| cause.downcast_ref().map(address))
@@ -282,6 +283,7 @@ fn store(error: &StoreError) -> Option<Cause> {
                 "take it out of the schedule; `cleverctl forget --readmit --district {district}` lets it in again"
             ),
         ),
+        StoreError::Elsewhere(away) => of_stores::elsewhere(away),
         StoreError::Database(error) => database(error),
         _ => return None,
     })

@@ -8,10 +8,11 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use clever_sync::StoreError;
 use serde::Serialize;
 
 use super::recorder::Handle;
-use crate::settings::StoreUrl;
+use crate::settings::Places;
 
 /// How long the store may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// By what the schedule is judged.
 #[derive(Debug)]
 pub(super) struct Health {
-    pub(super) store: StoreUrl,
+    pub(super) stores: Places,
     pub(super) max_failures: u64,
 }
 
@@ -27,21 +28,24 @@ pub(super) struct Health {
 #[derive(Debug, Serialize)]
 struct Ready {
     ready: bool,
-    /// Whether the store answered.
+    /// Whether every store answered.
     store: bool,
     /// The districts whose last attempts failed; empty for one that is not known.
     failing: Vec<String>,
 }
 
 impl Health {
-    /// Looks at the store, on a thread that may wait for it.
+    /// Looks at the stores, on a thread that may wait for them.
     async fn ready(&self) -> Ready {
-        let url = self.store.clone();
+        let places = self.stores.clone();
         let runtime = tokio::runtime::Handle::current();
         let look = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
-                let mut store = url.look().await?;
-                store.attempts().await
+                let mut attempts = Vec::new();
+                for place in places.all() {
+                    attempts.extend(place.url.look().await?.attempts().await?);
+                }
+                Ok::<_, StoreError>(attempts)
             })
         });
         let Ok(Ok(Ok(attempts))) = tokio::time::timeout(PATIENCE, look).await else {

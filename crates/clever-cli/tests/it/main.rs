@@ -34,6 +34,7 @@ mod matching_accounts;
 mod matching_field;
 mod measured;
 mod mistakes;
+mod moving;
 mod nights;
 mod oneroster;
 mod paused;

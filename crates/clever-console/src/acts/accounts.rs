@@ -126,10 +126,11 @@ async fn note(
     deed: &str,
     why: &str,
 ) -> Result<(), Trouble> {
-    let mut store = site.stores.roster().await?;
+    let district = governor(account).map_or("", DistrictId::as_str);
+    let mut store = site.stores.of(district).await?;
     let subject = format!("account {}", account.id);
     let on = On {
-        district: governor(account).map_or("", DistrictId::as_str),
+        district,
         subject: &subject,
         reason: why,
     };

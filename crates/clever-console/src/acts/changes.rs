@@ -19,7 +19,7 @@ pub(crate) async fn list(
     district: &str,
     looked: &Looked,
 ) -> Result<ChangePage, Trouble> {
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     let page = store.look_through(district, looked).await?;
     store.back();
@@ -38,7 +38,7 @@ pub(crate) async fn reveal(
     needs(visitor, Role::Admin)?;
     let why = reason(why)?;
     let page = list(site, visitor, district, looked).await?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     // One record may have changed many times.
     let mut called: BTreeMap<_, String> = BTreeMap::new();
     let mut all = Vec::new();

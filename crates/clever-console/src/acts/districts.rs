@@ -37,6 +37,22 @@ pub(crate) async fn stand(
     Ok((all.into_iter().map(stand).collect(), never))
 }
 
+/// The same over all stores, by id.
+pub(crate) async fn stand_all(
+    site: &Site,
+    district: Option<&str>,
+) -> Result<(Vec<Standing>, Vec<NeverSynced>), Trouble> {
+    let (mut all, mut never) = (Vec::new(), Vec::new());
+    for mut store in site.stores.all().await? {
+        let stand = stand(&mut store, district, site.now()).await?;
+        store.back();
+        all.extend(stand.0);
+        never.extend(stand.1);
+    }
+    all.sort_by(|a, b| a.status.district_id.cmp(&b.status.district_id));
+    Ok((all, never))
+}
+
 /// Refuses a district that the store does not have, or that is not the visitor's to see.
 pub(crate) async fn there(
     store: &mut AnyStore,
@@ -64,7 +80,7 @@ pub(crate) async fn test_alerts(
     };
     let alerts = site.options.alerts.as_ref().ok_or(Trouble::Missing)?;
     let told = alerts.test().await.map_err(Trouble::Refused)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(on.district).await?;
     site.judge(&mut store, visitor, "test_alerts", on).await?;
     store.back();
     Ok(told)
@@ -91,7 +107,7 @@ pub(crate) async fn sync(
     district: &str,
 ) -> Result<Started, Trouble> {
     needs(visitor, Role::Operator)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     let runner = site.options.runner.as_ref().ok_or(Trouble::Missing)?;
     goes_on(&mut store, site, district).await?;

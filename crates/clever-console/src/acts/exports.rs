@@ -52,14 +52,14 @@ pub(crate) async fn export(
         let words: Vec<&str> = FORMATS.iter().map(|(word, ..)| *word).collect();
         Trouble::Wrong(format!("Choose a format: {}.", words.join(", ")))
     })?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     // Whoever waits for a turn keeps no connection from others.
     store.back();
     // One at a time: two would fill the disk twice as fast, and none would be ready sooner.
     let _turn = site.exports.acquire().await;
     let (folder, path) = written(site, district, format).await?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     // Before a byte of it leaves.
     let on = On {
         district,
@@ -77,7 +77,7 @@ async fn written(
     district: &str,
     format: ExportFormat,
 ) -> Result<(TempDir, PathBuf), Trouble> {
-    let mut store = site.stores.roster_to_read().await?;
+    let mut store = site.stores.to_read(district).await?;
     let district = district.to_owned();
     let runtime = tokio::runtime::Handle::current();
     let writing = tokio::task::spawn_blocking(move || {

@@ -43,7 +43,7 @@ pub(crate) async fn forget(
         reason: why.unwrap_or_default(),
     };
     let deed: Deed<'_> = site.deed(visitor, "forget", &on);
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let mut accounts = match site.stores.has_accounts() {
         true => Some(site.stores.accounts().await?),
         false => None,

@@ -77,7 +77,7 @@ pub(crate) async fn look(
     district: &str,
 ) -> Result<(Option<Held>, Vec<Judged>), Trouble> {
     may_see(visitor, district)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let held = held(&mut store, district, site.now()).await?;
     let deeds = store.judged(Some(district), None, DEEDS).await?;
     store.back();
@@ -94,7 +94,7 @@ pub(crate) async fn reveal(
     needs(visitor, Role::Operator)?;
     may_see(visitor, district)?;
     let why = reason(why)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let held = held(&mut store, district, site.now()).await?;
     let held = held.ok_or_else(nothing)?;
     let subject = format!("samples of run {}", held.standing.status.last_run);
@@ -130,7 +130,7 @@ pub(crate) async fn approve(
         key: None,
         ..site.deed(visitor, "approve", &on)
     };
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let approval = match store.approve_held(hash, count, &deed).await {
         Ok(approval) => approval,
         Err(refused) => {
@@ -198,7 +198,7 @@ pub(crate) async fn leave(
     needs(visitor, Role::Operator)?;
     may_see(visitor, district)?;
     let why = reason(why)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let held = held(&mut store, district, site.now()).await?;
     let held = held.ok_or_else(nothing)?;
     let on = On {
@@ -226,7 +226,7 @@ pub(crate) async fn withdraw(
         reason: reason(why)?,
     };
     let deed = site.deed(visitor, "withdraw", &on);
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     if !store.withdraw_approval(&deed).await? {
         return Err(Trouble::moved(
             "There is no approval any more: a run has honoured it, or somebody took it back. What a run applied is taken \

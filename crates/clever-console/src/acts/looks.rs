@@ -16,7 +16,7 @@ pub(crate) async fn begin(
     district: &str,
 ) -> Result<Started, Trouble> {
     needs(visitor, Role::Operator)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     let runner = site.options.runner.clone().ok_or(Trouble::Missing)?;
     if !site.looks.begin(district, site.now()) {

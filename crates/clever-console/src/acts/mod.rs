@@ -3,6 +3,7 @@
 //! Each checks the role and the district of the visitor, and each deed is a row of the audit.
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod changes;
 pub(crate) mod districts;
 pub(crate) mod exports;

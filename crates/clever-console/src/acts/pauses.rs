@@ -20,7 +20,7 @@ pub(crate) async fn pause(
     needs(visitor, Role::Operator)?;
     let on = On::of(district, reason(why)?);
     let deed = site.deed(visitor, "pause", &on);
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     if let Some(paused) = store.pause(&deed).await? {
         let says = format!(
@@ -47,7 +47,7 @@ pub(crate) async fn resume(
     needs(visitor, Role::Operator)?;
     let on = On::of(district, reason(why)?);
     let deed = site.deed(visitor, "resume", &on);
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     there(&mut store, visitor, district).await?;
     if !store.resume(&deed).await? {
         return Err(Trouble::moved("It is not paused any more."));

@@ -125,7 +125,7 @@ pub(crate) async fn find(
     id: &str,
 ) -> Result<Found, Trouble> {
     may_see(visitor, district)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let found = found(site, &mut store, district, kind, id).await?;
     store.back();
     Ok(found)
@@ -143,7 +143,7 @@ pub(crate) async fn reveal(
     needs(visitor, Role::Operator)?;
     may_see(visitor, district)?;
     let why = reason(why)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let found = found(site, &mut store, district, kind, id).await?;
     let subject = format!("{} {}", found.kind, found.id);
     let on = On {

@@ -128,10 +128,11 @@ async fn note(
     deed: &str,
     why: &str,
 ) -> Result<(), Trouble> {
-    let mut store = site.stores.roster().await?;
+    let district = review.district.as_ref().map_or("", DistrictId::as_str);
+    let mut store = site.stores.of(district).await?;
     let subject = format!("question {}", review.id);
     let on = On {
-        district: review.district.as_ref().map_or("", DistrictId::as_str),
+        district,
         subject: &subject,
         reason: why.trim(),
     };

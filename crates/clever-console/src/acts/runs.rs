@@ -17,7 +17,7 @@ pub(crate) async fn run(
     run: u64,
 ) -> Result<SyncReport, Trouble> {
     may_see(visitor, district)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     let report = store.run(district, run).await?.ok_or(Trouble::Missing)?;
     store.back();
     Ok(report)
@@ -42,7 +42,7 @@ pub(crate) async fn undo(
         only: (!school.is_empty()).then(|| Only::School(school.to_owned())),
         dry_run: why.is_none(),
     };
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(district).await?;
     if store.run(district, run).await?.is_none() {
         return Err(Trouble::Missing);
     }

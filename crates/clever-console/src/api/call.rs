@@ -142,7 +142,7 @@ where
                     return Ok(before);
                 }
                 let done = answer(call).await;
-                let mut store = site.stores.roster().await?;
+                let mut store = site.stores.first().await?;
                 let done = match done {
                     Ok(done) => done,
                     Err(trouble) => {
@@ -285,7 +285,7 @@ async fn taken(
     key: &str,
     digest: &str,
 ) -> Result<Option<Response>, Trouble> {
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.first().await?;
     let before = store.take_key(token, key, digest, site.now()).await?;
     store.back();
     match before {

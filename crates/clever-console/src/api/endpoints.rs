@@ -16,7 +16,8 @@ use super::shapes::{
     Sizes, SyncStarted, masked_review,
 };
 use crate::acts::{
-    accounts, changes, districts, exports, forget, holds, looks, pauses, records, reviews, runs,
+    accounts, audit, changes, districts, exports, forget, holds, looks, pauses, records, reviews,
+    runs,
 };
 use crate::pages::back;
 use crate::site::{Started, may_see};
@@ -49,11 +50,8 @@ fn of_districts() -> Vec<Endpoint> {
             "districts",
             "Say how the districts stand",
             async |call: Call<Nothing>| {
-                let mut store = call.site.stores.roster().await?;
                 let only = call.visitor.person.district.as_deref();
-                let (districts, never_synced) =
-                    districts::stand(&mut store, only, call.site.now()).await?;
-                store.back();
+                let (districts, never_synced) = districts::stand_all(&call.site, only).await?;
                 Ok(Districts {
                     districts,
                     never_synced,
@@ -67,7 +65,7 @@ fn of_districts() -> Vec<Endpoint> {
             async |call: Call<Nothing>| {
                 let district = call.text("district");
                 may_see(&call.visitor, district)?;
-                let mut store = call.site.stores.roster().await?;
+                let mut store = call.site.stores.of(district).await?;
                 let (mut all, _) =
                     districts::stand(&mut store, Some(district), call.site.now()).await?;
                 store.back();
@@ -80,7 +78,7 @@ fn of_districts() -> Vec<Endpoint> {
             "List the runs of a district, newest first",
             async |call: Call<BeforeRun>| {
                 let district = call.text("district");
-                let mut store = call.site.stores.roster().await?;
+                let mut store = call.site.stores.of(district).await?;
                 districts::there(&mut store, &call.visitor, district).await?;
                 let runs = store.runs(district, call.asked.before, PAGE).await?;
                 store.back();
@@ -180,7 +178,7 @@ fn of_districts() -> Vec<Endpoint> {
             async |call: Call<Nothing>| {
                 let district = call.text("district");
                 may_see(&call.visitor, district)?;
-                let mut store = call.site.stores.roster().await?;
+                let mut store = call.site.stores.of(district).await?;
                 let (all, _) =
                     districts::stand(&mut store, Some(district), call.site.now()).await?;
                 let status = all.first().ok_or(Trouble::Missing)?;
@@ -198,7 +196,7 @@ fn of_districts() -> Vec<Endpoint> {
             "Say how large a district was, over ninety days",
             async |call: Call<Nothing>| {
                 let district = call.text("district");
-                let mut store = call.site.stores.roster().await?;
+                let mut store = call.site.stores.of(district).await?;
                 districts::there(&mut store, &call.visitor, district).await?;
                 let sizes = store.sizes(district, back(call.site.now())).await?;
                 store.back();
@@ -345,7 +343,7 @@ fn of_records() -> Vec<Endpoint> {
                     limit: 1,
                     ..ChangeFilter::default()
                 };
-                let mut store = call.site.stores.roster().await?;
+                let mut store = call.site.stores.of(district).await?;
                 let mut found = store.changes(district, &filter).await?;
                 store.back();
                 found.retain(|change| change.seq == seq);
@@ -391,14 +389,8 @@ fn of_records() -> Vec<Endpoint> {
             async |call: Call<AskedDeeds>| {
                 let only = call.visitor.person.district.as_ref();
                 let of = only.or(call.asked.district.as_ref()).map(String::as_str);
-                let mut store = call.site.stores.roster().await?;
-                let deeds = store.judged(of, call.asked.before, PAGE).await?;
-                store.back();
-                let next = deeds.last().filter(|_| deeds.len() == PAGE as usize);
-                Ok(Deeds {
-                    next: next.map(|last| last.key),
-                    deeds,
-                })
+                let (deeds, next) = audit::deeds(&call.site, of, call.asked.before, PAGE).await?;
+                Ok(Deeds { next, deeds })
             },
         ),
     ]

@@ -87,7 +87,7 @@ async fn visitor(site: &Site, headers: &HeaderMap) -> Result<Visitor, Trouble> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or(Trouble::Token)?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.first().await?;
     // What is looked up is a digest: how long that takes says nothing of a token.
     let found = store.token(&digest(token)).await?;
     store.back();

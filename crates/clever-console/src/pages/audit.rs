@@ -6,6 +6,7 @@ use clever_sync::look::Judged;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::acts::audit;
 use crate::door::Visitor;
 use crate::html::{empty, time};
 use crate::site::{Shared, Site};
@@ -31,14 +32,12 @@ pub(crate) async fn show(
     let now = site.now();
     let asked_of = Some(asked.district.clone()).filter(|id| !id.is_empty());
     let only = visitor.person.district.clone().or(asked_of);
-    let mut store = site.stores.roster().await?;
-    let deeds = store.judged(only.as_deref(), asked.before, PAGE).await?;
-    let notes = store.forgotten(only.as_deref()).await?;
-    store.back();
-    let more = deeds
-        .last()
-        .filter(|_| deeds.len() == PAGE as usize)
-        .map(|last| last.key);
+    let (deeds, more) = audit::deeds(&site, only.as_deref(), asked.before, PAGE).await?;
+    let mut notes = Vec::new();
+    for mut store in site.stores.all().await? {
+        notes.extend(store.forgotten(only.as_deref()).await?);
+        store.back();
+    }
     let content = html! {
         @if deeds.is_empty() {
             (empty("Nobody has judged anything here yet. What is judged comes from:", [

@@ -195,7 +195,7 @@ pub(crate) async fn one(
         limit: 1,
         ..ChangeFilter::default()
     };
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(&district).await?;
     let found = store.changes(&district, &filter).await?;
     store.back();
     let change = found

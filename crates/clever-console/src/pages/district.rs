@@ -39,7 +39,7 @@ pub(crate) async fn show(
 ) -> Result<Markup, Trouble> {
     may_see(&visitor, &district)?;
     let now = site.now();
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(&district).await?;
     let (all, never) = stand(&mut store, Some(&district), now).await?;
     let Some(one) = all.first() else {
         store.back();

@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use maud::{Markup, html};
 
-use crate::acts::districts::stand;
+use crate::acts::districts::stand_all;
 use crate::door::Visitor;
 use crate::html::badge;
 use crate::pages::home::name;
@@ -19,9 +19,7 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Markup, Trouble> {
     let begun = Instant::now();
-    let mut store = site.stores.roster().await?;
-    let (all, never) = stand(&mut store, visitor.person.district.as_deref(), site.now()).await?;
-    store.back();
+    let (all, never) = stand_all(&site, visitor.person.district.as_deref()).await?;
     let took = begun.elapsed().as_millis();
     let accounts = if site.stores.has_accounts() {
         let mut accounts = site.stores.accounts().await?;

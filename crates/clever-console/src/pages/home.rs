@@ -50,21 +50,29 @@ pub(crate) async fn show(
 ) -> Result<Markup, Trouble> {
     let now = site.now();
     let only = visitor.person.district.clone();
-    let mut store = site.stores.roster().await?;
-    let (all, never) = stand(&mut store, only.as_deref(), now).await?;
     let from = Timestamp::from_second(now.as_second() - NIGHTS * DAY).unwrap_or(now);
-    let nights = store.nights(from).await?;
+    let (mut all, mut never, mut nights) = (Vec::new(), Vec::new(), BTreeMap::new());
     let mut cards = Vec::new();
+    let needs_you = |one: &&Standing| !matches!(one.verdict, Verdict::Ok | Verdict::Paused);
+    for mut store in site.stores.all().await? {
+        let stand = stand(&mut store, only.as_deref(), now).await?;
+        for one in stand.0.iter().filter(needs_you) {
+            let schools = Schools::of_status(&mut store, &one.status).await?;
+            let waiting = store.approval(&one.status.district_id).await?.is_some();
+            cards.push(card(&site, one, &schools, waiting, now));
+        }
+        // A store has the nights of a district that moved, too.
+        let is_here = |id: &str| stand.0.iter().any(|one| one.status.district_id == id);
+        let of_store = store.nights(from).await?.into_iter();
+        nights.extend(of_store.filter(|(id, _)| is_here(id)));
+        store.back();
+        all.extend(stand.0);
+        never.extend(stand.1);
+    }
+    all.sort_by(|a, b| a.status.district_id.cmp(&b.status.district_id));
     // Whoever paused a district knows of it.
     let is_paused = |one: &&Standing| one.verdict == Verdict::Paused;
     let paused = all.iter().filter(is_paused).count() as u64;
-    let needs_you = |one: &&Standing| !matches!(one.verdict, Verdict::Ok | Verdict::Paused);
-    for one in all.iter().filter(needs_you) {
-        let schools = Schools::of_status(&mut store, &one.status).await?;
-        let waiting = store.approval(&one.status.district_id).await?.is_some();
-        cards.push(card(&site, one, &schools, waiting, now));
-    }
-    store.back();
     let reviews = if site.stores.has_accounts() {
         reviews::waiting(&site, &visitor, None).await?.count
     } else {

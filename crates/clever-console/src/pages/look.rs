@@ -64,7 +64,7 @@ pub(crate) async fn show(
 
 /// What a sync would do, and what it would hold.
 async fn would(site: &Site, report: &SyncReport) -> Result<Markup, Trouble> {
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(&report.district_id).await?;
     let schools = Schools::of_report(&mut store, report).await?;
     store.back();
     let held = Holds::new(&report.holds, &schools);

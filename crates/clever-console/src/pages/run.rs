@@ -24,7 +24,7 @@ pub(crate) async fn show(
 ) -> Result<Markup, Trouble> {
     let now = site.now();
     let report = runs::run(&site, &visitor, &district, run).await?;
-    let mut store = site.stores.roster().await?;
+    let mut store = site.stores.of(&district).await?;
     let schools = Schools::of_report(&mut store, &report).await?;
     store.back();
     let place = format!("/districts/{district}");

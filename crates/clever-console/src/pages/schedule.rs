@@ -1,5 +1,7 @@
 //! When each district is synced, by which policy, and whom alerts go to.
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::extract::State;
 use clever_model::Timestamp;
@@ -49,16 +51,21 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Markup, Trouble> {
     let now = site.now();
-    let mut store = site.stores.roster().await?;
-    let (all, _) = stand(&mut store, visitor.person.district.as_deref(), now).await?;
-    let told = store.told_states().await?;
+    let mut told = BTreeMap::new();
     let mut rows = Vec::new();
-    for one in &all {
-        let runs = store.runs(&one.status.district_id, None, RUNS).await?;
-        let times: Vec<Timestamp> = runs.iter().map(|run| run.started_at).collect();
-        rows.push((one, usual(&times)));
+    for mut store in site.stores.all().await? {
+        let (all, _) = stand(&mut store, visitor.person.district.as_deref(), now).await?;
+        let mut of_store = store.told_states().await?;
+        for one in all {
+            let id = &one.status.district_id;
+            told.extend(of_store.remove_entry(id));
+            let runs = store.runs(id, None, RUNS).await?;
+            let times: Vec<Timestamp> = runs.iter().map(|run| run.started_at).collect();
+            rows.push((one, usual(&times)));
+        }
+        store.back();
     }
-    store.back();
+    rows.sort_by(|(a, _), (b, _)| a.status.district_id.cmp(&b.status.district_id));
     let content = html! {
         @if rows.is_empty() {
             (empty("No district is synced yet. Three commands begin:", [

@@ -7,7 +7,7 @@ use clever_sync::report::Doubt;
 use clever_sync::words::{Standing, active, since};
 use maud::{Markup, html};
 
-use crate::acts::districts::stand;
+use crate::acts::districts::stand_all;
 use crate::door::Visitor;
 use crate::html::{badge, empty};
 use crate::pages::home::name;
@@ -82,9 +82,7 @@ pub(crate) async fn show(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Markup, Trouble> {
     let now = site.now();
-    let mut store = site.stores.roster().await?;
-    let (all, _) = stand(&mut store, visitor.person.district.as_deref(), now).await?;
-    store.back();
+    let (all, _) = stand_all(&site, visitor.person.district.as_deref()).await?;
     let content = html! {
         @if all.is_empty() {
             (empty("No district is connected yet. Three commands begin:", [

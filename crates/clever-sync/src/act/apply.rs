@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::report::{Enrollments, RunPath, SyncReport};
 use crate::store::base::{base, last_report};
 use crate::store::judged;
+use crate::store::moves;
 use crate::store::run::SqlRun;
 use crate::store::spans::Spans;
 use crate::store::spell::CHECKED;
@@ -141,6 +142,7 @@ async fn apply<B: RosterDb>(
             &[id.into()],
         )
         .await?;
+    moves::stays(store.db, id).await?;
     let (now, number) = base(store.db, &district).await?;
     if now != *commit.base {
         return Err(StoreError::Moved);

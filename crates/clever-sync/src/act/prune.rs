@@ -11,6 +11,7 @@ use clever_sql::Kind;
 use serde::Serialize;
 
 use crate::store::StoreError;
+use crate::store::moves;
 use crate::store::sql::{Connected, RosterDb, Sql, SqlStore, Transaction, texts};
 
 /// Records taken away at once.
@@ -331,5 +332,5 @@ async fn cut<B: RosterDb>(
 async fn lock<B: RosterDb>(db: &mut B, district: &str) -> Result<(), StoreError> {
     let sql = "UPDATE main._districts SET district_id = district_id WHERE district_id = ?1";
     db.execute(sql, &[district.into()]).await?;
-    Ok(())
+    moves::stays(db, district).await
 }

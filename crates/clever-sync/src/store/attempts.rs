@@ -8,7 +8,7 @@ use clever_model::{RecordKind, Timestamp};
 use crate::report::attempt::{Attempt, Attempts, Ending, Failure, Reached, Stage};
 use crate::report::measure;
 use crate::store::sql::{RosterDb, Row, Sql, SqlStore, Transaction};
-use crate::store::{StoreError, odd_row};
+use crate::store::{StoreError, moves, odd_row};
 
 /// So many tries of a district are kept.
 const KEPT: u64 = 200;
@@ -62,6 +62,7 @@ impl<B: RosterDb> SqlStore<B> {
             now.to_string().into(),
         ];
         let mut writing = Transaction::write(&mut self.db).await?;
+        moves::stays(&mut *writing, district_id.unwrap_or_default()).await?;
         let sql = "UPDATE main.attempts SET ending = 'lost', ended_at = ?3
              WHERE district_id = ?1 AND ending IS NULL AND (district_id <> '' OR credential = ?2)";
         writing.execute(sql, &of).await?;
@@ -165,7 +166,8 @@ impl<B: RosterDb> SqlStore<B> {
                 SELECT district_id AS of_district, max(key) AS last_success FROM main.attempts
                 WHERE ending IN ('done', 'held') GROUP BY district_id
              ) s ON of_district = district_id
-             WHERE district_id <> '' AND key >= coalesce(last_success, 0) ORDER BY key"
+             WHERE district_id <> '' AND key >= coalesce(last_success, 0) AND {} ORDER BY key",
+            moves::here("attempts.district_id")
         );
         let mut all: BTreeMap<String, Attempts> = BTreeMap::new();
         for mut row in self.db.query(&sql, &[]).await? {

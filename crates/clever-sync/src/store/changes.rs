@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::report::RunPath;
-use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore};
+use crate::store::moves::{self, Whereabouts};
+use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore, Transaction};
 use crate::store::{Op, StoreError, forgotten, odd_row};
 
 /// Which changes to read.
@@ -68,7 +69,7 @@ impl fmt::Debug for Change {
 }
 
 impl<B: RosterDb> SqlStore<B> {
-    /// The ids of the districts that the store holds.
+    /// The ids of the districts that the store holds; not of those that moved, or have not arrived.
     ///
     /// # Errors
     ///
@@ -77,7 +78,10 @@ impl<B: RosterDb> SqlStore<B> {
         let rows = self
             .db
             .query(
-                "SELECT district_id FROM main._districts ORDER BY district_id",
+                &format!(
+                    "SELECT d.district_id FROM main._districts d WHERE {} ORDER BY d.district_id",
+                    moves::here("d.district_id")
+                ),
                 &[],
             )
             .await?;
@@ -89,13 +93,21 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store can't be read.
+    /// [`StoreError`] when the store can't be read; [`StoreError::Elsewhere`] at the end of a copy whose district has moved.
     pub async fn changes(
         &mut self,
         district_id: &str,
         filter: &ChangeFilter,
     ) -> Result<Vec<Change>, StoreError> {
-        read(&mut self.db, district_id, filter).await
+        let found = read(&mut self.db, district_id, filter).await?;
+        if found.len() < filter.limit as usize
+            && let Some(away) = self.away(district_id).await?
+            && away.whereabouts == Whereabouts::Moved
+        {
+            // A reader at the end of an old copy would wait for ever: it continues elsewhere.
+            return Err(StoreError::Elsewhere(Box::new(away)));
+        }
+        Ok(found)
     }
 
     /// How a run of a district learnt the roster; none where there is no such run.
@@ -149,7 +161,9 @@ impl<B: RosterDb> SqlStore<B> {
             seq.into(),
             at.to_string().into(),
         ];
-        self.db
+        let mut writing = Transaction::write(&mut self.db).await?;
+        moves::stays(&mut *writing, district_id).await?;
+        writing
             .execute(
                 "INSERT INTO main.consumers (district_id, consumer, seq, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (district_id, consumer) DO UPDATE SET seq = excluded.seq, at = excluded.at
@@ -157,7 +171,8 @@ impl<B: RosterDb> SqlStore<B> {
                 &params,
             )
             .await?;
-        forgotten::unname(&mut self.db, district_id).await
+        forgotten::unname(&mut *writing, district_id).await?;
+        Ok(writing.commit().await?)
     }
 
     /// Reads the JSON of a record, active or archived; none if there is no such record.

@@ -9,8 +9,8 @@ use std::fmt;
 use clever_model::{DistrictId, Timestamp};
 use serde::Serialize;
 
-use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore};
-use crate::store::{StoreError, odd_row};
+use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore, Transaction};
+use crate::store::{StoreError, moves, odd_row};
 
 /// What stands in the feed in the place of a forgotten id, before the digest.
 const PLACE: &str = "forgotten-";
@@ -159,7 +159,11 @@ impl<B: RosterDb> SqlStore<B> {
         let sql = "UPDATE main.forgotten SET kept_out = 0
              WHERE district_id = ?1 AND what = ?2 AND kept_out = 1 AND run IN (
                  SELECT run FROM main.forgotten WHERE district_id = ?1 AND what = ?2 AND digest = ?3)";
-        Ok(self.db.execute(sql, &params).await?)
+        let mut writing = Transaction::write(&mut self.db).await?;
+        moves::stays(&mut *writing, district.as_str()).await?;
+        let readmitted = writing.execute(sql, &params).await?;
+        writing.commit().await?;
+        Ok(readmitted)
     }
 }
 

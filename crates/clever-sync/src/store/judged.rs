@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::report::SyncReport;
 use crate::store::sql::{Backend, RosterDb, Row, Sql, SqlStore, Transaction};
-use crate::store::{StoreError, odd_row};
+use crate::store::{StoreError, moves, odd_row};
 
 /// The most characters that are kept of a reason.
 const MAX_REASON: usize = 500;
@@ -108,7 +108,10 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// [`StoreError`] if the store can't be written.
     pub async fn judge(&mut self, deed: &Deed<'_>) -> Result<Option<i64>, StoreError> {
-        write(&mut self.db, deed).await
+        let mut writing = Transaction::write(&mut self.db).await?;
+        let number = write(&mut *writing, deed).await?;
+        writing.commit().await?;
+        Ok(number)
     }
 
     /// The deeds before this number, newest first; of one district, if one is named.
@@ -285,11 +288,13 @@ async fn approval<B: Backend>(
     .transpose()
 }
 
-/// Writes a deed; its number, or none if one with its key is written already.
-pub(super) async fn write<B: Backend>(
+/// Writes a deed, in a transaction; its number, or none if one with its key is written already. Nothing is judged of a district
+/// that is elsewhere.
+pub(crate) async fn write<B: Backend>(
     db: &mut B,
     deed: &Deed<'_>,
 ) -> Result<Option<i64>, StoreError> {
+    moves::stays(db, deed.district_id).await?;
     let reason: String = deed.reason.chars().take(MAX_REASON).collect();
     let sql =
         "INSERT INTO main.audit (district_id, at, actor, role, deed, subject, reason, done_key)

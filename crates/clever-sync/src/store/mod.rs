@@ -17,6 +17,7 @@ pub(crate) mod changes;
 pub(crate) mod forgotten;
 pub(crate) mod judged;
 mod known;
+pub(crate) mod moves;
 pub(crate) mod pauses;
 mod postgres;
 mod rows;
@@ -37,6 +38,7 @@ pub use asks::{
 };
 pub(crate) use asks::{Rows, each, enough};
 pub use forgotten::KeptOut;
+pub use moves::Away;
 pub use pauses::Paused;
 #[cfg(feature = "postgres")]
 pub use postgres::connected::PostgresStore;
@@ -55,6 +57,9 @@ pub enum StoreError {
     /// The district was forgotten: no run brings it back unasked.
     #[error("district {0} was forgotten, and is kept out")]
     Forgotten(DistrictId),
+    /// The district is in another store by now, or on its way: nobody writes of it here.
+    #[error("{0}")]
+    Elsewhere(Box<Away>),
     /// The database failed, or can't be reached.
     #[error(transparent)]
     Database(DatabaseError),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::store::judged::{self, Deed};
 use crate::store::sql::{Backend, RosterDb, Row, SqlStore, Transaction};
-use crate::store::{StoreError, odd_row};
+use crate::store::{StoreError, moves, odd_row};
 
 /// A pause that is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,7 +82,8 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// [`StoreError`] if the store can't be read.
     pub async fn all_paused(&mut self) -> Result<BTreeMap<String, Paused>, StoreError> {
-        let rows = self.db.query(READ, &[]).await?.into_iter();
+        let sql = format!("{READ} WHERE {}", moves::here("p.district_id"));
+        let rows = self.db.query(&sql, &[]).await?.into_iter();
         rows.map(|mut row| Ok((row.text(3)?, read(&mut row)?)))
             .collect()
     }

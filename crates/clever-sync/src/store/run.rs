@@ -42,6 +42,9 @@ impl<B: RosterDb> Store for SqlStore<B> {
         B: 'a;
 
     async fn begin<'a>(&'a mut self, district: &DistrictId) -> Result<SqlRun<'a, B>, StoreError> {
+        if let Some(away) = self.away(district.as_str()).await? {
+            return Err(StoreError::Elsewhere(Box::new(away)));
+        }
         let kept_out = forgotten::kept_out(&mut self.db, district).await?;
         let area = self.db.open_staging(district.as_str()).await?;
         let mut run = SqlRun {

@@ -10,6 +10,7 @@ use crate::act::findings;
 use crate::report::measure;
 use crate::report::{Doubt, Finding, Hold, KindReport, Outcome, RunPath, SyncReport, Unit};
 use crate::store::changes;
+use crate::store::moves;
 use crate::store::sql::{RosterDb, Row, SqlStore};
 use crate::store::{Paused, StoreError, odd_row};
 
@@ -111,16 +112,19 @@ impl<B: RosterDb> SqlStore<B> {
         district_id: Option<&str>,
         counted: bool,
     ) -> Result<Vec<DistrictStatus>, StoreError> {
-        let sql = "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
+        let sql = format!(
+            "SELECT r.district_id, d.name, d.state, r.run, r.finished_at, r.outcome, r.report, r.path,
                     x.snapshot_at, x.event_cursor, d.last_sync, r.newest_event, r.held_hash,
                     (SELECT max(finished_at) FROM main.runs w WHERE w.district_id = r.district_id AND w.whole = 1)
              FROM main.runs r LEFT JOIN main.districts d ON d.district_id = r.district_id AND d.id = r.district_id
              LEFT JOIN main._districts x ON x.district_id = r.district_id
              WHERE r.run = (SELECT max(run) FROM main.runs x WHERE x.district_id = r.district_id)
-             AND (CAST(?1 AS TEXT) IS NULL OR r.district_id = ?1) ORDER BY r.district_id";
+             AND (CAST(?1 AS TEXT) IS NULL OR r.district_id = ?1) AND {} ORDER BY r.district_id",
+            moves::here("r.district_id")
+        );
         let mut paused = self.all_paused().await?;
         let mut all = Vec::new();
-        for mut row in self.db.query(sql, &[district_id.into()]).await? {
+        for mut row in self.db.query(&sql, &[district_id.into()]).await? {
             let report = SyncReport::read(&row.text(6)?);
             let (kinds, holds, drift) = report.map_or_else(Default::default, |report| {
                 (report.kinds, report.holds, report.drift)
@@ -207,8 +211,11 @@ impl<B: RosterDb> SqlStore<B> {
     ///
     /// [`StoreError`] when the store can't be read.
     pub async fn last_whole(&mut self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
-        let sql = "SELECT district_id, max(finished_at) FROM main.runs WHERE whole = 1 GROUP BY district_id";
-        let rows = self.db.query(sql, &[]).await?;
+        let sql = format!(
+            "SELECT r.district_id, max(r.finished_at) FROM main.runs r WHERE r.whole = 1 AND {} GROUP BY r.district_id",
+            moves::here("r.district_id")
+        );
+        let rows = self.db.query(&sql, &[]).await?;
         rows.into_iter()
             .map(|mut row| Ok((row.text(0)?, instant(&row.text(1)?, 1)?)))
             .collect()

@@ -8,8 +8,10 @@ use clever_model::{Clock as _, DistrictId, SystemClock};
 use clever_provision::roster::{Followed, follow, random_id};
 use clever_provision::store::AccountStore;
 use clever_provision::{Class, Policy};
+use clever_sync::{AnyStore, Open};
 use serde::Serialize;
 
+use crate::cmd::changes::district;
 use crate::diagnostics::Exit;
 use crate::metrics::{FileArgs, Metrics};
 use crate::settings::StoreArgs;
@@ -75,33 +77,18 @@ pub(super) async fn run(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -
 }
 
 async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Result<Exit> {
-    let mut store = args.store.url()?.open_existing().await?;
-    let districts = match &args.district {
-        Some(one) => vec![crate::cmd::changes::district(&mut store, Some(one.as_str())).await?],
-        None => store.districts().await?,
-    };
     let policy = args.policy();
     let mut all = BTreeMap::new();
-    for id in districts {
-        let district = DistrictId::new(id.as_str()).context("the store holds an odd district")?;
-        if args.from_start {
-            accounts.rewind(&district).await?;
+    if let Some(one) = &args.district {
+        let url = args.store.of(Some(one.as_str())).await?;
+        let mut store = url.open_existing().await?;
+        let districts = vec![district(&mut store, Some(one.as_str())).await?];
+        follow_of(&mut store, districts, accounts, args, &policy, &mut all).await?;
+    } else {
+        for (_, mut store) in args.store.places()?.open_all(Open::Existing).await? {
+            let districts = store.districts().await?;
+            follow_of(&mut store, districts, accounts, args, &policy, &mut all).await?;
         }
-        let now = SystemClock.now();
-        let done = follow(
-            &mut store,
-            accounts,
-            &district,
-            &policy,
-            &mut random_id,
-            now,
-        )
-        .await?;
-        // The accounts know themselves how far they are; here it is for `status` and people.
-        store
-            .acknowledge(district.as_str(), CONSUMER, done.position, now)
-            .await?;
-        all.insert(id, done);
     }
     if ui.json {
         ui.document(&Told { districts: &all })?;
@@ -114,6 +101,31 @@ async fn follow_all(accounts: &mut AccountStore, args: &SyncArgs, ui: &Ui) -> Re
         say(ui, district, done)?;
     }
     Ok(Exit::Done)
+}
+
+/// Follows the rosters of some districts of one store.
+async fn follow_of(
+    store: &mut AnyStore,
+    districts: Vec<String>,
+    accounts: &mut AccountStore,
+    args: &SyncArgs,
+    policy: &Policy,
+    all: &mut BTreeMap<String, Followed>,
+) -> Result<()> {
+    for id in districts {
+        let district = DistrictId::new(id.as_str()).context("the store holds an odd district")?;
+        if args.from_start {
+            accounts.rewind(&district).await?;
+        }
+        let now = SystemClock.now();
+        let done = follow(store, accounts, &district, policy, &mut random_id, now).await?;
+        // The accounts know themselves how far they are; here it is for `status` and people.
+        store
+            .acknowledge(district.as_str(), CONSUMER, done.position, now)
+            .await?;
+        all.insert(id, done);
+    }
+    Ok(())
 }
 
 /// What came of each district.

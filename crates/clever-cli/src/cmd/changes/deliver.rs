@@ -46,6 +46,8 @@ struct Message {
 /// A district's way to the receiver.
 struct Lane {
     district: String,
+    /// Which of the stores it is in.
+    store: usize,
     position: u64,
     message: Option<Message>,
     tries: u32,
@@ -54,7 +56,7 @@ struct Lane {
 
 /// Delivers what a consumer has not had yet, and if asked what comes later.
 pub(super) async fn deliver(
-    store: &mut AnyStore,
+    stores: &mut [AnyStore],
     consumer: &str,
     webhook: &Webhook,
     args: &ChangesArgs,
@@ -66,11 +68,14 @@ pub(super) async fn deliver(
     let mut delivered = 0;
     let mut failed = false;
     loop {
-        open_lanes(store, consumer, args, &mut lanes).await?;
+        open_lanes(stores, consumer, args, &mut lanes).await?;
         let mut is_idle = true;
         let mut at = 0;
         while let Some(lane) = lanes.get_mut(at) {
             at += 1;
+            let Some(store) = stores.get_mut(lane.store) else {
+                continue;
+            };
             if lane.due > Instant::now() {
                 continue;
             }
@@ -138,7 +143,7 @@ pub(super) async fn deliver(
 
 /// Begins with the districts that are meant: the one that is named, or all of the store, also those that come later.
 async fn open_lanes(
-    store: &mut AnyStore,
+    stores: &mut [AnyStore],
     consumer: &str,
     args: &ChangesArgs,
     lanes: &mut Vec<Lane>,
@@ -147,21 +152,26 @@ async fn open_lanes(
     if !args.follow && !lanes.is_empty() {
         return Ok(());
     }
-    let districts = match &args.district {
-        Some(one) => vec![super::district(store, Some(one)).await?],
-        None => store.districts().await?,
-    };
-    for district in districts {
-        if lanes.iter().any(|lane| lane.district == district) {
-            continue;
+    for (at, store) in stores.iter_mut().enumerate() {
+        let districts = match &args.district {
+            Some(one) => vec![super::district(store, Some(one)).await?],
+            None => store.districts().await?,
+        };
+        for district in districts {
+            if let Some(lane) = lanes.iter_mut().find(|lane| lane.district == district) {
+                // One that moved continues there, from the same number.
+                lane.store = at;
+                continue;
+            }
+            lanes.push(Lane {
+                position: store.position(&district, consumer).await?,
+                district,
+                store: at,
+                message: None,
+                tries: 0,
+                due: Instant::now(),
+            });
         }
-        lanes.push(Lane {
-            position: store.position(&district, consumer).await?,
-            district,
-            message: None,
-            tries: 0,
-            due: Instant::now(),
-        });
     }
     Ok(())
 }

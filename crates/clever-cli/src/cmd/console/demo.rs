@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::cmd::console::Syncs;
 use crate::cmd::sync;
-use crate::settings::StoreUrl;
+use crate::settings::{Places, StoreUrl};
 use crate::ui::Ui;
 
 /// Seeds of the districts: the one that turned its year over, the one that took a school away, the one that disconnected
@@ -124,7 +124,8 @@ impl Ground {
     }
 
     async fn sync(&self, district: &str, ui: &Ui) -> Result<()> {
-        let args = Syncs::new(self.store.clone(), self.sync.clone(), ui)?.args(Some(district))?;
+        let args = Syncs::new(Places::One(self.store.clone()), self.sync.clone(), ui)?
+            .args(Some(district))?;
         let ui = ui.in_the_background();
         let runtime = tokio::runtime::Handle::current();
         let ran = tokio::task::spawn_blocking(move || runtime.block_on(sync::run(args, &ui)));

@@ -86,9 +86,9 @@ impl From<Applied> for Schedules {
 
 /// Applies; the exit code is 1 if a credential could not be read.
 pub(crate) async fn run(args: ApplyArgs, ui: &Ui) -> Result<Exit> {
-    let url = args.store.url()?;
+    let places = args.store.places()?;
     let app = AppArgs::kept(args.credential, args.vault);
-    let listed = runner::list(&args.service, &app, &url, ui).await?;
+    let listed = runner::list(&args.service, &app, &places, ui).await?;
     let engine = args.engine.connect().await?;
     let jitter = args.jitter.unwrap_or_default();
     let cadence = Cadence::new(args.every, jitter, args.heartbeat, args.discover);

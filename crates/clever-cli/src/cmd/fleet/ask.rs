@@ -4,9 +4,10 @@ use anyhow::Result;
 use clever_fleet::{Asked, Ended};
 use serde::Serialize;
 
-use super::{DecideArgs, DrainArgs, PauseArgs, ResumeArgs, RunArgs};
+use super::{DecideArgs, DrainArgs, FleetMoveArgs, PauseArgs, ResumeArgs, RunArgs};
 use crate::audit;
 use crate::cmd::pause::{Wish, pause_in};
+use crate::cmd::relocate;
 use crate::diagnostics::Exit;
 use crate::ui::{Document, Ui, counted};
 
@@ -103,7 +104,7 @@ fn who() -> String {
 pub(super) async fn pause(args: &PauseArgs, ui: &Ui) -> Result<Exit> {
     let (engine, district) = (args.engine.connect().await?, args.district.as_str());
     engine.is_scheduled(district).await?;
-    let mut store = args.store.url()?.open().await?;
+    let mut store = args.store.of(Some(district)).await?.open().await?;
     pause_in(
         &mut store,
         district,
@@ -120,7 +121,7 @@ pub(super) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
     if let Some(district) = &args.district {
         engine.is_scheduled(district.as_str()).await?;
-        let mut store = args.store.url()?.open().await?;
+        let mut store = args.store.of(Some(district.as_str())).await?.open().await?;
         pause_in(
             &mut store,
             district.as_str(),
@@ -135,6 +136,19 @@ pub(super) async fn resume(args: &ResumeArgs, ui: &Ui) -> Result<Exit> {
         let schedules = engine.resume_drained().await?;
         drained(ui, schedules, "go on")?;
     }
+    Ok(Exit::Done)
+}
+
+/// Carries a district to another store, and starts a run of it there.
+pub(super) async fn relocate(args: &FleetMoveArgs, ui: &Ui) -> Result<Exit> {
+    let (engine, district) = (args.engine.connect().await?, args.moving.district.as_str());
+    engine.is_scheduled(district).await?;
+    let moved = relocate::relocate(&args.moving, Some("fleet"), ui).await?;
+    if moved.said == "moved" {
+        // One that was refused by the old store begins again; then this is the same run.
+        engine.run(district, false).await?;
+    }
+    relocate::tell(&moved, ui)?;
     Ok(Exit::Done)
 }
 

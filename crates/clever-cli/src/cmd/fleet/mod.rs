@@ -17,6 +17,7 @@ pub(crate) use apply::Schedules;
 pub(crate) use ask::{Drained, Told};
 pub(crate) use status::FleetDocument;
 
+use crate::cmd::relocate::MoveArgs;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
 use crate::ui::Ui;
@@ -52,6 +53,13 @@ Example:
     Pause(PauseArgs),
     /// Let a paused district go on, as `cleverctl resume`, or all that was drained.
     Resume(ResumeArgs),
+    /// Carry a district to another store, as `cleverctl move`, and sync it there.
+    ///
+    /// A run that goes on is refused when it is to write, and begins again in the other store by itself.
+    #[command(after_help = "\
+Example:
+  cleverctl fleet move 5a25ffb0c1bc2a0036000001 --to west")]
+    Move(Box<FleetMoveArgs>),
     /// Let through what is held of a district.
     ///
     /// `cleverctl fleet status` shows the hash. What is held by then under another hash stays held.
@@ -107,6 +115,15 @@ pub(crate) struct ResumeArgs {
     engine: EngineArgs,
 }
 
+/// Arguments of `fleet move`.
+#[derive(Debug, Args)]
+pub(crate) struct FleetMoveArgs {
+    #[command(flatten)]
+    moving: MoveArgs,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
 /// Arguments of `fleet approve` and `fleet reject`.
 #[derive(Debug, Args)]
 pub(crate) struct DecideArgs {
@@ -139,6 +156,7 @@ pub(crate) async fn run(command: FleetCommand, ui: &Ui) -> Result<Exit> {
         FleetCommand::Run(args) => ask::run(&args, ui).await,
         FleetCommand::Pause(args) => ask::pause(&args, ui).await,
         FleetCommand::Resume(args) => ask::resume(&args, ui).await,
+        FleetCommand::Move(args) => ask::relocate(&args, ui).await,
         FleetCommand::Approve(args) => ask::approve(&args, ui).await,
         FleetCommand::Reject(args) => ask::reject(&args, ui).await,
         FleetCommand::Drain(args) => ask::drain(&args, ui).await,

@@ -9,19 +9,19 @@ use anyhow::Result;
 use clever_fleet::{Ended, Failure, Job, Listed, ListedDistrict, Pending, Runner, Synced};
 use clever_model::{Clock, SystemClock};
 use clever_sync::look::{ApproveError, Deed};
-use clever_sync::{AnyStore, DatabaseError, Outcome, StoreError, SyncReport};
+use clever_sync::{Outcome, SyncReport};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::alerts::Alerts;
-use crate::cmd::sync::attempt::Recorder;
 use crate::cmd::sync::listed::{self, Target};
 use crate::cmd::sync::one_of_many::{OneOfMany, PATIENCE, aside};
+use crate::cmd::sync::recorders::Recorders;
 use crate::cmd::sync::{SyncArgs, policies};
 use crate::diagnostics;
 use crate::progress::{Bars, Watch};
-use crate::settings::StoreUrl;
+use crate::settings::Places;
 use crate::ui::Ui;
 
 /// How often alerts are looked for.
@@ -30,8 +30,8 @@ const ALERT_EVERY: Duration = Duration::from_secs(60);
 /// A machine of the fleet.
 pub(crate) struct Machine {
     args: Arc<SyncArgs>,
-    url: StoreUrl,
-    recorder: Arc<Recorder>,
+    places: Places,
+    recorders: Arc<Recorders>,
     bars: Bars,
     ui: Ui,
     alerts: Alerts,
@@ -44,12 +44,12 @@ pub(crate) struct Machine {
 impl Machine {
     /// Works with these arguments.
     pub(crate) fn new(args: SyncArgs, alerts: Alerts, sync: String, ui: &Ui) -> Result<Arc<Self>> {
-        let url = args.store.url()?;
+        let places = args.store.places()?;
         // A typing error in the policy ends the command before anything starts.
         policies(args.policy.as_deref())?;
         Ok(Arc::new(Self {
-            recorder: Recorder::new(Some(url.clone()), PATIENCE),
-            url,
+            recorders: Recorders::new(places.clone(), false, PATIENCE),
+            places,
             bars: Bars::new(ui),
             ui: *ui,
             alerts,
@@ -80,7 +80,7 @@ impl Machine {
         let run = OneOfMany {
             args: Arc::clone(&self.args),
             policies: Arc::new(policies),
-            recorder: Arc::clone(&self.recorder),
+            recorders: Arc::clone(&self.recorders),
             district: job.district.clone(),
             credential: job.credential.clone(),
             target,
@@ -102,7 +102,8 @@ impl Machine {
     /// Says whether something of the district is held. What is to be approved is approved in the store, if it has the hash
     /// still: the next run lets it through, and a run that begins again finds that it was.
     async fn beforehand(&self, job: &Job) -> Result<bool> {
-        let Some(mut store) = existing(&self.url).await? else {
+        let place = self.places.of(&job.district, Some(&job.credential)).await?;
+        let Some(mut store) = place.existing().await? else {
             return Ok(false);
         };
         store.wait_for_others(PATIENCE)?;
@@ -138,19 +139,10 @@ impl Machine {
         let mut alerted = self.alerted.lock().await;
         if alerted.is_none_or(|at| at.elapsed() > ALERT_EVERY) {
             *alerted = Some(Instant::now());
-            self.recorder
+            self.recorders
                 .alert(&self.alerts, &self.sync, &self.ui)
                 .await;
         }
-    }
-}
-
-/// The store, if there is one.
-pub(super) async fn existing(url: &StoreUrl) -> Result<Option<AnyStore>> {
-    match url.open_existing().await {
-        Ok(store) => Ok(Some(store)),
-        Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -183,13 +175,15 @@ fn synced(report: &SyncReport, was_held: bool) -> Synced {
 pub(crate) async fn list(
     service: &ServiceArgs,
     app: &AppArgs,
-    url: &StoreUrl,
+    places: &Places,
     ui: &Ui,
 ) -> Result<Listed> {
-    let whole = match existing(url).await? {
-        Some(mut store) => store.last_whole().await?,
-        None => BTreeMap::new(),
-    };
+    let mut whole = BTreeMap::new();
+    for place in places.all() {
+        if let Some(mut store) = place.existing().await? {
+            whole.extend(store.last_whole().await?);
+        }
+    }
     let mut listed = Listed::default();
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for (name, secret) in listed::credentials(app)? {
@@ -263,7 +257,8 @@ impl Runner for Hands {
     fn held(&self, district: String) -> Pending<Option<String>> {
         let machine = Arc::clone(&self.0);
         wait_aside(async move || {
-            let Some(mut store) = existing(&machine.url).await? else {
+            let place = machine.places.holding(Some(&district)).await?;
+            let Some(mut store) = place.existing().await? else {
                 return Ok(None);
             };
             let standing = store.overview(Some(&district)).await?.pop();
@@ -275,7 +270,7 @@ impl Runner for Hands {
         let machine = Arc::clone(&self.0);
         wait_aside(async move || {
             let (service, app) = (&machine.args.service, &machine.args.app);
-            list(service, app, &machine.url, &machine.ui).await
+            list(service, app, &machine.places, &machine.ui).await
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `cleverctl fleet status`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +11,6 @@ use clever_sync::words::{for_people, since};
 use serde::Serialize;
 
 use super::args::EngineArgs;
-use super::runner::existing;
 use crate::diagnostics::Exit;
 use crate::settings::StoreArgs;
 use crate::ui::{self, Document, Tone, Ui, counted};
@@ -48,12 +48,15 @@ pub(crate) async fn run(args: &StatusArgs, ui: &Ui) -> Result<Exit> {
     let engine = args.engine.connect().await?;
     let mut status = FleetDocument(engine.status(args.back).await?);
     // The store says who is paused; the engine knows of schedules that were drained, or stopped in its pages.
-    if let Some(mut store) = existing(&args.store.url()?).await? {
-        let mut paused = store.all_paused().await?;
-        for line in &mut status.0.districts {
-            let why = paused.remove(&line.district).map(|paused| paused.reason);
-            line.paused = why.or_else(|| line.paused.take());
+    let mut paused = BTreeMap::new();
+    for place in args.store.places()?.all() {
+        if let Some(mut store) = place.existing().await? {
+            paused.extend(store.all_paused().await?);
         }
+    }
+    for line in &mut status.0.districts {
+        let why = paused.remove(&line.district).map(|paused| paused.reason);
+        line.paused = why.or_else(|| line.paused.take());
     }
     let exit = if args.check {
         checked(&status.0)

@@ -61,12 +61,12 @@ pub(crate) struct WorkerArgs {
 pub(crate) async fn run(args: WorkerArgs, ui: &Ui) -> Result<Exit> {
     let mut stop = Stop::listen();
     let mut metrics = Metrics::begin(&args.metrics, args.listen.metrics_listen.is_some())?;
-    let url = args.store.url()?;
+    let places = args.store.places()?;
     if args.listen.metrics_listen.is_some() {
-        metrics.serve(&args.listen, url.clone(), ui).await?;
+        metrics.serve(&args.listen, places.clone(), ui).await?;
     }
     let alerts = Alerts::new(&args.alerts, args.listen.max_failures)?;
-    let sync = status::sync_command(&url, &args.vault);
+    let sync = status::sync_command(&places, &args.vault);
     let settings = WorkerSettings {
         slots: args.slots,
         grace: args.grace,
@@ -83,7 +83,9 @@ pub(crate) async fn run(args: WorkerArgs, ui: &Ui) -> Result<Exit> {
         told,
     );
     // Made here, once, before many runs open it; an address that can't be used ends the command while somebody looks.
-    drop(url.open().await?);
+    for place in places.all() {
+        drop(place.url.open().await?);
+    }
     let machine = Machine::new(sync_args, alerts, sync, ui)?;
     let engine = args.engine.connect().await?;
     if ui.is_talkative() {

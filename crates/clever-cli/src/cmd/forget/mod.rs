@@ -11,9 +11,9 @@ use anyhow::{Context, Result};
 use clap::{ArgGroup, Args};
 use clever_model::{Clock as _, DistrictId, RecordKind, SystemClock, visible};
 use clever_provision::roster::ForgottenAccounts;
-use clever_sync::AnyStore;
 use clever_sync::erase::{ForgetError, ForgetRequest, Forgotten, Note, Subject, sweep};
 use clever_sync::look::Deed;
+use clever_sync::{AnyStore, Open};
 use clever_web::{EraseError, Erased, erase};
 use serde::Serialize;
 
@@ -156,10 +156,11 @@ pub(crate) async fn run(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     if args.list {
         return list(args, ui).await;
     }
-    let mut store = args.store.url()?.open_existing().await?;
     if args.sweep {
-        return swept(&mut store, args, ui).await;
+        return swept(args, ui).await;
     }
+    let url = args.store.of(args.district.as_deref()).await?;
+    let mut store = url.open_existing().await?;
     if args.readmit {
         return readmit(&mut store, args, ui).await;
     }
@@ -469,9 +470,11 @@ fn counts(counts: &BTreeMap<String, u64>, ui: &Ui) -> Result<()> {
 
 /// Shows the notes, and checks them.
 async fn list(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
-    let mut store = args.store.url()?.look().await?;
     // The signatures of one district's notes are over each other alone.
-    let notes = store.forgotten(args.district.as_deref()).await?;
+    let mut notes = Vec::new();
+    for (_, mut store) in args.store.places()?.open_all(Open::Look).await? {
+        notes.extend(store.forgotten(args.district.as_deref()).await?);
+    }
     let key = args.accounts.notes_key(false);
     let checked = match (&key, notes.is_empty()) {
         (_, true) => true,
@@ -519,8 +522,11 @@ async fn list(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn swept(store: &mut AnyStore, args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
-    let mut done = sweep(store).await?;
+async fn swept(args: &ForgetArgs, ui: &Ui) -> Result<Exit> {
+    let mut done = true;
+    for (_, mut store) in args.store.places()?.open_all(Open::Existing).await? {
+        done &= sweep(&mut store).await?;
+    }
     if args.accounts.is_named() {
         done &= args.accounts.open(false).await?.sweep().await?;
     }

@@ -17,7 +17,7 @@ use crate::cmd::console;
 use crate::cmd::fleet;
 use crate::cmd::{
     accounts, alerts, changes, config, credential, demo, districts, doctor, explain, export,
-    forget, login, man, matching, me, pause, plan, prune, review, status, sync,
+    forget, login, man, matching, me, pause, plan, prune, relocate, review, status, sync,
 };
 use crate::diagnostics::{Exit, Failure, Usage};
 use crate::ui::{Document, Shape, Ui, counted};
@@ -41,6 +41,7 @@ fn all() -> Vec<Shape> {
         Shape::of::<status::Told<'static>>(),
         Shape::of::<status::Letters>(),
         Shape::of::<pause::Told>(),
+        Shape::of::<relocate::Moved>(),
         Shape::of::<plan::Shown<'static>>(),
         Shape::of::<explain::Explained>(),
         Shape::of::<changes::Listed>(),

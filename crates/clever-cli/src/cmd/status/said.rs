@@ -8,7 +8,7 @@ use clever_model::Timestamp;
 use clever_sync::AnyStore;
 use clever_sync::words::{self, Limits, Schools, Verdict, never_synced, since, standing};
 
-use crate::settings::{StoreUrl, TOKEN_VARIABLE};
+use crate::settings::{Places, TOKEN_VARIABLE};
 use crate::ui::word;
 use crate::vault::VaultArgs;
 
@@ -33,7 +33,8 @@ pub(crate) async fn said(
     let all = store.status().await?;
     let mut attempts = store.attempts().await?;
     let never = never_synced(&all, &attempts);
-    let several = all.len() > 1;
+    // A command without a store looks for the district in all of them.
+    let several = all.len() > 1 || !sync.contains(" --store ");
     let mut told: Vec<Said> = Vec::new();
     for status in all {
         let tries = attempts.remove(&status.district_id).unwrap_or_default();
@@ -74,9 +75,17 @@ pub(crate) async fn said(
 }
 
 /// The command that syncs, as an alert names it.
-pub(crate) fn sync_command(url: &StoreUrl, vault: &VaultArgs) -> String {
+pub(crate) fn sync_command(places: &Places, vault: &VaultArgs) -> String {
     let (how, _) = how(vault, None);
-    format!("cleverctl sync --store {}{how}", word(&url.to_string()))
+    syncing(places) + &how
+}
+
+/// The beginning of that command: the directory of stores need not be named.
+pub(super) fn syncing(places: &Places) -> String {
+    match places {
+        Places::One(url) => format!("cleverctl sync --store {}", word(&url.to_string())),
+        Places::Many(_) => "cleverctl sync".to_owned(),
+    }
 }
 
 /// What a sync is to be given besides its store and district: a credential, if any is kept and no token is at

@@ -21,12 +21,13 @@ use tokio::time::Instant;
 use self::document::{AllRuns, DistrictRun, Unlisted};
 use super::Told;
 use super::args::SyncArgs;
-use super::attempt::Recorder;
 use super::listed::{Target, credentials, districts};
 use super::once::{self, over_at};
 use super::one_of_many::{OneOfMany, PATIENCE, aside};
+use super::recorders::Recorders;
 use crate::diagnostics::{self, Exit};
 use crate::progress::{Bars, Watch};
+use crate::settings::Places;
 use crate::signals::Stop;
 use crate::ui::{self, Ui, count, counted};
 
@@ -71,7 +72,7 @@ struct AllDistricts {
     lines: BTreeMap<String, Line>,
     random: fastrand::Rng,
     /// What writes the tries; a look is none.
-    recorder: Arc<Recorder>,
+    recorders: Arc<Recorders>,
 }
 
 /// Syncs all districts, once or again and again.
@@ -93,7 +94,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
         unlisted: BTreeSet::new(),
         lines: BTreeMap::new(),
         random: fastrand::Rng::new(),
-        recorder: super::recorder(&args, PATIENCE)?,
+        recorders: Recorders::new(args.store.places()?, args.dry_run, PATIENCE),
         args: Arc::clone(&args),
     };
     all.known = all.stored().await?;
@@ -117,7 +118,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
             }
             listed = true;
             if !all.lines.is_empty() {
-                all.recorder.alert(&told.alerts, &told.sync, ui).await;
+                all.recorders.alert(&told.alerts, &told.sync, ui).await;
             }
             relist = later(now, args.every.unwrap_or(Duration::MAX));
         }
@@ -140,7 +141,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
                 told.metrics.write()?;
                 // All districts are looked at, so not after each of many.
                 if all.running.is_empty() || alerted.elapsed() > ALERT_EVERY {
-                    all.recorder.alert(&told.alerts, &told.sync, ui).await;
+                    all.recorders.alert(&told.alerts, &told.sync, ui).await;
                     alerted = Instant::now();
                 }
             }
@@ -170,29 +171,30 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
 }
 
 impl AllDistricts {
-    /// The districts of the store, and when each was last wholly in step. The store is made here, once, before many open
+    /// The districts of the stores, and when each was last wholly in step. A store is made here, once, before many open
     /// it.
     async fn stored(&self) -> Result<BTreeMap<String, Option<Timestamp>>> {
-        let url = self.args.store.url()?;
-        let store = if self.args.dry_run {
-            url.open_existing().await
-        } else {
-            url.open().await
-        };
-        let mut store = match store {
-            Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
-                return Ok(BTreeMap::new());
-            }
-            store => store?,
-        };
-        let mut whole = store.last_whole().await?;
-        let all = store.districts().await?.into_iter();
-        Ok(all
-            .map(|id| {
+        let mut stored = BTreeMap::new();
+        for place in self.args.store.places()?.all() {
+            let store = if self.args.dry_run {
+                place.url.open_existing().await
+            } else {
+                place.url.open().await
+            };
+            let mut store = match store {
+                Err(StoreError::Database(DatabaseError::Missing { .. })) if self.args.dry_run => {
+                    continue;
+                }
+                store => store?,
+            };
+            let mut whole = store.last_whole().await?;
+            let all = store.districts().await?.into_iter();
+            stored.extend(all.map(|id| {
                 let at = whole.remove(&id);
                 (id, at)
-            })
-            .collect())
+            }));
+        }
+        Ok(stored)
     }
 
     /// Reads which districts the credentials open now, with their tokens of now.
@@ -211,7 +213,7 @@ impl AllDistricts {
                 Err(error) => {
                     failed_any = true;
                     self.tell(&name, &error);
-                    self.recorder.failed(&name, &error).await;
+                    self.recorders.failed(&name, &error).await;
                     // Its districts of the last list stay: this one may be Clever's trouble of a moment.
                     let known = self
                         .targets
@@ -316,7 +318,7 @@ impl AllDistricts {
         let run = OneOfMany {
             args: Arc::clone(&self.args),
             policies: Arc::clone(&self.policies),
-            recorder: Arc::clone(&self.recorder),
+            recorders: Arc::clone(&self.recorders),
             district: district.to_owned(),
             credential: target.credential.clone(),
             target: Ok(target),
@@ -498,9 +500,14 @@ impl AllDistricts {
             )?;
         }
         if of(Exit::Held) > 0 {
+            let status = match self.args.store.places()? {
+                Places::One(url) => {
+                    format!("cleverctl status --store {}", ui::word(&url.to_string()))
+                }
+                Places::Many(_) => "cleverctl status".to_owned(),
+            };
             self.ui.line(format!(
-                "`cleverctl status --store {}` says what is held, and how to approve it.",
-                ui::word(&self.args.store.url()?.to_string())
+                "`{status}` says what is held, and how to approve it."
             ))?;
         }
         Ok(())

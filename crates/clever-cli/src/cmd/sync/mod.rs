@@ -6,6 +6,7 @@ pub(crate) mod attempt;
 pub(crate) mod listed;
 mod once;
 pub(crate) mod one_of_many;
+pub(crate) mod recorders;
 pub(crate) mod report;
 
 use std::path::Path;
@@ -14,13 +15,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clever_model::{Clock, DistrictId, SystemClock};
-use clever_sync::{DatabaseError, StoreError};
 use tracing::warn;
 
 use crate::alerts::Alerts;
 use crate::cmd::status;
 use crate::diagnostics::{self, Exit};
 use crate::metrics::Metrics;
+use crate::settings::{Places, StoreArgs};
 use crate::signals::{Stop, leave_nothing_half_written};
 use crate::ui::Ui;
 use attempt::{Attempt, Recorder};
@@ -42,18 +43,30 @@ fn recorder(args: &SyncArgs, patience: Duration) -> Result<Arc<Recorder>> {
     Ok(Recorder::new(url, patience))
 }
 
-/// Sets the levels that are measured as the store has them.
-async fn measure_store(args: &SyncArgs) -> Result<()> {
-    match args.store.url()?.look().await {
-        Ok(mut store) => Ok(store.measure().await?),
-        // The first run makes it.
-        Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(()),
-        // The run says what is wrong with it.
-        Err(error) => {
-            warn!(%error, "the store could not be measured");
-            Ok(())
+/// Sets the levels that are measured as the stores have them.
+async fn measure_stores(places: &Places) -> Result<()> {
+    for place in places.all() {
+        match place.look().await {
+            Ok(Some(mut store)) => store.measure().await?,
+            // The first run makes it.
+            Ok(None) => {}
+            // The run says what is wrong with it.
+            Err(error) => warn!(%error, "the store could not be measured"),
         }
     }
+    Ok(())
+}
+
+/// Finds the store of the district that a single sync is of, where there are several: it may move between two runs. No run begins with
+/// a store that was not found, as it would load the district a second time.
+async fn settle(args: &mut SyncArgs, places: &Places) -> Result<()> {
+    if places.are_many() {
+        let district = once::district_of(args).await?;
+        let credential = args.app.names().first().map(String::as_str);
+        let place = places.of(&district, credential).await?;
+        args.store = StoreArgs::at(place.url);
+    }
+    Ok(())
 }
 
 /// Begins a try.
@@ -68,18 +81,18 @@ pub(crate) async fn run(args: SyncArgs, ui: &Ui) -> Result<Exit> {
     let is_served = args.listen.metrics_listen.is_some() && every(&args).is_some();
     let mut metrics = Metrics::begin(&args.metrics, is_served)?;
     if metrics.are_wanted() {
-        measure_store(&args).await?;
+        measure_stores(&args.store.places()?).await?;
     }
     if args.listen.metrics_listen.is_some() && !is_served && ui.is_talkative() {
         ui.note("note: metrics are served by a schedule alone: with --every");
     }
     if is_served {
-        let url = args.store.url()?;
-        metrics.serve(&args.listen, url, ui).await?;
+        let places = args.store.places()?;
+        metrics.serve(&args.listen, places, ui).await?;
     }
     let told = Told {
         alerts: Alerts::new(&args.alerts, args.listen.max_failures)?,
-        sync: status::sync_command(&args.store.url()?, &args.app.vault),
+        sync: status::sync_command(&args.store.places()?, &args.app.vault),
         metrics,
     };
     let ended = if args.all {
@@ -117,16 +130,25 @@ fn rereads(args: &SyncArgs) -> bool {
 
 /// Makes one dry run, and says what a sync would do.
 #[cfg(feature = "console")]
-pub(crate) async fn look(args: &SyncArgs, ui: &Ui) -> Result<clever_sync::SyncReport> {
-    let recorder = recorder(args, PATIENCE)?;
+pub(crate) async fn look(mut args: SyncArgs, ui: &Ui) -> Result<clever_sync::SyncReport> {
+    let places = args.store.places()?;
+    settle(&mut args, &places).await?;
+    let recorder = recorder(&args, PATIENCE)?;
     let policies = policies(args.policy.as_deref())?;
-    let mut attempt = begin(args, &recorder).await;
-    once::looked(args, &policies, &mut attempt, ui).await
+    let mut attempt = begin(&args, &recorder).await;
+    once::looked(&args, &policies, &mut attempt, ui).await
 }
 
-async fn one_or_more(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
-    let recorder = recorder(&args, PATIENCE)?;
-    let policies = match policies(args.policy.as_deref()) {
+async fn one_or_more(mut args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
+    let places = args.store.places()?;
+    // A schedule looks before each run: what fails now may not fail then.
+    let settled = match every(&args) {
+        None => settle(&mut args, &places).await,
+        Some(_) => Ok(()),
+    };
+    let ready = settled.and_then(|()| policies(args.policy.as_deref()));
+    let mut recorder = recorder(&args, PATIENCE)?;
+    let policies = match ready {
         Ok(policies) => policies,
         Err(error) => {
             begin(&args, &recorder).await.end(&Err(&error)).await;
@@ -147,11 +169,24 @@ async fn one_or_more(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     let mut stop = Stop::listen();
     let (mut refused, mut ran) = (0, false);
     loop {
+        let settled = settle(&mut args, &places).await;
+        if places.are_many() {
+            recorder = self::recorder(&args, PATIENCE)?;
+        }
         let mut attempt = begin(&args, &recorder).await;
+        let run = async {
+            match settled {
+                Ok(()) => once(&args, &policies, &mut attempt, ui).await,
+                Err(error) => {
+                    attempt.end(&Err(&error)).await;
+                    Err(error)
+                }
+            }
+        };
         let ended = tokio::select! {
             // Nothing is written before the last moment, so a stopped sync is one that never was.
             () = stop.asked() => None,
-            ended = once(&args, &policies, &mut attempt, ui) => Some(ended),
+            ended = run => Some(ended),
         };
         let Some(ended) = ended else {
             attempt.stopped().await;

@@ -21,7 +21,7 @@ use crate::access;
 use crate::audit;
 use crate::diagnostics::{self, Exit, Usage};
 use crate::progress::Watch;
-use crate::settings::toml_file;
+use crate::settings::{StoreUrl, toml_file};
 use crate::ui::{Ui, counted, word};
 
 /// Reads the policy's file; without one, the default holds.
@@ -97,6 +97,29 @@ async fn tried(
     Ok((report, told))
 }
 
+/// The district that the arguments open: the one that is named, else the one that Clever says.
+pub(super) async fn district_of(args: &SyncArgs) -> Result<String> {
+    if let Some(named) = &args.district {
+        return Ok(named.to_string());
+    }
+    let file = args.token_file.as_deref();
+    if file == Some(Path::new("-")) {
+        return Err(Usage::new(
+            "a token from standard input is read once, and does not say in which store its district is",
+        )
+        .hint("name the district with --district, or the store with --store")
+        .into());
+    }
+    let way = access::way(&args.app, file, None, &args.service).await?;
+    if let Some(known) = way.district() {
+        return Ok(known.to_string());
+    }
+    let opened = way.open(args.service.options()).await?;
+    let page = opened.district().await?;
+    let id = page.records().next().map_or("", |record| record.id);
+    Ok(id.to_owned())
+}
+
 /// A run of which nothing is printed.
 #[cfg(feature = "console")]
 pub(super) async fn looked(
@@ -145,7 +168,7 @@ async fn ran(
             })?;
         }
     }
-    let mut store = open(args).await?;
+    let mut store = open(&args.store.url()?, args.dry_run).await?;
     attempt.stored(&mut store).await;
     let known: BTreeSet<String> = store.districts().await?.into_iter().collect();
     let admit = admit(args, meant, &known)?;
@@ -217,11 +240,11 @@ fn admit(
 }
 
 /// Opens the store; a look makes none.
-pub(crate) async fn open(args: &SyncArgs) -> Result<AnyStore> {
-    if !args.dry_run {
-        return Ok(args.store.url()?.open().await?);
+pub(crate) async fn open(url: &StoreUrl, dry_run: bool) -> Result<AnyStore> {
+    if !dry_run {
+        return Ok(url.open().await?);
     }
-    match args.store.url()?.open_existing().await {
+    match url.open_existing().await {
         Err(StoreError::Database(DatabaseError::Missing { .. })) => Ok(AnyStore::nowhere()?),
         found => Ok(found?),
     }

@@ -11,10 +11,12 @@ use clever_sync::{Admit, SyncError, SyncPolicies, SyncReport};
 use tokio::sync::watch;
 
 use super::args::SyncArgs;
-use super::attempt::{Attempt, Recorder};
+use super::attempt::Attempt;
 use super::listed::Target;
 use super::once;
+use super::recorders::Recorders;
 use crate::progress::Watch;
+use crate::settings::StoreUrl;
 
 /// How long a district waits for another that writes: SQLite has one writer, and a first load may take minutes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
@@ -24,7 +26,7 @@ pub(crate) struct OneOfMany {
     pub(crate) args: Arc<SyncArgs>,
     pub(crate) policies: Arc<SyncPolicies>,
     /// What writes the tries; a look is none.
-    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) recorders: Arc<Recorders>,
     /// The district that is meant; another one that the token opens is refused.
     pub(crate) district: String,
     /// The name of its credential.
@@ -40,7 +42,11 @@ impl OneOfMany {
     /// Runs, and writes how the try ended, whatever became of it. A paused district is not tried: no secret is used, and Clever is
     /// not asked.
     pub(crate) async fn run(mut self) -> Result<SyncReport> {
-        if let Some(paused) = self.recorder.paused(&self.district).await {
+        // Asked again for each run: the district may have moved since the last one.
+        let places = self.args.store.places()?;
+        let url = places.of(&self.district, Some(&self.credential)).await?.url;
+        let recorder = self.recorders.at(&url);
+        if let Some(paused) = recorder.paused(&self.district).await {
             measure::paused(&self.district, true);
             let refused = SyncError::Paused {
                 district: self.district.parse()?,
@@ -49,7 +55,7 @@ impl OneOfMany {
             return Err(refused.into());
         }
         let names = (Some(self.district.as_str()), Some(self.credential.as_str()));
-        let mut attempt = Attempt::begin(&self.recorder, names.0, names.1).await;
+        let mut attempt = Attempt::begin(&recorder, names.0, names.1).await;
         let target = match self.target {
             Ok(target) => target,
             Err(error) => {
@@ -59,7 +65,7 @@ impl OneOfMany {
         };
         let result = tokio::select! {
             _ = self.stopped.wait_for(|stopped| *stopped) => None,
-            result = one(&self.args, &self.policies, &self.district, target, self.watch, &attempt) => Some(result),
+            result = one(&self.args, &url, &self.policies, &self.district, target, self.watch, &attempt) => Some(result),
         };
         let Some(result) = result else {
             attempt.stopped().await;
@@ -87,6 +93,7 @@ pub(crate) async fn aside<T: Send + 'static, R: Future<Output = Result<T>>>(
 /// Syncs one district once: the one that was listed, or none.
 async fn one(
     args: &SyncArgs,
+    url: &StoreUrl,
     policies: &SyncPolicies,
     listed: &str,
     target: Target,
@@ -99,7 +106,7 @@ async fn one(
         ..args.service.options()
     };
     let district = target.way.open(options).await?;
-    let mut store = once::open(args).await?;
+    let mut store = once::open(url, args.dry_run).await?;
     store.wait_for_others(PATIENCE)?;
     let admit = Admit::Only(listed.parse()?);
     once::reconcile(

@@ -22,6 +22,8 @@ pub(crate) struct Fleet {
     pub(crate) engine: Engine,
     pub(crate) many: Many,
     pub(crate) store: Store,
+    /// A file that names several stores, if there are several.
+    pub(crate) settings: Option<PathBuf>,
     /// How many workers were started.
     started: u32,
 }
@@ -71,6 +73,7 @@ impl Fleet {
             engine,
             many,
             store,
+            settings: None,
             started: 0,
         })
     }
@@ -84,6 +87,10 @@ impl Fleet {
             .env("TEMPORAL_ADDRESS", self.engine.address())
             .env("TEMPORAL_CONFIG_FILE", "/dev/null")
             .env("NO_COLOR", "1");
+        if let Some(file) = &self.settings {
+            command.env_remove("CLEVER_STORE");
+            command.env("CLEVER_SETTINGS", file);
+        }
         command
     }
 

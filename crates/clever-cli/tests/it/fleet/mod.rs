@@ -7,5 +7,6 @@ mod engine;
 mod ground;
 mod holds;
 mod killed;
+mod moving;
 mod runs;
 mod secrets;

@@ -18,6 +18,7 @@ use crate::learn::columns::{self, Column};
 use crate::learn::diff::hash_of;
 use crate::learn::reading;
 use crate::store::changes;
+use crate::store::moves;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, Row, Sql, Transaction, Type};
 use crate::store::{ABSENT, Hash, Run, SqlStore, Store, StoreError};
@@ -73,6 +74,7 @@ async fn mend<B: RosterDb>(
     // are counted again: no run's totals include rows that were edited by hand.
     let sql = "UPDATE main._districts SET counted = NULL WHERE district_id = ?1";
     store.db.execute(sql, &[district.as_str().into()]).await?;
+    moves::stays(store.db, district.as_str()).await?;
     // Read under the lock: a run may have given the district its number since the staging area was opened.
     let known = store
         .db

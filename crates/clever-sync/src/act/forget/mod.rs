@@ -26,6 +26,7 @@ use crate::check::policy::SyncPolicy;
 use crate::report::{KindReport, Outcome, RunPath, SyncReport};
 use crate::store::base::{base, last_report};
 use crate::store::forgotten::{self, DigestKey, Subject, place_of};
+use crate::store::moves;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, SqlStore, Transaction};
 use crate::store::{Run, Store, StoreError};
@@ -169,6 +170,7 @@ async fn whole<B: RosterDb>(
     // The update locks the district's row, as the end of a run does. Totals are counted again.
     let sql = "UPDATE main._districts SET counted = NULL WHERE district_id = ?1";
     store.db.execute(sql, &[district.as_str().into()]).await?;
+    moves::stays(store.db, district.as_str()).await?;
     let (at, number) = base(store.db, district).await?;
     if at != store.base {
         return Err(StoreError::Moved.into());

@@ -238,6 +238,14 @@ CREATE TABLE _approvals (
 -- Districts whose runs do not begin. `audit` says who paused each, when and why.
 CREATE TABLE _pauses (district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, audit BIGINT NOT NULL);
 
+-- Districts of which nobody writes here. `store` is the name of another store, as the directory of stores has it. `leaving`: it is
+-- carried there, and what is here is what counts; `moved`: it counts there, and what is here is an old copy, if anything; `arriving`:
+-- it is carried here from there. `audit` says who moves it, when and why, and `paused` whether it is paused for that alone.
+CREATE TABLE _moves (
+    district_id TEXT COLLATE "C" NOT NULL PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('leaving', 'moved', 'arriving')),
+    store TEXT NOT NULL, audit BIGINT NOT NULL, paused BIGINT NOT NULL
+);
+
 -- Who may use the console's API: the digest of a token, what it may do, of which district (empty: of all), until when.
 CREATE TABLE _tokens (
     digest TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL, district_id TEXT COLLATE "C" NOT NULL,
