@@ -4,6 +4,7 @@
 mod cause;
 mod causes;
 mod of_fleet;
+mod of_lake;
 mod rehearsal;
 
 use std::process::ExitCode;
@@ -406,6 +407,7 @@ mod tests {
             include_str!("diagnostics/causes.rs"),
             include_str!("diagnostics/rehearsal.rs"),
             include_str!("diagnostics/of_fleet.rs"),
+            include_str!("diagnostics/of_lake.rs"),
         ];
         let mut codes = BTreeSet::from(["failed", "usage"]);
         for source in sources {
