@@ -77,8 +77,8 @@ fn read(file: &Path) -> Result<Noted> {
 fn build() -> Result<PathBuf> {
     let cargo = crate::tools::cargo();
     let output = Command::new(cargo)
-        .args(["bench", "--profile", "dev", "--no-run", "--workspace"])
-        .args(["--all-features", "--bench", "paths"])
+        .args(["bench", "--profile", "dev", "--no-run", "--bench", "paths"])
+        .args(crate::tools::workspace()?)
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(std::process::Stdio::inherit())
         .output()

@@ -12,6 +12,7 @@ mod deploy;
 mod gate;
 mod generate;
 mod import;
+mod lake;
 mod package;
 mod packages;
 mod postgres;
@@ -117,6 +118,10 @@ enum Task {
         #[arg(long, default_value_t = 500)]
         districts: u64,
     },
+    /// Build and test the lake, which `test` leaves out: hundreds of crates more.
+    Lake,
+    /// Compile every program but the lake's, as a machine does on which no test runs.
+    Check,
     /// Make a book of the documents, in target/book, and follow its links.
     Book,
     /// Write pictures of the pages of the example app and of the console, light and dark, into docs/images/.
@@ -195,6 +200,8 @@ fn run() -> Result<()> {
         Task::Bench { name, args, .. } => bench::run(name.as_deref(), &args),
         Task::Simulate { seeds, seed } => test::simulate(seeds, seed),
         Task::FleetChaos { districts } => test::fleet_chaos(districts),
+        Task::Lake => lake::run(),
+        Task::Check => test::check(),
         Task::Book => book::run(),
         Task::Screenshots => test::screenshots(),
         Task::Deploy => deploy::run(),

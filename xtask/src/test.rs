@@ -1,8 +1,8 @@
 //! `cargo xtask test`: everything that must hold before a change lands, in the order in which a
 //! failure is cheapest to find.
 //!
-//! One target directory and one feature set (`--all-features`) for every step, so that nothing is
-//! built twice. What is missing is installed where that is possible, and named where it is not.
+//! One target directory and one feature set (`tools::workspace`) for every step, so that nothing is
+//! built twice. The lake is no part of it: `cargo xtask lake` builds and tests it. What is missing is installed where that is possible, and named where it is not.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -15,22 +15,17 @@ use crate::{packages, postgres, tools};
 /// Runs every check and stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
     let cargo = tools::cargo();
+    let workspace = tools::workspace()?;
+    let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
     let started = Instant::now();
     step("format", &cargo, &["fmt", "--all", "--check"])?;
     step("tidy", &cargo, &["xtask", "tidy"])?;
     step("generated code", &cargo, &["xtask", "generate", "--check"])?;
+    let clippy = ["--all-targets", "--", "-D", "warnings"];
     step(
         "clippy",
         &cargo,
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--all-features",
-            "--",
-            "-D",
-            "warnings",
-        ],
+        &[&["clippy"], &workspace[..], &clippy].concat(),
     )?;
     features(&cargo)?;
     crate::deploy::run()?;
@@ -48,15 +43,15 @@ pub(crate) fn run() -> Result<()> {
         .iter()
         .map(|server| (postgres::VARIABLE, server.url.as_str()))
         .collect();
-    let tests: &[&str] = if tools::has("cargo-nextest") {
-        &["nextest", "run", "--workspace", "--all-features"]
+    let tests = if tools::has("cargo-nextest") {
+        [&["nextest", "run"], &workspace[..]].concat()
     } else {
-        &["test", "--workspace", "--all-features", "--all-targets"]
+        [&["test", "--all-targets"], &workspace[..]].concat()
     };
-    step_env("tests", &cargo, tests, &env)?;
+    step_env("tests", &cargo, &tests, &env)?;
     if let Some(server) = &server {
         let address = server.secure()?;
-        let tests = [tests, &["--", "store::", "stores::"]].concat();
+        let tests = [&tests[..], &["--", "store::", "stores::"]].concat();
         let env = [(postgres::VARIABLE, address.as_str())];
         step_env("stores over TLS", &cargo, &tests, &env)?;
     }
@@ -64,18 +59,12 @@ pub(crate) fn run() -> Result<()> {
     step(
         "doc tests",
         &cargo,
-        &["test", "--workspace", "--all-features", "--doc", "--quiet"],
+        &[&["test", "--doc", "--quiet"], &workspace[..]].concat(),
     )?;
     step_env(
         "documentation",
         &cargo,
-        &[
-            "doc",
-            "--workspace",
-            "--all-features",
-            "--no-deps",
-            "--quiet",
-        ],
+        &[&["doc", "--no-deps", "--quiet"], &workspace[..]].concat(),
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
     say("release: what costs seconds of `cargo xtask release --dry-run`");
@@ -106,18 +95,11 @@ pub(crate) fn screenshots() -> Result<()> {
     let folder = crate::root()?.join("docs/images");
     let folder = folder.to_string_lossy();
     let env = [("CLEVER_SCREENSHOTS", &*folder)];
+    let workspace = tools::workspace()?;
+    let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
     for (package, tests) in [("classroom", "browser"), ("clever-console", "it")] {
-        let args = [
-            "test",
-            "--quiet",
-            "--workspace",
-            "--all-features",
-            "--test",
-            tests,
-            "--",
-            "--ignored",
-            "pictures",
-        ];
+        let of = ["--test", tests, "--", "--ignored", "pictures"];
+        let args = [&["test", "--quiet"], &workspace[..], &of].concat();
         step_env(&format!("screenshots of {package}"), &cargo, &args, &env)?;
     }
     Ok(())
@@ -140,20 +122,13 @@ pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
 
 /// Runs the chaos test of the fleet with so many districts; what it measured is printed.
 pub(crate) fn fleet_chaos(districts: u64) -> Result<()> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = tools::cargo();
+    let workspace = tools::workspace()?;
+    let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
     let districts = districts.to_string();
     let env = [("CLEVER_FLEET_DISTRICTS", &*districts)];
-    let args = [
-        "test",
-        "--quiet",
-        "--workspace",
-        "--all-features",
-        "--test",
-        "it",
-        "--",
-        "fleet::chaos::",
-        "--nocapture",
-    ];
+    let of = ["--test", "it", "--", "fleet::chaos::", "--nocapture"];
+    let args = [&["test", "--quiet"], &workspace[..], &of].concat();
     step_env("fleet chaos", &cargo, &args, &env)
 }
 
@@ -187,12 +162,26 @@ fn features(cargo: &str) -> Result<()> {
     Ok(())
 }
 
+/// Compiles every program, as a machine does on which no test runs.
+pub(crate) fn check() -> Result<()> {
+    let workspace = tools::workspace()?;
+    let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
+    let args = [&["check", "--locked", "--bins"], &workspace[..]].concat();
+    step("programs", &tools::cargo(), &args)
+}
+
 /// Runs one step, showing its output as it comes.
-fn step(name: &str, program: &str, args: &[&str]) -> Result<()> {
+pub(crate) fn step(name: &str, program: &str, args: &[&str]) -> Result<()> {
     step_env(name, program, args, &[])
 }
 
-fn step_env(name: &str, program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+/// The same with more in its environment.
+pub(crate) fn step_env(
+    name: &str,
+    program: &str,
+    args: &[&str],
+    env: &[(&str, &str)],
+) -> Result<()> {
     let shown = format!("cargo {}", args.join(" "));
     say(&format!("{name}: {shown}"));
     let started = Instant::now();

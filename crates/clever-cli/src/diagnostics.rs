@@ -5,6 +5,7 @@ mod cause;
 mod causes;
 mod of_fleet;
 mod of_stores;
+mod of_lake;
 mod rehearsal;
 
 use std::process::ExitCode;
@@ -408,6 +409,7 @@ mod tests {
             include_str!("diagnostics/rehearsal.rs"),
             include_str!("diagnostics/of_fleet.rs"),
             include_str!("diagnostics/of_stores.rs"),
+            include_str!("diagnostics/of_lake.rs"),
         ];
         let mut codes = BTreeSet::from(["failed", "usage"]);
         for source in sources {

@@ -92,10 +92,11 @@ fn archive(root: &Path, package: &str, program: &str, profile: &str, target: &st
     Ok(())
 }
 
-/// Lists the parts of each program, with all of its features. The tool writes a list into each crate's folder.
+/// Lists the parts of each program, with all of the features that one is built with. The tool writes a list into each crate's folder.
 fn lists(root: &Path, packages: &[&Package], target: &str) -> Result<()> {
     let listed = Command::new(crate::tools::cargo())
-        .args(["cyclonedx", "--quiet", "--all-features", "--format", "json"])
+        .args(["cyclonedx", "--quiet", "--format", "json"])
+        .args(["--features", &crate::tools::features()?])
         .args(["--spec-version", "1.5", "--target", target])
         .args(["--override-filename", LIST])
         .current_dir(root)

@@ -79,6 +79,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("clever-fleet", &["clever-model", "clever-sync"]),
+    (
+        "clever-lake",
+        &["clever-files", "clever-model", "clever-sync"],
+    ),
     // Never on the code that it exists to test: the two can't share a mistake.
     // Its rehearsal reads an app's database, and writes a report.
     (

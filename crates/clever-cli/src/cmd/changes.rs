@@ -1,6 +1,7 @@
 //! `cleverctl changes`: the feed of what changed, oldest first.
 
 pub(crate) mod deliver;
+pub(crate) mod lake;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::webhook::Webhook;
 
 /// Arguments of `changes`.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("reader").args(["consumer", "webhook"]).multiple(true))]
+#[command(group = ArgGroup::new("reader").args(["consumer", "webhook", "to_delta"]).multiple(true))]
 #[command(after_help = "\
 Examples:
   cleverctl changes --since 1d                  What changed since yesterday
@@ -29,7 +30,9 @@ Examples:
   cleverctl changes --consumer app --follow --json
                                                 Feed another program for ever
   cleverctl changes --webhook https://app.example/clever --follow
-                                                The same, pushed and signed")]
+                                                The same, pushed and signed
+  cleverctl changes --to-delta lake --compact --vacuum 7
+                                                As a table, in a nightly job")]
 pub(crate) struct ChangesArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -81,12 +84,14 @@ pub(crate) struct ChangesArgs {
     /// Read the webhook's secret from FILE, and not from CLEVER_WEBHOOK_SECRET.
     #[arg(long, help_heading = CONSUMER, value_name = "FILE", requires = "webhook")]
     pub(crate) secret_file: Option<PathBuf>,
-    /// Wait for new changes, until stopped; requires --consumer or --webhook.
+    /// Wait for new changes, until stopped; requires --consumer, --webhook or --to-delta.
     #[arg(long, help_heading = CONSUMER, requires = "reader")]
     pub(crate) follow: bool,
     /// Look for new changes this often; requires --follow.
     #[arg(long, help_heading = CONSUMER, value_name = "TIME", value_parser = read_span, default_value = "5s", requires = "follow")]
     pub(crate) poll: Duration,
+    #[command(flatten)]
+    pub(crate) lake: lake::LakeArgs,
 }
 
 const PART: &str = "Which changes";
@@ -327,6 +332,9 @@ impl Document for Change {
 /// Prints changes as lines, or as one JSON list.
 pub(crate) async fn run(args: &ChangesArgs, ui: &Ui) -> Result<Exit> {
     let named = args.district.as_deref();
+    if let Some(folder) = &args.lake.to_delta {
+        return lake::run(folder, &args.store.of(named).await?, args, ui).await;
+    }
     if let Some(address) = &args.webhook {
         let webhook = Webhook::signed(address, args.secret_file.as_deref())?;
         let places = match named {

@@ -24,7 +24,7 @@ pub(crate) mod login;
 pub(crate) mod man;
 pub(crate) mod matching;
 pub(crate) mod me;
-#[cfg(not(feature = "full"))]
+#[cfg(not(all(feature = "full", feature = "lake")))]
 pub(crate) mod not_built;
 pub(crate) mod pause;
 pub(crate) mod plan;

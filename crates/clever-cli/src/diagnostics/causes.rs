@@ -61,6 +61,7 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
         .or_else(|| rehearsal::cause(cause))
         .or_else(|| cause.downcast_ref().map(policy))
         .or_else(|| super::of_fleet::of_fleet(cause))
+        .or_else(|| super::of_lake::of_lake(cause))
 }
 
 /// The errors of this crate.
@@ -90,15 +91,9 @@ fn of_ours(cause: &(dyn std::error::Error + 'static)) -> Option<Cause> {
             "`cleverctl credential list` shows the names, `cleverctl credential add` keeps one",
         ));
     }
-    #[cfg(not(feature = "full"))]
+    #[cfg(not(all(feature = "full", feature = "lake")))]
     if let Some(lacking) = cause.downcast_ref::<crate::cmd::not_built::NotBuilt>() {
-        let feature = lacking.feature;
-        return Some(usage(
-            "not_built",
-            format!(
-                "install one that has it: `cargo install clever-cli --features {feature}`; `full` has everything"
-            ),
-        ));
+        return Some(usage("not_built", lacking.hint()));
     }
     if cause.is::<FileExists>() {
         return Some(failed(

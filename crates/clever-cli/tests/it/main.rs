@@ -29,6 +29,7 @@ mod fleet;
 mod forgetting;
 mod ground;
 mod killed;
+mod lake;
 mod matching;
 mod matching_accounts;
 mod matching_field;

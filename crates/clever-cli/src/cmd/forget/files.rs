@@ -14,6 +14,9 @@ use super::marks::{Holds, Marks};
 /// Files that are forms of their own, which nobody reads here.
 const CLOSED: [&str; 7] = ["parquet", "gz", "zst", "bz2", "xz", "7z", "xlsx"];
 
+/// What makes a folder a lake (`changes --to-delta`).
+const LAKE: &str = "_delta_log";
+
 /// The files of a CSV set: in one folder, they are of one district.
 const SET: [&str; 6] = [
     "schools.csv",
@@ -70,6 +73,11 @@ pub(super) fn look(folders: &[PathBuf], marks: &Marks) -> Result<Looked> {
     let mut looked = Looked::default();
     let mut open = folders.to_vec();
     while let Some(folder) = open.pop() {
+        // A table's log names districts, and the table is no more without it. It has a way of its own to erase.
+        if folder.join(LAKE).is_dir() {
+            looked.unread.push(folder.display().to_string());
+            continue;
+        }
         let entries = fs::read_dir(&folder)
             .with_context(|| format!("could not look through {}", folder.display()))?;
         for entry in entries {
@@ -235,5 +243,20 @@ mod tests {
         let found = of_two.found();
         assert_eq!((found.holding.len(), found.doubtful.len()), (0, 2));
         assert!(!found.are_clean());
+    }
+
+    /// Its log names the district, and without its log it is no table any more.
+    #[test]
+    fn a_lake_is_named_and_left_alone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let lake = folder.path().join("lake");
+        let mut set = FileSet::begin(&lake.join(LAKE)).unwrap();
+        let mut log = set.create("00000000000000000000.json").unwrap();
+        std::io::Write::write_all(&mut log, b"Ada1,Byron,s1").unwrap();
+        set.publish().unwrap();
+        let found = look(&[folder.path().to_owned()], &district(0)).unwrap();
+        let found = found.found();
+        assert!(found.holding.is_empty() && found.doubtful.is_empty());
+        assert_eq!(found.unread, [lake.display().to_string()]);
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct ForgetArgs {
     /// Look through this folder too, and name the files that hold the person or the district. May be given several times.
     ///
     /// They are left as they are, unless --delete-files is given: delete them, or write them again with `cleverctl export`.
+    /// A lake is named and never touched: `cleverctl changes --to-delta DIR --erase` erases from it.
     #[arg(long, value_name = "DIR")]
     exports: Vec<PathBuf>,
     /// Delete the files below --exports that hold the person or the district.

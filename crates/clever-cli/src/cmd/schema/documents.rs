@@ -47,6 +47,7 @@ fn all() -> Vec<Shape> {
         Shape::of::<changes::Listed>(),
         Shape::of::<Change>(),
         Shape::of::<changes::deliver::Delivered>(),
+        Shape::of::<changes::lake::Told>(),
         Shape::of::<prune::Told<'static>>(),
         Shape::of::<export::Written>(),
         Shape::of::<forget::Everywhere>(),
