@@ -74,7 +74,7 @@ pub(crate) async fn run(args: &MoveArgs, ui: &Ui) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Does it, and says what became of it. Where nobody is logged in, as in a container, it is done in the name that is given.
+/// Does it, and says what became of it. If nobody is logged in, as in a container, it is done in the name that is given.
 pub(crate) async fn relocate(args: &MoveArgs, otherwise: Option<&str>, ui: &Ui) -> Result<Moved> {
     let places = args.store.places()?;
     let id = args.district.as_str();
@@ -207,7 +207,7 @@ pub(crate) fn tell(moved: &Moved, ui: &Ui) -> Result<()> {
         "there" => format!("{id} is in `{store}` already."),
         "stays" => format!("{id} stays in `{store}`; the move was called off."),
         "forgotten" => format!("`{from}` has no copy of {id} any more; it is in `{store}`."),
-        _ => format!("{id} is in `{store}`, and goes on there if nobody else paused it."),
+        _ => format!("{id} is in `{store}`, and its runs continue unless somebody else paused it."),
     })?;
     if moved.said == "moved" {
         let rows: u64 = moved.tables.iter().map(|tally| tally.rows).sum();

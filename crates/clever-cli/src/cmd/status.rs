@@ -189,7 +189,7 @@ pub(crate) struct Told<'a> {
 
 impl Document for Told<'_> {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 }
 
 /// A text to send to a district.

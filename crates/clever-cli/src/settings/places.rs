@@ -186,7 +186,7 @@ impl Places {
         }
     }
 
-    /// The store of the district that is meant: the one that is named, or the only one of all. Who asks knows no credential, so
+    /// The store of the district that is meant: the one that is named, or the only one of all. Whoever asks knows no credential, so
     /// the stores are asked which has it.
     pub(crate) async fn holding(&self, district: Option<&str>) -> Result<Place> {
         let stores = match (self, district) {

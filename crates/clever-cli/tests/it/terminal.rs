@@ -417,7 +417,7 @@ fn every_document_is_an_object_with_the_version_of_its_shape() {
     let report = store.report(&emulator, 0);
     assert_eq!(report["schema_version"], 1);
     for (args, name, version) in [
-        (&["status"][..], "districts", 2),
+        (&["status"][..], "districts", 3),
         (&["status", "--letter"], "letters", 1),
         (&["changes"], "changes", 1),
     ] {

@@ -53,7 +53,7 @@ pub struct Moving<'a> {
     pub actor: &'a str,
     /// That person's role.
     pub role: &'a str,
-    /// Why.
+    /// Why it moves, in that person's words.
     pub reason: &'a str,
 }
 
@@ -70,7 +70,7 @@ pub enum Step {
     Switched,
 }
 
-/// Why a district was not moved. It is in the store that it was in, and a later try goes on from there.
+/// Why a district was not moved. It is in the store that it was in, and a later try continues from there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CarryError {

@@ -346,14 +346,11 @@ mod tests {
         for part in &parts {
             let Part::Rows(rows) = part else { continue };
             assert!(!rows.order.is_empty(), "{}", rows.table);
-            let own = ["key", "district"];
-            assert!(
-                rows.columns
-                    .iter()
-                    .all(|(name, _)| !own.contains(&name.as_str())),
-                "{}",
-                rows.table
-            );
+            // A number of the store's own would read otherwise in another one; the key of digests is none.
+            let is_own = |(name, of): &(String, Type)| {
+                ["key", "district", "audit"].contains(&name.as_str()) && *of == Type::Int
+            };
+            assert!(!rows.columns.iter().any(is_own), "{}", rows.table);
         }
     }
 }
