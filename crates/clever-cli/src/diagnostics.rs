@@ -4,8 +4,8 @@
 mod cause;
 mod causes;
 mod of_fleet;
-mod of_stores;
 mod of_lake;
+mod of_stores;
 mod rehearsal;
 
 use std::process::ExitCode;

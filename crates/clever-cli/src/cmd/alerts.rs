@@ -19,14 +19,14 @@ pub(crate) enum AlertsCommand {
     #[command(after_help = "\
 Example:
   cleverctl alerts test --alert-command 'mail -s clever oncall@example.org'")]
-    Test(AlertArgs),
+    Test(Box<AlertArgs>),
     /// Look at the store, and send the alerts that are due.
     ///
     /// `sync` does this after each attempt. Run it from another timer to hear that syncs have stopped altogether.
     #[command(after_help = "\
 Example:
   cleverctl alerts check --store roster.db --max-age 26h")]
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
 }
 
 /// Arguments of `alerts check`.

@@ -89,7 +89,7 @@ pub(crate) struct ConsoleArgs {
 enum ConsoleCommand {
     /// Make, list or take away tokens of the API.
     #[command(subcommand)]
-    Token(TokenCommand),
+    Token(Box<TokenCommand>),
     /// Print the OpenAPI document of the API, to make a client of it.
     ///
     /// A console serves it too, at `/api/openapi.json`.
