@@ -23,7 +23,7 @@ use super::Told;
 use super::args::SyncArgs;
 use super::listed::{Target, credentials, districts};
 use super::once::{self, over_at};
-use super::one_of_many::{OneOfMany, PATIENCE, aside};
+use super::one_of_many::{OneOfMany, PATIENCE, Stopped, aside};
 use super::recorders::Recorders;
 use crate::diagnostics::{self, Exit};
 use crate::progress::{Bars, Watch};
@@ -150,21 +150,22 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
     };
     // Those that still run hear of it and stop where they are: nothing of them is written.
     stopping.send_replace(true);
-    let unfinished = all.running.len()
-        + if args.every.is_some() {
-            0
-        } else {
-            all.turns.len()
-        };
     drop(tell);
+    let mut cut = args.every.is_none() && !all.turns.is_empty();
     while let Some(end) = ended.recv().await {
-        all.running.remove(&end.district);
+        match &end.result {
+            Err(error) if error.is::<Stopped>() => {
+                cut |= args.every.is_none();
+                all.running.remove(&end.district);
+            }
+            // It ended before it heard, and is told like the others.
+            _ => all.end(end)?,
+        }
     }
     all.done.finish_and_clear();
     all.summary()?;
     if asked {
         // A schedule is ended by being asked to; a single round that was cut short is not done.
-        let cut = args.every.is_none() && unfinished > 0;
         return Ok(if cut { Exit::Failed } else { Exit::Done });
     }
     Ok(all.worst())

@@ -38,6 +38,11 @@ pub(crate) struct OneOfMany {
     pub(crate) stopped: watch::Receiver<bool>,
 }
 
+/// Somebody stopped a run: nothing of it is written.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+pub(crate) struct Stopped;
+
 impl OneOfMany {
     /// Runs, and writes how the try ended, whatever became of it. A paused district is not tried: no secret is used, and Clever is
     /// not asked.
@@ -69,7 +74,7 @@ impl OneOfMany {
         };
         let Some(result) = result else {
             attempt.stopped().await;
-            return Err(anyhow::anyhow!("stopped"));
+            return Err(Stopped.into());
         };
         attempt.end(&result.as_ref()).await;
         result
