@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use clever_auth::DistrictAppToken;
 use clever_auth::seal::{KeyId, SealingKeys};
 use clever_client::{ClientOptions, District};
-use clever_console::{Alerts, Console, OpenId, Options, Person, Role, Runner, Started, Stores};
+use clever_console::{
+    Alerts, Console, Directory, OpenId, Options, Person, Role, Runner, Started, Stores,
+};
 use clever_emulator::{Emulator, EmulatorConfig, Happening, WorldSource};
 use clever_model::SystemClock;
 use clever_sql::{Address, Backend as _, Database, Open};
@@ -50,23 +52,28 @@ async fn database(name: &str) -> Option<String> {
 impl Ground {
     /// A district in a file.
     pub(crate) async fn new() -> Self {
-        Self::over(None).await
+        Self::over(None, 7).await
+    }
+
+    /// Another district in a file of its own.
+    pub(crate) async fn another() -> Self {
+        Self::over(None, 8).await
     }
 
     /// One district for each database.
     pub(crate) async fn each(name: &str) -> Vec<Self> {
         let mut all = vec![Self::new().await];
         match database(name).await {
-            Some(address) => all.push(Self::over(Some(address)).await),
+            Some(address) => all.push(Self::over(Some(address), 7).await),
             None => eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server"),
         }
         all
     }
 
-    async fn over(address: Option<String>) -> Self {
+    async fn over(address: Option<String>, seed: u64) -> Self {
         let config = EmulatorConfig {
             world: WorldSource::Generated {
-                seed: 7,
+                seed,
                 students: 120,
             },
             ..EmulatorConfig::default()
@@ -142,6 +149,17 @@ impl Ground {
         self.serves(listener, base, runner, None)
     }
 
+    /// A console that looks where a directory says.
+    pub(crate) async fn console_by(&self, directory: Arc<dyn Directory>) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stores = self.stores().with_directory(directory);
+        self.serves_from(listener, stores, "", None, None)
+    }
+
+    fn stores(&self) -> Stores {
+        Stores::new(self.roster.clone()).with_accounts(&self.accounts, keys(), Vec::new())
+    }
+
     /// The same with an issuer, on an address that is known before.
     pub(crate) fn serves(
         &self,
@@ -150,10 +168,19 @@ impl Ground {
         runner: Option<Arc<dyn Runner>>,
         openid: Option<OpenId>,
     ) -> Served {
+        self.serves_from(listener, self.stores(), base, runner, openid)
+    }
+
+    fn serves_from(
+        &self,
+        listener: TcpListener,
+        stores: Stores,
+        base: &str,
+        runner: Option<Arc<dyn Runner>>,
+        openid: Option<OpenId>,
+    ) -> Served {
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let told = Arc::<Pager>::default();
-        let stores =
-            Stores::new(self.roster.clone()).with_accounts(&self.accounts, keys(), Vec::new());
         let options = Options {
             runner,
             openid,

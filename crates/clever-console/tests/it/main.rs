@@ -23,3 +23,4 @@ mod paused;
 mod plans;
 mod schedule;
 mod sessions;
+mod several;
