@@ -1,5 +1,5 @@
-//! A round of many districts while workers, the engine and PostgreSQL are killed, and workers sleep longer than anybody waits:
-//! every district ends as if nothing had happened. `cargo xtask fleet-chaos --districts N` runs it with more.
+//! A round of many districts over two PostgreSQL while workers, the engine and both servers are killed, and workers sleep longer than
+//! anybody waits: every district ends as if nothing had happened. `cargo xtask fleet-chaos --districts N` runs it with more.
 
 use std::time::{Duration, Instant};
 
@@ -20,19 +20,23 @@ fn districts(usual: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_leaves_every_district_as_if_nothing_had_happened() {
     let districts = districts(24);
-    let Some(mut server) = Server::start() else {
+    let (Some(first), Some(second)) = (Server::start(), Server::start()) else {
         return;
     };
     let Some(mut fleet) = Fleet::start(districts).await else {
         return;
     };
-    fleet.store = Store::database(server.url(), "fleet".to_owned()).await;
-    let control = Store::database(server.url(), "control".to_owned()).await;
+    let mut servers = [first, second];
+    let main = Store::database(servers[0].url(), "main".to_owned()).await;
+    let west = Store::database(servers[1].url(), "west".to_owned()).await;
+    let control = Store::database(servers[0].url(), "control".to_owned()).await;
+    let in_west: Vec<String> = fleet.many.ids().into_iter().step_by(2).collect();
+    fleet.over(&main, &west, &in_west);
     let begun = Instant::now();
     fleet.apply(&[]);
     let mut workers: Vec<_> = (0..4).map(|_| fleet.worker(&[])).collect();
-    // What is killed, in turn: a worker, the engine, a worker that sleeps, PostgreSQL.
-    let kills = (districts / 12).clamp(4, 16);
+    // What is killed, in turn: a worker, the engine, a worker that sleeps, one PostgreSQL and later the other.
+    let kills = (districts / 12).clamp(8, 16);
     for number in 0..kills {
         tokio::time::sleep(Duration::from_millis(700)).await;
         match number % 4 {
@@ -50,6 +54,8 @@ async fn chaos_leaves_every_district_as_if_nothing_had_happened() {
                 workers.extend([awake, asleep]);
             }
             _ => {
+                // The one, and the next time the other.
+                let server = &mut servers[usize::try_from(number / 4 % 2).unwrap()];
                 server.kill();
                 server.start_again();
             }
@@ -59,7 +65,7 @@ async fn chaos_leaves_every_district_as_if_nothing_had_happened() {
     let longest = Duration::from_secs(120 + districts);
     fleet.until(longest, "every district", is_done).await;
     let took = begun.elapsed();
-    fleet.equals(&control).await;
+    fleet.equal(&[&main, &west], &control).await;
     let failed = fleet
         .engine
         .runs("WorkflowType = 'SyncDistrict' AND ExecutionStatus != 'Completed'");

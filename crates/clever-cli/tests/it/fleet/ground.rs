@@ -212,19 +212,49 @@ impl Fleet {
         store.rows(&questions).await
     }
 
-    /// Syncs all districts into another store of the same kind, undisturbed, and says what that holds.
-    pub(crate) async fn control(&self, store: &Store) -> Vec<Vec<String>> {
-        let mut command = self.command(&["sync", "--all", "--quiet"]);
-        let output = command.env("CLEVER_STORE", store.url()).output().unwrap();
-        assert!(output.status.success(), "{}", errors(&output));
-        Self::everything(store).await
+    /// Keeps the districts in two stores from now on: those that are named in the second, the others in the first.
+    pub(crate) fn over(&mut self, main: &Store, west: &Store, in_west: &[String]) {
+        let file = self.many.folder.path().join("clever.toml");
+        let mut text = format!(
+            "[stores]\ndefault = \"main\"\n[stores.named]\nmain = \"{}\"\nwest = \"{}\"\n[stores.districts]\n",
+            main.url(),
+            west.url()
+        );
+        for district in in_west {
+            text.push_str(&format!("{district} = \"west\"\n"));
+        }
+        std::fs::write(&file, text).unwrap();
+        self.settings = Some(file);
     }
 
-    /// Holds the store against one that nobody disturbed: the same records, places and feed, and no gap in any feed.
+    /// What stores hold together.
+    async fn together(stores: &[&Store]) -> Vec<Vec<String>> {
+        let mut all: Vec<Vec<String>> = Vec::new();
+        for store in stores {
+            let one = Self::everything(store).await;
+            all.resize(one.len(), Vec::new());
+            for (rows, more) in all.iter_mut().zip(one) {
+                rows.extend(more);
+            }
+        }
+        all.iter_mut().for_each(|rows| rows.sort());
+        all
+    }
+
+    /// Holds the store against one that nobody disturbed.
     pub(crate) async fn equals(&self, control: &Store) {
+        self.equal(&[&self.store], control).await;
+    }
+
+    /// Holds what stores have together against a store into which all districts are synced, undisturbed: the same records, places and
+    /// feed, and no gap in any feed.
+    pub(crate) async fn equal(&self, stores: &[&Store], control: &Store) {
+        let mut command = self.command(&["sync", "--all", "--quiet"]);
+        let output = command.env("CLEVER_STORE", control.url()).output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
         let (is, wanted) = (
-            Self::everything(&self.store).await,
-            self.control(control).await,
+            Self::together(stores).await,
+            Self::together(&[control]).await,
         );
         for (is, wanted) in is.iter().zip(&wanted) {
             let first = is.iter().zip(wanted).find(|(is, wanted)| is != wanted);
@@ -235,10 +265,12 @@ impl Fleet {
             wanted.iter().any(|rows| !rows.is_empty()),
             "the control is not empty"
         );
-        let gaps =
-            "SELECT district_id FROM changes GROUP BY district_id HAVING count(*) <> max(seq)";
-        let gaps = self.store.rows(&[gaps.to_owned()]).await;
-        assert_eq!(gaps, [Vec::<String>::new()], "a feed has a gap");
+        for store in stores {
+            let gaps =
+                "SELECT district_id FROM changes GROUP BY district_id HAVING count(*) <> max(seq)";
+            let gaps = store.rows(&[gaps.to_owned()]).await;
+            assert_eq!(gaps, [Vec::<String>::new()], "a feed has a gap");
+        }
     }
 
     /// Leaves a district so few users that what is missing is held.
