@@ -80,8 +80,10 @@ mod with {
                 .output()
                 .unwrap();
             assert_eq!(output.status.code(), Some(exit), "{}", errors(&output));
-            let name = if exit == 0 { "lake" } else { "error" };
-            held(name, &output.stdout)
+            match exit {
+                0 => held("lake", &output.stdout),
+                _ => held("error", &output.stdout),
+            }
         }
 
         async fn position(&self) -> u64 {
