@@ -158,7 +158,7 @@ pub(super) async fn run(args: SyncArgs, told: &Told, ui: &Ui) -> Result<Exit> {
                 cut |= args.every.is_none();
                 all.running.remove(&end.district);
             }
-            // It ended before it heard, and is told like the others.
+            // It ended before it heard, and is reported like the others.
             _ => all.end(end)?,
         }
     }
