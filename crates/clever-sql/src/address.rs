@@ -203,13 +203,17 @@ mod tests {
         assert_eq!(file("sqlite:a.db"), "a.db");
         assert_eq!(file("sqlite:///var/a.db"), "/var/a.db");
         assert_eq!(file("sqlite:a b&c.db"), "a b&c.db");
+        // A file of a database alone.
+        assert_eq!(file("a.db"), "a.db");
+        assert_eq!(file("/var/x.sqlite3"), "/var/x.sqlite3");
         for (text, error) in [
             ("sqlite:", AddressError::Path),
             ("sqlite::memory:", AddressError::Path),
             ("sqlite://:memory:", AddressError::Path),
             ("sqlite:file:a.db", AddressError::Path),
             ("sqlite:a.db?mode=ro", AddressError::Path),
-            ("a.db", AddressError::Scheme),
+            ("a.txt", AddressError::Scheme),
+            (".db", AddressError::Scheme),
             ("mysql://u:secret@h/d", AddressError::Scheme),
         ] {
             assert_eq!(Address::parse(text).unwrap_err(), error, "{text}");
