@@ -1,10 +1,7 @@
 //! The lake as its readers see it: a district that lives, a store that follows it, a table on a disk.
 #![expect(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
     reason = "a test fails by panicking, and says what it skips"
 )]
 

@@ -157,7 +157,7 @@ async fn upkeep(
 
 fn say(told: &Told, ui: &Ui) -> Result<()> {
     if ui.json {
-        return Ok(ui.document(told)?);
+        return ui.document(told);
     }
     let appended: u64 = told
         .districts
