@@ -98,7 +98,7 @@ mod with {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_feed_is_appended_once_and_kept() {
         let scene = Scene::new().await;
         let all = scene.changes();
@@ -127,7 +127,7 @@ mod with {
         assert_eq!(other["error"]["code"], "usage");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_cannot_be_appended_is_refused_with_a_next_step() {
         let scene = Scene::new().await;
         scene.append(&[], 0);
@@ -171,7 +171,7 @@ mod with {
         assert!(said.contains("read: docs/errors.md#no_lake"), "{said}");
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn who_follows_appends_what_comes_and_ends_when_asked() {
         let scene = Scene::new().await;
         let mut following = cleverctl()
