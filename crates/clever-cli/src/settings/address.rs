@@ -92,8 +92,8 @@ mod tests {
             Some(Path::new("a.db"))
         );
         assert_eq!(
-            "sqlite:///tmp/a".parse::<StoreUrl>().unwrap().path(),
-            Some(Path::new("/tmp/a"))
+            "sqlite:///var/lib/a".parse::<StoreUrl>().unwrap().path(),
+            Some(Path::new("/var/lib/a"))
         );
         // Two that keep nothing or make a file of that name (case 20 of the field), among others.
         for wrong in [

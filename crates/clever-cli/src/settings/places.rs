@@ -222,7 +222,18 @@ impl Places {
         }
         match (found.as_slice(), unread, district) {
             ([(_, only)], None, _) => Ok(only.clone()),
-            ([(_, first), ..], _, Some(_)) => Ok(first.clone()),
+            ([(_, only)], _, Some(_)) => Ok(only.clone()),
+            // Neither is known to be the one that counts.
+            ([(_, one), (_, other), ..], _, Some(district)) => {
+                let name = |place: &Place| place.name.clone().unwrap_or_default();
+                Err(Usage::new(format!(
+                    "the stores `{}` and `{}` both have district {district}",
+                    name(one),
+                    name(other)
+                ))
+                .hint("say which is its own in `[stores.districts]` of clever.toml, or name a store with --store")
+                .into())
+            }
             (_, Some(error), _) => Err(error.into()),
             ([], None, Some(district)) => match traces {
                 Some(place) => Ok(place),

@@ -22,15 +22,21 @@ struct Stores {
     file: PathBuf,
 }
 
+/// Writes the file that names two stores, of which the first is the usual one; gives its path.
+pub(crate) fn directory(many: &Many, main: &Store, west: &Store, more: &str) -> PathBuf {
+    let file = many.folder.path().join("clever.toml");
+    let text = format!(
+        "[stores]\ndefault = \"main\"\n[stores.named]\nmain = \"{}\"\nwest = \"{}\"\n{more}",
+        main.url(),
+        west.url()
+    );
+    fs::write(&file, text).unwrap();
+    file
+}
+
 impl Stores {
     async fn of(many: Many, main: Store, west: Store, more: &str) -> Self {
-        let file = many.folder.path().join("clever.toml");
-        let text = format!(
-            "[stores]\ndefault = \"main\"\n[stores.named]\nmain = \"{}\"\nwest = \"{}\"\n{more}",
-            main.url(),
-            west.url()
-        );
-        fs::write(&file, text).unwrap();
+        let file = directory(&many, &main, &west, more);
         Self {
             many,
             main,
@@ -366,4 +372,20 @@ async fn a_credential_or_a_district_says_which_store_and_an_option_stands_over_b
         both.contains("both.toml: `store` and `stores.named`"),
         "{both}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_district_that_two_stores_have_is_read_from_neither_until_somebody_says_which() {
+    let stores = Stores::in_files(1, "").await;
+    for store in [&stores.main, &stores.west] {
+        stores.ask(&["sync", "--all", "--quiet", "--store", &store.url()], 0);
+    }
+    let district = stores.many.ids().remove(0);
+    let asked = ["changes", "--district", &district];
+    let said = errors(&stores.ask(&asked, 2));
+    let both = format!("the stores `main` and `west` both have district {district}");
+    assert!(said.contains(&both), "{said}");
+    assert!(said.contains("[stores.districts]"), "{said}");
+    let west = stores.west.url();
+    stores.ask(&[&asked[..], &["--store", &west]].concat(), 0);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clever_sql::Type;
 
+use crate::act::write::places::PLACE_COLUMNS;
 use crate::carry::parts::{By, Of, Page, Part, Rows};
 use crate::store::sql::{Backend, Sql, pairs, texts};
 use crate::store::{StoreError, odd_row};
@@ -82,15 +83,8 @@ async fn places<B: Backend>(db: &mut B, of: &Of, page: Page) -> Result<(), Store
             first.clone(),
         ]);
     }
-    let columns = [
-        ("district", Type::Int),
-        ("section", Type::Int),
-        ("role", Type::Int),
-        ("person", Type::Int),
-        ("is_primary", Type::Int),
-    ];
     Ok(db
-        .insert("main._enrollments", &columns, &values, "")
+        .insert("main._enrollments", &PLACE_COLUMNS, &values, "")
         .await?)
 }
 

@@ -13,6 +13,7 @@ use super::engine::Engine;
 use crate::all_districts::Many;
 use crate::ground::{errors, held};
 use crate::killed::Store;
+use crate::moving::directory;
 
 /// After this time without a sign of life a run is given to another worker.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(4);
@@ -214,17 +215,12 @@ impl Fleet {
 
     /// Keeps the districts in two stores from now on: those that are named in the second, the others in the first.
     pub(crate) fn over(&mut self, main: &Store, west: &Store, in_west: &[String]) {
-        let file = self.many.folder.path().join("clever.toml");
-        let mut text = format!(
-            "[stores]\ndefault = \"main\"\n[stores.named]\nmain = \"{}\"\nwest = \"{}\"\n[stores.districts]\n",
-            main.url(),
-            west.url()
-        );
-        for district in in_west {
-            text.push_str(&format!("{district} = \"west\"\n"));
-        }
-        std::fs::write(&file, text).unwrap();
-        self.settings = Some(file);
+        let lines = in_west.iter().map(|id| format!("{id} = \"west\"\n"));
+        let more: String = ["[stores.districts]\n".to_owned()]
+            .into_iter()
+            .chain(lines)
+            .collect();
+        self.settings = Some(directory(&self.many, main, west, &more));
     }
 
     /// What stores hold together.

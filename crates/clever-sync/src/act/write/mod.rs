@@ -24,7 +24,7 @@ use crate::store::{Commit, Edit, Op, Rows, Staged, Staging, StoreError};
 pub(crate) mod beside;
 mod feed;
 pub(crate) mod persons;
-mod places;
+pub(crate) mod places;
 
 use self::beside::Table;
 use self::persons::Persons;

@@ -12,6 +12,15 @@ use crate::learn::reading;
 use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
 use crate::store::{Op, StoreError, Stored};
 
+/// The columns of a place, as it is inserted.
+pub(crate) const PLACE_COLUMNS: [(&str, Type); 5] = [
+    ("district", Type::Int),
+    ("section", Type::Int),
+    ("role", Type::Int),
+    ("person", Type::Int),
+    ("is_primary", Type::Int),
+];
+
 /// A place of a section: its role, its person's number, whether it is the primary teacher's.
 type Place = (i64, i64, bool);
 
@@ -140,17 +149,10 @@ impl<B: RosterDb> Writer<'_, '_, B> {
                 }
             }
         }
-        let columns = [
-            ("district", Type::Int),
-            ("section", Type::Int),
-            ("role", Type::Int),
-            ("person", Type::Int),
-            ("is_primary", Type::Int),
-        ];
         let written = self
             .store
             .db
-            .insert("main._enrollments", &columns, &rows, "")
+            .insert("main._enrollments", &PLACE_COLUMNS, &rows, "")
             .await;
         Ok(written?)
     }
