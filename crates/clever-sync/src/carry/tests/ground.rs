@@ -35,7 +35,9 @@ impl Ground {
             eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
             return None;
         };
-        let of = |which: &str| format!("{url}?schema=carry_{name}_{which}_{}", std::process::id());
+        let joined = if url.contains('?') { '&' } else { '?' };
+        let process = std::process::id();
+        let of = |which: &str| format!("{url}{joined}schema=carry_{name}_{which}_{process}");
         let urls = vec![of("a"), of("b")];
         drop_schemas(&urls).await;
         let open = async |url: &str| {
