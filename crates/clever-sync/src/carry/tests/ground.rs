@@ -117,7 +117,8 @@ impl Ground {
 
 pub(super) async fn drop_schemas(urls: &[String]) {
     for url in urls {
-        let (server, schema) = url.split_once("?schema=").unwrap();
+        let (server, schema) = url.rsplit_once("schema=").unwrap();
+        let server = server.trim_end_matches(['?', '&']);
         let address: Address = server.parse().unwrap();
         let mut db = clever_sql::Database::open(&address, Open::Create)
             .await
