@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::json::plain;
+
 /// Deeper values than this are left to the parser.
 const DEPTH: u32 = 60;
 
@@ -245,40 +247,15 @@ fn spaces(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The eight bytes from `at` on, the first lowest.
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let eight: [u8; 8] = bytes.get(at..at + 8)?.try_into().ok()?;
-    Some(u64::from_le_bytes(eight))
-}
-
-/// Every byte one.
-const ONES: u64 = 0x0101_0101_0101_0101;
-/// Every byte's highest bit.
-const HIGH: u64 = ONES << 7;
-
 /// The place after the string that opens at `at`.
 fn string(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 1;
     loop {
-        // Eight bytes at once: a byte that is zero, or below a space, borrows from its highest bit. The lowest
-        // such bit is right; those above it may not be, and are not looked at.
-        if let Some(word) = word(bytes, at) {
-            let (quote, slash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
-            let hit = (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
-            let hit = hit & HIGH;
-            if hit == 0 {
-                at += 8;
-                continue;
-            }
-            at += hit.trailing_zeros() as usize / 8;
-        }
-        match *bytes.get(at)? {
+        at = plain::end(bytes, at)?;
+        match bytes.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at = escape(bytes, at)?,
-            0..0x20 => return None,
-            _ => at += 1,
+            _ => return None,
         }
     }
 }
