@@ -65,7 +65,7 @@ impl Bytes<'_> {
     }
 
     fn evidence(&mut self) -> Evidence {
-        match self.below(9) {
+        match self.below(11) {
             0 => Evidence::ScopedSis,
             1 => Evidence::ScopedNumber,
             2 => Evidence::StateId,
@@ -78,6 +78,8 @@ impl Bytes<'_> {
                 millibits: i32::from(self.below(60)) * 1000,
             },
             7 => Evidence::SiblingFits,
+            8 => Evidence::RareNames,
+            9 => Evidence::AnotherName,
             _ => Evidence::Contradiction(
                 [Field::Name, Field::Birth, Field::SisId][usize::from(self.below(3))],
             ),
@@ -169,6 +171,8 @@ pub fn decision(data: &[u8]) -> bool {
     let policy = Policy {
         managed_auto: bytes.yes(),
         score_auto: bytes.yes(),
+        rare_names_auto: bytes.yes(),
+        another_name_auto: bytes.yes(),
         id_change_auto: bytes.yes(),
         create_at_sync: bytes.yes(),
         auto_millibits: i32::from(bytes.below(60)) * 1000,

@@ -172,7 +172,11 @@ async fn what_is_broken_in_the_middle_is_thrown_away_and_told() {
     // What lies in the log is written to the file, and some pages within it are lost.
     let connection = rusqlite::Connection::open(&file).unwrap();
     let all: i64 = connection
-        .query_row("SELECT count(*) FROM staged", [], |row| row.get(0))
+        .query_row(
+            "SELECT (SELECT count(*) FROM staged) + (SELECT coalesce(sum(size), 0) FROM staged_batches)",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     connection
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")

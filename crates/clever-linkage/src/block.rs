@@ -1,9 +1,8 @@
 //! Which records are compared at all: those with an equal blocking key.
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::config::Key;
-use crate::people::{People, Symbol, Table};
+use crate::kind::Kind;
+use crate::people::{Lexicon, People, Symbol, Table};
 use crate::text;
 
 /// The left records of each right record's blocks.
@@ -26,20 +25,28 @@ struct Block {
 const CUT: u32 = u32::MAX;
 
 impl Blocks {
-    /// Joins both files by every key; one file with itself where `one_file`.
-    pub(crate) fn new(people: &People, one_file: bool) -> Self {
+    /// Joins both files by every key; one file with itself where `one_file`. Of the right rows every `step`-th is asked for.
+    pub(crate) fn new(people: &People, one_file: bool, step: usize) -> Self {
         let right = if one_file {
             &people.left
         } else {
             &people.right
         };
         let limit = people.config.block_limit;
-        let all = people
-            .config
-            .blocks()
-            .into_iter()
-            .map(|key| Block::new(people, right, &key, limit))
-            .collect();
+        let keys = people.config.blocks();
+        let names = keys.iter().find_map(|key| match key {
+            Key::Letters { names, .. } | Key::Initials { names, .. } => Some(*names),
+            Key::Fields(_) => None,
+        });
+        let letters =
+            names.map(|names| names.map(|field| Letters::of_all(&people.lexicons[field])));
+        let of = |key| match key {
+            Key::Fields(fields) if fields.len() == 1 && is_numbered(people, fields[0]) => {
+                Block::of_values(people, right, fields[0], limit, step)
+            }
+            key => Block::new(people, right, &key, letters.as_ref(), limit, step),
+        };
+        let all = keys.into_iter().map(of).collect();
         Self { all }
     }
 
@@ -74,10 +81,62 @@ impl Blocks {
     }
 }
 
+/// Whether the values of a field are numbered from 1 on, each once: dates and grades are what they say.
+fn is_numbered(people: &People, field: usize) -> bool {
+    !matches!(people.config.field[field].kind, Kind::Date | Kind::Grade)
+}
+
 impl Block {
-    fn new(people: &People, right: &Table, key: &Key, limit: u32) -> Self {
-        let left_keys = keys(people, &people.left, key);
-        let right_keys = keys(people, right, key);
+    /// The block of one field, whose values are its keys: they are counted and not sorted.
+    fn of_values(people: &People, right: &Table, field: usize, limit: u32, step: usize) -> Self {
+        let left = &people.left;
+        let mut begins = vec![0_u32; people.lexicons[field].len() + 1];
+        for row in 0..left.len() {
+            let value = left.row(row)[field] as usize;
+            if value != 0 {
+                begins[value + 1] += 1;
+            }
+        }
+        for value in 1..begins.len() {
+            begins[value] += begins[value - 1];
+        }
+        let mut next = begins.clone();
+        let mut rows = vec![0_u32; begins.last().copied().unwrap_or_default() as usize];
+        for row in 0..left.len() {
+            let value = left.row(row)[field] as usize;
+            if value != 0
+                && let Ok(row) = u32::try_from(row)
+            {
+                rows[next[value] as usize] = row;
+                next[value] += 1;
+            }
+        }
+        let mut ranges = vec![(0, 0); right.len()];
+        for row in (0..right.len()).step_by(step) {
+            let value = right.row(row)[field] as usize;
+            if value != 0 {
+                let (begin, end) = (begins[value], begins[value + 1]);
+                let len = end - begin;
+                ranges[row] = (begin, if len > limit { CUT } else { len });
+            }
+        }
+        Self {
+            check: Vec::new(),
+            rows,
+            ranges,
+        }
+    }
+
+    fn new(
+        people: &People,
+        right: &Table,
+        key: &Key,
+        letters: Option<&[Letters; 2]>,
+        limit: u32,
+        step: usize,
+    ) -> Self {
+        let left_keys = keys(&people.left, key, letters, 1);
+        let right_keys = keys(right, key, letters, step);
         let mut ranges = vec![(0, 0); right.len()];
         let mut rest = left_keys.as_slice();
         let mut begin = 0_u32;
@@ -110,30 +169,61 @@ impl Block {
     }
 }
 
-/// (key, row) pairs of the rows that have all of the key's fields, sorted by key.
-fn keys(people: &People, table: &Table, key: &Key) -> Vec<(u64, u32)> {
-    let mut letters = String::new();
+/// The letters of each value of a name, umlauts in one form: a sum over them that their order does not change, and the first.
+struct Letters(Vec<(u64, u32)>);
+
+impl Letters {
+    fn of_all(lexicon: &Lexicon) -> Self {
+        let mut name = String::new();
+        let of = |symbol| {
+            name.clear();
+            name.push_str(lexicon.value(symbol));
+            text::one_form(&mut name);
+            let letters = name.chars().filter(|c| *c != ' ');
+            let sum = letters.fold(0_u64, |sum, c| sum.wrapping_add(spread(u64::from(c))));
+            (sum, name.chars().next().map_or(0, u32::from))
+        };
+        Self(
+            std::iter::once((0, 0))
+                .chain(lexicon.symbols().map(of))
+                .collect(),
+        )
+    }
+
+    fn of(&self, symbol: Symbol) -> Option<(u64, u32)> {
+        self.0.get(told(symbol)? as usize).copied()
+    }
+}
+
+/// A number that looks like any other, the same for the same number (SplitMix64).
+const fn spread(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// (key, row) pairs of every `step`-th row, of those that have all of the key's fields; sorted by key.
+fn keys(table: &Table, key: &Key, letters: Option<&[Letters; 2]>, step: usize) -> Vec<(u64, u32)> {
+    let both = |cells: &[Symbol], names: &[usize; 2]| {
+        let [given, family] = letters?;
+        given.of(cells[names[0]]).zip(family.of(cells[names[1]]))
+    };
     let mut all: Vec<(u64, u32)> = (0..table.len())
+        .step_by(step)
         .filter_map(|row| {
             let cells = table.row(row);
             let key = match key {
                 Key::Fields(fields) => of_fields(cells, fields)?,
                 Key::Letters { names, date } => {
                     let date = date.map_or(Some(0), |date| told(cells[date]))?;
-                    read_names(people, cells, names, &mut letters)?;
-                    let mut sorted: Vec<char> = letters.chars().filter(|c| *c != ' ').collect();
-                    sorted.sort_unstable();
-                    letters.clear();
-                    letters.extend(sorted);
-                    mixed(xxh3_64(letters.as_bytes()), date)
+                    let (given, family) = both(cells, names)?;
+                    mixed(given.0.wrapping_add(family.0), date)
                 }
                 Key::Initials { names, date } => {
                     let date = told(cells[*date])?;
-                    let begin = read_names(people, cells, names, &mut letters)?;
-                    let (a, b) = (
-                        letters.chars().next().map_or(0, u64::from),
-                        letters[begin..].chars().next().map_or(0, u64::from),
-                    );
+                    let (given, family) = both(cells, names)?;
+                    let (a, b) = (u64::from(given.1), u64::from(family.1));
                     mixed(a.min(b) << 32 | a.max(b), date)
                 }
             };
@@ -163,27 +253,6 @@ fn of_fields(cells: &[Symbol], fields: &[usize]) -> Option<u64> {
         };
     }
     Some(key)
-}
-
-/// Writes both names one after the other, umlauts in one form; where the second one begins. `None` where one
-/// is absent.
-fn read_names(
-    people: &People,
-    cells: &[Symbol],
-    names: &[usize; 2],
-    out: &mut String,
-) -> Option<usize> {
-    out.clear();
-    let mut begin = 0;
-    for field in names {
-        begin = out.len();
-        let mut name = people.lexicons[*field]
-            .value(told(cells[*field])?)
-            .to_owned();
-        text::one_form(&mut name);
-        out.push_str(&name);
-    }
-    Some(begin)
 }
 
 /// Looks for a key near the beginning first: keys are asked for in ascending order.

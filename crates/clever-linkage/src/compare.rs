@@ -8,6 +8,7 @@ use crate::nicknames::Nicknames;
 use crate::pattern::Pattern;
 use crate::people::{Lexicon, People, Symbol};
 use crate::places::Places;
+use crate::sketch::{self, mailbox};
 
 /// Values that were compared lately, a power of two.
 const REMEMBERED: usize = 1 << 14;
@@ -108,6 +109,10 @@ impl<'a> Comparer<'a> {
     }
 
     fn unequal(&mut self, at: usize, kind: Kind, lexicon: &Lexicon, a: Symbol, b: Symbol) -> Level {
+        if let Some((of_a, of_b)) = lexicon.sketches(a, b) {
+            let level = sketch::level(kind, of_a, of_b);
+            return level.unwrap_or_else(|| words(kind, lexicon.value(a), lexicon.value(b)));
+        }
         let slot = {
             // The same two values give the same answer whichever comes first.
             let (low, high) = (a.min(b), a.max(b));
@@ -148,11 +153,32 @@ fn dates(a: u32, b: u32) -> Level {
     if turned(a) == b {
         return 2;
     }
+    // Each digit that the other one lacks is a slip, and most dates have more than two.
+    let (many_a, many_b) = (how_many(a), how_many(b));
+    let lacking: u64 = (0..10)
+        .map(|digit| {
+            let of = |many: u64| many >> (4 * digit) & 15;
+            of(many_a).saturating_sub(of(many_b))
+        })
+        .sum();
+    if lacking > 2 {
+        return 5;
+    }
     match osa::distance(digits(a), digits(b)) {
         0 | 1 => 3,
         2 => 4,
         _ => 5,
     }
+}
+
+/// How often a date has each digit, four bits each.
+fn how_many(date: u32) -> u64 {
+    let mut rest = date;
+    (0..8).fold(0, |all, _| {
+        let digit = rest % 10;
+        rest /= 10;
+        all + (1 << (4 * digit))
+    })
 }
 
 fn digits(date: u32) -> [char; 8] {
@@ -188,8 +214,7 @@ fn words(kind: Kind, a: &str, b: &str) -> Level {
             }
         }
         Kind::Email => {
-            let name = |address: &'_ str| address.find('@').unwrap_or(address.len());
-            let (a, b) = (&a[..name(a)], &b[..name(b)]);
+            let (a, b) = (mailbox(a), mailbox(b));
             if a == b && a.len() > 3 { 3 } else { 4 }
         }
         _ => {
@@ -224,6 +249,29 @@ fn same_words(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn agrees_with_the_text(kind: Kind, a: &str, b: &str) -> Result<(), TestCaseError> {
+        if let Some((of_a, of_b)) = sketch::sketch(kind, a).zip(sketch::sketch(kind, b))
+            && a != b
+            && let Some(level) = sketch::level(kind, of_a, of_b)
+        {
+            prop_assert_eq!(level, words(kind, a, b), "{} {}", a, b);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn a_sketch_never_contradicts_the_text(
+            a in "(d[12]\u{1f})?[0-3a]{1,6}", b in "(d[12]\u{1f})?[0-3a]{1,6}",
+            one in "[ab]{1,4}@[xy]", other in "[ab]{1,4}@[xy]",
+        ) {
+            agrees_with_the_text(Kind::SisId, &a, &b)?;
+            agrees_with_the_text(Kind::SisId, &a, &format!("0{a}"))?;
+            agrees_with_the_text(Kind::Email, &one, &other)?;
+        }
+    }
 
     #[test]
     fn ids_of_two_districts_say_nothing() {
@@ -232,6 +280,24 @@ mod tests {
         assert_eq!(level("d1\u{1f}1511", "d1\u{1f}001511"), "zeros");
         assert_eq!(level("d1\u{1f}151178", "d1\u{1f}151187"), "digit");
         assert_eq!(level("d1\u{1f}1511", "d1\u{1f}1512"), "differ");
+    }
+
+    #[test]
+    fn a_look_at_the_digits_changes_no_answer() {
+        let dates_of =
+            |seed: u32| (0..400_u32).map(move |at| at.wrapping_mul(seed) % 90_000_000 + 10_000_000);
+        for (a, b) in dates_of(2_654_435_761).zip(dates_of(40_503)) {
+            for b in [b, a / 100 * 100 + b % 100, a + 1, a + 10_000] {
+                let turned = a / 10_000 * 10_000 + a % 100 * 100 + a / 100 % 100;
+                let whole = match osa::distance(digits(a), digits(b)) {
+                    _ if turned == b => 2,
+                    0 | 1 => 3,
+                    2 => 4,
+                    _ => 5,
+                };
+                assert_eq!(dates(a, b), whole, "{a} {b}");
+            }
+        }
     }
 
     #[test]

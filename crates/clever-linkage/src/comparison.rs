@@ -9,6 +9,7 @@ use crate::compare::Comparer;
 use crate::kin::Kin;
 use crate::kind::{EQUAL, Kind, Level};
 use crate::model::{Model, ModelError, Scorer};
+use crate::namesakes::Namesakes;
 use crate::nicknames::Nicknames;
 use crate::pattern::Pattern;
 use crate::people::{People, Table};
@@ -27,6 +28,12 @@ pub struct Pair {
     pub may_be_sibling: bool,
     /// Another person of the family and the birthday is known in one of the files.
     pub sibling_known: bool,
+    /// Both names agree, and so do a place with the grade or the birth date; nobody else of either file has the names there, and they
+    /// are too rare for that to be chance. Never over one file.
+    pub has_rare_names: bool,
+    /// One of the names is another altogether; but two ids and the birth date are equal, and nobody else of either file has the
+    /// names of one of the two. Never over one file.
+    pub has_another_name: bool,
 }
 
 /// What was found for one right record; over one file, for one of its records.
@@ -100,8 +107,9 @@ pub(crate) fn compare<'a>(
 ) -> Result<Comparison<'a>, ModelError> {
     let scorer = model.scorer(people)?;
     let one_file = shape == Shape::OneFile;
-    let blocks = Blocks::new(people, one_file);
+    let blocks = Blocks::new(people, one_file, 1);
     let kin = Kin::new(people, one_file);
+    let namesakes = Namesakes::new(people, one_file);
     let right = shape.right(people);
     let state = || (Comparer::new(people, nicknames, one_file), Vec::new());
     let parts = walk::chunks(
@@ -123,7 +131,12 @@ pub(crate) fn compare<'a>(
                     .collect();
                 for pair in &mut pairs {
                     pair.sibling_known = kin.has_sibling(comparer, pair.left, pair.right);
+                    let (ours, theirs) = (people.left.row(pair.left as usize), right.row(row));
+                    pair.has_rare_names = namesakes.are_rare(&scorer, pair.pattern, ours, theirs);
+                    pair.has_another_name = !pair.sibling_known
+                        && namesakes.is_another_name(pair.pattern, ours, theirs);
                 }
+                pairs.shrink_to_fit();
                 pairs.sort_unstable_by_key(|pair| (Reverse(pair.millibits), pair.left));
                 let right = number(row);
                 found.push(Matches { right, pairs, cut });
@@ -160,6 +173,8 @@ fn pair(
         millibits: scorer.score(pattern, ours),
         may_be_sibling: kin.may_be_siblings(pattern, ours, theirs),
         sibling_known: false,
+        has_rare_names: false,
+        has_another_name: false,
     }
 }
 

@@ -46,18 +46,18 @@ impl<'a> Kin<'a> {
     }
 
     fn families(&self, table: &Table) -> Families {
-        let mut all: Families = HashMap::new();
-        for row in 0..table.len() {
-            if let Some(key) = self.key(table.row(row)) {
-                let rows = all.entry(key).or_default();
+        let of = |row: usize| Some((self.key(table.row(row))?, u32::try_from(row).ok()?));
+        let mut rows: Vec<((Symbol, Symbol), u32)> = (0..table.len()).filter_map(of).collect();
+        rows.sort_unstable();
+        let families = rows.chunk_by(|(one, _), (other, _)| one == other);
+        families
+            .filter(|family| family.len() > 1)
+            .map(|family| {
                 // One more than are looked through says that there are too many.
-                if rows.len() <= MOST_KIN {
-                    rows.extend(u32::try_from(row).ok());
-                }
-            }
-        }
-        all.retain(|_, rows| rows.len() > 1);
-        all
+                let rows = family.iter().take(MOST_KIN + 1).map(|(_, row)| *row);
+                (family[0].0, rows.collect())
+            })
+            .collect()
     }
 
     fn key(&self, cells: &[Symbol]) -> Option<(Symbol, Symbol)> {

@@ -1,7 +1,9 @@
 //! Given names that one person may bear both of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
+
+mod more;
 
 /// Common English and Spanish given names, each line a name and its short forms. Not complete, and of one
 /// culture more than of others: add a district's own with [`Nicknames::add`].
@@ -282,20 +284,62 @@ zachary zach zack
 /// Whole names that are one name in two spellings or languages: a short form of both is still of one. Between the
 /// whole names themselves nothing is sure.
 const SPELLINGS: &str = "\
+alan allan allen
 alejandra alexandra
 alejandro alexander
 alison allison
 anthony antonio
-catherine katherine kathryn
-christina christine kristina
-geoffrey jeffrey
+brittany britney brittney
+caitlin caitlyn kaitlin kaitlyn katelyn
+catherine katherine katharine kathryn katheryn
+christian cristian
+christina christine cristina kristina kristine
+christopher cristopher kristopher
+dominic dominick dominik
+elisabeth elizabeth
+emanuel emmanuel immanuel
+eric erik
+erica erika
+gabriela gabriella
+geoffrey jeffery jeffrey
+isabel isabelle
+isabella izabella
+jocelyn joselyn
+johnathan johnathon jonathan jonathon
+juliana julianna
+laurence lawrence
+leticia letitia
+mackenzie makenzie mckenzie
+madalyn madeleine madeline madelyn madelynn
+makayla mckayla mikaela mikayla
+makenna mckenna
 maria mary
-michael miguel
-nicholas nicolas
+mateo matteo
+mathew matthew
+mathias matias matthias
+meghan megan
+michael micheal miguel
+mohamed mohammad mohammed muhammad
+nichole nicole
+nicholas nickolas nicolas nikolas
 philip phillip
+randal randall
+rebeca rebecca rebekah
+roxana roxanna
+sara sarah
+savanna savannah
+sidney sydney
 sofia sophia
+stefanie stephanie
 stephen steven
+susanna susannah
+terence terrance terrence
 teresa theresa
+theodor theodore
+victor viktor
+victoria viktoria
+willem william
+zachary zachery zackary zackery
 ";
 
 /// How certain it is that two names are one person's.
@@ -312,9 +356,9 @@ pub(crate) enum Bond {
 #[derive(Debug, Clone)]
 pub struct Nicknames {
     /// The whole names, by number; spellings of one name have one.
-    whole: BTreeMap<String, u32>,
+    whole: HashMap<String, u32>,
     /// For each name the whole names that it is a form of; a whole name is one of itself.
-    forms_of: BTreeMap<String, BTreeSet<u32>>,
+    forms_of: HashMap<String, BTreeSet<u32>>,
 }
 
 impl Default for Nicknames {
@@ -326,8 +370,11 @@ impl Default for Nicknames {
                 all.whole.insert(name.to_owned(), number);
             }
         }
-        for line in COMMON.lines() {
+        for line in COMMON.lines().chain(more::MORE.lines()) {
             all.add(line.split(' '));
+        }
+        for name in more::OF_THEIR_OWN.split(' ') {
+            all.add([name]);
         }
         all
     }
@@ -342,10 +389,10 @@ impl Nicknames {
 
     /// No names at all.
     #[must_use]
-    pub const fn none() -> Self {
+    pub fn none() -> Self {
         Self {
-            whole: BTreeMap::new(),
-            forms_of: BTreeMap::new(),
+            whole: HashMap::new(),
+            forms_of: HashMap::new(),
         }
     }
 
@@ -433,12 +480,36 @@ mod tests {
 
     #[test]
     fn every_listed_name_is_folded_and_groups_have_two() {
-        for line in COMMON.lines() {
+        let mut names = BTreeSet::new();
+        for line in COMMON.lines().chain(more::MORE.lines()) {
             assert!(line.split(' ').count() > 1, "{line}");
+            names.insert(line.split(' ').next());
             assert!(
                 line.bytes().all(|b| b.is_ascii_lowercase() || b == b' '),
                 "{line}"
             );
+        }
+        assert!(names.len() > 700, "{}", names.len());
+    }
+
+    #[test]
+    fn a_short_form_that_is_a_name_of_its_own_is_surely_nobodys() {
+        let names = Nicknames::default();
+        for (short, whole) in [
+            ("brooke", "brooklyn"),
+            ("hanna", "johanna"),
+            ("thea", "theodora"),
+            ("leon", "leonard"),
+            ("talia", "natalia"),
+        ] {
+            assert_eq!(names.bond(short, whole), Some(Bond::Shared), "{short}");
+        }
+        for (short, whole) in [
+            ("bekah", "rebekah"),
+            ("chente", "vicente"),
+            ("thad", "thaddeus"),
+        ] {
+            assert_eq!(names.bond(short, whole), Some(Bond::Sure), "{short}");
         }
     }
 }

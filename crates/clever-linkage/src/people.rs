@@ -8,7 +8,7 @@ use crate::config::{ConfigError, MatchConfig, Side};
 use crate::date::{self, DateForm};
 use crate::kind::Kind;
 use crate::reading::{ColumnReading, Reading, Value};
-use crate::{placeholder, text};
+use crate::{placeholder, sketch, text};
 
 /// A value's number; 0 where there is none.
 pub(crate) type Symbol = u32;
@@ -59,11 +59,13 @@ pub enum FileError {
 pub(crate) struct Lexicon {
     text: String,
     /// Where each value ends; value 0 is the empty one.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// How many records of the left and the right file have it.
     holders: Vec<[u32; 2]>,
-    /// Whether some record writes it with an umlaut; of given names alone.
+    /// Whether some record writes it with an umlaut; of given names alone, and only as far as the last one that has one.
     umlauts: Vec<bool>,
+    /// Of ids and addresses, what says of most pairs how far they agree.
+    sketches: Vec<u32>,
     table: HashTable<Symbol>,
 }
 
@@ -73,7 +75,8 @@ impl Lexicon {
             text: String::new(),
             ends: vec![0],
             holders: vec![[0; 2]],
-            umlauts: vec![false],
+            umlauts: Vec::new(),
+            sketches: Vec::new(),
             table: HashTable::new(),
         }
     }
@@ -92,9 +95,9 @@ impl Lexicon {
         } else {
             let symbol = Symbol::try_from(self.ends.len()).map_err(|_| FileError::TooMany)?;
             self.text.push_str(value);
-            self.ends.push(self.text.len());
+            let end = u32::try_from(self.text.len()).map_err(|_| FileError::TooMany)?;
+            self.ends.push(end);
             self.holders.push([0; 2]);
-            self.umlauts.push(false);
             let (text, ends) = (&self.text, &self.ends);
             self.table.insert_unique(hash, symbol, |symbol| {
                 xxh3_64(read(text, ends, *symbol).as_bytes())
@@ -105,6 +108,31 @@ impl Lexicon {
             holders[side as usize] += 1;
         }
         Ok(symbol)
+    }
+
+    /// Gives back what only taking values in needs, and sketches them.
+    fn settle(&mut self, kind: Kind) {
+        let values = (0..self.ends.len()).filter_map(|at| Symbol::try_from(at).ok());
+        let sketches: Option<Vec<u32>> = values
+            .map(|symbol| sketch::sketch(kind, self.value(symbol)))
+            .collect();
+        self.sketches = sketches.unwrap_or_default();
+        self.table = HashTable::new();
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.holders.shrink_to_fit();
+        self.umlauts.shrink_to_fit();
+    }
+
+    /// The sketches of two values, if they have some.
+    pub(crate) fn sketches(&self, a: Symbol, b: Symbol) -> Option<(u32, u32)> {
+        let of = |symbol: Symbol| self.sketches.get(symbol as usize).copied();
+        of(a).zip(of(b))
+    }
+
+    /// How many numbers there are, with that of no value.
+    pub(crate) const fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// The value of a number.
@@ -128,16 +156,24 @@ impl Lexicon {
             .unwrap_or_default()
     }
 
+    fn write_umlaut(&mut self, symbol: Symbol) {
+        let place = symbol as usize;
+        if self.umlauts.len() <= place {
+            self.umlauts.resize(place + 1, false);
+        }
+        self.umlauts[place] = true;
+    }
+
     /// Every value's number.
     pub(crate) fn symbols(&self) -> impl Iterator<Item = Symbol> + '_ {
         (1..self.ends.len()).filter_map(|at| Symbol::try_from(at).ok())
     }
 }
 
-fn read<'a>(text: &'a str, ends: &[usize], symbol: Symbol) -> &'a str {
+fn read<'a>(text: &'a str, ends: &[u32], symbol: Symbol) -> &'a str {
     let at = symbol as usize;
     match (at.checked_sub(1).and_then(|at| ends.get(at)), ends.get(at)) {
-        (Some(begin), Some(end)) => text.get(*begin..*end).unwrap_or_default(),
+        (Some(begin), Some(end)) => text.get(*begin as usize..*end as usize).unwrap_or_default(),
         _ => "",
     }
 }
@@ -146,7 +182,7 @@ fn read<'a>(text: &'a str, ends: &[usize], symbol: Symbol) -> &'a str {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     ids: String,
-    id_ends: Vec<usize>,
+    id_ends: Vec<u32>,
     /// Each record's numbers, one after the other.
     cells: Vec<Symbol>,
     /// Which record of its file each one was, from 1.
@@ -161,7 +197,7 @@ impl Table {
 
     pub(crate) fn id(&self, row: usize) -> &str {
         let begin = row.checked_sub(1).map_or(0, |before| self.id_ends[before]);
-        &self.ids[begin..self.id_ends[row]]
+        &self.ids[begin as usize..self.id_ends[row] as usize]
     }
 
     pub(crate) fn row(&self, row: usize) -> &[Symbol] {
@@ -209,7 +245,10 @@ impl Table {
         };
         for row in order {
             sorted.ids.push_str(self.id(row));
-            sorted.id_ends.push(sorted.ids.len());
+            // No more than the unsorted ids are.
+            sorted
+                .id_ends
+                .push(u32::try_from(sorted.ids.len()).unwrap_or(u32::MAX));
             sorted.cells.extend_from_slice(self.row(row));
             sorted.records.push(self.records[row]);
         }
@@ -307,7 +346,7 @@ impl PeopleBuilder {
                 Value::Text if field.scope.is_none() => {
                     let symbol = self.lexicons[at].number(&self.folded, side)?;
                     if field.kind == Kind::GivenName && text::has_umlaut(value) {
-                        self.lexicons[at].umlauts[symbol as usize] = true;
+                        self.lexicons[at].write_umlaut(symbol);
                     }
                     symbol
                 }
@@ -332,7 +371,8 @@ impl PeopleBuilder {
             });
         }
         table.ids.push_str(id);
-        table.id_ends.push(table.ids.len());
+        let end = u32::try_from(table.ids.len()).map_err(|_| FileError::TooMany)?;
+        table.id_ends.push(end);
         table.cells.extend_from_slice(&cells[..table.width]);
         let record = u32::try_from(record).map_err(|_| FileError::TooMany)?;
         table.records.push(record);
@@ -369,6 +409,9 @@ impl PeopleBuilder {
                     table.settle(at, reading.form());
                 }
             }
+        }
+        for (lexicon, field) in self.lexicons.iter_mut().zip(&self.config.field) {
+            lexicon.settle(field.kind);
         }
         self.left.sort(Side::Left)?;
         self.right.sort(Side::Right)?;

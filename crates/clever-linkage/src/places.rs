@@ -11,7 +11,10 @@ pub(crate) struct Places {
     pub(crate) family: Option<usize>,
     pub(crate) birth: Option<usize>,
     pub(crate) email: Option<usize>,
-    ids: Vec<usize>,
+    pub(crate) grade: Option<usize>,
+    /// Schools, postcodes and other words out of few.
+    pub(crate) codes: Vec<usize>,
+    pub(crate) ids: Vec<usize>,
 }
 
 impl Places {
@@ -23,6 +26,10 @@ impl Places {
             family: place(Kind::FamilyName),
             birth: place(Kind::Date),
             email: place(Kind::Email),
+            grade: place(Kind::Grade),
+            codes: (0..fields.len())
+                .filter(|at| fields[*at].kind == Kind::Code)
+                .collect(),
             ids: (0..fields.len())
                 .filter(|at| fields[*at].kind.is_id())
                 .collect(),
@@ -38,7 +45,21 @@ impl Places {
         left: &[Symbol],
         right: &[Symbol],
     ) -> bool {
-        self.ids.iter().any(|at| {
+        self.own_ids(people, one_holder, pattern, left, right)
+            .next()
+            .is_some()
+    }
+
+    /// The ids that are equal and that no other record of either file has.
+    pub(crate) fn own_ids<'p>(
+        &'p self,
+        people: &'p People,
+        one_holder: u32,
+        pattern: Pattern,
+        left: &'p [Symbol],
+        right: &'p [Symbol],
+    ) -> impl Iterator<Item = usize> + 'p {
+        self.ids.iter().copied().filter(move |at| {
             let own = |value: Symbol, most: u32| {
                 let holders = people.lexicons[*at].holders(value);
                 holders.iter().all(|holders| *holders <= most)

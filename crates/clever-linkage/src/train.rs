@@ -31,9 +31,10 @@ type Shares = Vec<[f64; MAX_LEVELS]>;
 pub(crate) fn train(people: &People, nicknames: &Nicknames, shape: Shape, run: &Run<'_>) -> Model {
     let right = shape.right(people);
     let total = shape.pairs(people);
-    let blocks = Blocks::new(people, shape == Shape::OneFile);
     let step = right.len().div_ceil(SAMPLE).max(1);
+    let blocks = Blocks::new(people, shape == Shape::OneFile, step);
     let candidates = count_candidates(people, nicknames, shape, run, &blocks, step);
+    drop(blocks);
     let picked = pick(people, nicknames, shape, run, total);
     let by_chance = by_chance(people, shape, &picked, total);
     let scale = step as f64;

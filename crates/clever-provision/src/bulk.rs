@@ -1,7 +1,7 @@
 //! Many subjects at once: the same decision for each, and no account given twice.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use clever_model::Timestamp;
 
@@ -52,7 +52,7 @@ pub fn decide_all<S: Borrow<Subject>, D: Borrow<Directory>>(
     policy: &Policy,
     now: Timestamp,
 ) -> Vec<Decided> {
-    let mut wanted: BTreeMap<AccountId, Wanted> = BTreeMap::new();
+    let mut wanted: HashMap<AccountId, Wanted> = HashMap::new();
     let mut all = Vec::new();
     let mut scores = Vec::new();
     for (place, (subject, directory)) in subjects.into_iter().enumerate() {

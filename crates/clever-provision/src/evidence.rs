@@ -57,6 +57,14 @@ pub enum Evidence {
         /// The log-odds that both are one person's, in millibits: 1,000 for each doubling of the odds.
         millibits: i32,
     },
+    /// Both names agree, and so do the school (or another place) with the grade or the one before, or the birth date; nobody else of
+    /// either file has the names there, and they are so rare that hardly anybody else would have them; no id and no birth date is
+    /// another.
+    RareNames,
+    /// A given or a family name is another one altogether, but two ids (one of them the district's or the state's, the other
+    /// perhaps a personal address) and the birth date are equal, no sibling is known, and nobody else of either file has the names
+    /// of one of the two.
+    AnotherName,
     /// A sibling would fit as well, whether one is known or not: no id is equal and the given names are not
     /// certainly the same, or a sibling is known and they are not equal.
     SiblingFits,
@@ -213,7 +221,11 @@ pub(crate) fn evidence_of(comparison: &Comparison<'_>, pair: &Pair) -> BTreeSet<
             Kind::FamilyName => family = Some(one.level),
             _ => {}
         }
+        // Two ids and a date say that another name is the same person's: that is a finding of its own.
+        let is_proven =
+            pair.has_another_name && matches!(one.kind, Kind::GivenName | Kind::FamilyName);
         if one.contradicts()
+            && !is_proven
             && let Some(field) = contradiction(one.kind)
         {
             found.insert(Evidence::Contradiction(field));
@@ -224,6 +236,12 @@ pub(crate) fn evidence_of(comparison: &Comparison<'_>, pair: &Pair) -> BTreeSet<
         && !pair.may_be_sibling
     {
         found.insert(Evidence::NamesAgree);
+    }
+    if pair.has_rare_names {
+        found.insert(Evidence::RareNames);
+    }
+    if pair.has_another_name {
+        found.insert(Evidence::AnotherName);
     }
     if pair.may_be_sibling || pair.sibling_known && !given_is_equal {
         found.insert(Evidence::SiblingFits);

@@ -14,6 +14,11 @@ pub struct Policy {
     pub managed_auto: bool,
     /// Link to an account that the district governs by the score alone, with no id of the district's equal (R5a).
     pub score_auto: bool,
+    /// Link to an account that the district governs by names that nobody else has in the school and grade, or on the birthday (R5b).
+    pub rare_names_auto: bool,
+    /// Link to an account that the district governs under another given or family name, where two ids and the birth date are
+    /// equal (R5c).
+    pub another_name_auto: bool,
     /// Follow a student whose Clever id changed to the old account, where number, names and birth agree or the score allows it
     /// (R6).
     pub id_change_auto: bool,
@@ -38,6 +43,8 @@ impl Default for Policy {
         Self {
             managed_auto: false,
             score_auto: false,
+            rare_names_auto: false,
+            another_name_auto: false,
             id_change_auto: false,
             auto_millibits: 26_000,
             margin_millibits: 6_000,

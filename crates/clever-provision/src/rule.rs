@@ -30,6 +30,10 @@ pub enum Rule {
     R5,
     /// One account that the district governs, by the score alone.
     R5a,
+    /// One account that the district governs, by names that nobody else has in the school and grade, or on the birthday.
+    R5b,
+    /// One account that the district governs, under another name: by two ids and the birth date.
+    R5c,
     /// One account whose Clever id is gone.
     R6,
     /// Accounts within reach, but not certainly the subject's.

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use clever_linkage::{Comparison, Linkage, MatchConfig, Matches, Pair, PeopleBuilder, Run, Side};
 use clever_model::{DistrictId, Role, Timestamp, UserId};
 use clever_provision::{
-    Account, AccountId, AccountState, Basis, Class, Custody, Decision, Directory, LiveLink,
-    LoginMethod, Person, Policy, Subject, candidates, decide_all,
+    Account, AccountId, AccountState, Basis, Class, Custody, Decided, Decision, Directory,
+    LiveLink, LoginMethod, Person, Policy, Subject, candidates, decide_all,
 };
 
 use crate::meter::{Cost, measure, peak};
 use crate::people::{Child, PER_DISTRICT, Stratum, account, draw, twin_of};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 left = { id = "account" }
 right = { id = "clever_id" }
 field = [
@@ -193,6 +193,31 @@ fn asked(
     Ok((subject, directory))
 }
 
+/// Decides about all, each as it is asked about; says also what that cost.
+pub(crate) fn decided(
+    comparison: &Comparison<'_>,
+    policy: &Policy,
+    now: Timestamp,
+    ask: impl Fn(&Matches) -> Result<(Subject, Directory), Box<dyn std::error::Error>>,
+) -> Result<(Vec<Decided>, Cost), Box<dyn std::error::Error>> {
+    let mut failed = None;
+    let (decided, deciding) = measure(|| {
+        let all = comparison.all.iter();
+        let asked = all.map_while(|matches| match ask(matches) {
+            Ok(asked) => Some(asked),
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        });
+        decide_all(asked, policy, now)
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((decided, deciding)),
+    }
+}
+
 /// Prints how well the made-up people are matched, and what it costs.
 pub(crate) fn run(count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let run = Run::default();
@@ -205,25 +230,14 @@ pub(crate) fn run(count: u64) -> Result<(), Box<dyn std::error::Error>> {
     let policy = Policy {
         managed_auto: true,
         score_auto: true,
+        rare_names_auto: true,
+        another_name_auto: true,
         id_change_auto: true,
         ..Policy::default()
     };
     let now = Timestamp::from_second(1_790_000_000)?;
-    let mut failed = None;
-    let (decided, deciding) = measure(|| {
-        let all = comparison.all.iter();
-        let asked = all.map_while(|matches| match asked(&comparison, matches, now) {
-            Ok(asked) => Some(asked),
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        });
-        decide_all(asked, &policy, now)
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let asked = |matches: &_| asked(&comparison, matches, now);
+    let (decided, deciding) = decided(&comparison, &policy, now, asked)?;
     let mut tallies: BTreeMap<Stratum, Tally> = BTreeMap::new();
     let mut expected_false = 0.0;
     for (matches, decided) in comparison.all.iter().zip(&decided) {

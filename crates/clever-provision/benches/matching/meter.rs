@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 /// A step's cost.
+#[derive(Default)]
 pub(crate) struct Cost {
     pub(crate) wall: f64,
     pub(crate) cpu: f64,

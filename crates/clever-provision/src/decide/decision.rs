@@ -18,7 +18,7 @@ pub enum Basis {
     Holder,
     /// An admin decided it.
     Admin,
-    /// The authority governs the account, and ids and names agree.
+    /// The authority governs the account, and ids and names agree; or the names and the place, or the ids and the birth date.
     Reach,
     /// The authority governs the account, and the score is high and far ahead.
     Score,

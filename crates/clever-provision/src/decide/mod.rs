@@ -379,10 +379,15 @@ impl<'a> Call<'a> {
         };
         let text = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
         add(text(serde_json::to_string(self.subject)));
-        let directory = Directory {
-            candidates: Vec::new(),
-            ..self.directory.clone()
-        };
+        let Directory {
+            version,
+            accounts,
+            linked,
+            by_legacy_id,
+            candidates: _,
+            truncated,
+        } = self.directory;
+        let directory = (version, accounts, linked, by_legacy_id, truncated);
         add(text(serde_json::to_string(&directory)));
         let sorted = |mut all: Vec<String>| {
             all.sort();

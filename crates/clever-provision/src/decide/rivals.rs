@@ -178,7 +178,13 @@ impl<'a> Call<'a> {
             reject(Rejection::Sibling);
             return None;
         }
-        if has(Evidence::Contradiction(Field::Name)) {
+        // Another name is one, unless ids and the birth date prove the person and the policy takes that for enough.
+        let has_another_name = has(Evidence::AnotherName);
+        let is_proven = rival.has_equal_id()
+            && has(Evidence::BirthAgrees)
+            && !id_changed
+            && self.policy.another_name_auto;
+        if has(Evidence::Contradiction(Field::Name)) || has_another_name && !is_proven {
             reject(Rejection::Contradicted);
             return None;
         }
@@ -197,8 +203,15 @@ impl<'a> Call<'a> {
         let is_far_ahead = rival
             .least_score()
             .is_some_and(|score| score >= self.policy.auto_millibits);
-        if !by_id && !is_far_ahead {
-            reject(Rejection::Weak);
+        let has_rare_names =
+            has(Evidence::RareNames) && has(Evidence::NamesAgree) && rival.least_score().is_some();
+        let by_rare_names = has_rare_names && self.policy.rare_names_auto;
+        if !by_id && !is_far_ahead && !by_rare_names && !has_another_name {
+            reject(if has_rare_names {
+                Rejection::Policy
+            } else {
+                Rejection::Weak
+            });
             return None;
         }
         let untouched = matches!(account.custody, Custody::Unclaimed { .. })
@@ -212,8 +225,10 @@ impl<'a> Call<'a> {
             _ => None,
         };
         let (rule, basis) = match governed {
+            Some(_) if has_another_name => (Rule::R5c, Basis::Reach),
             Some(rule) if by_id => (rule, Basis::Reach),
-            Some(_) if self.policy.score_auto => (Rule::R5a, Basis::Score),
+            Some(_) if is_far_ahead && self.policy.score_auto => (Rule::R5a, Basis::Score),
+            Some(_) if by_rare_names => (Rule::R5b, Basis::Reach),
             _ => {
                 reject(Rejection::Policy);
                 return None;

@@ -108,6 +108,8 @@ fn stricter(a: &Policy, b: &Policy) -> Policy {
     Policy {
         managed_auto: a.managed_auto && b.managed_auto,
         score_auto: a.score_auto && b.score_auto,
+        rare_names_auto: a.rare_names_auto && b.rare_names_auto,
+        another_name_auto: a.another_name_auto && b.another_name_auto,
         id_change_auto: a.id_change_auto && b.id_change_auto,
         auto_millibits: a.auto_millibits.max(b.auto_millibits),
         margin_millibits: a.margin_millibits.max(b.margin_millibits),

@@ -10,7 +10,7 @@ use Outcome::{Ask, Create, CreateAndPark, Link, LogIn, Merge, Refuse, Review};
 
 impl Rule {
     /// Every row, in the order in which they are tried.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::R0,
         Self::R1d,
         Self::R1c,
@@ -23,6 +23,8 @@ impl Rule {
         Self::R4,
         Self::R5,
         Self::R5a,
+        Self::R5b,
+        Self::R5c,
         Self::R6,
         Self::R7,
         Self::R8,
@@ -55,6 +57,12 @@ impl Rule {
             Self::R5a => {
                 "one rival, in reach as in R4 or R5; its score is `auto_millibits` or more, nothing contradicts, no sibling fits; policy `score_auto`"
             }
+            Self::R5b => {
+                "one rival, in reach as in R4 or R5; both names agree, and so do the school with the grade or the one before, or the birth date; nobody else has the names there and they are rare, no id and no birth date is another, nothing contradicts; policy `rare_names_auto`"
+            }
+            Self::R5c => {
+                "one rival, in reach as in R4 or R5; another given or family name, but two ids and the birth date are equal, nobody else has either name, no sibling is known, nothing else contradicts; policy `another_name_auto`"
+            }
             Self::R6 => {
                 "one rival in reach whose Clever id has left the roster; state's id, or an id of the same district with names and birth, or names and birth with a lead, agree; a link needs the second, or a score of `auto_millibits` or more; policy `id_change_auto`"
             }
@@ -84,9 +92,13 @@ impl Rule {
             (Self::R2, _, true) => &[Link, CreateAndPark],
             (Self::R2, _, false) => &[Link, Review],
             (Self::R3, ..) => &[Link],
-            (Self::R4 | Self::R5 | Self::R5a, Class::Contact, true) => &[CreateAndPark],
-            (Self::R4 | Self::R5 | Self::R5a, Class::Contact, false) => &[Review],
-            (Self::R4 | Self::R5 | Self::R5a, ..) => &[Link],
+            (Self::R4 | Self::R5 | Self::R5a | Self::R5b | Self::R5c, Class::Contact, true) => {
+                &[CreateAndPark]
+            }
+            (Self::R4 | Self::R5 | Self::R5a | Self::R5b | Self::R5c, Class::Contact, false) => {
+                &[Review]
+            }
+            (Self::R4 | Self::R5 | Self::R5a | Self::R5b | Self::R5c, ..) => &[Link],
             (Self::R6, Class::Employee, true) => &[Ask, CreateAndPark],
             (Self::R6, Class::Employee | Class::Contact, false) => &[Review],
             (Self::R6, Class::Student, _) => &[Link, CreateAndPark],

@@ -172,6 +172,8 @@ pub(super) fn lax() -> Policy {
     Policy {
         managed_auto: true,
         score_auto: true,
+        rare_names_auto: true,
+        another_name_auto: true,
         id_change_auto: true,
         auto_millibits: 1,
         margin_millibits: 1,
@@ -253,8 +255,8 @@ fn accounts() -> impl Strategy<Value = Vec<Account>> {
 
 pub(super) fn evidence() -> impl Strategy<Value = BTreeSet<Evidence>> {
     use Evidence::{
-        BirthAgrees, Contradiction, Mailbox, NamesAgree, ScopedNumber, ScopedSis, Score,
-        SiblingFits, StateId,
+        AnotherName, BirthAgrees, Contradiction, Mailbox, NamesAgree, RareNames, ScopedNumber,
+        ScopedSis, Score, SiblingFits, StateId,
     };
     let fields = [
         Field::Name,
@@ -269,6 +271,8 @@ pub(super) fn evidence() -> impl Strategy<Value = BTreeSet<Evidence>> {
         (1_u32..4).prop_map(|holders| Mailbox { holders }),
         (0_i32..50_000).prop_map(|millibits| Score { millibits }),
         Just(SiblingFits),
+        Just(RareNames),
+        Just(AnotherName),
         select(fields.to_vec()).prop_map(Contradiction),
     ];
     (
@@ -320,7 +324,7 @@ fn subjects() -> impl Strategy<Value = Subject> {
 
 pub(super) fn policies() -> impl Strategy<Value = Policy> {
     (
-        any::<[bool; 5]>(),
+        any::<[bool; 7]>(),
         0_i32..60_000,
         0_i32..12_000,
         0_u32..1000,
@@ -337,6 +341,8 @@ pub(super) fn policies() -> impl Strategy<Value = Policy> {
                 ask_before_create: flags[2],
                 create_at_sync: flags[3],
                 score_auto: flags[4],
+                rare_names_auto: flags[5],
+                another_name_auto: flags[6],
                 blocked,
                 block_library,
             },

@@ -40,7 +40,7 @@ fn subject(id: &str) -> Subject {
     Subject::roster(&Person::new(user, Some(district()), [Role::Student])).unwrap()
 }
 
-fn policy(auto: i32) -> Policy {
+pub(crate) fn policy(auto: i32) -> Policy {
     Policy {
         managed_auto: true,
         score_auto: true,
@@ -51,6 +51,11 @@ fn policy(auto: i32) -> Policy {
 
 /// The decisions about all right records, one district's.
 pub(crate) fn decided(comparison: &Comparison<'_>) -> Vec<Decided> {
+    decided_by(comparison, &policy(AUTO))
+}
+
+/// The same by a policy.
+pub(crate) fn decided_by(comparison: &Comparison<'_>, policy: &Policy) -> Vec<Decided> {
     let asked = comparison.all.iter().map(|matches| {
         let candidates = candidates(comparison, matches);
         let accounts = candidates
@@ -64,7 +69,7 @@ pub(crate) fn decided(comparison: &Comparison<'_>) -> Vec<Decided> {
         };
         (subject(comparison.right_id(matches)), directory)
     });
-    decide_all(asked, &policy(AUTO), now())
+    decide_all(asked, policy, now())
 }
 
 /// What was decided about a right record, why its best account was not taken, and which that is.

@@ -5,4 +5,5 @@
 mod ground;
 
 mod decisions;
+mod rare;
 mod twins;

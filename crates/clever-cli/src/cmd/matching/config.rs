@@ -38,6 +38,8 @@ enum ClassOf {
 struct DecideConfig {
     managed_auto: bool,
     score_auto: bool,
+    rare_names_auto: bool,
+    another_name_auto: bool,
     id_change_auto: bool,
     auto: i32,
     margin: i32,
@@ -53,6 +55,8 @@ impl Default for DecideConfig {
             // Whoever runs `match` asks for links; each of these can be taken back in the file.
             managed_auto: true,
             score_auto: true,
+            rare_names_auto: true,
+            another_name_auto: true,
             id_change_auto: policy.id_change_auto,
             auto: policy.auto_millibits,
             margin: policy.margin_millibits,
@@ -110,6 +114,8 @@ impl MatchFile {
         Policy {
             managed_auto: decide.managed_auto,
             score_auto: decide.score_auto,
+            rare_names_auto: decide.rare_names_auto,
+            another_name_auto: decide.another_name_auto,
             id_change_auto: decide.id_change_auto,
             auto_millibits: auto.unwrap_or(decide.auto),
             margin_millibits: decide.margin,

@@ -69,6 +69,8 @@ What is linked without a person's word, and from which weight on:
   [decide]
   managed_auto = true
   score_auto = true
+  rare_names_auto = true
+  another_name_auto = true
   auto = 26000
   margin = 6000
 

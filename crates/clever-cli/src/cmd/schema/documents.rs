@@ -192,7 +192,7 @@ mod tests {
     /// What is wrong with the schemas of a folder.
     fn wrong(folder: &Path, all: &[Shape]) -> Vec<String> {
         let mut wrong = Vec::new();
-        let again = "`cargo run --bin cleverctl --all-features -- schema --documents docs/schema`";
+        let again = "`cargo run --bin cleverctl --features full -- schema --documents docs/schema`";
         let mut known = BTreeSet::new();
         for shape in all {
             let name = shape.name;
