@@ -216,6 +216,8 @@ async fn an_app_without_the_scope_syncs_as_before() {
         ] {
             ground.emulator.faults().clear();
             ground.emulator.faults().add(fault.times(u64::MAX));
+            // Another day: the next run continues nothing, and reads all lists.
+            ground.emulator.advance_days(1);
             let failed = run(&ground, &url, Way::Snapshot, &wanted()).await;
             assert!(matches!(failed, Err(SyncError::Fetch { .. })), "{failed:?}");
         }

@@ -12,6 +12,7 @@ use clever_sync::{
 };
 use serde_json::{Value, json};
 
+use crate::audited::by_hand;
 use crate::ground::Ground;
 
 /// Makes an empty database in the server that `CLEVER_TEST_POSTGRES` names, maybe over TLS; says where none is named.
@@ -121,7 +122,7 @@ impl Kept {
     ) -> Result<SyncReport, SyncError> {
         self.clock.advance_seconds(60);
         let policy = SyncPolicy::default();
-        sync(
+        let report = sync(
             &ground.district,
             &mut self.store,
             &policy,
@@ -129,7 +130,28 @@ impl Kept {
             &self.clock,
             &(),
         )
-        .await
+        .await;
+        self.counts_are_told().await;
+        report
+    }
+
+    /// What the store tells of how many records there are is what a count finds.
+    async fn counts_are_told(&mut self) {
+        let schema = self
+            .url
+            .split_once("schema=")
+            .map_or_else(String::new, |(_, name)| format!("{name}."));
+        let sql = format!(
+            "SELECT kind, count(*) - sum(archived), sum(archived) FROM {schema}_state GROUP BY kind ORDER BY kind"
+        );
+        let counted = by_hand(&self.url, &sql).await;
+        let status = self.store.status().await.unwrap();
+        let told = status.iter().flat_map(|status| &status.records);
+        let told = told.filter(|(_, active, archived)| active + archived > 0);
+        let told: Vec<_> = told
+            .map(|(kind, active, archived)| format!("{}|{active}|{archived}", *kind as i64))
+            .collect();
+        assert_eq!(told, counted);
     }
 
     /// All that the store tells, as one value.
@@ -220,6 +242,7 @@ async fn the_same_history_leaves_the_same_in_each_store() {
         .await
         .unwrap();
         assert!(undone.kinds[&RecordKind::Users].restored > 5);
+        kept.counts_are_told().await;
         approved.push(serde_json::to_value((report, undone)).unwrap());
     }
     assert!(approved.windows(2).all(|two| two[0] == two[1]));
@@ -302,6 +325,51 @@ async fn traces(client: &tokio_postgres::Client) -> String {
     let row = client.query_one(sql, &[]).await.unwrap();
     let cells: Vec<String> = (0..5).map(|at| row.get(at)).collect();
     cells.join(" | ")
+}
+
+/// The indices that a load into empty tables makes at its end, by their names.
+async fn late(beside: &tokio_postgres::Client) -> Vec<u32> {
+    let sql = "SELECT oid FROM pg_class
+         WHERE relname IN ('_contacts_by_student', '_enrollments_by_person') ORDER BY relname";
+    let rows = beside.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test]
+async fn a_load_makes_two_indices_at_its_end_unless_somebody_reads_and_a_run_makes_those_that_are_missing()
+ {
+    let ground = Ground::with_events(45, 700).await;
+    for somebody_reads in [false, true] {
+        let Some(url) = database(&format!("late_{somebody_reads}")).await else {
+            return;
+        };
+        let mut kept = Kept::open(&url).await;
+        let (beside, reader) = (client(&url).await, client(&url).await);
+        let before = late(&beside).await;
+        assert_eq!(before.len(), 2);
+        if somebody_reads {
+            let sql = "BEGIN; SELECT 1 FROM _enrollments, _contacts";
+            reader.batch_execute(sql).await.unwrap();
+        }
+        drop(kept.sync(&ground, &SyncOptions::default()).await.unwrap());
+        let after = late(&beside).await;
+        assert_eq!(after.len(), 2);
+        let stayed = before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before == after);
+        assert_eq!(stayed, somebody_reads);
+        if somebody_reads {
+            reader.batch_execute("COMMIT").await.unwrap();
+        }
+        // As a load leaves them that is killed.
+        let sql = "DROP INDEX _enrollments_by_person; DROP INDEX _contacts_by_student";
+        beside.batch_execute(sql).await.unwrap();
+        drop(kept.sync(&ground, &SyncOptions::default()).await.unwrap());
+        assert_eq!(late(&beside).await.len(), 2);
+        drop(kept);
+        drop_database(&url).await;
+    }
 }
 
 #[tokio::test]

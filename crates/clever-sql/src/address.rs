@@ -30,7 +30,8 @@ pub const DEFAULT_SCHEMA: &str = "clever";
 /// | `sslcert=FILE`, `sslkey=FILE` | a certificate of this client and its key, in PEM |
 /// | `host=FOLDER` | the folder of the server's socket, in the host's place |
 /// | `connect_timeout=SECONDS` | how long to wait for the server, 30 if it is left out |
-/// | `application_name`, `channel_binding`, `hostaddr`, `keepalives…`, `load_balance_hosts`, `options`, `port`, `sslnegotiation`, `target_session_attrs`, `tcp_user_timeout` | what they say to libpq |
+/// | `tcp_user_timeout=SECONDS` | after how long a silence a connection is given up, 120 if it is left out |
+/// | `application_name`, `channel_binding`, `hostaddr`, `keepalives…`, `load_balance_hosts`, `options`, `port`, `sslnegotiation`, `target_session_attrs` | what they say to libpq |
 ///
 /// `Debug` shows no password.
 #[derive(Debug, Clone)]

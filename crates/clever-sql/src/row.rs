@@ -260,6 +260,9 @@ fn of_postgres(row: &tokio_postgres::Row, column: usize) -> Result<Value<'_>, Da
         WireType::INT4 => row
             .try_get::<_, Option<i32>>(column)
             .map(|value| value.map(i64::from).into()),
+        WireType::INT2 => row
+            .try_get::<_, Option<i16>>(column)
+            .map(|value| value.map(i64::from).into()),
         WireType::BOOL => row.try_get::<_, Option<bool>>(column).map(Value::from),
         WireType::BYTEA => row
             .try_get::<_, Option<&[u8]>>(column)

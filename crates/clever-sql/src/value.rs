@@ -122,6 +122,10 @@ pub enum Type {
     Text,
     /// `BIGINT`.
     Int,
+    /// `INTEGER`: a whole number of four bytes, where the database counts them.
+    Int4,
+    /// `SMALLINT`: a whole number of two bytes, where the database counts them.
+    Int2,
     /// `BLOB`, in PostgreSQL `BYTEA`.
     Blob,
 }

@@ -50,6 +50,18 @@ pub struct PostgresAddress {
 /// How long to wait for a server, if the address does not say.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// After so long a silence, the system asks whether the other side is there still: so that a network which forgot a connection ends
+/// it, and no run waits for an answer that nobody will bring.
+const IDLE: Duration = Duration::from_secs(30);
+/// It asks so often.
+const PROBE: Duration = Duration::from_secs(10);
+/// So many times, on systems that count.
+const PROBES: u32 = 9;
+/// And for so long all in all. It holds for a server, too, that takes nothing more for a while: longer than any lock is waited for.
+const SILENCE: Duration = Duration::from_secs(120);
+/// What the driver has if an address does not say.
+const DRIVERS_IDLE: Duration = Duration::from_secs(2 * 3600);
+
 /// The parameters that the driver reads.
 const DRIVER: [&str; 18] = [
     "application_name",
@@ -135,6 +147,19 @@ impl PostgresAddress {
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
+        }
+        // What is not in the address. The system alone would wait for hours.
+        if config.get_keepalives_idle() == DRIVERS_IDLE {
+            config.keepalives_idle(IDLE);
+        }
+        if config.get_keepalives_interval().is_none() {
+            config.keepalives_interval(PROBE);
+        }
+        if config.get_keepalives_retries().is_none() {
+            config.keepalives_retries(PROBES);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE);
         }
         if config.get_application_name().is_none() {
             config.application_name("clever");
@@ -409,6 +434,30 @@ mod tests {
         assert_eq!(plain.schema(), "clever");
         assert_eq!(plain.mode, SslMode::Prefer);
         assert_eq!(plain.config.get_connect_timeout(), Some(&PATIENCE));
+        let silence = |address: &PostgresAddress| {
+            let config = &address.config;
+            let times = (
+                config.get_keepalives_idle(),
+                config.get_keepalives_interval(),
+            );
+            let ends = (
+                config.get_keepalives_retries(),
+                config.get_tcp_user_timeout(),
+            );
+            (times, ends.0, ends.1.copied())
+        };
+        let usual = (
+            (IDLE, Some(PROBE)),
+            Some(PROBES),
+            Some(Duration::from_secs(120)),
+        );
+        assert_eq!(silence(&plain), usual);
+        let own = read(
+            "postgres://h/d?keepalives_idle=2&keepalives_interval=1&keepalives_retries=3&tcp_user_timeout=5",
+        );
+        let second = Duration::from_secs;
+        let said = ((second(2), Some(second(1))), Some(3), Some(second(5)));
+        assert_eq!(silence(&own), said);
         let many = read("postgres://a,b:6000,[::1]:6001/d");
         assert_eq!(many.config.get_ports(), [5432, 6000, 6001]);
         assert_eq!(many.hosts(), "a, b, ::1");

@@ -32,7 +32,8 @@ impl Kind {
         match self {
             // Waits here for another writer, and not in the middle, where waiting is a deadlock.
             Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
+            // A writer that sleeps in the middle keeps its locks from whoever does its work meanwhile.
+            Self::Postgres => "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5min'",
         }
     }
 

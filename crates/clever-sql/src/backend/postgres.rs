@@ -24,13 +24,17 @@ use crate::tls::{self, Tls};
 use crate::value::{Type, Value};
 
 /// How a connection is set. A plan kept from when a table was empty would read all of it for each chunk. Chunks are too
-/// small for helpers, which take longer to start than a chunk takes, and for compiled plans.
-const SETTINGS: [(&str, &str); 5] = [
+/// small for helpers, which take longer to start than a chunk takes, and for compiled plans. A server whose client is cut off from
+/// it asks after two hours whether that is there still, and keeps its locks until then.
+const SETTINGS: [(&str, &str); 8] = [
     ("client_min_messages", "warning"),
     ("jit", "off"),
     ("lock_timeout", "60s"),
     ("max_parallel_workers_per_gather", "0"),
     ("plan_cache_mode", "force_custom_plan"),
+    ("tcp_keepalives_count", "9"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
 ];
 
 /// How often to look whether a connection is shared. Each time, other clients of the pooler may have left to both of ours just what
@@ -186,7 +190,7 @@ impl Postgres {
         buffer.put_i32(0);
         buffer.put_i32(0);
         for row in rows.chunks(columns.len()) {
-            encode(row, &mut buffer);
+            encode(row, columns, &mut buffer)?;
             if buffer.len() >= COPY_BYTES {
                 let full: Bytes = buffer.split().freeze();
                 sink.send(full).await.map_err(told)?;
@@ -392,16 +396,31 @@ fn in_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Writes a row as binary COPY has it.
-fn encode(row: &[Value<'_>], out: &mut BytesMut) {
+/// Writes a row as binary COPY has it. A number that its column has no room for is an error.
+fn encode(
+    row: &[Value<'_>],
+    columns: &[(&str, Type)],
+    out: &mut BytesMut,
+) -> Result<(), DatabaseError> {
     let length = |bytes: &[u8]| i32::try_from(bytes.len()).unwrap_or(i32::MAX);
     out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
-    for value in row {
+    for (column, (value, (_, of))) in row.iter().zip(columns).enumerate() {
+        let too_large = |_| DatabaseError::OddRow { column };
         match value {
-            Value::Int(value) => {
-                out.put_i32(8);
-                out.put_i64(*value);
-            }
+            Value::Int(value) => match of {
+                Type::Int4 => {
+                    out.put_i32(4);
+                    out.put_i32(i32::try_from(*value).map_err(too_large)?);
+                }
+                Type::Int2 => {
+                    out.put_i32(2);
+                    out.put_i16(i16::try_from(*value).map_err(too_large)?);
+                }
+                Type::Int | Type::Text | Type::Blob => {
+                    out.put_i32(8);
+                    out.put_i64(*value);
+                }
+            },
             Value::Text(text) => {
                 out.put_i32(length(text.as_bytes()));
                 out.put_slice(text.as_bytes());
@@ -414,6 +433,7 @@ fn encode(row: &[Value<'_>], out: &mut BytesMut) {
             Value::Null | Value::Texts(_) | Value::Ints(_) => out.put_i32(-1),
         }
     }
+    Ok(())
 }
 
 impl ToSql for Value<'_> {
@@ -430,6 +450,11 @@ impl ToSql for Value<'_> {
             Self::Text(text) => out.put_slice(text.as_bytes()),
             Self::Blob(bytes) => out.put_slice(bytes),
             Self::Texts(all) => return all.to_sql(ty, out),
+            // One beyond four bytes is no key of such a column.
+            Self::Ints(all) if *ty == WireType::INT4_ARRAY => {
+                let all = all.iter().filter_map(|one| i32::try_from(*one).ok());
+                return all.collect::<Vec<i32>>().to_sql(ty, out);
+            }
             Self::Ints(all) => return all.to_sql(ty, out),
         }
         Ok(IsNull::No)
@@ -472,7 +497,7 @@ fn array<'a>(
                 })
                 .collect::<Vec<_>>(),
         ),
-        Type::Int => Box::new(
+        Type::Int | Type::Int4 | Type::Int2 => Box::new(
             values
                 .map(|value| match value {
                     Value::Int(value) => Some(*value),
@@ -571,7 +596,7 @@ impl Backend for Postgres {
             .zip(1..)
             .map(|((_, of), at)| match of {
                 Type::Text => format!("?{at}::text[]"),
-                Type::Int => format!("?{at}::bigint[]"),
+                Type::Int | Type::Int4 | Type::Int2 => format!("?{at}::bigint[]"),
                 Type::Blob => format!("?{at}::bytea[]"),
             })
             .collect();

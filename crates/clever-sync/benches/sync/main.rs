@@ -2,6 +2,8 @@
 //! naive loader that decodes all of them into their models and upserts all of them into the same database.
 //! `cargo xtask bench sync -- --students 100000`.
 //!
+//! At the end the store is asked what people ask of it: how it stands, what changed last, why a record is as it is.
+//!
 //! Each step is a process of its own, so that its CPU and its largest memory are its own. Pages lie in files, so
 //! that what is measured is the sync and not a network. CLEVER_TEST_POSTGRES, if it is set, names a server
 //! whose figures are added.
@@ -12,6 +14,7 @@
     reason = "a bench fails by panicking and prints its report"
 )]
 
+mod asks;
 mod district;
 mod naive;
 
@@ -186,6 +189,17 @@ fn child(name: &str, folder: &Path, url: &str, students: usize, server: Option<&
     cost
 }
 
+/// Asks the store what people ask, in a process of its own, which says how long each answer took.
+fn asks(name: &str, url: &str) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--step", "asks", "--of", name, "--folder", "", "--url", url])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "the step asks failed");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn line(name: &str, cost: Cost, records: usize) {
     println!(
         "| {name} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
@@ -197,14 +211,14 @@ fn line(name: &str, cost: Cost, records: usize) {
     );
 }
 
-/// Measures all steps over one store, and naive loading over another.
+/// Measures all steps over one store, and naive loading over another: ratios, and how long answers took.
 fn figures(
     name: &str,
     folder: &Path,
     urls: [&str; 2],
     students: usize,
     server: Option<&str>,
-) -> BTreeMap<&'static str, String> {
+) -> (BTreeMap<&'static str, String>, String) {
     let records = Sizes::of(students).records();
     let mut costs = BTreeMap::new();
     let steps = [
@@ -245,6 +259,7 @@ fn figures(
             nights.push(cost.all());
         }
     }
+    let asked = asks(name, urls[0]);
     let first_night = nights[0];
     nights.sort_by(f64::total_cmp);
     let night = (nights[1] + nights[2]) / 2.0;
@@ -255,7 +270,7 @@ fn figures(
     }
     let ratio = |a: &str, b: &str| format!("{:.2}", costs[a].all() / costs[b].all());
     let nightly = |cost: f64| format!("{:.2}", cost / costs["same"].all());
-    BTreeMap::from([
+    let ratios = BTreeMap::from([
         ("first load : naive", ratio("first", "naive first")),
         ("nothing changed : read and split", ratio("same", "split")),
         ("naive again : nothing changed", ratio("naive same", "same")),
@@ -267,7 +282,8 @@ fn figures(
             "1 % changed, the middle of four nights : nothing changed",
             nightly(night),
         ),
-    ])
+    ]);
+    (ratios, asked)
 }
 
 /// The machine, as its own files tell it.
@@ -294,6 +310,10 @@ async fn main() {
     if let Some(name) = argument("--step") {
         let folder = PathBuf::from(argument("--folder").unwrap());
         let url = argument("--url").unwrap_or_default();
+        if name == "asks" {
+            asks::ask(&argument("--of").unwrap_or_default(), &url).await;
+            return;
+        }
         let begin = Instant::now();
         step(&name, &folder, &url, students).await;
         let cost = Cost {
@@ -369,8 +389,12 @@ async fn main() {
         stores.join(" | ")
     });
     println!("| --- |{}", " --: |".repeat(ratios.len()));
-    for name in ratios["SQLite"].keys() {
-        let values: Vec<&str> = ratios.values().map(|of| of[name].as_str()).collect();
+    for name in ratios["SQLite"].0.keys() {
+        let values: Vec<&str> = ratios.values().map(|(of, _)| of[name].as_str()).collect();
         println!("| {name} | {} |", values.join(" | "));
+    }
+    println!("\n| Asked, ms | first | middle | slowest |\n| --- | --: | --: | --: |");
+    for (_, asked) in ratios.values() {
+        print!("{asked}");
     }
 }

@@ -10,12 +10,13 @@ use crate::progress::Progress;
 use crate::report::{Enrollments, RunPath, SyncReport};
 use crate::store::base::{base, last_report};
 use crate::store::judged;
+use crate::store::late;
 use crate::store::moves;
 use crate::store::run::SqlRun;
 use crate::store::spans::Spans;
 use crate::store::spell::CHECKED;
 use crate::store::sql::{Backend, RosterDb, Sql, Transaction, pairs};
-use crate::store::{Commit, Kept, Left, Run, StoreError};
+use crate::store::{Commit, Kept, Left, Run, Staging as _, StoreError};
 use clever_model::{DistrictId, RecordKind};
 use clever_sql::Kind;
 
@@ -36,6 +37,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         self.spans = None;
         self.noted = None;
         self.db.batch(self.db.dialect().empty).await?;
+        self.batched = false;
         self.noted = Some(false);
         self.spans = Some(Spans::default());
         Ok(())
@@ -50,12 +52,15 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
     }
 
     async fn resume(&mut self, kept: &BTreeMap<RecordKind, Kept>) -> Result<(), StoreError> {
+        let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
+        self.bodies = self.db.one(sql, &[]).await?.int(0)?;
         let sql = "DELETE FROM staging.staged WHERE kind = ?1";
         for kind in RecordKind::ALL {
             let number: Sql<'_> = (kind as i64).into();
             match kept.get(&kind) {
                 Some(Kept::All) => {}
                 Some(Kept::Ends { upto, from: None }) => {
+                    self.keep_ends(kind, upto, None).await?;
                     let sql = format!("{sql} AND id > ?2");
                     self.db.execute(&sql, &[number, upto.into()]).await?;
                 }
@@ -63,11 +68,13 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
                     upto,
                     from: Some(from),
                 }) => {
+                    self.keep_ends(kind, upto, Some(from)).await?;
                     let sql = format!("{sql} AND id > ?2 AND id < ?3");
                     let params = [number, upto.into(), from.into()];
                     self.db.execute(&sql, &params).await?;
                 }
                 None => {
+                    self.drop_batches(kind).await?;
                     self.db.execute(sql, &[number]).await?;
                 }
             }
@@ -76,9 +83,7 @@ impl<B: RosterDb> Run for SqlRun<'_, B> {
         self.db.execute(&sql, &[]).await?;
         self.unplanned = true;
         self.tallied = None;
-        self.spans = None;
-        let sql = "SELECT coalesce(max(body), 0) FROM staging.staged_records";
-        self.bodies = self.db.one(sql, &[]).await?.int(0)?;
+        self.spans = Some(Spans::of(kept));
         Ok(())
     }
 
@@ -113,6 +118,11 @@ async fn write<B: RosterDb>(
     report: &mut SyncReport,
     progress: &dyn Progress,
 ) -> Result<(), StoreError> {
+    let tally = run.tally().await?;
+    let free = tally.iter().filter(|((.., held), _)| !held);
+    if free.map(|(_, (count, _))| count).sum::<u64>() >= late::BULK {
+        late::before_load(run.db).await?;
+    }
     let mut writing = Transaction::write(run).await?;
     apply(&mut writing, commit, report, progress).await?;
     Ok(writing.commit().await?)

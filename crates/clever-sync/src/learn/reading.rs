@@ -19,9 +19,7 @@ pub(crate) fn value(json: &str) -> Option<Value> {
 
 /// As [`value`], without a copy of what it says.
 pub(crate) fn tree(json: &str) -> Option<Tree<'_>> {
-    serde_json::from_str(json)
-        .ok()
-        .or_else(|| value(json).map(Tree::from))
+    Tree::read(json).or_else(|| value(json).map(Tree::from))
 }
 
 /// The code unit that `\uXXXX` at `at` stands for.

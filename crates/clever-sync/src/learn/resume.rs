@@ -16,7 +16,7 @@ use crate::report::{Certificate, Refused, Resumed, Why};
 use crate::store::{Base, Kept};
 
 /// The version of the note.
-const FORMAT: u32 = 6;
+const FORMAT: u32 = 7;
 
 /// A walk that began longer ago than this, in seconds, starts again from the beginning.
 const MAX_AGE_SECONDS: i64 = 6 * 3600;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clever_model::{RecordKind, Timestamp};
+use clever_sql::Kind;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -252,7 +253,7 @@ pub(crate) async fn read<B: Backend>(
     district_id: &str,
     filter: &ChangeFilter,
 ) -> Result<Vec<Change>, StoreError> {
-    let sql = statement(filter.id.is_some());
+    let sql = statement(db.kind(), filter.id.is_some());
     let params = [
         district_id.into(),
         filter.id.as_deref().into(),
@@ -266,15 +267,21 @@ pub(crate) async fn read<B: Backend>(
 }
 
 /// The statement that reads changes; of one record, if `of_record`.
-fn statement(of_record: bool) -> String {
+fn statement(kind: Kind, of_record: bool) -> String {
     let columns = "c.seq, c.run, c.kind, c.id, c.op, c.fields, c.before, c.after, c.at, c.event";
     let limits =
         "(CAST(?4 AS TEXT) IS NULL OR c.kind = ?4) AND (CAST(?5 AS BIGINT) IS NULL OR c.run = ?5)";
     if of_record {
-        // The chain comes first: SQLite would go through the whole feed for the order, and leaves a CROSS JOIN as it is.
+        // Each would go through the whole feed, SQLite for the order, and PostgreSQL to merge it with the chain where it has no
+        // statistics. SQLite leaves a CROSS JOIN as it is; PostgreSQL looks up the numbers of an array.
+        let of_chain = match kind {
+            Kind::Sqlite => "chain CROSS JOIN main.changes c WHERE c.seq = chain.seq",
+            Kind::Postgres => {
+                "main.changes c WHERE c.seq = ANY(ARRAY(SELECT chain.seq FROM chain))"
+            }
+        };
         format!(
-            "{} SELECT {columns} FROM chain CROSS JOIN main.changes c
-             WHERE c.district_id = ?1 AND c.seq = chain.seq AND {limits} ORDER BY c.seq LIMIT ?6",
+            "{} SELECT {columns} FROM {of_chain} AND c.district_id = ?1 AND {limits} ORDER BY c.seq LIMIT ?6",
             chain(&RecordKind::ALL)
         )
     } else {
@@ -330,22 +337,29 @@ fn change(row: &mut Row) -> Result<Change, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::store::SqliteStore;
+    use clever_sql::Open;
 
-    /// The steps in which SQLite answers a question of the feed that read `_changes`, without statistics: as in a store that
-    /// was never analyzed.
-    async fn steps(sql: &str) -> Vec<String> {
-        let mut store = SqliteStore::in_memory().unwrap();
+    use super::*;
+    use crate::store::{AnyStore, SqliteStore};
+
+    /// What the statements ask for: a record from its first change on.
+    fn whoever() -> [Sql<'static>; 6] {
         let none: Option<&str> = None;
-        let params = [
+        [
             "d".into(),
             "x".into(),
             0_i64.into(),
             none.into(),
             none.into(),
             1_i64.into(),
-        ];
+        ]
+    }
+
+    /// The steps in which SQLite answers a question of the feed that read `_changes`, without statistics: as in a store that
+    /// was never analyzed.
+    async fn steps(sql: &str) -> Vec<String> {
+        let mut store = SqliteStore::in_memory().unwrap();
+        let params = whoever();
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
         let rows = store.db.query(&sql, &params).await.unwrap();
         rows.into_iter()
@@ -363,7 +377,7 @@ mod tests {
     async fn the_changes_of_a_record_and_one_change_are_found_by_their_numbers() {
         let one = "SELECT after FROM main.changes c WHERE c.district_id = ?1 AND c.seq = ?6
              AND (?2 <> '' OR ?3 = 0 OR ?4 IS NULL OR ?5 IS NULL)";
-        for sql in [statement(true).as_str(), one] {
+        for sql in [statement(Kind::Sqlite, true).as_str(), one] {
             let steps = steps(sql).await;
             // The change, the record's last one, and each before that.
             assert!(steps.len() >= 3, "{steps:#?}");
@@ -379,7 +393,7 @@ mod tests {
     /// A page of the feed is read from its first number on; what followed each of its changes is found by number.
     #[tokio::test]
     async fn a_page_of_the_feed_looks_for_nothing_beyond_its_records() {
-        let steps = steps(&statement(false)).await;
+        let steps = steps(&statement(Kind::Sqlite, false)).await;
         let (page, of_records): (Vec<_>, Vec<_>) =
             steps.iter().partition(|step| step.starts_with("SEARCH c "));
         assert!(page.iter().all(|step| step.contains("seq>?")), "{page:#?}");
@@ -387,6 +401,40 @@ mod tests {
         assert!(
             of_records.iter().all(|step| step.contains("seq=?")),
             "{of_records:#?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn postgres_looks_the_changes_of_a_record_up_by_their_numbers() {
+        let Ok(url) = std::env::var("CLEVER_TEST_POSTGRES") else {
+            eprintln!("skipped over PostgreSQL: CLEVER_TEST_POSTGRES names no server");
+            return;
+        };
+        let joined = if url.contains('?') { '&' } else { '?' };
+        let schema = format!("numbers_{}", std::process::id());
+        let address = format!("{url}{joined}schema={schema}").parse().unwrap();
+        let mut store = AnyStore::open(&address, Open::Create).await.unwrap();
+        let long = "INSERT INTO main._changes (district_id, seq, run, kind, id, op, at)
+            SELECT 'd', n, 1, 'users', 'u' || n, 'create', '2026-09-14T12:00:00Z' FROM generate_series(1, 50000) n";
+        store.db.batch(long).await.unwrap();
+        let sql = format!("EXPLAIN {}", statement(Kind::Postgres, true));
+        let params = whoever();
+        let rows = store.db.query(&sql, &params).await.unwrap();
+        let lines: Vec<String> = rows
+            .into_iter()
+            .map(|mut row| row.text(0).unwrap())
+            .collect();
+        store
+            .db
+            .batch(&format!("DROP SCHEMA {schema} CASCADE"))
+            .await
+            .unwrap();
+        // Not by a join with all that the district has.
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("Index Cond") && line.contains("seq = ANY")),
+            "{lines:#?}"
         );
     }
 }

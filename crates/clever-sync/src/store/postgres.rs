@@ -10,19 +10,28 @@ use clever_sql::Session;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::store::StoreError;
-use crate::store::sql::Dialect;
+use crate::store::sql::{Dialect, Late};
 use crate::store::staging::{Kept, Staging};
 
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(?1)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(?1)";
 
-const DROP_TEMPORARY: &str =
-    "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.staged_records, pg_temp.staged_walk";
+const DROP_TEMPORARY: &str = "DROP TABLE IF EXISTS pg_temp.staged, pg_temp.staged_records, pg_temp.staged_batches, pg_temp.staged_walk";
 
 pub(super) const DIALECT: Dialect = Dialect {
-    empty: "TRUNCATE staging.staged, staging.staged_records, staging.staged_walk",
-    // Indices of tables that all districts share can't be dropped while others read them.
-    late: &[],
+    empty: "TRUNCATE staging.staged, staging.staged_records, staging.staged_batches, staging.staged_walk",
+    late: &[
+        Late {
+            table: "_enrollments",
+            index: "_enrollments_by_person",
+            create: "CREATE INDEX IF NOT EXISTS _enrollments_by_person ON main._enrollments (district, person)",
+        },
+        Late {
+            table: "_contacts",
+            index: "_contacts_by_student",
+            create: "CREATE INDEX IF NOT EXISTS _contacts_by_student ON main._contacts (district_id, student_id)",
+        },
+    ],
     // The sequence is looked up once.
     keys: "WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('main.{}', 'key')::regclass AS name)
         SELECT nextval(name) FROM sequence, generate_series(1::bigint, ?1::bigint)",
@@ -39,7 +48,7 @@ pub(super) const DIALECT: Dialect = Dialect {
 };
 
 /// The tables of the staging area; `{}` is what kind of tables they are. A staged row is narrow, and its record
-/// beside it. They are in that schema or nowhere: personal data is not to lie in one that others read.
+/// beside it; new records of a load are staged many in a row, which the server is not to compress: it is read once. They are in that schema or nowhere: personal data is not to lie in one that others read.
 const STAGING: &str = "
     CREATE {} TABLE IF NOT EXISTS staging.staged (
         kind BIGINT NOT NULL, id TEXT COLLATE \"C\" NOT NULL, op BIGINT NOT NULL, old_hash BYTEA,
@@ -47,6 +56,11 @@ const STAGING: &str = "
         held BIGINT NOT NULL, body BIGINT, schools TEXT, meaning BYTEA, PRIMARY KEY (kind, id)
     );
     CREATE {} TABLE IF NOT EXISTS staging.staged_records (body BIGINT PRIMARY KEY, record TEXT NOT NULL);
+    CREATE {} TABLE IF NOT EXISTS staging.staged_batches (
+        kind BIGINT NOT NULL, first TEXT COLLATE \"C\" NOT NULL, last TEXT COLLATE \"C\" NOT NULL, size BIGINT NOT NULL,
+        heads BYTEA NOT NULL, records TEXT NOT NULL, PRIMARY KEY (kind, last)
+    );
+    ALTER TABLE staging.staged_batches ALTER heads SET STORAGE EXTERNAL, ALTER records SET STORAGE EXTERNAL;
     CREATE {} TABLE IF NOT EXISTS staging.staged_walk (walk BIGINT PRIMARY KEY, note TEXT NOT NULL);";
 
 /// Makes the staging area of a district whose lock this connection has: tables without a log, which a crash of

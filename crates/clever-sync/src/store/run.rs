@@ -23,6 +23,8 @@ pub struct SqlRun<'a, B: RosterDb> {
     pub(crate) noted: Option<bool>,
     /// Records that were staged.
     pub(crate) bodies: i64,
+    /// Whether new records may be staged together.
+    pub(crate) batched: bool,
     /// What was staged since the area was empty; none where that is not known.
     pub(crate) spans: Option<Spans>,
     /// How much is staged, if nothing was staged or held since it was counted.
@@ -55,6 +57,7 @@ impl<B: RosterDb> Store for SqlStore<B> {
             area: Some(area),
             noted: None,
             bodies: 0,
+            batched: true,
             spans: None,
             tallied: None,
             unplanned: false,

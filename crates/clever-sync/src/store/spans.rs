@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 
 use clever_model::RecordKind;
 
+use crate::store::Kept;
+
+/// So many of the greatest character come after each id, which has 512 bytes at most.
+const LAST: usize = 129;
+
 type Place = (RecordKind, String);
 
 /// Spans of records that were staged at once; no two of them overlap.
@@ -14,6 +19,27 @@ type Place = (RecordKind, String);
 pub(crate) struct Spans(BTreeMap<Place, Place>);
 
 impl Spans {
+    /// What stays staged where a later run goes on.
+    pub(crate) fn of(kept: &BTreeMap<RecordKind, Kept>) -> Self {
+        let mut spans = Self::default();
+        for (&kind, kept) in kept {
+            let begin = (kind, String::new());
+            let end = (kind, char::MAX.to_string().repeat(LAST));
+            match kept {
+                Kept::All => {
+                    spans.add(begin, end);
+                }
+                Kept::Ends { upto, from } => {
+                    spans.add(begin, (kind, upto.clone()));
+                    if let Some(from) = from {
+                        spans.add((kind, from.clone()), end);
+                    }
+                }
+            }
+        }
+        spans
+    }
+
     /// Adds one. Says whether it lies free of all that were added before.
     pub(crate) fn add(&mut self, first: Place, last: Place) -> bool {
         let (mut from, mut to) = (first, last);

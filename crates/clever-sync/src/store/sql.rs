@@ -24,6 +24,15 @@ pub(crate) const TABLES: Tables = Tables {
     }],
 };
 
+/// An index that is made after a load into the empty table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Late {
+    pub(crate) table: &'static str,
+    pub(crate) index: &'static str,
+    /// The statement that makes it.
+    pub(crate) create: &'static str,
+}
+
 /// What databases spell differently.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
@@ -31,8 +40,8 @@ pub struct Dialect {
     pub(crate) empty: &'static str,
     /// Run before what was staged since it was last run is joined.
     pub(crate) staged: &'static str,
-    /// Tables whose index is built after a load into the empty table: the statements that drop and make it.
-    pub(crate) late: &'static [(&'static str, &'static str, &'static str)],
+    /// Indices that are made after a load into the empty table.
+    pub(crate) late: &'static [Late],
     /// Reserves `?1` keys of the table that goes at `{}`: one row with the first of as many that follow each other, or a
     /// row each.
     pub(crate) keys: &'static str,

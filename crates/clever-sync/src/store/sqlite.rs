@@ -5,7 +5,7 @@ use std::path::Path;
 use clever_sql::{DatabaseError, Open, Sqlite};
 
 use crate::store::StoreError;
-use crate::store::sql::{Dialect, RosterDb, SqlStore, TABLES};
+use crate::store::sql::{Dialect, Late, RosterDb, SqlStore, TABLES};
 use crate::store::staging::Staging;
 
 /// How a connection is set.
@@ -29,19 +29,21 @@ macro_rules! late {
 }
 
 pub(crate) const DIALECT: Dialect = Dialect {
-    empty: "DELETE FROM staging.staged; DELETE FROM staging.staged_records; DELETE FROM staging.staged_walk;",
+    empty: "DELETE FROM staging.staged; DELETE FROM staging.staged_records; DELETE FROM staging.staged_batches; DELETE FROM staging.staged_walk;",
     staged: "",
     late: &[
-        (
-            "_enrollments",
-            "DROP INDEX _enrollments_by_person",
-            late!("CREATE INDEX _enrollments_by_person ON _enrollments (district, person)"),
-        ),
-        (
-            "_contacts",
-            "DROP INDEX _contacts_by_student",
-            late!("CREATE INDEX _contacts_by_student ON _contacts (district_id, student_id)"),
-        ),
+        Late {
+            table: "_enrollments",
+            index: "_enrollments_by_person",
+            create: late!("CREATE INDEX _enrollments_by_person ON _enrollments (district, person)"),
+        },
+        Late {
+            table: "_contacts",
+            index: "_contacts_by_student",
+            create: late!(
+                "CREATE INDEX _contacts_by_student ON _contacts (district_id, student_id)"
+            ),
+        },
     ],
     keys: "SELECT coalesce(max(key), 0) + 1 FROM main.{} WHERE ?1 > 0",
     analyze: "",

@@ -5,29 +5,11 @@ use std::collections::BTreeMap;
 use clever_model::RecordKind;
 use clever_sql::RowRef;
 
+use crate::store::narrow;
 use crate::store::run::SqlRun;
-use crate::store::spell::{CHECKED, edit, kind_of, op_of, schools as spelled};
-use crate::store::sql::{RosterDb, Sql, Transaction, Type, texts};
-use crate::store::{Op, Staged, Staging, StoreError, Tally, Which, schools};
-
-/// A staged row is narrow: it is read more often than its record, which lies beside it.
-const STAGED: [(&str, Type); 13] = [
-    ("kind", Type::Int),
-    ("id", Type::Text),
-    ("op", Type::Int),
-    ("old_hash", Type::Blob),
-    ("hash", Type::Blob),
-    ("fields", Type::Text),
-    ("event", Type::Text),
-    ("lost", Type::Int),
-    ("refused", Type::Blob),
-    ("held", Type::Int),
-    ("body", Type::Int),
-    ("schools", Type::Text),
-    ("meaning", Type::Blob),
-];
-
-const RECORDS: [(&str, Type); 2] = [("body", Type::Int), ("record", Type::Text)];
+use crate::store::spell::{CHECKED, edit, kind_of, op_of};
+use crate::store::sql::{RosterDb, Sql, Transaction, texts};
+use crate::store::{Op, Staged, Staging, StoreError, Tally, Which, batches, schools};
 
 /// A staged row again takes the place of what was there.
 const REPLACE: &str =
@@ -48,46 +30,37 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
             .all(|two| matches!(two, [a, b] if (a.kind, &a.id) < (b.kind, &b.id)));
         let spans = self.spans.as_mut();
         let free = spans.is_some_and(|spans| spans.add(first, last));
-        let conflict = if free && ascending { "" } else { REPLACE };
-        let mut narrow = Vec::with_capacity(rows.len() * STAGED.len());
-        let mut records = Vec::with_capacity(rows.len() * RECORDS.len());
-        for row in &rows {
-            let body = row.record.as_ref().map(|record| {
-                self.bodies += 1;
-                records.extend([self.bodies.into(), record.into()]);
-                self.bodies
-            });
-            narrow.extend([
-                (row.kind as i64).into(),
-                Sql::from(&row.id),
-                (row.op() as i64).into(),
-                row.edit.old().into(),
-                row.edit.hash().into(),
-                row.edit.fields().into(),
-                row.event.as_ref().into(),
-                row.edit.lost().into(),
-                row.refused.as_ref().into(),
-                row.held.into(),
-                body.into(),
-                spelled(row.edit.schools()).into(),
-                row.edit.meaning().into(),
-            ]);
-        }
+        let packed = if free && ascending {
+            batches::packed(&rows)
+        } else {
+            None
+        };
         self.unplanned = true;
         self.tallied = None;
         // Nobody else writes here; the store itself stays unlocked.
         let mut staging = Transaction::begin(self.db).await?;
-        staging
-            .insert("staging.staged_records", &RECORDS, &records, "")
-            .await?;
-        staging
-            .insert("staging.staged", &STAGED, &narrow, conflict)
-            .await?;
+        if let Some(packed) = packed {
+            self.batched = true;
+            batches::put(&mut *staging, &packed).await?;
+            return Ok(staging.commit().await?);
+        }
+        if self.batched && !free {
+            for of_kind in rows.chunk_by(|a, b| a.kind == b.kind) {
+                if let (Some(first), Some(last)) = (of_kind.first(), of_kind.last()) {
+                    let (which, ends) = (batches::BETWEEN, [&first.id, &last.id].map(Sql::from));
+                    let bodies = &mut self.bodies;
+                    batches::loosen(&mut *staging, bodies, first.kind, which, ends).await?;
+                }
+            }
+        }
+        let conflict = if free && ascending { "" } else { REPLACE };
+        narrow::put(&mut *staging, &mut self.bodies, &rows, conflict).await?;
         Ok(staging.commit().await?)
     }
 
     async fn unstage(&mut self, kind: RecordKind, ids: &[&str]) -> Result<(), StoreError> {
         self.tallied = None;
+        self.loosen(kind, ids).await?;
         let sql = format!(
             "DELETE FROM staging.staged WHERE kind = ?1 AND id {}",
             self.db.kind().among(2)
@@ -125,14 +98,18 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         } else {
             ("CAST(NULL AS TEXT)", "")
         };
+        let kind = after.0.map_or(-1, |kind| kind as i64);
+        let batch = self.batch_after(kind, after.1).await?;
+        let mut params = vec![kind.into(), after.1.into(), limit.into()];
+        let before = batch.as_ref().map_or("", |(kind, first, _)| {
+            params.extend([Sql::from(*kind as i64), Sql::from(first)]);
+            "AND (s.kind, s.id) < (?4, ?5)"
+        });
         let sql = format!(
             "SELECT s.kind, s.id, s.op, s.old_hash, s.hash, s.fields, {record}, s.event, s.lost, s.refused, s.held, s.schools, s.meaning
-             FROM staging.staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) ORDER BY s.kind, s.id LIMIT ?3"
+             FROM staging.staged s {beside} WHERE (s.kind, s.id) > (?1, ?2) {before} ORDER BY s.kind, s.id LIMIT ?3"
         );
-        let kind = after.0.map_or(-1, |kind| kind as i64);
-        let params = [kind.into(), after.1.into(), limit.into()];
         let mut staged = Vec::new();
-        // Every record of a first load passes here.
         let read = &mut |row: RowRef<'_>| {
             staged.push(Staged {
                 kind: kind_of(row.int(0)?, 0)?,
@@ -146,7 +123,18 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
             Ok(())
         };
         self.db.each(&sql, &params, read).await?;
-        Ok(staged)
+        match batch {
+            // Every record of a first load passes here.
+            Some(batch) if staged.is_empty() => {
+                let after = if after.0 == Some(batch.0) {
+                    after.1
+                } else {
+                    ""
+                };
+                self.of_batch(&batch, after, limit, records).await
+            }
+            _ => Ok(staged),
+        }
     }
 
     async fn staged_ops(
@@ -154,6 +142,7 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         kind: RecordKind,
         ids: &[&str],
     ) -> Result<BTreeMap<String, Op>, StoreError> {
+        self.loosen(kind, ids).await?;
         let sql = format!(
             "SELECT id, op FROM staging.staged WHERE kind = ?1 AND id {}",
             self.db.kind().among(2)
@@ -194,7 +183,15 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
                 Ok((key, (row.count(3)?, row.count(4)?)))
             })
             .collect();
-        let tally = tally?;
+        let mut tally = tally?;
+        if self.batched {
+            let sql =
+                "SELECT kind, CAST(sum(size) AS BIGINT) FROM staging.staged_batches GROUP BY kind";
+            for mut row in self.db.query(sql, &[]).await? {
+                let key = (kind_of(row.int(0)?, 0)?, Op::Create, false);
+                tally.entry(key).or_default().0 += row.count(1)?;
+            }
+        }
         self.tallied = Some(tally.clone());
         Ok(tally)
     }
@@ -206,6 +203,9 @@ impl<B: RosterDb> Staging for SqlRun<'_, B> {
         which: Which<'_>,
     ) -> Result<u64, StoreError> {
         self.tallied = None;
+        if op == Op::Create {
+            self.loosen_all(kind).await?;
+        }
         let sql = format!(
             "UPDATE staging.staged SET held = {CHECKED} WHERE kind = ?1 AND op = ?2 AND held = 0"
         );

@@ -10,11 +10,12 @@ use clever_raw::tree::Tree;
 
 use crate::act::write::beside::{self, Table};
 use crate::act::write::persons::Persons;
+use crate::act::write::places::PLACE_COLUMNS;
 use crate::learn::derived;
 use crate::learn::reading;
 use crate::store::StoreError;
 use crate::store::run::SqlRun;
-use crate::store::sql::{RosterDb, Sql, Type};
+use crate::store::sql::{RosterDb, Sql};
 
 /// An active record: its id, its row's key, its JSON.
 struct Active {
@@ -190,11 +191,9 @@ async fn places<B: RosterDb>(
             rows.extend(place);
         }
     }
-    let names = ["district", "section", "role", "person", "is_primary"];
-    let names = names.map(|name| (name, Type::Int));
     store
         .db
-        .insert("main._enrollments", &names, &rows, "")
+        .insert("main._enrollments", &PLACE_COLUMNS, &rows, "")
         .await?;
     let mended: BTreeSet<i64> = sections
         .iter()

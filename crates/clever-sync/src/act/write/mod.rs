@@ -3,8 +3,7 @@
 //! What is new to the store is inserted without a look at what is there, and its earlier changes are read once.
 //!
 //! Decision: a district's first load is another path of this writer, for 1,000 records and more, so that tests take it too.
-//! It looks for nothing that can't be there, numbers people as they come, and builds the indices of empty SQLite tables
-//! afterwards.
+//! It looks for nothing that can't be there, numbers people as they come, and makes the indices of empty tables afterwards.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +16,7 @@ use crate::learn::columns;
 use crate::learn::derived;
 use crate::learn::reading;
 use crate::progress::Progress;
+use crate::store::late;
 use crate::store::run::SqlRun;
 use crate::store::sql::{RosterDb, Sql, Type, pairs, texts};
 use crate::store::{Commit, Edit, Op, Rows, Staged, Staging, StoreError};
@@ -31,9 +31,6 @@ use self::persons::Persons;
 
 /// After so many chunks the database lets go of what was written.
 const RELIEF: u64 = 4;
-
-/// From so many rows on, an index over an empty table is built after them.
-const BULK: u64 = 1000;
 
 /// Where and when the writes belong.
 pub(crate) struct Writer<'a, 's, B: RosterDb> {
@@ -106,10 +103,10 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             .await?
             .count(0)?;
         self.seq = last;
-        if total >= BULK {
+        if total >= late::BULK {
             self.look().await?;
         }
-        let late = self.drop_indices(total).await?;
+        let late = late::begin(self.store.db, total).await?;
         let (mut done, mut chunks) = (0, 0_u64);
         let mut staged = Rows::all(true);
         while let Some(rows) = staged.next(self.store).await? {
@@ -126,9 +123,7 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             }
             progress.applying(done, total);
         }
-        for create in late {
-            self.store.db.batch(create).await?;
-        }
+        late::end(self.store.db, &late).await?;
         if self.fresh.contains("users") {
             persons::name_children(self.store).await?;
         }
@@ -160,22 +155,6 @@ impl<'a, 's, B: RosterDb> Writer<'a, 's, B> {
             }
         }
         Ok(())
-    }
-
-    /// Drops the indices of empty tables that will hold many rows. Returns what makes them again.
-    async fn drop_indices(&mut self, total: u64) -> Result<Vec<&'static str>, StoreError> {
-        let mut late = Vec::new();
-        if total < BULK {
-            return Ok(late);
-        }
-        for (table, drop, create) in self.store.db.dialect().late {
-            let sql = format!("SELECT count(*) FROM (SELECT 1 FROM main.{table} LIMIT 1) x");
-            if self.store.db.one(&sql, &[]).await?.int(0)? == 0 {
-                self.store.db.batch(drop).await?;
-                late.push(*create);
-            }
-        }
-        Ok(late)
     }
 
     /// The end of an insert into a table: nothing where no row of the district can be met.

@@ -14,11 +14,11 @@ use crate::store::{Op, StoreError, Stored};
 
 /// The columns of a place, as it is inserted.
 pub(crate) const PLACE_COLUMNS: [(&str, Type); 5] = [
-    ("district", Type::Int),
-    ("section", Type::Int),
-    ("role", Type::Int),
-    ("person", Type::Int),
-    ("is_primary", Type::Int),
+    ("district", Type::Int4),
+    ("section", Type::Int4),
+    ("role", Type::Int2),
+    ("person", Type::Int4),
+    ("is_primary", Type::Int2),
 ];
 
 /// A place of a section: its role, its person's number, whether it is the primary teacher's.

@@ -146,7 +146,7 @@ pub(super) async fn fill<B: RosterDb>(store: &mut SqlStore<B>, id: &str, rows: i
                     (_, "after" | "event_cursor" | "snapshot_at") => Sql::Null,
                     (Type::Text, "at") => "2026-09-14T11:00:00Z".to_owned().into(),
                     (Type::Text, "ending") => "done".to_owned().into(),
-                    (Type::Int, _) => row.into(),
+                    (Type::Int | Type::Int4 | Type::Int2, _) => row.into(),
                     (Type::Blob, name) => {
                         let length = if name == "key" { 32 } else { 16 };
                         Sql::Blob(vec![u8::try_from(row % 256).unwrap(); length].into())

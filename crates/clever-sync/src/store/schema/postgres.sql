@@ -159,6 +159,7 @@ CREATE TABLE _state (
     refused BYTEA, seq BIGINT NOT NULL,
     PRIMARY KEY (district, kind, id)
 );
+CREATE INDEX _state_archived ON _state (district, kind) WHERE archived = 1;
 
 -- A small number for each person whom a section names. `known` says whether the roster has or had a record of the person:
 -- those who are only named, by a section or by a contact, are few and found by this; so are those who left.
@@ -169,10 +170,11 @@ CREATE TABLE _people (
 CREATE INDEX _people_unknown ON _people (district, id) WHERE known = 0;
 CREATE INDEX users_archived ON users (district_id, id) WHERE archived_at IS NOT NULL;
 
--- Places in sections, by small numbers: `section` is the key of its row in `sections`.
+-- Places in sections, by small numbers: `section` is the key of its row in `sections`. They are most of all rows, and so as
+-- narrow as can be: a wider number would not fit, and a run say so.
 CREATE TABLE _enrollments (
-    district BIGINT NOT NULL, section BIGINT NOT NULL, role BIGINT NOT NULL, person BIGINT NOT NULL,
-    is_primary BIGINT NOT NULL,
+    district INTEGER NOT NULL, section INTEGER NOT NULL, role SMALLINT NOT NULL, is_primary SMALLINT NOT NULL,
+    person INTEGER NOT NULL,
     PRIMARY KEY (district, section, role, person)
 );
 CREATE INDEX _enrollments_by_person ON _enrollments (district, person);
@@ -180,7 +182,8 @@ CREATE INDEX _enrollments_by_person ON _enrollments (district, person);
 -- Places of active users in active sections.
 CREATE VIEW enrollments AS
     SELECT s.district_id, s.id AS section_id, p.id AS user_id,
-           CASE e.role WHEN 0 THEN 'student' ELSE 'teacher' END AS role, e.is_primary
+           CASE e.role WHEN 0 THEN 'student' ELSE 'teacher' END AS role,
+           CAST(e.is_primary AS BIGINT) AS is_primary
     FROM _enrollments e
     JOIN sections s ON s.key = e.section AND s.archived_at IS NULL
     JOIN _people p ON p.key = e.person

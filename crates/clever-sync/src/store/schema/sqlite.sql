@@ -90,7 +90,7 @@ CREATE TABLE _changes (
     op TEXT NOT NULL CHECK (op IN ('create', 'update', 'archive', 'restore', 'forget')),
     fields TEXT, before TEXT, after TEXT, at TEXT NOT NULL, event TEXT, prev INTEGER,
     PRIMARY KEY (district_id, seq)
-);
+) WITHOUT ROWID;
 
 -- `path` is how the run learnt what the roster should be: `snapshot`, `events`, `plan`, `undo` or `forget`. `whole` says
 -- whether the store was in step with Clever afterwards; `newest_event` is the last event that was read, where events were;
@@ -159,6 +159,7 @@ CREATE TABLE _state (
     refused BLOB, seq INTEGER NOT NULL,
     PRIMARY KEY (district, kind, id)
 ) WITHOUT ROWID;
+CREATE INDEX _state_archived ON _state (district, kind) WHERE archived = 1;
 
 -- A small number for each person whom a section names. `known` says whether the roster has or had a record of the person:
 -- those who are only named, by a section or by a contact, are few and found by this; so are those who left.
