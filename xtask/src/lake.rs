@@ -31,7 +31,8 @@ pub(crate) fn run() -> Result<()> {
         "-p",
         "clever-cli",
         "--features",
-        "clever-cli/lake",
+        // A worker appends, too.
+        "clever-cli/fleet,clever-cli/lake",
     ];
     let clippy = ["--all-targets", "--", "-D", "warnings"];
     step(

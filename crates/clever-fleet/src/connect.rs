@@ -2,13 +2,23 @@
 //!
 //! Address, namespace, TLS and API key are read as every tool of Temporal's reads them: from `TEMPORAL_ADDRESS`,
 //! `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS*`, or a profile of `temporal.toml`.
+//!
+//! A way that carries nothing any more is noticed: whoever connects waits for [`PATIENCE`], a call for half a minute, and a connection
+//! that lies idle is asked whether it lives, by the SDK, every half minute.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
 
 use temporalio_client::envconfig::{ConfigError, LoadClientConfigProfileOptions};
 use temporalio_client::errors::{ClientConnectError, ClientNewError};
-use temporalio_client::tonic::Status;
+use temporalio_client::tonic::{Code, Status};
 use temporalio_client::{Client, ClientOptions, Connection, Url};
 
 use crate::attributes;
+
+/// How long to wait for the engine to take a connection. The system alone would wait for minutes, also when the way is open again.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the engine can't be reached.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +30,7 @@ pub enum ConnectError {
     /// The address is none.
     #[error("`{0}` is no address of an engine")]
     Address(String),
-    /// Nobody answers, or the engine does not let us in.
+    /// Nobody answers.
     #[error("could not connect to the engine at {address}")]
     Unreachable {
         /// Its address, without what may be a secret.
@@ -28,6 +38,21 @@ pub enum ConnectError {
         /// What the client said.
         #[source]
         source: Box<ClientConnectError>,
+    },
+    /// One of the two does not trust the other's certificate.
+    #[error("the engine at {address} and this program don't trust each other: {reason}")]
+    Tls {
+        /// Its address, without what may be a secret.
+        address: String,
+        /// What is wrong with a certificate.
+        #[source]
+        reason: Box<rustls::Error>,
+    },
+    /// The engine does not let us in with this API key, or without one.
+    #[error("the engine at {address} does not let this program in")]
+    Refused {
+        /// Its address, without what may be a secret.
+        address: String,
     },
     /// The client can't be made.
     #[error("the client of the engine could not be made")]
@@ -82,13 +107,11 @@ pub async fn connect(
         namespace.clone_into(&mut options.namespace);
     }
     identity.clone_into(&mut to.identity);
+    to.connect_timeout.get_or_insert(PATIENCE);
     let shown = shown(&to.target);
     let connection = Connection::connect(to)
         .await
-        .map_err(|source| ConnectError::Unreachable {
-            address: shown,
-            source: Box::new(source),
-        })?;
+        .map_err(|source| unconnected(shown, source))?;
     let client = Client::new(connection, options)?;
     attributes::register(&client)
         .await
@@ -97,6 +120,46 @@ pub async fn connect(
         client,
         queue: queue.to_owned(),
     })
+}
+
+/// Why it did not connect. Of what the engine said nothing is repeated if it refused: it is not ours.
+fn unconnected(address: String, source: ClientConnectError) -> ConnectError {
+    let status = match &source {
+        ClientConnectError::SystemInfoCallError(status) => Some(status),
+        _ => None,
+    };
+    let refused = [Code::Unauthenticated, Code::PermissionDenied];
+    if status.is_some_and(|status| refused.contains(&status.code())) {
+        return ConnectError::Refused { address };
+    }
+    let tls = of_tls(&source).or_else(|| of_tls(status?));
+    match tls.cloned() {
+        Some(reason) => ConnectError::Tls {
+            address,
+            reason: Box::new(reason),
+        },
+        None => ConnectError::Unreachable {
+            address,
+            source: Box::new(source),
+        },
+    }
+}
+
+/// What TLS says among the causes of an error.
+fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(one) = cause {
+        // Of an error of input and output, the one that it was made from is no source.
+        let within = one
+            .downcast_ref::<io::Error>()
+            .and_then(|error| error.get_ref());
+        let within = within.and_then(|error| error.downcast_ref());
+        if let Some(found) = within.or_else(|| one.downcast_ref()) {
+            return Some(found);
+        }
+        cause = one.source();
+    }
+    None
 }
 
 /// What is wrong with the settings, without their text: it may hold a key.

@@ -9,8 +9,8 @@ use temporalio_common::worker::WorkerDeploymentOptions;
 use temporalio_sdk::error::{
     RuntimeError, WorkerCreateError, WorkerRunError, WorkflowRegistrationError,
 };
-use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
+use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 
 use crate::activities::Activities;
@@ -91,6 +91,12 @@ pub async fn work(
         .register_workflow::<Hold>()?
         .register_workflow::<Discover>()?
         .tuner(tuner)
+        // A run that a worker hands to itself passes the queue by: no rate, no share of a tenant and no order would hold for it.
+        .max_eager_activity_reservations_per_workflow_task(0)
+        // A worker that sleeps has its questions open, and each run that the engine answers them with waits for a heartbeat until
+        // another worker may have it. So it has one open, and asks again as soon as it is answered.
+        .activity_task_poller_behavior(PollerBehavior::SimpleMaximum(1))
+        .workflow_task_poller_behavior(PollerBehavior::SimpleMaximum(2))
         .deployment_options(WorkerDeploymentOptions::from_build_id(
             settings.build.clone(),
         ))

@@ -21,9 +21,18 @@ pub(super) fn of_fleet(cause: &(dyn std::error::Error + 'static)) -> Option<Caus
                 "engine_attributes",
                 "make the search attributes that docs/fleet.md names with the engine's own tool",
             ),
+            ConnectError::Tls { .. } => failed(
+                "engine_tls",
+                "name the engine's authority in TEMPORAL_TLS_SERVER_CA_CERT_PATH, its name in TEMPORAL_TLS_SERVER_NAME, and \
+                 your own certificate and key in TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH",
+            ),
+            ConnectError::Refused { .. } => failed(
+                "engine_refused",
+                "check TEMPORAL_API_KEY, and what it may do in the namespace",
+            ),
             _ => failed(
                 "engine_unreachable",
-                "start the engine, or check --engine, --namespace and TEMPORAL_API_KEY; `cleverctl sync --all` needs none",
+                "start the engine, or check --engine, and TEMPORAL_TLS_* if it speaks TLS; `cleverctl sync --all` needs none",
             ),
         });
     }

@@ -17,7 +17,7 @@ fn deploy(path: &str) -> PathBuf {
         .join(path)
 }
 
-fn yaml(path: &str) -> Value {
+pub(crate) fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(deploy(path)).unwrap()).unwrap()
 }
 

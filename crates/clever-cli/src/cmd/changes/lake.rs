@@ -5,10 +5,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+#[cfg(all(feature = "lake", feature = "fleet"))]
+mod after_runs;
+#[cfg(all(not(feature = "lake"), feature = "fleet"))]
+mod never;
 #[cfg(any(feature = "lake", feature = "schema"))]
 mod told;
 #[cfg(feature = "lake")]
 mod written;
+#[cfg(all(feature = "lake", feature = "fleet"))]
+pub(crate) use after_runs::AfterRuns;
+#[cfg(all(not(feature = "lake"), feature = "fleet"))]
+pub(crate) use never::AfterRuns;
 #[cfg(feature = "schema")]
 pub(crate) use told::Told;
 #[cfg(feature = "lake")]

@@ -13,9 +13,12 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use clever_model::DistrictId;
 
-pub(crate) use apply::Schedules;
-pub(crate) use ask::{Drained, Told};
-pub(crate) use status::FleetDocument;
+#[cfg(feature = "schema")]
+pub(crate) use {
+    apply::Schedules,
+    ask::{Drained, Told},
+    status::FleetDocument,
+};
 
 use crate::cmd::relocate::MoveArgs;
 use crate::diagnostics::Exit;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::access::{AppArgs, ServiceArgs};
 use crate::alerts::Alerts;
+use crate::cmd::changes::lake::AfterRuns;
 use crate::cmd::sync::listed::{self, Target};
 use crate::cmd::sync::one_of_many::{OneOfMany, PATIENCE, aside};
 use crate::cmd::sync::recorders::Recorders;
@@ -39,11 +40,19 @@ pub(crate) struct Machine {
     sync: String,
     /// When alerts were looked for.
     alerted: Mutex<Option<Instant>>,
+    /// Where feeds are appended to, if anywhere.
+    lake: Option<AfterRuns>,
 }
 
 impl Machine {
     /// Works with these arguments.
-    pub(crate) fn new(args: SyncArgs, alerts: Alerts, sync: String, ui: &Ui) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        args: SyncArgs,
+        alerts: Alerts,
+        sync: String,
+        lake: Option<AfterRuns>,
+        ui: &Ui,
+    ) -> Result<Arc<Self>> {
         let places = args.store.places()?;
         // A typing error in the policy ends the command before anything starts.
         policies(args.policy.as_deref())?;
@@ -55,6 +64,7 @@ impl Machine {
             alerts,
             sync,
             alerted: Mutex::default(),
+            lake,
             args: Arc::new(args),
         }))
     }
@@ -132,6 +142,28 @@ impl Machine {
             }
         }
         Ok(true)
+    }
+
+    /// Appends to the lake what runs of the district have written. If that fails, it is said: the run is done all the same, and the
+    /// next one appends what is missing.
+    async fn append(&self, job: &Job, stopped: &watch::Receiver<bool>) {
+        let Some(lake) = &self.lake else { return };
+        let district = job.district.as_str();
+        let appending = async {
+            let place = self.places.of(district, Some(&job.credential)).await?;
+            let Some(mut store) = place.existing().await? else {
+                return Ok(0);
+            };
+            lake.append(&mut store, district, stopped).await
+        };
+        match appending.await {
+            Ok(changes) => tracing::info!(district, changes, "appended to the lake"),
+            Err(error) => {
+                let code = diagnostics::code(&error);
+                tracing::warn!(district, code, "could not append to the lake");
+                diagnostics::tell_of(&self.ui, district, &error);
+            }
+        }
     }
 
     /// Sends the alerts that are due, if they were not looked for just now.
@@ -231,7 +263,10 @@ impl Runner for Hands {
     ) -> Pending<Synced> {
         let machine = Arc::clone(&self.0);
         wait_aside(async move || {
-            let ended = machine.run(&job, pages, stop).await;
+            let ended = machine.run(&job, pages, stop.clone()).await;
+            if ended.is_ok() {
+                machine.append(&job, &stop).await;
+            }
             machine.alert().await;
             if let Err(error) = &ended
                 && diagnostics::paused(error).is_some()

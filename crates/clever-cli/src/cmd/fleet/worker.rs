@@ -13,6 +13,7 @@ use super::args::EngineArgs;
 use super::runner::{Hands, Machine};
 use crate::access::{AppArgs, ServiceArgs};
 use crate::alerts::{AlertArgs, Alerts};
+use crate::cmd::changes::lake::AfterRuns;
 use crate::cmd::status;
 use crate::cmd::sync::SyncArgs;
 use crate::cmd::sync::args::slots;
@@ -49,6 +50,13 @@ pub(crate) struct WorkerArgs {
     /// Read the policy from FILE (TOML).
     #[arg(long, env = "CLEVER_POLICY", value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// After each run, append its district's feed to the Delta table in DIR, with all values.
+    ///
+    /// As `cleverctl changes --to-delta`, under the same name and without following. Workers may share a table if they share the
+    /// folder. A table that can't be written fails no run: it is said, and the next run of the district appends what is missing.
+    /// In a build with the feature `lake`.
+    #[arg(long, value_name = "DIR")]
+    to_delta: Option<PathBuf>,
     #[command(flatten)]
     listen: ListenArgs,
     #[command(flatten)]
@@ -86,7 +94,11 @@ pub(crate) async fn run(args: WorkerArgs, ui: &Ui) -> Result<Exit> {
     for place in places.all() {
         drop(place.url.open().await?);
     }
-    let machine = Machine::new(sync_args, alerts, sync, ui)?;
+    let lake = match &args.to_delta {
+        Some(folder) => Some(AfterRuns::open(folder).await?),
+        None => None,
+    };
+    let machine = Machine::new(sync_args, alerts, sync, lake, ui)?;
     let engine = args.engine.connect().await?;
     if ui.is_talkative() {
         ui.note(format!("takes work from the queue {}", engine.queue()));

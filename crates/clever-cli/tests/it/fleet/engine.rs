@@ -118,20 +118,8 @@ impl Engine {
         paths.filter(of_engine).collect()
     }
 
-    /// The seconds of processor time that it has used since it began.
-    pub(crate) fn processor_s(&self) -> f64 {
-        let stat =
-            fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
-        let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let fields: Vec<f64> = after
-            .split_whitespace()
-            .filter_map(|one| one.parse().ok())
-            .collect();
-        // Of the fields after the name, the letter of the state is no number: utime and stime are the 11th and 12th.
-        fields
-            .get(10)
-            .zip(fields.get(11))
-            .map_or(0.0, |(user, system)| (user + system) / 100.0)
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Asks the engine with its own tool; gives whether it did, and what it printed.
@@ -180,6 +168,15 @@ impl Drop for Engine {
     }
 }
 
+/// What `deploy/engine.yaml` tells an engine, as this one's command takes it: `KEY=VALUE`, for every queue.
+fn settings() -> Vec<String> {
+    let told = crate::deployed::yaml("engine.yaml");
+    let told = told.as_object().unwrap();
+    told.iter()
+        .map(|(key, values)| format!("{key}={}", values[0]["value"]))
+        .collect()
+}
+
 fn begin(program: &Path, folder: &TempDir, ports: [u16; 4]) -> Child {
     let [port, http, ui, metrics] = ports.map(|port| port.to_string());
     let log = File::create(folder.path().join("log")).unwrap();
@@ -211,8 +208,11 @@ fn begin(program: &Path, folder: &TempDir, ports: [u16; 4]) -> Child {
             "--sqlite-pragma",
             "synchronous=1",
         ])
-        .args(["--dynamic-config-value", "matching.useNewMatcher=true"])
-        .args(["--dynamic-config-value", "matching.enableFairness=true"])
+        .args(
+            settings()
+                .iter()
+                .flat_map(|one| ["--dynamic-config-value", one]),
+        )
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)

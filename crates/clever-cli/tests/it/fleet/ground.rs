@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use clever_emulator::EmulatorConfig;
 use clever_model::RecordKind;
+use futures_util::StreamExt as _;
 use serde_json::Value;
+use url::Url;
 
 use super::engine::Engine;
 use crate::all_districts::Many;
@@ -25,6 +27,8 @@ pub(crate) struct Fleet {
     pub(crate) store: Store,
     /// A file that names several stores, if there are several.
     pub(crate) settings: Option<PathBuf>,
+    /// The addresses of these.
+    over: Option<[String; 2]>,
     /// How many workers were started.
     started: u32,
 }
@@ -38,6 +42,10 @@ impl Worker {
         let id = self.0.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status();
         assert!(sent.unwrap().success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Kills it as a power cut would.
@@ -63,8 +71,14 @@ impl Drop for Worker {
 impl Fleet {
     /// Starts an engine and an emulator, with a store in a file; none where there is no engine.
     pub(crate) async fn start(districts: u64) -> Option<Self> {
+        Self::slow(districts, Duration::ZERO).await
+    }
+
+    /// The same, with a Clever that takes so long for each answer.
+    pub(crate) async fn slow(districts: u64, latency: Duration) -> Option<Self> {
         let engine = Engine::start()?;
         let config = EmulatorConfig {
+            latency,
             rate_limit: 1_000_000,
             ..EmulatorConfig::default()
         };
@@ -75,6 +89,7 @@ impl Fleet {
             many,
             store,
             settings: None,
+            over: None,
             started: 0,
         })
     }
@@ -109,6 +124,36 @@ impl Fleet {
         output.stdout
     }
 
+    /// Asks for a run of every district, so many at once, and waits for their ends; gives for each how long that took, and how many
+    /// records it changed.
+    pub(crate) async fn round(&self, at_once: usize) -> Vec<(Duration, u64)> {
+        let address = self.engine.address();
+        let engine = clever_fleet::connect(Some(&address), None, "clever-fleet", "test").await;
+        let engine = engine.unwrap();
+        let runs = self.many.ids().into_iter().map(|district| {
+            let engine = engine.clone();
+            async move {
+                let begun = Instant::now();
+                loop {
+                    match engine.run(&district, true).await {
+                        Ok(clever_fleet::Asked::Started(Some(synced))) => {
+                            return (begun.elapsed(), synced.changed);
+                        }
+                        // A busy engine breaks a question off, which may have started a run all the same.
+                        other if begun.elapsed() > Duration::from_secs(300) => {
+                            panic!("{district}: {other:?}")
+                        }
+                        _ => tokio::time::sleep(Duration::from_secs(1)).await,
+                    }
+                }
+            }
+        });
+        futures_util::stream::iter(runs)
+            .buffer_unordered(at_once)
+            .collect()
+            .await
+    }
+
     /// Asks for a run, a pause, a decision.
     pub(crate) fn asked(&self, args: &[&str], exit: i32) -> Value {
         held("fleet-asked", self.json(args, exit))
@@ -136,15 +181,60 @@ impl Fleet {
 
     /// Starts a worker.
     pub(crate) fn worker(&mut self, args: &[&str]) -> Worker {
+        self.worker_by(&[], args)
+    }
+
+    /// Starts a worker with more in its environment.
+    pub(crate) fn worker_by(&mut self, env: &[(&str, String)], args: &[&str]) -> Worker {
         self.started += 1;
         let name = format!("worker-{}", self.started);
         let log = File::create(self.log(&name)).unwrap();
-        let mut command = self.command(&["fleet", "worker", "--identity", &name, "--slots", "8"]);
+        let mut command = self.command(&["fleet", "worker", "--identity", &name]);
         command
-            .args(args)
-            .args(["--log", "debug", "--page-size", "5"]);
+            .args(["--log", "debug", "--page-size", "5"])
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .args(args);
         command.stdout(log.try_clone().unwrap()).stderr(log);
         Worker(command.spawn().unwrap())
+    }
+
+    /// Waits until the worker that was started last takes work: one that starts while a peer is away ends, and says why.
+    pub(crate) async fn ready(&self) {
+        let log = self.log(&format!("worker-{}", self.started));
+        let begun = Instant::now();
+        loop {
+            let said = std::fs::read_to_string(&log).unwrap();
+            if said.contains("takes work from the queue") {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{said}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The addresses of its stores in PostgreSQL.
+    pub(crate) fn addresses(&self) -> Vec<Url> {
+        let urls = match &self.over {
+            Some(urls) => urls.to_vec(),
+            None => vec![self.store.url()],
+        };
+        urls.iter().map(|url| url.parse().unwrap()).collect()
+    }
+
+    /// What a worker is to know so that it finds the stores at other addresses.
+    pub(crate) fn elsewhere(&self, mut change: impl FnMut(&mut Url)) -> (&'static str, String) {
+        let mut changed = self.addresses();
+        changed.iter_mut().for_each(&mut change);
+        let (Some(file), Some(urls)) = (&self.settings, &self.over) else {
+            return ("CLEVER_STORE", changed.remove(0).to_string());
+        };
+        let mut text = std::fs::read_to_string(file).unwrap();
+        for (url, changed) in urls.iter().zip(&changed) {
+            text = text.replace(url.as_str(), changed.as_str());
+        }
+        let file = file.with_file_name("elsewhere.toml");
+        std::fs::write(&file, text).unwrap();
+        ("CLEVER_SETTINGS", file.display().to_string())
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -221,6 +311,7 @@ impl Fleet {
             .chain(lines)
             .collect();
         self.settings = Some(directory(&self.many, main, west, &more));
+        self.over = Some([main.url(), west.url()]);
     }
 
     /// What stores hold together.
@@ -266,6 +357,18 @@ impl Fleet {
                 "SELECT district_id FROM changes GROUP BY district_id HAVING count(*) <> max(seq)";
             let gaps = store.rows(&[gaps.to_owned()]).await;
             assert_eq!(gaps, [Vec::<String>::new()], "a feed has a gap");
+        }
+    }
+
+    /// Renames something in each district, so that a run has something to write.
+    pub(crate) fn rename(&self, name: &str) {
+        for district in self.many.ids() {
+            self.many.emulator.with_world_of(&district, |world| {
+                let first = world.list(RecordKind::Sections).keys().next().unwrap();
+                world.edit(RecordKind::Sections, &first, |section| {
+                    section["name"] = name.into();
+                });
+            });
         }
     }
 

@@ -21,7 +21,7 @@ use crate::signals::Stop;
 use crate::ui::{Ui, counted};
 
 /// The name of the lake as a reader of the feed.
-const CONSUMER: &str = "lake";
+pub(super) const CONSUMER: &str = "lake";
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
