@@ -137,7 +137,7 @@ enum Task {
         #[arg(long, conflicts_with = "check")]
         for_release: bool,
         /// The profile of the programs.
-        #[arg(long, default_value = "release")]
+        #[arg(long, default_value = tools::SHIPPED)]
         profile: String,
     },
     /// Do all that a release does, short of giving anything away.
@@ -158,7 +158,7 @@ enum Task {
     /// Build what people download for this machine, into target/programs: archives, sums, lists of parts.
     Programs {
         /// The profile of the programs.
-        #[arg(long, default_value = "release")]
+        #[arg(long, default_value = tools::SHIPPED)]
         profile: String,
     },
     /// Check the workflows in .github/ as their host does.

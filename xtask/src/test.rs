@@ -43,8 +43,12 @@ pub(crate) fn run() -> Result<()> {
         .iter()
         .map(|server| (postgres::VARIABLE, server.url.as_str()))
         .collect();
+    // One more than there are processors: many a test waits, for an engine, a browser or a fault that takes its time.
+    let at_once = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+    let at_once = at_once.to_string();
     let tests = if tools::has("cargo-nextest") {
-        [&["nextest", "run"], &workspace[..]].concat()
+        let nextest = ["nextest", "run", "--test-threads", &at_once];
+        [&nextest, &workspace[..]].concat()
     } else {
         [&["test", "--all-targets"], &workspace[..]].concat()
     };
@@ -120,15 +124,16 @@ pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
     step_env("simulation", &cargo, &args, &env)
 }
 
-/// Runs the chaos test of the fleet with so many districts; what it measured is printed.
+/// Runs the chaos test of the fleet with so many districts, and measures what more workers bring; what it measured is printed.
 pub(crate) fn fleet_chaos(districts: u64) -> Result<()> {
     let cargo = tools::cargo();
     let workspace = tools::workspace()?;
     let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
     let districts = districts.to_string();
     let env = [("CLEVER_FLEET_DISTRICTS", &*districts)];
-    let of = ["--test", "it", "--", "fleet::chaos::", "--nocapture"];
-    let args = [&["test", "--quiet"], &workspace[..], &of].concat();
+    let of = ["--test", "it", "--", "fleet::chaos::", "fleet::scale::"];
+    let all = ["--include-ignored", "--nocapture", "--test-threads", "1"];
+    let args = [&["test", "--quiet"], &workspace[..], &of, &all].concat();
     step_env("fleet chaos", &cargo, &args, &env)
 }
 

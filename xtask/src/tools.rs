@@ -12,6 +12,9 @@ use crate::say::say;
 /// The crate whose build is heavier than all others together: `cargo xtask lake` builds it, and no other task.
 pub(crate) const LAKE: &str = "clever-lake";
 
+/// The profile of what people download and install.
+pub(crate) const SHIPPED: &str = "shipped";
+
 /// The texts that each package has, as they are in the workspace.
 pub(crate) const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 

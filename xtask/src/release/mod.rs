@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use cargo_metadata::{Metadata, MetadataCommand, Package};
 
 use crate::say::say;
+use crate::tools::SHIPPED;
 
 /// Rehearses the release of what is checked out; `tag` is the tag of it, `since` the last release if no tag says it.
 pub(crate) fn rehearse(tag: Option<&str>, since: Option<&str>) -> Result<()> {
@@ -22,8 +23,8 @@ pub(crate) fn rehearse(tag: Option<&str>, since: Option<&str>) -> Result<()> {
     let packages = plan(&root, &metadata, tag)?;
     crates::rehearse(&root, &packages, true)?;
     semver(&root, since)?;
-    programs::rehearse(&root, &packages, "release")?;
-    crate::package::run("release", true)?;
+    programs::rehearse(&root, &packages, SHIPPED)?;
+    crate::package::run(SHIPPED, true)?;
     say("rehearsed: notes are in target/release-rehearsal, archives and sums in target/programs");
     Ok(())
 }

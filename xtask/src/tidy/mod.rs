@@ -92,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clever-cli", &["*"]),
     ("classroom", &["*"]),
     ("clever-tests", &["*"]),
+    ("clever-refused", &["*"]),
     ("xtask", &[]),
 ];
 
