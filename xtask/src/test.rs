@@ -109,13 +109,18 @@ pub(crate) fn screenshots() -> Result<()> {
     Ok(())
 }
 
-/// From so many lives on, building them optimized takes less time than it saves.
-const MANY_LIVES: u64 = 2000;
+/// From so many lives or districts on, building them optimized takes less time than it saves.
+const MANY: u64 = 2000;
+
+/// Has cargo build optimized what runs so often.
+fn optimized(times: u64) -> Option<&'static str> {
+    (times >= MANY).then_some("--release")
+}
 
 /// Lives `seeds` made-up districts through faults and crashes, from the seed `first` on.
 pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
     let cargo = tools::cargo();
-    let optimized = (seeds >= MANY_LIVES).then_some("--release");
+    let optimized = optimized(seeds);
     let (seeds, first) = (seeds.to_string(), first.to_string());
     let env = [("CLEVER_SEEDS", &*seeds), ("CLEVER_SEED", &*first)];
     let mut args = vec!["test", "--quiet", "-p", "clever-tests", "--test", "it"];
@@ -127,13 +132,26 @@ pub(crate) fn simulate(seeds: u64, first: u64) -> Result<()> {
 /// Runs the chaos test of the fleet with so many districts, and measures what more workers bring; what it measured is printed.
 pub(crate) fn fleet_chaos(districts: u64) -> Result<()> {
     let cargo = tools::cargo();
-    let workspace = tools::workspace()?;
-    let workspace: Vec<&str> = workspace.iter().map(String::as_str).collect();
+    // What all tests are built of is there. Optimized nothing is, and the command with what it needs suffices.
+    let selection = match optimized(districts) {
+        None => tools::workspace()?,
+        Some(profile) => {
+            let features = tools::features()?;
+            let of_command = features
+                .split(',')
+                .filter(|name| name.starts_with("clever-cli/"));
+            let features = of_command.collect::<Vec<_>>().join(",");
+            [profile, "-p", "clever-cli", "--features", &features]
+                .map(ToOwned::to_owned)
+                .to_vec()
+        }
+    };
+    let selection: Vec<&str> = selection.iter().map(String::as_str).collect();
     let districts = districts.to_string();
     let env = [("CLEVER_FLEET_DISTRICTS", &*districts)];
     let of = ["--test", "it", "--", "fleet::chaos::", "fleet::scale::"];
     let all = ["--include-ignored", "--nocapture", "--test-threads", "1"];
-    let args = [&["test", "--quiet"], &workspace[..], &of, &all].concat();
+    let args = [&["test", "--quiet"], &selection[..], &of, &all].concat();
     step_env("fleet chaos", &cargo, &args, &env)
 }
 

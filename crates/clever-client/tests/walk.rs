@@ -12,6 +12,7 @@ mod field;
 mod nobody;
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use clever_client::{
     WalkError, Watch,
 };
 use clever_model::RecordKind;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::nobody::nobody;
@@ -39,11 +42,13 @@ enum Answer {
     /// Declares more than it sends, then drops the connection.
     Cut(String),
     Hang,
+    /// Compressed; of the last byte so much is another one.
+    Packed(String, u8),
     /// A byte now and then, and no end.
     Trickle,
 }
 
-use Answer::{Cut, Hang, Json, Status, Trickle};
+use Answer::{Cut, Hang, Json, Packed, Status, Trickle};
 
 const HTML: &[(&str, &str)] = &[("content-type", "text/html; charset=utf-8")];
 const JSON: &[(&str, &str)] = &[
@@ -88,6 +93,18 @@ async fn answer(State(script): State<Script>, request: Request) -> Response<Body
             Response::builder()
                 .header("content-type", "application/json")
                 .body(Body::from_stream(parts))
+                .unwrap()
+        }
+        Packed(text, wrong) => {
+            assert_eq!(request.headers()["accept-encoding"], "gzip");
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            let mut body = encoder.finish().unwrap();
+            *body.last_mut().unwrap() ^= wrong;
+            Response::builder()
+                .header("content-type", "application/json")
+                .header("content-encoding", "gzip")
+                .body(Body::from(body))
                 .unwrap()
         }
         Trickle => {
@@ -346,6 +363,24 @@ async fn a_count_that_was_asked_for_must_be_met() {
             ));
         }
     }
+}
+
+#[tokio::test]
+async fn a_compressed_page_is_read_a_damaged_one_is_asked_for_again_and_one_that_unpacks_to_too_much_is_refused()
+ {
+    let whole = || page("a", None);
+    let (district, script) = serve([Packed(whole(), 1), Packed(whole(), 0)]).await;
+    assert_eq!(ids(&district).await.unwrap(), ["a"]);
+    assert_eq!(script.asked.lock().unwrap().len(), 2);
+    let (district, _) = serve(vec![Packed(whole(), 1); 4]).await;
+    let damaged = error(&district).await;
+    assert_eq!(damaged.kind(), ErrorKind::Undecodable, "{damaged:?}");
+    assert!(damaged.is_transient());
+    // It is small as it comes.
+    let blanks = format!("{}{}", whole(), " ".repeat(10_000));
+    let (district, script) = serve([Packed(blanks, 0)]).await;
+    assert_eq!(error(&district).await.kind(), ErrorKind::TooLarge);
+    assert_eq!(script.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

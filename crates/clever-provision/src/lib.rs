@@ -14,6 +14,15 @@
     doc = document_features::document_features!()
 )]
 #![cfg_attr(
+    not(any(feature = "store", test)),
+    expect(
+        dead_code,
+        unused_imports,
+        unreachable_pub,
+        reason = "decisions are usable alone; what the store keeps of them is then left over"
+    )
+)]
+#![cfg_attr(
     test,
     expect(clippy::disallowed_methods, reason = "a test makes its own files")
 )]

@@ -10,8 +10,8 @@ use cargo_metadata::Package;
 use crate::say::say;
 use crate::tools::LICENCES;
 
-/// Has cargo make the packages and, with `compile`, build each from what is in them, in the order in which one needs the
-/// other. Then looks into them.
+/// Has cargo make the packages and looks into them; then, with `compile`, has it build each from what is in it, in the order in
+/// which one needs the other.
 pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Result<()> {
     let made = root.join("target/package");
     // What an earlier version left would be taken for this one's.
@@ -20,22 +20,14 @@ pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Res
             fs::remove_file(old)?;
         }
     }
-    let mut command = Command::new(crate::tools::cargo());
-    command.args(["--quiet"]);
-    if compile {
-        command.args(["publish", "--dry-run", "--workspace", "--locked"]);
-    } else {
-        command.args(["package", "--no-verify", "--locked"]);
-        for package in packages {
-            command.args(["-p", &*package.name]);
-        }
-    }
-    // What is not committed yet is packaged too; a release has nothing of that kind.
-    command.arg("--allow-dirty").current_dir(root);
-    let status = command.stdin(Stdio::null()).status();
-    if !status.context("could not start cargo")?.success() {
-        bail!("cargo does not make the packages of the crates");
-    }
+    let names = packages
+        .iter()
+        .flat_map(|package| ["-p", package.name.as_str()]);
+    let args: Vec<&str> = ["package", "--no-verify"]
+        .into_iter()
+        .chain(names)
+        .collect();
+    cargo(root, &args).context("cargo does not make the packages of the crates")?;
     for package in packages {
         let name = format!("{}-{}", package.name, package.version);
         let archive = made.join(format!("{name}.crate"));
@@ -46,6 +38,27 @@ pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Res
         "{} crates: licences and pages are inside",
         packages.len()
     ));
+    if compile {
+        // It keeps what it makes to itself.
+        let args = ["publish", "--dry-run", "--workspace"];
+        cargo(root, &args).context("a crate does not build from its package")?;
+        say("each builds from its package");
+    }
+    Ok(())
+}
+
+/// Runs cargo. What is not committed yet is packaged too; a release has nothing of that kind.
+fn cargo(root: &Path, args: &[&str]) -> Result<()> {
+    let status = Command::new(crate::tools::cargo())
+        .arg("--quiet")
+        .args(args)
+        .args(["--locked", "--allow-dirty"])
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .status();
+    if !status.context("could not start cargo")?.success() {
+        bail!("`cargo {}` failed", args.join(" "));
+    }
     Ok(())
 }
 

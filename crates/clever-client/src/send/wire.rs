@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use clever_auth::address::is_of_this_machine;
+use clever_raw::page::PageError;
 use futures_util::StreamExt;
+use http::header::ACCEPT_ENCODING;
 use reqwest::{Method, RequestBuilder, redirect};
 use tokio::time::Instant;
 use tracing::debug;
@@ -12,6 +14,7 @@ use url::Url;
 
 use super::failure::{Failure, Received};
 use super::retry::{self, Verdict};
+use super::unpack::{self, Fault};
 use crate::error::SetupError;
 use crate::options::ClientOptions;
 
@@ -61,6 +64,7 @@ impl Wire {
                 .user_agent(&options.user_agent)
                 .redirect(redirect::Policy::none())
                 .retry(reqwest::retry::never())
+                .no_gzip()
         };
         let http = ours().build().map_err(SetupError::Http)?;
         let direct = ours().no_proxy().build().map_err(SetupError::Http)?;
@@ -85,7 +89,8 @@ impl Wire {
         } else {
             &self.http
         };
-        client.request(method, url.clone())
+        let request = client.request(method, url.clone());
+        request.header(ACCEPT_ENCODING, unpack::GZIP)
     }
 
     /// Sends a request, once, and reads its answer, of a success at most `most` bytes. Whatever has a head tells
@@ -111,6 +116,7 @@ impl Wire {
         learn(&headers);
         let success = retry::verdict(status) == Verdict::Success;
         let limit = if success { most } else { MAX_ERROR_BYTES };
+        let packed = unpack::is_packed(&headers);
         let mut body = BytesMut::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
@@ -128,6 +134,13 @@ impl Wire {
             }
             body.extend_from_slice(&chunk);
         }
+        let body = match unpack::body(body.freeze(), packed, limit) {
+            Ok(body) => body,
+            // As above: of an error, what can be read is enough.
+            Err(Fault::Damaged(body) | Fault::TooLarge(body)) if !success => body,
+            Err(Fault::Damaged(_)) => return Err(Failure::Undecodable(PageError::Damaged)),
+            Err(Fault::TooLarge(_)) => return Err(Failure::TooLarge),
+        };
         debug!(
             status = status.as_u16(),
             bytes = body.len(),
@@ -144,7 +157,7 @@ impl Wire {
         let answer = Received {
             status,
             headers,
-            body: body.freeze(),
+            body,
         };
         if success && !answer.is_html() {
             Ok(answer)

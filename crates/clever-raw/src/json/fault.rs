@@ -18,6 +18,9 @@ pub enum PageError {
         /// The first wrong byte.
         at: usize,
     },
+    /// The body was compressed, and does not unpack.
+    #[error("the compressed page is damaged")]
+    Damaged,
     /// The body is JSON, but has neither `data` nor `resources`.
     #[error("the answer is JSON without `data`")]
     NoData,

@@ -258,7 +258,9 @@ impl Fleet {
     pub(crate) async fn until(&self, longest: Duration, what: &str, is: impl Fn(&Value) -> bool) {
         let begun = Instant::now();
         loop {
+            let asked = Instant::now();
             let status = self.status();
+            let took = asked.elapsed();
             if !status.is_empty() && status.iter().all(&is) {
                 return;
             }
@@ -268,7 +270,8 @@ impl Fleet {
                 "{what}: {late:?}\n{}",
                 self.tail()
             );
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // Of thousands of districts the answer costs what runs could have.
+            tokio::time::sleep((4 * took).max(Duration::from_millis(200))).await;
         }
     }
 
