@@ -1,8 +1,8 @@
 //! What the registry would get: each crate's package, as cargo makes it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 use cargo_metadata::Package;
@@ -40,9 +40,37 @@ pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Res
     ));
     if compile {
         // It keeps what it makes to itself.
+        forget(packages)?;
         let args = ["publish", "--dry-run", "--workspace"];
         cargo(root, &args).context("a crate does not build from its package")?;
         say("each builds from its package");
+    }
+    Ok(())
+}
+
+/// Takes away what cargo unpacked of packages with these versions at an earlier rehearsal: it would be built instead of what is in
+/// the new ones. Only its folders of registries without a host are looked into, as that of a rehearsal is.
+fn forget(packages: &[&Package]) -> Result<()> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let unpacked = home
+        .context("cargo's home is not known")?
+        .join("registry/src");
+    if !unpacked.exists() {
+        return Ok(());
+    }
+    for registry in fs::read_dir(unpacked)? {
+        let registry = registry?;
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for package in packages {
+            let name = format!("{}-{}", package.name, package.version);
+            let old = registry.path().join(name);
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
+        }
     }
     Ok(())
 }
