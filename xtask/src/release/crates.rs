@@ -40,17 +40,23 @@ pub(super) fn rehearse(root: &Path, packages: &[&Package], compile: bool) -> Res
     ));
     if compile {
         // It keeps what it makes to itself.
-        forget(packages)?;
-        let args = ["publish", "--dry-run", "--workspace"];
+        let built = "target/release-rehearsal/built";
+        forget(root, built, packages)?;
+        let args = ["publish", "--dry-run", "--workspace", "--target-dir", built];
         cargo(root, &args).context("a crate does not build from its package")?;
         say("each builds from its package");
     }
     Ok(())
 }
 
-/// Takes away what cargo unpacked of packages with these versions at an earlier rehearsal: it would be built instead of what is in
-/// the new ones. Only its folders of registries without a host are looked into, as that of a rehearsal is.
-fn forget(packages: &[&Package]) -> Result<()> {
+/// Takes away what an earlier rehearsal built, and what cargo unpacked then of packages with these versions: to cargo they are the
+/// same packages, and what is in the new ones would not be looked at. Only its folders of registries without a host are
+/// looked into, as that of a rehearsal is.
+fn forget(root: &Path, built: &str, packages: &[&Package]) -> Result<()> {
+    let built = root.join(built);
+    if built.exists() {
+        fs::remove_dir_all(built)?;
+    }
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
     let unpacked = home
