@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
 /// JSON that was read, in whatever shape.
@@ -191,6 +192,21 @@ impl Json for Tree<'_> {
     }
 }
 
+impl Serialize for Tree<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(truth) => serializer.serialize_bool(*truth),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(all) => serializer.collect_seq(all),
+            Self::Object(fields) => {
+                serializer.collect_map(fields.iter().map(|(key, value)| (key, value)))
+            }
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Tree<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any)
@@ -324,6 +340,7 @@ mod tests {
             let text = value.to_string();
             prop_assert!(same(&Tree::of(&text), &value), "{text}");
             prop_assert!(same(&Tree::from(value.clone()), &value));
+            prop_assert_eq!(serde_json::to_string(&Tree::of(&text)).unwrap(), text);
         }
     }
 }

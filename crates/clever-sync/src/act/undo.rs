@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use clever_model::{Clock, DistrictId, IdError, RecordKind};
+use clever_raw::tree::Tree;
 use serde_json::Value;
 
 use crate::act::settle;
@@ -223,8 +224,11 @@ async fn forgotten_as<B: RosterDb>(
 /// The way back from a change.
 fn reverse(change: &Change, known: &Stored) -> Option<Staged> {
     let kind = change.kind;
-    let read = |json: &str| canonical(kind, reading::value(json).unwrap_or_default());
-    let after = change.after.as_ref().map(|after| read(after.get()));
+    fn read(kind: RecordKind, json: &str) -> Tree<'_> {
+        canonical(kind, reading::tree(json).unwrap_or_default())
+    }
+    let after = change.after.as_ref();
+    let after = after.map(|after| read(kind, after.get()));
     let mut staged = gone(kind, &known.state, None);
     staged.refused = Some(after.as_ref().map_or(ABSENT, meaning_of));
     staged.held = false;
@@ -232,7 +236,7 @@ fn reverse(change: &Change, known: &Stored) -> Option<Staged> {
         return Some(staged);
     }
     let before = change.before.as_ref()?.get();
-    let fields = changed_paths(&read(&known.record), &read(before));
+    let fields = changed_paths(&read(kind, &known.record), &read(kind, before));
     let fields = serde_json::to_string(&fields).unwrap_or_default();
     let (old, hash, meaning) = (known.state.hash, hash_of(before), None);
     staged.edit = if change.op == Op::Archive {

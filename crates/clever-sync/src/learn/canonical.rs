@@ -10,10 +10,13 @@
 //! written differently is not stored again: Clever may write it differently at each reading. The price is that it is read
 //! again each night.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::mem;
 
 use clever_model::RecordKind;
-use serde_json::{Map, Value};
+use clever_raw::tree::{Json, Tree};
+use serde_json::Value;
 
 /// Fields that Clever moves without any change of meaning. `created` is not stable between snapshots.
 const BOOKKEEPING: [&str; 4] = [
@@ -55,81 +58,109 @@ pub(crate) fn is_set(kind: RecordKind, field: &str) -> bool {
 
 /// What of a set is not in another, in its own order.
 pub(crate) fn members_beyond(these: &Value, those: &Value) -> Vec<Value> {
-    let members = |set: &Value| -> Vec<Value> {
+    let members = |set: &Value| -> Vec<Tree<'static>> {
         let all = set.as_array().cloned().unwrap_or_default().into_iter();
-        all.filter_map(|mut member| reduce(&mut member, false).then_some(member))
+        all.map(Tree::from)
+            .filter_map(|mut member| reduce(&mut member, false).then_some(member))
             .collect()
     };
-    let those: BTreeSet<String> = members(those).iter().map(Value::to_string).collect();
-    let mut gone = members(these);
-    gone.retain(|member| !those.contains(&member.to_string()));
-    gone
+    let those: BTreeSet<String> = members(those).iter().map(text).collect();
+    let gone = members(these).into_iter();
+    gone.filter(|member| !those.contains(&text(member)))
+        .filter_map(|member| serde_json::to_value(member).ok())
+        .collect()
 }
 
 /// Reduces a record to its content: apart from how it is written, and with Clever's bookkeeping.
-pub(crate) fn content(kind: RecordKind, mut value: Value) -> Value {
-    let address = value.get("email");
-    if address.is_some() && value.pointer("/roles/student/email") == address {
-        let student = value.pointer_mut("/roles/student");
-        if let Some(student) = student.and_then(Value::as_object_mut) {
-            student.remove("email");
+pub(crate) fn content(kind: RecordKind, mut record: Tree<'_>) -> Tree<'_> {
+    let address = record.key("email");
+    if address.is_some() && record.at("/roles/student/email") == address {
+        let student = key_mut(&mut record, "roles").and_then(|roles| key_mut(roles, "student"));
+        if let Some(Tree::Object(student)) = student {
+            student.retain(|(key, _)| key != "email");
         }
     }
-    settled(kind, value, false)
+    settled(kind, record, false)
+}
+
+/// Reduces the content of a record to what it says.
+pub(crate) fn meant(kind: RecordKind, content: Tree<'_>) -> Tree<'_> {
+    settled(kind, content, true)
 }
 
 /// Reduces a record to what it says.
-pub(crate) fn canonical(kind: RecordKind, value: Value) -> Value {
-    settled(kind, content(kind, value), true)
+pub(crate) fn canonical(kind: RecordKind, record: Tree<'_>) -> Tree<'_> {
+    meant(kind, content(kind, record))
 }
 
-fn settled(kind: RecordKind, mut value: Value, meaning: bool) -> Value {
-    if !reduce(&mut value, meaning) {
-        return Value::Object(Map::new());
+/// Its JSON, on one line and without blanks.
+pub(crate) fn text(tree: &Tree<'_>) -> String {
+    serde_json::to_string(tree).unwrap_or_default()
+}
+
+/// The value of an object's key, of which the last counts.
+fn key_mut<'t, 'a>(tree: &'t mut Tree<'a>, key: &str) -> Option<&'t mut Tree<'a>> {
+    let Tree::Object(fields) = tree else {
+        return None;
+    };
+    let found = fields.iter_mut().rev().find(|(name, _)| name == key);
+    found.map(|(_, value)| value)
+}
+
+fn settled(kind: RecordKind, mut record: Tree<'_>, meaning: bool) -> Tree<'_> {
+    if !reduce(&mut record, meaning) {
+        return Tree::Object(Vec::new());
     }
     for set in sets(kind) {
-        sort(&mut value, set);
+        sort(&mut record, set);
     }
-    value
+    record
 }
 
-/// Leaves out what is absent, and with `meaning` also the bookkeeping; says whether anything is left.
-fn reduce(value: &mut Value, meaning: bool) -> bool {
+/// Leaves out what is absent, and with `meaning` also the bookkeeping, and puts keys in order; says whether anything is left.
+fn reduce(value: &mut Tree<'_>, meaning: bool) -> bool {
     match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Object(map) => {
-            map.retain(|key, value| {
-                !(meaning && BOOKKEEPING.contains(&key.as_str())) && reduce(value, meaning)
+        Tree::Null => false,
+        Tree::Text(text) => !text.is_empty(),
+        Tree::Object(fields) => {
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+            // Of a key that is there twice the last counts.
+            fields.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    mem::swap(later, earlier);
+                }
+                same
             });
-            // Also where an app has switched on serde_json's `preserve_order`.
-            map.sort_keys();
-            !map.is_empty()
+            fields.retain_mut(|(key, value)| {
+                !(meaning && BOOKKEEPING.contains(&&**key)) && reduce(value, meaning)
+            });
+            !fields.is_empty()
         }
-        Value::Array(all) => {
+        Tree::List(all) => {
             all.retain_mut(|element| reduce(element, meaning));
             !all.is_empty()
         }
-        _ => true,
+        Tree::Bool(_) | Tree::Number(_) => true,
     }
 }
 
 /// Puts the members of the sets at a path in the order of their text, once each.
-fn sort(value: &mut Value, path: &[&str]) {
+fn sort(value: &mut Tree<'_>, path: &[&str]) {
     match (path, value) {
-        ([], Value::Array(all)) if all.iter().all(Value::is_string) => {
-            all.sort_unstable_by(|a, b| a.as_str().cmp(&b.as_str()));
+        ([], Tree::List(all)) if all.iter().all(|member| member.text().is_some()) => {
+            all.sort_unstable_by(|a, b| a.text().cmp(&b.text()));
             all.dedup();
         }
-        ([], Value::Array(all)) => {
-            all.sort_by_cached_key(Value::to_string);
+        ([], Tree::List(all)) => {
+            all.sort_by_cached_key(text);
             all.dedup();
         }
-        ([key, rest @ ..], Value::Object(map)) if *key == ANY => {
-            map.values_mut().for_each(|value| sort(value, rest));
-        }
-        ([key, rest @ ..], Value::Object(map)) => {
-            if let Some(value) = map.get_mut(*key) {
+        ([key, rest @ ..], Tree::Object(fields)) => {
+            for (_, value) in fields
+                .iter_mut()
+                .filter(|(name, _)| *key == ANY || name == key)
+            {
                 sort(value, rest);
             }
         }
@@ -139,7 +170,7 @@ fn sort(value: &mut Value, path: &[&str]) {
 
 /// The paths at which two canonical records differ, in order: `roles.student.grade`. A list is one leaf,
 /// as in Clever's `previous_attributes`.
-pub(crate) fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
+pub(crate) fn changed_paths(before: &Tree<'_>, after: &Tree<'_>) -> Vec<String> {
     let mut paths = Vec::new();
     compare("", before, after, &mut paths);
     paths.sort();
@@ -147,32 +178,40 @@ pub(crate) fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
     paths
 }
 
-fn compare(path: &str, before: &Value, after: &Value, paths: &mut Vec<String>) {
+fn compare(path: &str, before: &Tree<'_>, after: &Tree<'_>, paths: &mut Vec<String>) {
     if before == after {
         return;
     }
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            let new = after.keys().filter(|key| !before.contains_key(*key));
-            for key in before.keys().chain(new) {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                let (old, new) = (before.get(key), after.get(key));
-                compare(
-                    &path,
-                    old.unwrap_or(&Value::Null),
-                    new.unwrap_or(&Value::Null),
-                    paths,
-                );
-            }
-        }
+    let (old, new) = match (before, after) {
+        (Tree::Object(old), Tree::Object(new)) => (&old[..], &new[..]),
         // A whole part came or went: name what is in it.
-        (Value::Object(_), Value::Null) => compare(path, before, &Value::Object(Map::new()), paths),
-        (Value::Null, Value::Object(_)) => compare(path, &Value::Object(Map::new()), after, paths),
-        _ => paths.push(path.to_owned()),
+        (Tree::Object(old), Tree::Null) => (&old[..], &[][..]),
+        (Tree::Null, Tree::Object(new)) => (&[][..], &new[..]),
+        _ => return paths.push(path.to_owned()),
+    };
+    let within = |key: &str| match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    // Both are in the order of their keys.
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
+        };
+        let before = old.next_if(|_| order.is_le());
+        let after = new.next_if(|_| order.is_ge());
+        let Some((key, _)) = before.or(after) else {
+            return;
+        };
+        let [before, after] =
+            [before, after].map(|field| field.map_or(&Tree::Null, |(_, value)| value));
+        if before != after {
+            compare(&within(key), before, after, paths);
+        }
     }
 }
 
@@ -184,6 +223,14 @@ mod tests {
     use super::*;
 
     const KIND: RecordKind = RecordKind::Users;
+
+    fn content(kind: RecordKind, value: Value) -> Tree<'static> {
+        super::content(kind, value.into())
+    }
+
+    fn canonical(kind: RecordKind, value: Value) -> Tree<'static> {
+        super::canonical(kind, value.into())
+    }
 
     #[test]
     fn field_02_order_and_repetition_of_a_set_say_nothing_and_of_another_list_they_may() {
@@ -302,6 +349,15 @@ mod tests {
     }
 
     #[test]
+    fn of_a_key_that_is_there_twice_the_last_counts() {
+        let of = |json| super::canonical(KIND, Tree::read(json).unwrap());
+        let twice = of(r#"{"b":"1","a":{"x":1},"b":"2","email":"e","a":{"y":1},"email":""}"#);
+        assert_eq!(twice, of(r#"{"a":{"y":1},"b":"2"}"#));
+        assert_eq!(text(&twice), r#"{"a":{"y":1},"b":"2"}"#);
+        assert_eq!(of(r#"{"b":"1","b":null}"#), Tree::Object(Vec::new()));
+    }
+
+    #[test]
     fn writing_is_not_meaning() {
         let a = json!({ "id": "u", "name": { "first": "A", "middle": "" }, "email": null, "schools": [], "last_modified": "1" });
         let b = json!({ "last_modified": "2", "name": { "first": "A" }, "ext": {}, "id": "u" });
@@ -359,11 +415,31 @@ mod tests {
         })
     }
 
+    /// The same with the keys of each object the other way round.
+    fn turned(tree: &mut Tree<'_>) {
+        match tree {
+            Tree::Object(fields) => {
+                fields.reverse();
+                fields.iter_mut().for_each(|(_, value)| turned(value));
+            }
+            Tree::List(all) => all.iter_mut().for_each(turned),
+            _ => {}
+        }
+    }
+
     proptest! {
         #[test]
         fn canonical_is_a_fixed_point(value in record()) {
             let once = canonical(KIND, value);
-            prop_assert_eq!(canonical(KIND, once.clone()), once);
+            prop_assert_eq!(super::canonical(KIND, once.clone()), once);
+        }
+
+        #[test]
+        fn no_order_of_keys_says_anything(value in record()) {
+            let mut tree = Tree::from(json!({ "r": value }));
+            let canonical = super::canonical(KIND, tree.clone());
+            turned(&mut tree);
+            prop_assert_eq!(super::canonical(KIND, tree), canonical);
         }
 
         #[test]

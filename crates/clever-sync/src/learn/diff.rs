@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use clever_model::RecordKind;
 use clever_raw::drift::Drift;
 use clever_raw::page::{RawPage, RefusedRecord};
-use serde_json::Value;
+use clever_raw::tree::Tree;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::learn::canonical::{canonical, changed_paths, content};
+use crate::learn::canonical::{self, changed_paths, content, meant};
 use crate::learn::certificate::{Seen, Side, Witness};
 use crate::learn::columns;
 use crate::learn::derived;
@@ -42,8 +42,8 @@ pub(crate) fn hash_of(json: &str) -> Hash {
 }
 
 /// The hash of what a record means: of its canonical form.
-pub(crate) fn meaning_of(canonical: &Value) -> Hash {
-    hash_of(&canonical.to_string())
+pub(crate) fn meaning_of(record: &Tree<'_>) -> Hash {
+    hash_of(&canonical::text(record))
 }
 
 /// Decides what a record's JSON does to what the store has; `None` is nothing at all. A record that only is written
@@ -79,13 +79,13 @@ pub(crate) fn decide(
     if old == hash && !archived {
         return None;
     }
-    let read = |json| content(kind, reading::value(json).unwrap_or_default());
-    let (before, after) = (read(&known.record), read(json));
+    let (before, after) = (reading::tree(&known.record), reading::tree(json));
+    let [before, after] = [before, after].map(|tree| content(kind, tree.unwrap_or_default()));
     // A state of other bytes than the record's was mended by hand, and is put right.
     if before == after && !archived && old == hash_of(&known.record) {
         return None;
     }
-    let (before, after) = (canonical(kind, before), canonical(kind, after));
+    let [before, after] = [before, after].map(|content| meant(kind, content));
     let fields = changed_paths(&before, &after);
     if !archived && fields.is_empty() {
         return Some(staged(Edit::Touch { old, hash }, refused, false));
@@ -128,7 +128,7 @@ pub(crate) fn gone(kind: RecordKind, state: &State, event: Option<&str>) -> Stag
 }
 
 /// How many students and teachers a section loses.
-fn lost_places(before: &Value, after: &Value) -> u64 {
+fn lost_places(before: &Tree<'_>, after: &Tree<'_>) -> u64 {
     ["/students", "/teachers"]
         .iter()
         .map(|place| {

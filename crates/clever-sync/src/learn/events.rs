@@ -12,9 +12,9 @@ use clever_model::{Clock, DistrictId, RecordKind, Timestamp, is_word};
 use clever_raw::drift::Drift;
 use clever_raw::event::Event;
 use clever_raw::page::RawPage;
+use clever_raw::tree::Json as _;
 use futures_core::Stream;
 use futures_util::{StreamExt, future, pin_mut};
-use serde_json::Value;
 
 use crate::error::SyncError;
 use crate::learn::columns;
@@ -200,16 +200,16 @@ impl Told {
                 continue;
             };
             let object = event.data.as_ref().and_then(|data| data.object.as_deref());
-            let value: Option<Value> = object.and_then(|object| reading::value(object.get()));
-            let id = value
+            let tree = object.and_then(|object| reading::tree(object.get()));
+            let id = tree
                 .as_ref()
-                .and_then(|value| value["id"].as_str())
+                .and_then(|tree| tree.key("id")?.text())
                 .filter(|id| clever_model::check_id(id).is_ok());
-            let (Some(id), Some(object), Some(value)) = (id, object, &value) else {
+            let (Some(id), Some(object), Some(tree)) = (id, object, &tree) else {
                 self.unreadable += 1;
                 continue;
             };
-            if op != "deleted" && columns::hides_members(kind, value) {
+            if op != "deleted" && columns::hides_members(kind, tree) {
                 self.unreadable += 1;
                 continue;
             }
@@ -226,9 +226,10 @@ impl Told {
             let json = if op == "deleted" {
                 None
             } else {
-                self.drift.observe(kind.as_str(), value);
+                self.drift.observe(kind.as_str(), tree);
                 if kind == RecordKind::Districts {
-                    self.last_sync = columns::said(value, "/last_sync");
+                    let value = reading::value(object.get());
+                    self.last_sync = value.and_then(|value| columns::said(&value, "/last_sync"));
                 }
                 Some(match shown {
                     Some(Shown::Rest(json)) => json,

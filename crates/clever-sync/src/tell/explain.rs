@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clever_model::{RecordKind, Timestamp};
+use clever_raw::tree::Tree;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::learn::canonical::{canonical, changed_paths};
 use crate::learn::reading;
@@ -123,10 +123,10 @@ fn fields(change: &Change) -> Vec<String> {
     let Some(after) = &change.after else {
         return Vec::new();
     };
-    let read = |text: &str| canonical(change.kind, reading::value(text).unwrap_or_default());
-    let before = change
-        .before
-        .as_ref()
-        .map_or(Value::Null, |before| read(before.get()));
-    changed_paths(&before, &read(after.get()))
+    let before = change.before.as_ref().map(|before| before.get());
+    let [before, after] = [before, Some(after.get())].map(|json| {
+        let record = json.and_then(reading::tree);
+        record.map_or(Tree::Null, |record| canonical(change.kind, record))
+    });
+    changed_paths(&before, &after)
 }
